@@ -1,0 +1,44 @@
+"""Delta guide: a point estimate of every site, the maximum a posteriori."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyro.distributions as dist
+from torch.distributions import biject_to
+
+from guides.guide import ByName, Guide, Site, unconstrained
+
+
+class Delta(Guide):
+    r"""Maximum a posteriori: all mass of a site at one learned value.
+
+    .. math:: q(z) = \delta(z - z^*), \qquad z^* = \arg\max_z \, \log p(y \mid z) + \log p(z)
+
+    A site with bounded support is maximised in its own space, without the Jacobian of the transform. A Delta has
+    no finite entropy, so the loss bounds nothing (`bound = False`).
+
+    References:
+        Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
+
+    Arguments:
+        model: A Pyro model.
+        example: Arguments to run the model with once; the zoo's models need none.
+
+    Example:
+        >>> sorted(Delta(model)())
+        ['layer1.bias', 'layer1.weight', 'layer2.bias', 'layer2.weight']
+    """
+
+    bound = False
+
+    def __init__(self, model: Callable[..., object], *, example: tuple = ()) -> None:
+        super().__init__(model, example=example)
+        self.loc = ByName(
+            {name: unconstrained(site) for name, site in self.sites.items() if not site.is_binary}
+        )
+
+    def distribution(self, site: Site) -> dist.Delta:
+        """Return the point mass of a site."""
+        value = biject_to(site.prior.support)(self.loc[site.name])
+        return dist.Delta(value, event_dim=site.prior.event_dim)

@@ -1,0 +1,8 @@
+"""Toys: small data sets whose truth is known."""
+
+from zoo.datasets.toy.cubic import cubic
+from zoo.datasets.toy.linear import LinearDataset, LinearPosterior, linear
+from zoo.datasets.toy.moons import moons
+from zoo.datasets.toy.sinusoid import sinusoid
+
+__all__ = ["LinearDataset", "LinearPosterior", "cubic", "linear", "moons", "sinusoid"]

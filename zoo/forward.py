@@ -1,0 +1,126 @@
+"""Many draws at once: programs drawn in one call, networks evaluated over draws and inputs in bounded chunks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import pyro
+import torch
+from pyro import poutine
+from torch import Tensor, nn
+from torch.func import vmap
+
+if TYPE_CHECKING:
+    from zoo.model import BayesianNetwork
+
+ELEMENTS = 2**24  # numbers that one chunk may hold, 64 MB in float32
+
+
+def draw(
+    program: Callable[..., object], num_samples: int, shapes: Mapping[str, torch.Size]
+) -> dict[str, Tensor]:
+    """Draw the latent sites of a Pyro program many times: site -> (S, *shape).
+
+    All draws come from one run inside a plate. A program that does not broadcast there is run S times.
+
+    Arguments:
+        program: A model or guide that runs without arguments.
+        num_samples: Number of draws S.
+        shapes: The sites to keep, with the shape of one draw.
+    """
+    if num_samples < 1:
+        raise ValueError(f"num_samples is a number of draws, at least 1, not {num_samples}")
+    with torch.no_grad(), pyro.validation_enabled(False):
+        state = torch.get_rng_state()
+        with contextlib.suppress(RuntimeError, ValueError):
+            with pyro.plate("draws", num_samples, dim=-1):
+                sites = poutine.trace(program).get_trace().nodes
+            if all(
+                sites[name]["value"].shape == (num_samples, *shape)
+                for name, shape in shapes.items()
+            ):
+                return {name: sites[name]["value"].clone() for name in shapes}
+        torch.set_rng_state(state)
+        runs = [poutine.trace(program).get_trace().nodes for _ in range(num_samples)]
+        return {
+            name: torch.stack([sites[name]["value"].clone() for sites in runs]) for name in shapes
+        }
+
+
+def outputs(
+    model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[str, Tensor], x: Tensor
+) -> Tensor:
+    """Evaluate the network in evaluation mode for every draw: (S, N, ...).
+
+    Vectorised over draws; layers that have no batching rule (GRU, LSTM) are run draw by draw.
+
+    Arguments:
+        model: The model whose network is evaluated.
+        draws: Values (S, *shape) by site.
+        state: Point estimates and buffers by name.
+        x: Inputs (N, ...).
+    """
+    draws = {name: value for name, value in draws.items() if not name.startswith("likelihood:")}
+    num_samples = len(next(iter(draws.values())))
+    with torch.no_grad(), mode(model.network, training=False):
+        rows, chunk = chunk_sizes(model, draws, state, x)
+
+        def one(values: dict[str, Tensor], part: Tensor) -> Tensor:
+            return model.output({**state, **values}, part)
+
+        def some(values: dict[str, Tensor], part: Tensor) -> Tensor:
+            try:
+                return vmap(one, in_dims=(0, None))(values, part)
+            except (RuntimeError, NotImplementedError):
+                count = len(next(iter(values.values())))
+                return torch.stack(
+                    [one({n: v[i] for n, v in values.items()}, part) for i in range(count)]
+                )
+
+        return torch.cat(
+            [
+                torch.cat(
+                    [
+                        some({n: v[start : start + chunk] for n, v in draws.items()}, part)
+                        for start in range(0, num_samples, chunk)
+                    ]
+                )
+                for part in x.split(rows)
+            ],
+            dim=1,
+        )
+
+
+def chunk_sizes(
+    model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[str, Tensor], x: Tensor
+) -> tuple[int, int]:
+    """Return how many inputs and how many draws fit into one chunk, from the widest layer for one input."""
+    widest = [x[:1].numel()]
+    hooks = [
+        layer.register_forward_hook(
+            lambda _m, _i, out: widest.append(out.numel()) if isinstance(out, Tensor) else None
+        )
+        for layer in model.network.modules()
+    ]
+    try:
+        model.output({**state, **{name: value[0] for name, value in draws.items()}}, x[:1])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    rows = max(1, min(len(x), ELEMENTS // max(widest)))
+    weights = sum(value[0].numel() for value in draws.values())
+    return rows, max(1, ELEMENTS // (rows * max(widest) + weights))
+
+
+@contextlib.contextmanager
+def mode(network: nn.Module, training: bool) -> Iterator[None]:
+    """Put a network into a mode, and every layer back into its own afterwards."""
+    before = [(layer, layer.training) for layer in network.modules()]
+    network.train(training)
+    try:
+        yield
+    finally:
+        for layer, was in before:
+            layer.training = was

@@ -1,0 +1,8 @@
+"""Inference engines: each fits a model to data and returns a `Posterior`."""
+
+from zoo.inference.early_stopping import EarlyStopping
+from zoo.inference.hmc import HMC
+from zoo.inference.nuts import NUTS
+from zoo.inference.svi import SVI
+
+__all__ = ["HMC", "NUTS", "SVI", "EarlyStopping"]

@@ -1,0 +1,84 @@
+"""Hamiltonian Monte Carlo with a fixed number of leapfrog steps, on Pyro's kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyro.infer.mcmc import HMC as PyroHMC
+from torch import Tensor
+
+from zoo.inference.chains import Sampler
+from zoo.model import BayesianNetwork
+
+
+class HMC(Sampler):
+    r"""Hamiltonian Monte Carlo: trajectories of a fixed number of leapfrog steps, accepted or rejected.
+
+    .. math:: p \leftarrow p - \tfrac{\epsilon}{2} \nabla U(q), \quad q \leftarrow q + \epsilon M^{-1} p, \quad
+        p \leftarrow p - \tfrac{\epsilon}{2} \nabla U(q)
+
+    Step size by dual averaging and a diagonal mass matrix are adapted in warm-up. Should not be confused with
+    Pyro's HMC, which turns `num_steps` into a trajectory length before it adapts the step size.
+
+    References:
+        MCMC using Hamiltonian dynamics (Neal, 2011)
+        Hybrid Monte Carlo (Duane, Kennedy, Pendleton, Roweth, 1987)
+
+    Arguments:
+        model: A model without point estimates.
+        num_chains: Number of chains C, advanced in turn.
+        warmup_steps: Draws per chain before sampling, in which the kernel adapts.
+        num_samples: Draws per chain S that are kept.
+        num_steps: Leapfrog steps of each trajectory.
+        target_accept_prob: Acceptance that the step size is adapted to.
+        compile: Whether to compile the potential; None compiles where there is a compiler.
+        progress: Whether to show a progress bar.
+
+    Example:
+        >>> engine = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=5, progress=False, compile=False)
+        >>> engine.fit(data.train).info.n_steps.unique()
+        tensor([50])
+    """
+
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        *,
+        num_chains: int = 4,
+        warmup_steps: int = 500,
+        num_samples: int = 500,
+        num_steps: int = 50,
+        target_accept_prob: float = 0.8,
+        compile: bool | None = None,
+        progress: bool = True,
+    ) -> None:
+        super().__init__(
+            model,
+            num_chains=num_chains,
+            warmup_steps=warmup_steps,
+            num_samples=num_samples,
+            compile=compile,
+            progress=progress,
+        )
+        if num_steps < 1:
+            raise ValueError(
+                f"num_steps is a number of leapfrog steps, at least 1, not {num_steps}"
+            )
+        self.num_steps, self.target_accept_prob = num_steps, target_accept_prob
+
+    def kernel(self, potential: Callable[[dict[str, Tensor]], Tensor]) -> PyroHMC:
+        """Make Pyro's kernel, the number of steps fixed."""
+        kernel = FixedSteps(potential_fn=potential, target_accept_prob=self.target_accept_prob)
+        kernel.fixed = self.num_steps
+        return kernel
+
+
+class FixedSteps(PyroHMC):
+    """Pyro's kernel with a number of leapfrog steps that does not follow the step size."""
+
+    fixed: int
+
+    @property
+    def num_steps(self) -> int:
+        """Leapfrog steps of a trajectory."""
+        return self.fixed

@@ -1,0 +1,178 @@
+"""The potential energy of a model given data, a function of one flat vector, traced once and compiled."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import pyro
+import torch
+from pyro import poutine
+from torch import Tensor
+from torch.distributions import biject_to
+from torch.func import grad_and_value
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from zoo.effects import Given
+from zoo.forward import mode
+from zoo.inference.elbo import log_prob, stochastic
+from zoo.model import BayesianNetwork
+
+
+class Potential:
+    r"""Potential energy U(q) and its gradient, q all latent sites in unconstrained space one after the other.
+
+    .. math:: U(q) = -\log p(y, z(q)) - \log |\partial z / \partial q|
+
+    The Pyro program runs once; what is evaluated afterwards is its graph, compiled where there is a C++ compiler.
+
+    Arguments:
+        model: A model without point estimates, all its sites continuous.
+        x: All inputs (N, ...).
+        y: All targets (N, ...).
+        compile: Whether to compile; None compiles where it can and says so where it cannot.
+
+    Raises:
+        ValueError: A point estimate or a discrete site, for which there is no Hamiltonian dynamics.
+    """
+
+    def __init__(
+        self, model: BayesianNetwork, x: Tensor, y: Tensor, compile: bool | None = None
+    ) -> None:
+        refuse(model)
+        self.model, self.x, self.y = model, x, y
+        self.buffers = {
+            name: value.detach().clone() for name, value in model.network.named_buffers()
+        }
+        self.transforms = {name: biject_to(prior.support) for name, prior in model.latents.items()}
+        self.shapes = {
+            name: torch.Size(self.transforms[name].inverse_shape(prior.shape()))
+            for name, prior in model.latents.items()
+        }
+        self.size = sum(shape.numel() for shape in self.shapes.values())
+        self.num_gradients = 0
+        self.gradient, self.how = self._trace(compile)
+
+    def __call__(self, q: Tensor) -> Tensor:
+        """Return U(q), differentiable."""
+        self.num_gradients += 1
+        return _Stored.apply(q, self.gradient)
+
+    def energy(self, q: Tensor) -> Tensor:
+        """Run the Pyro program at q (P,)."""
+        values, jacobian = self.unpack(q)
+        conditioned = poutine.condition(self.model, data=values)
+        with Given(self.buffers):
+            trace = poutine.trace(conditioned).get_trace(self.x, self.y)
+        return -sum(log_prob(site) for site in stochastic(trace).values()) - jacobian
+
+    def unpack(self, q: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the sites' values at q (*, P), and the log determinant of the transform (*)."""
+        values, jacobian = {}, q.new_zeros(q.shape[:-1])
+        parts = q.split([shape.numel() for shape in self.shapes.values()], dim=-1)
+        for (name, shape), part in zip(self.shapes.items(), parts, strict=True):
+            free = part.reshape((*q.shape[:-1], *shape))
+            values[name] = self.transforms[name](free)
+            log_det = self.transforms[name].log_abs_det_jacobian(free, values[name])
+            jacobian = jacobian + log_det.reshape((*q.shape[:-1], -1)).sum(-1)
+        return values, jacobian
+
+    def pack(self, values: dict[str, Tensor]) -> Tensor:
+        """Return q (P,) of the sites' values."""
+        return torch.cat(
+            [self.transforms[name].inv(values[name]).reshape(-1) for name in self.shapes]
+        )
+
+    def start(self, attempts: int = 100) -> Tensor:
+        """Draw a starting point (P,) from the prior, where the potential is finite."""
+        for _ in range(attempts):
+            q = self.pack({name: prior.sample() for name, prior in self.model.latents.items()})
+            slope, energy = self.gradient(q)
+            if bool(torch.isfinite(energy)) and bool(torch.isfinite(slope).all()):
+                return q
+        raise ValueError(
+            f"the log joint was not finite at {attempts} draws from the prior; scale the data, or narrow the prior"
+        )
+
+    def _trace(
+        self, compile: bool | None
+    ) -> tuple[Callable[[Tensor], tuple[Tensor, Tensor]], str]:
+        program = grad_and_value(
+            lambda q: self.energy(q)
+        )  # make_fx counts the arguments of a method wrongly
+        q = self.model.reference.new_zeros(self.size)
+        with (
+            pyro.validation_enabled(False),
+            torch.random.fork_rng(),
+            mode(self.model.network, training=False),
+        ):
+            try:
+                graph = make_fx(program)(q)
+            except (
+                Exception
+            ) as error:  # any program may be handed over, and it can fail in its own way
+                warnings.warn(
+                    f"the model could not be traced and runs as plain Pyro ({error})", stacklevel=5
+                )
+                return self._scoped(program), "plain"
+        if compile is False:
+            return torch.no_grad()(graph), "traced"
+        try:
+            compiled = torch.no_grad()(torch.compile(graph))
+            compiled(q)
+        except Exception as error:  # no compiler, or one that cannot build this graph
+            if compile:
+                raise
+            reason = str(error).strip().splitlines()[0]
+            warnings.warn(
+                f"sampling without compiling, several times slower: {reason}", stacklevel=5
+            )
+            return torch.no_grad()(graph), "traced"
+        return compiled, "compiled"
+
+    def _scoped(self, gradient: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Callable:
+        def run(q: Tensor) -> tuple[Tensor, Tensor]:
+            with (
+                torch.no_grad(),
+                pyro.validation_enabled(False),
+                mode(self.model.network, training=False),
+            ):
+                return gradient(q)
+
+        return run
+
+
+class _Stored(torch.autograd.Function):
+    """U(q) with the gradient that was computed along with it."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, q: Tensor, gradient: Callable) -> Tensor:
+        slope, energy = gradient(q.detach())
+        ctx.save_for_backward(slope)
+        return energy
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, up: Tensor) -> tuple[Tensor, None]:
+        return up * ctx.saved_tensors[0], None
+
+
+def refuse(model: BayesianNetwork) -> None:
+    """Refuse models that Hamiltonian dynamics cannot sample, and say what batch normalisation does."""
+    if model.plan.points:
+        names = ", ".join(model.plan.points[:3]) + (", ..." if len(model.plan.points) > 3 else "")
+        raise ValueError(
+            f"a sampler has nothing that optimises point estimates, but this model has {names}; give them a "
+            "distribution, or keep the network's values by weights=priors.Frozen()"
+        )
+    for name, prior in model.latents.items():
+        if prior.support.is_discrete:
+            raise ValueError(
+                f"site {name!r} is discrete ({type(prior.base_dist).__name__}), and Hamiltonian dynamics needs "
+                "continuous ones; use guides.MCDropout, or a Normal prior"
+            )
+    kinds = {type(layer).__name__ for layer in model.network.modules()}
+    if any(kind.startswith(("BatchNorm", "SyncBatchNorm")) for kind in kinds):
+        warnings.warn(
+            "the network normalises batches; a sampler uses its running statistics as they are",
+            stacklevel=6,
+        )

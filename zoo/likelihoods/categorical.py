@@ -1,0 +1,63 @@
+"""Categorical likelihood: the network gives logits of O classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
+from torch import Tensor
+
+from zoo.likelihoods.likelihood import Likelihood
+
+
+class Categorical(Likelihood):
+    r"""One of O classes, from logits.
+
+    .. math:: p(y = c | f) = e^{f_c} / \textstyle\sum_o e^{f_o}
+
+    References:
+        Probabilistic interpretation of feedforward classification network outputs (Bridle, 1990)
+
+    Example:
+        >>> Categorical().distribution(torch.zeros(8, 10), {}).probs[0, 0]
+        tensor(0.1000)
+    """
+
+    target = "class indices 0 .. O - 1"
+    discrete = True
+
+    def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Categorical:
+        """Return Categorical(logits=output)."""
+        return dist.Categorical(logits=output)
+
+    def encode(self, y: Tensor, like: Tensor) -> Tensor:
+        """Return class indices as they are."""
+        return y
+
+    def check(self, output: Tensor, y: Tensor) -> None:
+        """Refuse labels that are no class index."""
+        if y.is_floating_point() or y.is_complex():
+            raise ValueError(
+                f"labels are class indices, integers, but these are {y.dtype}; write y.long()"
+            )
+        super().check(output, y)
+
+    def expectation(self, distribution: dist.Categorical) -> Tensor:
+        """Return the class probabilities (*, N, O)."""
+        return distribution.probs
+
+    def split(self, distribution: TorchDistributionMixin) -> tuple[Tensor, Tensor]:
+        r"""Split the entropy of the averaged probabilities into mutual information and expected entropy, in nats.
+
+        .. math:: H[E_w p(y | w)] = I[y, w] + E_w H[p(y | w)]
+        """
+        aleatoric = distribution.entropy().mean(0)
+        return (self.uncertainty(distribution) - aleatoric).clamp_min(0.0), aleatoric
+
+    def uncertainty(self, distribution: TorchDistributionMixin) -> Tensor:
+        """Return the entropy of the averaged probabilities, in nats."""
+        return type(distribution)(probs=distribution.probs.mean(0)).entropy()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"

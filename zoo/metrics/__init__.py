@@ -1,0 +1,21 @@
+"""Metrics: functions of tensors that return one number, computed in float64 on the CPU."""
+
+from zoo.metrics.accuracy import accuracy
+from zoo.metrics.auroc import auroc
+from zoo.metrics.brier import brier
+from zoo.metrics.calibration import Reliability, calibration_error, reliability
+from zoo.metrics.coverage import coverage
+from zoo.metrics.nll import nll
+from zoo.metrics.rmse import rmse
+
+__all__ = [
+    "Reliability",
+    "accuracy",
+    "auroc",
+    "brier",
+    "calibration_error",
+    "coverage",
+    "nll",
+    "reliability",
+    "rmse",
+]

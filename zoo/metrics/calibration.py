@@ -1,0 +1,102 @@
+"""Calibration of the predicted class: reliability per bin, and the error that sums it up."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.metrics.validation import classification, like
+
+
+class Reliability(NamedTuple):
+    """Points of a reliability diagram, one entry a bin of equal width.
+
+    Arguments:
+        confidence: Mean probability of the predicted class, (bins,); NaN in an empty bin.
+        accuracy: Share of points whose predicted class is right, (bins,); NaN in an empty bin.
+        count: Number of points, (bins,), int64.
+    """
+
+    confidence: Tensor
+    accuracy: Tensor
+    count: Tensor
+
+
+def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
+    r"""Confidence and accuracy of the predicted class, bin by bin of the confidence.
+
+    .. math:: B_b = \{ n : (b - 1)/\text{bins} < \max_k \text{probs}_{nk} \le b/\text{bins} \}
+
+    Bins are closed on the right as in the paper, so confidence 1 shares the last bin with 0.99;
+    the edges are rounded to the dtype of probs, so that 0.2 in float32 lies on the edge 0.2.
+
+    References:
+        On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
+
+    Arguments:
+        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli the
+            probability of label 1, (N,) or (N, 1), whose confidence is max(p, 1 - p).
+        y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
+        bins: Number of bins of equal width on [0, 1].
+
+    Raises:
+        ValueError: probs are no probabilities, y no class indices, the shapes do not fit, or bins
+            is below 1.
+
+    Example:
+        >>> import torch
+        >>> from zoo import metrics
+        >>> probs = torch.tensor([[0.75, 0.25], [0.0, 1.0], [0.4, 0.6]])
+        >>> metrics.reliability(probs, torch.tensor([0, 1, 0]), bins=2).count
+        tensor([0, 3])
+    """
+    confidence, accuracy, count = _in_bins(probs, y, bins)
+    return Reliability(like(confidence, probs), like(accuracy, probs), count.to(probs.device))
+
+
+def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
+    r"""Expected calibration error (ECE) of the predicted class, between 0 and 1.
+
+    .. math:: \sum_b \frac{|B_b|}{N} \, |\text{accuracy}(B_b) - \text{confidence}(B_b)|
+
+    The estimate is biased upwards: a perfectly calibrated classifier scores about
+    0.3 sqrt(bins in use / N), not 0. torchmetrics closes its bins on the left and puts
+    confidence 1 into a bin of its own; away from the edges the two agree.
+
+    References:
+        On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
+
+    Arguments:
+        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli the
+            probability of label 1, (N,) or (N, 1), whose confidence is max(p, 1 - p).
+        y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
+        bins: Number of bins of equal width on [0, 1].
+
+    Raises:
+        ValueError: probs are no probabilities, y no class indices, the shapes do not fit, or bins
+            is below 1.
+
+    Example:
+        >>> import torch
+        >>> from zoo import metrics
+        >>> metrics.calibration_error(torch.tensor([[0.8, 0.2], [0.8, 0.2]]), torch.tensor([0, 1]))
+        tensor(0.3000)
+    """
+    confidence, accuracy, count = _in_bins(probs, y, bins)
+    gaps = (accuracy - confidence).abs().nan_to_num(0.0)  # empty bins have no gap and no weight
+    return like((count * gaps).sum() / count.sum(), probs)
+
+
+def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
+    """Sort points into bins, in float64 on the CPU."""
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
+        raise ValueError(f"bins is {bins!r}; write an integer of at least 1, such as 15.")
+    checked = classification(probs, y)
+    confidence, predicted = checked.probs.max(-1)  # (N, O) -> (N,)
+    right = (predicted == checked.y).double()
+    edges = torch.arange(1, bins, dtype=torch.float64) / bins
+    edges = edges.to(probs.dtype).double() if probs.is_floating_point() else edges
+    index = torch.bucketize(confidence, edges)  # edges[i - 1] < confidence <= edges[i]
+    count = torch.bincount(index, minlength=bins)
+    sums = [torch.bincount(index, weights, bins) for weights in (confidence, right)]
+    return Reliability(sums[0] / count, sums[1] / count, count)

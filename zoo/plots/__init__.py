@@ -1,0 +1,17 @@
+"""Pictures: each takes numbers and returns the axis it drew on; none runs inference."""
+
+from zoo.plots.band import predictive_band
+from zoo.plots.comparison import comparison
+from zoo.plots.reliability import reliability_diagram
+from zoo.plots.site import site_posterior
+from zoo.plots.trade_off import fidelity
+from zoo.plots.training import training_curve
+
+__all__ = [
+    "comparison",
+    "fidelity",
+    "predictive_band",
+    "reliability_diagram",
+    "site_posterior",
+    "training_curve",
+]

@@ -1,0 +1,122 @@
+"""Fidelity against time: how close to the truth a guide comes, and what that costs."""
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
+from torch import Tensor
+
+from zoo.plots import canvas
+from zoo.plots.canvas import axis, numbers
+
+# Where a label may stand, in points from its dot, best place first: (right, up, alignment).
+PLACES = [
+    (right, up, "left" if right > 0 else "right" if right < 0 else "center")
+    for up, sides in ((0, (9, -9)), (11, (0, 6, -6)), (-11, (0, 6, -6)), (22, (0, 8, -8)),
+                      (-22, (0, 8, -8)), (33, (0, 8, -8)), (-33, (0, 8, -8)))
+    for right in sides
+]  # fmt: skip
+
+
+def fidelity(
+    names: Sequence[str],
+    seconds: Tensor | Sequence[float],
+    scores: Tensor | Sequence[float],
+    floor: float | None = None,
+    *,
+    colors: Sequence[str] | None = None,
+    ylabel: str = "distance from the truth",
+    ax: Axes | None = None,
+) -> Axes:
+    r"""Draw a dot for each guide, its score over its seconds, and the floor as a band.
+
+    .. math:: \text{score}_i \ge 0, \quad 0 \text{ is the truth itself}
+
+    The floor is what two independent runs of the truth score against each other: a guide inside
+    the band cannot be told from the truth by these draws.
+
+    Arguments:
+        names: Names of the guides, (G,).
+        seconds: Time each took to fit, (G,), above 0; the axis is logarithmic.
+        scores: Distance of each from the truth, lower is closer, (G,).
+        floor: The score that the truth gets against itself.
+        colors: A colour for each, (G,).
+        ylabel: What the score is, with its unit.
+        ax: Axis to draw on; a new figure without it.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from zoo import plots
+        >>> ax = Figure().add_subplot()
+        >>> ax = plots.fidelity(["Delta", "MeanField"], [1.2, 3.4], [0.9, 0.3], 0.05, ax=ax)
+        >>> [text.get_text() for text in ax.texts]
+        ['truth against itself', 'Delta', 'MeanField']
+    """
+    names = list(names)
+    seconds = numbers(seconds, "seconds", f"{len(names)}")
+    scores = numbers(scores, "scores", f"{len(names)}")
+    if not (seconds > 0).all():
+        raise ValueError(
+            f"seconds are {seconds.tolist()}; the axis is logarithmic, give times > 0."
+        )
+    shades = canvas.colors(len(names)) if colors is None else colors
+
+    ax = axis(ax)
+    ax.set_xscale("log")
+    ax.set(xlabel="seconds to fit", ylabel=ylabel)
+    _limits(ax, seconds, scores, floor)
+    if floor is not None:
+        ax.axhspan(0, floor, color=canvas.TRUTH, alpha=0.25, linewidth=0)
+        ax.annotate("truth against itself", (1, floor), (-3, -3), xycoords=("axes fraction", "data"),
+                    textcoords="offset points", ha="right", va="top", color="#595959",
+                    fontsize="small", annotation_clip=False)  # fmt: skip
+    for second, score, shade in zip(seconds, scores, shades, strict=True):
+        ax.plot(second, score, "o", color=shade, markersize=9, clip_on=False, zorder=3)
+    _labels(ax, names, seconds, scores, shades)
+    return ax
+
+
+def _limits(ax: Axes, seconds: Tensor, scores: Tensor, floor: float | None) -> None:
+    low, high = seconds.min().item(), seconds.max().item()
+    pad = max((high / low) ** 0.15, 1.5)
+    ax.set_xlim(low / pad, high * pad)
+    finite = scores[scores.isfinite()].tolist()
+    ax.set_ylim(min([0.0, *finite]), 1.1 * max([*finite, floor or 0.0]) or 1.0)
+
+
+def _labels(
+    ax: Axes, names: list[str], seconds: Tensor, scores: Tensor, shades: Sequence[str]
+) -> None:
+    """Put each name where it covers least, in steps of a few points around its dot."""
+    ax.figure.canvas.figure.draw_without_rendering()  # the layout moves axes when it first draws
+    scale = ax.figure.dpi / 72
+    dots = ax.transData.transform(torch.stack([seconds, scores], -1).numpy())
+    taken = [
+        Bbox.from_bounds(x - 6 * scale, y - 6 * scale, 12 * scale, 12 * scale) for x, y in dots
+    ]
+    for i in sorted(range(len(names)), key=lambda i: scores[i].item()):
+        boxes = [_box(dots[i], place, names[i], scale) for place in PLACES]
+        cost = [_cost(box, taken[:i] + taken[i + 1 :], ax.bbox) + 1e-3 * rank
+                for rank, box in enumerate(boxes)]  # fmt: skip
+        best = cost.index(min(cost))
+        right, up, side = PLACES[best]
+        taken.append(boxes[best])
+        ax.annotate(names[i], (seconds[i], scores[i]), (right, up), textcoords="offset points",
+                    ha=side, va="center", color=shades[i], zorder=4)  # fmt: skip
+
+
+def _box(dot: Sequence[float], place: tuple[float, float, str], name: str, scale: float) -> Bbox:
+    right, up, side = place
+    width, height = 6.0 * len(name) * scale, 12 * scale  # a letter of 10 points is about 6 wide
+    left = {"left": 0, "center": width / 2, "right": width}[side]
+    return Bbox.from_bounds(
+        dot[0] + right * scale - left, dot[1] + up * scale - height / 2, width, height
+    )
+
+
+def _cost(box: Bbox, taken: list[Bbox], frame: Bbox) -> float:
+    shared = [Bbox.intersection(box, other) for other in [*taken, frame]]
+    areas = [0.0 if part is None else part.width * part.height for part in shared]
+    area = box.width * box.height
+    return (sum(areas[:-1]) + (area - areas[-1])) / area

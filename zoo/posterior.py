@@ -1,0 +1,145 @@
+"""Posterior: what is known after a fit, draws or a guide, whatever engine it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from zoo.forward import draw, outputs
+from zoo.info import MCMCInfo, SVIInfo
+from zoo.model import BayesianNetwork
+from zoo.prediction import Prediction
+from zoo.scoped import ScopedGuide
+
+if TYPE_CHECKING:
+    from zoo.data import Data
+
+
+class Posterior:
+    """The posterior of a model given data: draws of HMC or NUTS, or a fitted guide to draw from.
+
+    A snapshot: later fits of the same model or guide do not change it, and it does not change the network.
+
+    Arguments:
+        model: The model.
+        state: Point estimates and buffers by name, as the fit left them.
+        info: Facts of the run.
+        draws: Values (C, S, *shape) of every latent site, from a sampler.
+        scoped: The fitted guide, from variational inference.
+
+    Example:
+        >>> posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
+        >>> posterior.sample(3)["layer1.weight"].shape
+        torch.Size([3, 10, 6])
+        >>> mean, uncertainty = posterior.predict(data.test.x)
+    """
+
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        *,
+        state: Mapping[str, Tensor],
+        info: SVIInfo | MCMCInfo | None,
+        draws: Mapping[str, Tensor] | None = None,
+        scoped: ScopedGuide | None = None,
+    ) -> None:
+        self.model, self.state, self.info, self.draws, self.scoped = (
+            model,
+            dict(state),
+            info,
+            draws,
+            scoped,
+        )
+
+    @property
+    def guide(self) -> Callable[..., object] | None:
+        """The fitted guide, None after a sampler."""
+        return self.scoped.guide if self.scoped is not None else None
+
+    @property
+    def num_draws(self) -> int | None:
+        """Number of stored draws, all chains together; None for a guide, which has as many as are asked for."""
+        if self.draws is None:
+            return None
+        return next(iter(self.draws.values())).shape[:2].numel()
+
+    def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:
+        """Return draws of every latent site by name, (S, *shape).
+
+        Arguments:
+            num_samples: Number of draws S. From a sampler evenly thinned, all by default, chains one after the
+                other; from a guide drawn anew, 100 by default.
+
+        Raises:
+            ValueError: More draws asked for than a sampler has stored.
+        """
+        if self.draws is None:
+            shapes = {name: prior.shape() for name, prior in self.model.latents.items()}
+            return draw(self.scoped, 100 if num_samples is None else num_samples, shapes)
+        total = self.num_draws
+        num_samples = total if num_samples is None else num_samples
+        if not 1 <= num_samples <= total:
+            raise ValueError(
+                f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {num_samples}"
+            )
+        thinned = torch.linspace(0, total - 1, num_samples).round().long()
+        return {name: value.flatten(0, 1)[thinned] for name, value in self.draws.items()}
+
+    def predict(self, x: Tensor, num_samples: int | None = None) -> Prediction:
+        """Predict at inputs, with the posterior of everything, noise included.
+
+        Arguments:
+            x: Inputs (N, ...).
+            num_samples: Number of draws S, as in `sample`.
+        """
+        reference = self.model.reference
+        x = x.to(reference.device, reference.dtype if x.is_floating_point() else x.dtype)
+        if not bool(torch.isfinite(x).all()):
+            raise ValueError(
+                "the inputs to predict at hold NaN or infinite values; remove or impute them first"
+            )
+        draws = self.sample(num_samples)
+        return Prediction(self.model.likelihood, outputs(self.model, draws, self.state, x), draws)
+
+    def to_arviz(self, data: Data, num_samples: int | None = None, weights: bool = True) -> object:
+        """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x): `zoo.diagnostics.to_arviz`.
+
+        Arguments:
+            data: Inputs and targets, for the log likelihood and the posterior predictive.
+            num_samples: Draws from a guide (default 1000); a sampler gives all it has.
+            weights: Whether the draws of weights and nodes go in; not for big networks.
+        """
+        from zoo.diagnostics import to_arviz  # upwards, for the convenience of a method
+
+        return to_arviz(self, data, num_samples=num_samples, weights=weights)
+
+    def save(self, path: str | Path) -> None:
+        """Write the posterior to a safetensors file; `zoo.load` reads it into a model built anew."""
+        from zoo.storage import save  # upwards, for the convenience of a method
+
+        save(self, path)
+
+    def __repr__(self) -> str:
+        if self.draws is not None:
+            chains, draws = next(iter(self.draws.values())).shape[:2]
+            source = f"{chains} chains of {draws} draws"
+        else:
+            source = f"{type(self.guide).__name__} guide"
+        latent = sum(prior.shape().numel() for prior in self.model.latents.values())
+        stopped = (
+            f", ended early: {self.info.stopped}"
+            if self.info is not None and self.info.stopped
+            else ""
+        )
+        return f"Posterior over {latent:,} numbers at {len(self.model.latents)} sites: {source}{stopped}"
+
+    def _repr_html_(self) -> str:
+        sites = "".join(
+            f"<li><code>{name}</code> {tuple(prior.shape())}</li>"
+            for name, prior in self.model.latents.items()
+        )
+        return f"<p>{self!r}</p><ul>{sites}</ul>"

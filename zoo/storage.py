@@ -1,0 +1,122 @@
+"""Posteriors in safetensors files, with the metadata that a fresh process needs; no pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from zoo.info import MCMCInfo, SVIInfo
+from zoo.model import BayesianNetwork
+from zoo.posterior import Posterior
+from zoo.scoped import ScopedGuide
+
+FORMAT = "zoo.posterior/1"
+INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo)}
+
+
+def save(posterior: Posterior, path: str | Path) -> None:
+    """Write a posterior to a file: tensors as they are, facts as JSON in the header.
+
+    Arguments:
+        posterior: The posterior.
+        path: The file, replaced if it exists.
+    """
+    tensors = {f"state/{name}": value for name, value in posterior.state.items()}
+    if posterior.draws is not None:
+        tensors |= {f"draws/{name}": value for name, value in posterior.draws.items()}
+    else:
+        tensors |= {f"guide/{name}": value for name, value in posterior.scoped.tensors().items()}
+    facts: dict[str, object] = {}
+    for field in dataclasses.fields(posterior.info) if posterior.info is not None else ():
+        value = getattr(posterior.info, field.name)
+        if isinstance(value, Tensor):
+            tensors[f"info/{field.name}"] = value
+        else:
+            facts[field.name] = value
+    header = {
+        "format": FORMAT,
+        "sites": {name: list(prior.shape()) for name, prior in posterior.model.latents.items()},
+        "guide": type(posterior.guide).__name__ if posterior.guide is not None else None,
+        "info": type(posterior.info).__name__,
+        "facts": facts,
+    }
+    tensors = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
+    save_file(tensors, str(path), metadata={"zoo": json.dumps(header)})
+
+
+def load(
+    path: str | Path, model: BayesianNetwork, guide: Callable[..., object] | None = None
+) -> Posterior:
+    """Read a posterior that `Posterior.save` wrote, into a model built anew.
+
+    Arguments:
+        path: The file.
+        model: A model with the sites of the one that was fitted.
+        guide: For a posterior by variational inference, a fresh guide of the same family and arguments; its
+            parameters are set.
+
+    Raises:
+        ValueError: The file is truncated or foreign, or model or guide do not fit; the sentence says which.
+
+    Example:
+        >>> posterior.save(folder / "posterior.safetensors")
+        >>> again = zoo.load(folder / "posterior.safetensors", model, guide=guides.MeanField(model))
+    """
+    header, tensors = read(Path(path))
+    sites = {name: list(prior.shape()) for name, prior in model.latents.items()}
+    if header["sites"] != sites:
+        odd = sorted(
+            name
+            for name in header["sites"].keys() | sites.keys()
+            if header["sites"].get(name) != sites.get(name)
+        )
+        raise ValueError(
+            f"{path} holds the posterior of another model: they differ at {', '.join(odd)} "
+            f"(file {[header['sites'].get(name) for name in odd]}, model {[sites.get(name) for name in odd]})"
+        )
+    like = model.reference
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        found = {name: value for name, value in tensors.items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): value for name, value in found.items()}
+
+    info = (
+        INFO[header["info"]](**header["facts"], **part("info/"))
+        if header["info"] in INFO
+        else None
+    )
+    state = {name: value.to(like.device) for name, value in part("state/").items()}
+    if header["guide"] is None:
+        draws = {name: value.to(like.device) for name, value in part("draws/").items()}
+        return Posterior(model, state=state, info=info, draws=draws)
+    if guide is None or type(guide).__name__ != header["guide"]:
+        given = "none was given" if guide is None else f"this is a {type(guide).__name__}"
+        raise ValueError(
+            f"{path} holds a {header['guide']} guide, so zoo.load needs one by guide=...; {given}"
+        )
+    scoped = ScopedGuide(guide)
+    scoped.load(part("guide/"))
+    return Posterior(model, state=state, info=info, scoped=scoped.snapshot(model))
+
+
+def read(path: Path) -> tuple[dict, dict[str, Tensor]]:
+    """Read header and tensors of a file, or say what is wrong with it."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; Posterior.save writes one")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("zoo", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} is truncated, damaged or no safetensors file ({error})"
+        ) from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} is a safetensors file, but no posterior of the zoo ({FORMAT})")
+    return header, tensors
