@@ -34,9 +34,7 @@ class Delta(Guide):
 
     def __init__(self, model: Callable[..., object], *, example: tuple = ()) -> None:
         super().__init__(model, example=example)
-        self.loc = ByName(
-            {name: unconstrained(site) for name, site in self.sites.items() if not site.is_binary}
-        )
+        self.loc = ByName({name: unconstrained(site) for name, site in self.sites.items() if not site.is_binary})
 
     def distribution(self, site: Site) -> dist.Delta:
         """Return the point mass of a site."""

@@ -79,9 +79,7 @@ class Guide(nn.Module):
 
     def forward(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """Sample every site; the arguments are the model's and are not looked at."""
-        return {
-            site.name: self.sample(site, self.distribution(site)) for site in self.sites.values()
-        }
+        return {site.name: self.sample(site, self.distribution(site)) for site in self.sites.values()}
 
     def sample(self, site: Site, distribution: TorchDistributionMixin) -> Tensor:
         """State one site inside the plates that the model has it in."""
@@ -116,9 +114,7 @@ class ByName(nn.Module):
 
 def latent_sites(model: Callable[..., object], example: tuple) -> dict[str, Site]:
     """Run a model once and return its latent sites with their starting values."""
-    start = InitMessenger(
-        lambda site: site["infer"]["init"] if "init" in site["infer"] else init_to_feasible(site)
-    )
+    start = InitMessenger(lambda site: site["infer"]["init"] if "init" in site["infer"] else init_to_feasible(site))
     with (
         torch.random.fork_rng(),
         torch.no_grad(),
@@ -136,9 +132,7 @@ def latent_sites(model: Callable[..., object], example: tuple) -> dict[str, Site
     latent = {
         name: node
         for name, node in nodes.items()
-        if node["type"] == "sample"
-        and not node["is_observed"]
-        and not poutine.util.site_is_subsample(node)
+        if node["type"] == "sample" and not node["is_observed"] and not poutine.util.site_is_subsample(node)
     }
     if not latent:
         raise ValueError(f"{model!r} has no latent site, so there is nothing to guide")
@@ -146,9 +140,7 @@ def latent_sites(model: Callable[..., object], example: tuple) -> dict[str, Site
     for name, node in latent.items():
         frames = tuple(frame for frame in node["cond_indep_stack"] if frame.vectorized)
         if any(frame.full_size not in (None, frame.size) for frame in frames):
-            raise ValueError(
-                f"site {name!r} is in a subsampled plate; a guide over it needs amortisation"
-            )
+            raise ValueError(f"site {name!r} is in a subsampled plate; a guide over it needs amortisation")
         sites[name] = Site(name, node["fn"], node["value"].detach().clone(), node["infer"], frames)
     return sites
 

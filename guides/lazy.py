@@ -10,19 +10,11 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 LAYERS = (F.linear, F.conv1d, F.conv2d, F.conv3d)
-METADATA = tuple(
-    getattr(torch.Tensor, name).__get__
-    for name in (
-        "shape",
-        "dtype",
-        "device",
-        "ndim",
-        "requires_grad",
-        "layout",
-        "is_leaf",
-        "grad_fn",
-    )
-) + (torch.Tensor.size, torch.Tensor.dim, torch.Tensor.numel, torch.Tensor.is_floating_point)
+ATTRIBUTES = ("shape", "dtype", "device", "ndim", "requires_grad", "layout", "is_leaf", "grad_fn")
+METADATA = (
+    *(getattr(torch.Tensor, name).__get__ for name in ATTRIBUTES),
+    *(torch.Tensor.size, torch.Tensor.dim, torch.Tensor.numel, torch.Tensor.is_floating_point),
+)
 
 
 class Lazy(torch.Tensor):
@@ -39,10 +31,9 @@ class Lazy(torch.Tensor):
     drawn: Tensor | None = None
 
     @staticmethod
-    def __new__(cls, like: Tensor, *args: object, **kwargs: object) -> Lazy:  # noqa: PYI034
-        return torch.Tensor._make_wrapper_subclass(
-            cls, like.shape, dtype=like.dtype, device=like.device
-        )
+    def __new__(cls: type[Lazy], like: Tensor, *args: object, **kwargs: object) -> Lazy:
+        """Make a tensor without storage."""
+        return torch.Tensor._make_wrapper_subclass(cls, like.shape, dtype=like.dtype, device=like.device)
 
     def draw(self) -> Tensor:
         """Draw the tensor once."""
@@ -110,9 +101,7 @@ class Lazy(torch.Tensor):
         kwargs: Mapping | None = None,
     ) -> object:
         # drawing here would lose the gradient without a word: below this point autograd has already looked away
-        raise RuntimeError(
-            f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary draw"
-        )
+        raise RuntimeError(f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary draw")
 
 
 def plain(value: object) -> object:

@@ -17,7 +17,7 @@ class LocalReparam(MeanField):
     r"""Mean-field normals whose layers draw outputs instead of weights: the same bound, a quieter gradient.
 
     .. math:: a = W x + b, \quad W_{ij} \sim N(\mu_{ij}, \sigma_{ij}^2)
-        \;\Rightarrow\; a_i \sim N\Big(\sum_j \mu_{ij} x_j + \mu^b_i, \; \sum_j \sigma_{ij}^2 x_j^2 + (\sigma^b_i)^2\Big)
+        \Rightarrow a_i \sim N\Big(\sum_j \mu_{ij} x_j + \mu^b_i, \; \sum_j \sigma_{ij}^2 x_j^2 + (\sigma^b_i)^2\Big)
 
     Exact, and independent from example to example, for a linear layer that is applied once per example. Where one
     weight serves several outputs of an example (a convolution, a linear layer over a sequence, a tied weight) the

@@ -49,14 +49,10 @@ class MCDropout(Delta):
         tensor(True)
     """
 
-    def __init__(
-        self, model: Callable[..., object], *, p: float = 0.1, example: tuple = ()
-    ) -> None:
+    def __init__(self, model: Callable[..., object], *, p: float = 0.1, example: tuple = ()) -> None:
         super().__init__(model, example=example)
         if not 0 <= p < 1:
-            raise ValueError(
-                f"p is the probability of dropping a unit, from 0 up to but not 1, not {p}"
-            )
+            raise ValueError(f"p is the probability of dropping a unit, from 0 up to but not 1, not {p}")
         self.p = p
         dropped = [site for site in self.sites.values() if is_weight(site) or site.is_binary]
         if not dropped:
@@ -69,12 +65,8 @@ class MCDropout(Delta):
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return masked weights, Bernoulli nodes, or a point mass."""
         if site.is_binary:
-            return KeptNodes(torch.full_like(site.start, 1 - self.p)).to_event(
-                site.prior.event_dim
-            )
-        return (
-            Dropout(self.loc[site.name], self.p) if is_weight(site) else super().distribution(site)
-        )
+            return KeptNodes(torch.full_like(site.start, 1 - self.p)).to_event(site.prior.event_dim)
+        return Dropout(self.loc[site.name], self.p) if is_weight(site) else super().distribution(site)
 
 
 def is_weight(site: Site) -> bool:
@@ -114,9 +106,7 @@ class Dropout(TorchDistribution):
 def masked(loc: Tensor, p: float, shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
     """Draw weights with dropped columns, (*shape, O, I, ...)."""
     ones = [1] * (loc.dim() - 2)
-    keep = torch.empty(
-        *shape, 1, loc.shape[1], *ones, dtype=loc.dtype, device=loc.device
-    ).bernoulli_(1 - p)
+    keep = torch.empty(*shape, 1, loc.shape[1], *ones, dtype=loc.dtype, device=loc.device).bernoulli_(1 - p)
     return loc * keep / (1 - p)
 
 
@@ -143,9 +133,7 @@ class DroppedWeight(Lazy):
         """Drop the input channels of each example on its own, the same ones if the layer is applied again."""
         columns = self.loc.shape[1]
         if self.keep is None or len(self.keep) != len(x):
-            self.keep = torch.empty(len(x), columns, dtype=x.dtype, device=x.device).bernoulli_(
-                1 - self.p
-            )
+            self.keep = torch.empty(len(x), columns, dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
         groups = (x.shape[-1] if layer is F.linear else x.shape[1]) // columns
         keep = per_example(self.keep.repeat(1, groups), x, layer)
         return layer(x * keep / (1 - self.p), self.loc, plain(bias), *args, **kwargs)
@@ -175,9 +163,5 @@ def _cross_entropy(q: Dropout, p: Independent) -> Tensor:
         raise NotImplementedError
     loc, scale = p.base_dist.loc, p.base_dist.scale
     second = q.loc.square() / (1 - q.p) - 2 * q.loc * loc + loc.square()
-    log_density = (
-        -second / (2 * scale.square())
-        - scale.log()
-        - 0.5 * torch.log(torch.full_like(scale, 2 * torch.pi))
-    )
+    log_density = -second / (2 * scale.square()) - scale.log() - 0.5 * torch.log(torch.full_like(scale, 2 * torch.pi))
     return -log_density.sum()

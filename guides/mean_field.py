@@ -40,19 +40,13 @@ class MeanField(Guide):
         0.05000000074505806
     """
 
-    def __init__(
-        self, model: Callable[..., object], *, init_scale: float = 0.05, example: tuple = ()
-    ) -> None:
+    def __init__(self, model: Callable[..., object], *, init_scale: float = 0.05, example: tuple = ()) -> None:
         super().__init__(model, example=example)
         if not init_scale > 0:
-            raise ValueError(
-                f"init_scale is a standard deviation and must be positive, not {init_scale}"
-            )
+            raise ValueError(f"init_scale is a standard deviation and must be positive, not {init_scale}")
         start = {name: unconstrained(site) for name, site in self.sites.items()}
         self.loc = ByName(start)
-        self.rho = ByName(
-            {name: torch.full_like(loc, init_scale).expm1().log() for name, loc in start.items()}
-        )
+        self.rho = ByName({name: torch.full_like(loc, init_scale).expm1().log() for name, loc in start.items()})
 
     def scale(self, name: str) -> Tensor:
         """Return the standard deviations of a site, in unconstrained space."""
@@ -65,9 +59,7 @@ class MeanField(Guide):
         if site.is_real:
             return normal.to_event(event_dim)
         transform = biject_to(site.prior.support)
-        return dist.TransformedDistribution(
-            dist.Normal(normal.loc, normal.scale).to_event(event_dim), [transform]
-        )
+        return dist.TransformedDistribution(dist.Normal(normal.loc, normal.scale).to_event(event_dim), [transform])
 
     def normal(self, site: Site) -> dist.Normal:
         """Return the normal of a site before its shape is made an event."""

@@ -9,7 +9,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
-from pyro.distributions.torch_distribution import TorchDistribution, TorchDistributionMixin
+from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 from torch.nn.functional import softplus
@@ -69,7 +69,8 @@ class NodeMixture(MeanField):
         self.nodes = nodes or [name for name, site in self.sites.items() if site.is_node]
         if not self.nodes:
             raise ValueError(
-                f"none of the sites {', '.join(self.sites)} is a node; use priors.NodePrior, or name them by nodes=[...]"
+                f"none of the sites {', '.join(self.sites)} is a node; use priors.NodePrior, or name the nodes "
+                "by nodes=[...]"
             )
         bounded = [name for name in self.nodes if not self.sites[name].is_real]
         if bounded:
@@ -130,9 +131,7 @@ class Assignment:
         """Return the components (B,) of B examples, in slices that start anywhere."""
         if self.component is None or len(self.component) != size:
             shift = torch.randint(self.num_components, ())
-            self.component = (
-                torch.arange(size) * self.num_components // size + shift
-            ) % self.num_components
+            self.component = (torch.arange(size) * self.num_components // size + shift) % self.num_components
         return self.component
 
 

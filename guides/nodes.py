@@ -97,9 +97,7 @@ class ScaledWeight(Lazy):
             return None
         z = self.nodes.source.batch(len(x))  # (B, C)
         weight = self.weight.reshape(tuple(self.shape))
-        grouped = (
-            self.nodes.dim() > self.dim()
-        )  # z has a dimension for the groups, then one for their inputs
+        grouped = self.nodes.dim() > self.dim()  # z has a dimension for the groups, then one for their inputs
         if grouped or self.nodes.shape[0] == 1:
             return layer(x * per_example(z, x, layer), weight, bias, *args, **kwargs)
         output = layer(x, weight, None, *args, **kwargs)

@@ -54,17 +54,13 @@ class Batches:
     def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
         """Hold out a random part of the data: the batches of the rest, and the part."""
         if self.loader is not None:
-            raise ValueError(
-                "early stopping holds out a part of tensors; with a DataLoader give held_out=(x, y)"
-            )
+            raise ValueError("early stopping holds out a part of tensors; with a DataLoader give held_out=(x, y)")
         order = torch.randperm(self.num_data).to(self.x.device)
         held = max(1, round(fraction * self.num_data))
         if held >= self.num_data:
             raise ValueError(f"holding out {fraction} of {self.num_data} data leaves none to fit")
         out, rest = order[:held], order[held:]
-        batches = Batches(
-            self.x[rest], self.y[rest], None, min(self.size, len(rest)), len(rest), self.model
-        )
+        batches = Batches(self.x[rest], self.y[rest], None, min(self.size, len(rest)), len(rest), self.model)
         return batches, (self.x[out], self.y[out])
 
 
@@ -88,9 +84,7 @@ def batches(model: BayesianNetwork, data: Data, batch_size: int | None = None) -
         checked(model, *on_device(model, *next(iter(data))))
         return Batches(None, None, data, data.batch_size or num_data, num_data, model)
     if isinstance(data, Dataset) and not isinstance(data, TensorDataset):
-        return batches(
-            model, DataLoader(data, batch_size or len(data), shuffle=batch_size is not None)
-        )
+        return batches(model, DataLoader(data, batch_size or len(data), shuffle=batch_size is not None))
     x, y = checked(model, *on_device(model, *pair(data)))
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size is a number of data, at least 1, not {batch_size}")
@@ -107,14 +101,10 @@ def pair(data: object) -> tuple[Tensor, Tensor]:
     """Return the inputs and targets of a pair of tensors or a `TensorDataset`."""
     tensors = data.tensors if isinstance(data, TensorDataset) else data
     if not isinstance(tensors, (tuple, list)) or len(tensors) != 2:
-        raise TypeError(
-            f"data is a pair (x, y), a TensorDataset or a DataLoader, not {type(data).__name__}"
-        )
+        raise TypeError(f"data is a pair (x, y), a TensorDataset or a DataLoader, not {type(data).__name__}")
     for role, tensor in zip(("inputs", "targets"), tensors, strict=True):
         if not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"the {role} are a {type(tensor).__name__}; write torch.as_tensor(...)"
-            )
+            raise TypeError(f"the {role} are a {type(tensor).__name__}; write torch.as_tensor(...)")
     return tensors[0], tensors[1]
 
 
@@ -127,18 +117,14 @@ def on_device(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Ten
 def checked(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Refuse data that the model cannot have produced, in a sentence."""
     if len(x) != len(y):
-        raise ValueError(
-            f"there are {len(x)} inputs and {len(y)} targets: shapes {tuple(x.shape)}, {tuple(y.shape)}"
-        )
+        raise ValueError(f"there are {len(x)} inputs and {len(y)} targets: shapes {tuple(x.shape)}, {tuple(y.shape)}")
     if len(x) == 0:
         raise ValueError("there are no data: the inputs have length 0")
     for role, tensor in (("inputs", x), ("targets", y)):
         finite = torch.isfinite(tensor)
         if not bool(finite.all()):
             row = int((~finite.reshape(len(tensor), -1).all(-1)).nonzero()[0])
-            raise ValueError(
-                f"the {role} hold NaN or infinite values, the first in row {row}; remove or impute them"
-            )
+            raise ValueError(f"the {role} hold NaN or infinite values, the first in row {row}; remove or impute them")
     with torch.no_grad(), mode(model.network, training=False):
         values = {name: prior.sample() for name, prior in model.latents.items()}
         try:

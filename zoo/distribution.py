@@ -13,9 +13,7 @@ from torch.distributions import Distribution, Transform
 Part = TypeVar("Part")
 
 
-def placed(
-    distribution: TorchDistributionMixin, like: Tensor, name: str
-) -> TorchDistributionMixin:
+def placed(distribution: TorchDistributionMixin, like: Tensor, name: str) -> TorchDistributionMixin:
     """Give a distribution the device, dtype and shape of a tensor, every dimension of it an event.
 
     Raises:
@@ -40,11 +38,7 @@ def to(value: Part, like: Tensor) -> Part:
     if isinstance(value, Tensor):
         return value.to(like.device, like.dtype if value.is_floating_point() else value.dtype)
     if isinstance(value, (list, tuple)) and not isinstance(value, Tensor):
-        return (
-            type(value)(to(part, like) for part in value)
-            if type(value) in (list, tuple)
-            else value
-        )
+        return type(value)(to(part, like) for part in value) if type(value) in (list, tuple) else value
     if isinstance(value, (Distribution, Transform)):
         moved = copy.copy(value)
         for key, part in vars(value).items():
@@ -62,9 +56,7 @@ def describe(distribution: TorchDistributionMixin) -> str:
     names = [name for name in names if name in vars(distribution)] or names
     values = [getattr(distribution, name) for name in names]
     numbers = (
-        f"{value.flatten()[0].item():.4g}"
-        if value.unique().numel() == 1
-        else f"{tuple(value.shape)}"
+        f"{value.flatten()[0].item():.4g}" if value.unique().numel() == 1 else f"{tuple(value.shape)}"
         for value in values
     )
     return f"{type(distribution).__name__}({', '.join(numbers)})"

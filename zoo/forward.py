@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 ELEMENTS = 2**24  # numbers that one chunk may hold, 64 MB in float32
 
 
-def draw(
-    program: Callable[..., object], num_samples: int, shapes: Mapping[str, torch.Size]
-) -> dict[str, Tensor]:
+def draw(program: Callable[..., object], num_samples: int, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
     """Draw the latent sites of a Pyro program many times: site -> (S, *shape).
 
     All draws come from one run inside a plate. A program that does not broadcast there is run S times.
@@ -37,21 +35,14 @@ def draw(
         with contextlib.suppress(RuntimeError, ValueError):
             with pyro.plate("draws", num_samples, dim=-1):
                 sites = poutine.trace(program).get_trace().nodes
-            if all(
-                sites[name]["value"].shape == (num_samples, *shape)
-                for name, shape in shapes.items()
-            ):
+            if all(sites[name]["value"].shape == (num_samples, *shape) for name, shape in shapes.items()):
                 return {name: sites[name]["value"].clone() for name in shapes}
         torch.set_rng_state(state)
         runs = [poutine.trace(program).get_trace().nodes for _ in range(num_samples)]
-        return {
-            name: torch.stack([sites[name]["value"].clone() for sites in runs]) for name in shapes
-        }
+        return {name: torch.stack([sites[name]["value"].clone() for sites in runs]) for name in shapes}
 
 
-def outputs(
-    model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[str, Tensor], x: Tensor
-) -> Tensor:
+def outputs(model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """Evaluate the network in evaluation mode for every draw: (S, N, ...).
 
     Vectorised over draws; layers that have no batching rule (GRU, LSTM) are run draw by draw.
@@ -75,9 +66,7 @@ def outputs(
                 return vmap(one, in_dims=(0, None))(values, part)
             except (RuntimeError, NotImplementedError):
                 count = len(next(iter(values.values())))
-                return torch.stack(
-                    [one({n: v[i] for n, v in values.items()}, part) for i in range(count)]
-                )
+                return torch.stack([one({n: v[i] for n, v in values.items()}, part) for i in range(count)])
 
         return torch.cat(
             [
@@ -99,9 +88,7 @@ def chunk_sizes(
     """Return how many inputs and how many draws fit into one chunk, from the widest layer for one input."""
     widest = [x[:1].numel()]
     hooks = [
-        layer.register_forward_hook(
-            lambda _m, _i, out: widest.append(out.numel()) if isinstance(out, Tensor) else None
-        )
+        layer.register_forward_hook(lambda _m, _i, out: widest.append(out.numel()) if isinstance(out, Tensor) else None)
         for layer in model.network.modules()
     ]
     try:

@@ -56,9 +56,7 @@ class BayesianNetwork(nn.Module):
         self.likelihood = likelihood
         self.plan: Plan = prior.bind(network)
         if not self.latents:
-            raise ValueError(
-                f"{prior!r} makes nothing random in {type(network).__name__}: no latent site is left"
-            )
+            raise ValueError(f"{prior!r} makes nothing random in {type(network).__name__}: no latent site is left")
 
     @property
     def reference(self) -> Tensor:
@@ -76,9 +74,7 @@ class BayesianNetwork(nn.Module):
         """Whether a fit changes weights, so that batch normalisation runs in training mode; else it is frozen."""
         return len(self.plan.frozen) < len(self.plan.weights)
 
-    def forward(
-        self, x: Tensor | None = None, y: Tensor | None = None, num_data: int | None = None
-    ) -> Tensor | None:
+    def forward(self, x: Tensor | None = None, y: Tensor | None = None, num_data: int | None = None) -> Tensor | None:
         """Run the program; without inputs the latent sites alone.
 
         Arguments:
@@ -108,9 +104,7 @@ class BayesianNetwork(nn.Module):
             >>> model.prior_predictive(torch.zeros(8, 6), num_samples=20).mean.shape
             torch.Size([8, 1])
         """
-        draws = draw(
-            self, num_samples, {name: prior.shape() for name, prior in self.latents.items()}
-        )
+        draws = draw(self, num_samples, {name: prior.shape() for name, prior in self.latents.items()})
         return Prediction(self.likelihood, outputs(self, draws, {}, x), draws)
 
     def summary(self) -> Summary:

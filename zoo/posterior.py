@@ -83,9 +83,7 @@ class Posterior:
         total = self.num_draws
         num_samples = total if num_samples is None else num_samples
         if not 1 <= num_samples <= total:
-            raise ValueError(
-                f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {num_samples}"
-            )
+            raise ValueError(f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {num_samples}")
         thinned = torch.linspace(0, total - 1, num_samples).round().long()
         return {name: value.flatten(0, 1)[thinned] for name, value in self.draws.items()}
 
@@ -99,9 +97,7 @@ class Posterior:
         reference = self.model.reference
         x = x.to(reference.device, reference.dtype if x.is_floating_point() else x.dtype)
         if not bool(torch.isfinite(x).all()):
-            raise ValueError(
-                "the inputs to predict at hold NaN or infinite values; remove or impute them first"
-            )
+            raise ValueError("the inputs to predict at hold NaN or infinite values; remove or impute them first")
         draws = self.sample(num_samples)
         return Prediction(self.model.likelihood, outputs(self.model, draws, self.state, x), draws)
 
@@ -130,16 +126,11 @@ class Posterior:
         else:
             source = f"{type(self.guide).__name__} guide"
         latent = sum(prior.shape().numel() for prior in self.model.latents.values())
-        stopped = (
-            f", ended early: {self.info.stopped}"
-            if self.info is not None and self.info.stopped
-            else ""
-        )
+        stopped = f", ended early: {self.info.stopped}" if self.info is not None and self.info.stopped else ""
         return f"Posterior over {latent:,} numbers at {len(self.model.latents)} sites: {source}{stopped}"
 
     def _repr_html_(self) -> str:
         sites = "".join(
-            f"<li><code>{name}</code> {tuple(prior.shape())}</li>"
-            for name, prior in self.model.latents.items()
+            f"<li><code>{name}</code> {tuple(prior.shape())}</li>" for name, prior in self.model.latents.items()
         )
         return f"<p>{self!r}</p><ul>{sites}</ul>"

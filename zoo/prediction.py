@@ -96,18 +96,14 @@ class Prediction:
     def std(self) -> Tensor:
         """Standard deviation of the mixture, (N, ...): the root of epistemic plus aleatoric variance."""
         if self.likelihood.discrete:
-            raise AttributeError(
-                f"a class has no standard deviation under {self.likelihood!r}; use entropy"
-            )
+            raise AttributeError(f"a class has no standard deviation under {self.likelihood!r}; use entropy")
         return sum(self.likelihood.split(self.distribution)).mul(self._squared_scale).sqrt()
 
     @property
     def entropy(self) -> Tensor:
         """Entropy of the averaged class probabilities, (N,), in nats: epistemic plus aleatoric."""
         if not self.likelihood.discrete:
-            raise AttributeError(
-                f"the mixture under {self.likelihood!r} has no closed entropy; use std"
-            )
+            raise AttributeError(f"the mixture under {self.likelihood!r} has no closed entropy; use std")
         return self.likelihood.uncertainty(self.distribution)
 
     @property
@@ -126,19 +122,19 @@ class Prediction:
         Returns:
             (N,), summed over the dimensions of one target.
         """
+        pointwise = self.pointwise(y)
+        return pointwise.logsumexp(0) - math.log(len(pointwise))
+
+    def pointwise(self, y: Tensor) -> Tensor:
+        """Log density of each draw at targets y, in nats, (S, N): what leave-one-out needs."""
         discrete = self.likelihood.discrete
         y = y if discrete else (y - self.loc) / self.scale
         self.likelihood.check(self.outputs[0], y)
-        log_prob = self.distribution.log_prob(
-            self.likelihood.encode(y, self.outputs)
-        )  # (S, N, ...)
+        log_prob = self.distribution.log_prob(self.likelihood.encode(y, self.outputs))  # (S, N, ...)
         log_prob = log_prob.flatten(2).sum(-1) if log_prob.dim() > 2 else log_prob  # (S, N)
-        log_mixture = log_prob.logsumexp(0) - math.log(len(log_prob))
         if discrete:
-            return log_mixture
-        return log_mixture - torch.as_tensor(self.scale).abs().log().expand(y.shape[1:]).sum().to(
-            y
-        )
+            return log_prob
+        return log_prob - torch.as_tensor(self.scale).abs().log().expand(y.shape[1:]).sum().to(y)
 
     def samples(self) -> Tensor:
         """Draw one target per draw and input, (S, N, ...)."""
@@ -166,6 +162,7 @@ class Prediction:
         """Return the prediction of loc + scale * y, for targets in other units."""
         if self.likelihood.discrete:
             raise ValueError(f"classes have no units under {self.likelihood!r}")
+        loc, scale = (torch.as_tensor(value).to(self.outputs) for value in (loc, scale))
         loc, scale = loc + scale * self.loc, scale * self.scale
         return Prediction(self.likelihood, self.outputs, self.noise, loc, scale)
 

@@ -25,9 +25,7 @@ class ScopedGuide:
         self.guide = guide
         self.store: dict[str, dict] = {"params": {}, "constraints": {}}
         if isinstance(guide, AutoGuide) and guide.prototype_trace is not None:
-            for (
-                module
-            ) in guide.modules():  # it may have been run in the global store: own the tensors
+            for module in guide.modules():  # it may have been run in the global store: own the tensors
                 for name, parameter in module._parameters.items():
                     if parameter is not None:
                         module._parameters[name] = nn.Parameter(parameter.detach().clone())
@@ -37,9 +35,7 @@ class ScopedGuide:
     @contextmanager
     def scope(self) -> Iterator[None]:
         """Set the global store aside; a function's parameters take its place, a module brings its own."""
-        state = (
-            {"params": {}, "constraints": {}} if isinstance(self.guide, nn.Module) else self.store
-        )
+        state = {"params": {}, "constraints": {}} if isinstance(self.guide, nn.Module) else self.store
         with pyro.get_param_store().scope(state=state):
             yield
 
@@ -65,9 +61,7 @@ class ScopedGuide:
             ValueError: Names or shapes differ; both are given.
         """
         own = self.tensors()
-        if {name: value.shape for name, value in own.items()} != {
-            n: v.shape for n, v in tensors.items()
-        }:
+        if {name: value.shape for name, value in own.items()} != {n: v.shape for n, v in tensors.items()}:
             raise ValueError(
                 f"this guide has the parameters {sorted(own)}, the file has {sorted(tensors)}, or their shapes "
                 "differ; build the guide with the arguments it was built with"
@@ -81,9 +75,6 @@ class ScopedGuide:
         twin = copy.copy(self)
         if isinstance(self.guide, nn.Module):
             twin.guide = copy.deepcopy(self.guide, {id(model): model})
-        parameters = {
-            name: value.detach().clone().requires_grad_()
-            for name, value in self.store["params"].items()
-        }
+        parameters = {name: value.detach().clone().requires_grad_() for name, value in self.store["params"].items()}
         twin.store = {"params": parameters, "constraints": dict(self.store["constraints"])}
         return twin

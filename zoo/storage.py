@@ -50,9 +50,7 @@ def save(posterior: Posterior, path: str | Path) -> None:
     save_file(tensors, str(path), metadata={"zoo": json.dumps(header)})
 
 
-def load(
-    path: str | Path, model: BayesianNetwork, guide: Callable[..., object] | None = None
-) -> Posterior:
+def load(path: str | Path, model: BayesianNetwork, guide: Callable[..., object] | None = None) -> Posterior:
     """Read a posterior that `Posterior.save` wrote, into a model built anew.
 
     Arguments:
@@ -72,9 +70,7 @@ def load(
     sites = {name: list(prior.shape()) for name, prior in model.latents.items()}
     if header["sites"] != sites:
         odd = sorted(
-            name
-            for name in header["sites"].keys() | sites.keys()
-            if header["sites"].get(name) != sites.get(name)
+            name for name in header["sites"].keys() | sites.keys() if header["sites"].get(name) != sites.get(name)
         )
         raise ValueError(
             f"{path} holds the posterior of another model: they differ at {', '.join(odd)} "
@@ -86,20 +82,14 @@ def load(
         found = {name: value for name, value in tensors.items() if name.startswith(prefix)}
         return {name.removeprefix(prefix): value for name, value in found.items()}
 
-    info = (
-        INFO[header["info"]](**header["facts"], **part("info/"))
-        if header["info"] in INFO
-        else None
-    )
+    info = INFO[header["info"]](**header["facts"], **part("info/")) if header["info"] in INFO else None
     state = {name: value.to(like.device) for name, value in part("state/").items()}
     if header["guide"] is None:
         draws = {name: value.to(like.device) for name, value in part("draws/").items()}
         return Posterior(model, state=state, info=info, draws=draws)
     if guide is None or type(guide).__name__ != header["guide"]:
         given = "none was given" if guide is None else f"this is a {type(guide).__name__}"
-        raise ValueError(
-            f"{path} holds a {header['guide']} guide, so zoo.load needs one by guide=...; {given}"
-        )
+        raise ValueError(f"{path} holds a {header['guide']} guide, so zoo.load needs one by guide=...; {given}")
     scoped = ScopedGuide(guide)
     scoped.load(part("guide/"))
     return Posterior(model, state=state, info=info, scoped=scoped.snapshot(model))
@@ -114,9 +104,7 @@ def read(path: Path) -> tuple[dict, dict[str, Tensor]]:
             header = json.loads((file.metadata() or {}).get("zoo", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is truncated, damaged or no safetensors file ({error})"
-        ) from error
+        raise ValueError(f"{path} is truncated, damaged or no safetensors file ({error})") from error
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is a safetensors file, but no posterior of the zoo ({FORMAT})")
     return header, tensors

@@ -71,9 +71,7 @@ def summarise(network: nn.Module, plan: Plan) -> Summary:
                 "; ".join(nodes) or "-",
             )
         )
-    table = Table(
-        ("layer", "type", "weights", "nodes", "prior of weights", "prior of nodes"), rows
-    )
+    table = Table(("layer", "type", "weights", "nodes", "prior of weights", "prior of nodes"), rows)
     counts = {kind: 0 for kind in ("random", "points", "frozen")}
     for name, treatment in plan.weights.items():
         kind = "random" if isinstance(treatment, TorchDistributionMixin) else "points"

@@ -57,9 +57,7 @@ class Table:
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         body = "".join(
-            "<tr>"
-            + "".join(f"<td>{escape(self._text(i, cell))}</td>" for i, cell in enumerate(row))
-            + "</tr>"
+            "<tr>" + "".join(f"<td>{escape(self._text(i, cell))}</td>" for i, cell in enumerate(row)) + "</tr>"
             for row in self.rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -98,9 +98,7 @@ def test_every_row_agrees_with_gals_index_files(name):
 @needs_gal
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_embedded_tables_are_gals(name):
-    for packaged, given in zip(
-        datasets.uci(name, split=2).train, datasets.uci(name, 2, folder=GAL).train, strict=True
-    ):
+    for packaged, given in zip(datasets.uci(name, split=2).train, datasets.uci(name, 2, folder=GAL).train, strict=True):
         assert torch.equal(packaged, given)
 
 
@@ -126,9 +124,7 @@ def test_a_folder_of_ones_own(tmp_path):
 def test_a_wrong_name_gets_the_nearest_right_one():
     with pytest.raises(ValueError, match=r"Did you mean 'yacht'.*yacht, energy, concrete"):
         datasets.uci("yatch")
-    with pytest.raises(
-        ValueError, match=r"no table 'boston' in the package\. .*UCI_Datasets.*folder"
-    ):
+    with pytest.raises(ValueError, match=r"no table 'boston' in the package\. .*UCI_Datasets.*folder"):
         datasets.uci("boston")
     with pytest.raises(TypeError, match="name is 3; write"):
         datasets.uci(3)

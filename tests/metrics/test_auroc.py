@@ -26,9 +26,7 @@ def test_it_is_the_share_of_pairs_in_order_ties_half(round_to):
     assert metrics.auroc(scores, positive) == pytest.approx(pairs(scores, positive), abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    "change", [lambda s: 1e4 + s, lambda s: 100 * s, torch.exp, torch.sigmoid]
-)
+@pytest.mark.parametrize("change", [lambda s: 1e4 + s, lambda s: 100 * s, torch.exp, torch.sigmoid])
 def test_only_the_order_counts(change):
     scores, positive = draw()
     expected = metrics.auroc(scores.double(), positive)

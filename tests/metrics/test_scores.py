@@ -32,9 +32,7 @@ def test_nll_is_a_mean_in_nats():
 
 def test_accuracy_counts_hits():
     assert metrics.accuracy(PROBS, LABELS) == pytest.approx(2 / 3)
-    assert metrics.accuracy(torch.tensor([0.2, 0.8, 0.6]), torch.tensor([0, 1, 0])) == (
-        pytest.approx(2 / 3)
-    )
+    assert metrics.accuracy(torch.tensor([0.2, 0.8, 0.6]), torch.tensor([0, 1, 0])) == (pytest.approx(2 / 3))
     # a class that never occurs does not count: the average is over points, not over classes
     assert metrics.accuracy(PROBS[:1], LABELS[:1]) == 1.0
 

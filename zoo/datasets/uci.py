@@ -55,8 +55,7 @@ def uci(name: str, split: int = 0, folder: str | Path | None = None) -> Dataset:
     """
     if isinstance(split, bool) or not isinstance(split, int) or not 0 <= split < NUM_SPLITS:
         raise ValueError(
-            f"split is {split!r}, but Gal made {NUM_SPLITS} splits; "
-            f"write an integer from 0 to {NUM_SPLITS - 1}."
+            f"split is {split!r}, but Gal made {NUM_SPLITS} splits; write an integer from 0 to {NUM_SPLITS - 1}."
         )
     if not isinstance(name, str):
         raise TypeError(f"name is {name!r}; write a string such as {EMBEDDED[0]!r}.")

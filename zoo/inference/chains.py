@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pyro
 import torch
@@ -20,6 +21,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 
 STATISTICS = ("acceptance_rate", "diverging", "n_steps", "lp")
+SMALL = 2**16  # numbers in the data and in the weights up to which one thread is faster
 
 
 class Sampler:
@@ -66,9 +68,10 @@ class Sampler:
         """
         began = time.perf_counter()
         x, y = full(self.model, data)
-        potential = Potential(self.model, x, y, self.compile)
-        chains = [Chain(self, potential) for _ in range(self.num_chains)]
-        stopped, warm = self._run(chains)
+        with one_thread(x.numel() < SMALL and sum(p.numel() for p in self.model.network.parameters()) < SMALL):
+            potential = Potential(self.model, x, y, self.compile)
+            chains = [Chain(self, potential) for _ in range(self.num_chains)]
+            stopped, warm = self._run(chains)
         draws = torch.stack([torch.stack(chain.draws) for chain in chains])  # (C, S, P)
         values, _ = potential.unpack(draws)
         info = MCMCInfo(
@@ -115,6 +118,17 @@ class Sampler:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num_chains} chains, {self.warmup_steps} + {self.num_samples} draws)"
+
+
+@contextmanager
+def one_thread(small: bool) -> Iterator[None]:
+    """Run small work on one thread: waiting for a second one costs more than it helps."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if small else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Chain:

@@ -34,8 +34,6 @@ class EarlyStopping:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
-            raise ValueError(
-                f"fraction is the share of the data held out, between 0 and 1, not {self.fraction}"
-            )
+            raise ValueError(f"fraction is the share of the data held out, between 0 and 1, not {self.fraction}")
         if min(self.every, self.patience, self.num_samples) < 1:
             raise ValueError("every, patience and num_samples are counts of at least 1")

@@ -13,9 +13,7 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 
-def elbo(
-    model: Callable[..., object], guide: Callable[..., object], *args: object, **kwargs: object
-) -> Tensor:
+def elbo(model: Callable[..., object], guide: Callable[..., object], *args: object, **kwargs: object) -> Tensor:
     r"""One draw's unbiased estimate of the evidence lower bound, summed over all data, in nats.
 
     .. math:: E_q[\log p(y | z)] - KL(q(z) \| p(z)) \le \log p(y)
@@ -47,9 +45,7 @@ def expected_log_joint_and_entropy(p: Trace, q: Trace) -> Tensor:
 
 def divergence(q: dict, p: dict) -> Tensor:
     """Return KL(q || p) of one site, or its estimate from the draw."""
-    if not isinstance(
-        q["fn"], dist.Delta
-    ):  # a Delta's closed form forgets its log_density, a Jacobian perhaps
+    if not isinstance(q["fn"], dist.Delta):  # a Delta's closed form forgets its log_density, a Jacobian perhaps
         try:
             kl = kl_divergence(q["fn"], p["fn"])
         except NotImplementedError:
@@ -88,9 +84,7 @@ def sites_differ(model_sites: dict[str, torch.Size], guide: Callable[..., object
         for name, site in stochastic(trace).items()
         if not site["infer"].get("is_auxiliary")
     }
-    odd = sorted(
-        name for name in own.keys() | model_sites.keys() if own.get(name) != model_sites.get(name)
-    )
+    odd = sorted(name for name in own.keys() | model_sites.keys() if own.get(name) != model_sites.get(name))
     parts = (
         f"{name} (model {tuple(model_sites[name]) if name in model_sites else 'none'}, "
         f"guide {tuple(own[name]) if name in own else 'none'})"

@@ -61,9 +61,7 @@ class HMC(Sampler):
             progress=progress,
         )
         if num_steps < 1:
-            raise ValueError(
-                f"num_steps is a number of leapfrog steps, at least 1, not {num_steps}"
-            )
+            raise ValueError(f"num_steps is a number of leapfrog steps, at least 1, not {num_steps}")
         self.num_steps, self.target_accept_prob = num_steps, target_accept_prob
 
     def kernel(self, potential: Callable[[dict[str, Tensor]], Tensor]) -> PyroHMC:

@@ -58,9 +58,7 @@ class NUTS(Sampler):
             progress=progress,
         )
         if max_tree_depth < 1:
-            raise ValueError(
-                f"max_tree_depth is a number of doublings, at least 1, not {max_tree_depth}"
-            )
+            raise ValueError(f"max_tree_depth is a number of doublings, at least 1, not {max_tree_depth}")
         self.max_tree_depth, self.target_accept_prob = max_tree_depth, target_accept_prob
 
     def kernel(self, potential: Callable[[dict[str, Tensor]], Tensor]) -> PyroNUTS:

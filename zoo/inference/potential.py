@@ -36,14 +36,10 @@ class Potential:
         ValueError: A point estimate or a discrete site, for which there is no Hamiltonian dynamics.
     """
 
-    def __init__(
-        self, model: BayesianNetwork, x: Tensor, y: Tensor, compile: bool | None = None
-    ) -> None:
+    def __init__(self, model: BayesianNetwork, x: Tensor, y: Tensor, compile: bool | None = None) -> None:
         refuse(model)
         self.model, self.x, self.y = model, x, y
-        self.buffers = {
-            name: value.detach().clone() for name, value in model.network.named_buffers()
-        }
+        self.buffers = {name: value.detach().clone() for name, value in model.network.named_buffers()}
         self.transforms = {name: biject_to(prior.support) for name, prior in model.latents.items()}
         self.shapes = {
             name: torch.Size(self.transforms[name].inverse_shape(prior.shape()))
@@ -79,9 +75,7 @@ class Potential:
 
     def pack(self, values: dict[str, Tensor]) -> Tensor:
         """Return q (P,) of the sites' values."""
-        return torch.cat(
-            [self.transforms[name].inv(values[name]).reshape(-1) for name in self.shapes]
-        )
+        return torch.cat([self.transforms[name].inv(values[name]).reshape(-1) for name in self.shapes])
 
     def start(self, attempts: int = 100) -> Tensor:
         """Draw a starting point (P,) from the prior, where the potential is finite."""
@@ -94,12 +88,8 @@ class Potential:
             f"the log joint was not finite at {attempts} draws from the prior; scale the data, or narrow the prior"
         )
 
-    def _trace(
-        self, compile: bool | None
-    ) -> tuple[Callable[[Tensor], tuple[Tensor, Tensor]], str]:
-        program = grad_and_value(
-            lambda q: self.energy(q)
-        )  # make_fx counts the arguments of a method wrongly
+    def _trace(self, compile: bool | None) -> tuple[Callable[[Tensor], tuple[Tensor, Tensor]], str]:
+        program = grad_and_value(lambda q: self.energy(q))  # make_fx counts the arguments of a method wrongly
         q = self.model.reference.new_zeros(self.size)
         with (
             pyro.validation_enabled(False),
@@ -108,12 +98,8 @@ class Potential:
         ):
             try:
                 graph = make_fx(program)(q)
-            except (
-                Exception
-            ) as error:  # any program may be handed over, and it can fail in its own way
-                warnings.warn(
-                    f"the model could not be traced and runs as plain Pyro ({error})", stacklevel=5
-                )
+            except Exception as error:  # any program may be handed over, and it can fail in its own way
+                warnings.warn(f"the model could not be traced and runs as plain Pyro ({error})", stacklevel=5)
                 return self._scoped(program), "plain"
         if compile is False:
             return torch.no_grad()(graph), "traced"
@@ -124,9 +110,7 @@ class Potential:
             if compile:
                 raise
             reason = str(error).strip().splitlines()[0]
-            warnings.warn(
-                f"sampling without compiling, several times slower: {reason}", stacklevel=5
-            )
+            warnings.warn(f"sampling without compiling, several times slower: {reason}", stacklevel=5)
             return torch.no_grad()(graph), "traced"
         return compiled, "compiled"
 

@@ -21,9 +21,7 @@ def bar(total: int, description: str, enabled: bool) -> plain_tqdm:
     if in_notebook() or sys.stderr.isatty():
         return tqdm(total=total, desc=description, dynamic_ncols=True, leave=True)
     form = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]\n"
-    return plain_tqdm(
-        total=total, desc=description, mininterval=10, maxinterval=20, bar_format=form
-    )
+    return plain_tqdm(total=total, desc=description, mininterval=10, maxinterval=20, bar_format=form)
 
 
 def in_notebook() -> bool:

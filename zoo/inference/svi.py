@@ -69,9 +69,7 @@ class SVI:
         progress: bool = True,
     ) -> None:
         if num_steps is not None and num_epochs is not None:
-            raise ValueError(
-                f"give num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
-            )
+            raise ValueError(f"give num_steps or num_epochs, not both ({num_steps} and {num_epochs})")
         for name, value in (
             ("num_steps", num_steps),
             ("num_epochs", num_epochs),
@@ -91,9 +89,7 @@ class SVI:
             progress,
         )
 
-    def fit(
-        self, data: Data, batch_size: int | None = None, start: Posterior | None = None
-    ) -> Posterior:
+    def fit(self, data: Data, batch_size: int | None = None, start: Posterior | None = None) -> Posterior:
         """Fit to data and return a snapshot of the result.
 
         Arguments:
@@ -115,15 +111,11 @@ class SVI:
             pyro.validation_enabled(False),
             mode(self.model.network, self.model.trains),
         ):
-            odd = sites_differ(
-                {name: p.shape() for name, p in self.model.latents.items()}, self.guide
-            )
+            odd = sites_differ({name: p.shape() for name, p in self.model.latents.items()}, self.guide)
             if odd:
                 raise ValueError(f"the guide was built for another model: they differ at {odd}")
             info = run.go()
-        return Posterior(
-            self.model, state=run.detached_state(), info=info, scoped=scoped.snapshot(self.model)
-        )
+        return Posterior(self.model, state=run.detached_state(), info=info, scoped=scoped.snapshot(self.model))
 
     def _hold_out(self, data: Batches) -> tuple[Batches, tuple[Tensor, Tensor]]:
         if self.early_stopping.held_out is None:
@@ -131,9 +123,7 @@ class SVI:
         return data, checked(self.model, *on_device(self.model, *self.early_stopping.held_out))
 
     def __repr__(self) -> str:
-        length = (
-            f"num_steps={self.num_steps}" if self.num_steps else f"num_epochs={self.num_epochs}"
-        )
+        length = f"num_steps={self.num_steps}" if self.num_steps else f"num_epochs={self.num_epochs}"
         return f"SVI({type(self.guide).__name__}, {length})"
 
 
@@ -151,14 +141,8 @@ class _Run:
         self.engine, self.scoped, self.data, self.held_out = engine, scoped, data, held_out
         model = engine.model
         own = dict(model.network.named_parameters())
-        self.points = {
-            name: nn.Parameter(state.get(name, own[name]).detach().clone())
-            for name in model.plan.points
-        }
-        self.buffers = {
-            name: state.get(name, value).detach().clone()
-            for name, value in model.network.named_buffers()
-        }
+        self.points = {name: nn.Parameter(state.get(name, own[name]).detach().clone()) for name in model.plan.points}
+        self.buffers = {name: state.get(name, value).detach().clone() for name, value in model.network.named_buffers()}
         self.state = {**self.points, **self.buffers}
         self.parameters = [*scoped.parameters(), *self.points.values()]
         if not self.parameters:
@@ -234,9 +218,7 @@ class _Run:
             self.engine.num_particles,
         )
         with Given(self.state):
-            total = sum(
-                elbo(model, self.engine.guide, x, y, num_data=num_data) for _ in range(particles)
-            )
+            total = sum(elbo(model, self.engine.guide, x, y, num_data=num_data) for _ in range(particles))
         return -total / (particles * num_data)
 
     def _reason_to_stop(self) -> str:
@@ -258,9 +240,7 @@ class _Run:
         shapes = {name: prior.shape() for name, prior in model.latents.items()}
         draws = draw(self.engine.guide, self.engine.early_stopping.num_samples, shapes)
         x, y = self.held_out
-        prediction = Prediction(
-            model.likelihood, outputs(model, draws, self.detached_state(), x), draws
-        )
+        prediction = Prediction(model.likelihood, outputs(model, draws, self.detached_state(), x), draws)
         return -prediction.log_prob(y).mean().item()
 
     def _keep(self) -> None:

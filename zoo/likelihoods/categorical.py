@@ -38,9 +38,7 @@ class Categorical(Likelihood):
     def check(self, output: Tensor, y: Tensor) -> None:
         """Refuse labels that are no class index."""
         if y.is_floating_point() or y.is_complex():
-            raise ValueError(
-                f"labels are class indices, integers, but these are {y.dtype}; write y.long()"
-            )
+            raise ValueError(f"labels are class indices, integers, but these are {y.dtype}; write y.long()")
         super().check(output, y)
 
     def expectation(self, distribution: dist.Categorical) -> Tensor:

@@ -36,20 +36,14 @@ class Gaussian(Likelihood):
 
     def __init__(self, scale: float | Tensor | TorchDistributionMixin) -> None:
         if isinstance(scale, TorchDistributionMixin):
-            lowest = (
-                scale.support.base_constraint
-                if hasattr(scale.support, "base_constraint")
-                else scale.support
-            )
+            lowest = scale.support.base_constraint if hasattr(scale.support, "base_constraint") else scale.support
             if getattr(lowest, "lower_bound", -1) < 0:
                 raise ValueError(
                     f"the prior of the noise scale, {describe(scale)}, allows negative values; "
                     "use a positive one, dist.HalfNormal(1.0) say"
                 )
         elif not bool(torch.as_tensor(scale > 0).all()):
-            raise ValueError(
-                f"the noise scale is a standard deviation and must be positive, not {scale}"
-            )
+            raise ValueError(f"the noise scale is a standard deviation and must be positive, not {scale}")
         self.scale = scale
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:
@@ -65,7 +59,5 @@ class Gaussian(Likelihood):
         return {f"{PREFIX}scale": prior.to_event(len(prior.batch_shape))}
 
     def __repr__(self) -> str:
-        scale = (
-            describe(self.scale) if isinstance(self.scale, TorchDistributionMixin) else self.scale
-        )
+        scale = describe(self.scale) if isinstance(self.scale, TorchDistributionMixin) else self.scale
         return f"Gaussian(scale={scale})"

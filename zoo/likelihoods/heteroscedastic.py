@@ -32,9 +32,7 @@ class HeteroscedasticGaussian(Likelihood):
 
     def __init__(self, min_scale: float = 1e-3) -> None:
         if min_scale <= 0:
-            raise ValueError(
-                f"min_scale is a standard deviation and must be positive, not {min_scale}"
-            )
+            raise ValueError(f"min_scale is a standard deviation and must be positive, not {min_scale}")
         self.min_scale = min_scale
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:

@@ -69,11 +69,7 @@ class Likelihood:
             distribution = self.distribution(output, self.example_noise(output))
         expected = tuple(distribution.batch_shape)
         if tuple(y.shape) != expected:
-            hint = (
-                f"; write y.reshape({expected})"
-                if y.numel() == distribution.batch_shape.numel()
-                else ""
-            )
+            hint = f"; write y.reshape({expected})" if y.numel() == distribution.batch_shape.numel() else ""
             raise ValueError(
                 f"targets have shape {tuple(y.shape)}, but with outputs of shape {tuple(output.shape)} "
                 f"{self!r} needs {expected}{hint}"

@@ -38,9 +38,7 @@ def auroc(scores: Tensor, positive: Tensor) -> Tensor:
         raise ValueError(f"scores has shape {tuple(values.shape)}; write (N,), one score a point.")
     if sorted(set(kinds.tolist())) != [0.0, 1.0]:
         found = ", ".join(f"{kind:g}" for kind in sorted(set(kinds.tolist()))[:3])
-        raise ValueError(
-            f"positive holds {found}; write a bool for each point, both kinds present."
-        )
+        raise ValueError(f"positive holds {found}; write a bool for each point, both kinds present.")
     load_torchmetrics()
     from torchmetrics.functional.classification import binary_auroc
 

@@ -35,7 +35,6 @@ def coverage(lower: Tensor, upper: Tensor, y: Tensor) -> Tensor:
     low, high, target = numbers(lower=lower, upper=upper, y=y)
     if (low > high).any():
         raise ValueError(
-            f"lower lies above upper at {int((low > high).sum())} point(s); "
-            "write coverage(lower, upper, y)."
+            f"lower lies above upper at {int((low > high).sum())} point(s); write coverage(lower, upper, y)."
         )
     return like(((low <= target) & (target <= high)).double().mean(), y)

@@ -23,9 +23,7 @@ def numbers(**tensors: Tensor) -> list[Tensor]:
         if not tensor.numel():
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, which holds no data.")
         if tensor.isnan().any():
-            raise ValueError(
-                f"{name} has {int(tensor.isnan().sum())} NaN(s); drop or repair them."
-            )
+            raise ValueError(f"{name} has {int(tensor.isnan().sum())} NaN(s); drop or repair them.")
         shapes[name] = tuple(tensor.shape)
     if len(set(shapes.values())) > 1:
         found = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items())

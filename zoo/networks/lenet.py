@@ -37,9 +37,7 @@ class LeNet5(nn.Module):
         padding = 2 if image_size == 28 else 0
         side = ((image_size + 2 * padding - 4) // 2 - 4) // 2
         if side < 1:
-            raise ValueError(
-                f"LeNet5 needs images of at least 16x16 pixels, not {image_size}x{image_size}"
-            )
+            raise ValueError(f"LeNet5 needs images of at least 16x16 pixels, not {image_size}x{image_size}")
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, 6, 5, padding=padding),
             activation(),

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -39,7 +40,7 @@ class MLP(nn.Sequential):
         if min(widths) < 1:
             raise ValueError(f"every layer needs at least one unit, but the widths are {widths}")
         layers: OrderedDict[str, nn.Module] = OrderedDict()
-        for number, (width_in, width_out) in enumerate(zip(widths, widths[1:], strict=False), 1):
+        for number, (width_in, width_out) in enumerate(pairwise(widths), 1):
             layers[f"layer{number}"] = nn.Linear(width_in, width_out)
             if number < len(widths) - 1:
                 layers[f"activation{number}"] = activation()

@@ -1,8 +1,9 @@
 """Predictive band: the median of a function along a line, and the shades that hold most of it."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
-import torch
+import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
@@ -51,9 +52,7 @@ def predictive_band(
     line = numbers(line, "line", "N")
     levels = sorted(levels, reverse=True)
     if not levels or not 0 < min(levels) <= max(levels) < 1:
-        raise ValueError(
-            f"levels are {levels}; give probabilities between 0 and 1, as (0.5, 0.9)."
-        )
+        raise ValueError(f"levels are {levels}; give probabilities between 0 and 1, as (0.5, 0.9).")
     sides = [(1 + sign * level) / 2 for level in levels for sign in (-1, 1)]
     edges = _quantiles([0.5, *sides], len(line), mean, std, draws)  # (1 + 2 levels, N)
 
@@ -75,14 +74,14 @@ def _quantiles(
     mean: Tensor | None,
     std: Tensor | None,
     draws: Tensor | None,
-) -> Tensor:
+) -> np.ndarray:
     if (draws is None) == (mean is None) or (mean is None) != (std is None):
         raise ValueError(
             "A band needs draws=, or mean and std together, and not both; "
             "write predictive_band(line, draws=draws) or predictive_band(line, mean, std)."
         )
-    q = torch.tensor(probabilities, dtype=torch.float64)
     if draws is not None:
-        return numbers(draws, "draws", f"S, {size}").quantile(q, dim=0)
+        return np.quantile(numbers(draws, "draws", f"S, {size}"), probabilities, axis=0)
     mean, std = numbers(mean, "mean", f"{size}"), numbers(std, "std", f"{size}")
-    return mean + std * torch.special.ndtri(q)[:, None]
+    z = np.array([NormalDist().inv_cdf(p) for p in probabilities])
+    return mean + std * z[:, None]

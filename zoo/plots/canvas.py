@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-# Okabe and Ito (2008), jfly.uni-koeln.de/color, told apart by all common kinds of colour blindness;
-# yellow is left out, since it disappears on white.
+# Okabe and Ito (2008), jfly.uni-koeln.de/color, told apart by all common kinds of colour
+# blindness; yellow is left out, since it disappears on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5A1D")
 TRUTH = "#8C8C8C"
 
@@ -27,25 +28,22 @@ def colors(number: int) -> list[str]:
     return [COLORS[i % len(COLORS)] for i in range(number)]
 
 
-def numbers(value: Tensor | Sequence[float], name: str, shape: str) -> Tensor:
-    """The value as a double tensor on the CPU, if its shape reads as the given one.
+def numbers(value: Tensor | Sequence[float], name: str, shape: str) -> np.ndarray:
+    """The value as an array of doubles, as matplotlib likes it, if its shape is the given one.
 
     Arguments:
         value: Numbers.
         name: What the user calls them, for the sentence of the error.
         shape: Names or sizes, such as "S, N" or "S, 50"; a size must be met, a name is free.
     """
-    tensor = torch.as_tensor(value).detach().to("cpu", torch.float64)
+    tensor = torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
     wanted = shape.split(", ")
     fits = len(wanted) == tensor.dim() and all(
-        not size.isdigit() or int(size) == actual
-        for size, actual in zip(wanted, tensor.shape, strict=True)
+        not size.isdigit() or int(size) == actual for size, actual in zip(wanted, tensor.shape, strict=True)
     )
     if not fits or tensor.numel() == 0:
-        raise ValueError(
-            f"{name} has shape {tuple(tensor.shape)}; give numbers of shape {bracket(wanted)}."
-        )
-    return tensor
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}; give numbers of shape {bracket(wanted)}.")
+    return tensor.numpy()
 
 
 def bracket(sizes: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from zoo.plots.canvas import TRUTH, colors, numbers
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDES = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
+SIDES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def comparison(
@@ -66,29 +66,36 @@ def comparison(
     """
     line = numbers(line, "line", "N")
     shape = f"S, {len(line)}"
-    grey = numbers(truth, "truth", shape).quantile(SIDES, dim=0)  # (5, N)
+    grey = np.quantile(numbers(truth, "truth", shape), SIDES, axis=0)  # (5, N)
     draws = {name: numbers(band, f"bands[{name!r}]", shape) for name, band in bands.items()}
     _check(set(draws), set(seconds), set(scores))
 
+    points = None if observed is None else _points(*observed)
     figure, panels, beside = _panels(len(draws), figure)
     shades = dict(zip(draws, colors(len(draws)), strict=True))
     for ax, (name, band) in zip(panels, draws.items(), strict=True):
-        _shades(ax, line, grey, band.quantile(SIDES, dim=0), shades[name])
-        if observed is not None:
-            ax.plot(*observed, ".", color="black", markersize=3, zorder=3)
+        _shades(ax, line, grey, np.quantile(band, SIDES, axis=0), shades[name])
+        if points is not None:
+            ax.plot(*points, ".", color="black", alpha=0.7, markersize=2.5, zorder=3)
         ax.set_title(name, loc="left", color=shades[name], fontweight="bold")
     panels[0].set(xlim=(line[0], line[-1]), ylim=_range(grey))
     for ax in panels:
         subplot = ax.get_subplotspec()
         ax.set_ylabel(ylabel if subplot.is_first_col() else "")
-        ax.set_xlabel(xlabel if ax in panels[-_columns(len(panels)) :] else "")
-        ax.tick_params(labelleft=subplot.is_first_col(), labelbottom=bool(ax.get_xlabel()))
+        ax.set_xlabel(xlabel if subplot.is_last_row() else "")
+        lowest = ax in panels[-_columns(len(panels)) :]  # of its column
+        ax.tick_params(labelleft=subplot.is_first_col(), labelbottom=lowest)
 
     times, values = [seconds[name] for name in scores], list(scores.values())
     dots = [shades.get(name, "#404040") for name in scores]
     beside.set_title(score, loc="left")
     fidelity(list(scores), times, values, floor, colors=dots, ylabel="", ax=beside)
     return figure
+
+
+def _points(x: Tensor, y: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    x = numbers(x, "observed x", "N")
+    return x, numbers(y, "observed y", f"{len(x)}")
 
 
 def _check(bands: set[str], seconds: set[str], scores: set[str]) -> None:
@@ -111,15 +118,12 @@ def _panels(number: int, figure: Figure | None) -> tuple[Figure, list[Axes], Axe
     if figure is None:
         import matplotlib.pyplot as plt
 
-        figure = plt.figure(figsize=(13.3, 2.4 + 2.4 * rows))  # 13.3 inches: a slide of 16:9
+        figure = plt.figure(figsize=(11.0, 1.8 + 2.2 * rows))
     if figure.get_layout_engine() is None:
         figure.set_layout_engine("constrained", wspace=0.03, hspace=0.05)
     grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1.0] * columns + [1.6])
     first = figure.add_subplot(grid[0, 0])
-    rest = [
-        figure.add_subplot(grid[divmod(i, columns)], sharex=first, sharey=first)
-        for i in range(1, number)
-    ]
+    rest = [figure.add_subplot(grid[divmod(i, columns)], sharex=first, sharey=first) for i in range(1, number)]
     beside = figure.add_subplot(grid[:, columns])
     for ax in (first, *rest, beside):
         ax.spines[["top", "right"]].set_visible(False)
@@ -130,7 +134,7 @@ def _panels(number: int, figure: Figure | None) -> tuple[Figure, list[Axes], Axe
     return figure, [first, *rest], beside
 
 
-def _shades(ax: Axes, line: Tensor, truth: Tensor, guide: Tensor, color: str) -> None:
+def _shades(ax: Axes, line: np.ndarray, truth: np.ndarray, guide: np.ndarray, color: str) -> None:
     ax.fill_between(line, truth[0], truth[4], color=TRUTH, alpha=0.3, linewidth=0)
     ax.fill_between(line, truth[1], truth[3], color=TRUTH, alpha=0.5, linewidth=0)
     ax.fill_between(line, guide[0], guide[4], color=color, alpha=0.25, linewidth=0)
@@ -139,8 +143,7 @@ def _shades(ax: Axes, line: Tensor, truth: Tensor, guide: Tensor, color: str) ->
     ax.plot(line, guide[2], color=color, linewidth=2)
 
 
-def _range(truth: Tensor) -> tuple[float, float]:
-    low = truth[0].quantile(0.02).item()
-    high = truth[4].quantile(0.98).item()
+def _range(truth: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(truth[0], 0.05), np.quantile(truth[4], 0.95)
     pad = 0.2 * (high - low) or 1.0
     return low - pad, high + pad

@@ -1,15 +1,13 @@
 """Reliability diagram: is a classifier right as often as it says?"""
 
-import torch
+import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
 from zoo.plots.canvas import COLORS, axis, numbers
 
 
-def reliability_diagram(
-    confidence: Tensor, accuracy: Tensor, count: Tensor, *, ax: Axes | None = None
-) -> Axes:
+def reliability_diagram(confidence: Tensor, accuracy: Tensor, count: Tensor, *, ax: Axes | None = None) -> Axes:
     r"""Draw accuracy against confidence, bin by bin, with the gap shaded and the ECE written in.
 
     .. math:: \text{ECE} = \sum_b \frac{|B_b|}{N} \, |\text{accuracy}_b - \text{confidence}_b|
@@ -41,15 +39,13 @@ def reliability_diagram(
     accuracy = numbers(accuracy, "accuracy", f"{bins}")
     count = numbers(count, "count", f"{bins}")
     if not count.sum() > 0:
-        raise ValueError(
-            "count is zero in every bin; give the number of predictions in each, (B,)."
-        )
+        raise ValueError("count is zero in every bin; give the number of predictions in each, (B,).")
 
     used = count > 0
-    centre = ((torch.arange(bins) + 0.5) / bins)[used]
+    centre = ((np.arange(bins) + 0.5) / bins)[used]
     confidence, accuracy = confidence[used], accuracy[used]
     gap = confidence - accuracy  # positive where the classifier is too sure
-    error = (count[used] * gap.abs()).sum() / count.sum()
+    error = (count[used] * abs(gap)).sum() / count.sum()
 
     ax = axis(ax, (4.8, 5.0))
     ax.bar(centre, accuracy, 0.94 / bins, color=COLORS[0], label="accuracy")
@@ -65,7 +61,7 @@ def reliability_diagram(
     return ax
 
 
-def _counts(ax: Axes, centre: Tensor, count: Tensor, width: float) -> None:
+def _counts(ax: Axes, centre: np.ndarray, count: np.ndarray, width: float) -> None:
     below = ax.inset_axes((0, -0.2, 1, 0.15), sharex=ax)
     below.bar(centre, count, width, color="#BFBFBF")
     below.spines[["top", "right", "left"]].set_visible(False)

@@ -1,8 +1,10 @@
 """Site posterior: what the data taught a weight or a node, with its prior beside it."""
 
+import math
 from collections.abc import Sequence
 from itertools import product
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -23,7 +25,7 @@ def site_posterior(
 ) -> Axes:
     r"""Draw histograms of up to three entries of a site, or means and 90 % intervals of more.
 
-    .. math:: \text{interval} = [\,q_{0.05}, q_{0.95}\,], \quad \text{median marked by a dot}
+    .. math:: \text{interval} = [\,q_{0.05},\; q_{0.95}\,]
 
     Histograms are densities: each has area 1. The prior is grey: a density behind the
     histograms, a wide bar behind the intervals. An entry whose interval is its prior's has
@@ -48,11 +50,10 @@ def site_posterior(
         >>> [label.get_text() for label in ax.get_yticklabels()][:2]
         ['0.weight[0, 0]', '0.weight[0, 1]']
     """
-    draws = torch.as_tensor(draws)
-    shape = tuple(draws.shape[1:])
-    numbers(draws, "draws", ", ".join(["S", *map(str, shape)]))
+    shape = tuple(torch.as_tensor(draws).shape[1:])
+    values = numbers(draws, "draws", ", ".join(["S", *map(str, shape)]))
     indices = _indices(shape, entries)
-    values = torch.stack([draws[:, *i] for i in indices], -1).detach().cpu().double()  # (S, E)
+    values = np.stack([values[:, *i] for i in indices], -1)  # (S, E)
     before = None if prior is None else _prior_draws(prior, shape, indices)  # (S', E)
     labels = [f"{name}[{', '.join(map(str, i))}]" if i else name for i in indices]
     if len(indices) <= 3:
@@ -76,53 +77,49 @@ def _indices(shape: tuple[int, ...], entries: Sequence[Index] | None) -> list[tu
     return indices
 
 
-def _prior_draws(
-    prior: Tensor | Distribution, shape: tuple[int, ...], indices: list[tuple[int, ...]]
-) -> Tensor:
+def _prior_draws(prior: Tensor | Distribution, shape: tuple[int, ...], indices: list[tuple[int, ...]]) -> np.ndarray:
     if isinstance(prior, Distribution):
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # torch.manual_seed would reach the GPU's too
             prior = prior.sample(torch.Size([4000]))
-    prior = torch.as_tensor(prior).detach().cpu().double()
-    if prior.dim() == 1:
-        return prior[:, None].expand(-1, len(indices))
-    if tuple(prior.shape[1:]) != shape:
+    found = tuple(torch.as_tensor(prior).shape[1:])
+    before = numbers(prior, "prior", ", ".join(["S'", *map(str, found)]))
+    if not found:
+        return np.repeat(before[:, None], len(indices), 1)
+    if found != shape:
         raise ValueError(
-            f"prior has draws of shape {tuple(prior.shape[1:])}, the site {shape}; "
+            f"prior has draws of shape {found}, the site {shape}; "
             "give draws of the site's shape, (S', ...), or (S',) for a prior all entries share."
         )
-    return torch.stack([prior[:, *i] for i in indices], -1)
+    return np.stack([before[:, *i] for i in indices], -1)
 
 
-def _histograms(
-    values: Tensor, before: Tensor | None, labels: list[str], name: str, ax: Axes
-) -> Axes:
-    if before is not None:  # one grey shade, since entries shown together mostly share a prior
-        middle = before[:, 0].quantile(torch.tensor([0.005, 0.995], dtype=before.dtype))
-        bins, inside = 60, (before[:, 0] >= middle[0]) & (before[:, 0] <= middle[1])
-        weight = torch.full_like(before[inside, 0], 1 / len(before))
-        height, edges = torch.histogram(before[inside, 0], bins, weight=weight)
-        ax.stairs(height / edges.diff(), edges, fill=True, color=TRUTH, alpha=0.35, label="prior")
+def _histograms(values: np.ndarray, before: np.ndarray | None, labels: list[str], name: str, ax: Axes) -> Axes:
+    if before is not None:  # one grey shade: entries shown together mostly share their prior
+        first = before[:, 0]
+        low, high = np.quantile(first, (0.005, 0.995))  # a heavy tail would hide the middle
+        count, edges = np.histogram(first, bins=50, range=(low, high))
+        density = count / len(first) / np.diff(edges)
+        ax.stairs(density, edges, fill=True, color=TRUTH, alpha=0.35, label="prior")
+    bins = min(40, 2 + math.isqrt(len(values)))
     for column, label, color in zip(values.T, labels, colors(len(labels)), strict=True):
         style = {"histtype": "stepfilled", "facecolor": color + "40", "edgecolor": color}
-        ax.hist(column, bins=40, density=True, label=label, **style)
+        ax.hist(column, bins=bins, density=True, label=label, **style)
     ax.set(xlabel=name or "value", ylabel="density", ylim=(0, None))
     ax.legend(frameon=False)
     return ax
 
 
-def _intervals(values: Tensor, before: Tensor | None, labels: list[str], ax: Axes) -> Axes:
-    q = torch.tensor([0.05, 0.5, 0.95], dtype=torch.float64)
-    row = torch.arange(len(labels))
+def _intervals(values: np.ndarray, before: np.ndarray | None, labels: list[str], ax: Axes) -> Axes:
+    row, color = np.arange(len(labels)), colors(1)[0]
     if before is not None:
-        low, _, high = before.quantile(q, dim=0)
+        low, high = np.quantile(before, (0.05, 0.95), axis=0)
         ax.barh(row, high - low, 0.8, left=low, color=TRUTH, alpha=0.25, label="prior, 90 %")
-    low, middle, high = values.quantile(q, dim=0)
-    ax.hlines(row, low, high, color=colors(1)[0], linewidth=2, label="posterior, 90 %")
-    ax.plot(middle, row, "o", color=colors(1)[0], markersize=4)
+    low, high = np.quantile(values, (0.05, 0.95), axis=0)
+    ax.hlines(row, low, high, color=color, linewidth=2, label="posterior, 90 %")
+    ax.plot(values.mean(0), row, "o", color=color, markersize=4, label="mean")
     ax.set_yticks(row, labels)
     ax.invert_yaxis()
     ax.set_xlabel("value")
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2,
-                     frameon=False)  # fmt: skip
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
     return ax

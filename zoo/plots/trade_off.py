@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 from torch import Tensor
 
@@ -50,52 +51,50 @@ def fidelity(
         >>> from zoo import plots
         >>> ax = Figure().add_subplot()
         >>> ax = plots.fidelity(["Delta", "MeanField"], [1.2, 3.4], [0.9, 0.3], 0.05, ax=ax)
-        >>> [text.get_text() for text in ax.texts]
-        ['truth against itself', 'Delta', 'MeanField']
+        >>> sorted(text.get_text() for text in ax.texts)
+        ['Delta', 'MeanField', 'truth against itself']
     """
     names = list(names)
     seconds = numbers(seconds, "seconds", f"{len(names)}")
     scores = numbers(scores, "scores", f"{len(names)}")
     if not (seconds > 0).all():
-        raise ValueError(
-            f"seconds are {seconds.tolist()}; the axis is logarithmic, give times > 0."
-        )
+        raise ValueError(f"seconds are {seconds.tolist()}; the axis is logarithmic, give times > 0.")
     shades = canvas.colors(len(names)) if colors is None else colors
 
     ax = axis(ax)
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.set(xlabel="seconds to fit", ylabel=ylabel)
     _limits(ax, seconds, scores, floor)
     if floor is not None:
         ax.axhspan(0, floor, color=canvas.TRUTH, alpha=0.25, linewidth=0)
-        ax.annotate("truth against itself", (1, floor), (-3, -3), xycoords=("axes fraction", "data"),
-                    textcoords="offset points", ha="right", va="top", color="#595959",
-                    fontsize="small", annotation_clip=False)  # fmt: skip
+        ax.annotate(
+            "truth against itself", (0, floor), (4, -3), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="left", va="top", color="#595959", fontsize="small",
+        )  # fmt: skip
     for second, score, shade in zip(seconds, scores, shades, strict=True):
         ax.plot(second, score, "o", color=shade, markersize=9, clip_on=False, zorder=3)
     _labels(ax, names, seconds, scores, shades)
     return ax
 
 
-def _limits(ax: Axes, seconds: Tensor, scores: Tensor, floor: float | None) -> None:
+def _limits(ax: Axes, seconds: np.ndarray, scores: np.ndarray, floor: float | None) -> None:
     low, high = seconds.min().item(), seconds.max().item()
     pad = max((high / low) ** 0.15, 1.5)
     ax.set_xlim(low / pad, high * pad)
-    finite = scores[scores.isfinite()].tolist()
+    finite = scores[np.isfinite(scores)].tolist()
     ax.set_ylim(min([0.0, *finite]), 1.1 * max([*finite, floor or 0.0]) or 1.0)
 
 
-def _labels(
-    ax: Axes, names: list[str], seconds: Tensor, scores: Tensor, shades: Sequence[str]
-) -> None:
+def _labels(ax: Axes, names: list[str], seconds: np.ndarray, scores: np.ndarray, shades: Sequence[str]) -> None:
     """Put each name where it covers least, in steps of a few points around its dot."""
     ax.figure.canvas.figure.draw_without_rendering()  # the layout moves axes when it first draws
     scale = ax.figure.dpi / 72
-    dots = ax.transData.transform(torch.stack([seconds, scores], -1).numpy())
-    taken = [
-        Bbox.from_bounds(x - 6 * scale, y - 6 * scale, 12 * scale, 12 * scale) for x, y in dots
-    ]
-    for i in sorted(range(len(names)), key=lambda i: scores[i].item()):
+    dots = ax.transData.transform(np.stack([seconds, scores], -1))
+    taken = [Bbox.from_bounds(x - 6 * scale, y - 6 * scale, 12 * scale, 12 * scale) for x, y in dots]
+    for i in sorted(range(len(names)), key=lambda i: scores[i]):
         boxes = [_box(dots[i], place, names[i], scale) for place in PLACES]
         cost = [_cost(box, taken[:i] + taken[i + 1 :], ax.bbox) + 1e-3 * rank
                 for rank, box in enumerate(boxes)]  # fmt: skip
@@ -110,9 +109,7 @@ def _box(dot: Sequence[float], place: tuple[float, float, str], name: str, scale
     right, up, side = place
     width, height = 6.0 * len(name) * scale, 12 * scale  # a letter of 10 points is about 6 wide
     left = {"left": 0, "center": width / 2, "right": width}[side]
-    return Bbox.from_bounds(
-        dot[0] + right * scale - left, dot[1] + up * scale - height / 2, width, height
-    )
+    return Bbox.from_bounds(dot[0] + right * scale - left, dot[1] + up * scale - height / 2, width, height)
 
 
 def _cost(box: Bbox, taken: list[Bbox], frame: Bbox) -> float:

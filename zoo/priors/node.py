@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from zoo.priors.plan import Nodes, Plan
-from zoo.priors.treatment import Frozen, Point, Rule, words, treat
+from zoo.priors.treatment import Frozen, Point, Rule, treat, words
 
 SIDES = {"in": ("in",), "out": ("out",), "both": ("in", "out")}
 
@@ -56,15 +56,11 @@ class NodePrior:
             for side in SIDES[self.where]:
                 size = channels(layer, side)
                 groups = getattr(layer, "groups", 1)
-                nodes[f"{prefix}nodes_{side}"] = Nodes(
-                    f"{prefix}weight", side, groups, size, prior
-                )
+                nodes[f"{prefix}nodes_{side}"] = Nodes(f"{prefix}weight", side, groups, size, prior)
         return Plan(treat(self.weights, network, dict(network.named_parameters())), nodes)
 
     def __repr__(self) -> str:
-        return (
-            f"NodePrior({words(self.rule)}, where={self.where!r}, weights={words(self.weights)})"
-        )
+        return f"NodePrior({words(self.rule)}, where={self.where!r}, weights={words(self.weights)})"
 
 
 def has_nodes(layer: nn.Module) -> bool:

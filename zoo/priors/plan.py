@@ -69,18 +69,13 @@ class Plan:
                 value = parameters[name].detach()
                 sites[name] = placed(treatment, value, name), {"init": value}
         for name, node in self.nodes.items():
-            ones = torch.ones_like(parameters[node.weight].detach()[:1].flatten()[:1]).expand(
-                node.size
-            )
+            ones = torch.ones_like(parameters[node.weight].detach()[:1].flatten()[:1]).expand(node.size)
             sites[name] = placed(node.prior, ones, name), {"init": ones, "node": True}
         return sites
 
     def sample(self, network: nn.Module) -> dict[str, Tensor]:
         """Draw every latent site: the Pyro statements of the prior."""
-        return {
-            name: pyro.sample(name, prior, infer=infer)
-            for name, (prior, infer) in self.priors(network).items()
-        }
+        return {name: pyro.sample(name, prior, infer=infer) for name, (prior, infer) in self.priors(network).items()}
 
     def estimate(self, network: nn.Module) -> dict[str, Tensor]:
         """State every point estimate, with its MAP prior as a factor of the log joint."""

@@ -29,9 +29,7 @@ class Selected:
     ) -> None:
         self.choose, self.text = choose, text
 
-    def bind(
-        self, network: nn.Module, tensors: dict[str, Tensor]
-    ) -> Callable[[str, Tensor], Rule]:
+    def bind(self, network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
         """Return the choice for each of the named tensors of this network."""
         return self.choose(network, tensors)
 
@@ -41,6 +39,9 @@ class Selected:
 
 def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose by name pattern; the first pattern that matches decides.
+
+    References:
+        TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)
 
     Arguments:
         rules: Shell-style patterns of parameter names (or layer names, for nodes) and what each gets.
@@ -58,12 +59,8 @@ def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  
         for pattern in rules if len(tensors) > 1 else ():
             if not any(fnmatchcase(name, pattern) for name in tensors):
                 near = difflib.get_close_matches(pattern, tensors, n=3, cutoff=0.0)
-                raise ValueError(
-                    f"no parameter or layer is called {pattern!r}; the nearest are {', '.join(near)}"
-                )
-        return lambda name, _: next(
-            (rule for pattern, rule in rules.items() if fnmatchcase(name, pattern)), otherwise
-        )
+                raise ValueError(f"no parameter or layer is called {pattern!r}; the nearest are {', '.join(near)}")
+        return lambda name, _: next((rule for pattern, rule in rules.items() if fnmatchcase(name, pattern)), otherwise)
 
     table = ", ".join(f"{pattern!r}: {words(rule)}" for pattern, rule in rules.items())
     return Selected(choose, f"by_name({{{table}}}, otherwise={words(otherwise)})")
@@ -71,6 +68,9 @@ def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  
 
 def by_type(rules: Mapping[type[nn.Module], Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose by the type of the layer that owns the parameter.
+
+    References:
+        TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)
 
     Arguments:
         rules: Layer types and what the parameters of such layers get.
@@ -95,8 +95,7 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose the last layer that has parameters, in the order in which the network registers them.
 
     References:
-        Bayesian linear regression on the features of a network: Scalable Bayesian Optimization Using Deep Neural
-        Networks (Snoek et al., 2015)
+        Scalable Bayesian Optimization Using Deep Neural Networks (Snoek et al., 2015)
 
     Arguments:
         rule: What the parameters of the last layer get.
@@ -117,6 +116,9 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
 def all_but_normalisation(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose every layer but batch, layer, group and instance normalisation.
 
+    References:
+        Batch Normalization: Accelerating Deep Network Training (Ioffe, Szegedy, 2015)
+
     Arguments:
         rule: What the parameters of ordinary layers get.
         otherwise: What the parameters of normalisation layers get.
@@ -127,9 +129,7 @@ def all_but_normalisation(rule: Rule, otherwise: Rule = Point()) -> Selected:  #
     """
 
     def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
-        return lambda name, _: (
-            otherwise if isinstance(owner(network, name), NORMALISATION) else rule
-        )
+        return lambda name, _: otherwise if isinstance(owner(network, name), NORMALISATION) else rule
 
     return Selected(choose, f"all_but_normalisation({words(rule)}, otherwise={words(otherwise)})")
 

@@ -37,6 +37,9 @@ class Point:
 class Frozen:
     """The tensor keeps the value it has in the network.
 
+    References:
+        How transferable are features in deep neural networks? (Yosinski, Clune, Bengio, Lipson, 2014)
+
     Example:
         >>> NodePrior(dist.Normal(1.0, 0.1), weights=Frozen())
         NodePrior(Normal(1, 0.1), where='in', weights=Frozen())
@@ -49,9 +52,7 @@ class Frozen:
 class Selection(Protocol):
     """A rule that must see the network before it can choose."""
 
-    def bind(
-        self, network: nn.Module, tensors: dict[str, Tensor]
-    ) -> Callable[[str, Tensor], Rule]:
+    def bind(self, network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
         """Return the choice for each of the named tensors; a selection that selects nothing raises."""
 
 

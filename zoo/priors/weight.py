@@ -3,7 +3,7 @@
 from torch import nn
 
 from zoo.priors.plan import Plan
-from zoo.priors.treatment import Rule, words, treat
+from zoo.priors.treatment import Rule, treat, words
 
 
 class WeightPrior:

@@ -6,9 +6,7 @@ from zoo.datasets.dataset import Dataset, Split, regression
 from zoo.datasets.toy.sizes import refuse_bad_scales, refuse_bad_sizes
 
 
-def cubic(
-    num_data: int = 20, noise: float = 3.0, standardise: bool = False, seed: int = 0
-) -> Dataset:
+def cubic(num_data: int = 20, noise: float = 3.0, standardise: bool = False, seed: int = 0) -> Dataset:
     r"""Noisy cubic on [-4, 4], to be continued with honest doubt out to [-6, 6].
 
     .. math:: y = x^3 + \epsilon, \quad \epsilon \sim N(0, \text{noise}^2), \quad

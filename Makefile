@@ -1,0 +1,34 @@
+# make demo    the main job: every guide beside NUTS on the yacht data, a table and a picture
+# make test    lint and tests; make test-all adds the full product of combinations and the slow ones
+# make notebooks    the tutorials as executed notebooks
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/ready
+
+demo: $(READY)
+	$(BIN)/python -m zoo compare
+
+test: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
+
+notebooks: $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[notebooks]"
+	cd tutorials && ../$(BIN)/jupytext --to ipynb --execute *.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info results.json zoo.png tutorials/*.ipynb
+
+$(READY): setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install -c constraints.txt -e ".[test]"
+	touch $(READY)
+
+.PHONY: demo test test-all notebooks clean

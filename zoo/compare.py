@@ -1,0 +1,180 @@
+"""Comparison: several guides on one model and data set, beside the truth, in one table and one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from zoo import metrics
+from zoo.datasets import Dataset
+from zoo.diagnostics.fidelity import Fidelity, fidelity
+from zoo.inference import SVI
+from zoo.model import BayesianNetwork
+from zoo.posterior import Posterior
+from zoo.prediction import Prediction
+from zoo.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Guide = Callable[..., object]
+TRUTH = "truth"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result of `zoo.compare`: a table that a notebook renders, the posteriors behind it, and a figure.
+
+    Arguments:
+        table: A row per guide, the truth first.
+        posteriors: The fitted posteriors by name, the truth among them as "truth".
+        fidelities: Scores against the truth by name.
+        data: The data set.
+    """
+
+    table: Table
+    posteriors: Mapping[str, Posterior]
+    fidelities: Mapping[str, Fidelity]
+    data: Dataset
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+    def plot(self, feature: int | None = None, label: str | None = None, num_samples: int = 200) -> Figure:
+        """Draw each guide's predictive band over the truth's along a line in input space, and fidelity against time.
+
+        The line varies one input from below its least value in training to above its largest; the others stay at
+        their medians.
+
+        Arguments:
+            feature: Index of the input that varies; by default the one most correlated with the target.
+            label: What to call it.
+            num_samples: Draws behind each band.
+        """
+        from zoo import plots
+
+        x, y = self.data.train
+        if x.dim() != 2 or y.is_floating_point() is False or y.shape[-1] != 1:
+            raise ValueError(
+                f"a line through input space needs inputs (N, D) and one real target (N, 1), not {tuple(x.shape)} and "
+                f"{tuple(y.shape)}; draw the posteriors' predictions with zoo.plots instead"
+            )
+        if feature is None:
+            feature = int(torch.corrcoef(torch.cat([x, y], -1).T)[-1, :-1].abs().nan_to_num().argmax())
+        low, high = x[:, feature].min(), x[:, feature].max()
+        line = torch.linspace(float(low - 0.25 * (high - low)), float(high + 0.25 * (high - low)), 100)
+        inputs = x.median(0).values.repeat(len(line), 1)
+        inputs[:, feature] = line
+        bands = {
+            name: posterior.predict(inputs, min(num_samples, posterior.num_draws or num_samples)).functions[..., 0]
+            for name, posterior in self.posteriors.items()
+        }
+        floor = next(iter(self.fidelities.values())).floor["wasserstein"]
+        return plots.comparison(
+            line,
+            bands.pop(TRUTH),
+            bands,
+            {name: self.posteriors[name].info.seconds for name in bands},
+            {name: self.fidelities[name].wasserstein for name in bands},
+            floor,
+            xlabel=label or f"input {feature + 1}, standardised",
+            ylabel="f(x), standardised",
+            score="Wasserstein-1 to the truth, in its sd",
+        )
+
+
+def compare(
+    model: BayesianNetwork,
+    guides: Sequence[Guide] | Mapping[str, Guide | tuple[BayesianNetwork, Guide]],
+    reference: Posterior,
+    data: Dataset,
+    *,
+    num_steps: int = 2000,
+    lr: float = 1e-2,
+    batch_size: int | None = None,
+    num_samples: int = 400,
+    progress: bool = True,
+) -> Comparison:
+    """Fit guides to one data set and lay them beside the truth.
+
+    Errors and log likelihoods are in the data set's original units; the fidelity columns are those of `zoo.fidelity`,
+    and in the row of the truth its floor.
+
+    References:
+        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
+
+    Arguments:
+        model: The model that the guides are for.
+        guides: The guides, or a mapping from names to guides; a guide that needs a prior of its own comes as a pair
+            (model, guide).
+        reference: The truth: the posterior of `inference.NUTS` or `HMC` on the model.
+        data: The data set; guides are fitted to its training part and scored on its test part.
+        num_steps: Gradient steps of each fit.
+        lr: Learning rate of each fit.
+        batch_size: Batch size of each fit; all data at once where nothing is said.
+        num_samples: Draws behind each prediction.
+        progress: Whether to show progress bars.
+
+    Example:
+        >>> truth = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=9, progress=False, compile=False)
+        >>> truth = truth.fit(data.train)
+        >>> comparison = zoo.compare(model, [guides.Delta(model)], truth, data, num_steps=5, progress=False)
+        >>> comparison.table.column("guide")
+        ['truth', 'Delta']
+    """
+    named = guides if isinstance(guides, Mapping) else {type(guide).__name__: guide for guide in guides}
+    if len(named) < len(guides):
+        raise ValueError("two guides are of one family; give a mapping from names to guides")
+    posteriors = {TRUTH: reference}
+    for name, guide in named.items():
+        own, guide = guide if isinstance(guide, tuple) else (model, guide)
+        engine = SVI(own, guide, num_steps=num_steps, lr=lr, progress=progress)
+        posteriors[name] = engine.fit(data.train, batch_size=batch_size)
+    fidelities = {
+        name: fidelity(posterior, reference, data.test.x) for name, posterior in posteriors.items() if name != TRUTH
+    }
+    rows = []
+    for name, posterior in posteriors.items():
+        count = min(num_samples, posterior.num_draws or num_samples)
+        scores = accuracy_scores(posterior.predict(data.test.x, count), data)
+        if name == TRUTH:
+            closeness = next(iter(fidelities.values())).floor if fidelities else {}
+        else:
+            closeness = fidelities[name].scores
+        closeness = {key: value for key, value in closeness.items() if key != "coverage"}
+        rows.append({"guide": name, **scores, **closeness, "seconds": posterior.info.seconds})
+    columns = tuple(rows[-1])
+    table = Table(
+        tuple(column.replace("_", " ") for column in columns),
+        [tuple(row.get(column) for column in columns) for row in rows],
+        {"seconds": 1, "coverage 90 %": 2, "mean error": 2, "spread ratio": 2, "wasserstein": 2},
+    )
+    return Comparison(table, posteriors, fidelities, data)
+
+
+def accuracy_scores(prediction: Prediction, data: Dataset) -> dict[str, float]:
+    """Score a prediction against the test targets, in original units."""
+    y: Tensor = data.test.y
+    if prediction.likelihood.discrete:
+        return {
+            "accuracy": float(metrics.accuracy(prediction.probs, y)),
+            "nll": float(metrics.nll(prediction.log_prob(y))),
+            "ece": float(metrics.calibration_error(prediction.probs, y)),
+        }
+    original = data.in_original_units(prediction)
+    y = data.y_units.restore(y) if data.y_units is not None else y
+    lower, upper = original.interval(0.9)
+    return {
+        "rmse": float(metrics.rmse(original.mean, y)),
+        "nll": float(metrics.nll(original.log_prob(y))),
+        "coverage 90 %": float(metrics.coverage(lower, upper, y)),
+    }

@@ -1,0 +1,86 @@
+"""Convergence of a sampler, judged where it matters: in function space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from zoo.diagnostics.labelled import ess, rhat
+from zoo.posterior import Posterior
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """R-hat and effective sample size of function values, with a verdict in words.
+
+    Arguments:
+        rhat: Rank-normalised split R-hat of each function value, (M,).
+        ess: Bulk effective sample size of each function value, (M,).
+        num_chains: Number of chains C.
+        num_draws: Draws per chain S.
+        divergences: Number of divergent trajectories.
+    """
+
+    rhat: Tensor
+    ess: Tensor
+    num_chains: int
+    num_draws: int
+    divergences: int
+
+    @property
+    def converged(self) -> bool:
+        """Whether 99 % of the function values have R-hat below 1.02, and none is above 1.05."""
+        return bool(self.rhat.quantile(0.99) < 1.02) and bool(self.rhat.max() <= 1.05)
+
+    def __str__(self) -> str:
+        within = float((self.rhat < 1.02).double().mean())
+        facts = (
+            f"R-hat of {len(self.rhat)} function values: {self.rhat.max():.3f} at most, {within:.0%} below 1.02; "
+            f"ESS {self.ess.min():.0f} at least, {self.ess.median():.0f} in the middle, of "
+            f"{self.num_chains} x {self.num_draws} draws; {self.divergences} divergences"
+        )
+        if self.converged:
+            return f"converged: {facts}"
+        return f"not converged: {facts}; run longer, or with more chains"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self}</p>"
+
+
+def convergence(posterior: Posterior, x: Tensor) -> Convergence:
+    r"""Rank-normalised split R-hat and bulk ESS of function values f(x), draws of a sampler.
+
+    Weights may wander among the permutations of hidden units that give one and the same function, so their R-hat
+    says little; function values are what predictions are made of.
+
+    References:
+        Rank-normalization, folding, and localization: An improved R-hat (Vehtari et al., 2021)
+        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
+
+    Arguments:
+        posterior: The posterior from a sampler, two chains or more.
+        x: Inputs (N, ...) at which the functions are looked at.
+
+    Raises:
+        ValueError: A guide's draws, which are independent by construction; fewer than four draws.
+    """
+    if posterior.draws is None:
+        raise ValueError(
+            "draws from a guide are independent, so their R-hat is 1 whatever the guide; zoo.fidelity measures how "
+            "far a guide is from the truth"
+        )
+    chains, draws = next(iter(posterior.draws.values())).shape[:2]
+    if chains * draws < 8 or draws < 4:
+        raise ValueError(f"R-hat needs at least 4 draws per chain, and this posterior has {chains} x {draws}")
+    values = posterior.predict(x).functions.double().cpu().numpy().reshape(chains, draws, -1)  # (C, S, M)
+    still = np.ptp(values, axis=(0, 1)) == 0
+    moving = values[:, :, ~still]
+    if moving.shape[-1] == 0:
+        raise ValueError(
+            "no function value ever changed: every proposal was rejected; narrow the prior or warm up longer"
+        )
+    return Convergence(Tensor(rhat(moving)), Tensor(ess(moving)), chains, draws, int(posterior.info.diverging.sum()))
