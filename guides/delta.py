@@ -34,7 +34,11 @@ class Delta(Guide):
 
     def __init__(self, model: Callable[..., object], *, example: tuple = ()) -> None:
         super().__init__(model, example=example)
-        self.loc = ByName({name: unconstrained(site) for name, site in self.sites.items() if not site.is_binary})
+        self.loc = ByName({site.name: unconstrained(site) for site in self.learned()})
+
+    def learned(self) -> list[Site]:
+        """List the sites that get a value of their own."""
+        return list(self.sites.values())
 
     def distribution(self, site: Site) -> dist.Delta:
         """Return the point mass of a site."""

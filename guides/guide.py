@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyro
 import torch
@@ -87,6 +87,11 @@ class Guide(nn.Module):
             for frame in site.frames:
                 plates.enter_context(pyro.plate(frame.name, frame.size, dim=frame.dim))
             return pyro.sample(site.name, distribution)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Guide:
+        """Move what is known of the sites along with the parameters."""
+        self.sites = {name: replace(site, start=fn(site.start)) for name, site in self.sites.items()}
+        return super()._apply(fn, recurse)
 
     def num_parameters(self) -> int:
         """Count the numbers that a fit changes."""

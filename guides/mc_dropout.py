@@ -62,6 +62,10 @@ class MCDropout(Delta):
             )
         self.bound = all(site.is_binary for site in self.sites.values())
 
+    def learned(self) -> list[Site]:
+        """List the sites that are not binary nodes, which have no parameters."""
+        return [site for site in self.sites.values() if not site.is_binary]
+
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return masked weights, Bernoulli nodes, or a point mass."""
         if site.is_binary:

@@ -63,7 +63,7 @@ class LazyNodes(Lazy):
             return LazyNodes(reshaped(self, args[1:]), self.source)
         if func in PRODUCTS:
             weight = args[1] if args[0] is self else args[0]
-            if isinstance(weight, Tensor) and weight.dim() == self.dim() >= 2:
+            if isinstance(weight, Tensor) and self.dim() >= 2 and broadcasts(self, weight):
                 return ScaledWeight(weight, weight, self)
         return NotImplemented
 
@@ -96,7 +96,7 @@ class ScaledWeight(Lazy):
         if self.nodes.source.value is not None:
             return None
         z = self.nodes.source.batch(len(x))  # (B, C)
-        weight = self.weight.reshape(tuple(self.shape))
+        weight = self.weight if self.weight.shape == self.shape else self.weight.reshape(tuple(self.shape))
         grouped = self.nodes.dim() > self.dim()  # z has a dimension for the groups, then one for their inputs
         if grouped or self.nodes.shape[0] == 1:
             return layer(x * per_example(z, x, layer), weight, bias, *args, **kwargs)
@@ -106,6 +106,12 @@ class ScaledWeight(Lazy):
             return output
         bias = plain(bias)
         return output + (bias if layer is F.linear else bias.reshape(-1, *[1] * (x.dim() - 2)))
+
+
+def broadcasts(nodes: Tensor, weight: Tensor) -> bool:
+    """Tell whether nodes have the weight's dimensions, and their product its shape."""
+    pairs = zip(nodes.shape, weight.shape, strict=False)
+    return nodes.dim() == weight.dim() and all(own in (1, other) for own, other in pairs)
 
 
 def reshaped(tensor: Lazy, shape: tuple) -> Tensor:

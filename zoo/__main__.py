@@ -31,7 +31,12 @@ MENUS = {
     "data sets": datasets,
 }
 LEFT_OUT = {"Dataset", "Split", "Units", "EarlyStopping"}  # parts of members, no members
-LINE = {"yacht": (5, "Froude number, standardised")}  # the input worth drawing
+INPUTS = {
+    "yacht": [
+        "longitudinal position", "prismatic coefficient", "length-displacement ratio", "beam-draught ratio",
+        "length-beam ratio", "Froude number",
+    ]
+}  # fmt: skip
 
 EPILOG = """
 examples:
@@ -74,6 +79,8 @@ def run_compare(arguments: argparse.Namespace) -> None:
         warmup_steps=arguments.warmup,
         num_samples=arguments.draws,
         max_tree_depth=arguments.max_tree_depth,
+        target_accept_prob=0.9,
+        full_mass=True,
         progress=progress,
     )
     truth = sampler.fit(data.train)
@@ -81,10 +88,9 @@ def run_compare(arguments: argparse.Namespace) -> None:
 
     chosen = {name: make() for name, make in make_guides(model).items() if name in arguments.guides}
     comparison = zoo.compare(model, chosen, truth, data, num_steps=arguments.steps, lr=arguments.lr, progress=progress)
-    feature, label = LINE.get(arguments.data, (None, None))
     arguments.out.mkdir(parents=True, exist_ok=True)
     figure, results = arguments.out / "zoo.png", arguments.out / "results.json"
-    comparison.plot(feature, label).savefig(figure, dpi=150)
+    comparison.plot(names=INPUTS.get(arguments.data)).savefig(figure, dpi=150)
     settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(arguments).items()}
     facts = {
         "table": comparison.table.to_dicts(),
@@ -171,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
     add("--data", type=one_of(list(DATA), "data set"), default="yacht", metavar="NAME", help=", ".join(DATA))
     add("--split", type=int, default=0, metavar="K", help="one of Gal's 20 splits, 0 to 19")
     add("--hidden", type=int, default=10, metavar="H", help="units of the hidden layer")
-    add("--noise", type=float, default=0.1, metavar="SCALE", help="noise in standardised units; 0 infers it")
+    add("--noise", type=float, default=0.2, metavar="SCALE", help="noise in standardised units; 0 infers it")
     add(
         "--guides",
         type=lambda text: [guide(name.strip()) for name in text.split(",")],
@@ -183,7 +189,7 @@ def parser() -> argparse.ArgumentParser:
     add("--lr", type=float, default=1e-2, metavar="RATE", help="learning rate of each guide")
     add("--chains", type=int, default=2, metavar="C", help="chains of NUTS")
     add("--warmup", type=int, default=300, metavar="W", help="draws per chain in which NUTS adapts")
-    add("--draws", type=int, default=500, metavar="S", help="draws per chain that are kept")
+    add("--draws", type=int, default=700, metavar="S", help="draws per chain that are kept")
     add("--max-tree-depth", type=int, default=7, metavar="J", help="a trajectory has at most 2^J - 1 steps")
     add("--seed", type=int, default=0, help="seed of everything random")
     add("--device", default="cpu", help="where to compute, cuda for a GPU")

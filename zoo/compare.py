@@ -49,47 +49,62 @@ class Comparison:
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
 
-    def plot(self, feature: int | None = None, label: str | None = None, num_samples: int = 200) -> Figure:
+    def plot(
+        self,
+        feature: int | None = None,
+        at: Tensor | None = None,
+        names: Sequence[str] | None = None,
+        num_samples: int = 200,
+    ) -> Figure:
         """Draw each guide's predictive band over the truth's along a line in input space, and fidelity against time.
 
-        The line varies one input from below its least value in training to above its largest; the others stay at
-        their medians.
+        The line varies one input, half its range beyond the data on either side, and keeps the others.
 
         Arguments:
-            feature: Index of the input that varies; by default the one most correlated with the target.
-            label: What to call it.
+            feature: Index of the input that varies; by default the one along which the truth is least certain.
+            at: The others' values (D,); by default the training input where the truth is least certain.
+            names: Names of the inputs, for the axis.
             num_samples: Draws behind each band.
         """
         from zoo import plots
 
         x, y = self.data.train
-        if x.dim() != 2 or y.is_floating_point() is False or y.shape[-1] != 1:
+        if x.dim() != 2 or not y.is_floating_point() or y.shape[-1] != 1:
             raise ValueError(
                 f"a line through input space needs inputs (N, D) and one real target (N, 1), not {tuple(x.shape)} and "
                 f"{tuple(y.shape)}; draw the posteriors' predictions with zoo.plots instead"
             )
+        truth = self.posteriors[TRUTH]
+        if at is None:
+            at = x[int(truth.predict(x).epistemic.argmax())]
         if feature is None:
-            feature = int(torch.corrcoef(torch.cat([x, y], -1).T)[-1, :-1].abs().nan_to_num().argmax())
-        low, high = x[:, feature].min(), x[:, feature].max()
-        line = torch.linspace(float(low - 0.25 * (high - low)), float(high + 0.25 * (high - low)), 100)
-        inputs = x.median(0).values.repeat(len(line), 1)
-        inputs[:, feature] = line
+            doubt = [truth.predict(line_through(x, at, index)).epistemic.mean() for index in range(x.shape[1])]
+            feature = int(torch.stack(doubt).argmax())
+        inputs = line_through(x, at, feature)
         bands = {
             name: posterior.predict(inputs, min(num_samples, posterior.num_draws or num_samples)).functions[..., 0]
             for name, posterior in self.posteriors.items()
         }
         floor = next(iter(self.fidelities.values())).floor["wasserstein"]
         return plots.comparison(
-            line,
+            inputs[:, feature],
             bands.pop(TRUTH),
             bands,
             {name: self.posteriors[name].info.seconds for name in bands},
             {name: self.fidelities[name].wasserstein for name in bands},
             floor,
-            xlabel=label or f"input {feature + 1}, standardised",
+            xlabel=names[feature] if names else f"input {feature + 1}",
             ylabel="f(x), standardised",
             score="Wasserstein-1 to the truth, in its sd",
         )
+
+
+def line_through(x: Tensor, at: Tensor, feature: int, num: int = 100) -> Tensor:
+    """Return inputs (num, D) that differ in one feature, from below the data to above them."""
+    low, high = float(x[:, feature].min()), float(x[:, feature].max())
+    inputs = at.repeat(num, 1)
+    inputs[:, feature] = torch.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), num)
+    return inputs
 
 
 def compare(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from zoo.forward import mode
+from zoo.forward import evaluate, mode
 from zoo.model import BayesianNetwork
 
 Data = tuple[Tensor, Tensor] | Dataset | DataLoader
@@ -43,8 +43,8 @@ class Batches:
     def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of one epoch, shuffled unless they are all of the data."""
         if self.loader is not None:
-            for x, y in self.loader:
-                yield checked(self.model, *on_device(self.model, x, y))
+            for batch in self.loader:
+                yield checked(self.model, *on_device(self.model, *pair(batch, "a batch is a pair (x, y)")))
         elif self.size >= self.num_data:
             yield self.x, self.y
         else:
@@ -78,12 +78,19 @@ def batches(model: BayesianNetwork, data: Data, batch_size: int | None = None) -
     if isinstance(data, DataLoader):
         if batch_size is not None:
             raise ValueError("a DataLoader has its batch size already; leave batch_size away")
+        if isinstance(data.dataset, IterableDataset):
+            raise ValueError(
+                "an IterableDataset does not say how many data it has, which the likelihood must be scaled by; give a "
+                "data set with a length"
+            )
         num_data = len(data.sampler) if data.sampler is not None else len(data.dataset)
         if num_data == 0 or len(data) == 0:
             raise ValueError("the DataLoader is empty: it gives no batch")
-        checked(model, *on_device(model, *next(iter(data))))
+        checked(model, *on_device(model, *pair(next(iter(data)), "a batch is a pair (x, y)")))
         return Batches(None, None, data, data.batch_size or num_data, num_data, model)
     if isinstance(data, Dataset) and not isinstance(data, TensorDataset):
+        if len(data) == 0:
+            raise ValueError(f"the data set is empty: {type(data).__name__} has length 0")
         return batches(model, DataLoader(data, batch_size or len(data), shuffle=batch_size is not None))
     x, y = checked(model, *on_device(model, *pair(data)))
     if batch_size is not None and batch_size < 1:
@@ -97,11 +104,12 @@ def full(model: BayesianNetwork, data: Data) -> tuple[Tensor, Tensor]:
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
 
 
-def pair(data: object) -> tuple[Tensor, Tensor]:
+def pair(data: object, what: str = "data is a pair (x, y), a TensorDataset or a DataLoader") -> tuple[Tensor, Tensor]:
     """Return the inputs and targets of a pair of tensors or a `TensorDataset`."""
     tensors = data.tensors if isinstance(data, TensorDataset) else data
     if not isinstance(tensors, (tuple, list)) or len(tensors) != 2:
-        raise TypeError(f"data is a pair (x, y), a TensorDataset or a DataLoader, not {type(data).__name__}")
+        length = f" of {len(tensors)}" if isinstance(tensors, (tuple, list)) else ""
+        raise TypeError(f"{what}, not {type(data).__name__}{length}")
     for role, tensor in zip(("inputs", "targets"), tensors, strict=True):
         if not isinstance(tensor, Tensor):
             raise TypeError(f"the {role} are a {type(tensor).__name__}; write torch.as_tensor(...)")
@@ -126,17 +134,12 @@ def checked(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tenso
             row = int((~finite.reshape(len(tensor), -1).all(-1)).nonzero()[0])
             raise ValueError(f"the {role} hold NaN or infinite values, the first in row {row}; remove or impute them")
     with torch.no_grad(), mode(model.network, training=False):
-        values = {name: prior.sample() for name, prior in model.latents.items()}
-        try:
-            output = model.output(values, x[:2])
-        except RuntimeError as error:
-            raise ValueError(
-                f"{type(model.network).__name__} does not take inputs of shape {tuple(x.shape)}: {error}"
-            ) from error
+        start = {name: infer["init"] for name, (_, infer) in model.plan.priors(model.network).items()}
+        output = evaluate(model, start, x, rows=2)
     if len(output) != len(x[:2]):
         raise ValueError(
-            f"the network gives outputs of shape {tuple(output.shape)} for {len(x[:2])} inputs; the batch must be "
-            "the first dimension"
+            f"the network gives outputs of shape {tuple(output.shape)} for inputs of shape {tuple(x[:2].shape)}; the "
+            "batch must be the first dimension"
         )
     shape = (len(x), *output.shape[1:])
     model.likelihood.check(output[:1].expand(shape).contiguous(), y)

@@ -50,12 +50,15 @@ def outputs(model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[
     Arguments:
         model: The model whose network is evaluated.
         draws: Values (S, *shape) by site.
-        state: Point estimates and buffers by name.
+        state: Point estimates, frozen weights and buffers by name.
         x: Inputs (N, ...).
     """
-    draws = {name: value for name, value in draws.items() if not name.startswith("likelihood:")}
     num_samples = len(next(iter(draws.values())))
+    draws = {name: value for name, value in draws.items() if not name.startswith("likelihood:")}
     with torch.no_grad(), mode(model.network, training=False):
+        if not draws:  # only the noise is random
+            output = evaluate(model, state, x)
+            return output.expand(num_samples, *output.shape)
         rows, chunk = chunk_sizes(model, draws, state, x)
 
         def one(values: dict[str, Tensor], part: Tensor) -> Tensor:
@@ -92,13 +95,33 @@ def chunk_sizes(
         for layer in model.network.modules()
     ]
     try:
-        model.output({**state, **{name: value[0] for name, value in draws.items()}}, x[:1])
+        evaluate(model, {**state, **{name: value[0] for name, value in draws.items()}}, x, rows=1)
     finally:
         for hook in hooks:
             hook.remove()
     rows = max(1, min(len(x), ELEMENTS // max(widest)))
     weights = sum(value[0].numel() for value in draws.values())
     return rows, max(1, ELEMENTS // (rows * max(widest) + weights))
+
+
+def evaluate(model: BayesianNetwork, values: Mapping[str, Tensor], x: Tensor, rows: int | None = None) -> Tensor:
+    """Evaluate the network at the first rows of inputs, or say that it does not take them."""
+    try:
+        return model.output(values, x[:rows])
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        raise ValueError(
+            f"{type(model.network).__name__} does not take inputs of shape {tuple(x.shape)}: {error}"
+        ) from error
+
+
+def placed_inputs(model: BayesianNetwork, x: Tensor) -> Tensor:
+    """Move inputs to predict at to the model's device, and floating ones to its dtype, or refuse them."""
+    if len(x) == 0:
+        raise ValueError(f"there are no inputs to predict at: they have shape {tuple(x.shape)}")
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError("the inputs to predict at hold NaN or infinite values; remove or impute them first")
+    like = model.reference
+    return x.to(like.device, like.dtype if x.is_floating_point() else x.dtype)
 
 
 @contextlib.contextmanager

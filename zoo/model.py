@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from zoo.effects import buffers
-from zoo.forward import draw, outputs
+from zoo.forward import draw, outputs, placed_inputs
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.prediction import Prediction
 from zoo.priors.plan import Plan
@@ -74,6 +74,11 @@ class BayesianNetwork(nn.Module):
         """Whether a fit changes weights, so that batch normalisation runs in training mode; else it is frozen."""
         return len(self.plan.frozen) < len(self.plan.weights)
 
+    def frozen(self) -> dict[str, Tensor]:
+        """Copy the weights that no fit changes, so that a posterior keeps them whatever becomes of the network."""
+        own = dict(self.network.named_parameters())
+        return {name: own[name].detach().clone() for name in self.plan.frozen}
+
     def forward(self, x: Tensor | None = None, y: Tensor | None = None, num_data: int | None = None) -> Tensor | None:
         """Run the program; without inputs the latent sites alone.
 
@@ -105,7 +110,7 @@ class BayesianNetwork(nn.Module):
             torch.Size([8, 1])
         """
         draws = draw(self, num_samples, {name: prior.shape() for name, prior in self.latents.items()})
-        return Prediction(self.likelihood, outputs(self, draws, {}, x), draws)
+        return Prediction(self.likelihood, outputs(self, draws, {}, placed_inputs(self, x)), draws)
 
     def summary(self) -> Summary:
         """Count weights and nodes layer by layer, and say what becomes of each."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.forward import draw, outputs
+from zoo.forward import draw, outputs, placed_inputs
 from zoo.info import MCMCInfo, SVIInfo
 from zoo.model import BayesianNetwork
 from zoo.prediction import Prediction
@@ -26,7 +26,7 @@ class Posterior:
 
     Arguments:
         model: The model.
-        state: Point estimates and buffers by name, as the fit left them.
+        state: Point estimates, frozen weights and buffers by name, as the fit left them.
         info: Facts of the run.
         draws: Values (C, S, *shape) of every latent site, from a sampler.
         scoped: The fitted guide, from variational inference.
@@ -94,10 +94,7 @@ class Posterior:
             x: Inputs (N, ...).
             num_samples: Number of draws S, as in `sample`.
         """
-        reference = self.model.reference
-        x = x.to(reference.device, reference.dtype if x.is_floating_point() else x.dtype)
-        if not bool(torch.isfinite(x).all()):
-            raise ValueError("the inputs to predict at hold NaN or infinite values; remove or impute them first")
+        x = placed_inputs(self.model, x)
         draws = self.sample(num_samples)
         return Prediction(self.model.likelihood, outputs(self.model, draws, self.state, x), draws)
 

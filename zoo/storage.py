@@ -41,7 +41,7 @@ def save(posterior: Posterior, path: str | Path) -> None:
             facts[field.name] = value
     header = {
         "format": FORMAT,
-        "sites": {name: list(prior.shape()) for name, prior in posterior.model.latents.items()},
+        "tensors": layout(posterior.model),
         "guide": type(posterior.guide).__name__ if posterior.guide is not None else None,
         "info": type(posterior.info).__name__,
         "facts": facts,
@@ -67,21 +67,16 @@ def load(path: str | Path, model: BayesianNetwork, guide: Callable[..., object] 
         >>> again = zoo.load(folder / "posterior.safetensors", model, guide=guides.MeanField(model))
     """
     header, tensors = read(Path(path))
-    sites = {name: list(prior.shape()) for name, prior in model.latents.items()}
-    if header["sites"] != sites:
-        odd = sorted(
-            name for name in header["sites"].keys() | sites.keys() if header["sites"].get(name) != sites.get(name)
-        )
-        raise ValueError(
-            f"{path} holds the posterior of another model: they differ at {', '.join(odd)} "
-            f"(file {[header['sites'].get(name) for name in odd]}, model {[sites.get(name) for name in odd]})"
-        )
-    like = model.reference
 
     def part(prefix: str) -> dict[str, Tensor]:
         found = {name: value for name, value in tensors.items() if name.startswith(prefix)}
         return {name.removeprefix(prefix): value for name, value in found.items()}
 
+    like, given, wanted = model.reference, header["tensors"], layout(model)
+    odd = sorted(name for name in given.keys() | wanted.keys() if given.get(name) != wanted.get(name))
+    if odd:
+        parts = (f"{name} (file {given.get(name, 'none')}, model {wanted.get(name, 'none')})" for name in odd)
+        raise ValueError(f"{path} holds the posterior of another model: they differ at {', '.join(parts)}")
     info = INFO[header["info"]](**header["facts"], **part("info/")) if header["info"] in INFO else None
     state = {name: value.to(like.device) for name, value in part("state/").items()}
     if header["guide"] is None:
@@ -93,6 +88,16 @@ def load(path: str | Path, model: BayesianNetwork, guide: Callable[..., object] 
     scoped = ScopedGuide(guide)
     scoped.load(part("guide/"))
     return Posterior(model, state=state, info=info, scoped=scoped.snapshot(model))
+
+
+def layout(model: BayesianNetwork) -> dict[str, str]:
+    """Say of every tensor of a model what becomes of it, and its shape."""
+    network = model.network
+    kept = {name: f"buffer {tuple(value.shape)}" for name, value in network.named_buffers()}
+    frozen = set(model.plan.frozen)
+    for name, value in network.named_parameters():
+        kept[name] = f"{'frozen' if name in frozen else 'point'} {tuple(value.shape)}"
+    return kept | {name: f"random {tuple(prior.shape())}" for name, prior in model.latents.items()}
 
 
 def read(path: Path) -> tuple[dict, dict[str, Tensor]]:

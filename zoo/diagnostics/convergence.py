@@ -66,7 +66,7 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
         x: Inputs (N, ...) at which the functions are looked at.
 
     Raises:
-        ValueError: A guide's draws, which are independent by construction; fewer than four draws.
+        ValueError: A guide's draws, which are independent by construction; one chain; fewer than four draws.
     """
     if posterior.draws is None:
         raise ValueError(
@@ -74,8 +74,10 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
             "far a guide is from the truth"
         )
     chains, draws = next(iter(posterior.draws.values())).shape[:2]
-    if chains * draws < 8 or draws < 4:
-        raise ValueError(f"R-hat needs at least 4 draws per chain, and this posterior has {chains} x {draws}")
+    if chains < 2 or draws < 4:
+        raise ValueError(
+            f"R-hat needs at least 2 chains and at least 4 draws per chain, and this posterior has {chains} x {draws}"
+        )
     values = posterior.predict(x).functions.double().cpu().numpy().reshape(chains, draws, -1)  # (C, S, M)
     still = np.ptp(values, axis=(0, 1)) == 0
     moving = values[:, :, ~still]

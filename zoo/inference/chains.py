@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pyro
@@ -53,8 +53,8 @@ class Sampler:
         self.warmup_steps, self.num_samples = warmup_steps, num_samples
         self.compile, self.progress = compile, progress
 
-    def kernel(self, potential: Callable[[dict[str, Tensor]], Tensor]) -> PyroHMC:
-        """Make a Pyro kernel for a potential of {"q": vector}."""
+    def kernel(self, potential: Potential) -> PyroHMC:
+        """Make a Pyro kernel for a potential."""
         raise NotImplementedError
 
     def fit(self, data: Data) -> Posterior:
@@ -83,7 +83,7 @@ class Sampler:
             compiled=potential.how,
             stopped=stopped,
         )
-        return Posterior(self.model, state=potential.buffers, info=info, draws=values)
+        return Posterior(self.model, state=potential.buffers | self.model.frozen(), info=info, draws=values)
 
     def _run(self, chains: list[Chain]) -> tuple[str, float]:
         warm, total = time.perf_counter(), self.warmup_steps + self.num_samples
@@ -136,7 +136,7 @@ class Chain:
 
     def __init__(self, sampler: Sampler, potential: Potential) -> None:
         self.potential = potential
-        self.kernel = sampler.kernel(lambda z: potential(z["q"]))
+        self.kernel = sampler.kernel(potential)
         self.position = {"q": potential.start()}
         self.kernel.initial_params = self.position
         with pyro.validation_enabled(False):

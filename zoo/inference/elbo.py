@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pyro.distributions as dist
-import torch
 from pyro import poutine
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine import Trace
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
 
 def elbo(model: Callable[..., object], guide: Callable[..., object], *args: object, **kwargs: object) -> Tensor:
@@ -45,6 +45,11 @@ def expected_log_joint_and_entropy(p: Trace, q: Trace) -> Tensor:
 
 def divergence(q: dict, p: dict) -> Tensor:
     """Return KL(q || p) of one site, or its estimate from the draw."""
+    if not q["fn"].has_rsample and is_learned(q["fn"]):
+        raise ValueError(
+            f"the guide draws site {q['name']!r} from a {type(q['fn']).__name__} with learned parameters, through "
+            "which no gradient flows; use pyro.infer.SVI with pyro.infer.TraceGraph_ELBO"
+        )
     if not isinstance(q["fn"], dist.Delta):  # a Delta's closed form forgets its log_density, a Jacobian perhaps
         try:
             kl = kl_divergence(q["fn"], p["fn"])
@@ -52,13 +57,13 @@ def divergence(q: dict, p: dict) -> Tensor:
             pass
         else:
             return scale_and_mask(kl, q["scale"], q["mask"]).sum()
-    log_q = log_prob(q)
-    if not q["fn"].has_rsample and log_q.requires_grad:
-        raise ValueError(
-            f"the guide draws site {q['name']!r} from a {type(q['fn']).__name__} with learned parameters, through "
-            "which no gradient flows; use pyro.infer.SVI with pyro.infer.TraceGraph_ELBO"
-        )
-    return log_q - log_prob(p)
+    return log_prob(q) - log_prob(p)
+
+
+def is_learned(distribution: Distribution) -> bool:
+    """Tell whether a distribution, or one that it is made of, has parameters that are optimised."""
+    parts = [value for value in vars(distribution).values() if isinstance(value, (Tensor, Distribution))]
+    return any(part.requires_grad if isinstance(part, Tensor) else is_learned(part) for part in parts)
 
 
 def log_prob(site: dict) -> Tensor:
@@ -76,18 +81,16 @@ def stochastic(trace: Trace) -> dict[str, dict]:
     }
 
 
-def sites_differ(model_sites: dict[str, torch.Size], guide: Callable[..., object]) -> str:
-    """Say in which sites a guide differs from a model, "" where it does not."""
+def sites_differ(priors: Mapping[str, TorchDistributionMixin], guide: Callable[..., object]) -> str:
+    """Say in which sites a guide differs from the latent sites of a model, "" where it does not."""
     trace = poutine.trace(guide).get_trace()
-    own = {
-        name: torch.Size(site["value"].shape)
-        for name, site in stochastic(trace).items()
-        if not site["infer"].get("is_auxiliary")
-    }
-    odd = sorted(name for name in own.keys() | model_sites.keys() if own.get(name) != model_sites.get(name))
-    parts = (
-        f"{name} (model {tuple(model_sites[name]) if name in model_sites else 'none'}, "
-        f"guide {tuple(own[name]) if name in own else 'none'})"
-        for name in odd
-    )
+    own = {name: site["value"] for name, site in stochastic(trace).items() if not site["infer"].get("is_auxiliary")}
+    parts = []
+    for name in sorted(own.keys() | priors.keys()):
+        wanted = tuple(priors[name].shape()) if name in priors else "none"
+        given = tuple(own[name].shape) if name in own else "none"
+        if wanted != given:
+            parts.append(f"{name} (model {wanted}, guide {given})")
+        elif not bool(priors[name].support.check(own[name].detach().clone()).all()):
+            parts.append(f"{name} (the guide draws values outside its support, {priors[name].support})")
     return ", ".join(parts)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from pyro.infer.mcmc import HMC as PyroHMC
-from torch import Tensor
-
 from zoo.inference.chains import Sampler
+from zoo.inference.kernels import FixedSteps
+from zoo.inference.potential import Potential
 from zoo.model import BayesianNetwork
 
 
@@ -31,6 +28,8 @@ class HMC(Sampler):
         num_samples: Draws per chain S that are kept.
         num_steps: Leapfrog steps of each trajectory.
         target_accept_prob: Acceptance that the step size is adapted to.
+        full_mass: Whether the mass matrix is dense instead of diagonal: for correlated posteriors of a few hundred
+            numbers, given a warm-up of some hundred draws.
         compile: Whether to compile the potential; None compiles where there is a compiler.
         progress: Whether to show a progress bar.
 
@@ -49,6 +48,7 @@ class HMC(Sampler):
         num_samples: int = 500,
         num_steps: int = 50,
         target_accept_prob: float = 0.8,
+        full_mass: bool = False,
         compile: bool | None = None,
         progress: bool = True,
     ) -> None:
@@ -62,21 +62,10 @@ class HMC(Sampler):
         )
         if num_steps < 1:
             raise ValueError(f"num_steps is a number of leapfrog steps, at least 1, not {num_steps}")
-        self.num_steps, self.target_accept_prob = num_steps, target_accept_prob
+        self.num_steps, self.target_accept_prob, self.full_mass = num_steps, target_accept_prob, full_mass
 
-    def kernel(self, potential: Callable[[dict[str, Tensor]], Tensor]) -> PyroHMC:
+    def kernel(self, potential: Potential) -> FixedSteps:
         """Make Pyro's kernel, the number of steps fixed."""
-        kernel = FixedSteps(potential_fn=potential, target_accept_prob=self.target_accept_prob)
-        kernel.fixed = self.num_steps
-        return kernel
-
-
-class FixedSteps(PyroHMC):
-    """Pyro's kernel with a number of leapfrog steps that does not follow the step size."""
-
-    fixed: int
-
-    @property
-    def num_steps(self) -> int:
-        """Leapfrog steps of a trajectory."""
-        return self.fixed
+        return FixedSteps(
+            potential, self.num_steps, target_accept_prob=self.target_accept_prob, full_mass=self.full_mass
+        )

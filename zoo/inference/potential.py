@@ -51,8 +51,12 @@ class Potential:
 
     def __call__(self, q: Tensor) -> Tensor:
         """Return U(q), differentiable."""
+        return _Stored.apply(q, self.counted_gradient)
+
+    def counted_gradient(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Return gradient and potential at q, and count it."""
         self.num_gradients += 1
-        return _Stored.apply(q, self.gradient)
+        return self.gradient(q)
 
     def energy(self, q: Tensor) -> Tensor:
         """Run the Pyro program at q (P,)."""
@@ -77,16 +81,29 @@ class Potential:
         """Return q (P,) of the sites' values."""
         return torch.cat([self.transforms[name].inv(values[name]).reshape(-1) for name in self.shapes])
 
-    def start(self, attempts: int = 100) -> Tensor:
-        """Draw a starting point (P,) from the prior, where the potential is finite."""
+    def start(self, attempts: int = 100, descent: int = 1000) -> Tensor:
+        """Draw a starting point (P,) from the prior and go downhill for a while, to where a chain can begin.
+
+        A chain that starts at a bare prior draw may stay for good in a mode that has next to no mass.
+        """
         for _ in range(attempts):
             q = self.pack({name: prior.sample() for name, prior in self.model.latents.items()})
             slope, energy = self.gradient(q)
             if bool(torch.isfinite(energy)) and bool(torch.isfinite(slope).all()):
-                return q
+                return self._descend(q, descent)
         raise ValueError(
             f"the log joint was not finite at {attempts} draws from the prior; scale the data, or narrow the prior"
         )
+
+    def _descend(self, q: Tensor, steps: int) -> Tensor:
+        q = q.clone().requires_grad_()
+        optimizer = torch.optim.Adam([q], lr=0.03)
+        for _ in range(steps):
+            q.grad, energy = self.gradient(q.detach())
+            if not bool(torch.isfinite(energy)):
+                break
+            optimizer.step()
+        return q.detach()
 
     def _trace(self, compile: bool | None) -> tuple[Callable[[Tensor], tuple[Tensor, Tensor]], str]:
         program = grad_and_value(lambda q: self.energy(q))  # make_fx counts the arguments of a method wrongly
@@ -103,8 +120,11 @@ class Potential:
                 return self._scoped(program), "plain"
         if compile is False:
             return torch.no_grad()(graph), "traced"
+        from torch._inductor import compile as inductor  # slow to import, and only needed here
+
         try:
-            compiled = torch.no_grad()(torch.compile(graph))
+            # the graph is all there is: without Dynamo's guards a call costs a third less
+            compiled = torch.no_grad()(inductor(graph, [q]))
             compiled(q)
         except Exception as error:  # no compiler, or one that cannot build this graph
             if compile:

@@ -111,11 +111,11 @@ class SVI:
             pyro.validation_enabled(False),
             mode(self.model.network, self.model.trains),
         ):
-            odd = sites_differ({name: p.shape() for name, p in self.model.latents.items()}, self.guide)
+            odd = sites_differ(self.model.latents, self.guide)
             if odd:
                 raise ValueError(f"the guide was built for another model: they differ at {odd}")
             info = run.go()
-        return Posterior(self.model, state=run.detached_state(), info=info, scoped=scoped.snapshot(self.model))
+        return Posterior(self.model, state=run.detached_state() | self.model.frozen(), info=info, scoped=scoped.snapshot(self.model))
 
     def _hold_out(self, data: Batches) -> tuple[Batches, tuple[Tensor, Tensor]]:
         if self.early_stopping.held_out is None:
@@ -167,7 +167,10 @@ class _Run:
             except KeyboardInterrupt:
                 stopped = f"interrupted after {len(self.losses)} of {total} steps"
                 self._restore()
-        if stopped.startswith("the loss"):
+        if not stopped and not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters):
+            stopped = f"the parameters were not finite after step {len(self.losses)}"
+            self._restore()
+        if stopped.startswith(("the loss", "the parameters")):
             warnings.warn(f"{stopped}; the parameters before that step are kept", stacklevel=4)
         if self.scores:
             self._restore()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pyro
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
+from pyro.poutine.runtime import am_i_wrapped
 from torch import Tensor, nn
 
 from zoo.distribution import placed
@@ -84,7 +85,7 @@ class Plan:
         for name in self.points:
             points[name] = pyro.param(name, lambda name=name: parameters[name].detach().clone())
             prior = self.weights[name].prior
-            if prior is not None:
+            if prior is not None and am_i_wrapped():
                 log_prob = placed(prior, parameters[name], name).log_prob(points[name])
                 pyro.factor(f"{name}:prior", log_prob)
         return points

@@ -76,12 +76,19 @@ def by_type(rules: Mapping[type[nn.Module], Rule], otherwise: Rule = Point()) ->
         rules: Layer types and what the parameters of such layers get.
         otherwise: What the others get.
 
+    Raises:
+        ValueError: A type of which the network has no layer, with the types that it has.
+
     Example:
         >>> by_type({nn.Linear: dist.Normal(0.0, 1.0)})
         by_type({Linear: Normal(0, 1)}, otherwise=Point())
     """
 
     def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+        for kind in rules:
+            if not any(isinstance(layer, kind) for layer in network.modules()):
+                kinds = {type(layer).__name__: None for layer in network.modules() if not any(layer.children())}
+                raise ValueError(f"{type(network).__name__} has no {kind.__name__}; its layers are {', '.join(kinds)}")
         return lambda name, _: next(
             (rule for kind, rule in rules.items() if isinstance(owner(network, name), kind)),
             otherwise,

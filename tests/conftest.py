@@ -1,0 +1,26 @@
+"""What all tests share; nothing global is set."""
+
+import pyro
+import pytest
+import torch
+
+
+def pytest_collection_modifyitems(items):
+    """Skip, by name, what needs a device that is not there."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason=f"{item.name} needs a CUDA device"))
+
+
+@pytest.fixture
+def at_the_prior(monkeypatch):
+    """Start chains at a bare prior draw: going downhill first takes longer than most tests."""
+    monkeypatch.setattr("zoo.inference.potential.Potential._descend", lambda self, q, steps: q)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Give every test the same draws, in whatever order tests run."""
+    pyro.set_rng_seed(0)

@@ -1,0 +1,191 @@
+"""What every guide promises, for every network, prior and likelihood that it combines with."""
+
+import cases
+import pyro
+import pytest
+import torch
+from pyro import poutine
+
+from zoo.effects import Given
+from zoo.inference.elbo import elbo, sites_differ
+from zoo.scoped import ScopedGuide
+
+FITS = cases.each("network, prior, guide, likelihood", cases.FITS)
+OURS = cases.each("network, prior, guide, likelihood", [row for row in cases.FITS if row[2] in cases.OURS])
+
+
+def points(model):
+    own = dict(model.network.named_parameters())
+    return {name: own[name].detach().clone().requires_grad_() for name in model.plan.points}
+
+
+def loss(model, scoped, x, y, num_data=None):
+    with scoped.scope(), Given(points(model)), pyro.validation_enabled(False):
+        return -elbo(model, scoped.guide, x, y, num_data=num_data)
+
+
+@FITS
+def test_a_guide_samples_exactly_the_latent_sites(network, prior, guide, likelihood):
+    model = cases.model(network, prior, likelihood)
+    scoped = ScopedGuide(cases.GUIDES[guide](model))
+    with scoped.scope():
+        assert sites_differ(model.latents, scoped.guide) == ""
+
+
+@FITS
+def test_the_loss_is_finite_and_its_gradient_reaches_every_parameter(network, prior, guide, likelihood):
+    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    scoped = ScopedGuide(cases.GUIDES[guide](model))
+    value = loss(model, scoped, x, y, num_data=2 * len(x))
+    assert torch.isfinite(value), value
+    learned = {name: tensor for name, tensor in scoped.tensors().items() if tensor.requires_grad}
+    slopes = torch.autograd.grad(value, list(learned.values()), allow_unused=True) if learned else ()
+    for name, slope in zip(learned, slopes, strict=True):
+        assert slope is not None, f"no gradient reaches {name}"
+        assert torch.isfinite(slope).all(), name
+
+
+@FITS
+def test_the_same_seed_gives_the_same_draw_and_loss(network, prior, guide, likelihood):
+    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    scoped = ScopedGuide(cases.GUIDES[guide](model))
+    values = []
+    for _ in range(2):
+        pyro.set_rng_seed(3)
+        values.append(loss(model, scoped, x, y).item())
+    assert values[0] == values[1]
+
+
+@OURS
+def test_a_guide_has_its_parameters_right_after_construction(network, prior, guide, likelihood):
+    model = cases.model(network, prior, likelihood)
+    fresh = cases.GUIDES[guide](model)
+    before = {name: tensor.clone() for name, tensor in fresh.state_dict().items()}
+    fresh()
+    after = fresh.state_dict()
+    assert list(before) == list(after)
+    for name, tensor in before.items():
+        assert torch.equal(tensor, after[name]), name
+    learned = sum(tensor.numel() for tensor in fresh.parameters())
+    assert fresh.num_parameters() == learned
+    assert learned or prior == "NodePrior(Bernoulli)"  # fixed probabilities of dropping
+
+
+@OURS
+def test_a_guide_starts_at_the_network_and_keeps_no_tensor_of_it(network, prior, guide, likelihood):
+    model = cases.model(network, prior, likelihood)
+    fresh = cases.GUIDES[guide](model)
+    own = dict(model.network.named_parameters())
+    for name, site in fresh.sites.items():
+        if name in own:
+            assert torch.equal(site.start, own[name]), name
+    addresses = {tensor.data_ptr() for tensor in own.values()}
+    for name, tensor in fresh.state_dict(keep_vars=True).items():
+        assert tensor.data_ptr() not in addresses, name
+
+
+@OURS
+def test_a_fresh_guide_takes_the_state_of_another(network, prior, guide, likelihood):
+    model = cases.model(network, prior, likelihood)
+    one, other = cases.GUIDES[guide](model), cases.GUIDES[guide](model)
+    with torch.no_grad():
+        for parameter in one.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    other.load_state_dict(one.state_dict())
+    draws = []
+    for each in (one, other):
+        pyro.set_rng_seed(1)
+        draws.append({name: value.clone() for name, value in each().items()})
+    for name, value in draws[0].items():
+        assert torch.equal(value, draws[1][name]), name
+
+
+@OURS
+def test_a_guide_moves_together_with_the_model(network, prior, guide, likelihood):
+    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    built_before = cases.GUIDES[guide](model).double()
+    model.double()
+    built_after = cases.GUIDES[guide](model)
+    x = x.double()
+    for each in (built_before, built_after):
+        for name, value in each().items():
+            assert value.dtype == torch.float64, name
+        assert loss(model, ScopedGuide(each), x, y).dtype == torch.float64
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("guide", cases.OURS)
+def test_a_guide_moves_to_the_device_of_the_model(guide):
+    prior = "NodePrior(Bernoulli)" if guide == "MCDropout" else "NodePrior"
+    model, (x, y) = cases.model("MLP", prior, "Gaussian"), cases.data("MLP", "Gaussian")
+    moved = cases.GUIDES[guide](model).cuda()
+    model.cuda()
+    for name, value in moved().items():
+        assert value.device.type == "cuda", name
+    assert loss(model, ScopedGuide(moved), x.cuda(), y.cuda()).device.type == "cuda"
+
+
+@OURS
+def test_building_a_guide_leaves_no_trace(network, prior, guide, likelihood):
+    model = cases.model(network, prior, likelihood)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    modes = [layer.training for layer in model.modules()]
+    names = set(pyro.get_param_store())
+    cases.GUIDES[guide](model)
+    assert set(pyro.get_param_store()) == names
+    assert [layer.training for layer in model.modules()] == modes
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize("guide", cases.OURS)
+def test_a_guide_says_whether_its_loss_is_a_bound(guide):
+    prior = "NodePrior" if guide == "NodeMixture" else "WeightPrior"
+    model = cases.model("MLP", prior, "Gaussian")
+    assert cases.GUIDES[guide](model).bound is (guide not in {"Delta", "MCDropout"})
+
+
+def test_dropout_over_bernoulli_nodes_is_a_bound():
+    assert cases.GUIDES["MCDropout"](cases.model("MLP", "NodePrior(Bernoulli)", "Gaussian")).bound
+
+
+@pytest.mark.parametrize("guide", cases.OURS)
+def test_a_guide_serves_any_pyro_model(guide):
+    def program(x, y=None):
+        weight = pyro.sample("weight", pyro.distributions.Normal(torch.zeros(1, 3), 1.0).to_event(2))
+        with pyro.plate("groups", 2):
+            offset = pyro.sample("offset", pyro.distributions.Normal(0.0, 1.0))
+        nodes = pyro.sample("nodes", pyro.distributions.Normal(torch.ones(3), 0.3).to_event(1), infer={"node": True})
+        mean = (x * nodes) @ weight.T + offset.mean()
+        with pyro.plate("data", len(x)):
+            return pyro.sample("y", pyro.distributions.Normal(mean, 1.0).to_event(1), obs=y)
+
+    example = (torch.randn(5, 3), torch.randn(5, 1))
+    fresh = getattr(__import__("guides"), guide)(program, example=example)
+    assert set(fresh()) == {"weight", "offset", "nodes"}
+    trace = poutine.trace(fresh).get_trace(*example)
+    with poutine.replay(trace=trace):
+        program(*example)
+    assert torch.isfinite(elbo(program, fresh, *example))
+
+
+def test_a_guide_over_a_program_that_needs_arguments_asks_for_them():
+    def program(x):
+        return pyro.sample("z", pyro.distributions.Normal(x, 1.0))
+
+    with pytest.raises(ValueError, match=r"did not run on 0 arguments .*give it some by example=\(x, y\)"):
+        cases.GUIDES["MeanField"](program)
+
+
+def test_a_guide_over_a_program_without_latent_sites_says_so():
+    with pytest.raises(ValueError, match="no latent site, so there is nothing to guide"):
+        cases.GUIDES["MeanField"](lambda: None)
+
+
+def test_a_site_in_a_subsampled_plate_is_refused():
+    def program():
+        with pyro.plate("data", 10, subsample_size=2):
+            pyro.sample("z", pyro.distributions.Normal(0.0, 1.0))
+
+    with pytest.raises(ValueError, match="'z' is in a subsampled plate; a guide over it needs amortisation"):
+        cases.GUIDES["MeanField"](program)

@@ -1,0 +1,174 @@
+"""What every posterior promises, from whatever guide or sampler it came."""
+
+import math
+
+import cases
+import pyro
+import pytest
+import torch
+
+import zoo
+from zoo import forward, inference
+
+FITS = cases.each("network, prior, guide, likelihood", cases.FITS)
+ENGINES = cases.each("network, prior, likelihood, engine", cases.RUNS)
+BATCH_NORM = pytest.mark.filterwarnings("ignore:the network normalises batches")
+
+
+def fit(network, prior, guide, likelihood):
+    model, data = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    engine = inference.SVI(model, cases.GUIDES[guide](model), num_steps=2, progress=False)
+    return engine.fit(data), data
+
+
+def frozen_copy(model):
+    return (
+        {name: value.clone() for name, value in model.state_dict().items()},
+        [layer.training for layer in model.modules()],
+        [parameter.requires_grad for parameter in model.parameters()],
+        [parameter.grad for parameter in model.parameters()],
+    )
+
+
+def assert_unchanged(model, before):
+    state, modes, requires, grads = before
+    assert [layer.training for layer in model.modules()] == modes
+    assert [parameter.requires_grad for parameter in model.parameters()] == requires
+    assert [parameter.grad for parameter in model.parameters()] == grads
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def assert_keeps_its_promises(posterior, x, y):
+    """Check what holds whatever the engine."""
+    shapes = {name: law.shape() for name, law in posterior.model.latents.items()}
+    draws = posterior.sample(2)
+    assert {name: value.shape[1:] for name, value in draws.items()} == shapes
+    assert all(len(value) == 2 for value in draws.values())
+    prediction = posterior.predict(x, num_samples=3)
+    assert prediction.samples().shape == (3, *y.shape)
+    assert torch.isfinite(prediction.log_prob(y)).all()
+    total = prediction.entropy if prediction.likelihood.discrete else prediction.std.square()
+    assert torch.allclose(prediction.epistemic + prediction.aleatoric, total, rtol=1e-4, atol=1e-6)
+    mean, uncertainty = prediction
+    assert torch.equal(mean, prediction.mean)
+    assert torch.equal(uncertainty, prediction.uncertainty)
+    one = posterior.predict(x, num_samples=1)
+    assert torch.isfinite(one.log_prob(y)).all()
+    assert torch.allclose(one.epistemic, torch.zeros(()), atol=1e-5)
+    assert "Posterior over" in repr(posterior)
+    assert "<li>" in posterior._repr_html_()
+
+
+@FITS
+def test_a_fit_keeps_its_promises_and_leaves_the_network_as_it_was(network, prior, guide, likelihood):
+    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    model.network[0].eval() if network == "BatchNorm" else model.network.train()
+    next(model.network.parameters()).requires_grad_(False)
+    before = frozen_copy(model)
+    posterior = inference.SVI(model, cases.GUIDES[guide](model), num_steps=2, progress=False).fit((x, y))
+    assert posterior.info.losses.shape == (2,)
+    assert torch.isfinite(posterior.info.losses).all()
+    assert posterior.info.stopped == ""
+    assert_keeps_its_promises(posterior, x, y)
+    assert_unchanged(model, before)
+
+
+@BATCH_NORM
+@pytest.mark.usefixtures("at_the_prior")
+@ENGINES
+def test_every_engine_keeps_its_promises_and_leaves_the_network_as_it_was(network, prior, likelihood, engine):
+    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    before = frozen_copy(model)
+    posterior = cases.ENGINES[engine](model).fit((x, y))
+    if not engine.startswith("SVI"):
+        assert posterior.num_draws == 6
+        assert posterior.info.compiled == "traced"
+        for name in ("acceptance_rate", "diverging", "n_steps", "lp"):
+            assert getattr(posterior.info, name).shape == (2, 3), name
+    assert_keeps_its_promises(posterior, x, y)
+    assert_unchanged(model, before)
+
+
+@FITS
+def test_prediction_in_chunks_is_prediction_in_one_piece_is_one_by_one(network, prior, guide, likelihood, monkeypatch):
+    posterior, (x, _) = fit(network, prior, guide, likelihood)
+    model, draws = posterior.model, posterior.sample(4)
+    whole = forward.outputs(model, draws, posterior.state, x)
+    monkeypatch.setattr(forward, "ELEMENTS", 1)  # a chunk is one draw at one input
+    chunks = forward.outputs(model, draws, posterior.state, x)
+    with forward.mode(model.network, training=False), torch.no_grad():
+        single = torch.stack(
+            [model.output({**posterior.state, **{n: v[i] for n, v in draws.items()}}, x) for i in range(4)]
+        )
+    assert torch.allclose(chunks, whole, rtol=1e-4, atol=1e-5), (chunks - whole).abs().max()
+    assert torch.allclose(single, whole, rtol=1e-4, atol=1e-5), (single - whole).abs().max()
+
+
+@FITS
+def test_the_density_of_a_prediction_is_that_of_the_mixture(network, prior, guide, likelihood):
+    posterior, (x, y) = fit(network, prior, guide, likelihood)
+    model, draws = posterior.model, posterior.sample(3)
+    prediction = zoo.prediction.Prediction(model.likelihood, forward.outputs(model, draws, posterior.state, x), draws)
+    direct = []
+    for i in range(3):
+        noise = {name: value[i] for name, value in draws.items()}
+        law = model.likelihood.distribution(prediction.outputs[i], noise)
+        direct.append(law.log_prob(model.likelihood.encode(y, x)).reshape(len(x), -1).sum(-1).double())
+    mixture = torch.stack(direct).logsumexp(0) - math.log(3)
+    assert torch.allclose(prediction.log_prob(y).double(), mixture, rtol=1e-4, atol=1e-4)
+
+
+@FITS
+def test_a_posterior_is_read_back_into_a_model_built_anew(network, prior, guide, likelihood, tmp_path):
+    posterior, (x, _) = fit(network, prior, guide, likelihood)
+    posterior.save(tmp_path / "posterior.safetensors")
+    anew = cases.model(network, prior, likelihood)
+    again = zoo.load(tmp_path / "posterior.safetensors", anew, guide=cases.GUIDES[guide](anew))
+    assert torch.equal(again.info.losses, posterior.info.losses)
+    predictions = []
+    for each in (posterior, again):
+        pyro.set_rng_seed(5)
+        predictions.append(each.predict(x, num_samples=3))
+    assert torch.equal(predictions[0].outputs, predictions[1].outputs)
+    for name, value in predictions[0].noise.items():
+        assert torch.equal(value, predictions[1].noise[name]), name
+
+
+@FITS
+def test_a_posterior_is_a_snapshot_that_later_fits_do_not_touch(network, prior, guide, likelihood):
+    model, data = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    engine = inference.SVI(model, cases.GUIDES[guide](model), num_steps=2, progress=False)
+    first = engine.fit(data)
+    tensors = {**first.state, **first.scoped.tensors()}
+    before = {name: value.detach().clone() for name, value in tensors.items()}
+    second = engine.fit(data)
+    for name, value in before.items():
+        assert torch.equal(tensors[name], value), name
+    others = {value.data_ptr() for value in (*second.state.values(), *second.scoped.tensors().values())}
+    others |= {value.data_ptr() for value in model.state_dict().values()}
+    for name, value in tensors.items():
+        assert value.data_ptr() not in others, name
+
+
+@FITS
+def test_the_same_seed_gives_the_same_fit_and_prediction(network, prior, guide, likelihood):
+    results = []
+    for _ in range(2):
+        pyro.set_rng_seed(7)
+        posterior, (x, _) = fit(network, prior, guide, likelihood)
+        results.append((posterior.info.losses, posterior.predict(x, num_samples=2).outputs))
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
+@FITS
+def test_the_parameter_store_is_as_before(network, prior, guide, likelihood):
+    store = pyro.get_param_store()
+    with store.scope():
+        pyro.param("mine", torch.tensor(1.0))
+        mine = store._params["mine"]
+        posterior, (x, _) = fit(network, prior, guide, likelihood)
+        posterior.predict(x, num_samples=2)
+        assert list(store.keys()) == ["mine"]
+        assert store._params["mine"] is mine

@@ -1,0 +1,85 @@
+"""Convergence: function values, with a verdict."""
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+
+import guides
+import zoo
+from zoo import inference, likelihoods, networks, priors
+from zoo.info import MCMCInfo
+from zoo.posterior import Posterior
+
+x = torch.eye(3)
+
+
+def posterior(draws):
+    """Make a posterior with given draws (C, S, 1, 3) of a linear layer."""
+    model = zoo.BayesianNetwork(
+        torch.nn.Linear(3, 1, bias=False), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+    )
+    facts = torch.zeros(draws.shape[:2])
+    info = MCMCInfo(facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain")
+    return Posterior(model, state={}, info=info, draws={"weight": draws})
+
+
+def test_good_chains_have_converged():
+    torch.manual_seed(0)
+    result = zoo.convergence(posterior(torch.randn(4, 500, 1, 3)), x)
+    assert result.converged
+    assert str(result).startswith("converged")
+    assert result.rhat.shape == result.ess.shape == (3,)
+
+
+def test_chains_in_different_places_have_not():
+    torch.manual_seed(0)
+    draws = torch.randn(4, 500, 1, 3) + torch.arange(4.0).reshape(4, 1, 1, 1)
+    result = zoo.convergence(posterior(draws), x)
+    assert not result.converged
+    assert "run longer" in str(result)
+
+
+def test_swapped_hidden_units_are_one_function():
+    """Weights of two chains differ by a permutation, function values do not: R-hat is about functions."""
+    torch.manual_seed(0)
+    model = zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[2]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+    )
+    loc = {name: torch.randn(prior.shape()) for name, prior in model.latents.items()}
+    swapped = {
+        "layer1.weight": loc["layer1.weight"].flip(0),
+        "layer1.bias": loc["layer1.bias"].flip(0),
+        "layer2.weight": loc["layer2.weight"].flip(1),
+        "layer2.bias": loc["layer2.bias"],
+    }
+    noise = {name: 0.05 * torch.randn(2, 400, *value.shape) for name, value in loc.items()}
+    draws = {name: torch.stack([loc[name] + noise[name][0], swapped[name] + noise[name][1]]) for name in loc}
+    facts = torch.zeros(2, 400)
+    info = MCMCInfo(facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain")
+    result = zoo.convergence(Posterior(model, state={}, info=info, draws=draws), x)
+    assert result.rhat.max() < 1.05
+
+
+def test_a_guide_is_refused():
+    pyro.set_rng_seed(0)
+    model = posterior(torch.zeros(1, 4, 1, 3)).model
+    engine = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False)
+    fitted = engine.fit((x, torch.zeros(3, 1)))
+    with pytest.raises(ValueError, match="R-hat is 1 whatever the guide"):
+        zoo.convergence(fitted, x)
+
+
+def test_chains_that_never_moved_are_refused():
+    with pytest.raises(ValueError, match="every proposal was rejected"):
+        zoo.convergence(posterior(torch.zeros(2, 10, 1, 3)), x)
+
+
+def test_too_few_draws_are_refused():
+    with pytest.raises(ValueError, match="at least 4 draws per chain"):
+        zoo.convergence(posterior(torch.randn(2, 3, 1, 3)), x)
+
+
+def test_one_chain_is_refused():
+    with pytest.raises(ValueError, match="at least 2 chains"):
+        zoo.convergence(posterior(torch.randn(1, 100, 1, 3)), x)

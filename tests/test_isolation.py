@@ -1,0 +1,283 @@
+"""Nothing is shared that should not be: models, fits, the network, and everything global."""
+
+import subprocess
+import sys
+
+import cases
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.infer.autoguide import AutoNormal
+
+import guides
+import zoo
+from zoo import inference, likelihoods, networks, priors
+
+X, Y = torch.randn(6, 2), torch.randn(6, 1)
+
+FRESH_PROCESS = """
+import random, sys, warnings
+import numpy, pyro, torch
+
+def state():
+    store = pyro.get_param_store()
+    return {
+        "default dtype": torch.get_default_dtype(),
+        "default device": torch.get_default_device(),
+        "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "torch validation": torch.distributions.Distribution._validate_args,
+        "pyro settings": pyro.settings.get(),
+        "gradients": torch.is_grad_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "matmul precision": torch.get_float32_matmul_precision(),
+        "torch random state": torch.get_rng_state().tolist(),
+        "numpy random state": str(numpy.random.get_state()),
+        "python random state": random.getstate(),
+        "parameter store": sorted(store.keys()),
+        "multiprocessing": torch.multiprocessing.get_sharing_strategy(),
+    }
+
+before, filters = state(), list(warnings.filters)
+MODULES
+after = state()
+changed = [name for name in before if before[name] != after[name]]
+assert not changed, changed
+ours = [f for f in warnings.filters if f not in filters]
+print("pyplot" if "matplotlib.pyplot" in sys.modules else "no backend", [str(f) for f in ours])
+"""
+IMPORTS = """
+import zoo, guides
+from zoo import datasets, inference, likelihoods, metrics, networks, priors
+"""
+
+
+def run(program):
+    result = subprocess.run(
+        [sys.executable, "-W", "default", "-c", program], capture_output=True, text=True, timeout=200, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def test_importing_zoo_and_guides_changes_nothing_global():
+    result = run(FRESH_PROCESS.replace("MODULES", IMPORTS))
+    assert result.stdout == "no backend []\n", result.stdout
+    assert result.stderr == "", result.stderr
+
+
+def test_importing_plots_chooses_no_backend():
+    program = IMPORTS + (
+        "from zoo import plots\nimport sys\n"
+        "matplotlib = sys.modules.get('matplotlib')\n"
+        "assert matplotlib is None or matplotlib.rcParams._get_backend_or_none() is None\n"
+    )
+    run(program)
+
+
+def test_guides_is_imported_without_zoo():
+    run("import sys, guides\nassert not any(name.split('.')[0] == 'zoo' for name in sys.modules)\n")
+
+
+def test_zoo_is_imported_without_guides():
+    run("import sys, zoo\nassert not any(name.split('.')[0] == 'guides' for name in sys.modules)\n")
+
+
+def build(network=None):
+    network = network if network is not None else networks.MLP(2, 1, hidden=[3])
+    prior = priors.WeightPrior(priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Point()))
+    return zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5))
+
+
+def tensors(posterior):
+    found = {f"state {name}": value for name, value in posterior.state.items()}
+    if posterior.scoped is not None:
+        found |= {f"guide {name}": value for name, value in posterior.scoped.tensors().items()}
+    else:
+        found |= {f"draws {name}": value for name, value in posterior.draws.items()}
+    return found
+
+
+def assert_nothing_shared(*owners):
+    seen = {}
+    for owner, values in enumerate(owners):
+        for name, value in values.items():
+            address = value.untyped_storage().data_ptr()
+            assert seen.setdefault(address, owner) == owner, f"{name} of {owner} belongs to {seen[address]} as well"
+
+
+@pytest.mark.parametrize("guide", [guides.MeanField, AutoNormal, cases.function_guide])
+def test_two_models_of_one_architecture_share_no_tensor(guide):
+    models = [build(), build()]
+    fits = [inference.SVI(model, guide(model), num_steps=2, progress=False).fit((X, Y)) for model in models]
+    networks_ = [dict(model.network.state_dict()) for model in models]
+    assert_nothing_shared(*networks_, *map(tensors, fits))
+    for model, posterior in zip(models, fits, strict=True):
+        own = dict(model.network.named_parameters())
+        gap = (posterior.state["layer1.weight"] - own["layer1.weight"]).abs().max()
+        assert 0 < gap < 0.05, gap  # two steps of 0.01 from its own network's weights
+
+
+@pytest.mark.parametrize("guide", [guides.MeanField, AutoNormal, cases.function_guide])
+def test_two_fits_of_one_model_share_no_tensor(guide):
+    model = build()
+    fits = [inference.SVI(model, guide(model), num_steps=2, progress=False).fit((X, Y)) for _ in range(2)]
+    again = inference.SVI(model, fits[0].guide, num_steps=2, progress=False).fit((X, Y))
+    assert_nothing_shared(model.network.state_dict(), *map(tensors, fits), tensors(again))
+
+
+@pytest.mark.usefixtures("at_the_prior")
+def test_two_runs_of_a_sampler_share_no_tensor():
+    network = networks.MLP(2, 1, hidden=[3])
+    network.register_buffer("running", torch.ones(3))
+    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5))
+    fits = [cases.ENGINES["HMC"](model).fit((X, Y)) for _ in range(2)]
+    assert_nothing_shared(model.network.state_dict(), *map(tensors, fits))
+
+
+def test_two_autonormals_in_one_process_never_touch():
+    model = build()
+    far, near = AutoNormal(model), AutoNormal(model)
+    first = inference.SVI(model, far, num_steps=30, lr=0.1, progress=False).fit((X, Y + 10.0))
+    before = {name: value.detach().clone() for name, value in tensors(first).items()}
+    second = inference.SVI(model, near, num_steps=1, progress=False).fit((X, Y))
+    for name, value in tensors(first).items():
+        assert torch.equal(value, before[name]), name
+    assert tensors(second)["guide locs.layer2.bias_unconstrained"].abs().max() < 0.05  # it starts at 0
+    assert tensors(first)["guide locs.layer2.bias_unconstrained"].abs().max() > 0.5
+
+
+def test_an_autoguide_that_was_run_in_the_global_store_brings_its_parameters_along():
+    store = pyro.get_param_store()
+    with store.scope():
+        model = build()
+        guide = AutoNormal(model)
+        guide()
+        mine = {name: store[name] for name in store}
+        before = {name: value.detach().clone() for name, value in mine.items()}
+        inference.SVI(model, guide, num_steps=3, progress=False).fit((X, Y))
+        assert {name: store[name] for name in store}.keys() == mine.keys()
+        for name, value in before.items():
+            assert torch.equal(store[name], value), name
+
+
+def test_a_fit_goes_on_where_the_guide_stands():
+    model = build()
+    guide = guides.MeanField(model)
+    engine = inference.SVI(model, guide, num_steps=50, lr=0.05, progress=False)
+    first = engine.fit((X, Y))
+    second = engine.fit((X, Y), start=first)
+    assert second.info.losses[0] < first.info.losses[0]
+    restarted = inference.SVI(model, guides.MeanField(model), num_steps=1, progress=False).fit((X, Y))
+    assert restarted.info.losses[0] > second.info.losses[0]
+
+
+def global_state():
+    store = pyro.get_param_store()
+    return {
+        "dtype": torch.get_default_dtype(),
+        "threads": torch.get_num_threads(),
+        "torch validation": torch.distributions.Distribution._validate_args,
+        "pyro settings": pyro.settings.get(),
+        "gradients": torch.is_grad_enabled(),
+        "store": {name: id(value) for name, value in store._params.items()},
+        "stack": len(pyro.poutine.runtime._PYRO_STACK),
+    }
+
+
+class Failing(networks.MLP):
+    """Fails in its third call, in whatever state the engine has put it."""
+
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 2:
+            raise LookupError("on purpose")
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        lambda model: inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False),
+        lambda model: inference.SVI(model, AutoNormal(model), num_steps=5, progress=False),
+        lambda model: inference.SVI(model, cases.function_guide(model), num_steps=5, progress=False),
+    ],
+    ids=["MeanField", "AutoNormal", "function"],
+)
+def test_a_fit_that_fails_leaves_everything_as_it_was(engine):
+    network = Failing(2, 1, hidden=[3])
+    network.layer1.eval()
+    network.layer2.weight.requires_grad_(False)
+    network.layer2.bias.grad = torch.ones(1)
+    model = build(network)
+    with pyro.get_param_store().scope():
+        pyro.param("layer1.weight", torch.tensor(3.0))  # the user's own, of the same name
+        before, weights = global_state(), {name: value.clone() for name, value in network.state_dict().items()}
+        with pytest.raises(LookupError, match="on purpose"):
+            engine(model).fit((X, Y))
+        assert global_state() == before
+    assert not network.layer1.training
+    assert network.layer2.training
+    assert [p.requires_grad for p in network.parameters()] == [True, True, False, True]
+    assert network.layer2.bias.grad == 1.0
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+
+
+@pytest.mark.usefixtures("at_the_prior")
+@pytest.mark.parametrize("name", ["HMC", "NUTS"])
+def test_a_sampler_that_fails_leaves_everything_as_it_was(name, monkeypatch):
+    def fail(self, store):
+        raise LookupError("on purpose")
+
+    monkeypatch.setattr(inference.chains.Chain, "advance", fail)
+    model = zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[3]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5)
+    )
+    before, weights = global_state(), {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(LookupError, match="on purpose"):
+        cases.ENGINES[name](model).fit((X, Y))
+    assert global_state() == before
+    assert all(layer.training for layer in model.modules())
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+
+
+@pytest.mark.usefixtures("at_the_prior")
+def test_fit_predict_save_and_load_change_nothing_global(tmp_path):
+    with pyro.get_param_store().scope():
+        pyro.param("mine", torch.tensor(1.0))
+        before = global_state()
+        for name, engine in cases.ENGINES.items():
+            model = cases.model("MLP", "WeightPrior", "Gaussian(HalfNormal)")
+            posterior = engine(model).fit((X, Y))
+            posterior.predict(X, num_samples=2).interval()
+            posterior.save(tmp_path / "posterior.safetensors")
+            guide = None if posterior.guide is None else guides.Delta(model)
+            zoo.load(tmp_path / "posterior.safetensors", model, guide=guide)
+            repr(posterior), model.summary(), model.prior_predictive(X, num_samples=2)
+            assert global_state() == before, name
+
+
+@pytest.mark.parametrize("rest", [priors.Point(), priors.Frozen()], ids=str)
+def test_a_prediction_does_not_move_when_the_network_is_trained_on(rest):
+    prior = priors.WeightPrior(priors.last_layer(dist.Normal(0.0, 1.0), otherwise=rest))
+    model = zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(0.5))
+    posterior = inference.SVI(model, guides.Delta(model), num_steps=2, progress=False).fit((X, Y))
+    before = posterior.predict(X).mean
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.add_(1.0)
+    assert torch.equal(posterior.predict(X).mean, before)
+
+
+def test_one_network_serves_models_with_different_priors():
+    network = networks.MLP(2, 1, hidden=[3])
+    for prior in ("WeightPrior", "NodePrior", "NodePrior+WeightPrior", "last_layer+Frozen"):
+        model = zoo.BayesianNetwork(network, cases.PRIORS[prior](), likelihoods.Gaussian(0.5))
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((X, Y))
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, before[name]), (prior, name)
