@@ -42,5 +42,5 @@ class Delta(Guide):
 
     def distribution(self, site: Site) -> dist.Delta:
         """Return the point mass of a site."""
-        value = biject_to(site.prior.support)(self.loc[site.name])
+        value = biject_to(site.support)(self.loc[site.name])
         return dist.Delta(value, event_dim=site.prior.event_dim)

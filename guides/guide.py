@@ -12,6 +12,7 @@ from pyro import poutine
 from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.infer.autoguide.initialization import InitMessenger, init_to_feasible
+from pyro.poutine.runtime import am_i_wrapped, effectful
 from torch import Tensor, nn
 from torch.distributions import biject_to
 
@@ -35,9 +36,19 @@ class Site:
     frames: tuple = ()
 
     @property
+    def support(self) -> constraints.Constraint:
+        """The values that the site can take; of a mixture, those of its components."""
+        support, event_dim = self.prior.support, 0
+        if isinstance(support, constraints.independent):
+            support, event_dim = support.base_constraint, support.reinterpreted_batch_ndims
+        if isinstance(support, constraints.MixtureSameFamilyConstraint):
+            support = support.base_constraint
+        return constraints.independent(support, event_dim) if event_dim else support
+
+    @property
     def is_real(self) -> bool:
         """Whether the site's support is unbounded, so that no transform is needed."""
-        support = self.prior.support
+        support = self.support
         while isinstance(support, constraints.independent):
             support = support.base_constraint
         return support in (constraints.real, constraints.real_vector)
@@ -77,6 +88,13 @@ class Guide(nn.Module):
         """Return q of one site."""
         raise NotImplementedError
 
+    def __call__(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
+        """Run the guide, its parameters stated first so that `pyro.infer.SVI` knows what to optimise."""
+        if am_i_wrapped():
+            for name, parameter in self.named_parameters():
+                _state(parameter, name=f"{type(self).__name__}.{name}")
+        return super().__call__(*args, **kwargs)
+
     def forward(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """Sample every site; the arguments are the model's and are not looked at."""
         return {site.name: self.sample(site, self.distribution(site)) for site in self.sites.values()}
@@ -96,6 +114,14 @@ class Guide(nn.Module):
     def num_parameters(self) -> int:
         """Count the numbers that a fit changes."""
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+
+@effectful(type="param")
+def _state(parameter: nn.Parameter) -> Tensor:
+    """State a parameter to whoever collects parameters; it stays the guide's, out of Pyro's global store."""
+    stated = parameter.view_as(parameter)
+    stated.unconstrained = lambda: parameter  # what Pyro asks a stated parameter for
+    return stated
 
 
 class ByName(nn.Module):
@@ -152,9 +178,9 @@ def latent_sites(model: Callable[..., object], example: tuple) -> dict[str, Site
 
 def unconstrained(site: Site) -> Tensor:
     """Return the starting value of a site in unconstrained space."""
-    if site.is_binary or site.prior.support.is_discrete:
+    if site.is_binary or site.support.is_discrete:
         raise ValueError(
-            f"site {site.name!r} is discrete ({site.prior.support}) and has no normal approximation; "
+            f"site {site.name!r} is discrete ({site.support}) and has no normal approximation; "
             "guides.MCDropout takes nodes that are Bernoulli"
         )
-    return biject_to(site.prior.support).inv(site.start)
+    return biject_to(site.support).inv(site.start)

@@ -144,15 +144,17 @@ class DroppedWeight(Lazy):
 
 
 class KeptNodes(dist.Bernoulli):
-    """Bernoulli nodes, each example of a batch with its own; fixed probabilities, an exact KL."""
+    """Bernoulli nodes, each example of a batch with its own; an exact KL.
 
-    def __init__(self, probs: Tensor, validate_args: bool | None = None) -> None:
-        super().__init__(probs, validate_args=validate_args)
+    Their probabilities are fixed, so that no gradient is lost: to Pyro they are reparameterised.
+    """
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    has_rsample = True
+
+    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Draw lazily; a batch of draws is drawn at once."""
         if sample_shape or self.probs.dim() > 1:
-            return super().sample(sample_shape)
+            return self.sample(sample_shape)
         once, each = self.probs, self.probs.expand
         return LazyNodes(
             once,

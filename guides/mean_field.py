@@ -36,8 +36,8 @@ class MeanField(Guide):
 
     Example:
         >>> guide = MeanField(model, init_scale=0.05)
-        >>> guide.scale("layer1.weight")[0, 0].item()
-        0.05000000074505806
+        >>> round(guide.scale("layer1.weight")[0, 0].item(), 4)
+        0.05
     """
 
     def __init__(self, model: Callable[..., object], *, init_scale: float = 0.05, example: tuple = ()) -> None:
@@ -58,7 +58,7 @@ class MeanField(Guide):
         event_dim = normal.loc.dim() - len(site.prior.batch_shape)
         if site.is_real:
             return normal.to_event(event_dim)
-        transform = biject_to(site.prior.support)
+        transform = biject_to(site.support)
         return dist.TransformedDistribution(dist.Normal(normal.loc, normal.scale).to_event(event_dim), [transform])
 
     def normal(self, site: Site) -> dist.Normal:

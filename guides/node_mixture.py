@@ -75,7 +75,7 @@ class NodeMixture(MeanField):
         bounded = [name for name in self.nodes if not self.sites[name].is_real]
         if bounded:
             raise ValueError(
-                f"the nodes {', '.join(bounded)} have bounded support ({self.sites[bounded[0]].prior.support}); "
+                f"the nodes {', '.join(bounded)} have bounded support ({self.sites[bounded[0]].support}); "
                 "NodeMixture needs real ones, dist.Normal(1.0, 0.3) say"
             )
         self.num_components = num_components

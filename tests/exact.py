@@ -60,6 +60,32 @@ def linear_posterior(
     )
 
 
+def predictive(at: Tensor, posterior: LinearPosterior, noise: float) -> Normal:
+    r"""Predict targets at features `at` (T, P): N(φ^T m, φ^T Σ φ + σ²), (T,)."""
+    variance = ((at @ posterior.covariance) * at).sum(-1) + noise**2
+    return Normal(at @ posterior.mean, variance.sqrt())
+
+
+def hierarchical_posterior(y: Tensor, prior_scale: float, group_scale: float, noise: float) -> LinearPosterior:
+    r"""Posterior of [mean, group_1, ..., group_J] given n observations of each of J groups, y (n, J).
+
+    .. math:: \mu \sim N(0, s^2), \quad \theta_j \sim N(\mu, g^2), \quad y_{ij} \sim N(\theta_j, \sigma^2)
+    """
+    count, groups = y.shape
+    precision = torch.zeros(groups + 1, groups + 1, dtype=torch.float64)
+    precision[0, 0] = 1 / prior_scale**2 + groups / group_scale**2
+    precision[0, 1:] = precision[1:, 0] = -1 / group_scale**2
+    precision[1:, 1:] = torch.eye(groups) * (1 / group_scale**2 + count / noise**2)
+    covariance = torch.linalg.inv(precision)
+    shift = torch.cat([torch.zeros(1).double(), y.sum(0) / noise**2])
+    same_group = torch.eye(groups).double().repeat(count, count)
+    marginal = prior_scale**2 + group_scale**2 * same_group + noise**2 * torch.eye(count * groups)
+    flat = y.flatten()
+    return LinearPosterior(
+        covariance @ shift, covariance, precision, MultivariateNormal(0 * flat, marginal).log_prob(flat)
+    )
+
+
 def mean_field_gap(precision: Tensor) -> Tensor:
     r"""How far the best mean-field ELBO stays below the log evidence.
 

@@ -22,7 +22,7 @@ from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.inference.elbo import elbo, expected_log_joint_and_entropy
 
 MANY = 5.0
-NUM_DRAWS = 300
+NUM_DRAWS = 200
 
 
 def ordinary(guide: Callable) -> Trace:
@@ -202,12 +202,12 @@ def test_the_bias_of_local_reparameterisation_on_lenet_is_as_stated(lenet):
     assert apart(*narrow) < LIMIT
     assert abs(narrow[1].mean() - narrow[0].mean()) < 0.05
 
-    mean_field = log_likelihoods(model, at(guides.MeanField, model, fitted, 0.2), data, 250)
+    mean_field = log_likelihoods(model, at(guides.MeanField, model, fitted, 0.2), data, 200)
     wide = at(guides.LocalReparam, model, fitted, 0.2)
-    local = log_likelihoods(model, wide, data, 250)
+    local = log_likelihoods(model, wide, data, 200)
     assert apart(local, mean_field) > LIMIT
     assert -3.0 < local.mean() - mean_field.mean() < -1.0
-    assert apart(log_likelihoods(model, wide, data, 250, ordinary), mean_field) < LIMIT
+    assert apart(log_likelihoods(model, wide, data, 200, ordinary), mean_field) < LIMIT
 
 
 def test_local_reparameterisation_has_no_bias_on_an_mlp():
@@ -215,7 +215,7 @@ def test_local_reparameterisation_has_no_bias_on_an_mlp():
     train = datasets.digits(flatten=True).train
     model, fitted, data = fit(networks.MLP(64, 10, hidden=[32], activation=torch.nn.ReLU), *train)
     mean_field, local = (
-        log_likelihoods(model, at(family, model, fitted, 0.2), data, 400)
+        log_likelihoods(model, at(family, model, fitted, 0.2), data, 250)
         for family in (guides.MeanField, guides.LocalReparam)
     )
     assert apart(local, mean_field) < LIMIT

@@ -98,7 +98,7 @@ def test_saving_again_replaces_the_file(path):
 def test_a_truncated_file_is_refused(path, share):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ValueError, match="posterior.safetensors is truncated, damaged or no safetensors file"):
+    with pytest.raises(ValueError, match=r"posterior\.safetensors is truncated, damaged or no safetensors file"):
         zoo.load(path, build(), guide=guides.MeanField(build()))
 
 

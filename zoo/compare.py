@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -134,7 +135,7 @@ def compare(
         reference: The truth: the posterior of `inference.NUTS` or `HMC` on the model.
         data: The data set; guides are fitted to its training part and scored on its test part.
         num_steps: Gradient steps of each fit.
-        lr: Learning rate of each fit.
+        lr: Learning rate of each fit, which decays to zero as a cosine.
         batch_size: Batch size of each fit; all data at once where nothing is said.
         num_samples: Draws behind each prediction.
         progress: Whether to show progress bars.
@@ -152,7 +153,8 @@ def compare(
     posteriors = {TRUTH: reference}
     for name, guide in named.items():
         own, guide = guide if isinstance(guide, tuple) else (model, guide)
-        engine = SVI(own, guide, num_steps=num_steps, lr=lr, progress=progress)
+        decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=num_steps)
+        engine = SVI(own, guide, num_steps=num_steps, lr=lr, scheduler=decay, progress=progress)
         posteriors[name] = engine.fit(data.train, batch_size=batch_size)
     fidelities = {
         name: fidelity(posterior, reference, data.test.x) for name, posterior in posteriors.items() if name != TRUTH
@@ -178,7 +180,7 @@ def compare(
 
 def accuracy_scores(prediction: Prediction, data: Dataset) -> dict[str, float]:
     """Score a prediction against the test targets, in original units."""
-    y: Tensor = data.test.y
+    y: Tensor = data.test.y.to(prediction.outputs.device)
     if prediction.likelihood.discrete:
         return {
             "accuracy": float(metrics.accuracy(prediction.probs, y)),
@@ -186,7 +188,7 @@ def accuracy_scores(prediction: Prediction, data: Dataset) -> dict[str, float]:
             "ece": float(metrics.calibration_error(prediction.probs, y)),
         }
     original = data.in_original_units(prediction)
-    y = data.y_units.restore(y) if data.y_units is not None else y
+    y = data.y_units.restore(data.test.y).to(y.device)
     lower, upper = original.interval(0.9)
     return {
         "rmse": float(metrics.rmse(original.mean, y)),

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pyro.distributions import Independent
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
-from torch.distributions import Distribution, Transform
+from torch.distributions import Distribution, Transform, constraints
 
 Part = TypeVar("Part")
 
@@ -46,6 +46,16 @@ def to(value: Part, like: Tensor) -> Part:
                 moved.__dict__[key] = to(part, like)
         return moved
     return value
+
+
+def support_of(distribution: TorchDistributionMixin) -> constraints.Constraint:
+    """Return the support of a distribution; of a mixture, that of its components, which torch can transform."""
+    support, event_dim = distribution.support, 0
+    if isinstance(support, constraints.independent):
+        support, event_dim = support.base_constraint, support.reinterpreted_batch_ndims
+    if isinstance(support, constraints.MixtureSameFamilyConstraint):
+        support = support.base_constraint
+    return constraints.independent(support, event_dim) if event_dim else support
 
 
 def describe(distribution: TorchDistributionMixin) -> str:

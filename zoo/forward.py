@@ -125,6 +125,18 @@ def placed_inputs(model: BayesianNetwork, x: Tensor) -> Tensor:
 
 
 @contextlib.contextmanager
+def fitting(model: BayesianNetwork) -> Iterator[None]:
+    """Put a network into training mode, but for the parts whose weights are all frozen: they stay what they are."""
+    frozen = set(model.plan.frozen)
+    with mode(model.network, training=True):
+        for name, part in model.network.named_modules():
+            own = {f"{name}.{key}" if name else key for key, _ in part.named_parameters()}
+            if own and own <= frozen:
+                part.eval()
+        yield
+
+
+@contextlib.contextmanager
 def mode(network: nn.Module, training: bool) -> Iterator[None]:
     """Put a network into a mode, and every layer back into its own afterwards."""
     before = [(layer, layer.training) for layer in network.modules()]

@@ -69,11 +69,6 @@ class BayesianNetwork(nn.Module):
         sites = {name: prior for name, (prior, _) in self.plan.priors(self.network).items()}
         return sites | self.likelihood.priors(self.reference)
 
-    @property
-    def trains(self) -> bool:
-        """Whether a fit changes weights, so that batch normalisation runs in training mode; else it is frozen."""
-        return len(self.plan.frozen) < len(self.plan.weights)
-
     def frozen(self) -> dict[str, Tensor]:
         """Copy the weights that no fit changes, so that a posterior keeps them whatever becomes of the network."""
         own = dict(self.network.named_parameters())

@@ -9,8 +9,11 @@ from functools import cached_property
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
+from torch.distributions import constraints
 
 from zoo.likelihoods.likelihood import Likelihood
+
+SAMPLES = 1000  # at least so many targets, for an interval that has no closed form
 
 
 class Prediction:
@@ -128,6 +131,7 @@ class Prediction:
     def pointwise(self, y: Tensor) -> Tensor:
         """Log density of each draw at targets y, in nats, (S, N): what leave-one-out needs."""
         discrete = self.likelihood.discrete
+        y = y.to(self.outputs.device)
         y = y if discrete else (y - self.loc) / self.scale
         self.likelihood.check(self.outputs[0], y)
         log_prob = self.distribution.log_prob(self.likelihood.encode(y, self.outputs))  # (S, N, ...)
@@ -144,8 +148,8 @@ class Prediction:
     def interval(self, probability: float = 0.9) -> tuple[Tensor, Tensor]:
         """Return the central interval of the mixture, lower and upper ends (N, ...).
 
-        Exact (by bisection of the mixture's distribution function) where the likelihood has one, else from
-        samples.
+        Exact (by bisection of the mixture's distribution function) where the likelihood has one on the real line, else
+        from samples.
 
         Arguments:
             probability: Mass inside the interval.
@@ -155,8 +159,8 @@ class Prediction:
         if self.likelihood.discrete:
             raise AttributeError(f"classes have no order under {self.likelihood!r}; use probs")
         tails = (0.5 - probability / 2, 0.5 + probability / 2)
-        lower, upper = (self._quantile(tail) for tail in tails)
-        return self.loc + self.scale * lower, self.loc + self.scale * upper
+        ends = [self.loc + self.scale * self._quantile(tail) for tail in tails]
+        return torch.minimum(*ends), torch.maximum(*ends)  # a negative scale turns them round
 
     def affine(self, loc: Tensor | float, scale: Tensor | float) -> Prediction:
         """Return the prediction of loc + scale * y, for targets in other units."""
@@ -167,16 +171,21 @@ class Prediction:
         return Prediction(self.likelihood, self.outputs, self.noise, loc, scale)
 
     def _quantile(self, tail: float) -> Tensor:
+        distribution = self.distribution
         try:
-            self.distribution.cdf(self.distribution.mean)
+            exact = distribution.support is constraints.real and bool(torch.isfinite(distribution.stddev).all())
+            exact = exact and distribution.cdf(distribution.mean) is not None
         except NotImplementedError:
-            return torch.quantile(self.distribution.sample(), tail, dim=0)
-        reach = 10 * self.distribution.stddev
-        low = (self.distribution.mean - reach).amin(0)
-        high = (self.distribution.mean + reach).amax(0)
+            exact = False
+        if not exact:
+            each = -(-SAMPLES // len(self.outputs))
+            drawn = distribution.sample((each,)).flatten(0, 1).sort(0).values
+            return drawn[round(tail * (len(drawn) - 1))]
+        reach = distribution.stddev * min(tail, 1 - tail) ** -0.5  # Cantelli's inequality
+        low, high = (distribution.mean - reach).amin(0), (distribution.mean + reach).amax(0)
         for _ in range(50):
             middle = (low + high) / 2
-            below = self.distribution.cdf(middle).mean(0) < tail
+            below = distribution.cdf(middle).mean(0) < tail
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return (low + high) / 2
 

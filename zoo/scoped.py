@@ -31,6 +31,8 @@ class ScopedGuide:
                         module._parameters[name] = nn.Parameter(parameter.detach().clone())
         with self.scope(), torch.random.fork_rng(), torch.no_grad():
             guide()  # lazy guides make their parameters now
+            if isinstance(guide, nn.Module):
+                refuse_stated(guide)
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -78,3 +80,14 @@ class ScopedGuide:
         parameters = {name: value.detach().clone().requires_grad_() for name, value in self.store["params"].items()}
         twin.store = {"params": parameters, "constraints": dict(self.store["constraints"])}
         return twin
+
+
+def refuse_stated(guide: nn.Module) -> None:
+    """Refuse a module that states parameters by `pyro.param` beside its own: nothing would keep them."""
+    own = {id(parameter) for parameter in guide.parameters()}
+    stated = [name for name, value in pyro.get_param_store().named_parameters() if id(value) not in own]
+    if stated:
+        raise ValueError(
+            f"the module {type(guide).__name__} states {', '.join(stated)} by pyro.param; make them attributes, an "
+            "nn.Parameter or a pyro.nn.PyroParam each, or write the guide as a function"
+        )

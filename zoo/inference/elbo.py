@@ -12,6 +12,8 @@ from pyro.poutine import Trace
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
+from zoo.distribution import support_of
+
 
 def elbo(model: Callable[..., object], guide: Callable[..., object], *args: object, **kwargs: object) -> Tensor:
     r"""One draw's unbiased estimate of the evidence lower bound, summed over all data, in nats.
@@ -81,16 +83,29 @@ def stochastic(trace: Trace) -> dict[str, dict]:
     }
 
 
-def sites_differ(priors: Mapping[str, TorchDistributionMixin], guide: Callable[..., object]) -> str:
-    """Say in which sites a guide differs from the latent sites of a model, "" where it does not."""
+def sites_differ(priors: Mapping[str, TorchDistributionMixin], guide: Callable[..., object], reference: Tensor) -> str:
+    """Say in which sites a guide differs from the latent sites of a model, "" where it does not.
+
+    Arguments:
+        priors: The model's latent sites.
+        guide: The guide.
+        reference: A tensor with the model's device and dtype.
+    """
     trace = poutine.trace(guide).get_trace()
-    own = {name: site["value"] for name, site in stochastic(trace).items() if not site["infer"].get("is_auxiliary")}
+    own = {
+        name: site["value"].detach()
+        for name, site in stochastic(trace).items()
+        if not site["infer"].get("is_auxiliary")
+    }
     parts = []
     for name in sorted(own.keys() | priors.keys()):
         wanted = tuple(priors[name].shape()) if name in priors else "none"
         given = tuple(own[name].shape) if name in own else "none"
         if wanted != given:
             parts.append(f"{name} (model {wanted}, guide {given})")
-        elif not bool(priors[name].support.check(own[name].detach().clone()).all()):
+        elif (own[name].dtype, own[name].device) != (reference.dtype, reference.device):
+            there, here = f"{reference.dtype} on {reference.device}", f"{own[name].dtype} on {own[name].device}"
+            parts.append(f"{name} (model {there}, guide {here}; move one of them by .to(...))")
+        elif not bool(support_of(priors[name]).check(own[name].clone()).all()):
             parts.append(f"{name} (the guide draws values outside its support, {priors[name].support})")
     return ", ".join(parts)

@@ -13,6 +13,7 @@ from torch.distributions import biject_to
 from torch.func import grad_and_value
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from zoo.distribution import support_of
 from zoo.effects import Given
 from zoo.forward import mode
 from zoo.inference.elbo import log_prob, stochastic
@@ -40,7 +41,7 @@ class Potential:
         refuse(model)
         self.model, self.x, self.y = model, x, y
         self.buffers = {name: value.detach().clone() for name, value in model.network.named_buffers()}
-        self.transforms = {name: biject_to(prior.support) for name, prior in model.latents.items()}
+        self.transforms = {name: biject_to(support_of(prior)) for name, prior in model.latents.items()}
         self.shapes = {
             name: torch.Size(self.transforms[name].inverse_shape(prior.shape()))
             for name, prior in model.latents.items()
@@ -169,7 +170,7 @@ def refuse(model: BayesianNetwork) -> None:
             "distribution, or keep the network's values by weights=priors.Frozen()"
         )
     for name, prior in model.latents.items():
-        if prior.support.is_discrete:
+        if support_of(prior).is_discrete:
             raise ValueError(
                 f"site {name!r} is discrete ({type(prior.base_dist).__name__}), and Hamiltonian dynamics needs "
                 "continuous ones; use guides.MCDropout, or a Normal prior"

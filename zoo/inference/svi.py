@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zoo.data import Batches, Data, batches, checked, on_device
 from zoo.effects import Given
-from zoo.forward import draw, mode, outputs
+from zoo.forward import draw, fitting, outputs
 from zoo.inference.early_stopping import EarlyStopping
 from zoo.inference.elbo import elbo, sites_differ
 from zoo.inference.progress import bar
@@ -109,13 +109,14 @@ class SVI:
         with (
             scoped.scope(),
             pyro.validation_enabled(False),
-            mode(self.model.network, self.model.trains),
+            fitting(self.model),
         ):
-            odd = sites_differ(self.model.latents, self.guide)
+            odd = sites_differ(self.model.latents, self.guide, self.model.reference)
             if odd:
                 raise ValueError(f"the guide was built for another model: they differ at {odd}")
             info = run.go()
-        return Posterior(self.model, state=run.detached_state() | self.model.frozen(), info=info, scoped=scoped.snapshot(self.model))
+        state = run.detached_state() | self.model.frozen()
+        return Posterior(self.model, state=state, info=info, scoped=scoped.snapshot(self.model))
 
     def _hold_out(self, data: Batches) -> tuple[Batches, tuple[Tensor, Tensor]]:
         if self.early_stopping.held_out is None:

@@ -39,7 +39,13 @@ class From(Likelihood):
 
     def check(self, output: Tensor, y: Tensor) -> None:
         """Refuse targets outside the support, naming the distribution."""
-        self.target = f"values in the support of {type(self.make(output)).__name__}"
+        made = self.make(output)
+        self.target = f"values in the support of {type(made).__name__}"
+        if made.event_shape:
+            raise ValueError(
+                f"a {type(made).__name__} is over events of shape {tuple(made.event_shape)}, but From needs a "
+                "distribution of every number in y on its own"
+            )
         super().check(output, y)
 
     def __repr__(self) -> str:

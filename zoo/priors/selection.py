@@ -109,7 +109,7 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
         otherwise: What the others get; `Frozen()` keeps a trained feature extractor.
 
     Example:
-        >>> last_layer(dist.Normal(0.0, 1.0), otherwise=Frozen())
+        >>> priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Frozen())
         last_layer(Normal(0, 1), otherwise=Frozen())
     """
 

@@ -23,7 +23,7 @@ class Point:
         prior: Distribution whose log density is added at the estimate; none for maximum likelihood.
 
     Example:
-        >>> WeightPrior(all_but_normalisation(dist.Normal(0.0, 1.0), otherwise=Point()))
+        >>> priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0), otherwise=priors.Point()))
         WeightPrior(all_but_normalisation(Normal(0, 1), otherwise=Point()))
     """
 
@@ -41,7 +41,7 @@ class Frozen:
         How transferable are features in deep neural networks? (Yosinski, Clune, Bengio, Lipson, 2014)
 
     Example:
-        >>> NodePrior(dist.Normal(1.0, 0.1), weights=Frozen())
+        >>> priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Frozen())
         NodePrior(Normal(1, 0.1), where='in', weights=Frozen())
     """
 

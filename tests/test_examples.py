@@ -1,0 +1,70 @@
+"""The examples in the docstrings do what they say."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from torch import nn
+
+import guides
+import zoo
+from zoo import datasets, inference, likelihoods, metrics, networks, priors
+
+MODULES = [
+    name
+    for package in (zoo, guides)
+    for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if not name.endswith("__main__")
+]
+
+
+def examples():
+    finder, seen = doctest.DocTestFinder(exclude_empty=True), set()
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for test in finder.find(module, name):
+            if test.examples and test.name not in seen:
+                seen.add(test.name)
+                yield pytest.param(module, test, id=test.name)
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    """Make what the examples take for granted: a model, data, and a posterior."""
+    pyro.set_rng_seed(0)
+    model = zoo.BayesianNetwork(
+        networks.MLP(6, 1, hidden=[10]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+    )
+    data = datasets.uci("yacht")
+    posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
+    return {"model": model, "data": data, "posterior": posterior}
+
+
+NAMES = {
+    "torch": torch,
+    "nn": nn,
+    "pyro": pyro,
+    "dist": dist,
+    "zoo": zoo,
+    "guides": guides,
+    "networks": networks,
+    "priors": priors,
+    "likelihoods": likelihoods,
+    "inference": inference,
+    "datasets": datasets,
+    "metrics": metrics,
+}
+
+
+@pytest.mark.usefixtures("at_the_prior")
+@pytest.mark.parametrize(("module", "test"), list(examples()))
+def test_an_example_does_what_it_says(module, test, prepared, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    test.globs = {**NAMES, **vars(module), **prepared, "folder": tmp_path}
+    lines = []
+    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).run(test, out=lines.append)
+    assert not lines, "".join(lines)
