@@ -52,9 +52,9 @@ def gradients(estimate: Callable, model: Callable, guide: Callable, data: tuple)
 
 
 def quieter(first: Tensor, second: Tensor) -> float:
-    """By how many standard errors the total variance of the first draws is below that of the second."""
-    squares = [(draws - draws.mean(0)).square().sum(-1) for draws in (first, second)]
-    return apart(*squares) * float((squares[1].mean() - squares[0].mean()).sign())
+    """By how many standard errors the first draws stray less; in logarithms, for squares have long tails."""
+    strays = [(draws - draws.mean(0)).square().sum(-1).log() for draws in (first, second)]
+    return apart(*strays) * float((strays[1].mean() - strays[0].mean()).sign())
 
 
 def ratio(first: Tensor, second: Tensor) -> float:
@@ -111,6 +111,7 @@ def test_local_reparameterisation_has_the_gradient_of_mean_field_with_less_varia
     )
     assert apart(mean_field, local) < MANY
     assert quieter(local, mean_field) > LIMIT
+    assert ratio(local, mean_field) < 0.3
     assert apart(mean_field, swapped) > MANY
     again = gradients(elbo, model, guides.MeanField(model, init_scale=0.2), data)
     assert quieter(again, mean_field) < LIMIT
@@ -122,14 +123,14 @@ def test_local_reparameterisation_has_the_gradient_of_mean_field_with_less_varia
 NODES = priors.NodePrior(dist.Normal(1.0, 0.3), where="both", weights=priors.Frozen())
 PER_EXAMPLE = {
     "MCDropout": (priors.WeightPrior(dist.Normal(0.0, 1.0)), lambda model: guides.MCDropout(model, p=0.3)),
-    "NodeMixture(1)": (NODES, lambda model: guides.NodeMixture(model, num_components=1, init_scale=0.3)),
-    "NodeMixture(3)": (NODES, lambda model: guides.NodeMixture(model, num_components=3, init_scale=0.3)),
+    "NodeMixture(1)": (NODES, lambda model: guides.NodeMixture(model, num_components=1, init_scale=0.1)),
+    "NodeMixture(3)": (NODES, lambda model: guides.NodeMixture(model, num_components=3, init_scale=0.1)),
 }
 
 
 @pytest.mark.parametrize("name", PER_EXAMPLE)
 def test_noise_of_each_example_has_the_gradient_of_shared_noise_with_less_variance(data, name):
-    """Measured: 0.4 of the variance for masks, 0.4 and 0.5 for one and three components."""
+    """Measured: 0.42 of the variance for masks, 0.55 and 0.65 for one and three components."""
     pyro.set_rng_seed(1)
     prior, make = PER_EXAMPLE[name]
     model = model_with(prior)
@@ -137,6 +138,7 @@ def test_noise_of_each_example_has_the_gradient_of_shared_noise_with_less_varian
     own, shared = (gradients(estimate, model, guide, data) for estimate in (elbo, shared_elbo))
     assert apart(own, shared) < MANY
     assert quieter(own, shared) > LIMIT
+    assert ratio(own, shared) < 0.9
     assert apart(2 * own, shared) > MANY  # masks scaled twice, say
 
 

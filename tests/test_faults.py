@@ -421,3 +421,19 @@ def test_early_stopping_with_a_loader_needs_held_out_data():
     engine = svi(make(), early_stopping=inference.EarlyStopping(held_out=(X, Y[:3])))
     with pytest.raises(ValueError, match="6 inputs and 3 targets"):
         engine.fit((X, Y))
+
+
+def test_a_sampler_needs_all_data_of_a_loader():
+    loader = DataLoader(TensorDataset(X, Y), 4, drop_last=True)
+    with pytest.raises(ValueError, match="this DataLoader drops its last batch; write drop_last=False"):
+        sampler(make()).fit(loader)
+    assert svi(make()).fit(loader).info.num_steps == 2  # batches are all that SVI needs
+
+
+@ENGINES
+def test_the_number_of_threads_is_put_back(engine):
+    before = torch.get_num_threads()
+    engine(make()).fit((X, Y))
+    with pytest.raises(ValueError, match="NaN"):
+        engine(make()).fit((X * torch.nan, Y))
+    assert torch.get_num_threads() == before

@@ -1,5 +1,6 @@
 """Nothing is shared that should not be: models, fits, the network, and everything global."""
 
+import os
 import subprocess
 import sys
 
@@ -54,7 +55,12 @@ from zoo import datasets, inference, likelihoods, metrics, networks, priors
 
 def run(program):
     result = subprocess.run(
-        [sys.executable, "-W", "default", "-c", program], capture_output=True, text=True, timeout=200, check=False
+        [sys.executable, "-W", "default", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "MPLBACKEND"},
     )
     assert result.returncode == 0, result.stderr
     return result

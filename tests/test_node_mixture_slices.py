@@ -70,14 +70,14 @@ def per_component(linear):
 
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 24])
 def test_the_elbo_is_unbiased_for_any_batch_size(linear, size, monkeypatch):
-    """One component a slice; 4.5 standard errors of 300 draws, false alarm 7e-6."""
+    """One component a slice; 4.5 standard errors of 200 draws, false alarm 7e-6."""
     pyro.set_rng_seed(2)
     model, guide, x, y = linear
     likelihood, divergence = per_component(linear)
     expected = likelihood.mean(0)[:size].sum() * N / size - divergence
 
     def draws():
-        return repeat(lambda: elbo(model, guide, x[:size], y[:size], num_data=N), 300)
+        return repeat(lambda: elbo(model, guide, x[:size], y[:size], num_data=N), 200)
 
     own = draws()
     assert off(own, expected) < LIMIT
@@ -98,7 +98,7 @@ def test_the_mixture_is_a_bound_and_the_mean_of_its_components_divergences_is_no
     posterior = exact.linear_posterior(
         x * tensors["layer1.weight"], (y - tensors["layer1.bias"]).squeeze(-1), NOISE, PRIOR, 1.0
     )
-    draws = repeat(lambda: elbo(model, guide, x, y), 300)
+    draws = repeat(lambda: elbo(model, guide, x, y), 200)
     assert above(draws, posterior.log_evidence) < LIMIT
     entropy_of_one = [
         exact.normal_divergence(loc, scale, 1.0, PRIOR)

@@ -101,6 +101,8 @@ def batches(model: BayesianNetwork, data: Data, batch_size: int | None = None) -
 def full(model: BayesianNetwork, data: Data) -> tuple[Tensor, Tensor]:
     """Return all data at once, checked: inputs and targets."""
     parts = list(batches(model, data).epoch())
+    if getattr(data, "drop_last", False):
+        raise ValueError("all data are needed at once, but this DataLoader drops its last batch; write drop_last=False")
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
 
 

@@ -79,7 +79,7 @@ def fidelity(posterior: Posterior, truth: Posterior, x: Tensor, num_samples: int
     Example:
         >>> truth = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=9, progress=False, compile=False)
         >>> sorted(zoo.fidelity(posterior, truth.fit(data.train), data.test.x).scores)
-        ["coverage", "mean_error", "spread_ratio", "wasserstein"]
+        ['coverage', 'mean_error', 'spread_ratio', 'wasserstein']
     """
     if truth.draws is None:
         raise ValueError(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pyro
 import torch
@@ -19,9 +17,9 @@ from zoo.inference.progress import bar
 from zoo.info import MCMCInfo
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
+from zoo.threads import one_if_small
 
 STATISTICS = ("acceptance_rate", "diverging", "n_steps", "lp")
-SMALL = 2**16  # numbers in the data and in the weights up to which one thread is faster
 
 
 class Sampler:
@@ -68,7 +66,7 @@ class Sampler:
         """
         began = time.perf_counter()
         x, y = full(self.model, data)
-        with one_thread(x.numel() < SMALL and sum(p.numel() for p in self.model.network.parameters()) < SMALL):
+        with one_if_small(self.model.network, x):
             potential = Potential(self.model, x, y, self.compile)
             chains = [Chain(self, potential) for _ in range(self.num_chains)]
             stopped, warm = self._run(chains)
@@ -118,17 +116,6 @@ class Sampler:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num_chains} chains, {self.warmup_steps} + {self.num_samples} draws)"
-
-
-@contextmanager
-def one_thread(small: bool) -> Iterator[None]:
-    """Run small work on one thread: waiting for a second one costs more than it helps."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if small else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Chain:

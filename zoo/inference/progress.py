@@ -21,7 +21,20 @@ def bar(total: int, description: str, enabled: bool) -> plain_tqdm:
     if in_notebook() or sys.stderr.isatty():
         return tqdm(total=total, desc=description, dynamic_ncols=True, leave=True)
     form = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]\n"
-    return plain_tqdm(total=total, desc=description, mininterval=10, maxinterval=20, bar_format=form)
+    return plain_tqdm(total=total, desc=description, mininterval=10, maxinterval=20, bar_format=form, file=Lines())
+
+
+class Lines:
+    """Standard error as a log sees it: whole lines, none drawn over."""
+
+    def write(self, text: str) -> None:
+        """Write a line without the carriage return that a terminal's bar begins with."""
+        if text.strip():
+            sys.stderr.write(text.replace("\r", ""))
+
+    def flush(self) -> None:
+        """Flush standard error."""
+        sys.stderr.flush()
 
 
 def in_notebook() -> bool:

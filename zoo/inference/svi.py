@@ -21,6 +21,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.prediction import Prediction
 from zoo.scoped import ScopedGuide
+from zoo.threads import one_if_small
 
 
 class SVI:
@@ -110,6 +111,7 @@ class SVI:
             scoped.scope(),
             pyro.validation_enabled(False),
             fitting(self.model),
+            one_if_small(self.model.network, None if data.x is None else data.x[: data.size]),
         ):
             odd = sites_differ(self.model.latents, self.guide, self.model.reference)
             if odd:
