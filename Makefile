@@ -26,9 +26,10 @@ clean:
 	rm -rf $(VENV) build *.egg-info results.json zoo.png tutorials/*.ipynb
 
 $(READY): setup.cfg pyproject.toml constraints.txt
+	@echo "installing into $(VENV), a minute or two"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install -c constraints.txt -e ".[test]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
 	touch $(READY)
 
 .PHONY: demo test test-all notebooks clean
