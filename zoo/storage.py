@@ -47,7 +47,9 @@ def save(posterior: Posterior, path: str | Path) -> None:
         "facts": facts,
     }
     tensors = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
-    save_file(tensors, str(path), metadata={"zoo": json.dumps(header)})
+    partial = Path(f"{path}.part")  # a run that dies here leaves the file that was there before
+    save_file(tensors, str(partial), metadata={"zoo": json.dumps(header)})
+    partial.replace(path)
 
 
 def load(path: str | Path, model: BayesianNetwork, guide: Callable[..., object] | None = None) -> Posterior:
