@@ -20,7 +20,7 @@ test-all: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[notebooks]"
-	cd tutorials && ../$(BIN)/jupytext --to ipynb --execute *.py
+	cd tutorials && ../$(BIN)/jupytext --to ipynb --set-kernel python3 --execute *.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info results.json zoo.png tutorials/*.ipynb
