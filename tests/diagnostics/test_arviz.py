@@ -29,7 +29,7 @@ def model():
 def sampled(model):
     pyro.set_rng_seed(0)
     engine = inference.HMC(
-        model, num_chains=2, warmup_steps=5, num_samples=10, num_steps=5, progress=False, compile=False
+        model, num_chains=2, warmup_steps=5, num_samples=50, num_steps=5, progress=False, compile=False
     )
     return engine.fit((x, y))
 
@@ -42,9 +42,9 @@ def fitted(model):
 
 def test_a_sampler_gives_all_groups(sampled):
     results = sampled.to_arviz((x, y))
-    assert results["posterior"]["layer1.weight"].shape == (2, 10, 4, 3)
-    assert results["log_likelihood"]["y"].shape == (2, 10, 12)
-    assert results["posterior_predictive"]["y"].shape == (2, 10, 12, 1)
+    assert results["posterior"]["layer1.weight"].shape == (2, 50, 4, 3)
+    assert results["log_likelihood"]["y"].shape == (2, 50, 12)
+    assert results["posterior_predictive"]["y"].shape == (2, 50, 12, 1)
     assert results["observed_data"]["y"].shape == (12, 1)
     assert set(results["sample_stats"].data_vars) == {"acceptance_rate", "diverging", "n_steps", "lp"}
     np.testing.assert_array_equal(results["posterior"]["layer1.bias"].values, sampled.draws["layer1.bias"].numpy())
@@ -54,10 +54,10 @@ def test_the_log_likelihood_is_that_of_each_draw(sampled):
     results = sampled.to_arviz((x, y))
     draws = {name: value.flatten(0, 1) for name, value in sampled.draws.items()}
     by_hand = []
-    for index in range(20):
+    for index in range(100):
         f = sampled.model.output({name: value[index] for name, value in draws.items()}, x)
         by_hand.append(dist.Normal(f, draws["likelihood:scale"][index]).log_prob(y).sum(-1))
-    expected = torch.stack(by_hand).reshape(2, 10, 12).detach().numpy()
+    expected = torch.stack(by_hand).reshape(2, 50, 12).detach().numpy()
     np.testing.assert_allclose(results["log_likelihood"]["y"].values, expected, rtol=1e-4, atol=1e-5)
 
 
