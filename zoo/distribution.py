@@ -37,8 +37,8 @@ def to(value: Part, like: Tensor) -> Part:
     """Copy a distribution, or what it is made of, to the device and floating dtype of a tensor."""
     if isinstance(value, Tensor):
         return value.to(like.device, like.dtype if value.is_floating_point() else value.dtype)
-    if isinstance(value, (list, tuple)) and not isinstance(value, Tensor):
-        return type(value)(to(part, like) for part in value) if type(value) in (list, tuple) else value
+    if type(value) in (list, tuple):
+        return type(value)(to(part, like) for part in value)
     if isinstance(value, (Distribution, Transform)):
         moved = copy.copy(value)
         for key, part in vars(value).items():

@@ -36,6 +36,8 @@ class Sampler:
         num_chains: int,
         warmup_steps: int,
         num_samples: int,
+        target_accept_prob: float,
+        full_mass: bool,
         compile: bool | None,
         progress: bool,
     ) -> None:
@@ -49,6 +51,7 @@ class Sampler:
                 raise ValueError(f"{name} is a count, not {count - (name == 'warmup_steps')}")
         self.model, self.num_chains = model, num_chains
         self.warmup_steps, self.num_samples = warmup_steps, num_samples
+        self.target_accept_prob, self.full_mass = target_accept_prob, full_mass
         self.compile, self.progress = compile, progress
 
     def kernel(self, potential: Potential) -> PyroHMC:

@@ -57,12 +57,14 @@ class HMC(Sampler):
             num_chains=num_chains,
             warmup_steps=warmup_steps,
             num_samples=num_samples,
+            target_accept_prob=target_accept_prob,
+            full_mass=full_mass,
             compile=compile,
             progress=progress,
         )
         if num_steps < 1:
             raise ValueError(f"num_steps is a number of leapfrog steps, at least 1, not {num_steps}")
-        self.num_steps, self.target_accept_prob, self.full_mass = num_steps, target_accept_prob, full_mass
+        self.num_steps = num_steps
 
     def kernel(self, potential: Potential) -> FixedSteps:
         """Make Pyro's kernel, the number of steps fixed."""

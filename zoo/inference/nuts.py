@@ -54,13 +54,14 @@ class NUTS(Sampler):
             num_chains=num_chains,
             warmup_steps=warmup_steps,
             num_samples=num_samples,
+            target_accept_prob=target_accept_prob,
+            full_mass=full_mass,
             compile=compile,
             progress=progress,
         )
         if max_tree_depth < 1:
             raise ValueError(f"max_tree_depth is a number of doublings, at least 1, not {max_tree_depth}")
-        self.max_tree_depth, self.target_accept_prob = max_tree_depth, target_accept_prob
-        self.full_mass = full_mass
+        self.max_tree_depth = max_tree_depth
 
     def kernel(self, potential: Potential) -> StoredGradient:
         """Make Pyro's kernel."""

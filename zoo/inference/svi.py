@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -84,11 +85,7 @@ class SVI:
         self.num_steps = num_steps or (None if num_epochs else 2000)
         self.num_epochs = num_epochs
         self.lr, self.optimizer, self.scheduler = lr, optimizer, scheduler
-        self.num_particles, self.early_stopping, self.progress = (
-            num_particles,
-            early_stopping,
-            progress,
-        )
+        self.num_particles, self.early_stopping, self.progress = num_particles, early_stopping, progress
 
     def fit(self, data: Data, batch_size: int | None = None, start: Posterior | None = None) -> Posterior:
         """Fit to data and return a snapshot of the result.
@@ -195,7 +192,7 @@ class _Run:
             loss = self._loss(x, y)
             loss.backward()
             value = loss.item()
-            if not torch.isfinite(loss):
+            if not math.isfinite(value):
                 self._restore()
                 self.losses.append(value)
                 yield value
@@ -218,18 +215,14 @@ class _Run:
                 yield batch
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        model, num_data, particles = (
-            self.engine.model,
-            self.data.num_data,
-            self.engine.num_particles,
-        )
+        model, num_data, particles = self.engine.model, self.data.num_data, self.engine.num_particles
         with Given(self.state):
             total = sum(elbo(model, self.engine.guide, x, y, num_data=num_data) for _ in range(particles))
         return -total / (particles * num_data)
 
     def _reason_to_stop(self) -> str:
         done, stopping = len(self.losses), self.engine.early_stopping
-        if not torch.isfinite(torch.tensor(self.losses[-1])):
+        if not math.isfinite(self.losses[-1]):
             return f"the loss was {self.losses[-1]} at step {done}"
         if stopping is None or done % stopping.every:
             return ""
