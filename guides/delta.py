@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pyro.distributions as dist
 from torch.distributions import biject_to
 
-from guides.guide import ByName, Guide, Site, unconstrained
+from guides.guide import Guide
+from guides.parameters import ByName
+from guides.site import Site, unconstrained
 
 
 class Delta(Guide):
@@ -31,6 +33,7 @@ class Delta(Guide):
     """
 
     bound = False
+    has_density = False
 
     def __init__(self, model: Callable[..., object], *, example: tuple = ()) -> None:
         super().__init__(model, example=example)

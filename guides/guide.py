@@ -2,73 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import pyro
 import torch
-from pyro import poutine
-from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistributionMixin
-from pyro.infer.autoguide.initialization import InitMessenger, init_to_feasible
 from pyro.poutine.runtime import am_i_wrapped, effectful
 from torch import Tensor, nn
-from torch.distributions import biject_to
+from torch.distributions import Distribution, Transform
 
+from guides.site import Site, latent_sites
 
-@dataclass(frozen=True)
-class Site:
-    """A latent site of the model.
-
-    Arguments:
-        name: Name of the site.
-        prior: Its distribution when the guide was built.
-        start: The value where the guide starts: what the model says (`infer={"init": value}`), else Pyro's usual.
-        infer: The site's `infer` dictionary.
-        frames: The plates it is in.
-    """
-
-    name: str
-    prior: TorchDistributionMixin
-    start: Tensor
-    infer: Mapping[str, object] = field(default_factory=dict)
-    frames: tuple = ()
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """The values that the site can take; of a mixture, those of its components."""
-        support, event_dim = self.prior.support, 0
-        if isinstance(support, constraints.independent):
-            support, event_dim = support.base_constraint, support.reinterpreted_batch_ndims
-        if isinstance(support, constraints.MixtureSameFamilyConstraint):
-            support = support.base_constraint
-        return constraints.independent(support, event_dim) if event_dim else support
-
-    @property
-    def is_real(self) -> bool:
-        """Whether the site's support is unbounded, so that no transform is needed."""
-        support = self.support
-        while isinstance(support, constraints.independent):
-            support = support.base_constraint
-        return support in (constraints.real, constraints.real_vector)
-
-    @property
-    def is_node(self) -> bool:
-        """Whether the model says that the site multiplies the channels of a layer."""
-        return bool(self.infer.get("node"))
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether the site is made of zeros and ones."""
-        return "Bernoulli" in type(getattr(self.prior, "base_dist", self.prior)).__name__
+PARTS = (Tensor, Distribution, Transform, list, tuple)  # what a distribution is made of
 
 
 class Guide(nn.Module):
     """A guide over exactly the latent sites of a Pyro model, with its parameters inside itself from the start.
 
-    A member gives the distribution of a site; `bound` says whether the negative loss is a lower bound of the log
-    evidence.
+    A member gives the distribution of a site. `bound` says whether the negative loss is a lower bound of the log
+    evidence, which it never is under an improper prior; `has_density` whether `log_prob` is that of a density.
 
     Arguments:
         model: A Pyro model that runs on `example`; the zoo's run without arguments.
@@ -79,10 +35,12 @@ class Guide(nn.Module):
     """
 
     bound = True
+    has_density = True
 
     def __init__(self, model: Callable[..., object], *, example: tuple = ()) -> None:
         super().__init__()
         self.sites = latent_sites(model, example)
+        self.bound = type(self).bound and all(site.is_proper for site in self.sites.values())
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return q of one site."""
@@ -92,7 +50,8 @@ class Guide(nn.Module):
         """Run the guide, its parameters stated first so that `pyro.infer.SVI` knows what to optimise."""
         if am_i_wrapped():
             for name, parameter in self.named_parameters():
-                _state(parameter, name=f"{type(self).__name__}.{name}")
+                if parameter.requires_grad:
+                    _state(parameter, name=f"{type(self).__name__}.{name}")
         return super().__call__(*args, **kwargs)
 
     def forward(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
@@ -115,6 +74,69 @@ class Guide(nn.Module):
         """Count the numbers that a fit changes."""
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
 
+    def freeze(self, *patterns: str) -> Guide:
+        """Keep parameters at their present values: `guide.freeze("loc.*")`, and return the guide.
+
+        Arguments:
+            patterns: Shell-style patterns of names in `named_parameters()`.
+
+        Raises:
+            ValueError: A pattern that matches no parameter.
+        """
+        for pattern in patterns:
+            found = [parameter for name, parameter in self.named_parameters() if fnmatchcase(name, pattern)]
+            if not found:
+                names = ", ".join(name for name, _ in self.named_parameters())
+                raise ValueError(f"no parameter of {type(self).__name__} is called {pattern!r}; it has {names}")
+            for parameter in found:
+                parameter.requires_grad_(False)
+        return self
+
+    def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Return the log density of values (*S, *shape) of all sites together, (*S).
+
+        Raises:
+            ValueError: The family has no density.
+        """
+        self.refuse_without_density()
+        parts = []
+        for name, site in self.sites.items():
+            density = self.distribution(site).log_prob(values[name])
+            kept = density.dim() - len(site.prior.batch_shape)
+            parts.append(density.reshape(*density.shape[:kept], -1).sum(-1))
+        return sum(parts)
+
+    def distributions(self) -> dict[str, TorchDistributionMixin]:
+        """Return the present distribution of each site, which later fits do not change: the next task's prior.
+
+        Raises:
+            ValueError: The family has no density.
+        """
+        self.refuse_without_density()
+        with torch.no_grad():
+            return {name: fixed(self.distribution(site)) for name, site in self.sites.items()}
+
+    def refuse_without_density(self) -> None:
+        """Say that a family of point masses, or one whose entropy is dropped, has no density."""
+        if not self.has_density:
+            raise ValueError(
+                f"{type(self).__name__} has no density over {', '.join(self.sites)}; guides.MeanField has one, say"
+            )
+
+
+def fixed(value: object) -> object:
+    """Copy a distribution, or what it is made of, into tensors that belong to nobody else and have no gradient."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if type(value) in (list, tuple):
+        return type(value)(fixed(part) for part in value)
+    if isinstance(value, (Distribution, Transform)):
+        twin = copy.copy(value)
+        parts = {key: fixed(part) for key, part in vars(value).items() if isinstance(part, PARTS)}
+        twin.__dict__.update(parts)
+        return twin
+    return value
+
 
 @effectful(type="param")
 def _state(parameter: nn.Parameter) -> Tensor:
@@ -122,65 +144,3 @@ def _state(parameter: nn.Parameter) -> Tensor:
     stated = parameter.view_as(parameter)
     stated.unconstrained = lambda: parameter  # what Pyro asks a stated parameter for
     return stated
-
-
-class ByName(nn.Module):
-    """Parameters by site name, nested so that the guide's `state_dict` says `loc.layer1.weight`."""
-
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        for name, tensor in tensors.items():
-            *path, leaf = name.split(".")
-            room: nn.Module = self
-            for part in path:
-                if part not in room._modules:
-                    room.add_module(part, nn.Module())
-                room = room._modules[part]
-            room.register_parameter(leaf, nn.Parameter(tensor.detach().clone()))
-
-    def __getitem__(self, name: str) -> Tensor:
-        path, _, leaf = name.rpartition(".")
-        return getattr(self.get_submodule(path), leaf)
-
-
-def latent_sites(model: Callable[..., object], example: tuple) -> dict[str, Site]:
-    """Run a model once and return its latent sites with their starting values."""
-    start = InitMessenger(lambda site: site["infer"]["init"] if "init" in site["infer"] else init_to_feasible(site))
-    with (
-        torch.random.fork_rng(),
-        torch.no_grad(),
-        pyro.get_param_store().scope(),
-        poutine.block(),
-        start,
-    ):
-        try:
-            nodes = poutine.trace(model).get_trace(*example).nodes
-        except TypeError as error:
-            raise ValueError(
-                f"a guide runs its model once to learn the latent sites, and {model!r} did not run on "
-                f"{len(example)} arguments ({error}); give it some by example=(x, y)"
-            ) from error
-    latent = {
-        name: node
-        for name, node in nodes.items()
-        if node["type"] == "sample" and not node["is_observed"] and not poutine.util.site_is_subsample(node)
-    }
-    if not latent:
-        raise ValueError(f"{model!r} has no latent site, so there is nothing to guide")
-    sites = {}
-    for name, node in latent.items():
-        frames = tuple(frame for frame in node["cond_indep_stack"] if frame.vectorized)
-        if any(frame.full_size not in (None, frame.size) for frame in frames):
-            raise ValueError(f"site {name!r} is in a subsampled plate; a guide over it needs amortisation")
-        sites[name] = Site(name, node["fn"], node["value"].detach().clone(), node["infer"], frames)
-    return sites
-
-
-def unconstrained(site: Site) -> Tensor:
-    """Return the starting value of a site in unconstrained space."""
-    if site.is_binary or site.support.is_discrete:
-        raise ValueError(
-            f"site {site.name!r} is discrete ({site.support}) and has no normal approximation; "
-            "guides.MCDropout takes nodes that are Bernoulli"
-        )
-    return biject_to(site.support).inv(site.start)

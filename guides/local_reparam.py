@@ -8,9 +8,9 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from guides.guide import Site
 from guides.lazy import Lazy, plain
 from guides.mean_field import MeanField
+from guides.site import Site
 
 
 class LocalReparam(MeanField):
@@ -34,6 +34,7 @@ class LocalReparam(MeanField):
     Arguments:
         model: A Pyro model.
         init_scale: Standard deviation at the start, in unconstrained space.
+        max_scale: Ceiling of the standard deviations, none by default.
         example: Arguments to run the model with once; the zoo's models need none.
 
     Example:

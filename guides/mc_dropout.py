@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 
 from guides.delta import Delta
-from guides.guide import Site
 from guides.lazy import Lazy, per_example, plain
 from guides.nodes import LazyNodes, NodeDraw
+from guides.site import Site
 
 
 class MCDropout(Delta):
@@ -60,7 +60,7 @@ class MCDropout(Delta):
                 f"none of the sites {', '.join(self.sites)} is the weight of a layer or a Bernoulli node, so there "
                 "is nothing to drop"
             )
-        self.bound = all(site.is_binary for site in self.sites.values())
+        self.bound = self.has_density = all(site.is_binary for site in self.sites.values())
 
     def learned(self) -> list[Site]:
         """List the sites that are not binary nodes, which have no parameters."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyro.distributions as dist
-import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions import biject_to
-from torch.nn.functional import softplus
 
-from guides.guide import ByName, Guide, Site, unconstrained
+from guides.guide import Guide
+from guides.parameters import ByName, check_scales, filled, positive
+from guides.site import Site, unconstrained
 
 
 class MeanField(Guide):
@@ -29,10 +29,11 @@ class MeanField(Guide):
     Arguments:
         model: A Pyro model.
         init_scale: Standard deviation at the start, in unconstrained space.
+        max_scale: Ceiling of the standard deviations, none by default; low ones keep a deep network's noise small.
         example: Arguments to run the model with once; the zoo's models need none.
 
     Raises:
-        ValueError: A scale that is not positive; a discrete site.
+        ValueError: A scale that is not positive or above its ceiling; a discrete site.
 
     Example:
         >>> guide = MeanField(model, init_scale=0.05)
@@ -40,17 +41,24 @@ class MeanField(Guide):
         0.05
     """
 
-    def __init__(self, model: Callable[..., object], *, init_scale: float = 0.05, example: tuple = ()) -> None:
+    def __init__(
+        self,
+        model: Callable[..., object],
+        *,
+        init_scale: float = 0.05,
+        max_scale: float | None = None,
+        example: tuple = (),
+    ) -> None:
         super().__init__(model, example=example)
-        if not init_scale > 0:
-            raise ValueError(f"init_scale is a standard deviation and must be positive, not {init_scale}")
+        check_scales(init_scale, max_scale)
+        self.max_scale = max_scale
         start = {name: unconstrained(site) for name, site in self.sites.items()}
         self.loc = ByName(start)
-        self.rho = ByName({name: torch.full_like(loc, init_scale).expm1().log() for name, loc in start.items()})
+        self.rho = ByName({name: filled(loc, init_scale, max_scale) for name, loc in start.items()})
 
     def scale(self, name: str) -> Tensor:
         """Return the standard deviations of a site, in unconstrained space."""
-        return softplus(self.rho[name])
+        return positive(self.rho[name], self.max_scale)
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the normal of a site, carried into its support."""

@@ -12,11 +12,11 @@ from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
-from torch.nn.functional import softplus
 
-from guides.guide import ByName, Site
 from guides.mean_field import MeanField
 from guides.nodes import LazyNodes, NodeDraw
+from guides.parameters import ByName
+from guides.site import Site
 
 
 class NodeMixture(MeanField):
@@ -38,6 +38,7 @@ class NodeMixture(MeanField):
         model: A Pyro model with node sites, under a `NodePrior` say.
         num_components: Number of components K.
         init_scale: Standard deviation at the start, within a component.
+        max_scale: Ceiling of the standard deviations, none by default.
         spread: Standard deviation of the components' means round the model's starting values; without it K
             components stay copies of one.
         nodes: Names of the sites that are nodes, for a model that does not say so itself.
@@ -59,11 +60,12 @@ class NodeMixture(MeanField):
         *,
         num_components: int = 4,
         init_scale: float = 0.05,
+        max_scale: float | None = None,
         spread: float = 0.3,
         nodes: list[str] | None = None,
         example: tuple = (),
     ) -> None:
-        super().__init__(model, init_scale=init_scale, example=example)
+        super().__init__(model, init_scale=init_scale, max_scale=max_scale, example=example)
         if num_components < 1:
             raise ValueError(f"a mixture has at least one component, not {num_components}")
         self.nodes = nodes or [name for name, site in self.sites.items() if site.is_node]
@@ -97,7 +99,7 @@ class NodeMixture(MeanField):
         if self.num_components == 1:
             return super().forward()
         loc = torch.cat([self.loc[name] for name in self.nodes], -1)  # (K, C_1 + ... + C_L)
-        scale = softplus(torch.cat([self.rho[name] for name in self.nodes], -1))
+        scale = torch.cat([self.scale(name) for name in self.nodes], -1)
         joint = pyro.sample("nodes:joint", Joint(loc, scale), infer={"is_auxiliary": True})
         parts = joint.split([self.loc[name].shape[-1] for name in self.nodes], -1)
         values, component = (

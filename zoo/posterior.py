@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.forward import draw, outputs, placed_inputs
@@ -97,6 +98,19 @@ class Posterior:
         x = placed_inputs(self.model, x)
         draws = self.sample(num_samples)
         return Prediction(self.model.likelihood, outputs(self.model, draws, self.state, x), draws)
+
+    def distributions(self) -> dict[str, TorchDistributionMixin]:
+        """Return the guide's distribution of each site as it is now: a prior for the next task, `priors.previous`.
+
+        Raises:
+            ValueError: A sampler's draws, or a guide without a density.
+        """
+        if not hasattr(self.guide, "distributions"):
+            source = "draws" if self.guide is None else f"a {type(self.guide).__name__}"
+            raise ValueError(
+                f"this posterior is {source} and has no densities; fit one of the zoo's guides to have them"
+            )
+        return self.guide.distributions()
 
     def to_arviz(self, data: Data, num_samples: int | None = None, weights: bool = True) -> object:
         """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x): `zoo.diagnostics.to_arviz`.
