@@ -110,8 +110,13 @@ class Dropout(TorchDistribution):
 def masked(loc: Tensor, p: float, shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
     """Draw weights with dropped columns, (*shape, O, I, ...)."""
     ones = [1] * (loc.dim() - 2)
-    keep = torch.empty(*shape, 1, loc.shape[1], *ones, dtype=loc.dtype, device=loc.device).bernoulli_(1 - p)
+    keep = kept(p, *shape, 1, loc.shape[1], *ones, like=loc)
     return loc * keep / (1 - p)
+
+
+def kept(p: float, *shape: int, like: Tensor) -> Tensor:
+    """Draw zeros with probability p and ones otherwise, out of place, so that `torch.func.vmap` can draw many."""
+    return (torch.rand(shape, dtype=like.dtype, device=like.device) >= p).to(like.dtype)
 
 
 class DroppedWeight(Lazy):
@@ -137,7 +142,7 @@ class DroppedWeight(Lazy):
         """Drop the input channels of each example on its own, the same ones if the layer is applied again."""
         columns = self.loc.shape[1]
         if self.keep is None or len(self.keep) != len(x):
-            self.keep = torch.empty(len(x), columns, dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
+            self.keep = kept(self.p, len(x), columns, like=x)
         groups = (x.shape[-1] if layer is F.linear else x.shape[1]) // columns
         keep = per_example(self.keep.repeat(1, groups), x, layer)
         return layer(x * keep / (1 - self.p), self.loc, plain(bias), *args, **kwargs)
