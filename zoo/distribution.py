@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from typing import TypeVar
 
-from pyro.distributions import Independent
+from pyro.distributions import ImproperUniform, Independent
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions import Distribution, Transform, constraints
+from torch.distributions.transforms import _InverseTransform
 
 Part = TypeVar("Part")
 
@@ -42,7 +43,9 @@ def to(value: Part, like: Tensor) -> Part:
     if isinstance(value, (Distribution, Transform)):
         moved = copy.copy(value)
         for key, part in vars(value).items():
-            if isinstance(part, (Tensor, Distribution, Transform, list, tuple)):
+            if key == "_inv" and not isinstance(value, _InverseTransform):
+                moved._inv = None  # the inverse that a transform remembers, which remembers the transform
+            elif isinstance(part, (Tensor, Distribution, Transform, list, tuple)):
                 moved.__dict__[key] = to(part, like)
         return moved
     return value
@@ -56,6 +59,13 @@ def support_of(distribution: TorchDistributionMixin) -> constraints.Constraint:
     if isinstance(support, constraints.MixtureSameFamilyConstraint):
         support = support.base_constraint
     return constraints.independent(support, event_dim) if event_dim else support
+
+
+def is_proper(distribution: TorchDistributionMixin) -> bool:
+    """Tell whether a distribution integrates to one; an improper one has an attribute `improper = True`."""
+    while isinstance(distribution, Independent):
+        distribution = distribution.base_dist
+    return not (getattr(distribution, "improper", False) or isinstance(distribution, ImproperUniform))
 
 
 def describe(distribution: TorchDistributionMixin) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.distribution import describe
+from zoo.distribution import describe, is_proper
 from zoo.forward import draw
 from zoo.model import BayesianNetwork
+from zoo.priors.conditional import Conditional
 from zoo.priors.treatment import words
 from zoo.scoped import ScopedGuide
 from zoo.table import Table
@@ -53,14 +54,16 @@ def explain(model: BayesianNetwork, guide: Callable[..., object], num_samples: i
     shapes = {name: prior.shape() for name, prior in latents.items()}
     scoped = ScopedGuide(guide)
     with torch.random.fork_rng():
-        own, theirs = draw(scoped, num_samples, shapes), draw(model, num_samples, shapes)
+        own = draw(scoped, num_samples, shapes)
+        theirs = draw(model, num_samples, shapes) if all(map(is_proper, latents.values())) else {}
     family = type(guide).__name__
+    treatments = {**model.plan.weights, **{name: node.prior for name, node in model.plan.nodes.items()}}
     rows = [
         (
             name,
             "x".join(map(str, shapes[name])) or "scalar",
-            describe(prior),
-            spread(theirs[name]),
+            words(treatments[name]) if isinstance(treatments.get(name), Conditional) else describe(prior),
+            spread(theirs[name]) if theirs else None,
             family,
             float(own[name].mean()),
             spread(own[name]),
@@ -83,7 +86,7 @@ def explain(model: BayesianNetwork, guide: Callable[..., object], num_samples: i
         after.append(
             "The loss, changed in sign, is a lower bound of the log evidence."
             if bound
-            else "The loss bounds nothing: part of the entropy of this guide is dropped or infinite."
+            else "The loss bounds nothing: part of the guide's entropy is dropped or infinite, or a prior is improper."
         )
     for kind, names in (("optimised", model.plan.points), ("frozen", model.plan.frozen)):
         if names:

@@ -8,6 +8,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from zoo.distribution import describe, is_proper
 from zoo.effects import buffers
 from zoo.forward import draw, outputs, placed_inputs
 from zoo.likelihoods.likelihood import Likelihood
@@ -65,7 +66,7 @@ class BayesianNetwork(nn.Module):
 
     @property
     def latents(self) -> dict[str, TorchDistributionMixin]:
-        """The prior of every latent site by name."""
+        """The prior of every latent site by name; where its scale is a site itself, as it is where that one starts."""
         sites = {name: prior for name, (prior, _) in self.plan.priors(self.network).items()}
         return sites | self.likelihood.priors(self.reference)
 
@@ -100,11 +101,21 @@ class BayesianNetwork(nn.Module):
             x: Inputs (N, ...).
             num_samples: Number of draws S.
 
+        Raises:
+            ValueError: An improper prior, from which nothing can be drawn.
+
         Example:
             >>> model.prior_predictive(torch.zeros(8, 6), num_samples=20).mean.shape
             torch.Size([8, 1])
         """
-        draws = draw(self, num_samples, {name: prior.shape() for name, prior in self.latents.items()})
+        latents = self.latents
+        for name, prior in latents.items():
+            if not is_proper(prior):
+                raise ValueError(
+                    f"the prior of site {name!r}, {describe(prior)}, is improper, so there is nothing to draw from it; "
+                    "predict from a posterior, or give the site a proper prior such as dist.Normal(0.0, 1.0)"
+                )
+        draws = draw(self, num_samples, {name: prior.shape() for name, prior in latents.items()})
         return Prediction(self.likelihood, outputs(self, draws, {}, placed_inputs(self, x)), draws)
 
     def summary(self) -> Summary:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import nn
 
 from zoo.priors.node import channels, has_nodes
@@ -72,9 +71,11 @@ def summarise(network: nn.Module, plan: Plan) -> Summary:
             )
         )
     table = Table(("layer", "type", "weights", "nodes", "prior of weights", "prior of nodes"), rows)
-    counts = {kind: 0 for kind in ("random", "points", "frozen")}
-    for name, treatment in plan.weights.items():
-        kind = "random" if isinstance(treatment, TorchDistributionMixin) else "points"
-        counts["frozen" if name in plan.frozen else kind] += parameters[name].numel()
-    counts["random"] += sum(node.size for node in plan.nodes.values())
-    return Summary(table, sum(row[2] for row in rows), sum(row[3] for row in rows), **counts)
+    return Summary(
+        table,
+        weights=sum(row[2] for row in rows),
+        nodes=sum(row[3] for row in rows),
+        random=sum(prior.shape().numel() for prior, _ in plan.priors(network).values()),
+        points=sum(parameters[name].numel() for name in plan.points),
+        frozen=sum(parameters[name].numel() for name in plan.frozen),
+    )

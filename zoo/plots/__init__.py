@@ -2,6 +2,7 @@
 
 from zoo.plots.band import predictive_band
 from zoo.plots.comparison import comparison
+from zoo.plots.functions import functions
 from zoo.plots.reliability import reliability_diagram
 from zoo.plots.site import site_posterior
 from zoo.plots.trade_off import fidelity
@@ -10,6 +11,7 @@ from zoo.plots.training import training_curve
 __all__ = [
     "comparison",
     "fidelity",
+    "functions",
     "predictive_band",
     "reliability_diagram",
     "site_posterior",

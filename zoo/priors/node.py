@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from zoo.priors.plan import Nodes, Plan
-from zoo.priors.treatment import Frozen, Point, Rule, treat, words
+from zoo.priors.treatment import BySide, Frozen, Point, Rule, treat, words
 
 SIDES = {"in": ("in",), "out": ("out",), "both": ("in", "out")}
 
@@ -49,11 +49,11 @@ class NodePrior:
         rules = treat(self.rule, network, {name: layer.weight for name, layer in layers.items()})
         nodes = {}
         for name, layer in layers.items():
-            prior = rules[name]
-            if isinstance(prior, (Point, Frozen)):
-                continue
             prefix = f"{name}." if name else ""
             for side in SIDES[self.where]:
+                prior = rules[name].sides[side] if isinstance(rules[name], BySide) else rules[name]
+                if isinstance(prior, (Point, Frozen)):
+                    continue
                 size = channels(layer, side)
                 groups = getattr(layer, "groups", 1)
                 nodes[f"{prefix}nodes_{side}"] = Nodes(f"{prefix}weight", side, groups, size, prior)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pyro
@@ -12,6 +12,7 @@ from pyro.poutine.runtime import am_i_wrapped
 from torch import Tensor, nn
 
 from zoo.distribution import placed
+from zoo.priors.conditional import Conditional, middle
 from zoo.priors.treatment import Frozen, Point, Treatment
 
 
@@ -24,14 +25,14 @@ class Nodes:
         side: "in" or "out".
         groups: Groups of the layer, 1 for a linear one.
         size: Number of channels.
-        prior: Distribution of one node.
+        prior: Distribution of one node, or a prior of random scale.
     """
 
     weight: str
     side: str
     groups: int
     size: int
-    prior: TorchDistributionMixin
+    prior: TorchDistributionMixin | Conditional
 
     def times(self, weight: Tensor, z: Tensor) -> Tensor:
         """Multiply the weight (O, I / groups, ...) by its nodes (I,) or (O,)."""
@@ -62,21 +63,50 @@ class Plan:
         return [name for name, treatment in self.weights.items() if isinstance(treatment, Frozen)]
 
     def priors(self, network: nn.Module) -> dict[str, tuple[TorchDistributionMixin, dict]]:
-        """Return each latent site's distribution and its `infer` dictionary, which says where to start."""
-        parameters = dict(network.named_parameters())
+        """Return each latent site's distribution and its `infer` dictionary, which says where to start.
+
+        A site whose scale is a site itself has here the distribution that it has where that one starts.
+        """
         sites: dict[str, tuple[TorchDistributionMixin, dict]] = {}
-        for name, treatment in self.weights.items():
-            if isinstance(treatment, TorchDistributionMixin):
-                value = parameters[name].detach()
-                sites[name] = placed(treatment, value, name), {"init": value}
-        for name, node in self.nodes.items():
-            ones = torch.ones_like(parameters[node.weight].detach()[:1].flatten()[:1]).expand(node.size)
-            sites[name] = placed(node.prior, ones, name), {"init": ones, "node": True}
+
+        def start(name: str, prior: TorchDistributionMixin, infer: dict) -> Tensor:
+            sites[name] = prior, infer
+            return infer["init"]
+
+        self.run(network, start)
         return sites
 
     def sample(self, network: nn.Module) -> dict[str, Tensor]:
         """Draw every latent site: the Pyro statements of the prior."""
-        return {name: pyro.sample(name, prior, infer=infer) for name, (prior, infer) in self.priors(network).items()}
+        return self.run(network, lambda name, prior, infer: pyro.sample(name, prior, infer=infer))
+
+    def run(
+        self, network: nn.Module, state: Callable[[str, TorchDistributionMixin, dict], Tensor]
+    ) -> dict[str, Tensor]:
+        """State every latent site, each after those that its distribution depends on, and return their values."""
+        values = {}
+        for name, treatment, infer in self.random(network):
+            like = infer["init"]
+            if isinstance(treatment, Conditional):
+                given = {}
+                for key, (law, shape) in treatment.hyperpriors(like).items():
+                    site, centre = f"prior:{name}.{key}", middle(law, like, shape)
+                    given[key] = values[site] = state(site, placed(law, centre, site), {"init": centre})
+                prior = treatment.given(given, like)
+            else:
+                prior = placed(treatment, like, name)
+            values[name] = state(name, prior, infer)
+        return values
+
+    def random(self, network: nn.Module) -> Iterator[tuple[str, TorchDistributionMixin | Conditional, dict]]:
+        """Go through the tensors and nodes that are random: name, treatment and `infer` dictionary of each."""
+        parameters = dict(network.named_parameters())
+        for name, treatment in self.weights.items():
+            if isinstance(treatment, (TorchDistributionMixin, Conditional)):
+                yield name, treatment, {"init": parameters[name].detach()}
+        for name, node in self.nodes.items():
+            ones = torch.ones_like(parameters[node.weight].detach()[:1].flatten()[:1]).expand(node.size)
+            yield name, node.prior, {"init": ones, "node": node.side}
 
     def estimate(self, network: nn.Module) -> dict[str, Tensor]:
         """State every point estimate, with its MAP prior as a factor of the log joint."""

@@ -120,6 +120,33 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
     return Selected(choose, f"last_layer({words(rule)}, otherwise={words(otherwise)})")
 
 
+def by_depth(rules: Mapping[int, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
+    """Choose by depth: layers that have parameters, counted from 0, or backwards from -1, as they are registered.
+
+    Arguments:
+        rules: Depths and what each gets; the first that matches decides.
+        otherwise: What the layers between get.
+
+    Raises:
+        ValueError: A depth that the network does not have.
+
+    Example:
+        >>> by_depth({0: dist.Normal(0.0, 2.0), -1: dist.Laplace(0.0, 1.0)}, otherwise=priors.Frozen())
+        by_depth({0: Normal(0, 2), -1: Laplace(0, 1)}, otherwise=Frozen())
+    """
+
+    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+        layers = list(dict.fromkeys(owner(network, name) for name, _ in network.named_parameters()))
+        for depth in rules:
+            if not -len(layers) <= depth < len(layers):
+                raise ValueError(f"there is no layer {depth}: {type(network).__name__} has {len(layers)} layers")
+        chosen = [(layers[depth], rule) for depth, rule in rules.items()]
+        return lambda name, _: next((rule for layer, rule in chosen if layer is owner(network, name)), otherwise)
+
+    table = ", ".join(f"{depth}: {words(rule)}" for depth, rule in rules.items())
+    return Selected(choose, f"by_depth({{{table}}}, otherwise={words(otherwise)})")
+
+
 def all_but_normalisation(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose every layer but batch, layer, group and instance normalisation.
 

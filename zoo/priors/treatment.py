@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 
 from zoo.distribution import describe
+from zoo.priors.conditional import Conditional
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,19 @@ class Point:
     Arguments:
         prior: Distribution whose log density is added at the estimate; none for maximum likelihood.
 
+    Raises:
+        TypeError: A prior that is no distribution.
+
     Example:
         >>> priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0), otherwise=priors.Point()))
         WeightPrior(all_but_normalisation(Normal(0, 1), otherwise=Point()))
     """
 
     prior: TorchDistributionMixin | None = None
+
+    def __post_init__(self) -> None:
+        if self.prior is not None and not isinstance(self.prior, TorchDistributionMixin):
+            raise TypeError(f"the MAP prior of a point estimate is a distribution, not {words(self.prior)}")
 
     def __repr__(self) -> str:
         return f"Point({describe(self.prior)})" if self.prior is not None else "Point()"
@@ -49,6 +57,13 @@ class Frozen:
         return "Frozen()"
 
 
+@dataclass(frozen=True)
+class BySide:
+    """Nodes whose prior differs between the input and the output of a layer: what `previous` gives them."""
+
+    sides: Mapping[str, Treatment]
+
+
 class Selection(Protocol):
     """A rule that must see the network before it can choose."""
 
@@ -56,7 +71,7 @@ class Selection(Protocol):
         """Return the choice for each of the named tensors; a selection that selects nothing raises."""
 
 
-Treatment = TorchDistributionMixin | Point | Frozen
+Treatment = TorchDistributionMixin | Conditional | Point | Frozen | BySide
 Rule = Treatment | Selection | Callable[[str, Tensor], "Rule | None"]
 
 

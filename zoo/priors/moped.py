@@ -1,0 +1,49 @@
+"""MOPED: a prior centred on a trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyro.distributions as dist
+from torch import Tensor, nn
+
+from zoo.priors.selection import Selected
+from zoo.priors.treatment import Rule
+
+
+def moped(delta: float = 0.1, floor: float = 1e-3) -> Selected:
+    r"""Normal about the network's own weights, with a scale in proportion to their size.
+
+    .. math:: w_i \sim N\big(w_i^*, \; \max(\delta |w_i^*|, \text{floor})^2\big)
+
+    The weights w* are those that the network has when the model is built.
+
+    References:
+        Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes (Krishnan, Subedar,
+        Tickoo, 2020)
+
+    Arguments:
+        delta: Standard deviation as a fraction of the weight.
+        floor: Smallest standard deviation, for weights at or near 0.
+
+    Raises:
+        ValueError: A delta or floor that is not positive.
+
+    Example:
+        >>> network = networks.MLP(6, 1, hidden=[10])
+        >>> plan = priors.WeightPrior(moped(delta=0.2)).bind(network)
+        >>> torch.equal(plan.weights["layer1.weight"].loc, network.layer1.weight)
+        True
+    """
+    for name, value in (("delta", delta), ("floor", floor)):
+        if not value > 0:
+            raise ValueError(f"{name} must be positive, not {value}")
+
+    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+        def rule(name: str, tensor: Tensor) -> Rule:
+            centre = tensor.detach().clone()
+            return dist.Normal(centre, (delta * centre.abs()).clamp_min(floor))
+
+        return rule
+
+    return Selected(choose, f"moped(delta={delta:g}, floor={floor:g})")
