@@ -10,7 +10,7 @@ import pyro
 import torch
 from pyro import poutine
 from torch import Tensor, nn
-from torch.func import vmap
+from torch.func import jvp, vmap
 
 if TYPE_CHECKING:
     from zoo.model import BayesianNetwork
@@ -42,8 +42,16 @@ def draw(program: Callable[..., object], num_samples: int, shapes: Mapping[str, 
         return {name: torch.stack([sites[name]["value"].clone() for sites in runs]) for name in shapes}
 
 
-def outputs(model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """Evaluate the network in evaluation mode for every draw: (S, N, ...).
+def outputs(
+    model: BayesianNetwork,
+    draws: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    x: Tensor,
+    centre: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    r"""Evaluate the network in evaluation mode for every draw, or its tangent at a centre: (S, N, ...).
+
+    .. math:: f(x; z_s) \quad\text{or}\quad f(x; z^*) + J(x) (z_s - z^*)
 
     Vectorised over draws; layers that have no batching rule (GRU, LSTM) are run draw by draw.
 
@@ -52,6 +60,7 @@ def outputs(model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[
         draws: Values (S, *shape) by site.
         state: Point estimates, frozen weights and buffers by name.
         x: Inputs (N, ...).
+        centre: The value of every site at which to linearise; None does not.
     """
     num_samples = len(next(iter(draws.values())))
     draws = {name: value for name, value in draws.items() if not name.startswith("likelihood:")}
@@ -62,7 +71,12 @@ def outputs(model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[
         rows, chunk = chunk_sizes(model, draws, state, x)
 
         def one(values: dict[str, Tensor], part: Tensor) -> Tensor:
-            return model.output({**state, **values}, part)
+            if centre is None:
+                return model.output({**state, **values}, part)
+            at = {name: centre[name] for name in values}
+            step = {name: value - at[name] for name, value in values.items()}
+            value, slope = jvp(lambda tangent: model.output({**state, **tangent}, part), (at,), (step,))
+            return value + slope
 
         def some(values: dict[str, Tensor], part: Tensor) -> Tensor:
             try:

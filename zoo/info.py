@@ -13,12 +13,15 @@ class SVIInfo:
 
     Arguments:
         losses: Negative ELBO of each step in nats per datum, (T,).
-        bound: Whether the negative loss is a lower bound of the log evidence, as the guide declares.
+        bound: Whether the negative loss is a lower bound of the log evidence, as the guide declares; False where a
+            temperature is not 1.
         num_steps: Gradient steps taken.
         num_parameters: Numbers optimised, the guide's and the point estimates.
         seconds: Wall time.
         stopped: Why the run ended before its time ("" where it did not): interrupted, early stopping, a NaN loss.
         held_out: Negative log likelihood per datum on the held-out part, at each check of early stopping.
+        temperature: Temperature of the whole posterior.
+        likelihood_temperature: Temperature of the likelihood alone.
     """
 
     losses: Tensor
@@ -28,6 +31,8 @@ class SVIInfo:
     seconds: float
     stopped: str = ""
     held_out: list[float] = field(default_factory=list)
+    temperature: float = 1.0
+    likelihood_temperature: float = 1.0
 
 
 @dataclass
@@ -38,13 +43,15 @@ class MCMCInfo:
         acceptance_rate: Acceptance statistic of each draw, (C, S).
         diverging: Whether the trajectory diverged, (C, S).
         n_steps: Leapfrog steps of each draw, (C, S).
-        lp: Log joint density in unconstrained space, up to a constant, (C, S).
+        lp: Log joint density in unconstrained space, at its temperatures, up to a constant, (C, S).
         step_size: Step size of each chain after warm-up, (C,).
         num_gradients: Gradients evaluated in all, warm-up included.
         seconds_warmup: Wall time of warm-up, all chains.
         seconds: Wall time in all, compilation included.
         compiled: How the potential was run: "compiled", "traced" or "plain".
         stopped: Why the run ended before its time, "" where it did not.
+        temperature: Temperature of the whole posterior.
+        likelihood_temperature: Temperature of the likelihood alone.
     """
 
     acceptance_rate: Tensor
@@ -57,3 +64,37 @@ class MCMCInfo:
     seconds: float
     compiled: str
     stopped: str = ""
+    temperature: float = 1.0
+    likelihood_temperature: float = 1.0
+
+
+@dataclass
+class LaplaceInfo:
+    """Facts of a Laplace approximation.
+
+    Arguments:
+        losses: Negative log joint density of each step to the mode in nats per datum, (T,).
+        log_marginal_likelihood: Laplace's log integral over the parameters that are random of the likelihood, at its
+            temperature, times the prior; what is held is held. In nats, over all data.
+        prior_precision: Precision of the prior that was used, (1,), one for each tensor or one for each parameter.
+        structure: "diag", "kron" or "full".
+        layers: "all" or "last".
+        num_parameters: Parameters P that are normal.
+        num_steps: Gradient steps to the mode.
+        seconds: Wall time, the mode and the draws included.
+        stopped: Why the way to the mode ended before its time, "" where it did not.
+        temperature: Temperature of the whole posterior.
+        likelihood_temperature: Temperature of the likelihood alone.
+    """
+
+    losses: Tensor
+    log_marginal_likelihood: float
+    prior_precision: Tensor
+    structure: str
+    layers: str
+    num_parameters: int
+    num_steps: int
+    seconds: float
+    stopped: str = ""
+    temperature: float = 1.0
+    likelihood_temperature: float = 1.0

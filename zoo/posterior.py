@@ -11,7 +11,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.forward import draw, outputs, placed_inputs
-from zoo.info import MCMCInfo, SVIInfo
+from zoo.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.model import BayesianNetwork
 from zoo.prediction import Prediction
 from zoo.scoped import ScopedGuide
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Posterior:
-    """The posterior of a model given data: draws of HMC or NUTS, or a fitted guide to draw from.
+    """The posterior of a model given data: draws of HMC, NUTS or Laplace, or a fitted guide to draw from.
 
     A snapshot: later fits of the same model or guide do not change it, and it does not change the network.
 
@@ -31,6 +31,7 @@ class Posterior:
         info: Facts of the run.
         draws: Values (C, S, *shape) of every latent site, from a sampler.
         scoped: The fitted guide, from variational inference.
+        centre: The value of every latent site round which a Laplace approximation is normal.
 
     Example:
         >>> posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
@@ -44,17 +45,13 @@ class Posterior:
         model: BayesianNetwork,
         *,
         state: Mapping[str, Tensor],
-        info: SVIInfo | MCMCInfo | None,
+        info: SVIInfo | MCMCInfo | LaplaceInfo | None,
         draws: Mapping[str, Tensor] | None = None,
         scoped: ScopedGuide | None = None,
+        centre: Mapping[str, Tensor] | None = None,
     ) -> None:
-        self.model, self.state, self.info, self.draws, self.scoped = (
-            model,
-            dict(state),
-            info,
-            draws,
-            scoped,
-        )
+        self.model, self.state, self.info = model, dict(state), info
+        self.draws, self.scoped, self.centre = draws, scoped, centre
 
     @property
     def guide(self) -> Callable[..., object] | None:
@@ -88,16 +85,39 @@ class Posterior:
         thinned = torch.linspace(0, total - 1, num_samples).round().long()
         return {name: value.flatten(0, 1)[thinned] for name, value in self.draws.items()}
 
-    def predict(self, x: Tensor, num_samples: int | None = None) -> Prediction:
-        """Predict at inputs, with the posterior of everything, noise included.
+    def predict(self, x: Tensor, num_samples: int | None = None, linearised: bool = False) -> Prediction:
+        r"""Predict at inputs, with the posterior of everything, noise included.
+
+        .. math:: f(x; z_s) \quad\text{or, linearised,}\quad f(x; z^*) + J(x) (z_s - z^*)
+
+        References:
+            Improving predictions of Bayesian neural nets via local linearization (Immer, Korzepa, Bauer, 2021)
 
         Arguments:
             x: Inputs (N, ...).
             num_samples: Number of draws S, as in `sample`.
+            linearised: Whether the network is replaced by its tangent at the mode, after `inference.Laplace`.
+
+        Raises:
+            ValueError: `linearised` for a posterior that knows no mode.
         """
+        if linearised and self.centre is None:
+            raise ValueError(
+                "a network is linearised at the mode of inference.Laplace, and this posterior knows none "
+                f"({self!r}); leave linearised away"
+            )
         x = placed_inputs(self.model, x)
         draws = self.sample(num_samples)
-        return Prediction(self.model.likelihood, outputs(self.model, draws, self.state, x), draws)
+        values = outputs(self.model, draws, self.state, x, self.centre if linearised else None)
+        return Prediction(self.model.likelihood, values, draws)
+
+    def with_guide(self, guide: Callable[..., object]) -> Posterior:
+        """Return this posterior with another guide over its sites, and the same point estimates and buffers.
+
+        Arguments:
+            guide: The other guide, such as `posterior.guide.averaged()` after dropout.
+        """
+        return Posterior(self.model, state=self.state, info=self.info, scoped=ScopedGuide(guide))
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
         """Return the guide's distribution of each site as it is now: a prior for the next task, `priors.previous`.
@@ -133,7 +153,7 @@ class Posterior:
     def __repr__(self) -> str:
         if self.draws is not None:
             chains, draws = next(iter(self.draws.values())).shape[:2]
-            source = f"{chains} chains of {draws} draws"
+            source = f"{chains} chains of {draws} draws" if self.centre is None else f"{draws} draws round the mode"
         else:
             source = f"{type(self.guide).__name__} guide"
         latent = sum(prior.shape().numel() for prior in self.model.latents.values())

@@ -11,13 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from zoo.info import MCMCInfo, SVIInfo
+from zoo.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.scoped import ScopedGuide
 
 FORMAT = "zoo.posterior/1"
-INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo)}
+INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
 
 
 def save(posterior: Posterior, path: str | Path) -> None:
@@ -28,6 +28,7 @@ def save(posterior: Posterior, path: str | Path) -> None:
         path: The file, replaced if it exists.
     """
     tensors = {f"state/{name}": value for name, value in posterior.state.items()}
+    tensors |= {f"centre/{name}": value for name, value in (posterior.centre or {}).items()}
     if posterior.draws is not None:
         tensors |= {f"draws/{name}": value for name, value in posterior.draws.items()}
     else:
@@ -82,8 +83,10 @@ def load(path: str | Path, model: BayesianNetwork, guide: Callable[..., object] 
     info = INFO[header["info"]](**header["facts"], **part("info/")) if header["info"] in INFO else None
     state = {name: value.to(like.device) for name, value in part("state/").items()}
     if header["guide"] is None:
-        draws = {name: value.to(like.device) for name, value in part("draws/").items()}
-        return Posterior(model, state=state, info=info, draws=draws)
+        draws, centre = (
+            {name: value.to(like.device) for name, value in part(prefix).items()} for prefix in ("draws/", "centre/")
+        )
+        return Posterior(model, state=state, info=info, draws=draws, centre=centre or None)
     if guide is None or type(guide).__name__ != header["guide"]:
         given = "none was given" if guide is None else f"this is a {type(guide).__name__}"
         raise ValueError(f"{path} holds a {header['guide']} guide, so zoo.load needs one by guide=...; {given}")

@@ -2,7 +2,8 @@
 
 from zoo.inference.early_stopping import EarlyStopping
 from zoo.inference.hmc import HMC
+from zoo.inference.laplace import Laplace
 from zoo.inference.nuts import NUTS
 from zoo.inference.svi import SVI
 
-__all__ = ["HMC", "NUTS", "SVI", "EarlyStopping"]
+__all__ = ["HMC", "NUTS", "SVI", "EarlyStopping", "Laplace"]

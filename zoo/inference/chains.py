@@ -14,6 +14,7 @@ from torch import Tensor
 from zoo.data import Data, full
 from zoo.inference.potential import Potential
 from zoo.inference.progress import bar
+from zoo.inference.tempering import Tempering
 from zoo.info import MCMCInfo
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
@@ -38,6 +39,8 @@ class Sampler:
         num_samples: int,
         target_accept_prob: float,
         full_mass: bool,
+        temperature: float,
+        likelihood_temperature: float,
         compile: bool | None,
         progress: bool,
     ) -> None:
@@ -52,6 +55,7 @@ class Sampler:
         self.model, self.num_chains = model, num_chains
         self.warmup_steps, self.num_samples = warmup_steps, num_samples
         self.target_accept_prob, self.full_mass = target_accept_prob, full_mass
+        self.tempering = Tempering(temperature, likelihood_temperature)
         self.compile, self.progress = compile, progress
 
     def kernel(self, potential: Potential) -> PyroHMC:
@@ -70,7 +74,7 @@ class Sampler:
         began = time.perf_counter()
         x, y = full(self.model, data)
         with one_if_small(self.model.network, x):
-            potential = Potential(self.model, x, y, self.compile)
+            potential = Potential(self.model, x, y, self.compile, self.tempering)
             chains = [Chain(self, potential) for _ in range(self.num_chains)]
             stopped, warm = self._run(chains)
         draws = torch.stack([torch.stack(chain.draws) for chain in chains])  # (C, S, P)
@@ -82,6 +86,8 @@ class Sampler:
             seconds_warmup=warm - began,
             seconds=time.perf_counter() - began,
             compiled=potential.how,
+            temperature=self.tempering.whole,
+            likelihood_temperature=self.tempering.likelihood,
             stopped=stopped,
         )
         return Posterior(self.model, state=potential.buffers | self.model.frozen(), info=info, draws=values)

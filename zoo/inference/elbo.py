@@ -13,14 +13,24 @@ from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
 from zoo.distribution import support_of
+from zoo.inference.tempering import Tempering
 
 
-def elbo(model: Callable[..., object], guide: Callable[..., object], *args: object, **kwargs: object) -> Tensor:
+def elbo(
+    model: Callable[..., object],
+    guide: Callable[..., object],
+    *args: object,
+    tempering: Tempering = Tempering(),  # noqa: B008
+    **kwargs: object,
+) -> Tensor:
     r"""One draw's unbiased estimate of the evidence lower bound, summed over all data, in nats.
 
     .. math:: E_q[\log p(y | z)] - KL(q(z) \| p(z)) \le \log p(y)
 
-    The divergence of a site is in closed form where torch has it, else a difference of log densities.
+    The divergence of a site is in closed form where torch has it, else a difference of log densities. With
+    temperatures it is the bound of the tempered joint density, whose integral is no evidence:
+
+    .. math:: \frac1T E_q \big[ \tfrac{1}{T_l} \log p(y | z) + \log p(z) \big] + H[q]
 
     References:
         Stochastic Variational Inference (Hoffman, Blei, Wang, Paisley, 2013)
@@ -28,17 +38,19 @@ def elbo(model: Callable[..., object], guide: Callable[..., object], *args: obje
     """
     q = poutine.trace(guide).get_trace(*args, **kwargs)
     p = poutine.trace(poutine.replay(model, trace=q)).get_trace(*args, **kwargs)
-    return expected_log_joint_and_entropy(p, q)
+    return expected_log_joint_and_entropy(p, q, tempering)
 
 
-def expected_log_joint_and_entropy(p: Trace, q: Trace) -> Tensor:
+def expected_log_joint_and_entropy(p: Trace, q: Trace, tempering: Tempering = Tempering()) -> Tensor:  # noqa: B008
     """Add up the sites of a model's and a guide's trace."""
     total: Tensor | float = 0.0
     for name, site in stochastic(p).items():
         if site["is_observed"] or name not in q:
-            total = total + log_prob(site)
+            total = total + tempering.cool(log_prob(site), site, latent=not site["is_observed"])
         else:
-            total = total - divergence(q.nodes[name], site)
+            total = total - tempering.cool(divergence(q.nodes[name], site), site, latent=True)
+            if tempering.whole != 1.0:  # the divergence holds a tempered entropy: give back the rest of it
+                total = total - (1 - 1 / tempering.whole) * log_prob(q.nodes[name])
     for name, site in stochastic(q).items():
         if name not in p:  # auxiliary: part of the guide's density, not of the model
             total = total - log_prob(site)

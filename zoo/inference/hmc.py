@@ -30,6 +30,8 @@ class HMC(Sampler):
         target_accept_prob: Acceptance that the step size is adapted to.
         full_mass: Whether the mass matrix is dense instead of diagonal: for correlated posteriors of a few hundred
             numbers, given a warm-up of some hundred draws.
+        temperature: Temperature T of the whole posterior: draws are from one proportional to p(y, z)^(1/T).
+        likelihood_temperature: Temperature T_l of the likelihood alone.
         compile: Whether to compile the potential; None compiles where there is a compiler.
         progress: Whether to show a progress bar.
 
@@ -49,6 +51,8 @@ class HMC(Sampler):
         num_steps: int = 50,
         target_accept_prob: float = 0.8,
         full_mass: bool = False,
+        temperature: float = 1.0,
+        likelihood_temperature: float = 1.0,
         compile: bool | None = None,
         progress: bool = True,
     ) -> None:
@@ -59,6 +63,8 @@ class HMC(Sampler):
             num_samples=num_samples,
             target_accept_prob=target_accept_prob,
             full_mass=full_mass,
+            temperature=temperature,
+            likelihood_temperature=likelihood_temperature,
             compile=compile,
             progress=progress,
         )

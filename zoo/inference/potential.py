@@ -13,33 +13,44 @@ from torch.distributions import biject_to
 from torch.func import grad_and_value
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from zoo.distribution import support_of
+from zoo.distribution import is_proper, support_of
 from zoo.effects import Given
 from zoo.forward import mode
 from zoo.inference.elbo import log_prob, stochastic
+from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 
 
 class Potential:
     r"""Potential energy U(q) and its gradient, q all latent sites in unconstrained space one after the other.
 
-    .. math:: U(q) = -\log p(y, z(q)) - \log |\partial z / \partial q|
+    .. math:: U(q) = -\frac1T \big[ \tfrac{1}{T_l} \log p(y \mid z(q)) + \log p(z(q)) \big]
+        - \log |\partial z / \partial q|
 
-    The Pyro program runs once; what is evaluated afterwards is its graph, compiled where there is a C++ compiler.
+    The Jacobian belongs to the coordinates, not to the density, and has no temperature. The Pyro program runs once;
+    what is evaluated afterwards is its graph, compiled where there is a C++ compiler.
 
     Arguments:
         model: A model without point estimates, all its sites continuous.
         x: All inputs (N, ...).
         y: All targets (N, ...).
         compile: Whether to compile; None compiles where it can and says so where it cannot.
+        tempering: Temperatures of the target, 1 by default.
 
     Raises:
         ValueError: A point estimate or a discrete site, for which there is no Hamiltonian dynamics.
     """
 
-    def __init__(self, model: BayesianNetwork, x: Tensor, y: Tensor, compile: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        x: Tensor,
+        y: Tensor,
+        compile: bool | None = None,
+        tempering: Tempering = Tempering(),  # noqa: B008
+    ) -> None:
         refuse(model)
-        self.model, self.x, self.y = model, x, y
+        self.model, self.x, self.y, self.tempering = model, x, y, tempering
         self.buffers = {name: value.detach().clone() for name, value in model.network.named_buffers()}
         self.transforms = {name: biject_to(support_of(prior)) for name, prior in model.latents.items()}
         self.shapes = {
@@ -65,7 +76,11 @@ class Potential:
         conditioned = poutine.condition(self.model, data=values)
         with Given(self.buffers):
             trace = poutine.trace(conditioned).get_trace(self.x, self.y)
-        return -sum(log_prob(site) for site in stochastic(trace).values()) - jacobian
+        terms = (
+            self.tempering.cool(log_prob(site), site, latent=name in values)  # all of them are observed here
+            for name, site in stochastic(trace).items()
+        )
+        return -sum(terms) - jacobian
 
     def unpack(self, q: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return the sites' values at q (*, P), and the log determinant of the transform (*)."""
@@ -87,8 +102,12 @@ class Potential:
 
         A chain that starts at a bare prior draw may stay for good in a mode that has next to no mass.
         """
+        zeros = self.model.reference.new_zeros
+        own = {name: self.transforms[name](zeros(shape)) for name, shape in self.shapes.items()}
+        own |= {name: infer["init"] for name, (_, infer) in self.model.plan.priors(self.model.network).items()}
         for _ in range(attempts):
-            q = self.pack({name: prior.sample() for name, prior in self.model.latents.items()})
+            priors = self.model.latents.items()
+            q = self.pack({name: prior.sample() if is_proper(prior) else own[name] for name, prior in priors})
             slope, energy = self.gradient(q)
             if bool(torch.isfinite(energy)) and bool(torch.isfinite(slope).all()):
                 return self._descend(q, descent)
@@ -99,8 +118,12 @@ class Potential:
     def _descend(self, q: Tensor, steps: int) -> Tensor:
         q = q.clone().requires_grad_()
         optimizer = torch.optim.Adam([q], lr=0.03)
+        # scales of hierarchical priors stay where they are: the joint density has no maximum in them
+        parts = [q.new_full(shape, not name.startswith("prior:")) for name, shape in self.shapes.items()]
+        moves = torch.cat([part.flatten() for part in parts])
         for _ in range(steps):
-            q.grad, energy = self.gradient(q.detach())
+            slope, energy = self.gradient(q.detach())
+            q.grad = slope * moves
             if not bool(torch.isfinite(energy)):
                 break
             optimizer.step()

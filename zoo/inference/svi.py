@@ -17,6 +17,7 @@ from zoo.forward import draw, fitting, outputs
 from zoo.inference.early_stopping import EarlyStopping
 from zoo.inference.elbo import elbo, sites_differ
 from zoo.inference.progress import bar
+from zoo.inference.tempering import Tempering
 from zoo.info import SVIInfo
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
@@ -30,6 +31,13 @@ class SVI:
 
     .. math:: \text{loss} = -\frac{1}{N} \Big( \frac{N}{B} \sum_{i \in \text{batch}} E_q[\log p(y_i | z)]
         - KL(q(z) \| p(z)) \Big)
+
+    With temperatures the target is p_T(z | y), proportional to [p(y | z)^(1/T_l) p(z)]^(1/T), and the loss
+
+    .. math:: -\frac1N \Big( \frac1T E_q \big[ \tfrac{1}{T_l} \log p(y | z) + \log p(z) \big] + H[q] \Big).
+
+    A likelihood temperature is the β that others multiply the divergence by, but for the scale of the loss:
+    E_q[log p(y | z)] / β - KL.
 
     A fit goes on from the guide's current parameters. Point estimates start at the network's values, which it
     leaves as they are, or at those of an earlier posterior.
@@ -47,6 +55,8 @@ class SVI:
         optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`; `functools.partial` adds options.
         scheduler: Makes a learning-rate scheduler from the optimiser; stepped after every gradient step.
         num_particles: Draws from the guide per step.
+        temperature: Temperature T of the whole posterior; below 1 it is cold.
+        likelihood_temperature: Temperature T_l of the likelihood alone.
         early_stopping: When to stop before the steps are over; never by default.
         progress: Whether to show a progress bar.
 
@@ -67,6 +77,8 @@ class SVI:
         optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
         scheduler: Callable[[torch.optim.Optimizer], object] | None = None,
         num_particles: int = 1,
+        temperature: float = 1.0,
+        likelihood_temperature: float = 1.0,
         early_stopping: EarlyStopping | None = None,
         progress: bool = True,
     ) -> None:
@@ -86,6 +98,7 @@ class SVI:
         self.num_epochs = num_epochs
         self.lr, self.optimizer, self.scheduler = lr, optimizer, scheduler
         self.num_particles, self.early_stopping, self.progress = num_particles, early_stopping, progress
+        self.tempering = Tempering(temperature, likelihood_temperature)
 
     def fit(self, data: Data, batch_size: int | None = None, start: Posterior | None = None) -> Posterior:
         """Fit to data and return a snapshot of the result.
@@ -154,7 +167,7 @@ class _Run:
 
     def go(self) -> SVIInfo:
         """Take all steps, or as many as there are reasons for."""
-        began, stopped = time.perf_counter(), ""
+        began, stopped, tempering = time.perf_counter(), "", self.engine.tempering
         total = self.engine.num_steps or self.engine.num_epochs * self.data.per_epoch
         with bar(total, repr(self.engine), self.engine.progress) as progress:
             try:
@@ -176,12 +189,14 @@ class _Run:
             self._restore()
         return SVIInfo(
             losses=torch.tensor(self.losses),
-            bound=getattr(self.engine.guide, "bound", None),
+            bound=getattr(self.engine.guide, "bound", None) if tempering.is_off else False,
             num_steps=len(self.losses),
             num_parameters=sum(parameter.numel() for parameter in self.parameters),
             seconds=time.perf_counter() - began,
             stopped=stopped,
             held_out=self.scores,
+            temperature=tempering.whole,
+            likelihood_temperature=tempering.likelihood,
         )
 
     def _steps(self, total: int) -> Iterator[float]:
@@ -215,9 +230,12 @@ class _Run:
                 yield batch
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        model, num_data, particles = self.engine.model, self.data.num_data, self.engine.num_particles
+        engine, num_data, particles = self.engine, self.data.num_data, self.engine.num_particles
         with Given(self.state):
-            total = sum(elbo(model, self.engine.guide, x, y, num_data=num_data) for _ in range(particles))
+            total = sum(
+                elbo(engine.model, engine.guide, x, y, tempering=engine.tempering, num_data=num_data)
+                for _ in range(particles)
+            )
         return -total / (particles * num_data)
 
     def _reason_to_stop(self) -> str:
