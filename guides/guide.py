@@ -14,6 +14,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine.runtime import am_i_wrapped, effectful
 from torch import Tensor, nn
 from torch.distributions import Distribution, Transform
+from torch.distributions.transforms import _InverseTransform
 
 from guides.site import Site, latent_sites
 
@@ -99,12 +100,14 @@ class Guide(nn.Module):
             ValueError: The family has no density.
         """
         self.refuse_without_density()
-        parts = []
-        for name, site in self.sites.items():
-            density = self.distribution(site).log_prob(values[name])
-            kept = density.dim() - len(site.prior.batch_shape)
-            parts.append(density.reshape(*density.shape[:kept], -1).sum(-1))
-        return sum(parts)
+        return sum(self.site_log_prob(name, values[name]) for name in self.sites)
+
+    def site_log_prob(self, name: str, value: Tensor) -> Tensor:
+        """Return the log density of values (*S, *shape) of one site, (*S)."""
+        site = self.sites[name]
+        density = self.distribution(site).log_prob(value)
+        kept = density.dim() - len(site.prior.batch_shape)
+        return density.reshape(*density.shape[:kept], -1).sum(-1)
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
         """Return the present distribution of each site, which later fits do not change: the next task's prior.
@@ -132,7 +135,9 @@ def fixed(value: object) -> object:
         return type(value)(fixed(part) for part in value)
     if isinstance(value, (Distribution, Transform)):
         twin = copy.copy(value)
-        parts = {key: fixed(part) for key, part in vars(value).items() if isinstance(part, PARTS)}
+        if isinstance(value, Transform) and not isinstance(value, _InverseTransform):
+            twin._inv = None  # the inverse that a transform remembers, which remembers the transform
+        parts = {key: fixed(part) for key, part in vars(twin).items() if isinstance(part, PARTS)}
         twin.__dict__.update(parts)
         return twin
     return value

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pyro.distributions as dist
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
-from torch.distributions import biject_to
 
 from guides.guide import Guide
 from guides.parameters import ByName, check_scales, filled, positive
@@ -66,7 +65,7 @@ class MeanField(Guide):
         event_dim = normal.loc.dim() - len(site.prior.batch_shape)
         if site.is_real:
             return normal.to_event(event_dim)
-        transform = biject_to(site.support)
+        transform = site.transform
         return dist.TransformedDistribution(dist.Normal(normal.loc, normal.scale).to_event(event_dim), [transform])
 
     def normal(self, site: Site) -> dist.Normal:

@@ -12,7 +12,23 @@ from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.infer.autoguide.initialization import InitMessenger, init_to_feasible
 from torch import Tensor
-from torch.distributions import biject_to
+from torch.distributions import ComposeTransform, biject_to
+
+
+class Onto(ComposeTransform):
+    """The transform of `biject_to`, that knows its image: torch takes an affine one's to be all real numbers.
+
+    Without it the distribution that a guide hands on as the next prior would allow what the site cannot be.
+    """
+
+    def __init__(self, support: constraints.Constraint) -> None:
+        self.image = support
+        super().__init__([biject_to(support)])
+
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self) -> constraints.Constraint:
+        """The support."""
+        return self.image
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,11 @@ class Site:
         if isinstance(support, constraints.MixtureSameFamilyConstraint):
             support = support.base_constraint
         return constraints.independent(support, event_dim) if event_dim else support
+
+    @property
+    def transform(self) -> Onto:
+        """The transform from all real numbers to the support."""
+        return Onto(self.support)
 
     @property
     def is_real(self) -> bool:

@@ -53,8 +53,8 @@ class ScopedGuide:
         return dict(self.store["params"])
 
     def parameters(self) -> list[nn.Parameter]:
-        """Return what a fit changes."""
-        return [tensor for tensor in self.tensors().values() if tensor.requires_grad]
+        """Return what a fit changes, each once: a module may know one by two names."""
+        return list({id(tensor): tensor for tensor in self.tensors().values() if tensor.requires_grad}.values())
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Copy values into the guide's parameters.
@@ -76,10 +76,26 @@ class ScopedGuide:
         """Return a copy that later fits do not touch; the model is shared, not copied."""
         twin = copy.copy(self)
         if isinstance(self.guide, nn.Module):
-            twin.guide = copy.deepcopy(self.guide, {id(model): model})
+            models = {name: part._model for name, part in autoguides(self.guide)}
+            twin.guide = copy.deepcopy(self.guide, {id(model): model, **left_behind(self.guide)})
+            for guide in (self.guide, twin.guide):  # copying takes an autoguide's model away, and the copy has none
+                for name, part in autoguides(guide):
+                    part._model = models[name]
         parameters = {name: value.detach().clone().requires_grad_() for name, value in self.store["params"].items()}
         twin.store = {"params": parameters, "constraints": dict(self.store["constraints"])}
         return twin
+
+
+def autoguides(guide: nn.Module) -> list[tuple[str, AutoGuide]]:
+    """Return the autoguides that a guide is, or is made of."""
+    return [(name, part) for name, part in guide.named_modules() if isinstance(part, AutoGuide)]
+
+
+def left_behind(guide: nn.Module) -> dict[int, None]:
+    """Return what a draw left in a module, a flow's cache say, as nothing to copy: it belongs to a graph."""
+    values = [value for part in guide.modules() for value in vars(part).values()]
+    tensors = [tensor for value in values for tensor in (value if type(value) is tuple else (value,))]
+    return {id(tensor): None for tensor in tensors if isinstance(tensor, Tensor) and not tensor.is_leaf}
 
 
 def refuse_stated(guide: nn.Module) -> None:
