@@ -1,9 +1,37 @@
 """Guides: families of distributions over the latent sites of a Pyro model, one family a file."""
 
+from guides.concrete_dropout import ConcreteDropout
 from guides.delta import Delta
+from guides.flipout import Flipout
+from guides.flow import Flow
+from guides.full_rank import FullRank
+from guides.gaussian_dropout import GaussianDropout
 from guides.local_reparam import LocalReparam
+from guides.low_rank import LowRank
+from guides.matrix_normal import MatrixNormal
 from guides.mc_dropout import MCDropout
 from guides.mean_field import MeanField
+from guides.mixture import Mixture
 from guides.node_mixture import NodeMixture
+from guides.radial import Radial
+from guides.rank1 import Rank1
+from guides.sparse_variational_dropout import SparseVariationalDropout
 
-__all__ = ["Delta", "LocalReparam", "MCDropout", "MeanField", "NodeMixture"]
+__all__ = [
+    "ConcreteDropout",
+    "Delta",
+    "Flipout",
+    "Flow",
+    "FullRank",
+    "GaussianDropout",
+    "LocalReparam",
+    "LowRank",
+    "MCDropout",
+    "MatrixNormal",
+    "MeanField",
+    "Mixture",
+    "NodeMixture",
+    "Radial",
+    "Rank1",
+    "SparseVariationalDropout",
+]

@@ -13,18 +13,19 @@ from monte_carlo import LIMIT, above, off, one_thread, repeat  # noqa: F401
 
 import guides
 import zoo
-from guides.node_mixture import Assignment
+from guides.joint_nodes import Assignment
 from zoo import likelihoods, networks, priors
 from zoo.inference.elbo import elbo
 
 K, N, NOISE, PRIOR = 4, 24, 1.0, 0.3
+CPU = torch.device("cpu")
 SIZES = [1, 2, 3, 4, 5, 7, 8, 24]
 
 
 def assigned(size, shift, monkeypatch):
     """Components of a batch for a given shift."""
     monkeypatch.setattr(torch, "randint", lambda *args, **kwargs: torch.tensor(shift))
-    component = Assignment(K)(size)
+    component = Assignment(K, CPU)(size)
     monkeypatch.undo()
     return component
 
@@ -39,7 +40,7 @@ def test_every_example_meets_every_component_once_over_all_shifts(size, monkeypa
 
 def test_all_layers_of_a_draw_share_the_component():
     pyro.set_rng_seed(0)
-    assignment = Assignment(K)
+    assignment = Assignment(K, CPU)
     assert torch.equal(assignment(7), assignment(7))
 
 
