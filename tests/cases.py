@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import accumulate, combinations, product
+from pathlib import Path
 
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from pyro.infer.autoguide import AutoDelta, AutoLowRankMultivariateNormal, AutoNormal
+from pyro.infer.autoguide import (
+    AutoDelta,
+    AutoGuide,
+    AutoGuideList,
+    AutoIAFNormal,
+    AutoLaplaceApproximation,
+    AutoLowRankMultivariateNormal,
+    AutoMultivariateNormal,
+    AutoNormal,
+)
 from torch import Tensor, nn
 
 import guides
@@ -64,15 +74,48 @@ def normalised(outputs: int) -> nn.Module:
 
 def function_guide(model: Callable[..., object]) -> Callable[..., object]:
     """Write a guide by hand, as in Pyro's tutorials: its parameters are in the store, not in a module."""
-    sites = {name: prior.sample() for name, prior in model.latents.items()}
+    sites = {name: torch.empty(prior.shape(), dtype=model.reference.dtype) for name, prior in model.latents.items()}
 
     def guide(*args: object, **kwargs: object) -> None:
         for name, value in sites.items():
             loc = pyro.param(f"{name}.loc", torch.ones_like(value))
             scale = pyro.param(f"{name}.scale", torch.full_like(value, 0.1), dist.constraints.positive)
-            law = dist.LogNormal if name.startswith("likelihood:") else dist.Normal
+            law = dist.LogNormal if name.startswith(("likelihood:", "prior:")) else dist.Normal
             pyro.sample(name, law(loc, scale).to_event(value.dim()))
 
+    return guide
+
+
+def few(model: Callable[..., object], most: int = 40) -> list[str]:
+    """Name the latent sites, the smallest first, that hold no more numbers together than this."""
+    sizes, names = zip(*sorted((prior.shape().numel(), name) for name, prior in model.latents.items()), strict=True)
+    return [name for name, total in zip(names, accumulate(sizes), strict=True) if total <= most]
+
+
+def over_few(make: Callable[[Callable[..., object]], AutoGuide]) -> Callable[[Callable[..., object]], AutoGuide]:
+    """Let a family of Pyro's that takes P² parameters have the small sites of a big network, `AutoNormal` the rest."""
+
+    def guide(model: Callable[..., object]) -> AutoGuide:
+        sites = few(model)
+        if len(sites) == len(model.latents):
+            return make(model)
+        both = AutoGuideList(model)
+        both.append(AutoNormal(pyro.poutine.block(model, hide=sites)))
+        both.append(make(pyro.poutine.block(model, expose=sites)))
+        return both
+
+    return guide
+
+
+def auto_iaf(model: Callable[..., object]) -> AutoIAFNormal:
+    """Make Pyro's autoregressive guide in the dtype of the model, not in the default one."""
+    guide = AutoIAFNormal(model, hidden_dim=[40], num_transforms=1)
+    make = guide._init_transform_fn
+
+    def placed(size: int) -> nn.Module:
+        return make(size).to(next(site["value"] for site in guide.prototype_trace.nodes.values() if "fn" in site).dtype)
+
+    guide._init_transform_fn = placed
     return guide
 
 
@@ -81,9 +124,26 @@ def poisson(f: Tensor) -> dist.Poisson:
     return dist.Poisson(f.clamp(-5.0, 5.0).exp())
 
 
+class Earlier:
+    """The posterior of an earlier task, which knew a bias of each network in the table."""
+
+    def distributions(self) -> dict[str, dist.Distribution]:
+        names = ("layer1.bias", "features.0.bias", "linear.bias", "3.bias", "encode.bias_ih_l0")
+        return {name: Normal(0.1, 0.3) for name in names}
+
+
+def by_folder(load: Callable[..., datasets.Dataset]) -> datasets.Dataset:
+    """Load a few images from the folder of the data set's name in ../shared/data, or skip the test by name."""
+    try:
+        return load(Path(__file__).parents[2] / "shared" / "data" / load.__name__, num_train=50, num_test=20)
+    except FileNotFoundError as error:
+        pytest.skip(f"{load.__name__}: {error}")
+
+
 NETWORKS = {
     "MLP": Network(lambda outputs: networks.MLP(2, outputs, hidden=[3]), (2,)),
     "LeNet5": Network(lambda outputs: networks.LeNet5(outputs, image_size=16), (1, 16, 16)),
+    "ResNet": Network(lambda outputs: networks.ResNet(8, outputs, width=2), (3, 8, 8)),
     "BatchNorm": Network(normalised, (2, 4, 4)),
     "GRU": Network(Recurrent, (4, 2)),
 }
@@ -101,6 +161,18 @@ PRIORS = {
     "all_but_normalisation": lambda: priors.WeightPrior(
         priors.all_but_normalisation(Normal(0.0, 0.5), otherwise=priors.Frozen())
     ),
+    "by_depth+Hierarchical+RegularisedHorseshoe": lambda: priors.WeightPrior(
+        priors.by_depth(
+            {-1: priors.RegularisedHorseshoe(0.5)}, otherwise=priors.Hierarchical(dist.HalfNormal(1.0), by="input")
+        )
+    ),
+    "correlated_filters+ScaleMixture": lambda: priors.WeightPrior(
+        priors.correlated_filters(0.5, otherwise=priors.ScaleMixture(0.5, 1.0, 0.1))
+    ),
+    "LogUniform": lambda: priors.WeightPrior(priors.LogUniform()),
+    "previous+moped+fan_in": lambda: priors.WeightPrior(
+        priors.previous(Earlier(), otherwise=priors.by_name({"*weight*": priors.moped()}, otherwise=priors.fan_in()))
+    ),
     "NodePrior": lambda: priors.NodePrior(Normal(1.0, 0.3)),
     "NodePrior+Frozen": lambda: priors.NodePrior(Normal(1.0, 0.3), where="out", weights=priors.Frozen()),
     "NodePrior+WeightPrior": lambda: priors.NodePrior(Normal(1.0, 0.3), where="both", weights=Normal(0.0, 0.5)),
@@ -108,17 +180,32 @@ PRIORS = {
 }
 
 GUIDES = {
+    "ConcreteDropout": guides.ConcreteDropout,
     "Delta": guides.Delta,
+    "Flipout": guides.Flipout,
+    "GaussianDropout": guides.GaussianDropout,
+    "Flow": guides.Flow,
+    "FullRank": lambda model: guides.FullRank(model, sites=few(model, 600)),
     "LocalReparam": guides.LocalReparam,
+    "LowRank": guides.LowRank,
+    "MatrixNormal": guides.MatrixNormal,
     "MCDropout": guides.MCDropout,
     "MeanField": guides.MeanField,
+    "Mixture": lambda model: guides.Mixture(model, num_components=2, spread=0.01),
     "NodeMixture": guides.NodeMixture,
+    "Radial": guides.Radial,
+    "Rank1": guides.Rank1,
+    "SparseVariationalDropout": guides.SparseVariationalDropout,
     "pyro AutoDelta": AutoDelta,
+    "pyro AutoIAF": over_few(auto_iaf),
+    "pyro AutoLaplace": AutoLaplaceApproximation,
     "pyro AutoLowRank": lambda model: AutoLowRankMultivariateNormal(model, rank=2),
+    "pyro AutoMultivariateNormal": over_few(AutoMultivariateNormal),
     "pyro AutoNormal": AutoNormal,
     "pyro function": function_guide,
 }
 OURS = [name for name in GUIDES if not name.startswith("pyro")]
+PYROS = [name for name in GUIDES if name.startswith("pyro Auto")]
 
 LIKELIHOODS = {
     "Bernoulli": Likelihood(likelihoods.Bernoulli, 1, lambda n: torch.arange(n).remainder(2).reshape(n, 1)),
@@ -149,11 +236,15 @@ ENGINES = {
     ),
     "HMC": lambda model: inference.HMC(model, num_chains=2, num_steps=2, **SHORT),
     "NUTS": lambda model: inference.NUTS(model, num_chains=2, max_tree_depth=2, **SHORT),
+    "Laplace": lambda model: inference.Laplace(model, structure="diag", num_steps=3, num_samples=6, progress=False),
 }
 
 DATASETS = {
     "uci": lambda: datasets.uci("yacht"),
     "digits": datasets.digits,
+    "mnist": lambda: by_folder(datasets.mnist),
+    "fashion_mnist": lambda: by_folder(datasets.fashion_mnist),
+    "cifar10": lambda: by_folder(datasets.cifar10),
     "toy.cubic": datasets.toy.cubic,
     "toy.linear": datasets.toy.linear,
     "toy.moons": datasets.toy.moons,
@@ -163,17 +254,44 @@ DATASETS = {
 # What cannot combine, and the words in which it says so.
 WITHOUT_NODES = [name for name in PRIORS if not name.startswith("NodePrior")]
 WITHOUT_WEIGHTS = ["by_name+Point", "NodePrior", "NodePrior+Frozen"]
+IMPROPER = ["LogUniform"]
 WITH_POINTS = ["by_name+Point", "NodePrior", "NodePrior(Bernoulli)"]
 REFUSED = (
-    {(prior, "NodeMixture"): r"none of the sites .* is a node; use priors\.NodePrior" for prior in WITHOUT_NODES}
-    | {(prior, "MCDropout"): "there is nothing to drop" for prior in WITHOUT_WEIGHTS}
+    {
+        (prior, name): r"none of the sites .* is a node; use priors\.NodePrior"
+        for prior in WITHOUT_NODES
+        for name in ("NodeMixture", "Rank1")
+    }
+    | {
+        (prior, "Rank1"): r"Rank1 needs nodes at the inputs and the outputs of a layer, .* are (in|out)-nodes all"
+        for prior in ("NodePrior", "NodePrior+Frozen")
+    }
+    | {
+        (prior, name): "there is nothing to drop"
+        for prior in WITHOUT_WEIGHTS
+        for name in ("ConcreteDropout", "GaussianDropout", "MCDropout")
+    }
+    | {
+        (prior, name): rf"the log-uniform prior of '.*weight.*' is infinite at 0, where {name} puts weights"
+        for prior in IMPROPER
+        for name in ("ConcreteDropout", "MCDropout")
+    }
     | {
         ("NodePrior(Bernoulli)", name): r"site '.*nodes_in' is discrete .*guides\.MCDropout takes nodes"
-        for name in ("Delta", "LocalReparam", "MeanField", "NodeMixture")
+        for name in (
+            *("ConcreteDropout", "Delta", "Flipout", "GaussianDropout", "LocalReparam", "MeanField", "NodeMixture"),
+            *("Mixture", "Radial", "Rank1", "SparseVariationalDropout"),
+            *("Flow", "FullRank", "LowRank", "MatrixNormal"),
+        )
     }
     | {
         ("NodePrior(Bernoulli)", name): "cannot handle discrete sample site"  # Pyro's own sentence
-        for name in ("pyro AutoDelta", "pyro AutoLowRank", "pyro AutoNormal")
+        for name in PYROS
+    }
+    | {
+        (prior, name): "improper and has no draws"  # Pyro's autoguides draw from the prior to learn shapes
+        for prior in IMPROPER
+        for name in PYROS
     }
     | {("NodePrior(Bernoulli)", "pyro function"): r"nodes_in \(the guide draws values outside .*Boolean"}
 )
@@ -184,6 +302,25 @@ REFUSED_BY_ENGINES = {
 } | {
     ("NodePrior(Bernoulli)", engine): r"is discrete .*guides\.MCDropout takes nodes"
     for engine in ("SVI", "SVI+EarlyStopping")  # through Delta, their guide here
+}
+NORMAL_WEIGHTS = [
+    "WeightPrior",
+    "callable",
+    "last_layer+Frozen",
+    "by_name+Point",
+    "all_but_normalisation",
+    "previous+moped+fan_in",
+]
+REFUSED_BY_ENGINES |= {
+    (prior, "Laplace"): r"inference\.Laplace (is over weights with a fixed|takes independent) normal prior"
+    for prior in PRIORS
+    if prior not in NORMAL_WEIGHTS
+}
+REFUSED_BY_LAPLACE = {
+    "Bernoulli": "takes the likelihoods Gaussian, with one fixed scale, and Categorical, not Bernoulli",
+    "From(Poisson)": "takes the likelihoods Gaussian, with one fixed scale, and Categorical, not From",
+    "Gaussian(HalfNormal)": "site 'likelihood:scale' is none; use .* and a fixed noise scale",
+    "HeteroscedasticGaussian": "takes the likelihoods Gaussian, .* not HeteroscedasticGaussian",
 }
 
 
@@ -246,10 +383,17 @@ def every(refused: set[tuple[str, str]], *tables: dict[str, object]) -> Iterator
             yield row
 
 
-MODELS = covering(set(), NETWORKS, PRIORS, LIKELIHOODS)
+PROPER = {prior: make for prior, make in PRIORS.items() if prior not in IMPROPER}
+MODELS = covering(set(), NETWORKS, PROPER, LIKELIHOODS)
 FITS = covering(set(REFUSED), NETWORKS, PRIORS, GUIDES, LIKELIHOODS)
 SAMPLED = {prior: make for prior, make in PRIORS.items() if (prior, "NUTS") not in REFUSED_BY_ENGINES}
-RUNS = covering(set(REFUSED_BY_ENGINES), NETWORKS, SAMPLED, LIKELIHOODS, ENGINES)
+RUNS = covering(
+    set(REFUSED_BY_ENGINES) | {(likelihood, "Laplace") for likelihood in REFUSED_BY_LAPLACE},
+    NETWORKS,
+    SAMPLED,
+    LIKELIHOODS,
+    ENGINES,
+)
 
 
 def each(names: str, rows: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:

@@ -23,7 +23,7 @@ class LinearPosterior(NamedTuple):
 
 
 class NoisePosterior(NamedTuple):
-    """Posterior of a noise scale on a grid: scales (G,), weights (G,) that sum to 1, and the log evidence ()."""
+    """Posterior of a scale on a grid: scales (G,), weights (G,) that sum to 1, and the log evidence ()."""
 
     scale: Tensor
     weight: Tensor
@@ -126,6 +126,19 @@ def apart_mixture_divergence(loc: Tensor, scale: Tensor, prior_loc: float, prior
     return torch.stack(parts).mean() - torch.tensor(float(len(loc))).double().log()
 
 
+def mixture_entropy(loc: Tensor, scale: Tensor, steps: int = 401) -> Tensor:
+    r"""Entropy of an even mixture of K diagonal normals, loc and scale (K, C), by quadrature over a grid; C is 1 or 2.
+
+    .. math:: H = -\int q(z) \log q(z) \, dz
+    """
+    low, high = (loc - 8 * scale).min(0).values, (loc + 8 * scale).max(0).values
+    axes = [torch.linspace(float(a), float(b), steps, dtype=torch.float64) for a, b in zip(low, high, strict=True)]
+    points = torch.cartesian_prod(*axes).reshape(-1, 1, len(axes))
+    density = Normal(loc, scale).log_prob(points).sum(-1).logsumexp(-1) - torch.tensor(float(len(loc))).double().log()
+    cell = torch.stack([axis[1] - axis[0] for axis in axes]).prod()
+    return -(density.exp() * density).sum() * cell
+
+
 def bernoulli_divergence(q: Tensor, p: Tensor) -> Tensor:
     r"""Divergence of independent Bernoulli variables, summed.
 
@@ -165,6 +178,47 @@ def weight_decay(length: float, num_data: int, noise_precision: float, p: float,
     return decay * (1 - p) if unscaled_masks else decay / (1 - p)
 
 
+def radial_entropy(scale: Tensor) -> Tensor:
+    r"""Entropy of scale times a vector of random direction whose length is normal, D numbers.
+
+    .. math:: \sum_i \log \sigma_i + \log S_{D-1} + (D - 1) E[\log |r|] - \log 2 + \tfrac12 \log(2 \pi e)
+    """
+    size = torch.tensor(float(scale.numel()), dtype=torch.float64)
+    surface = 2 * torch.pi ** (size / 2) / torch.lgamma(size / 2).exp()
+    octaves = torch.linspace(-60.0, 4.0, 20001, dtype=torch.float64)  # log r, for the logarithm has a pole at 0
+    density = 2 * Normal(0.0, 1.0).log_prob(octaves.exp()).exp() * octaves.exp()
+    mean_log = torch.trapezoid(density * octaves, octaves)
+    constant = -torch.tensor(2.0).double().log() + 0.5 * torch.tensor(2 * torch.pi * torch.e).double().log()
+    return scale.log().sum() + surface.log() + (size - 1) * mean_log + constant
+
+
+def log_uniform_divergence(alpha: float) -> float:
+    r"""Divergence of N(m, α m²) from the prior log p(w) = -log |w|, less its limit for large α, by quadrature.
+
+    .. math:: KL = -\tfrac12 \log \alpha + E_{\epsilon \sim N(1, \alpha)}[\log |\epsilon|] - E[\log |N(0, 1)|]
+    """
+    octaves = torch.linspace(-60.0, 8.0, 40001, dtype=torch.float64)  # log |ε|, on both sides of 0
+
+    def mean_log(loc: float, scale: float) -> Tensor:
+        size = octaves.exp()
+        density = (Normal(loc, scale).log_prob(size).exp() + Normal(loc, scale).log_prob(-size).exp()) * size
+        return torch.trapezoid(density * octaves, octaves)
+
+    alpha = torch.tensor(alpha, dtype=torch.float64)
+    return float(-0.5 * alpha.log() + mean_log(1.0, float(alpha.sqrt())) - mean_log(0.0, 1.0))
+
+
+def relaxed_mask_moments(p: float, temperature: float) -> tuple[float, float]:
+    r"""E[z] and E[z²] of a relaxed Bernoulli(1 - p) variable, by quadrature over its logistic noise.
+
+    .. math:: z = \text{sigmoid}\Big( -\frac1t \big( \log\tfrac{p}{1 - p} + \log\tfrac{u}{1 - u} \big) \Big)
+    """
+    logistic = torch.linspace(-40.0, 40.0, 8001, dtype=torch.float64)
+    density = logistic.sigmoid() * (-logistic).sigmoid()
+    z = (-(torch.logit(torch.tensor(p, dtype=torch.float64)) + logistic) / temperature).sigmoid()
+    return tuple(float(torch.trapezoid(density * z**power, logistic)) for power in (1, 2))
+
+
 def noise_posterior(
     features: Tensor, y: Tensor, prior_scale: float, scales: Tensor, log_prior: Tensor
 ) -> NoisePosterior:
@@ -177,3 +231,14 @@ def noise_posterior(
     joint = log_prior + MultivariateNormal(torch.zeros_like(y), covariance).log_prob(y)
     step = (scales[1] - scales[0]).log()
     return NoisePosterior(scales, joint.softmax(0), joint.logsumexp(0) + step)
+
+
+def scale_posterior(features: Tensor, y: Tensor, noise: float, scales: Tensor, log_prior: Tensor) -> NoisePosterior:
+    r"""Posterior of the common scale of a linear model's coefficients by quadrature over an even grid of scales.
+
+    .. math:: p(s \mid y) \propto p(s) \, N(y \mid 0, s^2 \Phi \Phi^T + \sigma^2 I)
+    """
+    identity = torch.eye(len(y), dtype=torch.float64)
+    covariance = scales.square().reshape(-1, 1, 1) * (features @ features.T) + noise**2 * identity
+    joint = log_prior + MultivariateNormal(torch.zeros_like(y), covariance).log_prob(y)
+    return NoisePosterior(scales, joint.softmax(0), joint.logsumexp(0) + (scales[1] - scales[0]).log())

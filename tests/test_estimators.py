@@ -122,6 +122,15 @@ def test_local_reparameterisation_has_the_gradient_of_mean_field_with_less_varia
 
 NODES = priors.NodePrior(dist.Normal(1.0, 0.3), where="both", weights=priors.Frozen())
 PER_EXAMPLE = {
+    "ConcreteDropout": (
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        lambda model: guides.ConcreteDropout(model, init_p=0.3),
+    ),
+    "Flipout": (priors.WeightPrior(dist.Normal(0.0, 1.0)), lambda model: guides.Flipout(model, init_scale=0.2)),
+    "GaussianDropout": (
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        lambda model: guides.GaussianDropout(model, p=0.3, learn="unit"),
+    ),
     "MCDropout": (priors.WeightPrior(dist.Normal(0.0, 1.0)), lambda model: guides.MCDropout(model, p=0.3)),
     "NodeMixture(1)": (NODES, lambda model: guides.NodeMixture(model, num_components=1, init_scale=0.1)),
     "NodeMixture(3)": (NODES, lambda model: guides.NodeMixture(model, num_components=3, init_scale=0.1)),

@@ -129,7 +129,7 @@ def test_nuts_does_not_pass_with_scale_and_variance_of_the_noise_swapped(linear,
 # The mean-field optimum
 
 
-MEAN_FIELD = {"MeanField": guides.MeanField, "LocalReparam": guides.LocalReparam}
+MEAN_FIELD = {"MeanField": guides.MeanField, "LocalReparam": guides.LocalReparam, "Flipout": guides.Flipout}
 
 
 @pytest.fixture(params=MEAN_FIELD, ids=str)
@@ -251,12 +251,27 @@ def binary_nodes_evidence(linear):
     return model, (log_likelihood + log_prior).logsumexp(0)
 
 
+def nodes_on_both_sides_evidence(linear):
+    """Given the node s of the output, s (x ∘ z) w + b is linear in z; s is summed over a grid."""
+    prior = priors.NodePrior(dist.Normal(1.0, 0.4), where="both", weights=priors.Frozen())
+    weight, bias = (linear.network.state_dict()[name].flatten() for name in SITES)
+    grid = torch.linspace(-2.0, 4.0, 601, dtype=torch.float64)
+    given = [
+        exact.linear_posterior(s * linear.x * weight, linear.targets - bias, NOISE, 0.4, 1.0).log_evidence for s in grid
+    ]
+    log_prior = torch.distributions.Normal(1.0, 0.4).log_prob(grid)
+    model = zoo.BayesianNetwork(linear.network, prior, likelihoods.Gaussian(NOISE))
+    return model, (torch.stack(given) + log_prior).logsumexp(0) + (grid[1] - grid[0]).log()
+
+
 EVIDENCE = {
     "weights": weights_evidence,
     "normal nodes": normal_nodes_evidence,
+    "normal nodes on both sides": nodes_on_both_sides_evidence,
     "binary nodes": binary_nodes_evidence,
 }
 PYROS = {
+    "AutoIAFNormal": cases.auto_iaf,
     "AutoNormal": AutoNormal,
     "AutoMultivariateNormal": AutoMultivariateNormal,
     "AutoLowRank": partial(AutoLowRankMultivariateNormal, rank=2),

@@ -12,7 +12,7 @@ from torch import nn
 import guides
 import zoo
 from guides.local_reparam import LazyWeight
-from guides.mc_dropout import DroppedWeight
+from guides.masks import MaskedWeight, bernoulli
 from guides.nodes import LazyNodes, NodeDraw, ScaledWeight
 from zoo import likelihoods, networks, priors
 from zoo.inference.elbo import elbo
@@ -163,7 +163,7 @@ def test_lazy_and_ordinary_draws_of_a_linear_layer_have_one_law():
 
 def test_a_lazy_weight_once_drawn_stays_drawn(case):
     layer, options, weight, bias, x = case
-    for lazy in (LazyWeight(weight, torch.ones_like(weight)), DroppedWeight(weight, 0.5)):
+    for lazy in (LazyWeight(weight, torch.ones_like(weight)), MaskedWeight(weight, bernoulli(weight, 0.5))):
         drawn = lazy.clone()
         assert torch.equal(lazy * 1, drawn)
         assert torch.allclose(layer(x, lazy, bias, **options), layer(x, drawn, bias, **options))
@@ -172,14 +172,14 @@ def test_a_lazy_weight_once_drawn_stays_drawn(case):
 def test_masks_are_one_for_each_example_and_the_same_when_the_layer_is_applied_again(case):
     layer, options, weight, bias, x = case
     pyro.set_rng_seed(3)
-    lazy = DroppedWeight(weight, 0.5)
+    lazy = MaskedWeight(weight, bernoulli(weight, 0.5))
     first, second = layer(x, lazy, bias, **options), layer(x, lazy, bias, **options)
     assert torch.equal(first, second)
     columns = [1, -1, *[1] * (weight.dim() - 2)]
-    masks = [mask.reshape(columns) / 0.5 for mask in lazy.keep]
+    masks = [row.reshape(columns) for row in lazy.rows]
     one_by_one = [layer(x[i : i + 1], weight * masks[i], bias, **options) for i in range(B)]
     assert torch.allclose(first, torch.cat(one_by_one), atol=1e-12)
-    assert len(lazy.keep.unique(dim=0)) > 1
+    assert len(lazy.rows.unique(dim=0)) > 1
 
 
 def test_a_lazy_weight_times_lazy_nodes_stays_lazy_in_both():
@@ -187,10 +187,10 @@ def test_a_lazy_weight_times_lazy_nodes_stays_lazy_in_both():
     pyro.set_rng_seed(4)
     weight = torch.ones(4, 6, dtype=torch.float64)
     node = Nodes("weight", "out", 1, 4, dist.Normal(1.0, 1.0))
-    dropped = DroppedWeight(weight, 0.5)
+    dropped = MaskedWeight(weight, bernoulli(weight, 0.5))
     rows = torch.randn(B, 4, dtype=torch.float64)
     output = F.linear(torch.ones(B, 6, dtype=torch.float64), lazy_product(dropped, node, rows))
-    assert torch.allclose(output, rows * (dropped.keep.sum(-1, keepdim=True) / 0.5))
+    assert torch.allclose(output, rows * dropped.rows.sum(-1, keepdim=True))
 
 
 # Training and prediction
@@ -204,6 +204,9 @@ WEIGHTS = priors.WeightPrior(dist.Normal(0.0, 1.0))
 NODES = priors.NodePrior(dist.Normal(1.0, 0.3), weights=priors.Frozen())
 BINARY = priors.NodePrior(dist.Bernoulli(0.5), weights=priors.Frozen())
 PER_EXAMPLE = {
+    "ConcreteDropout": (WEIGHTS, lambda model: guides.ConcreteDropout(model, init_p=0.5)),
+    "Flipout": (WEIGHTS, guides.Flipout),
+    "GaussianDropout": (WEIGHTS, lambda model: guides.GaussianDropout(model, learn="unit")),
     "LocalReparam": (WEIGHTS, guides.LocalReparam),
     "MCDropout": (WEIGHTS, lambda model: guides.MCDropout(model, p=0.5)),
     "MCDropout over nodes": (BINARY, lambda model: guides.MCDropout(model, p=0.5)),

@@ -13,6 +13,8 @@ from zoo.inference.elbo import elbo
 LOSSES = {"Trace_ELBO": Trace_ELBO, "TraceMeanField_ELBO": TraceMeanField_ELBO}
 MODELS = ("WeightPrior", "NodePrior+WeightPrior", "NodePrior(Bernoulli)")
 PAIRS = [(prior, guide) for prior in MODELS for guide in cases.GUIDES if (prior, guide) not in cases.REFUSED]
+QUIET = [(prior, guide) for prior, guide in PAIRS if guide != "pyro AutoIAF"]  # it starts at scale 1: all noise
+FORGETFUL = {"pyro AutoLaplace": "TraceMeanField_ELBO"}  # Pyro's divergence of a Delta drops the noise's Jacobian
 NUM_DATA, NUM_DRAWS = 24, 40
 
 
@@ -33,16 +35,17 @@ def loss(estimator, model, guide, data):
     return torch.tensor(estimator.loss(model, guide, *data, num_data=NUM_DATA), dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("prior", "guide"), PAIRS)
+@pytest.mark.parametrize(("prior", "guide"), QUIET)
 def test_the_losses_agree_in_expectation_with_ours(prior, guide):
     """Six data of twenty-four; 4.5 standard errors of 40 draws, false alarm 6e-5 a loss."""
     pyro.set_rng_seed(0)
+    makes = [make for name, make in LOSSES.items() if FORGETFUL.get(guide) != name]
     model, guide, data = build(prior, guide)
     guide()
     with torch.no_grad():
         ours = -repeat(lambda: elbo(model, guide, *data, num_data=NUM_DATA), NUM_DRAWS)
         without = -repeat(lambda: elbo(model, guide, *data), NUM_DRAWS)  # N / B left out
-        for make in LOSSES.values():
+        for make in makes:
             theirs = repeat(lambda make=make: loss(make(), model, guide, data), NUM_DRAWS)
             assert apart(theirs, ours) < LIMIT
             assert apart(theirs, without) > LIMIT

@@ -116,7 +116,8 @@ def test_a_guide_moves_together_with_the_model(network, prior, guide, likelihood
 @pytest.mark.gpu
 @pytest.mark.parametrize("guide", cases.OURS)
 def test_a_guide_moves_to_the_device_of_the_model(guide):
-    prior = "NodePrior(Bernoulli)" if guide == "MCDropout" else "NodePrior"
+    weights = {"ConcreteDropout": "WeightPrior", "GaussianDropout": "WeightPrior", "MCDropout": "NodePrior(Bernoulli)"}
+    prior = "NodePrior+WeightPrior" if guide == "Rank1" else weights.get(guide, "NodePrior")
     model, (x, y) = cases.model("MLP", prior, "Gaussian"), cases.data("MLP", "Gaussian")
     moved = cases.GUIDES[guide](model).cuda()
     model.cuda()
@@ -140,9 +141,10 @@ def test_building_a_guide_leaves_no_trace(network, prior, guide, likelihood):
 
 @pytest.mark.parametrize("guide", cases.OURS)
 def test_a_guide_says_whether_its_loss_is_a_bound(guide):
-    prior = "NodePrior" if guide == "NodeMixture" else "WeightPrior"
+    prior = {"NodeMixture": "NodePrior", "Rank1": "NodePrior+WeightPrior"}.get(guide, "WeightPrior")
     model = cases.model("MLP", prior, "Gaussian")
-    assert cases.GUIDES[guide](model).bound is (guide not in {"Delta", "MCDropout"})
+    unbounded = {"ConcreteDropout", "Delta", "GaussianDropout", "MCDropout"}
+    assert cases.GUIDES[guide](model).bound is (guide not in unbounded)
 
 
 def test_dropout_over_bernoulli_nodes_is_a_bound():

@@ -29,10 +29,14 @@ def test_without_data_a_model_runs_its_latent_sites_alone(network, prior, likeli
 
 
 @MODELS
-def test_site_names_are_state_dict_names_or_nodes_or_the_likelihoods(network, prior, likelihood):
+def test_site_names_are_state_dict_names_or_nodes_or_say_whose_they_are(network, prior, likelihood):
     model = cases.model(network, prior, likelihood)
     for name in model.latents:
-        assert name in model.network.state_dict() or ".nodes_" in name or name.startswith("likelihood:"), name
+        assert name in model.network.state_dict() or ".nodes_" in name or name.startswith(("likelihood:", "prior:")), (
+            name
+        )
+        if name.startswith("prior:"):  # a parameter of the prior of a tensor that is random itself
+            assert name.removeprefix("prior:").rpartition(".")[0] in model.latents, name
 
 
 @MODELS
@@ -61,9 +65,13 @@ def test_the_summary_accounts_for_every_weight(network, prior, likelihood):
     random_weights = sum(
         law.shape().numel() for name, law in model.latents.items() if name in model.network.state_dict()
     )
-    nodes = sum(law.shape().numel() for name, law in model.latents.items() if ".nodes_" in name)
+    others = sum(
+        law.shape().numel()
+        for name, law in model.latents.items()
+        if name not in model.network.state_dict() and not name.startswith("likelihood:")
+    )
     assert summary.weights == weights == random_weights + summary.points + summary.frozen
-    assert summary.random == random_weights + nodes
+    assert summary.random == random_weights + others
     assert str(weights) in str(summary).replace(",", "")
     assert "<table>" in summary._repr_html_()
 
