@@ -1,4 +1,4 @@
-"""Fidelity against time: how close to the truth a guide comes, and what that costs."""
+"""Fidelity against cost: how close to the truth a guide comes, and what that takes in time or in parameters."""
 
 from collections.abc import Sequence
 
@@ -22,15 +22,16 @@ PLACES = [
 
 def fidelity(
     names: Sequence[str],
-    seconds: Tensor | Sequence[float],
+    costs: Tensor | Sequence[float],
     scores: Tensor | Sequence[float],
     floor: float | None = None,
     *,
     colors: Sequence[str] | None = None,
+    xlabel: str = "seconds to fit",
     ylabel: str = "distance from the truth",
     ax: Axes | None = None,
 ) -> Axes:
-    r"""Draw a dot for each guide, its score over its seconds, and the floor as a band.
+    r"""Draw a dot for each guide, its score over what it costs, and the floor as a band.
 
     .. math:: \text{score}_i \ge 0, \quad 0 \text{ is the truth itself}
 
@@ -39,10 +40,11 @@ def fidelity(
 
     Arguments:
         names: Names of the guides, (G,).
-        seconds: Time each took to fit, (G,), above 0; the axis is logarithmic.
+        costs: What each costs, (G,), above 0: seconds to fit, say, or parameters; the axis is logarithmic.
         scores: Distance of each from the truth, lower is closer, (G,).
         floor: The score that the truth gets against itself.
         colors: A colour for each, (G,).
+        xlabel: What the cost is, with its unit.
         ylabel: What the score is, with its unit.
         ax: Axis to draw on; a new figure without it.
 
@@ -55,10 +57,10 @@ def fidelity(
         ['Delta', 'MeanField', 'truth against itself']
     """
     names = list(names)
-    seconds = numbers(seconds, "seconds", f"{len(names)}")
+    costs = numbers(costs, "costs", f"{len(names)}")
     scores = numbers(scores, "scores", f"{len(names)}")
-    if not (seconds > 0).all():
-        raise ValueError(f"seconds are {seconds.tolist()}; the axis is logarithmic, give times > 0.")
+    if not (costs > 0).all():
+        raise ValueError(f"costs are {costs.tolist()}; the axis is logarithmic, give numbers > 0.")
     shades = canvas.colors(len(names)) if colors is None else colors
 
     ax = axis(ax)
@@ -66,33 +68,33 @@ def fidelity(
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set(xlabel="seconds to fit", ylabel=ylabel)
-    _limits(ax, seconds, scores, floor)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    _limits(ax, costs, scores, floor)
     if floor is not None:
         ax.axhspan(0, floor, color=canvas.TRUTH, alpha=0.25, linewidth=0)
         ax.annotate(
             "truth against itself", (0, floor), (4, -3), xycoords=("axes fraction", "data"),
             textcoords="offset points", ha="left", va="top", color="#595959", fontsize="small",
         )  # fmt: skip
-    for second, score, shade in zip(seconds, scores, shades, strict=True):
-        ax.plot(second, score, "o", color=shade, markersize=9, clip_on=False, zorder=3)
-    _labels(ax, names, seconds, scores, shades)
+    for cost, score, shade in zip(costs, scores, shades, strict=True):
+        ax.plot(cost, score, "o", color=shade, markersize=9, clip_on=False, zorder=3)
+    _labels(ax, names, costs, scores, shades)
     return ax
 
 
-def _limits(ax: Axes, seconds: np.ndarray, scores: np.ndarray, floor: float | None) -> None:
-    low, high = seconds.min().item(), seconds.max().item()
+def _limits(ax: Axes, costs: np.ndarray, scores: np.ndarray, floor: float | None) -> None:
+    low, high = costs.min().item(), costs.max().item()
     pad = max((high / low) ** 0.15, 1.5)
     ax.set_xlim(low / pad, high * pad)
     finite = scores[np.isfinite(scores)].tolist()
     ax.set_ylim(min([0.0, *finite]), 1.1 * max([*finite, floor or 0.0]) or 1.0)
 
 
-def _labels(ax: Axes, names: list[str], seconds: np.ndarray, scores: np.ndarray, shades: Sequence[str]) -> None:
+def _labels(ax: Axes, names: list[str], costs: np.ndarray, scores: np.ndarray, shades: Sequence[str]) -> None:
     """Put each name where it covers least, in steps of a few points around its dot."""
     ax.figure.canvas.figure.draw_without_rendering()  # the layout moves axes when it first draws
     scale = ax.figure.dpi / 72
-    dots = ax.transData.transform(np.stack([seconds, scores], -1))
+    dots = ax.transData.transform(np.stack([costs, scores], -1))
     taken = [Bbox.from_bounds(x - 6 * scale, y - 6 * scale, 12 * scale, 12 * scale) for x, y in dots]
     for i in sorted(range(len(names)), key=lambda i: scores[i]):
         boxes = [_box(dots[i], place, names[i], scale) for place in PLACES]
@@ -101,7 +103,7 @@ def _labels(ax: Axes, names: list[str], seconds: np.ndarray, scores: np.ndarray,
         best = cost.index(min(cost))
         right, up, side = PLACES[best]
         taken.append(boxes[best])
-        ax.annotate(names[i], (seconds[i], scores[i]), (right, up), textcoords="offset points",
+        ax.annotate(names[i], (costs[i], scores[i]), (right, up), textcoords="offset points",
                     ha=side, va="center", color=shades[i], zorder=4)  # fmt: skip
 
 
