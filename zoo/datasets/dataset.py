@@ -37,8 +37,9 @@ class Dataset:
         name: What the data set is called in tables and figures.
         train: Inputs and targets to learn from.
         test: Inputs and targets to judge by.
-        x_units: loc and scale of the inputs, each (D,); None for images and class boundaries.
+        x_units: loc and scale of the inputs, (D,) each, (C, 1, 1) for images; None where they are as they came.
         y_units: loc and scale of the targets, each (O,); None for classification.
+        validation: A part of the training data kept aside to choose by; None where nothing is.
 
     Example:
         >>> from zoo import datasets
@@ -53,6 +54,7 @@ class Dataset:
     test: Split
     x_units: Units | None = None
     y_units: Units | None = None
+    validation: Split | None = None
 
     def in_original_units(self, prediction: Any) -> Any:
         """Map a prediction for standardised targets to the units in which y was measured.
@@ -100,7 +102,8 @@ class Dataset:
 
     def _facts(self) -> dict[str, str]:
         """Sizes, the shape of one input and what the targets are."""
-        facts = {"train": str(len(self.train.x)), "test": str(len(self.test.x))}
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        facts = {role: str(len(part.x)) for role, part in parts.items() if part is not None}
         facts["inputs"] = "x".join(map(str, self.train.x.shape[1:]))
         if self.y_units is None:
             facts["classes"] = str(int(self.train.y.max()) + 1)

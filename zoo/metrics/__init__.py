@@ -7,6 +7,7 @@ from zoo.metrics.calibration import Reliability, calibration_error, reliability
 from zoo.metrics.coverage import coverage
 from zoo.metrics.nll import nll
 from zoo.metrics.rmse import rmse
+from zoo.metrics.temperature_scaling import temperature_scaling
 
 __all__ = [
     "Reliability",
@@ -18,4 +19,5 @@ __all__ = [
     "nll",
     "reliability",
     "rmse",
+    "temperature_scaling",
 ]

@@ -2,5 +2,6 @@
 
 from zoo.networks.lenet import LeNet5
 from zoo.networks.mlp import MLP
+from zoo.networks.resnet import ResNet
 
-__all__ = ["MLP", "LeNet5"]
+__all__ = ["MLP", "LeNet5", "ResNet"]

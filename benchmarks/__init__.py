@@ -1,0 +1,1 @@
+"""Speed and quality tables; each program runs as `python -m benchmarks.NAME`."""

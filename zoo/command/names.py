@@ -1,0 +1,154 @@
+"""The names that the command line maps to objects, in one place."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pyro.distributions as dist
+from torch import nn
+
+import guides
+from zoo import datasets, inference, likelihoods, networks, priors
+from zoo.datasets import Dataset, Split
+from zoo.datasets.uci import EMBEDDED
+
+POINT = priors.Point(dist.Normal(0.0, 1.0))
+RULES = {  # what each weight gets as its prior; normalisation layers are point estimates
+    "normal": lambda: dist.Normal(0.0, 1.0),
+    "fan_in": priors.fan_in,
+    "laplace": lambda: dist.Laplace(0.0, 1.0),
+    "student": lambda: dist.StudentT(3.0, 0.0, 1.0),
+    "scale_mixture": lambda: priors.ScaleMixture(0.5, 1.0, 0.0025),
+    "hierarchical": lambda: priors.Hierarchical(dist.HalfNormal(1.0)),
+    "ard": lambda: priors.Hierarchical(dist.HalfNormal(1.0), by="input"),
+    "horseshoe": priors.RegularisedHorseshoe,
+    "log_uniform": priors.LogUniform,
+}
+PRIORS: dict[str, Callable[[], object]] = {
+    **{
+        name: lambda rule=rule: priors.WeightPrior(priors.all_but_normalisation(rule())) for name, rule in RULES.items()
+    },
+    "last_layer": lambda: priors.WeightPrior(priors.last_layer(dist.Normal(0.0, 1.0), otherwise=POINT)),
+    "nodes": lambda: priors.NodePrior(dist.Normal(1.0, 0.3), weights=POINT),
+    "nodes_both": lambda: priors.NodePrior(dist.Normal(1.0, 0.3), where="both", weights=POINT),
+    "nodes_bernoulli": lambda: priors.NodePrior(dist.Bernoulli(0.9), weights=POINT),
+    "nodes_and_weights": lambda: priors.NodePrior(dist.Normal(1.0, 0.3), weights=dist.Normal(0.0, 1.0)),
+}
+TRIED = ("nodes", "nodes_both", "log_uniform")  # where no prior is named, and a guide refuses the usual one
+
+GUIDES = list(guides.__all__)
+ENGINES = [name for name in inference.__all__ if hasattr(getattr(inference, name), "fit")]
+TOYS = [name for name in datasets.toy.__all__ if name.islower()]
+BY_FOLDER = [
+    name
+    for name in datasets.__all__
+    if name.islower() and name != "toy" and "root" in inspect.signature(getattr(datasets, name)).parameters
+]
+DATA = [*EMBEDDED, "digits", *TOYS, *BY_FOLDER]
+RESNETS = {f"ResNet{depth}": depth for depth in (20, 32, 44, 56)}
+NETWORKS = ["MLP", "LeNet5", *RESNETS]
+
+
+def load_data(name: str, *, split: int = 0, folder: str | None = None, num_train: int | None = None) -> Dataset:
+    """Load a data set by its name: a UCI table, the digits, a toy, or images in a folder."""
+    if name in BY_FOLDER:
+        if folder is None:
+            raise ValueError(f"{name} is read from a folder of yours: --folder FOLDER")
+        return getattr(datasets, name)(folder, num_train=num_train)
+    if name in EMBEDDED:
+        data = datasets.uci(name, split=split)
+    else:
+        data = getattr(datasets.toy, name)() if name in TOYS else getattr(datasets, name)()
+    return replace(data, train=Split(data.train.x[:num_train], data.train.y[:num_train]))
+
+
+def make_network(name: str | None, data: Dataset, hidden: int) -> nn.Module:
+    """Make a network that fits a data set, the usual one for its inputs where none is named."""
+    shape, y = data.train.x.shape[1:], data.train.y
+    outputs = y.shape[-1] if y.is_floating_point() else int(y.max()) + 1
+    if name is None:
+        name = "MLP" if len(shape) != 3 or shape[-1] < 28 else "LeNet5" if shape[0] == 1 else "ResNet20"
+    if name == "MLP":
+        network = networks.MLP(shape.numel(), outputs, hidden=[hidden])
+        return network if len(shape) == 1 else nn.Sequential(nn.Flatten(), network)
+    if len(shape) != 3:
+        raise ValueError(f"{name} is for images, and {data.name} has inputs of shape {tuple(shape)}: --network MLP")
+    if name == "LeNet5":
+        return networks.LeNet5(outputs, in_channels=shape[0], image_size=shape[-1])
+    return networks.ResNet(RESNETS[name], outputs, in_channels=shape[0])
+
+
+def make_likelihood(data: Dataset, noise: float | None) -> object:
+    """Make the likelihood for a data set: classes, or a Gaussian whose noise is fixed or inferred."""
+    if not data.train.y.is_floating_point():
+        return likelihoods.Categorical()
+    return likelihoods.Gaussian(noise or dist.HalfNormal(1.0))
+
+
+def make_guide(name: str, options: dict, prior: str | None, usual: str, build: Callable) -> tuple[object, object]:
+    """Make a model and a guide for it; a guide that refuses the usual prior gets the first that it takes.
+
+    Arguments:
+        name: Name of the guide.
+        options: Its arguments.
+        prior: Name of the prior, None for the usual one.
+        usual: Name of the usual one.
+        build: Makes a model from a prior.
+    """
+    refusal = None
+    for choice in [prior] if prior else [usual, *TRIED]:
+        try:
+            model = build(PRIORS[choice]())
+            return model, getattr(guides, name)(model, **options)
+        except ValueError as error:
+            refusal = refusal or error
+    hint = f" (--prior {prior}; without --prior {name} gets one that it takes)" if prior else ""
+    raise ValueError(f"{refusal}{hint}") from refusal
+
+
+def one_of(names: Iterable[str], what: str) -> Callable[[str], str]:
+    """Make an argument type that takes one of some names, and answers a wrong one with the nearest."""
+    names = list(names)
+
+    def check(name: str) -> str:
+        by_lower = {known.lower(): known for known in names}
+        if name.lower() in by_lower:
+            return by_lower[name.lower()]
+        near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.0)[0]
+        raise argparse.ArgumentTypeError(
+            f"there is no {what} {name!r}; the nearest is {by_lower[near]!r} (all: {', '.join(names)})"
+        )
+
+    return check
+
+
+def accepted(callable_: Callable[..., object], **options: object) -> dict[str, object]:
+    """Keep the options that a callable has a parameter for and that are not None."""
+    known = inspect.signature(callable_).parameters
+    return {name: value for name, value in options.items() if name in known and value is not None}
+
+
+def setting(text: str) -> tuple[str, object]:
+    """Read NAME=VALUE, the value as Python would write it, else as text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no setting; write NAME=VALUE")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def unknown(names: Iterable[str], *callables: Callable[..., object]) -> str:
+    """Say which names none of some callables takes, with the nearest; "" if there is none."""
+    known = list(dict.fromkeys(name for each in callables for name in inspect.signature(each).parameters))
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            return f"nothing has an argument {name!r}; the nearest is {near!r} (all: {', '.join(known)})"
+    return ""
