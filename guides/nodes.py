@@ -99,13 +99,30 @@ class ScaledWeight(Lazy):
         weight = self.weight if self.weight.shape == self.shape else self.weight.reshape(tuple(self.shape))
         grouped = self.nodes.dim() > self.dim()  # z has a dimension for the groups, then one for their inputs
         if grouped or self.nodes.shape[0] == 1:
-            return layer(x * per_example(z, x, layer), weight, bias, *args, **kwargs)
+            return on_scaled_input(layer, x, per_example(z, x, layer), weight, bias, *args, **kwargs)
         output = layer(x, weight, None, *args, **kwargs)
         output = output * per_example(z, output, layer)
         if bias is None:
             return output
         bias = plain(bias)
         return output + (bias if layer is F.linear else bias.reshape(-1, *[1] * (x.dim() - 2)))
+
+
+def on_scaled_input(layer: Callable[..., Tensor], x: Tensor, z: Tensor, *args: object, **kwargs: object) -> Tensor:
+    """Return layer(x z, ...), where x z is not kept for the way back but multiplied anew: it is as big as x."""
+    product = x * z
+    if torch._C._are_functorch_transforms_active():  # these keep what they keep
+        return layer(product, *args, **kwargs)
+    known = id(product)
+
+    def pack(tensor: Tensor) -> Tensor | None:
+        return None if id(tensor) == known else tensor
+
+    def unpack(kept: Tensor | None) -> Tensor:
+        return x.detach() * z.detach() if kept is None else kept
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        return layer(product, *args, **kwargs)
 
 
 def broadcasts(nodes: Tensor, weight: Tensor) -> bool:

@@ -116,6 +116,25 @@ def test_a_convolution_with_nodes_is_the_convolution_of_the_scaled_input(where):
     assert torch.allclose(bias_scaled, expected) == (where == "in")
 
 
+def test_gradients_through_lazy_nodes_are_those_of_each_example_on_its_own(case):
+    """The scaled input is not kept but multiplied anew on the way back."""
+    layer, options, weight, bias, x = case
+    groups = options.get("groups", 1)
+    node = Nodes("weight", "in", groups, weight.shape[1] * groups, dist.Normal(1.0, 1.0))
+    leaves = [weight, bias, x, torch.randn(B, node.size, dtype=weight.dtype)]
+    weight, bias, x, rows = leaves = [leaf.clone().requires_grad_() for leaf in leaves]
+    output = layer(x, lazy_product(weight, node, rows), bias, **options)
+    up = torch.randn_like(output)
+    each = [layer(x[i : i + 1], node.times(weight, rows[i]), bias, **options) for i in range(B)]
+    for slope, expected in zip(
+        torch.autograd.grad(output, leaves, up), torch.autograd.grad(torch.cat(each), leaves, up), strict=True
+    ):
+        assert torch.allclose(slope, expected)
+    [without_noise] = torch.autograd.grad(layer(x, weight, bias, **options), weight, up)
+    [slope] = torch.autograd.grad(layer(x, lazy_product(weight, node, rows), bias, **options), weight, up)
+    assert not torch.allclose(slope, without_noise)
+
+
 def test_other_products_with_nodes_are_ordinary_products():
     """An outer product has not the shape of a weight with its channels scaled."""
     rows = torch.randn(B, 3, dtype=torch.float64)
