@@ -23,7 +23,7 @@ notebooks: $(READY)
 	cd tutorials && ../$(BIN)/jupytext --to ipynb --set-kernel python3 --execute *.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info results.json zoo.png tutorials/*.ipynb
+	rm -rf $(VENV) build *.egg-info results.json zoo.png fit tutorials/*.ipynb
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	@echo "installing into $(VENV), a minute or two"

@@ -324,6 +324,11 @@ REFUSED_BY_LAPLACE = {
 }
 
 
+def prior_for(guide: str) -> str:
+    """Return a prior that a guide takes: the plain one, but nodes where it is over these."""
+    return {"NodeMixture": "NodePrior", "Rank1": "NodePrior+WeightPrior"}.get(guide, "WeightPrior")
+
+
 def model(network: str, prior: str, likelihood: str, seed: int = 0) -> zoo.BayesianNetwork:
     """Build a model from the names of its rows."""
     with torch.random.fork_rng():

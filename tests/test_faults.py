@@ -273,12 +273,12 @@ def test_nodes_with_bounded_support_are_no_mixture():
 
 @pytest.mark.parametrize("guide", [*cases.OURS, "pyro AutoNormal", "pyro function"])
 def test_a_guide_built_for_another_model(guide):
-    prior = "NodePrior" if guide == "NodeMixture" else "WeightPrior"
+    prior = cases.prior_for(guide)
     other = zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[4]), cases.PRIORS[prior](), likelihoods.Gaussian(0.1))
     model = make(prior=cases.PRIORS[prior]())
     name = (
         r"layer2.nodes_in \(model \(3,\), guide \(4,\)\)"
-        if guide == "NodeMixture"
+        if prior == "NodePrior"
         else (r"layer1.weight \(model \(3, 2\), guide \(4, 2\)\)")
     )
     engine = inference.SVI(model, cases.GUIDES[guide](other), num_steps=2, progress=False)

@@ -19,8 +19,7 @@ WITHOUT_MARGINALS = {"Flow"}
 
 
 def model_for(guide):
-    prior = {"NodeMixture": "NodePrior", "Rank1": "NodePrior+WeightPrior"}.get(guide, "WeightPrior")
-    return cases.model("MLP", prior, "Gaussian")
+    return cases.model("MLP", cases.prior_for(guide), "Gaussian")
 
 
 def built(guide, **arguments):

@@ -141,8 +141,7 @@ def test_building_a_guide_leaves_no_trace(network, prior, guide, likelihood):
 
 @pytest.mark.parametrize("guide", cases.OURS)
 def test_a_guide_says_whether_its_loss_is_a_bound(guide):
-    prior = {"NodeMixture": "NodePrior", "Rank1": "NodePrior+WeightPrior"}.get(guide, "WeightPrior")
-    model = cases.model("MLP", prior, "Gaussian")
+    model = cases.model("MLP", cases.prior_for(guide), "Gaussian")
     unbounded = {"ConcreteDropout", "Delta", "GaussianDropout", "MCDropout"}
     assert cases.GUIDES[guide](model).bound is (guide not in unbounded)
 
