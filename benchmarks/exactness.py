@@ -191,7 +191,9 @@ def optimum(name: str, exact: Normal) -> tuple[float | None, Tensor | None]:
     return float(gap), torch.cat([torch.linalg.inv(weights).diagonal().sqrt(), bias.rsqrt().reshape(1)])
 
 
-def measure(name: str, row: Row, problem: Problem, data: tuple[Tensor, Tensor], num_steps: int) -> tuple:
+def measure(
+    name: str, row: Row, problem: Problem, data: tuple[Tensor, Tensor], num_steps: int, num_draws: int = 300
+) -> tuple:
     """Fit one guide and return its line of the table."""
     pyro.set_rng_seed(0)
     guide, exact = row.make(problem.model), problem.exact
@@ -213,7 +215,7 @@ def measure(name: str, row: Row, problem: Problem, data: tuple[Tensor, Tensor], 
         posterior = zoo.posterior.Posterior(problem.model, state=posterior.state, info=None, scoped=normal)
     seconds = time.perf_counter() - began
     with torch.no_grad(), pyro.validation_enabled(False):
-        elbos = torch.stack([elbo(problem.model, posterior.scoped, *data) for _ in range(300)]).double()
+        elbos = torch.stack([elbo(problem.model, posterior.scoped, *data) for _ in range(num_draws)]).double()
     bound = getattr(guide, "bound", True)
     gap, error = float(elbos.mean() - exact.evidence), float(elbos.std() / len(elbos) ** 0.5)
     draws = problem.vector(posterior.sample(4000)).double()

@@ -25,11 +25,13 @@ def fit_many(
     batch_size: int,
     lr: float,
     label: str = "",
+    compile: bool = True,
 ) -> Tensor:
     """Fit R guides of one family, each to its own data, and return the last losses (R,) in nats per datum.
 
-    One step is one call of a traced and compiled graph, with noise of its own for every fit. The rows of a batch are
-    the same positions in every data set; a pass takes each row once.
+    One step is one call of a traced and compiled graph, with noise of its own for every fit; the guide must draw it out
+    of place, as point masses and dropout do and torch's normals do not. The rows of a batch are the same positions in
+    every data set; a pass takes each row once.
 
     Arguments:
         model: The model, without point estimates.
@@ -40,6 +42,7 @@ def fit_many(
         batch_size: Size B of a batch.
         lr: Learning rate.
         label: What the progress bar says.
+        compile: Whether to compile the graph; it takes seconds, and pays after some hundred steps.
     """
     num_data, batch_size = x.shape[1], min(batch_size, x.shape[1])
     names = [name for name, _ in guides[0].named_parameters()]
@@ -57,7 +60,7 @@ def fit_many(
         return (*(slopes[name] for name in names), losses)
 
     first = torch.arange(batch_size, device=x.device)
-    run = compiled(step, [*stacked, x[:, first], y[:, first]])
+    run = traced(step, [*stacked, x[:, first], y[:, first]], compile)
     optimizer = torch.optim.Adam(stacked, lr=lr)
     queue = torch.empty(0, dtype=torch.long)
     for _ in tqdm(range(num_steps), desc=label, leave=False, mininterval=5):
@@ -73,12 +76,16 @@ def fit_many(
     return losses
 
 
-def compiled(step: Callable[..., tuple[Tensor, ...]], example: list[Tensor]) -> Callable[..., tuple[Tensor, ...]]:
+def traced(
+    step: Callable[..., tuple[Tensor, ...]], example: list[Tensor], compile: bool
+) -> Callable[..., tuple[Tensor, ...]]:
     """Trace a step once and compile it, or run the graph as it is where there is no compiler."""
-    from torch._inductor import compile as inductor
-
     with pyro.validation_enabled(False):
         graph = make_fx(step)(*example)
+    if not compile:
+        return graph
+    from torch._inductor import compile as inductor  # slow to import
+
     try:
         run = inductor(graph, example)
         run(*example)

@@ -1,6 +1,6 @@
 """Gal's UCI table: MC dropout and deep ensembles on his twenty splits, next to the published numbers.
 
-    python -m benchmarks.uci --folder ../shared/data/uci                 the five sets, about an hour on two cores
+    python -m benchmarks.uci --folder UCI_Datasets                       the five sets, about an hour on two cores
     python -m benchmarks.uci --data yacht --epochs 400 --splits 5        a quick look
 
 Dropout as a Bayesian Approximation (Gal, Ghahramani, 2016), and the authors' repository of 2018: one hidden layer of 50
@@ -207,7 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.uci", description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="yacht,boston,energy,concrete,wine", help="names, comma-separated")
     parser.add_argument("--method", default="DeepEnsemble,MCDropout", help="names, comma-separated")
-    parser.add_argument("--folder", type=Path, default=Path("../shared/data/uci"), help="Gal's UCI_Datasets")
+    parser.add_argument("--folder", type=Path, help="Gal's UCI_Datasets; without it yacht, energy and concrete alone")
     parser.add_argument("--splits", type=int, default=20, help="how many of the 20 splits")
     parser.add_argument("--epochs", type=int, help="passes through the data, the authors' by default")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random")

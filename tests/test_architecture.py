@@ -197,3 +197,9 @@ def test_a_member_of_a_menu_stands_in_the_readme(menu, name):
         return
     text = (ROOT / "README.md").read_text()
     assert re.search(rf"\b{re.escape(name)}\b", text), f"README.md has no row for {name}"
+
+
+@pytest.mark.parametrize("name", importlib.import_module("guides").__all__)
+def test_a_guide_stands_in_the_table_of_exactness(name):
+    text = (ROOT / "benchmarks" / "exactness.py").read_text()
+    assert re.search(rf"\bguides\.{name}\b", text), f"benchmarks/exactness.py has no row for {name}"

@@ -34,7 +34,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(title)
         for name, member in members(folder):
             sentence, reference = described(member)
-            lines = textwrap.wrap(sentence, width - 26) + textwrap.wrap(f"-- {reference}", width - 26)
+            lines = textwrap.wrap(sentence, width - 26)
+            lines += textwrap.wrap(f"-- {reference}", width - 26) if reference else []
             for index, line in enumerate(lines):
                 print(f"  {name if index == 0 else '':22s}  {line}")
         print()

@@ -1,0 +1,99 @@
+"""The benchmarks run, in small; what they compute with is checked against closed forms."""
+
+import json
+
+import exact
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+
+import guides
+import zoo
+from benchmarks import continual, exactness, uci
+from benchmarks.many import fit_many
+from zoo import likelihoods, networks, priors
+
+NOISE = 0.5
+
+
+def linear_model():
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    return zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[]).double(), prior, likelihoods.Gaussian(NOISE))
+
+
+def test_many_fits_at_once_are_each_the_fit_to_their_own_data():
+    model = linear_model()
+    several = [guides.Delta(model) for _ in range(3)]
+    x = torch.randn(3, 20, 2, dtype=torch.float64)
+    y = x @ torch.randn(3, 2, 1, dtype=torch.float64) + NOISE * torch.randn(3, 20, 1, dtype=torch.float64)
+    fit_many(model, several, x, y, num_steps=600, batch_size=20, lr=0.03, compile=False)
+    found = [torch.cat([guide.loc["layer1.weight"].flatten(), guide.loc["layer1.bias"]]) for guide in several]
+    for number, coefficients in enumerate(found):
+        posterior = exact.linear_posterior(exact.features(x[number]), y[number].squeeze(-1), NOISE, 1.0)
+        assert torch.allclose(coefficients, posterior.mean, atol=1e-3)
+        assert not torch.allclose(coefficients, found[number - 1], atol=0.05)
+
+
+def test_many_fits_at_once_have_noise_of_their_own():
+    model = linear_model()
+    several = [guides.MCDropout(model, p=0.5) for _ in range(2)]
+    several[1].load_state_dict(several[0].state_dict())
+    x = torch.ones(2, 4, 2, dtype=torch.float64)
+    losses = fit_many(
+        model, several, x, torch.zeros(2, 4, 1).double(), num_steps=1, batch_size=4, lr=1e-9, compile=False
+    )
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize("name", exactness.ROWS)
+def test_every_row_of_the_table_of_exactness_is_measured(name):
+    data, problems = exactness.problems()
+    row = exactness.ROWS[name]
+    line = dict(zip(exactness.COLUMNS, exactness.measure(name, row, problems[row.over], data, 3, 5), strict=True))
+    assert line["guide"] == name
+    assert (line["bound"] == "no") is (line["ELBO - log evidence"] == "no bound")
+
+
+def test_the_closed_forms_of_the_table_of_exactness_are_those_of_the_tests():
+    (x, y), problems = exactness.problems()
+    truth = exact.linear_posterior(
+        exact.features(x), y.double().squeeze(-1), exactness.NOISE, torch.tensor(exactness.PRIOR_SCALE)
+    )
+    own = problems["weights"].exact
+    assert torch.allclose(own.mean, truth.mean, atol=1e-5)
+    assert torch.allclose(own.covariance, truth.covariance, atol=1e-5)
+    assert torch.allclose(own.evidence, truth.log_evidence, atol=1e-3)
+    gap, scales = exactness.optimum("diagonal", own)
+    assert gap == pytest.approx(float(exact.mean_field_gap(truth.precision)), rel=1e-4)
+    assert torch.allclose(scales, truth.precision.diagonal().rsqrt(), rtol=1e-4)
+
+
+def test_continual_learning_runs_in_small(monkeypatch, tmp_path, capsys):
+    out = tmp_path / "continual.json"
+    monkeypatch.setattr("sys.argv", ["continual", "--seeds", "1", "--steps", "2", "--hidden", "3", "--out", str(out)])
+    continual.main()
+    assert len(json.loads(out.read_text())["table"]) == 4
+    assert "old tasks" in capsys.readouterr().out
+
+
+def test_the_uci_table_runs_in_small_and_is_not_run_again(monkeypatch, tmp_path, capsys):
+    out = tmp_path / "uci.json"
+    arguments = ["uci", "--data", "yacht", "--splits", "2", "--epochs", "1", "--method", "DeepEnsemble"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--out", str(out)])
+    monkeypatch.setattr("benchmarks.many.traced", lambda step, example, compile: step)
+    uci.main()
+    written = out.read_text()
+    assert [row["split"] for row in json.loads(written)["results"]["DeepEnsemble yacht"]["rows"]] == [0, 1]
+    uci.main()
+    assert out.read_text() == written
+    assert "1.580 ± 0.107" in capsys.readouterr().out
+
+
+@pytest.fixture(autouse=True)
+def scoped():
+    """Keep what a program sets for itself from other tests."""
+    threads = torch.get_num_threads()
+    with pyro.get_param_store().scope():
+        yield
+    torch.set_num_threads(threads)
