@@ -217,8 +217,7 @@ def measure(name: str, num_steps: int, num_draws: int = 300) -> tuple:
         )
     if isinstance(guide, autoguide.AutoLaplaceApproximation):  # so far it is at the mode
         with pyro.get_param_store().scope():
-            normal = zoo.scoped.ScopedGuide(posterior.guide.laplace_approximation(*data))
-        posterior = zoo.posterior.Posterior(problem.model, state=posterior.state, info=None, scoped=normal)
+            posterior = posterior.with_guide(posterior.guide.laplace_approximation(*data))
     seconds = time.perf_counter() - began
     with torch.no_grad(), pyro.validation_enabled(False):
         elbos = torch.stack([elbo(problem.model, posterior.scoped, *data) for _ in range(num_draws)]).double()

@@ -115,7 +115,8 @@ class Posterior:
         """Return this posterior with another guide over its sites, and the same point estimates and buffers.
 
         Arguments:
-            guide: The other guide, such as `posterior.guide.averaged()` after dropout.
+            guide: The other guide, such as `posterior.guide.averaged()` after dropout, or, inside
+                `pyro.get_param_store().scope()`, Pyro's `posterior.guide.laplace_approximation(x, y)`.
         """
         return Posterior(self.model, state=self.state, info=self.info, scoped=ScopedGuide(guide))
 
