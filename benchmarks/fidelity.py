@@ -136,6 +136,7 @@ def draw(results: dict[str, dict]) -> Figure:
                 result["floor"][score],
                 xlabel=xlabel,
                 ylabel=LABELS[score],
+                yscale="log",
                 ax=ax,
             )
         row[0].set_title(name, loc="left")

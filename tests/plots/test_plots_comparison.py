@@ -43,6 +43,14 @@ def test_fidelity_names_what_does_not_fit():
         plots.fidelity(["a", "b"], [0, 2], [0.5, 0.1])
 
 
+def test_fidelity_stands_against_any_cost_on_either_scale():
+    ax = plots.fidelity(["a", "b"], [100, 10_000], [0.4, 0.02], 0.01, xlabel="parameters", yscale="log")
+    assert (ax.get_xlabel(), ax.get_yscale()) == ("parameters", "log")
+    low, high = ax.get_ylim()
+    assert 0 < low < 0.01 < 0.4 < high
+    assert plots.fidelity(["a", "b"], [1, 2], [0.4, 0.02], 0.01).get_ylim()[0] == 0
+
+
 @pytest.mark.parametrize("number", [1, 3, 7])
 def test_a_comparison_has_a_panel_for_each_guide_and_one_beside(number):
     figure = plots.comparison(*arguments(number), floor=0.05, xlabel="x", ylabel="f")

@@ -29,6 +29,7 @@ def fidelity(
     colors: Sequence[str] | None = None,
     xlabel: str = "seconds to fit",
     ylabel: str = "distance from the truth",
+    yscale: str = "linear",
     ax: Axes | None = None,
 ) -> Axes:
     r"""Draw a dot for each guide, its score over what it costs, and the floor as a band.
@@ -46,6 +47,7 @@ def fidelity(
         colors: A colour for each, (G,).
         xlabel: What the cost is, with its unit.
         ylabel: What the score is, with its unit.
+        yscale: "linear" from 0, or "log" for many guides of which some are far away.
         ax: Axis to draw on; a new figure without it.
 
     Example:
@@ -69,6 +71,7 @@ def fidelity(
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_yscale(yscale)
     _limits(ax, costs, scores, floor)
     if floor is not None:
         ax.axhspan(0, floor, color=canvas.TRUTH, alpha=0.25, linewidth=0)
@@ -86,8 +89,12 @@ def _limits(ax: Axes, costs: np.ndarray, scores: np.ndarray, floor: float | None
     low, high = costs.min().item(), costs.max().item()
     pad = max((high / low) ** 0.15, 1.5)
     ax.set_xlim(low / pad, high * pad)
-    finite = scores[np.isfinite(scores)].tolist()
-    ax.set_ylim(min([0.0, *finite]), 1.1 * max([*finite, floor or 0.0]) or 1.0)
+    finite = [*scores[np.isfinite(scores)].tolist(), floor or 0.0]
+    if ax.get_yscale() == "log":
+        positive = [score for score in finite if score > 0] or [1.0]
+        ax.set_ylim(0.6 * min(positive), 1.5 * max(positive))
+    else:
+        ax.set_ylim(min([0.0, *finite]), 1.1 * max(finite) or 1.0)
 
 
 def _labels(ax: Axes, names: list[str], costs: np.ndarray, scores: np.ndarray, shades: Sequence[str]) -> None:
