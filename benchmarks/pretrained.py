@@ -94,7 +94,9 @@ def lenet(name: str, load: Callable[..., datasets.Dataset], root: Path, epochs: 
             optimizer.step()
             decay.step()
     name = f"{name}, LeNet-5, {epochs} epochs"
-    return Task(name, network, data.train, data.validation, data.test, Settings(num_steps=steps))
+    # of three settings the one with the best NLL on the part held out, at K = 16 on Fashion-MNIST
+    settings = Settings(num_steps=steps, prior_scale=0.5, spread=0.5, init_scale=0.2)
+    return Task(name, network, data.train, data.validation, data.test, settings)
 
 
 def resnet(root: Path, checkpoint: Path, steps: int) -> Task:
