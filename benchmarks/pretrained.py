@@ -4,8 +4,9 @@
     python -m benchmarks.pretrained --cifar FOLDER --checkpoint ../shared/data/cifar10_resnets/resnet20-12fca82f.th
 
 Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020): a trained network
-gets a node prior, N(1, 0.1²) for the ResNet, its weights stay frozen or are fine-tuned at a small rate, the nodes learn at a large one
-that falls to a quarter. On Calibration of Modern Neural Networks (Guo et al., 2017): the rival, one number.
+gets a node prior, N(1, 0.1²) for the ResNet and N(1, 0.5²) for LeNet-5, its weights stay frozen or are fine-tuned at
+a small rate, the nodes learn at a large one that falls to a quarter. On Calibration of Modern Neural Networks (Guo et
+al., 2017): the rival, one number.
 
 LeNet-5 is trained here and its temperature fitted to 5,000 training images kept aside. The ResNet-20 was trained on all
 of CIFAR-10's training part, so its temperature is fitted to 2,000 test images, and all is scored on 4,000 others. Rows
