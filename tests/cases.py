@@ -97,6 +97,8 @@ def over_few(make: Callable[[Callable[..., object]], AutoGuide]) -> Callable[[Ca
 
     def guide(model: Callable[..., object]) -> AutoGuide:
         sites = few(model)
+        if sum(model.latents[name].shape().numel() for name in sites) < 2:
+            return AutoNormal(model)  # of one number alone there is nothing to correlate
         if len(sites) == len(model.latents):
             return make(model)
         both = AutoGuideList(model)
