@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
@@ -13,6 +11,7 @@ from torch.distributions import Independent, Normal, register_kl
 from guides.mixture_entropy import MixtureEntropy
 from guides.nodes import LazyNodes, NodeDraw
 from guides.part import Part
+from guides.surprise import surprise
 
 
 class Assignment:
@@ -94,7 +93,5 @@ def _cross_entropy(q: Node, p: Independent) -> Tensor:
     """E_q[-log p(z)] in closed form for a normal prior, averaged over components; the entropy is the joint's."""
     if not isinstance(p.base_dist, Normal):
         raise NotImplementedError
-    loc, scale = p.base_dist.loc, p.base_dist.scale
-    squared = (q.loc - loc).square() + q.scale.square()  # (K, C)
-    density = -squared / (2 * scale.square()) - scale.log() - 0.5 * math.log(2 * math.pi)
-    return -density.sum(-1).mean(0)
+    squared = (q.loc - p.base_dist.loc).square() + q.scale.square()  # (K, C)
+    return surprise(squared, p.base_dist).sum(-1).mean(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -17,6 +16,7 @@ from torch.distributions import Independent, Normal, register_kl
 from guides.lazy import Lazy, per_example, plain
 from guides.log_uniform import is_log_uniform
 from guides.site import Site
+from guides.surprise import surprise
 
 Noise = Callable[[torch.Size], Tensor]  # draws numbers of mean 1; the last dimension is that of the input units
 
@@ -173,7 +173,6 @@ def _divergence(q: Masked, p: Independent) -> Tensor:
     r"""E_q[-log p(W)] in closed form for a normal prior, less the entropy kept: E[W] = M, E[W²] = M² E[noise²]."""
     if not isinstance(p.base_dist, Normal) or p.event_dim != q.event_dim:
         raise NotImplementedError
-    loc, scale = p.base_dist.loc, p.base_dist.scale
+    loc = p.base_dist.loc
     squared = q.loc.square() * columns(q.second, q.loc) - 2 * q.loc * loc + loc.square()
-    cross = squared / (2 * scale.square()) + scale.log() + 0.5 * math.log(2 * math.pi)
-    return cross.sum() - q.entropy_kept
+    return surprise(squared, p.base_dist).sum() - q.entropy_kept

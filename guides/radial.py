@@ -13,6 +13,7 @@ from torch.distributions import Independent, Normal, register_kl
 
 from guides.mean_field import MeanField
 from guides.site import Site
+from guides.surprise import surprise
 
 EULER = 0.57721566490153286
 
@@ -128,7 +129,5 @@ def _divergence(q: RadialNormal, p: Independent) -> Tensor:
     """Return the divergence from independent normals, of which only second moments are needed."""
     if not isinstance(p.base_dist, Normal) or p.event_dim != q.event_dim:
         raise NotImplementedError
-    loc, scale = p.base_dist.loc, p.base_dist.scale
-    squared = (q.loc - loc).square() + q.variance
-    cross = squared / (2 * scale.square()) + scale.log() + 0.5 * math.log(2 * math.pi)
+    cross = surprise((q.loc - p.base_dist.loc).square() + q.variance, p.base_dist)
     return rows(cross, q.event_dim).sum(-1) - q.entropy()
