@@ -14,8 +14,6 @@ variational posterior alone.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from functools import partial
 from pathlib import Path
@@ -28,6 +26,7 @@ from torch.distributions import constraints
 
 import guides
 import zoo
+from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, metrics, networks, priors
 from zoo.table import Table
 
@@ -107,11 +106,8 @@ def main() -> None:
         "accuracy": {method: runs.nan_to_num(-1).tolist() for method, runs in results.items()},
         "settings": {"seeds": arguments.seeds, "steps": arguments.steps, "hidden": arguments.hidden, "lr": 5e-3},
         "seconds": time.perf_counter() - began,
-        "machine": platform.machine(),
-        "torch": torch.__version__,
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(facts, indent=1) + "\n")
+    write(arguments.out, facts)
 
 
 if __name__ == "__main__":

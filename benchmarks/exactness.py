@@ -12,8 +12,6 @@ the gap of its ELBO, and its marginal scales.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -34,6 +32,7 @@ from tqdm.auto import tqdm
 
 import guides
 import zoo
+from benchmarks.record import write
 from guides.mixture_entropy import Bhattacharyya, KolchinskyTracey, MomentMatched
 from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.inference.elbo import elbo
@@ -247,9 +246,7 @@ def main() -> None:
         lines = list(tqdm(pool.map(measure, chosen, repeat(arguments.steps)), total=len(chosen), leave=False))
     table = Table(COLUMNS, lines, {"in errors": 1, "seconds": 1, "mean off": 2, "sd ratio": 2, "sd to best": 2})
     print(table)
-    facts = {"table": table.to_dicts(), "torch": torch.__version__, "machine": platform.machine()}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(facts, indent=1) + "\n")
+    write(arguments.out, {"table": table.to_dicts()})
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ random nodes under trained weights, and are compared as functions with the same 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from pyro.infer import autoguide
 
 import guides
 import zoo
+from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, networks, plots, priors
 from zoo.datasets import Dataset, Split
 from zoo.posterior import Posterior
@@ -159,9 +158,7 @@ def main() -> None:
     for name in arguments.data.split(","):
         results[name] = compare(name, arguments)
         settings = {"steps": arguments.steps, "draws": arguments.draws, "chains": 2}
-        facts = {"results": results, "settings": settings, "machine": platform.machine(), "torch": torch.__version__}
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(facts, indent=1) + "\n")
+        write(arguments.out, {"results": results, "settings": settings})
     draw(results).savefig(arguments.figure, dpi=110)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
-import platform
 import re
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 
 import guides
 import zoo
+from benchmarks.record import write
 from zoo import inference, likelihoods, priors
 from zoo.effects import Given
 from zoo.forward import fitting
@@ -73,11 +73,8 @@ def main() -> None:
     facts = {
         "table": rows,
         "settings": settings,
-        "machine": {"processor": platform.processor() or platform.machine(), "device": arguments.device},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "pyro": pyro.__version__},
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(facts, indent=2) + "\n")
+    write(arguments.out, facts, arguments.device)
     digits = {"megabytes": 0, "seconds": 1, "times": 2}
     print(Table(tuple(rows[0]), [tuple(row.values()) for row in rows], digits))
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -31,6 +30,7 @@ from torch import Tensor, nn
 
 import guides
 import zoo
+from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, metrics, networks, priors
 from zoo.datasets import Split
 from zoo.datasets.images import IMAGENET
@@ -190,7 +190,7 @@ def scores(probs: Tensor, y: Tensor) -> dict[str, float]:
 def run(task: Task, out: Path) -> None:
     """Compute the rows of a task that the file does not have, and write each as it comes."""
     for row, predict in rows_of(task):
-        facts = json.loads(out.read_text()) if out.is_file() else {"table": [], "settings": {}, "versions": {}}
+        facts = json.loads(out.read_text()) if out.is_file() else {"table": [], "settings": {}}
         row = {"data": task.name, "K": None, "weights": None} | row
         if any(row.items() <= known.items() for known in facts["table"]):
             continue
@@ -200,10 +200,8 @@ def run(task: Task, out: Path) -> None:
         facts["table"].append(row)
         sizes = {part: len(getattr(task, part).x) for part in ("train", "held_out", "test")}
         facts["settings"][task.name] = asdict(task.settings) | sizes
-        facts["versions"] = {"python": platform.python_version(), "torch": torch.__version__, "pyro": pyro.__version__}
-        facts["machine"] = {"processor": platform.machine(), "threads": torch.get_num_threads()}
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(facts, indent=2) + "\n")
+        facts["threads"] = torch.get_num_threads()
+        write(out, facts)
         print(row, flush=True)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 import guides
 import zoo
 from benchmarks.many import fit_many
+from benchmarks.record import write
 from zoo import datasets, likelihoods, metrics, networks, priors
 from zoo.datasets import Dataset
 from zoo.forward import outputs
@@ -225,14 +225,7 @@ def main() -> None:
             splits = [datasets.uci(name, split, folder=arguments.folder) for split in range(arguments.splits)]
             epochs = arguments.epochs or METHODS[method].epochs
             results[key] = evaluate(name, METHODS[method], splits, epochs)
-            facts = {
-                "results": results,
-                "seed": arguments.seed,
-                "machine": platform.processor() or platform.machine(),
-                "versions": {"python": platform.python_version(), "torch": torch.__version__, "pyro": pyro.__version__},
-            }
-            arguments.out.parent.mkdir(parents=True, exist_ok=True)
-            arguments.out.write_text(json.dumps(facts, indent=1) + "\n")
+            write(arguments.out, {"results": results, "seed": arguments.seed})
             print(f"{key}: {results[key]['seconds']:.0f} s\n{summary({key: results[key]})}", flush=True)
     print(summary(results))
 
