@@ -48,10 +48,13 @@ class MCMCInfo:
         num_gradients: Gradients evaluated in all, warm-up included.
         seconds_warmup: Wall time of warm-up, all chains.
         seconds: Wall time in all, compilation included.
-        compiled: How the potential was run: "compiled", "traced" or "plain".
+        compiled: How the graphs were run: "captured", "compiled", "traced" or "plain".
+        seconds_tracing: Wall time of tracing and compiling, part of the two above.
         stopped: Why the run ended before its time, "" where it did not.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
+        thinning: One of so many draws is stored.
+        divergences: Where the first draws diverged that did, "" where none did.
     """
 
     acceptance_rate: Tensor
@@ -63,9 +66,12 @@ class MCMCInfo:
     seconds_warmup: float
     seconds: float
     compiled: str
+    seconds_tracing: float = 0.0
     stopped: str = ""
     temperature: float = 1.0
     likelihood_temperature: float = 1.0
+    thinning: int = 1
+    divergences: str = ""
 
 
 @dataclass

@@ -49,9 +49,10 @@ class Posterior:
         draws: Mapping[str, Tensor] | None = None,
         scoped: ScopedGuide | None = None,
         centre: Mapping[str, Tensor] | None = None,
+        functions: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         self.model, self.state, self.info = model, dict(state), info
-        self.draws, self.scoped, self.centre = draws, scoped, centre
+        self.draws, self.scoped, self.centre, self.functions = draws, scoped, centre, functions
 
     @property
     def guide(self) -> Callable[..., object] | None:

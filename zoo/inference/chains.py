@@ -1,166 +1,184 @@
-"""Several chains of a Pyro kernel in turn, draw by draw, so that an interrupted run has them all equally long."""
+"""What all samplers have in common: many chains in one call, warm-up, storage, checkpoints, one kind of result."""
 
 from __future__ import annotations
 
+import copy
 import time
-import warnings
-from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import pyro
 import torch
-from pyro.infer.mcmc import HMC as PyroHMC
 from torch import Tensor
 
 from zoo.data import Data, full
+from zoo.inference.checkpoint import Checkpoint
+from zoo.inference.kernel import Kernel
 from zoo.inference.potential import Potential
 from zoo.inference.progress import bar
+from zoo.inference.run import Run
+from zoo.inference.start import STARTS, start
+from zoo.inference.store import Store
 from zoo.inference.tempering import Tempering
-from zoo.info import MCMCInfo
+from zoo.inference.traced import Traced, way_of
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.threads import one_if_small
 
-STATISTICS = ("acceptance_rate", "diverging", "n_steps", "lp")
 
-
+@dataclass(kw_only=True, repr=False, eq=False)
 class Sampler:
-    """The base of HMC and NUTS: a member makes Pyro's kernel for a potential.
+    """The base of all samplers: a member makes a kernel for a potential.
 
-    Each chain starts at a draw from the prior. Point estimates are refused; batch normalisation uses its running
-    statistics and dropout layers are off.
+    The chains advance together, in one call of one graph, on the model's device. Point estimates are refused; batch
+    normalisation uses its running statistics and dropout layers are off.
+
+    Arguments:
+        model: A model without point estimates: one of the zoo's, or any Pyro model with continuous sites.
+        num_chains: Number of chains C.
+        warmup_steps: Draws per chain before sampling, in which the kernel adapts.
+        num_samples: Draws per chain S after it.
+        start: Where chains begin: "map", where a short descent from a prior draw ends, each chain's own; "prior", a
+            draw from it; "network", the network's own weights.
+        thinning: One draw of so many is stored.
+        max_draws: Most draws per chain that are stored; when there are more, every second one goes, and so on.
+        functions_at: Inputs (N, ...) at which the network's outputs are kept instead of its weights.
+        store_on: Device on which draws are stored, the model's where nothing is said; "cpu" spares a GPU's memory.
+        dtype: Precision of the chains, the model's where nothing is said; torch.float64 for ill-conditioned targets.
+        temperature: Temperature T of the whole posterior: draws are from one proportional to p(y, z)^(1/T).
+        likelihood_temperature: Temperature T_l of the likelihood alone.
+        checkpoint: File that the run is written to as it goes; a file that is there is taken up where it ended.
+        compile: How the graphs run: "auto" keeps the fastest, True compiles, False traces alone, "plain" is the program.
+        progress: Whether to show a progress bar.
     """
 
-    def __init__(
-        self,
-        model: BayesianNetwork,
-        *,
-        num_chains: int,
-        warmup_steps: int,
-        num_samples: int,
-        target_accept_prob: float,
-        full_mass: bool,
-        temperature: float,
-        likelihood_temperature: float,
-        compile: bool | None,
-        progress: bool,
-    ) -> None:
-        counts = {
-            "num_chains": num_chains,
-            "num_samples": num_samples,
-            "warmup_steps": warmup_steps + 1,
-        }
-        for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} is a count, not {count - (name == 'warmup_steps')}")
-        self.model, self.num_chains = model, num_chains
-        self.warmup_steps, self.num_samples = warmup_steps, num_samples
-        self.target_accept_prob, self.full_mass = target_accept_prob, full_mass
-        self.tempering = Tempering(temperature, likelihood_temperature)
-        self.compile, self.progress = compile, progress
+    model: BayesianNetwork | Callable[..., object] = field(kw_only=False)
+    num_chains: int = 4
+    warmup_steps: int = 500
+    num_samples: int = 500
+    start: str = "map"
+    thinning: int = 1
+    max_draws: int | None = None
+    functions_at: Tensor | None = None
+    store_on: str | torch.device | None = None
+    dtype: torch.dtype | None = None
+    temperature: float = 1.0
+    likelihood_temperature: float = 1.0
+    checkpoint: str | Path | None = None
+    compile: bool | str = "auto"
+    progress: bool = True
 
-    def kernel(self, potential: Potential) -> PyroHMC:
-        """Make a Pyro kernel for a potential."""
+    def __post_init__(self) -> None:
+        least = {"num_chains": 1, "num_samples": 1, "warmup_steps": 0, "thinning": 1, "max_draws": 2}
+        for name, count in least.items():
+            value = getattr(self, name)
+            if value is not None and value < count:
+                raise ValueError(f"{name} is a count, at least {count}, not {value}")
+        if self.start not in STARTS:
+            raise ValueError(f"chains start at one of {', '.join(map(repr, STARTS))}, not at {self.start!r}")
+        if self.functions_at is not None and not isinstance(self.model, BayesianNetwork):
+            raise ValueError("functions_at needs a BayesianNetwork; of other models the sites themselves are kept")
+        way_of(self.compile)
+        self.tempering = Tempering(self.temperature, self.likelihood_temperature)
+
+    def kernel(self, potential: Potential, q: Tensor) -> Kernel:
+        """Make the kernel for chains that begin at q (C, P)."""
         raise NotImplementedError
 
-    def fit(self, data: Data) -> Posterior:
+    def steps_per_draw(self) -> int:
+        """Guess the leapfrog steps of one draw, by which compiling is judged worth the wait."""
+        return 1
+
+    @property
+    def calls(self) -> int:
+        """Guess the evaluations of the gradient in the whole run."""
+        return (self.warmup_steps + self.num_samples) * self.steps_per_draw()
+
+    def windows(self) -> list[tuple[int, bool]]:
+        """Divide warm-up into windows, and say after which of them the kernel's `end_window` is due; as Stan does."""
+        total = self.warmup_steps
+        if total < 20:
+            return [(total, False)]
+        first, last = (75, 50) if total >= 150 else (int(0.15 * total), int(0.1 * total))
+        windows, length, left = [(first, False)], 25, total - first - last
+        while left > 0:
+            length = left if left < 3 * length else length
+            windows.append((length, True))
+            left, length = left - length, 2 * length
+        return [*windows, (last, False)]
+
+    def fit(self, data: Data | tuple) -> Posterior:
         """Sample the posterior given data, all of them at once.
 
         Arguments:
-            data: A pair (x, y) of tensors, a data set, or a `DataLoader`.
+            data: A pair (x, y) of tensors, a data set, or a `DataLoader`; for a Pyro model that is not the zoo's, the
+                tuple of its arguments.
 
         Raises:
-            ValueError: Data that do not fit the model; a model with point estimates or discrete sites.
+            ValueError: Data that do not fit the model; a model with point estimates or discrete sites; a checkpoint of
+                another run.
         """
         began = time.perf_counter()
-        x, y = full(self.model, data)
-        with one_if_small(self.model.network, x):
-            potential = Potential(self.model, x, y, self.compile, self.tempering)
-            chains = [Chain(self, potential) for _ in range(self.num_chains)]
-            stopped, warm = self._run(chains)
-        draws = torch.stack([torch.stack(chain.draws) for chain in chains])  # (C, S, P)
-        values, _ = potential.unpack(draws)
-        info = MCMCInfo(
-            **{name: torch.tensor([chain.facts[name] for chain in chains]) for name in STATISTICS},
-            step_size=torch.tensor([float(chain.kernel.step_size) for chain in chains]),
-            num_gradients=potential.num_gradients,
-            seconds_warmup=warm - began,
-            seconds=time.perf_counter() - began,
-            compiled=potential.how,
-            temperature=self.tempering.whole,
-            likelihood_temperature=self.tempering.likelihood,
-            stopped=stopped,
-        )
-        return Posterior(self.model, state=potential.buffers | self.model.frozen(), info=info, draws=values)
+        model = copy.deepcopy(self.model).to(self.dtype) if self.dtype is not None else self.model
+        ours = isinstance(model, BayesianNetwork)
+        arguments = full(model, data) if ours else data
+        first = next((part for part in arguments if isinstance(part, Tensor)), None)
+        with one_if_small(model.network if ours else None, first):
+            potential = Potential(model, *arguments, tempering=self.tempering)
+            with potential.program.running(), bar(self.warmup_steps + self.num_samples, repr(self), self.progress) as shown:
+                checkpoint = Checkpoint.of(self, potential)
+                store = Store(self, potential)
+                run = Run(self, self.begin(potential, checkpoint), store, checkpoint, shown)
+                run.go()
+            info = run.info(began)
+        state = dict(potential.program.buffers) | (self.model.frozen() if ours else {})
+        return Posterior(self.model, state=state, info=info, **store.results())
 
-    def _run(self, chains: list[Chain]) -> tuple[str, float]:
-        warm, total = time.perf_counter(), self.warmup_steps + self.num_samples
-        with bar(total, repr(self), self.progress) as progress, pyro.validation_enabled(False):
-            for step in range(total):
-                try:
-                    for chain in chains:
-                        chain.advance(store=step >= self.warmup_steps)
-                except KeyboardInterrupt:
-                    return self._interrupted(chains, step), warm
-                if step == self.warmup_steps - 1:
-                    warm = time.perf_counter()
-                phase = "warm-up" if step < self.warmup_steps else "sampling"
-                last = ", ".join(str(chain.last_steps) for chain in chains)
-                progress.set_postfix_str(f"{phase}, leapfrog steps {last}", refresh=False)
-                progress.update()
-        return "", warm
-
-    def _interrupted(self, chains: list[Chain], step: int) -> str:
-        shortest = min(len(chain.draws) for chain in chains)
-        if shortest == 0:
-            warnings.warn(
-                "interrupted in warm-up: the one draw of each chain is where it stood",
-                stacklevel=4,
-            )
-            for chain in chains:
-                chain.store_position()
-            shortest = 1
-        for chain in chains:
-            chain.cut(shortest)
-        return f"interrupted after {step} of {self.warmup_steps + self.num_samples} steps"
+    def begin(self, potential: Potential, checkpoint: Checkpoint | None) -> Kernel:
+        """Make the kernel, at the start or where a checkpoint ended."""
+        if checkpoint is not None and checkpoint.exists:
+            return self.kernel(potential, checkpoint.position())
+        descent = 1000 if self.start == "map" else 2
+        gradient = Traced(potential.gradient, compile=False if self.compile == "auto" else self.compile, calls=descent)
+        return self.kernel(potential, start(potential, gradient, self.start, self.num_chains))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num_chains} chains, {self.warmup_steps} + {self.num_samples} draws)"
 
 
-class Chain:
-    """One chain: a kernel, its position and what it has drawn."""
+@dataclass(kw_only=True, repr=False, eq=False)
+class Adaptive(Sampler):
+    """The base of samplers with leapfrog steps: step size by dual averaging, a mass matrix from the draws of warm-up.
 
-    def __init__(self, sampler: Sampler, potential: Potential) -> None:
-        self.potential = potential
-        self.kernel = sampler.kernel(potential)
-        self.position = {"q": potential.start()}
-        self.kernel.initial_params = self.position
-        with pyro.validation_enabled(False):
-            self.kernel.setup(sampler.warmup_steps)
-        self.draws: list[Tensor] = []
-        self.facts: dict[str, list] = defaultdict(list)
-        self.last_steps, self.mean_acceptance = 0, 0.0
+    References:
+        The No-U-Turn Sampler: Adaptively Setting Path Lengths in Hamiltonian Monte Carlo (Hoffman, Gelman, 2014)
 
-    def advance(self, store: bool) -> None:
-        """Draw once, and store the draw unless this is warm-up."""
-        gradients, divergences = self.potential.num_gradients, len(self.kernel._divergences)
-        self.position = self.kernel.sample(self.position)
-        self.last_steps = self.potential.num_gradients - gradients
-        if store:
-            self.store_position(diverging=len(self.kernel._divergences) > divergences)
+    Arguments:
+        target_accept_prob: Acceptance that the step size is adapted to.
+        full_mass: Whether the mass matrix is dense instead of diagonal: for correlated posteriors of a few hundred
+            numbers, given a warm-up of some hundred draws.
+        mass_rank: Directions K beside the diagonal, for correlated posteriors of more numbers.
+        shared_mass: Whether all chains learn one mass matrix together: more draws for it, where they are in one mode.
+    """
 
-    def store_position(self, diverging: bool = False) -> None:
-        """Store the position with its facts; the kernel keeps a running mean of acceptance, from which this draw's."""
-        count, mean = len(self.draws) + 1, float(self.kernel._mean_accept_prob)
-        self.facts["acceptance_rate"].append(mean * count - self.mean_acceptance * (count - 1))
-        self.facts["diverging"].append(diverging)
-        self.facts["n_steps"].append(self.last_steps)
-        self.facts["lp"].append(-float(self.kernel._potential_energy_last))
-        self.mean_acceptance = mean
-        self.draws.append(self.position["q"].detach().clone())
+    target_accept_prob: float = 0.8
+    full_mass: bool = False
+    mass_rank: int = 0
+    shared_mass: bool = False
 
-    def cut(self, length: int) -> None:
-        """Forget draws beyond a length."""
-        del self.draws[length:]
-        for values in self.facts.values():
-            del values[length:]
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.target_accept_prob < 1:
+            raise ValueError(f"target_accept_prob is a probability between 0 and 1, not {self.target_accept_prob}")
+        if self.mass_rank < 0:
+            raise ValueError(f"mass_rank is a number of directions, at least 0, not {self.mass_rank}")
+
+    def adaptation(self, potential: Potential) -> dict[str, object]:
+        """Return the arguments of a `Hamiltonian` kernel."""
+        return {
+            "target_accept_prob": self.target_accept_prob,
+            "rank": potential.size if self.full_mass else min(self.mass_rank, potential.size),
+            "shared": self.shared_mass,
+            "compile": self.compile,
+            "calls": self.calls,
+        }

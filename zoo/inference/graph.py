@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import linecache
+import operator
+import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch._functorch.compile_utils import fx_graph_cse
-from torch.fx import Graph, GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx import Graph, GraphModule, Node
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from zoo.inference.simplify import is_random, is_view, simplify, writes
 
 OURS = Path(__file__).parents[1]
+ASKED = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}  # Python learns a value, or a size from one
 Function = Callable[..., tuple[Tensor, ...]]
 
 
@@ -22,7 +27,7 @@ def trace(function: Function, inputs: Sequence[Tensor]) -> tuple[GraphModule, li
 
     What a program reads from elsewhere (parameters, buffers, data) becomes a further input of the graph, so that its
     later values are seen. Random draws are operations like any other: every run of the graph draws afresh. Python's own
-    values are frozen as they are now. The program runs, once.
+    values are frozen as they are now. The program runs, once, at the speed that it has.
 
     Arguments:
         function: Any Python function of tensors that returns tensors; it may take gradients inside.
@@ -31,36 +36,115 @@ def trace(function: Function, inputs: Sequence[Tensor]) -> tuple[GraphModule, li
     Raises:
         Exception: Whatever stops the program from being traced; `statement` names the line.
     """
-    module = make_fx(function)(*inputs)
-    graph = module.graph
-    captured = lift(module)
-    for node in list(graph.nodes):  # gradients have been taken already, so that nothing is left to detach from
-        if node.target is torch.ops.aten.detach.default:
-            node.replace_all_uses_with(node.args[0])
-            graph.erase_node(node)
-    graph = fx_graph_cse(graph)
-    graph.eliminate_dead_code()
-    return GraphModule(module, graph), captured
+    recorder = Recorder(inputs)
+    with recorder:
+        outputs = function(*inputs)
+    recorder.graph.output(tuple(recorder.node(tensor) for tensor in outputs))
+    simplify(recorder.graph, {node: tensor for tensor, node in zip(recorder.read, recorder.places, strict=True)})
+    return GraphModule({}, recorder.graph), recorder.read[len(inputs) :]
 
 
-def lift(module: GraphModule) -> list[Tensor]:
-    """Turn the tensors that a graph holds into inputs behind its own, each once, and return them."""
-    graph, captured, places = module.graph, [], {}
-    last = [node for node in graph.nodes if node.op == "placeholder"]
-    for node in list(graph.nodes):
-        if node.op != "get_attr":
-            continue
-        tensor = getattr(module, node.target)
-        if id(tensor) not in places:
-            with graph.inserting_after(last[-1]) if last else graph.inserting_before(next(iter(graph.nodes))):
-                place = graph.placeholder(f"captured_{len(captured)}")
-            place.meta = dict(node.meta)
-            last.append(place)
-            captured.append(tensor)
-            places[id(tensor)] = place
-        node.replace_all_uses_with(places[id(tensor)])
-        graph.erase_node(node)
-    return captured
+class Recorder(TorchDispatchMode):
+    """Writes down every operation below autograd and functorch, with the tensors that it takes and gives.
+
+    Arguments:
+        inputs: The program's own inputs.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.graph = Graph()
+        self.nodes = WeakTensorKeyDictionary()
+        self.fixed = WeakTensorKeyDictionary()  # constants of the program, whose value Python may ask for
+        self.read: list[Tensor] = []
+        self.places: list[Node] = []
+        for number, tensor in enumerate(inputs):
+            self.place(f"input_{number}", tensor)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Tell torch not to guard this against its compiler, whose import takes seconds."""
+        return False
+
+    def place(self, name: str, tensor: Tensor) -> Node:
+        """Make a tensor from elsewhere an input, behind those that are there."""
+        with self.graph.inserting_after(self.places[-1]) if self.places else self.graph.inserting_before():
+            node = self.graph.placeholder(name)
+        self.read.append(tensor)
+        self.places.append(node)
+        self.nodes[tensor] = node
+        return node
+
+    def node(self, tensor: Tensor) -> Node:
+        """Return what stands for a tensor."""
+        known = self.nodes.get(tensor)
+        return self.place(f"captured_{len(self.read)}", tensor) if known is None else known
+
+    def __torch_dispatch__(
+        self, func: Callable[..., object], types: tuple, args: tuple = (), kwargs: Mapping | None = None
+    ) -> object:
+        kwargs = dict(kwargs or {})
+        given: list[Tensor] = []
+
+        def noted(tensor: Tensor) -> Node:
+            given.append(tensor)
+            return self.node(tensor)
+
+        named = replaced(args, noted), {key: replaced(value, noted) for key, value in kwargs.items()}
+        fixed = all(tensor in self.fixed for tensor in given) and not is_random(func)
+        if func is torch.ops.aten.lift_fresh.default:  # a literal, which every run begins with anew
+            func, fixed = torch.ops.aten.lift_fresh_copy.default, True
+        if not fixed and asks(func, args):
+            raise RuntimeError(
+                f"it reads a value out of a tensor ({func}), which the graph cannot know beforehand; decide by tensors, "
+                "torch.where say"
+            )
+        result = func(*args, **kwargs)
+        if writes(func) and not fixed:
+            self.fixed.clear()  # what is written may be seen through another tensor
+        self.record(func, named, result, given, fixed and not writes(func))
+        return result
+
+    def record(self, func: Callable[..., object], named: tuple, result: object, given: list[Tensor], fixed: bool) -> None:
+        """Write one operation down, unless it gives what it was given."""
+        if isinstance(result, Tensor) and is_view(func) and is_same(result, given[0]):
+            self.nodes[result] = self.node(given[0])
+            self.fixed.update({result: True} if fixed else {})
+            return
+        made = self.graph.call_function(func, *named)
+        several = isinstance(result, (tuple, list))
+        for number, tensor in enumerate(result if several else (result,)):
+            if isinstance(tensor, Tensor) and tensor not in self.nodes:
+                self.nodes[tensor] = self.graph.call_function(operator.getitem, (made, number)) if several else made
+                if fixed:
+                    self.fixed[tensor] = True
+
+
+def replaced(value: object, change: Callable[[Tensor], object]) -> object:
+    """Replace the tensors in an operation's arguments."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)(replaced(part, change) for part in value)
+    return value
+
+
+def asks(func: Callable[..., object], args: tuple) -> bool:
+    """Tell whether Python learns a value from an operation, or a size that depends on values."""
+    if func is torch.ops.aten.index.Tensor:
+        return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1])
+    return not ASKED.isdisjoint(func.tags)
+
+
+def is_same(one: Tensor, other: Tensor) -> bool:
+    """Tell whether a tensor is another one seen through the same window."""
+    return (
+        one.dtype == other.dtype
+        and one.shape == other.shape
+        and one.stride() == other.stride()
+        and one.storage_offset() == other.storage_offset()
+        and (one.is_conj(), one.is_neg()) == (other.is_conj(), other.is_neg())
+    )
 
 
 def statement(error: BaseException) -> str:
@@ -74,9 +158,21 @@ def statement(error: BaseException) -> str:
     return f"{Path(frame.filename).name}, line {frame.lineno}, `{line}`"
 
 
+def level() -> int:
+    """Return the stack level, for a warning of the caller's, of the user's statement that led to it."""
+    frame, number = sys._getframe(1), 1
+    while frame.f_back is not None and is_library(frame.f_code.co_filename):
+        frame, number = frame.f_back, number + 1
+    return number
+
+
 def is_library(filename: str) -> bool:
-    """Tell whether a file belongs to an installed package or to the zoo itself."""
-    return "site-packages" in filename or filename.startswith("<") or OURS in Path(filename).parents
+    """Tell whether a file belongs to Python, to an installed package or to the zoo itself."""
+    return (
+        "site-packages" in filename
+        or filename.startswith(("<frozen", sys.base_prefix + "/lib/"))
+        or OURS in Path(filename).parents
+    )
 
 
-__all__ = ["Function", "Graph", "statement", "trace"]
+__all__ = ["Function", "Graph", "level", "statement", "trace"]

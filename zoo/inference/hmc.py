@@ -1,14 +1,21 @@
-"""Hamiltonian Monte Carlo with a fixed number of leapfrog steps, on Pyro's kernel."""
+"""Hamiltonian Monte Carlo: trajectories of a fixed or jittered length."""
 
 from __future__ import annotations
 
-from zoo.inference.chains import Sampler
-from zoo.inference.kernels import FixedSteps
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoo.inference.chains import Adaptive
+from zoo.inference.hamiltonian import LARGEST_ERROR, Hamiltonian
+from zoo.inference.kernel import Facts
 from zoo.inference.potential import Potential
-from zoo.model import BayesianNetwork
 
 
-class HMC(Sampler):
+@dataclass(kw_only=True, repr=False, eq=False)
+class HMC(Adaptive):
     r"""Hamiltonian Monte Carlo: trajectories of a fixed number of leapfrog steps, accepted or rejected.
 
     .. math:: p \leftarrow p - \tfrac{\epsilon}{2} \nabla U(q), \quad q \leftarrow q + \epsilon M^{-1} p, \quad
@@ -22,58 +29,55 @@ class HMC(Sampler):
         Hybrid Monte Carlo (Duane, Kennedy, Pendleton, Roweth, 1987)
 
     Arguments:
-        model: A model without point estimates.
-        num_chains: Number of chains C, advanced in turn.
-        warmup_steps: Draws per chain before sampling, in which the kernel adapts.
-        num_samples: Draws per chain S that are kept.
         num_steps: Leapfrog steps of each trajectory.
-        target_accept_prob: Acceptance that the step size is adapted to.
-        full_mass: Whether the mass matrix is dense instead of diagonal: for correlated posteriors of a few hundred
-            numbers, given a warm-up of some hundred draws.
-        temperature: Temperature T of the whole posterior: draws are from one proportional to p(y, z)^(1/T).
-        likelihood_temperature: Temperature T_l of the likelihood alone.
-        compile: Whether to compile the potential; None compiles where there is a compiler.
-        progress: Whether to show a progress bar.
 
     Example:
-        >>> engine = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=5, progress=False, compile=False)
+        >>> engine = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=5, progress=False)
         >>> engine.fit(data.train).info.n_steps.unique()
         tensor([50])
     """
 
-    def __init__(
-        self,
-        model: BayesianNetwork,
-        *,
-        num_chains: int = 4,
-        warmup_steps: int = 500,
-        num_samples: int = 500,
-        num_steps: int = 50,
-        target_accept_prob: float = 0.8,
-        full_mass: bool = False,
-        temperature: float = 1.0,
-        likelihood_temperature: float = 1.0,
-        compile: bool | None = None,
-        progress: bool = True,
-    ) -> None:
-        super().__init__(
-            model,
-            num_chains=num_chains,
-            warmup_steps=warmup_steps,
-            num_samples=num_samples,
-            target_accept_prob=target_accept_prob,
-            full_mass=full_mass,
-            temperature=temperature,
-            likelihood_temperature=likelihood_temperature,
-            compile=compile,
-            progress=progress,
-        )
-        if num_steps < 1:
-            raise ValueError(f"num_steps is a number of leapfrog steps, at least 1, not {num_steps}")
+    num_steps: int = 50
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.num_steps < 1:
+            raise ValueError(f"num_steps is a number of leapfrog steps, at least 1, not {self.num_steps}")
+
+    def steps_per_draw(self) -> int:
+        """Guess the leapfrog steps of one draw."""
+        return self.num_steps
+
+    def kernel(self, potential: Potential, q: Tensor) -> FixedLength:
+        """Make the kernel."""
+        return FixedLength(potential, q, self.num_steps, **self.adaptation(potential))
+
+
+class FixedLength(Hamiltonian):
+    """Hamiltonian Monte Carlo of one number of leapfrog steps for all chains."""
+
+    def __init__(self, potential: Potential, q: Tensor, num_steps: int, **options: object) -> None:
+        super().__init__(potential, q, **options)
         self.num_steps = num_steps
 
-    def kernel(self, potential: Potential) -> FixedSteps:
-        """Make Pyro's kernel, the number of steps fixed."""
-        return FixedSteps(
-            potential, self.num_steps, target_accept_prob=self.target_accept_prob, full_mass=self.full_mass
-        )
+    def transition(self) -> Facts:
+        """Follow a trajectory with a fresh momentum, and accept or stay."""
+        state, metric = self.state, self.metric
+        u, slope, energy = state["u"], state["slope"], state["energy"]
+        p = torch.randn_like(u)
+        before = energy + 0.5 * p.square().sum(-1)
+        for _ in range(self.num_steps):
+            u, p, slope, energy = self.leap(u, p, slope, state["step_size"], *metric)
+        self.num_gradients += self.num_steps * self.num_chains
+        error = (energy + 0.5 * p.square().sum(-1) - before).nan_to_num(nan=math.inf)
+        acceptance = (-error).exp().clamp(max=1.0)
+        accepted = torch.rand_like(acceptance) < acceptance
+        state["u"] = torch.where(accepted[:, None], u, state["u"])
+        state["slope"] = torch.where(accepted[:, None], slope, state["slope"])
+        state["energy"] = torch.where(accepted, energy, state["energy"])
+        return {
+            "acceptance_rate": acceptance,
+            "diverging": error > LARGEST_ERROR,
+            "n_steps": torch.full_like(accepted, self.num_steps, dtype=torch.long),
+            "lp": -state["energy"],
+        }
