@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pyro
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
-from torch.fx.experimental.proxy_tensor import make_fx
 from tqdm.auto import tqdm
 
 from zoo.inference.elbo import elbo
+from zoo.inference.traced import Traced
 from zoo.model import BayesianNetwork
 
 
@@ -59,15 +59,15 @@ def fit_many(
         slopes, losses = vmap(grad_and_value(loss), randomness="different")(parameters, *inputs[-2:])
         return (*(slopes[name] for name in names), losses)
 
-    first = torch.arange(batch_size, device=x.device)
-    run = traced(step, [*stacked, x[:, first], y[:, first]], compile)
+    run = Traced(step, compile="auto" if compile else "traced", calls=num_steps)
     optimizer = torch.optim.Adam(stacked, lr=lr)
     queue = torch.empty(0, dtype=torch.long)
     for _ in tqdm(range(num_steps), desc=label, leave=False, mininterval=5):
         if len(queue) < batch_size:
             queue = torch.cat([queue, torch.randperm(num_data)])
         rows, queue = queue[:batch_size].to(x.device), queue[batch_size:]
-        *slopes, losses = run(*stacked, x[:, rows], y[:, rows])
+        with pyro.validation_enabled(False):
+            *slopes, losses = run(*stacked, x[:, rows], y[:, rows])
         for tensor, slope in zip(stacked, slopes, strict=True):
             tensor.grad = slope
         optimizer.step()
@@ -75,21 +75,3 @@ def fit_many(
         guide.load_state_dict({name: tensor[number] for name, tensor in zip(names, stacked, strict=True)})
     return losses
 
-
-def traced(
-    step: Callable[..., tuple[Tensor, ...]], example: list[Tensor], compile: bool
-) -> Callable[..., tuple[Tensor, ...]]:
-    """Trace a step once and compile it, or run the graph as it is where there is no compiler."""
-    with pyro.validation_enabled(False):
-        graph = make_fx(step)(*example)
-    if not compile:
-        return graph
-    from torch._inductor import compile as inductor  # slow to import
-
-    try:
-        run = inductor(graph, example)
-        run(*example)
-    except Exception as error:  # without a compiler the graph runs, only slower
-        print(f"not compiled, several times slower: {str(error).strip().splitlines()[0]}")
-        return graph
-    return run

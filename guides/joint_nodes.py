@@ -84,8 +84,8 @@ class Node(Part):
     def each(self, size: int) -> Tensor:
         """Draw nodes (B, C) for B examples, each from its component."""
         component = self.component(size)
-        loc = self.loc[component]
-        return loc + self.scale[component] * torch.randn_like(loc)
+        loc = self.loc.index_select(0, component)
+        return loc + self.scale.index_select(0, component) * torch.randn_like(loc)
 
 
 @register_kl(Node, Independent)

@@ -88,4 +88,4 @@ class LazyWeight(Lazy):
         mean = layer(x, self.loc, loc, *args, **kwargs)
         variance = layer(x.square(), self.scale.square(), variance, *args, **kwargs)
         # an input of zeros has no variance, and the root no slope there
-        return mean + variance.clamp_min(1e-16).sqrt() * torch.randn_like(mean)
+        return torch.addcmul(mean, (variance + 1e-16).sqrt(), torch.randn_like(mean))

@@ -98,14 +98,15 @@ class ScaledWeight(Lazy):
         z = self.nodes.source.batch(len(x))  # (B, C)
         weight = self.weight if self.weight.shape == self.shape else self.weight.reshape(tuple(self.shape))
         grouped = self.nodes.dim() > self.dim()  # z has a dimension for the groups, then one for their inputs
-        if grouped or self.nodes.shape[0] == 1:
+        alone = self.nodes.numel() == 1  # a layer is linear: one factor is as well put behind it, where it is cheaper
+        if not alone and (grouped or self.nodes.shape[0] == 1):
             return on_scaled_input(layer, x, per_example(z, x, layer), weight, bias, *args, **kwargs)
         output = layer(x, weight, None, *args, **kwargs)
-        output = output * per_example(z, output, layer)
+        z = per_example(z, output, layer)
         if bias is None:
-            return output
+            return output * z
         bias = plain(bias)
-        return output + (bias if layer is F.linear else bias.reshape(-1, *[1] * (x.dim() - 2)))
+        return torch.addcmul(bias if layer is F.linear else bias.reshape(-1, *[1] * (x.dim() - 2)), output, z)
 
 
 def on_scaled_input(layer: Callable[..., Tensor], x: Tensor, z: Tensor, *args: object, **kwargs: object) -> Tensor:

@@ -20,6 +20,8 @@ class SVIInfo:
         seconds: Wall time.
         stopped: Why the run ended before its time ("" where it did not): interrupted, early stopping, a NaN loss.
         held_out: Negative log likelihood per datum on the held-out part, at each check of early stopping.
+        compiled: How a step was run: "plain", "traced", "compiled" or "captured".
+        seconds_tracing: Wall time of tracing and compiling.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
     """
@@ -31,6 +33,8 @@ class SVIInfo:
     seconds: float
     stopped: str = ""
     held_out: list[float] = field(default_factory=list)
+    compiled: str = "plain"
+    seconds_tracing: float = 0.0
     temperature: float = 1.0
     likelihood_temperature: float = 1.0
 
@@ -54,7 +58,8 @@ class MCMCInfo:
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
         thinning: One of so many draws is stored.
-        divergences: Where the first draws diverged that did, "" where none did.
+        divergences: How many draws of the sampling phase diverged and at which site they lie apart, "" where none did.
+        trajectory_length: The longest that trajectories are, where that was learned: step sizes times leapfrog steps.
     """
 
     acceptance_rate: Tensor
@@ -72,6 +77,7 @@ class MCMCInfo:
     likelihood_temperature: float = 1.0
     thinning: int = 1
     divergences: str = ""
+    trajectory_length: float | None = None
 
 
 @dataclass

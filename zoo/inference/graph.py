@@ -36,6 +36,7 @@ def trace(function: Function, inputs: Sequence[Tensor]) -> tuple[GraphModule, li
     Raises:
         Exception: Whatever stops the program from being traced; `statement` names the line.
     """
+    inputs = [apart(tensor, inputs[:number]) for number, tensor in enumerate(inputs)]
     recorder = Recorder(inputs)
     with recorder:
         outputs = function(*inputs)
@@ -96,8 +97,8 @@ class Recorder(TorchDispatchMode):
             func, fixed = torch.ops.aten.lift_fresh_copy.default, True
         if not fixed and asks(func, args):
             raise RuntimeError(
-                f"it reads a value out of a tensor ({func}), which the graph cannot know beforehand; decide by tensors, "
-                "torch.where say"
+                f"it reads a value out of a tensor ({func}), which no graph can know beforehand; decide by "
+                "tensors, torch.where say"
             )
         result = func(*args, **kwargs)
         if writes(func) and not fixed:
@@ -105,7 +106,9 @@ class Recorder(TorchDispatchMode):
         self.record(func, named, result, given, fixed and not writes(func))
         return result
 
-    def record(self, func: Callable[..., object], named: tuple, result: object, given: list[Tensor], fixed: bool) -> None:
+    def record(
+        self, func: Callable[..., object], named: tuple, result: object, given: list[Tensor], fixed: bool
+    ) -> None:
         """Write one operation down, unless it gives what it was given."""
         if isinstance(result, Tensor) and is_view(func) and is_same(result, given[0]):
             self.nodes[result] = self.node(given[0])
@@ -114,10 +117,17 @@ class Recorder(TorchDispatchMode):
         made = self.graph.call_function(func, *named)
         several = isinstance(result, (tuple, list))
         for number, tensor in enumerate(result if several else (result,)):
-            if isinstance(tensor, Tensor) and tensor not in self.nodes:
-                self.nodes[tensor] = self.graph.call_function(operator.getitem, (made, number)) if several else made
-                if fixed:
-                    self.fixed[tensor] = True
+            if isinstance(tensor, Tensor):
+                made.meta["bytes"] = made.meta.get("bytes", 0) + tensor.nbytes
+                if tensor not in self.nodes:
+                    self.nodes[tensor] = self.graph.call_function(operator.getitem, (made, number)) if several else made
+                self.fixed.update({tensor: True} if fixed else {})
+
+
+def apart(tensor: Tensor, others: Sequence[Tensor]) -> Tensor:
+    """Return a tensor that is none of the others, which may be handed over twice and later be two."""
+    again = any(tensor is other for other in others)
+    return tensor.detach().requires_grad_(tensor.requires_grad) if again else tensor
 
 
 def replaced(value: object, change: Callable[[Tensor], object]) -> object:

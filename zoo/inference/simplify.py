@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping
 
 import torch
@@ -10,6 +11,8 @@ from torch.fx import Graph, Node
 
 aten = torch.ops.aten
 SILENT = {aten.native_batch_norm, aten.cudnn_batch_norm, aten.miopen_batch_norm}  # write, and do not say so
+BIG = 2**20  # bytes that are computed again rather than kept
+UNSAFE = {aten._unsafe_view, aten.unsafe_chunk, aten.unsafe_split, aten.unsafe_split_with_sizes}  # views, unsaid
 EMPTY = {aten.empty, aten.empty_like, aten.empty_strided, aten.new_empty, aten.new_empty_strided}
 
 
@@ -26,7 +29,11 @@ def simplify(graph: Graph, read: Mapping[Node, Tensor]) -> None:
 
 
 def merge(graph: Graph, storages: Mapping[Node, int]) -> None:
-    """Let equal operations on equal values be one, but for those whose result is written to or returned."""
+    """Let equal operations on equal values be one, but for those whose result is written to or returned.
+
+    What is big and nothing needs any more is computed again, as the program does: guides save memory that way.
+    """
+    order = {node: number for number, node in enumerate(graph.nodes)}
     versions: dict[object, int] = {}
     seen: dict[tuple, Node] = {}
     own = set(returned(graph, storages)) | set(written(graph, storages))
@@ -42,9 +49,15 @@ def merge(graph: Graph, storages: Mapping[Node, int]) -> None:
         given = tuple(versions.get(root_of(other, storages), 0) for other in node.all_input_nodes)
         key = (node.target, repr(node.args), repr(node.kwargs), given)
         earlier = seen.setdefault(key, node)
-        if earlier is not node:
+        if earlier is not node and (node.meta.get("bytes", 0) < BIG or last_use(earlier, order) > order[node]):
             node.replace_all_uses_with(earlier)
             graph.erase_node(node)
+
+
+def last_use(node: Node, order: Mapping[Node, int]) -> int:
+    """Return where the last operation stands that reads a result, or a view of it."""
+    ends = [last_use(user, order) if is_seen(user) else order[user] for user in node.users]
+    return max(ends, default=order[node])
 
 
 def returned(graph: Graph, storages: Mapping[Node, int]) -> Iterator[object]:
@@ -73,9 +86,14 @@ def roots_written(node: Node, storages: Mapping[Node, int]) -> Iterator[object]:
 
 def root_of(node: Node, storages: Mapping[Node, int]) -> object:
     """Return the operation that made the memory that a node looks at, or the storage that came from outside."""
-    while node.op == "call_function" and (not hasattr(node.target, "_schema") or is_view(node.target)):
-        node = node.all_input_nodes[0]  # a view of it, or one of several results
+    while is_seen(node):
+        node = node.all_input_nodes[0]
     return storages.get(node, node)
+
+
+def is_seen(node: Node) -> bool:
+    """Tell whether a node is a view of another one's result, or one of its several results."""
+    return node.op == "call_function" and (node.target is operator.getitem or is_view(node.target))
 
 
 def packet(func: Callable[..., object]) -> object:
@@ -96,4 +114,6 @@ def writes(func: Callable[..., object]) -> bool:
 def is_view(func: Callable[..., object]) -> bool:
     """Tell whether an operation returns what it is given, seen another way."""
     returns = func._schema.returns if hasattr(func, "_schema") else ()
+    if packet(func) in UNSAFE:
+        return True
     return bool(returns) and returns[0].alias_info is not None and not returns[0].alias_info.is_write

@@ -6,14 +6,19 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch.fx import GraphModule, Interpreter
 
-from zoo.inference.graph import Function, statement, trace
+from zoo.inference.graph import Function, level, statement, trace
+from zoo.inference.simplify import is_view
 
 WAYS = ("auto", "plain", "traced", "compiled", "captured")
-FEW = 30  # calls below which tracing costs more than it saves
+FEW = 30  # calls below which tracing, which takes as long as some ten, is left
+SAVED = 0.7  # of the seconds in operations that a compiler can fuse
+WAIT, WAIT_PER_NODE = 5.0, 0.05  # seconds of compiling: 28 for a graph of 490 operations
 TRIALS = 5  # calls by which two ways are compared
 
 
@@ -31,9 +36,10 @@ class Traced:
         compile: The way of running, or True for "compiled" and False for "traced".
         calls: Number of calls to come, for "auto".
         writes: Tensors that the function changes in place; trial runs put them back.
+        overwrite: Whether results are used before the next call, which may then write over them.
 
     Raises:
-        ValueError: A way of running that there is none of.
+        ValueError: A way of running that there is none of; "captured" for tensors that are on no CUDA device.
 
     Example:
         >>> double = Traced(lambda x: (2 * x,), compile="traced")
@@ -48,10 +54,11 @@ class Traced:
         compile: bool | str = "auto",
         calls: int = 0,
         writes: Sequence[Tensor] = (),
+        overwrite: bool = False,
     ) -> None:
-        self.function, self.calls, self.writes = function, calls, list(writes)
+        self.function, self.calls, self.writes, self.overwrite = function, calls, list(writes), overwrite
         self.compile = way_of(compile)
-        self.how, self.seconds = "", 0.0
+        self.how, self.seconds, self.done = "", 0.0, 0
         self._ways: dict[tuple, Function] = {}
         self._seen: dict[tuple, int] = {}
 
@@ -61,53 +68,60 @@ class Traced:
         way = self._ways.get(key)
         if way is None:
             way = self._prepared(key, inputs)
+        self.done += 1
         return way(*inputs)
+
+    def settle(self, way: bool | str) -> None:
+        """Run in a given way from the next call on, as an earlier run did."""
+        self.compile, self.how = way_of(way), ""
+        self._ways.clear()
+        self._seen.clear()
 
     def _prepared(self, key: tuple, inputs: Sequence[Tensor]) -> Function:
         self._seen[key] = self._seen.get(key, 0) + 1
         if self._ways and self._seen[key] < 3:  # another size now and then, such as an epoch's last batch
             return self.function
         began = time.perf_counter()
-        self._ways[key], how = self._choose(inputs)
+        share = self._seen[key] / (self.done + 1) if self._ways else 1.0
+        self._ways[key], how = self._choose(inputs, share * (self.calls - self.done))
         self.seconds += time.perf_counter() - began
         self.how = self.how or how
         return self._ways[key]
 
-    def _choose(self, inputs: Sequence[Tensor]) -> tuple[Function, str]:
-        if self.compile == "plain" or (self.compile == "auto" and self.calls < FEW):
+    def _choose(self, inputs: Sequence[Tensor], calls: float) -> tuple[Function, str]:
+        if self.compile == "plain" or (self.compile == "auto" and calls < FEW):
             return self.function, "plain"
         graph = self._trace(inputs)
         if graph is None:
             return self.function, "plain"
         module, captured = graph
+        run = module.forward
 
         @torch.no_grad()
         def traced(*inputs: Tensor) -> tuple[Tensor, ...]:
-            return module(*inputs, *captured)
+            return run(*inputs, *captured)
 
-        if inputs and inputs[0].is_cuda and self.compile in ("auto", "captured"):
-            from zoo.inference.captured import Captured
-
-            return Captured(traced, inputs), "captured"
-        if self.compile == "traced" or (self.compile == "auto" and not self._is_worth_it(traced, inputs, module)):
+        on_cuda = any(tensor.is_cuda for tensor in (*inputs, *captured))
+        if self.compile == "captured" or (self.compile == "auto" and on_cuda):
+            return self._captured(traced, inputs, on_cuda)
+        if self.compile == "traced" or (self.compile == "auto" and calls * self._gain(module, captured, inputs) < 1):
             return traced, "traced"
         compiled = self._compiled(module, captured, inputs)
         if compiled is None or (self.compile == "auto" and not self._is_faster(compiled, traced, inputs)):
             return traced, "traced"
         return compiled, "compiled"
 
-    def _trace(self, inputs: Sequence[Tensor]) -> tuple[torch.fx.GraphModule, list[Tensor]] | None:
+    def _trace(self, inputs: Sequence[Tensor]) -> tuple[GraphModule, list[Tensor]] | None:
         try:
             with self._trial():
                 module, captured = trace(self.function, inputs)
             with self._trial(), torch.no_grad():
-                graph_says = module(*inputs, *captured)
+                graph_says = module.forward(*inputs, *captured)
         except Exception as error:  # any program may be handed over, and it can fail in its own way
-            reason = str(error).strip().splitlines() or [type(error).__name__]
             warnings.warn(
                 f"the program could not be traced and runs as plain Pyro, several times slower: {statement(error)}: "
-                f"{reason[0]}",
-                stacklevel=7,
+                f"{reason(error)}",
+                stacklevel=level(),
             )
             return None
         with self._trial():
@@ -116,14 +130,31 @@ class Traced:
             warnings.warn(
                 "the program runs as plain Pyro, several times slower: run again it gave another value than its graph, "
                 "so it depends on something that changes between calls and is no tensor; keep that in a tensor",
-                stacklevel=7,
+                stacklevel=level(),
             )
             return None
         return module, captured
 
-    def _is_worth_it(self, traced: Function, inputs: Sequence[Tensor], module: torch.fx.GraphModule) -> bool:
-        wait = 3.0 + 0.02 * len(module.graph.nodes)  # seconds, as measured for graphs of 300 to 2000 operations
-        return 0.5 * self.calls * self._seconds(traced, inputs) > wait
+    def _captured(self, traced: Function, inputs: Sequence[Tensor], on_cuda: bool) -> tuple[Function, str]:
+        if not on_cuda:
+            raise ValueError("compile='captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'")
+        from zoo.inference.captured import Captured
+
+        try:
+            with self._trial():
+                return Captured(traced, inputs, self.overwrite), "captured"
+        except RuntimeError as error:  # an operation that waits for the device, say
+            if self.compile == "captured":
+                raise
+            warnings.warn(f"running without a CUDA graph, several times slower: {reason(error)}", stacklevel=level())
+            return traced, "traced"
+
+    def _gain(self, module: GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]) -> float:
+        """Return what compiling saves at each call, as a share of the wait for it."""
+        with self._trial(), torch.no_grad():
+            for clock in (Clock(module), Clock(module)):  # the first warms up
+                clock.run(*inputs, *captured)
+        return SAVED * clock.seconds / (WAIT + WAIT_PER_NODE * len(module.graph.nodes))
 
     def _is_faster(self, one: Function, other: Function, inputs: Sequence[Tensor]) -> bool:
         return self._seconds(one, inputs) < self._seconds(other, inputs)
@@ -137,22 +168,18 @@ class Traced:
                 times.append(time.perf_counter() - began)
         return min(times[1:])
 
-    def _compiled(
-        self, module: torch.fx.GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]
-    ) -> Function | None:
-        from torch._inductor import compile as inductor  # slow to import, and only needed here
-        from torch._inductor import config
-
+    def _compiled(self, module: GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]) -> Function | None:
         try:
-            with self._trial(), torch.no_grad(), config.patch(fallback_random=True):
+            inductor, config = compiler()
+            with self._trial(), torch.no_grad(), config.patch(fallback_random=True), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what a compiler says about itself
                 # the graph is all there is: without Dynamo's guards a call costs a third less
                 run = inductor(module, [*inputs, *captured])
                 run(*inputs, *captured)
         except Exception as error:  # no compiler, or one that cannot build this graph
             if self.compile == "compiled":
                 raise
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            warnings.warn(f"running without compiling, several times slower: {reason[0]}", stacklevel=7)
+            warnings.warn(f"running without compiling, several times slower: {reason(error)}", stacklevel=level())
             return None
 
         @torch.no_grad()
@@ -170,6 +197,36 @@ class Traced:
         with torch.no_grad():
             for tensor, value in zip(self.writes, before, strict=True):
                 tensor.copy_(value)
+
+
+class Clock(Interpreter):
+    """Runs a graph and adds up the seconds of the operations that a compiler would fuse, other processes' left out."""
+
+    def __init__(self, module: GraphModule) -> None:
+        super().__init__(module)
+        self.seconds = 0.0
+
+    def call_function(self, target: Function, args: tuple, kwargs: dict) -> object:
+        """Run one operation, timed if it works number by number, or not at all."""
+        began = time.thread_time()
+        result = super().call_function(target, args, kwargs)
+        if torch.Tag.pointwise in getattr(target, "tags", ()) or is_view(target):
+            self.seconds += time.thread_time() - began
+        return result
+
+
+def compiler() -> tuple[Function, ModuleType]:
+    """Import torch's compiler, which takes seconds, and its settings; it warns of parts of itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch._inductor import compile as inductor
+        from torch._inductor import config
+    return inductor, config
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of what an error says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def way_of(compile: bool | str) -> str:
