@@ -81,6 +81,25 @@ def test_importing_plots_chooses_no_backend():
     run(program)
 
 
+# Packages that take a tenth of a second or more to import, and that few programs need.
+HEAVY = (
+    *("arviz", "jax", "laplace", "matplotlib", "numpyro", "pandas", "scipy", "sklearn", "sympy", "torchmetrics"),
+    *("torchvision", "xarray", "zuko", "torch._dynamo", "torch._inductor", "numpy.random"),
+)
+NEW = f"""
+import sys, torch, pyro
+before = set(sys.modules)
+IMPORTS
+print(sorted(name for name in set(sys.modules) - before if name.startswith({HEAVY})))
+from zoo import plots  # which has to be seen
+print("matplotlib" in set(sys.modules) - before)
+"""
+
+
+def test_importing_zoo_and_guides_imports_nothing_heavy():
+    assert run(NEW.replace("IMPORTS", IMPORTS)).stdout == "[]\nTrue\n"
+
+
 def test_guides_is_imported_without_zoo():
     run("import sys, guides\nassert not any(name.split('.')[0] == 'zoo' for name in sys.modules)\n")
 
@@ -234,11 +253,12 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(engine):
 
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("name", ["HMC", "NUTS"])
-def test_a_sampler_that_fails_leaves_everything_as_it_was(name, monkeypatch):
-    def fail(self, store):
+@pytest.mark.parametrize("where", ["run.Run.advance", "start.Start.__call__", "store.Store.add"])
+def test_a_sampler_that_fails_leaves_everything_as_it_was(name, where, monkeypatch):
+    def fail(*args, **kwargs):
         raise LookupError("on purpose")
 
-    monkeypatch.setattr(inference.chains.Chain, "advance", fail)
+    monkeypatch.setattr(f"zoo.inference.{where}", fail)
     model = zoo.BayesianNetwork(
         networks.MLP(2, 1, hidden=[3]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from zoo.model import BayesianNetwork
 
 ELEMENTS = 2**24  # numbers that one chunk may hold, 64 MB in float32
+CACHED = 2**21  # the same for each thread of a CPU, which is fast while a chunk is in its cache
+FEW = 8  # draws below which grouped convolutions on a CPU cost more than they save
 
 
 def draw(program: Callable[..., object], num_samples: int, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
@@ -53,7 +56,9 @@ def outputs(
 
     .. math:: f(x; z_s) \quad\text{or}\quad f(x; z^*) + J(x) (z_s - z^*)
 
-    Vectorised over draws; layers that have no batching rule (GRU, LSTM) are run draw by draw.
+    Vectorised over as many draws as a chunk holds beside its inputs. On a CPU chunks fit into the cache: where the
+    inputs fill it (a thousand images), each draw is one plain pass, whose convolutions are faster than grouped ones.
+    Layers that have no batching rule (GRU, LSTM) are run draw by draw.
 
     Arguments:
         model: The model whose network is evaluated.
@@ -68,7 +73,7 @@ def outputs(
         if not draws:  # only the noise is random
             output = evaluate(model, state, x)
             return output.expand(num_samples, *output.shape)
-        rows, chunk = chunk_sizes(model, draws, state, x)
+        rows, chunk = chunk_sizes(model, draws, state, x, centre is not None)
 
         def one(values: dict[str, Tensor], part: Tensor) -> Tensor:
             if centre is None:
@@ -79,11 +84,11 @@ def outputs(
             return value + slope
 
         def some(values: dict[str, Tensor], part: Tensor) -> Tensor:
-            try:
-                return vmap(one, in_dims=(0, None))(values, part)
-            except (RuntimeError, NotImplementedError):
-                count = len(next(iter(values.values())))
-                return torch.stack([one({n: v[i] for n, v in values.items()}, part) for i in range(count)])
+            count = len(next(iter(values.values())))
+            if count > 1:
+                with contextlib.suppress(RuntimeError, NotImplementedError):
+                    return vmap(one, in_dims=(0, None))(values, part)
+            return torch.stack([one({n: v[i] for n, v in values.items()}, part) for i in range(count)])
 
         return torch.cat(
             [
@@ -100,22 +105,50 @@ def outputs(
 
 
 def chunk_sizes(
-    model: BayesianNetwork, draws: Mapping[str, Tensor], state: Mapping[str, Tensor], x: Tensor
+    model: BayesianNetwork,
+    draws: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    x: Tensor,
+    linearised: bool = False,
 ) -> tuple[int, int]:
-    """Return how many inputs and how many draws fit into one chunk, from the widest layer for one input."""
-    widest = [x[:1].numel()]
-    hooks = [
-        layer.register_forward_hook(lambda _m, _i, out: widest.append(out.numel()) if isinstance(out, Tensor) else None)
-        for layer in model.network.modules()
-    ]
+    """Return how many inputs and how many draws go into one chunk, in parts of even size.
+
+    A chunk holds the widest layer's output for its inputs, and for each of its draws the widest output and the weights
+    that depend on the draw. What does not depend on it is computed once a chunk. On a CPU draws go one by one where
+    few of them fit into a chunk, unless the widest layer is one that they share.
+    """
+    shared, drawn = [], []
+
+    def watch(_layer: nn.Module, _inputs: object, out: object) -> None:
+        if isinstance(out, Tensor):
+            (drawn if out.requires_grad else shared).append(out.numel())
+
+    hooks = [layer.register_forward_hook(watch) for layer in model.network.modules()]
+    first = {name: value[0].detach().requires_grad_() for name, value in draws.items()}
     try:
-        evaluate(model, {**state, **{name: value[0] for name, value in draws.items()}}, x, rows=1)
+        with torch.enable_grad():  # which tells what depends on a draw
+            evaluate(model, {name: value.detach() for name, value in state.items()} | first, x, rows=1)
     finally:
         for hook in hooks:
             hook.remove()
-    rows = max(1, min(len(x), ELEMENTS // max(widest)))
-    weights = sum(value[0].numel() for value in draws.values())
-    return rows, max(1, ELEMENTS // (rows * max(widest) + weights))
+    nodes, own = model.plan.nodes, dict(model.network.named_parameters())
+    random = {nodes[name].weight if name in nodes else name for name in draws}
+    weights = sum(own[name].numel() for name in random if name in own)
+    wide = max(drawn or shared)  # in inference mode nothing tells
+    sharing = linearised or max(shared, default=0) > wide
+    on_cpu = x.device.type == "cpu"
+    most = min(ELEMENTS, CACHED * torch.get_num_threads()) if on_cpu else ELEMENTS
+    rows = even(len(x), most // max(x[:1].numel(), *shared, wide * FEW if sharing else wide))
+    count = most // (rows * wide + weights)
+    if on_cpu and count < FEW and not sharing:
+        count = 1
+    return rows, even(len(next(iter(draws.values()))), count)
+
+
+def even(total: int, most: int) -> int:
+    """Return the size of parts that share a total evenly, each of at most so many, and of one at least."""
+    parts = math.ceil(total / max(1, most))
+    return math.ceil(total / parts)
 
 
 def evaluate(model: BayesianNetwork, values: Mapping[str, Tensor], x: Tensor, rows: int | None = None) -> Tensor:

@@ -1,5 +1,7 @@
 """The moons toy: two classes that interlock, from scikit-learn."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 
