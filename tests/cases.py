@@ -237,9 +237,13 @@ ENGINES = {
         progress=False,
     ),
     "HMC": lambda model: inference.HMC(model, num_chains=2, num_steps=2, **SHORT),
+    "ChEES": lambda model: inference.ChEES(model, num_chains=2, max_steps=4, **SHORT),
     "NUTS": lambda model: inference.NUTS(model, num_chains=2, max_tree_depth=2, **SHORT),
+    "MCLMC": lambda model: inference.MCLMC(model, num_chains=2, num_steps=2, **SHORT),
+    "MCLMC+adjusted": lambda model: inference.MCLMC(model, num_chains=2, num_steps=2, adjusted=True, **SHORT),
     "Laplace": lambda model: inference.Laplace(model, structure="diag", num_steps=3, num_samples=6, progress=False),
 }
+SAMPLERS = [name for name in ENGINES if not name.startswith(("SVI", "Laplace"))]
 
 DATASETS = {
     "uci": lambda: datasets.uci("yacht"),
@@ -300,7 +304,7 @@ REFUSED = (
 REFUSED_BY_ENGINES = {
     (prior, engine): "a sampler has nothing that optimises point estimates"
     for prior in WITH_POINTS
-    for engine in ("HMC", "NUTS")
+    for engine in SAMPLERS
 } | {
     ("NodePrior(Bernoulli)", engine): r"is discrete .*guides\.MCDropout takes nodes"
     for engine in ("SVI", "SVI+EarlyStopping")  # through Delta, their guide here

@@ -178,7 +178,8 @@ def test_a_member_of_a_menu_documents_its_arguments(menu, name):
         for parameter in inspect.signature(member).parameters.values()
         if parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
     ]
-    text = inspect.getdoc(member)
+    bases = inspect.getmro(member) if inspect.isclass(member) else [member]
+    text = "\n".join(inspect.getdoc(base) or "" for base in bases)  # a base class may say it for all its members
     for argument in arguments:
         assert re.search(rf"^\s+{argument}: ", text, re.MULTILINE), f"{name} does not document {argument}"
 

@@ -84,8 +84,8 @@ def test_two_guides_of_one_family_need_names():
         zoo.compare(model, [guides.Delta(model), guides.Delta(model)], None, data)
 
 
-def test_the_command_writes_results_and_figure(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("zoo.inference.potential.Potential._trace", uncompiled(), raising=True)
+@pytest.mark.usefixtures("at_the_prior")
+def test_the_command_writes_results_and_figure(tmp_path, capsys):
     assert main(["compare", *QUICK, "--guides", "Delta,nodemixture", "--out", str(tmp_path)]) == 0
     results = json.loads((tmp_path / "results.json").read_text())
     assert [row["guide"] for row in results["table"]] == ["truth", "Delta", "NodeMixture"]
@@ -93,14 +93,6 @@ def test_the_command_writes_results_and_figure(tmp_path, capsys, monkeypatch):
     assert results["versions"]["torch"] == torch.__version__
     assert (tmp_path / "zoo.png").stat().st_size > 10_000
     assert "NodeMixture" in capsys.readouterr().out
-
-
-def uncompiled():
-    """Skip compiling, which takes longer than the test."""
-    from zoo.inference.potential import Potential
-
-    trace = Potential._trace
-    return lambda self, compile: trace(self, False)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Bad input: each mistake has its sentence, and nothing that was computed before is lost."""
 
+import dataclasses
 import itertools
 
 import cases
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.inference.potential import Potential
 
 PRIOR = priors.WeightPrior(dist.Normal(0.0, 1.0))
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
@@ -253,8 +255,8 @@ def test_a_prior_that_is_none():
         (lambda: svi(make(), num_steps=0), "num_steps is a count of at least 1, not 0"),
         (lambda: svi(make(), num_epochs=2), r"give num_steps or num_epochs, not both \(2 and 2\)"),
         (lambda: svi(make(), num_particles=0), "num_particles is a count of at least 1, not 0"),
-        (lambda: sampler(make(), num_samples=0), "num_samples is a count, not 0"),
-        (lambda: sampler(make(), warmup_steps=-1), "warmup_steps is a count, not -1"),
+        (lambda: sampler(make(), num_samples=0), "num_samples is a count, at least 1, not 0"),
+        (lambda: sampler(make(), warmup_steps=-1), "warmup_steps is a count, at least 0, not -1"),
         (lambda: inference.NUTS(make(), max_tree_depth=0), "at least 1, not 0"),
         (lambda: inference.EarlyStopping(fraction=1.5), "between 0 and 1, not 1.5"),
         (lambda: inference.EarlyStopping(patience=0), "counts of at least 1"),
@@ -359,44 +361,55 @@ def test_ctrl_c_before_the_first_step_of_svi_returns_the_start():
 
 
 def interrupt(monkeypatch, at):
-    """Press Ctrl-C in the n-th draw of a kernel, warm-up included."""
-    count = itertools.count(1)
-    original = inference.chains.Chain.advance
+    """Press Ctrl-C in the n-th step of the chains through a graph, from the first draw on."""
+    count, began = itertools.count(1), []
+    call, go = inference.traced.Traced.__call__, inference.run.Run.go
 
-    def advance(self, store):
-        if next(count) == at:
+    def step(self, *inputs):
+        if began and next(count) == at:
             raise KeyboardInterrupt
-        original(self, store)
+        return call(self, *inputs)
 
-    monkeypatch.setattr(inference.chains.Chain, "advance", advance)
+    monkeypatch.setattr(inference.run.Run, "go", lambda self: began.append(True) or go(self))
+    monkeypatch.setattr(inference.traced.Traced, "__call__", step)
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("kind", ["HMC", "NUTS"])
+@pytest.mark.parametrize("kind", cases.SAMPLERS)
 def test_ctrl_c_in_a_sampler_returns_chains_of_equal_length(monkeypatch, kind):
-    interrupt(monkeypatch, at=2 * 3 + 2 * 2 + 2)  # the second chain's third draw after warm-up
-    posterior = cases.ENGINES[kind](make()).fit((X, Y))
-    assert posterior.info.stopped == "interrupted after 5 of 6 steps"
-    assert posterior.draws["layer1.weight"].shape == (2, 2, 3, 2)
-    assert posterior.info.lp.shape == posterior.info.diverging.shape == (2, 2)
+    engine = dataclasses.replace(cases.ENGINES[kind](make()), warmup_steps=0, num_samples=40)
+    interrupt(monkeypatch, at=30)
+    posterior = engine.fit((X, Y))
+    done = posterior.num_draws // 2
+    assert 0 < done < 40
+    assert posterior.info.stopped == f"interrupted after {done} of 40 steps"
+    assert f"ended early: interrupted after {done} of 40 steps" in repr(posterior)
+    assert posterior.draws["layer1.weight"].shape == (2, done, 3, 2)
+    assert posterior.info.lp.shape == posterior.info.diverging.shape == (2, done)
     assert torch.isfinite(posterior.predict(X).mean).all()
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("at", [1, 2, 4], ids=["first draw", "second chain", "later"])
-@pytest.mark.parametrize("kind", ["HMC", "NUTS"])
+@pytest.mark.parametrize("at", [1, 30], ids=["first step", "later"])
+@pytest.mark.parametrize("kind", cases.SAMPLERS)
 def test_ctrl_c_in_warm_up_returns_where_the_chains_stood(monkeypatch, kind, at):
+    engine = dataclasses.replace(cases.ENGINES[kind](make()), warmup_steps=60)
     interrupt(monkeypatch, at)
     with pytest.warns(UserWarning, match="interrupted in warm-up: the one draw of each chain is where it stood"):
-        posterior = cases.ENGINES[kind](make()).fit((X, Y))
+        posterior = engine.fit((X, Y))
+    assert posterior.info.stopped.startswith("interrupted after ")
     assert posterior.draws["layer1.weight"].shape == (2, 1, 3, 2)
     assert torch.isfinite(posterior.info.lp).all()
+    energy = Potential(posterior.model, X, Y)
+    position = {name: value[:, 0] for name, value in posterior.draws.items()}
+    torch.testing.assert_close(-energy.gradient(energy.pack(position))[1], posterior.info.lp[:, 0])
 
 
+@pytest.mark.usefixtures("at_the_prior")
 def test_a_log_joint_that_is_nowhere_finite():
     model = make(likelihoods.From(lambda f: dist.Normal(f * torch.inf, 1.0, validate_args=False)))
     with pytest.raises(ValueError, match="not finite at 100 draws from the prior; scale the data, or narrow the"):
-        inference.chains.Potential(model, X, Y, compile=False).start()
+        sampler(model).fit((X, Y))
 
 
 def test_a_model_without_anything_to_optimise():

@@ -1,5 +1,8 @@
 """The same programs on a CUDA device: fits, samplers, predictions, files."""
 
+import dataclasses
+
+import cases
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -48,10 +51,38 @@ def test_nodes_in_batches(data):
     assert engine.fit(data, batch_size=16).predict(data[0], 10).std.is_cuda
 
 
-@pytest.mark.parametrize("Engine", [inference.HMC, inference.NUTS])
-def test_a_sampler_runs(Engine, data):
+@pytest.mark.parametrize("name", cases.SAMPLERS)
+def test_a_sampler_runs(name, data, tmp_path):
     pyro.set_rng_seed(0)
-    engine = Engine(regression_model(), num_chains=2, warmup_steps=5, num_samples=5, progress=False)
+    engine = dataclasses.replace(cases.ENGINES[name](regression_model()), num_samples=40, compile="auto")
     posterior = engine.fit(data)
     assert posterior.draws["layer1.weight"].is_cuda
+    assert posterior.info.compiled == "captured"
     assert posterior.to_arviz(data) is not None
+    posterior.save(tmp_path / "posterior")
+    again = zoo.load(tmp_path / "posterior", posterior.model)
+    torch.testing.assert_close(again.predict(data[0]).mean, posterior.predict(data[0]).mean)
+
+
+@pytest.mark.parametrize("name", cases.SAMPLERS)
+def test_draws_kept_on_the_host_predict_on_the_device(name, data):
+    pyro.set_rng_seed(0)
+    posterior = dataclasses.replace(cases.ENGINES[name](regression_model()), store_on="cpu").fit(data)
+    assert not posterior.draws["layer1.weight"].is_cuda
+    assert posterior.predict(data[0]).log_prob(data[1]).is_cuda
+    assert posterior.to_arviz(data) is not None
+    at = dataclasses.replace(cases.ENGINES[name](regression_model()), functions_at=data[0], store_on="cpu").fit(data)
+    assert at.predict(data[0]).mean.is_cuda
+
+
+@pytest.mark.parametrize("name", cases.SAMPLERS)
+def test_a_run_is_taken_up_with_the_devices_random_numbers(name, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.inference.run.BLOCK", 5)
+    whole = dataclasses.replace(cases.ENGINES[name](regression_model()), num_samples=20)
+    part = dataclasses.replace(whole, num_samples=10, checkpoint=tmp_path / "run")
+    rest = dataclasses.replace(whole, checkpoint=tmp_path / "run")
+    runs = []
+    for seed, engine in ((1, whole), (1, part), (9, rest)):
+        pyro.set_rng_seed(seed)
+        runs.append(engine.fit(data).draws["layer1.weight"])
+    torch.testing.assert_close(runs[0], runs[2])

@@ -1,6 +1,7 @@
 """Posteriors in files: they come back as they were, in a fresh process too, and what is no posterior is refused."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.storage import layout
 
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 
@@ -36,7 +38,7 @@ def path(tmp_path):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("engine", ["HMC", "NUTS"])
+@pytest.mark.parametrize("engine", cases.SAMPLERS)
 def test_a_sampler_comes_back_with_all_its_facts(engine, tmp_path):
     model = cases.model("MLP", "WeightPrior", "Gaussian(HalfNormal)")
     posterior = cases.ENGINES[engine](model).fit((X, Y))
@@ -50,6 +52,22 @@ def test_a_sampler_comes_back_with_all_its_facts(engine, tmp_path):
         assert type(mine) is type(theirs), field.name
         assert torch.equal(mine, theirs) if isinstance(mine, torch.Tensor) else mine == theirs, field.name
     assert torch.equal(posterior.predict(X).outputs, again.predict(X).outputs)
+
+
+def test_a_file_of_an_earlier_version_knows_fewer_facts(tmp_path):
+    """What version 0.2.0 wrote of a sampler's run."""
+    model = build()
+    tensors = {f"draws/{name}": torch.randn(2, 3, *prior.shape()) for name, prior in model.latents.items()}
+    facts = ("acceptance_rate", "diverging", "n_steps", "lp")
+    tensors |= {f"info/{name}": torch.zeros(2, 3) for name in facts} | {"info/step_size": torch.ones(2)}
+    known = {"num_gradients": 90, "seconds_warmup": 1.0, "seconds": 2.0, "compiled": "traced", "stopped": ""}
+    known |= {"temperature": 1.0, "likelihood_temperature": 1.0}
+    header = {"format": "zoo.posterior/1", "tensors": layout(model), "guide": None, "info": "MCMCInfo", "facts": known}
+    save_file(tensors, str(tmp_path / "old"), metadata={"zoo": json.dumps(header)})
+    posterior = zoo.load(tmp_path / "old", model)
+    assert repr(posterior) == "Posterior over 13 numbers at 4 sites: 2 chains of 3 draws"
+    assert (posterior.info.num_gradients, posterior.info.thinning, posterior.info.divergences) == (90, 1, "")
+    assert posterior.predict(X).mean.shape == (6, 1)
 
 
 def test_the_facts_of_a_fit_come_back(tmp_path):

@@ -74,7 +74,7 @@ print(zoo.explain(model, guides.MeanField(model)))
 
 # %%
 truth = inference.NUTS(
-    model, num_chains=2, warmup_steps=WARMUP, num_samples=DRAWS, max_tree_depth=7, progress=False, compile=not SMOKE
+    model, num_chains=2, warmup_steps=WARMUP, num_samples=DRAWS, max_tree_depth=7, progress=False
 ).fit(data.train)
 print("NUTS           ", zoo.convergence(truth, line))
 family = {

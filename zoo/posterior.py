@@ -26,12 +26,14 @@ class Posterior:
     A snapshot: later fits of the same model or guide do not change it, and it does not change the network.
 
     Arguments:
-        model: The model.
+        model: The model: one of the zoo's, or after a sampler any Pyro model.
         state: Point estimates, frozen weights and buffers by name, as the fit left them.
         info: Facts of the run.
         draws: Values (C, S, *shape) of every latent site, from a sampler.
         scoped: The fitted guide, from variational inference.
         centre: The value of every latent site round which a Laplace approximation is normal.
+        functions: Inputs (N, ...) and the network's outputs there (C, S, N, ...), where a sampler kept these and, of
+            the draws, the noise alone.
 
     Example:
         >>> posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
@@ -42,7 +44,7 @@ class Posterior:
 
     def __init__(
         self,
-        model: BayesianNetwork,
+        model: BayesianNetwork | Callable[..., object],
         *,
         state: Mapping[str, Tensor],
         info: SVIInfo | MCMCInfo | LaplaceInfo | None,
@@ -62,12 +64,26 @@ class Posterior:
     @property
     def num_draws(self) -> int | None:
         """Number of stored draws, all chains together; None for a guide, which has as many as are asked for."""
-        if self.draws is None:
-            return None
-        return next(iter(self.draws.values())).shape[:2].numel()
+        return None if self.draws is None else self._kept.shape[:2].numel()
+
+    @property
+    def num_chains(self) -> int | None:
+        """Number of chains that the stored draws are of; None for a guide."""
+        return None if self.draws is None else len(self._kept)
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        """The shape of every latent site by name."""
+        if isinstance(self.model, BayesianNetwork):
+            return {name: prior.shape() for name, prior in self.model.latents.items()}
+        return {name: value.shape[2:] for name, value in self.draws.items()}
+
+    @property
+    def _kept(self) -> Tensor:
+        return self.functions[1] if self.functions is not None else next(iter(self.draws.values()))
 
     def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:
-        """Return draws of every latent site by name, (S, *shape).
+        """Return draws of every latent site by name, (S, *shape); of the noise alone where functions were kept.
 
         Arguments:
             num_samples: Number of draws S. From a sampler evenly thinned, all by default, chains one after the
@@ -77,14 +93,16 @@ class Posterior:
             ValueError: More draws asked for than a sampler has stored.
         """
         if self.draws is None:
-            shapes = {name: prior.shape() for name, prior in self.model.latents.items()}
-            return draw(self.scoped, 100 if num_samples is None else num_samples, shapes)
+            return draw(self.scoped, 100 if num_samples is None else num_samples, self.shapes)
+        return {name: self._thinned(value, num_samples) for name, value in self.draws.items()}
+
+    def _thinned(self, values: Tensor, num_samples: int | None) -> Tensor:
+        """Take draws (S, ...) evenly from values (C, S, ...)."""
         total = self.num_draws
         num_samples = total if num_samples is None else num_samples
         if not 1 <= num_samples <= total:
             raise ValueError(f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {num_samples}")
-        thinned = torch.linspace(0, total - 1, num_samples).round().long()
-        return {name: value.flatten(0, 1)[thinned] for name, value in self.draws.items()}
+        return values.flatten(0, 1)[torch.linspace(0, total - 1, num_samples).round().long()]
 
     def predict(self, x: Tensor, num_samples: int | None = None, linearised: bool = False) -> Prediction:
         r"""Predict at inputs, with the posterior of everything, noise included.
@@ -100,17 +118,36 @@ class Posterior:
             linearised: Whether the network is replaced by its tangent at the mode, after `inference.Laplace`.
 
         Raises:
-            ValueError: `linearised` for a posterior that knows no mode.
+            ValueError: `linearised` for a posterior that knows no mode; a model that has no network; other inputs than
+                those at which function values were kept.
         """
+        if not isinstance(self.model, BayesianNetwork):
+            raise ValueError(
+                "this model is a Pyro program of its own, with no network to predict with; the draws are in "
+                "posterior.draws, and pyro.infer.Predictive(model, posterior.sample()) runs the model at them"
+            )
         if linearised and self.centre is None:
             raise ValueError(
                 "a network is linearised at the mode of inference.Laplace, and this posterior knows none "
                 f"({self!r}); leave linearised away"
             )
         x = placed_inputs(self.model, x)
-        draws = self.sample(num_samples)
-        values = outputs(self.model, draws, self.state, x, self.centre if linearised else None)
+        draws = {name: value.to(x.device) for name, value in self.sample(num_samples).items()}
+        if self.functions is None:
+            values = outputs(self.model, draws, self.state, x, self.centre if linearised else None)
+        else:
+            values = self._thinned(self._function_values(x), num_samples).to(x.device)
         return Prediction(self.model.likelihood, values, draws)
+
+    def _function_values(self, x: Tensor) -> Tensor:
+        inputs, values = self.functions
+        known = placed_inputs(self.model, inputs)
+        if x.shape != known.shape or not torch.equal(x, known):
+            raise ValueError(
+                f"this posterior keeps function values at {len(known)} inputs, posterior.functions[0], and no weights; "
+                "predict at exactly these, or sample again without functions_at"
+            )
+        return values
 
     def with_guide(self, guide: Callable[..., object]) -> Posterior:
         """Return this posterior with another guide over its sites, and the same point estimates and buffers.
@@ -134,11 +171,11 @@ class Posterior:
             )
         return self.guide.distributions()
 
-    def to_arviz(self, data: Data, num_samples: int | None = None, weights: bool = True) -> object:
+    def to_arviz(self, data: Data | None = None, num_samples: int | None = None, weights: bool = True) -> object:
         """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x): `zoo.diagnostics.to_arviz`.
 
         Arguments:
-            data: Inputs and targets, for the log likelihood and the posterior predictive.
+            data: Inputs and targets, for the log likelihood and the posterior predictive; None leaves them out.
             num_samples: Draws from a guide (default 1000); a sampler gives all it has.
             weights: Whether the draws of weights and nodes go in; not for big networks.
         """
@@ -154,16 +191,14 @@ class Posterior:
 
     def __repr__(self) -> str:
         if self.draws is not None:
-            chains, draws = next(iter(self.draws.values())).shape[:2]
+            chains, draws = self.num_chains, self.num_draws // self.num_chains
             source = f"{chains} chains of {draws} draws" if self.centre is None else f"{draws} draws round the mode"
         else:
             source = f"{type(self.guide).__name__} guide"
-        latent = sum(prior.shape().numel() for prior in self.model.latents.values())
+        latent = sum(shape.numel() for shape in self.shapes.values())
         stopped = f", ended early: {self.info.stopped}" if self.info is not None and self.info.stopped else ""
-        return f"Posterior over {latent:,} numbers at {len(self.model.latents)} sites: {source}{stopped}"
+        return f"Posterior over {latent:,} numbers at {len(self.shapes)} sites: {source}{stopped}"
 
     def _repr_html_(self) -> str:
-        sites = "".join(
-            f"<li><code>{name}</code> {tuple(prior.shape())}</li>" for name, prior in self.model.latents.items()
-        )
+        sites = "".join(f"<li><code>{name}</code> {tuple(shape)}</li>" for name, shape in self.shapes.items())
         return f"<p>{self!r}</p><ul>{sites}</ul>"

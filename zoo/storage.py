@@ -17,6 +17,7 @@ from zoo.posterior import Posterior
 from zoo.scoped import ScopedGuide
 
 FORMAT = "zoo.posterior/1"
+FUNCTIONS = ("functions/inputs", "functions/values")
 INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
 
 
@@ -29,6 +30,8 @@ def save(posterior: Posterior, path: str | Path) -> None:
     """
     tensors = {f"state/{name}": value for name, value in posterior.state.items()}
     tensors |= {f"centre/{name}": value for name, value in (posterior.centre or {}).items()}
+    if posterior.functions is not None:
+        tensors |= dict(zip(FUNCTIONS, posterior.functions, strict=True))
     if posterior.draws is not None:
         tensors |= {f"draws/{name}": value for name, value in posterior.draws.items()}
     else:
@@ -42,7 +45,7 @@ def save(posterior: Posterior, path: str | Path) -> None:
             facts[field.name] = value
     header = {
         "format": FORMAT,
-        "tensors": layout(posterior.model),
+        "tensors": layout(posterior.model) or {n: f"random {tuple(s)}" for n, s in posterior.shapes.items()},
         "guide": type(posterior.guide).__name__ if posterior.guide is not None else None,
         "info": type(posterior.info).__name__,
         "facts": facts,
@@ -53,12 +56,14 @@ def save(posterior: Posterior, path: str | Path) -> None:
     partial.replace(path)
 
 
-def load(path: str | Path, model: BayesianNetwork, guide: Callable[..., object] | None = None) -> Posterior:
+def load(
+    path: str | Path, model: BayesianNetwork | Callable[..., object], guide: Callable[..., object] | None = None
+) -> Posterior:
     """Read a posterior that `Posterior.save` wrote, into a model built anew.
 
     Arguments:
         path: The file.
-        model: A model with the sites of the one that was fitted.
+        model: A model with the sites of the one that was fitted; a Pyro model that is not the zoo's cannot be checked.
         guide: For a posterior by variational inference, a fresh guide of the same family and arguments; its
             parameters are set.
 
@@ -75,18 +80,20 @@ def load(path: str | Path, model: BayesianNetwork, guide: Callable[..., object] 
         found = {name: value for name, value in tensors.items() if name.startswith(prefix)}
         return {name.removeprefix(prefix): value for name, value in found.items()}
 
-    like, given, wanted = model.reference, header["tensors"], layout(model)
+    given = header["tensors"]
+    wanted = layout(model) or given
     odd = sorted(name for name in given.keys() | wanted.keys() if given.get(name) != wanted.get(name))
     if odd:
         parts = (f"{name} (file {given.get(name, 'none')}, model {wanted.get(name, 'none')})" for name in odd)
         raise ValueError(f"{path} holds the posterior of another model: they differ at {', '.join(parts)}")
     info = INFO[header["info"]](**header["facts"], **part("info/")) if header["info"] in INFO else None
-    state = {name: value.to(like.device) for name, value in part("state/").items()}
+    device = model.reference.device if isinstance(model, BayesianNetwork) else None
+    state, draws, centre = (
+        {name: value.to(device) for name, value in part(prefix).items()} for prefix in ("state/", "draws/", "centre/")
+    )
     if header["guide"] is None:
-        draws, centre = (
-            {name: value.to(like.device) for name, value in part(prefix).items()} for prefix in ("draws/", "centre/")
-        )
-        return Posterior(model, state=state, info=info, draws=draws, centre=centre or None)
+        functions = tuple(tensors[name].to(device) for name in FUNCTIONS if name in tensors)
+        return Posterior(model, state=state, info=info, draws=draws, centre=centre or None, functions=functions or None)
     if guide is None or type(guide).__name__ != header["guide"]:
         given = "none was given" if guide is None else f"this is a {type(guide).__name__}"
         raise ValueError(f"{path} holds a {header['guide']} guide, so zoo.load needs one by guide=...; {given}")
@@ -95,8 +102,10 @@ def load(path: str | Path, model: BayesianNetwork, guide: Callable[..., object] 
     return Posterior(model, state=state, info=info, scoped=scoped.snapshot(model))
 
 
-def layout(model: BayesianNetwork) -> dict[str, str]:
-    """Say of every tensor of a model what becomes of it, and its shape."""
+def layout(model: BayesianNetwork | Callable[..., object]) -> dict[str, str]:
+    """Say of every tensor of a model what becomes of it, and its shape; of a model without a network nothing."""
+    if not isinstance(model, BayesianNetwork):
+        return {}
     network = model.network
     kept = {name: f"buffer {tuple(value.shape)}" for name, value in network.named_buffers()}
     frozen = set(model.plan.frozen)

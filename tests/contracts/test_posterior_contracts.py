@@ -82,7 +82,7 @@ def test_every_engine_keeps_its_promises_and_leaves_the_network_as_it_was(networ
     before = frozen_copy(model)
     posterior = cases.ENGINES[engine](model).fit((x, y))
     assert posterior.num_draws == (None if engine.startswith("SVI") else 6)
-    if engine in {"HMC", "NUTS"}:
+    if engine in cases.SAMPLERS:
         assert posterior.info.compiled == "traced"
         for name in ("acceptance_rate", "diverging", "n_steps", "lp"):
             assert getattr(posterior.info, name).shape == (2, 3), name

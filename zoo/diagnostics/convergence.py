@@ -73,7 +73,7 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
             "draws from a guide are independent, so their R-hat is 1 whatever the guide; zoo.fidelity measures how "
             "far a guide is from the truth"
         )
-    chains, draws = next(iter(posterior.draws.values())).shape[:2]
+    chains, draws = posterior.num_chains, posterior.num_draws // posterior.num_chains
     if chains < 2 or draws < 4:
         raise ValueError(
             f"R-hat needs at least 2 chains and at least 4 draws per chain, and this posterior has {chains} x {draws}"

@@ -85,7 +85,7 @@ def fidelity(posterior: Posterior, truth: Posterior, x: Tensor, num_samples: int
         raise ValueError(
             "the truth is a sampler's posterior, from inference.NUTS or HMC; a guide against a guide says nothing"
         )
-    chains, length = next(iter(truth.draws.values())).shape[:2]
+    chains, length = truth.num_chains, truth.num_draws // truth.num_chains
     reference = truth.predict(x).functions.double()  # (C S, N, ...)
     own = posterior.num_draws
     num_samples = num_samples or min(length, own or length)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,15 +11,13 @@ import torch
 from torch import Tensor
 
 from zoo.data import Data, full
-from zoo.inference.checkpoint import Checkpoint
 from zoo.inference.kernel import Kernel
 from zoo.inference.potential import Potential
 from zoo.inference.progress import bar
 from zoo.inference.run import Run
-from zoo.inference.start import STARTS, start
-from zoo.inference.store import Store
+from zoo.inference.start import STARTS
 from zoo.inference.tempering import Tempering
-from zoo.inference.traced import Traced, way_of
+from zoo.inference.traced import way_of
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.threads import one_if_small
@@ -39,7 +36,7 @@ class Sampler:
         warmup_steps: Draws per chain before sampling, in which the kernel adapts.
         num_samples: Draws per chain S after it.
         start: Where chains begin: "map", where a short descent from a prior draw ends, each chain's own; "prior", a
-            draw from it; "network", the network's own weights.
+            draw from it; "network", the network's own weights; or at draws of a `Posterior`, from SVI say.
         thinning: One draw of so many is stored.
         max_draws: Most draws per chain that are stored; when there are more, every second one goes, and so on.
         functions_at: Inputs (N, ...) at which the network's outputs are kept instead of its weights.
@@ -48,7 +45,7 @@ class Sampler:
         temperature: Temperature T of the whole posterior: draws are from one proportional to p(y, z)^(1/T).
         likelihood_temperature: Temperature T_l of the likelihood alone.
         checkpoint: File that the run is written to as it goes; a file that is there is taken up where it ended.
-        compile: How the graphs run: "auto" keeps the fastest, True compiles, False traces alone, "plain" is the program.
+        compile: How graphs run: "auto" keeps the fastest, True compiles, False traces alone, "plain" is the program.
         progress: Whether to show a progress bar.
     """
 
@@ -56,7 +53,7 @@ class Sampler:
     num_chains: int = 4
     warmup_steps: int = 500
     num_samples: int = 500
-    start: str = "map"
+    start: str | Posterior = "map"
     thinning: int = 1
     max_draws: int | None = None
     functions_at: Tensor | None = None
@@ -74,11 +71,14 @@ class Sampler:
             value = getattr(self, name)
             if value is not None and value < count:
                 raise ValueError(f"{name} is a count, at least {count}, not {value}")
-        if self.start not in STARTS:
-            raise ValueError(f"chains start at one of {', '.join(map(repr, STARTS))}, not at {self.start!r}")
+        if not isinstance(self.start, Posterior) and self.start not in STARTS:
+            places = ", ".join(map(repr, STARTS))
+            raise ValueError(f"chains start at one of {places}, or at a Posterior, not at {self.start!r}")
         if self.functions_at is not None and not isinstance(self.model, BayesianNetwork):
             raise ValueError("functions_at needs a BayesianNetwork; of other models the sites themselves are kept")
         way_of(self.compile)
+        if self.store_on is not None:
+            torch.device(self.store_on)
         self.tempering = Tempering(self.temperature, self.likelihood_temperature)
 
     def kernel(self, potential: Potential, q: Tensor) -> Kernel:
@@ -95,11 +95,14 @@ class Sampler:
         return (self.warmup_steps + self.num_samples) * self.steps_per_draw()
 
     def windows(self) -> list[tuple[int, bool]]:
-        """Divide warm-up into windows, and say after which of them the kernel's `end_window` is due; as Stan does."""
+        """Divide warm-up into windows, and say after which of them the kernel's `end_window` is due.
+
+        As Stan does, but for a last window that is a third of a short warm-up too: a step size begins too large.
+        """
         total = self.warmup_steps
         if total < 20:
             return [(total, False)]
-        first, last = (75, 50) if total >= 150 else (int(0.15 * total), int(0.1 * total))
+        first, last = (75, 50) if total >= 150 else (int(0.15 * total), total // 3)
         windows, length, left = [(first, False)], 25, total - first - last
         while left > 0:
             length = left if left < 3 * length else length
@@ -119,31 +122,34 @@ class Sampler:
                 another run.
         """
         began = time.perf_counter()
-        model = copy.deepcopy(self.model).to(self.dtype) if self.dtype is not None else self.model
-        ours = isinstance(model, BayesianNetwork)
-        arguments = full(model, data) if ours else data
+        ours = isinstance(self.model, BayesianNetwork)
+        arguments = full(self.model, data) if ours else tuple_of(data)
         first = next((part for part in arguments if isinstance(part, Tensor)), None)
-        with one_if_small(model.network if ours else None, first):
-            potential = Potential(model, *arguments, tempering=self.tempering)
-            with potential.program.running(), bar(self.warmup_steps + self.num_samples, repr(self), self.progress) as shown:
-                checkpoint = Checkpoint.of(self, potential)
-                store = Store(self, potential)
-                run = Run(self, self.begin(potential, checkpoint), store, checkpoint, shown)
+        with (
+            one_if_small(self.model.network if ours else None, first),
+            bar(self.warmup_steps + self.num_samples, repr(self), self.progress) as shown,
+        ):
+            shown.set_postfix_str("looking at the model")
+            potential = Potential(self.model, *arguments, tempering=self.tempering, dtype=self.dtype)
+            with potential.program.running():
+                run = Run(self, potential, shown, began)
                 run.go()
-            info = run.info(began)
-        state = dict(potential.program.buffers) | (self.model.frozen() if ours else {})
-        return Posterior(self.model, state=state, info=info, **store.results())
-
-    def begin(self, potential: Potential, checkpoint: Checkpoint | None) -> Kernel:
-        """Make the kernel, at the start or where a checkpoint ended."""
-        if checkpoint is not None and checkpoint.exists:
-            return self.kernel(potential, checkpoint.position())
-        descent = 1000 if self.start == "map" else 2
-        gradient = Traced(potential.gradient, compile=False if self.compile == "auto" else self.compile, calls=descent)
-        return self.kernel(potential, start(potential, gradient, self.start, self.num_chains))
+                info = run.info()
+        state = {}
+        if ours:
+            buffers = {name: value.detach().clone() for name, value in self.model.network.named_buffers()}
+            state = buffers | self.model.frozen()
+        return Posterior(self.model, state=state, info=info, **run.store.results())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num_chains} chains, {self.warmup_steps} + {self.num_samples} draws)"
+
+
+def tuple_of(data: object) -> tuple:
+    """Return the arguments of a Pyro model."""
+    if not isinstance(data, tuple):
+        raise TypeError(f"data is the tuple of the model's arguments, such as (x, y), not {type(data).__name__}")
+    return data
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

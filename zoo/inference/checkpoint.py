@@ -1,9 +1,11 @@
-"""A sampler's run on disk: written after every block of draws, and taken up exactly where it ended."""
+"""A sampler's run on disk: written as it goes, and taken up exactly where it ended."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +14,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from zoo.inference.kernel import Block, Kernel, joined
 from zoo.inference.potential import Potential
 
 if TYPE_CHECKING:
     from zoo.inference.chains import Sampler
     from zoo.inference.run import Run
 
-FREE = {"num_samples", "checkpoint", "progress", "compile"}  # what may differ from the run that is taken up
+FREE = {"num_samples", "checkpoint", "progress", "compile", "start", "store_on"}  # what may differ from the run before
+SHARE = 0.05  # of a run's time that writing may take
 
 
 class Checkpoint:
@@ -29,13 +33,19 @@ class Checkpoint:
 
     Arguments:
         path: The file.
-        meaning: What the run is of: settings, sites and data, as one hash each.
+        meaning: What the run is of: settings, sites and data, in words or as hashes.
         like: A tensor with the device of the chains.
+
+    Raises:
+        ValueError: The file is truncated, foreign, or of another run; the sentence says which.
     """
 
     def __init__(self, path: Path, meaning: dict[str, str], like: Tensor) -> None:
         self.path, self.meaning, self.like = path, meaning, like
+        self.written, self.took = 0.0, 0.0
         self.exists = path.is_file()
+        if not self.exists and not path.parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {path.parent} to write the checkpoint {path.name} to")
         self.header, self.tensors = self._read() if self.exists else ({}, {})
 
     @classmethod
@@ -43,14 +53,15 @@ class Checkpoint:
         """Return the checkpoint of a sampler, None where it has none."""
         if sampler.checkpoint is None:
             return None
-        settings = {name: value for name, value in vars(sampler).items() if name not in FREE and is_plain(value)}
-        parts = [tensor for tensor in potential.program.data if isinstance(tensor, Tensor)]
-        meaning = {
-            "sampler": type(sampler).__name__,
-            **{name: str(value) for name, value in settings.items()},
-            "sites": str({name: tuple(shape) for name, shape in potential.shapes.items()}),
-            "data": digest(parts),
-        }
+        meaning = {"sampler": type(sampler).__name__}
+        for field in dataclasses.fields(sampler):
+            value = getattr(sampler, field.name)
+            if isinstance(value, Tensor):
+                meaning[field.name] = digest([value])
+            elif field.name not in FREE and is_plain(value):
+                meaning[field.name] = str(value)
+        meaning["sites"] = str({name: tuple(shape) for name, shape in potential.shapes.items()})
+        meaning["data"] = digest([part for part in potential.program.data if isinstance(part, Tensor)])
         return cls(Path(sampler.checkpoint), meaning, potential.program.reference)
 
     def _read(self) -> tuple[dict, dict[str, Tensor]]:
@@ -59,54 +70,80 @@ class Checkpoint:
                 header = json.loads((file.metadata() or {}).get("run", "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, json.JSONDecodeError) as error:
-            raise ValueError(f"checkpoint {self.path} is truncated or damaged ({error}); delete it to begin anew") from error
-        given = header.get("meaning", {})
-        odd = [name for name in self.meaning if given.get(name) != self.meaning[name]]
+            raise ValueError(
+                f"checkpoint {self.path} is truncated, damaged or no safetensors file ({error}); delete it to "
+                "begin anew"
+            ) from error
+        if "meaning" not in header:
+            raise ValueError(f"{self.path} is a safetensors file, but no checkpoint of a sampler; give another path")
+        given = header["meaning"]
+        odd = [name for name in self.meaning.keys() | given.keys() if given.get(name) != self.meaning.get(name)]
         if odd:
-            parts = ", ".join(f"{name} ({given.get(name, 'none')}, now {self.meaning[name]})" for name in odd)
-            raise ValueError(f"checkpoint {self.path} is of another run: {parts}; delete it, or give another file")
+            parts = (f"{n} (then {given.get(n, 'none')}, now {self.meaning.get(n, 'none')})" for n in sorted(odd))
+            raise ValueError(
+                f"checkpoint {self.path} is of another run: they differ in {', '.join(parts)}; delete it, or give "
+                "another path"
+            )
         return header, tensors
 
     def position(self) -> Tensor:
         """Return where the chains stood, (C, P)."""
         return self.tensors["position"].to(self.like.device)
 
-    def resume(self, run: Run) -> None:
-        """Put a run where this one ended."""
-        kernel, store = run.kernel, run.store
-        for name, value in self.tensors.items():
-            kind, _, rest = name.partition("/")
-            if kind == "kernel":
-                kernel.state[rest] = value.to(self.like.device)
-            elif kind == "store":
-                store.kept[rest] = value.to(run.sampler.store_on or self.like.device)
-        facts = self.header["facts"]
-        kernel.num_gradients, store.thinning, store.seen = (facts[name] for name in ("gradients", "thinning", "seen"))
+    def part(self, prefix: str, device: str | torch.device | None = None) -> dict[str, Tensor]:
+        """Return the tensors under a prefix by the rest of their names."""
+        found = {name: value for name, value in self.tensors.items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): value.to(device or self.like.device) for name, value in found.items()}
+
+    def resume(self, run: Run, kernel: Kernel) -> None:
+        """Put a run and its kernel, which stands at `position`, where this one ended."""
+        facts, state = self.header["facts"], self.part("kernel/")
+        if not torch.allclose(kernel.state["energy"], state["energy"], rtol=1e-3, atol=0.1):
+            raise ValueError(
+                f"checkpoint {self.path} is of another model: the log joint where its chains stand was "
+                f"{-state['energy'].mean():.6g} and is {-kernel.state['energy'].mean():.6g} now; delete it, or give "
+                "another path"
+            )
+        kernel.state, kernel.num_gradients = state, facts["gradients"]
+        for program, way in zip(kernel.programs, facts["ways"], strict=True):
+            program.settle(way if way and run.sampler.compile == "auto" else run.sampler.compile)
+        run.store.put(self.part("store/", run.sampler.store_on))
+        run.store.thinning, run.store.seen = facts["thinning"], facts["seen"]
+        run.divergences.state = self.part("divergences/")
+        if "window/q" in self.tensors:
+            run.window = [Block(self.tensors["window/q"].to(self.like.device), self.part("window/fact/"))]
         run.done, run.warm, run.spent = (facts[name] for name in ("done", "warm", "spent"))
-        run.divergences = facts["divergences"]
-        for program, how in zip(kernel.programs, facts["how"], strict=True):
-            program.compile = how or program.compile
         torch.set_rng_state(self.tensors["rng"])
         if "rng_cuda" in self.tensors:
             torch.cuda.set_rng_state(self.tensors["rng_cuda"], self.like.device)
+        self.tensors = {}
 
-    def write(self, run: Run) -> None:
-        """Write a run; one that dies meanwhile leaves the file that was there before."""
+    def write(self, run: Run, last: bool) -> None:
+        """Write a run, unless that would take up its time; one that dies meanwhile leaves the file as it was."""
+        began = time.perf_counter()
+        if not last and began - self.written < self.took / SHARE:
+            return
         kernel, store = run.kernel, run.store
         tensors = {f"kernel/{name}": value for name, value in kernel.state.items()}
-        tensors |= {f"store/{name}": value for name, value in store.kept.items()}
+        tensors |= {f"store/{name}": value for name, value in store.kept().items()}
+        tensors |= {f"divergences/{name}": value for name, value in run.divergences.state.items()}
+        if run.window:
+            window = joined(run.window)
+            tensors |= {"window/q": window.q} | {f"window/fact/{name}": value for name, value in window.facts.items()}
         tensors |= {"position": kernel.q, "rng": torch.get_rng_state()}
         if self.like.is_cuda:
             tensors["rng_cuda"] = torch.cuda.get_rng_state(self.like.device)
         facts = {
             **{"gradients": kernel.num_gradients, "thinning": store.thinning, "seen": store.seen},
-            **{"done": run.done, "warm": run.warm, "spent": run.seconds, "divergences": run.divergences},
-            "how": [program.how for program in kernel.programs],
+            **{"done": run.done, "warm": run.warm, "spent": run.seconds},
+            "ways": [program.how for program in kernel.programs],
         }
         partial = Path(f"{self.path}.part")
         header = {"run": json.dumps({"meaning": self.meaning, "facts": facts})}
-        save_file({n: v.detach().contiguous().clone().cpu() for n, v in tensors.items()}, str(partial), metadata=header)
+        save_file({n: v.detach().cpu().contiguous().clone() for n, v in tensors.items()}, str(partial), metadata=header)
         partial.replace(self.path)
+        self.written = time.perf_counter()
+        self.took = self.written - began
 
 
 def is_plain(value: object) -> bool:

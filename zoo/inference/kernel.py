@@ -31,11 +31,17 @@ class Block:
     interrupted: bool = False
 
 
+def joined(blocks: Sequence[Block]) -> Block:
+    """Return blocks one after another as one."""
+    facts = {name: torch.cat([block.facts[name] for block in blocks], 1) for name in blocks[0].facts}
+    return Block(torch.cat([block.q for block in blocks], 1), facts)
+
+
 class Kernel:
     """All chains under one transition rule: a mutable state that advances draw by draw.
 
-    A member gives `transition`, which moves every chain by one draw, and says what it learns in warm-up. It works in the
-    coordinates of `metric`, in which the target has about unit scale, so that its own mass matrix is the identity.
+    A member gives `transition`, which moves every chain by one draw, and says what it learns in warm-up. It works in
+    the coordinates of `metric`, in which the target has about unit scale, so that its own mass matrix is the identity.
     Whatever changes is in `state`, a dictionary of tensors, so that a run can be written down and taken up again.
 
     Arguments:
@@ -46,18 +52,19 @@ class Kernel:
         rank: Directions of the metric beside its diagonal.
     """
 
+    trajectory_length: float | None = None  # of members that learn one
+
     def __init__(self, potential: Potential, q: Tensor, *, compile: bool | str, calls: int, rank: int = 0) -> None:
         self.potential, self.compile, self.calls = potential, compile, calls
         self.num_chains, self.size = q.shape
         self.num_gradients = 0
         self.state: dict[str, Tensor] = {}
         self.programs: list[Traced] = []
-        self.gradient = self.traced(self.whitened)
         self.place(q, Metric.unit(q, rank))
 
-    def traced(self, function: Callable[..., Sequence[Tensor]]) -> Traced:
-        """Make a function of tensors a traced program of this run."""
-        self.programs.append(Traced(function, compile=self.compile, calls=self.calls))
+    def traced(self, function: Callable[..., Sequence[Tensor]], writes: Sequence[Tensor] = ()) -> Traced:
+        """Make a function of tensors a traced program of this run; it may write to some in place."""
+        self.programs.append(Traced(function, compile=self.compile, calls=self.calls, writes=writes))
         return self.programs[-1]
 
     def whitened(self, u: Tensor, *metric: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,6 +72,10 @@ class Kernel:
         coordinates = Metric(*metric)
         slope, energy = self.potential.gradient(coordinates.colour(u))
         return coordinates.pull(slope), energy
+
+    def gradient(self, u: Tensor, *metric: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `whitened` does, by running the program: one call in each new metric is not worth a graph."""
+        return self.whitened(u, *metric)
 
     @property
     def metric(self) -> Metric:
@@ -83,6 +94,12 @@ class Kernel:
         self.state["slope"], self.state["energy"] = self.gradient(self.state["u"], *metric)
         self.num_gradients += self.num_chains
 
+    def slopes(self, q: Tensor) -> Tensor:
+        """Return the gradients of the potential at draws q (C, S, P), a few draws in one call."""
+        parts = [self.potential.gradient(part.flatten(0, 1))[0] for part in q.split(8, 1)]
+        self.num_gradients += q.shape[0] * q.shape[1]
+        return torch.cat([part.reshape(len(q), -1, self.size) for part in parts], 1)
+
     def transition(self) -> Facts:
         """Move every chain by one draw and return the draw's facts, each (C,)."""
         raise NotImplementedError
@@ -98,20 +115,19 @@ class Kernel:
 
     def draw(self, count: int, tick: Tick, learning: bool = False) -> Block:
         """Draw a number of times; Ctrl-C ends it with what there is."""
-        positions, facts, interrupted = [], [], False
+        drawn, interrupted = [], False
         try:
             for number in range(count):
                 found = self.transition()
                 if learning:
                     self.learn(found)
-                positions.append(self.q)
-                facts.append(found)
+                drawn.append((self.q, found))
                 tick(number + 1, f"leapfrog steps {int(found['n_steps'].max())}")
         except KeyboardInterrupt:
             interrupted = True
-            facts = facts[: len(positions)]
-        if not positions:
+        if not drawn:
             return Block(self.q[:, None][:, :0], {}, interrupted)
+        positions, facts = zip(*drawn, strict=True)
         stacked = {name: torch.stack([found[name] for found in facts], 1) for name in facts[0]}
         return Block(torch.stack(positions, 1), stacked, interrupted)
 

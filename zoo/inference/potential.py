@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.distributions import biject_to
+from torch.distributions import Distribution, biject_to
 from torch.func import grad_and_value, vmap
 
-from zoo.distribution import is_proper, support_of
+from zoo.distribution import support_of
 from zoo.inference.elbo import log_prob, stochastic
 from zoo.inference.program import Program, program_of
 from zoo.inference.tempering import Tempering
@@ -28,6 +29,7 @@ class Potential:
         model: A model without point estimates, all its sites continuous: one of the zoo's or any Pyro model.
         data: What the model is called with: inputs (N, ...) and targets (N, ...) for one of the zoo's.
         tempering: Temperatures of the target, 1 by default.
+        dtype: Precision of q, the model's own where nothing is said.
 
     Raises:
         ValueError: A point estimate or a discrete site, for which there is no Hamiltonian dynamics.
@@ -38,8 +40,9 @@ class Potential:
         model: Callable[..., object],
         *data: object,
         tempering: Tempering = Tempering(),  # noqa: B008
+        dtype: torch.dtype | None = None,
     ) -> None:
-        self.program: Program = program_of(model, data)
+        self.program: Program = program_of(model, data, dtype)
         self.tempering = tempering
         latents = self.program.latents
         self.transforms = {name: biject_to(support_of(prior)) for name, prior in latents.items()}
@@ -53,7 +56,7 @@ class Potential:
         """Run the Pyro program at q (P,)."""
         values, jacobian = self.unpack(q)
         terms = (
-            self.tempering.cool(log_prob(site), site, latent=name in values)  # all of them are observed here
+            self.tempering.cool(log_prob(unvalidated(site)), site, latent=name in values)  # all are observed here
             for name, site in stochastic(self.program.trace(values)).items()
         )
         return -sum(terms) - jacobian
@@ -81,21 +84,39 @@ class Potential:
         return values, jacobian
 
     def pack(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Return q (P,) of the sites' values."""
-        return torch.cat([self.transforms[name].inv(values[name]).reshape(-1) for name in self.shapes])
+        """Return q (*, P) of the sites' values (*, *shape)."""
+        parts = []
+        for name, prior in self.program.latents.items():
+            value = values[name].to(self.program.reference)
+            batch = value.shape[: value.dim() - len(prior.shape())]
+            parts.append(self.transforms[name].inv(value).reshape(*batch, -1))
+        return torch.cat(parts, -1)
 
-    def prior_draw(self) -> Tensor:
-        """Draw q (P,) from the prior; where that is improper, it is the value a site starts at."""
-        latents = self.program.latents
+    def prior_draws(self, count: int) -> Tensor:
+        """Draw q (count, P) from the prior; where that is improper, it is the value a site starts at."""
         own = self.own_values()
-        return self.pack({name: prior.sample() if is_proper(prior) else own[name] for name, prior in latents.items()})
+        return torch.stack([self.pack(self.program.prior_draw(own)) for _ in range(count)])
 
     def own_values(self) -> dict[str, Tensor]:
         """Return what each site says it starts at, the network's own weights; else the middle of its support."""
-        zeros = self.program.reference.new_zeros
-        return {name: self.transforms[name](zeros(shape)) for name, shape in self.shapes.items()} | {
-            name: value.detach() for name, value in self.program.starts.items()
+        like = self.program.reference
+        return {name: self.transforms[name](like.new_zeros(shape)) for name, shape in self.shapes.items()} | {
+            name: value.detach().to(like) for name, value in self.program.starts.items()
         }
+
+    def parents(self) -> set[str]:
+        """Name the sites that other latent sites' priors depend on, such as the scale of a hierarchical prior."""
+        with torch.enable_grad():
+            values = {name: value.detach().clone().requires_grad_() for name, value in self.own_values().items()}
+            sites = self.program.trace(values).nodes
+            found = set()
+            for name in values:
+                density = log_prob(sites[name])
+                others = {other: value for other, value in values.items() if other != name and density.requires_grad}
+                if others:
+                    slopes = torch.autograd.grad(density, list(others.values()), allow_unused=True, retain_graph=True)
+                    found |= {other for other, slope in zip(others, slopes, strict=True) if slope is not None}
+        return found
 
     def _is_vectorisable(self) -> bool:
         q = self.program.reference.new_zeros(2, self.size)
@@ -105,3 +126,17 @@ class Potential:
             except (RuntimeError, NotImplementedError, ValueError):
                 return False
         return True
+
+
+def unvalidated(site: dict) -> dict:
+    """Return a site whose distribution does not look at values, as one made while validation was on does."""
+
+    def free(distribution: Distribution) -> Distribution:
+        parts = {name: free(part) for name, part in vars(distribution).items() if isinstance(part, Distribution)}
+        if not parts and not vars(distribution).get("_validate_args"):
+            return distribution
+        copied = copy.copy(distribution)
+        vars(copied).update(parts, _validate_args=False)
+        return copied
+
+    return site | {"fn": free(site["fn"])}

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import warnings
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 from tqdm.std import tqdm
 
-from zoo.inference.kernel import Block, Kernel
+from zoo.inference.checkpoint import Checkpoint
+from zoo.inference.divergences import Divergences
+from zoo.inference.graph import level
+from zoo.inference.kernel import Block, Kernel, joined
 from zoo.inference.potential import Potential
+from zoo.inference.start import Start
 from zoo.inference.store import Store
 from zoo.info import MCMCInfo
 
 if TYPE_CHECKING:
     from zoo.inference.chains import Sampler
-    from zoo.inference.checkpoint import Checkpoint
 
-BLOCK = 100  # draws between two checkpoints
+BLOCK = 100  # draws at most between two checkpoints
 
 
 class Run:
@@ -27,121 +31,131 @@ class Run:
 
     Arguments:
         sampler: The engine.
-        kernel: The chains.
-        store: Where draws go.
-        checkpoint: Where the run is written to, None where it is not.
+        potential: What it samples.
         progress: A progress bar over all draws.
+        began: When the run began, by `time.perf_counter`.
     """
 
-    def __init__(
-        self, sampler: Sampler, kernel: Kernel, store: Store, checkpoint: Checkpoint | None, progress: tqdm
-    ) -> None:
-        self.sampler, self.kernel, self.store, self.checkpoint, self.progress = (
-            *(sampler, kernel, store),
-            *(checkpoint, progress),
-        )
-        self.began = time.perf_counter()
-        self.done, self.warm, self.spent = 0, 0.0, 0.0
-        self.stopped, self.divergences = "", ""
-        self.parts = [(count, "metric" if ends else "warm-up") for count, ends in sampler.windows() if count]
-        left = sampler.num_samples
-        while left > 0:
-            self.parts.append((min(BLOCK, left), "sampling"))
-            left -= BLOCK
-        if checkpoint is not None and checkpoint.exists:
-            checkpoint.resume(self)
+    def __init__(self, sampler: Sampler, potential: Potential, progress: tqdm, began: float) -> None:
+        self.sampler, self.potential, self.progress, self.began = sampler, potential, progress, began
+        self.store, self.divergences = Store(sampler, potential), Divergences(potential)
+        self.window: list[Block] = []  # the draws that the end of a window of warm-up learns from
+        self.done, self.warm, self.spent, self.tracing, self.stopped = 0, 0.0, 0.0, 0.0, ""
+        windows = sampler.windows()
+        ends = accumulate(count for count, _ in windows)
+        self.ends = {end: is_due for end, (_, is_due) in zip(ends, windows, strict=True)}
+        self.total = sampler.warmup_steps + sampler.num_samples
+        self.stops = blocks([0, *self.ends, self.total])
+        self.checkpoint = Checkpoint.of(sampler, potential)
+        taken_up = self.checkpoint is not None and self.checkpoint.exists
+        self.kernel: Kernel = self.resumed() if taken_up else self.begun()
+
+    def begun(self) -> Kernel:
+        """Make the kernel where chains start."""
+        sampler = self.sampler
+        self.say("going downhill to a start" if sampler.start == "map" else "looking for a start")
+        begin = Start(self.potential, sampler.start, sampler.compile)
+        q = begin(sampler.num_chains)
+        self.say("tracing the sampler")
+        kernel = sampler.kernel(self.potential, q)
+        kernel.num_gradients += begin.num_gradients
+        self.tracing = begin.program.seconds
+        return kernel
+
+    def resumed(self) -> Kernel:
+        """Make the kernel where a checkpoint ended."""
+        self.say("taking up the checkpoint")
+        plain = dataclasses.replace(self.sampler, compile="plain")  # how it goes on is in the checkpoint
+        kernel = plain.kernel(self.potential, self.checkpoint.position())
+        self.checkpoint.resume(self, kernel)
+        self.progress.update(self.done)
+        return kernel
 
     def go(self) -> None:
-        """Run all parts that are not done yet."""
-        warm_up = [number for number, (_, kind) in enumerate(self.parts) if kind != "sampling"]
-        self.progress.update(sum(count for count, _ in self.parts[: self.done]))
-        for number in range(self.done, len(self.parts)):
-            count, kind = self.parts[number]
-            block = self.kernel.draw(count, self._tick(kind), learning=kind != "sampling")
-            if kind == "sampling":
-                self._say_where(block)
-                self.store.add(block)
-            if block.interrupted:
-                self._interrupt(number, block)
-                return
-            if kind == "metric":
-                self.kernel.end_window(block)
-            if warm_up and number == warm_up[-1]:
-                self.kernel.end_warm_up()
-                self.warm = self.seconds
-            self.done = number + 1
-            if self.checkpoint is not None:
-                self.checkpoint.write(self)
+        """Draw what is still to be drawn; Ctrl-C ends it with what there is."""
+        try:
+            for stop in self.stops:
+                if stop > self.done:
+                    self.advance(stop)
+        except KeyboardInterrupt:
+            self.stopped = f"interrupted after {self.done} of {self.total} steps"
+            if self.store.count == 0:
+                self.store_position()
+        if self.divergences.all:
+            warnings.warn(f"{self.divergences}: these draws are not from the posterior", stacklevel=level())
+
+    def advance(self, stop: int) -> None:
+        """Draw up to a number of draws per chain, learn from them or store them, and write the run down."""
+        learning = self.done < self.sampler.warmup_steps
+        block = self.kernel.draw(stop - self.done, self.ticking(learning), learning=learning)
+        if not learning:
+            self.divergences.add(block)
+            self.store.add(block)
+        elif self.ends[min(end for end in self.ends if end >= stop)]:
+            self.window.append(block)
+        self.done += block.q.shape[1]
+        if block.interrupted:
+            raise KeyboardInterrupt
+        if learning and stop in self.ends and self.window:
+            self.kernel.end_window(joined(self.window))
+            self.window = []
+        if learning and stop == self.sampler.warmup_steps:
+            self.kernel.end_warm_up()
+            self.warm = self.seconds
+        if self.checkpoint is not None:
+            self.checkpoint.write(self, last=stop == self.total)
+
+    def store_position(self) -> None:
+        """Store where the chains stand as the one draw of each."""
+        warnings.warn("interrupted in warm-up: the one draw of each chain is where it stood", stacklevel=level())
+        energy = self.kernel.state["energy"][:, None]
+        nothing = torch.zeros_like(energy)
+        facts = {"acceptance_rate": nothing, "diverging": nothing.bool(), "n_steps": nothing.long(), "lp": -energy}
+        self.store.thinning, self.store.seen = 1, 0
+        self.store.add(Block(self.kernel.q[:, None], facts))
 
     @property
     def seconds(self) -> float:
         """Wall time so far, that before a checkpoint included."""
         return self.spent + time.perf_counter() - self.began
 
-    def _tick(self, kind: str) -> object:
-        shown = 0
+    def say(self, text: str) -> None:
+        """Say on the progress bar what is under way."""
+        self.progress.set_postfix_str(text)
+
+    def ticking(self, learning: bool) -> object:
+        """Return a function that moves the progress bar."""
+        shown, phase = 0, "warm-up" if learning else "sampling"
 
         def tick(done: int, text: str) -> None:
             nonlocal shown
-            self.progress.set_postfix_str(f"{'sampling' if kind == 'sampling' else 'warm-up'}, {text}", refresh=False)
+            self.progress.set_postfix_str(f"{phase}, {text}", refresh=False)
             self.progress.update(done - shown)
             shown = done
 
         return tick
 
-    def _interrupt(self, number: int, block: Block) -> None:
-        total = self.sampler.warmup_steps + self.sampler.num_samples
-        done = sum(count for count, _ in self.parts[:number]) + block.q.shape[1]
-        self.stopped = f"interrupted after {done} of {total} steps"
-        if self.store.count == 0:
-            warnings.warn("interrupted in warm-up: the one draw of each chain is where it stood", stacklevel=5)
-            energy = self.kernel.state["energy"]
-            nothing = {
-                "acceptance_rate": torch.zeros_like(energy),
-                "diverging": torch.zeros_like(energy, dtype=torch.bool),
-                "n_steps": torch.zeros_like(energy, dtype=torch.long),
-                "lp": -energy,
-            }
-            self.store.add(Block(self.kernel.q[:, None], {name: value[:, None] for name, value in nothing.items()}))
-
-    def _say_where(self, block: Block) -> None:
-        if not self.divergences and block.facts and bool(block.facts["diverging"].any()):
-            self.divergences = where(self.kernel.potential, block.q, block.facts["diverging"])
-
-    def info(self, began: float) -> MCMCInfo:
+    def info(self) -> MCMCInfo:
         """Gather the facts of the run."""
         facts = self.store.facts()
-        before = self.began - began
         return MCMCInfo(
             **{name: facts[name].cpu() for name in ("acceptance_rate", "diverging", "n_steps", "lp")},
             step_size=self.kernel.step_size.cpu(),
             num_gradients=self.kernel.num_gradients,
-            seconds_warmup=self.warm + before,
-            seconds=self.seconds + before,
-            seconds_tracing=sum(program.seconds for program in self.kernel.programs),
+            seconds_warmup=self.warm,
+            seconds=self.seconds,
+            seconds_tracing=self.tracing + sum(program.seconds for program in self.kernel.programs),
             compiled=self.kernel.how,
             temperature=self.sampler.temperature,
             likelihood_temperature=self.sampler.likelihood_temperature,
             thinning=self.store.thinning,
             stopped=self.stopped,
-            divergences=self.divergences,
+            divergences=str(self.divergences),
+            trajectory_length=self.kernel.trajectory_length,
         )
 
 
-def where(potential: Potential, q: Tensor, diverging: Tensor) -> str:
-    """Say at which site draws (C, S, P) that diverged lie farthest from the others, in unconstrained space."""
-    count, total = int(diverging.sum()), diverging.numel()
-    said = f"{count} of {total} draws diverged"
-    if count == total:
-        return f"{said}: the step size is too large, or the log joint is not finite nearby"
-    inside, outside = q[diverging], q[~diverging]
-    away = (inside.mean(0) - outside.mean(0)) / outside.std(0, correction=0).clamp_min(1e-12)
-    sizes = [shape.numel() for shape in potential.shapes.values()]
-    worst = [float(part.abs().max()) for part in away.split(sizes)]
-    name = max(zip(worst, potential.shapes, strict=True))[1]
-    place = int(away.abs().argmax())
-    return (
-        f"{said}, farthest from the others at site {name!r}: there {float(inside.mean(0)[place]):.3g} on average, "
-        f"elsewhere {float(outside.mean(0)[place]):.3g} ± {float(outside.std(0, correction=0)[place]):.2g}, in "
-        "unconstrained space"
-    )
+def blocks(bounds: list[int]) -> list[int]:
+    """Say where blocks of draws end: at every bound, and between them after so many draws."""
+    pairs = pairwise(bounds)
+    return [stop for first, last in pairs if last > first for stop in (*range(first + BLOCK, last, BLOCK), last)]
