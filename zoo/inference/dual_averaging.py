@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 SHRINKAGE, DELAY, DECAY = 0.05, 10.0, 0.75  # gamma, t0 and kappa of the paper
+BOLDNESS = 10.0  # step sizes that are looked at first are so many times larger
 
 
 class DualAveraging(NamedTuple):
@@ -37,7 +38,7 @@ class DualAveraging(NamedTuple):
     def at(cls, step_size: Tensor) -> DualAveraging:
         """Begin at step sizes (C,), and look at larger ones first."""
         zeros = torch.zeros_like(step_size)
-        return cls((10.0 * step_size).log(), zeros, step_size.log(), step_size.log(), zeros)
+        return cls((BOLDNESS * step_size).log(), zeros, step_size.log(), step_size.log(), zeros)
 
     def updated(self, acceptance: Tensor, target: float, where: Tensor | None = None) -> DualAveraging:
         """Return the state after acceptance rates (C,); chains outside a mask keep theirs."""

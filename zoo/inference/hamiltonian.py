@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zoo.inference.dual_averaging import DualAveraging
 from zoo.inference.kernel import Block, Facts, Kernel
-from zoo.inference.metric import Metric, metric_of
+from zoo.inference.metric import metric_of
 from zoo.inference.potential import Potential
 
 LARGEST_ERROR = 1000.0  # nats of energy beyond which a trajectory counts as divergent, as in Stan
@@ -91,8 +91,7 @@ class Hamiltonian(Kernel):
         """Estimate the metric anew, and step sizes for it."""
         q = self.q
         if block.q.shape[1] > 1:
-            metric = metric_of(block.q, self.rank, self.shared)
-            self.place(q, Metric(*metric))
+            self.place(q, metric_of(block.q, self.slopes(block.q), self.rank, self.shared))
         self.restart(self.reasonable_step_size(self.averaging.average))
 
     def end_warm_up(self) -> None:

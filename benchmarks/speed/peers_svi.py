@@ -1,0 +1,149 @@
+"""Steps of variational inference in other libraries: LeNet-5, batches of 128, each beside our guide that is like it.
+
+bayesian-torch's reparameterised layers, torchbnn's and BLiTZ's draw one weight for the batch, as `MeanField` does;
+bayesian-torch's flipout layers draw signs for each example, as `Flipout` does. BLiTZ scores its draw under a normal
+prior where the others have a divergence in closed form; bayesian-torch averages its divergence over a layer's numbers,
+which costs what a sum costs. TyXe is left out: it no longer runs on today's Pyro.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import math
+import warnings
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import guides
+from benchmarks.speed import problems
+from benchmarks.speed.by_hand import INIT_SCALE, stepping
+from benchmarks.speed.row import Row, Settings, Target, missing
+from benchmarks.speed.svi import beside, facts_of
+
+TARGET = Target(1.0, 1.5, at_most=False)
+WORK = "SVI step, LeNet-5, batch 128"
+RHO = torch.tensor(INIT_SCALE).expm1().log().item()
+
+
+class Penalised(nn.Module):
+    """A network of another library's layers, with its own divergence: the loss in nats per datum."""
+
+    def __init__(self, network: nn.Module, divergence: Callable[[nn.Module], Tensor], num_data: int) -> None:
+        super().__init__()
+        self.network, self.divergence, self.num_data = network, divergence, num_data
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the loss of one draw."""
+        fit = F.cross_entropy(self.network(x), y)
+        return fit + self.divergence(self.network).squeeze() / self.num_data
+
+
+def replaced(module: nn.Module, make: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    """Put another library's layer in the place of every linear layer and convolution of a copy."""
+    module = copy.deepcopy(module)
+    for name, child in list(module.named_modules()):
+        if isinstance(child, (nn.Linear, nn.Conv2d)):
+            path, _, leaf = name.rpartition(".")
+            setattr(module.get_submodule(path), leaf, make(child))
+    return module
+
+
+def shape_of(layer: nn.Linear | nn.Conv2d) -> dict[str, object]:
+    """Return the arguments that every library's layer takes."""
+    if isinstance(layer, nn.Linear):
+        return {"in_features": layer.in_features, "out_features": layer.out_features}
+    return {
+        "in_channels": layer.in_channels,
+        "out_channels": layer.out_channels,
+        "kernel_size": layer.kernel_size[0],
+        "padding": layer.padding[0],
+    }
+
+
+def bayesian_torch(network: nn.Module, num_data: int, kind: str = "Reparameterization") -> nn.Module:
+    """Build the network by bayesian-torch."""
+    library = importlib.import_module("bayesian_torch.models.dnn_to_bnn")
+    prior = {"prior_mu": 0.0, "prior_sigma": 1.0}
+    start = {"posterior_mu_init": 0.0, "posterior_rho_init": RHO, "moped_enable": False}
+    network = copy.deepcopy(network)
+    library.dnn_to_bnn(network, prior | start | {"type": kind})
+    return Penalised(network, library.get_kl_loss, num_data)
+
+
+def flipout(network: nn.Module, num_data: int) -> nn.Module:
+    """Build the network by bayesian-torch's flipout layers."""
+    return bayesian_torch(network, num_data, "Flipout")
+
+
+def torchbnn(network: nn.Module, num_data: int) -> nn.Module:
+    """Build the network by torchbnn."""
+    library = importlib.import_module("torchbnn")
+
+    def make(layer: nn.Module) -> nn.Module:
+        kind = library.BayesLinear if isinstance(layer, nn.Linear) else library.BayesConv2d
+        made = kind(prior_mu=0.0, prior_sigma=1.0, **shape_of(layer))
+        for log_scale in (made.weight_log_sigma, made.bias_log_sigma):  # it starts as wide as its prior
+            nn.init.constant_(log_scale, math.log(INIT_SCALE))
+        return made
+
+    return Penalised(replaced(network, make), library.BKLLoss(reduction="sum"), num_data)
+
+
+def blitz(network: nn.Module, num_data: int) -> nn.Module:
+    """Build the network by BLiTZ."""
+    modules = importlib.import_module("blitz.modules")
+    losses = importlib.import_module("blitz.losses")
+
+    def make(layer: nn.Module) -> nn.Module:
+        shape = shape_of(layer)
+        options = {"prior_sigma_1": 1.0, "prior_pi": 1.0, "posterior_rho_init": RHO}
+        if isinstance(layer, nn.Linear):
+            return modules.BayesianLinear(**shape, **options)
+        shape["kernel_size"] = layer.kernel_size
+        return modules.BayesianConv2d(**shape, **options)
+
+    return Penalised(replaced(network, make), losses.kl_divergence_from_nn, num_data)
+
+
+PEERS: dict[str, tuple[str, Callable[[nn.Module, int], nn.Module]]] = {
+    "bayesian-torch": ("MeanField", bayesian_torch),
+    "torchbnn": ("MeanField", torchbnn),
+    "BLiTZ": ("MeanField", blitz),
+    "bayesian-torch, flipout": ("Flipout", flipout),
+}
+
+
+def lenet_peers(settings: Settings) -> list[Row]:
+    """Beside every library that is installed, one fit for each of our guides."""
+    rows = []
+    for guide in ("MeanField", "Flipout"):
+        network, data = problems.lenet(settings.device)
+        losses = {name: built(make, network, len(data[0])) for name, (like, make) in PEERS.items() if like == guide}
+        model = problems.over_weights(network)
+        rivals = {
+            name: stepping(loss.to(settings.device), data, 128) for name, loss in losses.items() if loss is not None
+        }
+        if rivals:
+            times, info = beside(model, getattr(guides, guide)(model), data, 128, rivals, settings)
+        for name in losses:
+            work, compared = f"{WORK}, {guide}", f"{name} / ours"
+            if name not in rivals:
+                rows.append(missing(work, compared, name.partition(",")[0]))
+                continue
+            facts = facts_of({side: times[side] for side in ("ours", name)}, info)
+            rows.append(Row(work, compared, times[name] / times["ours"], TARGET, facts))
+    return rows
+
+
+def built(make: Callable[[nn.Module, int], nn.Module], network: nn.Module, num_data: int) -> nn.Module | None:
+    """Build a network by another library; None where it is not installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of their own imports
+            return make(network, num_data)
+    except ImportError:
+        return None

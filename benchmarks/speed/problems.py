@@ -1,0 +1,62 @@
+"""The work that is measured: networks, priors and data, made afresh from one seed."""
+
+from __future__ import annotations
+
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import Tensor, nn
+
+import zoo
+from zoo import likelihoods, networks, priors
+
+NUM_IMAGES = 1280
+NOISE = 0.1
+Images = tuple[Tensor, Tensor]
+
+
+def images(channels: int, size: int, device: str = "cpu") -> Images:
+    """Make images of noise with labels: what they show costs nothing."""
+    pyro.set_rng_seed(0)
+    x, y = torch.randn(NUM_IMAGES, channels, size, size), torch.randint(10, (NUM_IMAGES,))
+    return x.to(device), y.to(device)
+
+
+def lenet(device: str = "cpu") -> tuple[nn.Module, Images]:
+    """Return LeNet-5 for 28x28 pixels, and images."""
+    data = images(1, 28, device)
+    return networks.LeNet5().to(device), data
+
+
+def resnet(device: str = "cpu") -> tuple[nn.Module, Images]:
+    """Return ResNet-20 for 32x32 pixels, and images."""
+    data = images(3, 32, device)
+    return networks.ResNet(20).to(device), data
+
+
+def over_weights(network: nn.Module) -> zoo.BayesianNetwork:
+    """Put a standard normal on every weight but those of normalisation, which are point estimates."""
+    prior = priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0)))
+    return zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
+
+
+def over_nodes(network: nn.Module) -> zoo.BayesianNetwork:
+    """Put a normal round one on every node, the weights point estimates."""
+    prior = priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Point())
+    return zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
+
+
+def regression(num_data: int = 500, hidden: int = 50) -> tuple[zoo.BayesianNetwork, Images, Tensor]:
+    """Return the 13-50-1 network with its data, noise to be fitted exactly, and 20 further inputs."""
+    torch.manual_seed(0)
+    x, y = torch.randn(num_data, 13), torch.randn(num_data)
+    inputs = torch.randn(20, 13)
+    network = networks.MLP(13, 1, hidden=[hidden])
+    scales = {
+        "layer1.weight": 13**-0.5,
+        "layer1.bias": hidden**-0.5,
+        "layer2.weight": hidden**-0.5,
+        "layer2.bias": 1.0,
+    }
+    prior = priors.WeightPrior(lambda name, _: dist.Normal(0.0, scales[name]))
+    return zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE)), (x, y.unsqueeze(-1)), inputs
