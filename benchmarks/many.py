@@ -74,4 +74,3 @@ def fit_many(
     for number, guide in enumerate(guides):
         guide.load_state_dict({name: tensor[number] for name, tensor in zip(names, stacked, strict=True)})
     return losses
-

@@ -152,3 +152,13 @@ def test_parts_alone_are_printed_and_not_written(monkeypatch, capsys):
     monkeypatch.setattr(report, "save", lambda *_: pytest.fail("written"))
     program.main(["--rows", "fine"])
     assert "ours / theirs" in capsys.readouterr().out
+
+
+def test_parts_that_are_measured_again_replace_those_of_an_earlier_run(tmp_path):
+    settings = Settings(quick=True)
+    rows = [Row("work", "ours / theirs", 0.5, Target(1.0, 0.5), {"ours s": 1.0}, "A note."), Row("none", "there", None)]
+    report.save(tmp_path, {"imports": rows}, settings)
+    assert report.load(tmp_path, settings) == {"imports": rows}
+    assert report.load(tmp_path / "nothing", settings) == {}
+    with pytest.raises(SystemExit, match="measured with .*'quick': True.* give another folder by --out"):
+        report.load(tmp_path, Settings(quick=False))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed                       an hour; writes RESULTS.md, results/speed.json, docs/speed.png
     python -m benchmarks.speed --quick               every row in minutes
-    python -m benchmarks.speed --rows gradients      some parts alone, printed and not written
+    python -m benchmarks.speed --rows gradients      some parts, printed; by --out put into a run there
 
 A peer that is not installed has a row that says so.
 """
@@ -55,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure part by part, print what is found, and write all of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="every row in minutes, with few counts")
-    parser.add_argument("--rows", nargs="+", choices=list(ROWS), help="these parts alone, printed and not written")
+    parser.add_argument(
+        "--rows", nargs="+", choices=list(ROWS), help="these parts, printed; by --out put into a run there"
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads of both sides")
     parser.add_argument("--out", type=Path, help="folder for RESULTS.md, results/speed.json and speed.png")
     chosen = parser.parse_args(arguments)
@@ -64,13 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = Settings(quick=chosen.quick, threads=chosen.threads, figure=figure)
     prepare(settings)
     print(report.machine(settings), flush=True)
-    parts: dict[str, list[Row]] = {}
+    parts = report.load(folder, settings) if chosen.rows and folder is not None else {}
     for name in chosen.rows or ROWS:
         began = time.perf_counter()
         parts[name] = attempt(name, settings)
         print(f"\n{name}, {time.perf_counter() - began:.0f} s\n{report.show(parts[name])}", flush=True)
         if folder is not None:
-            report.save(folder, parts, settings)
+            report.save(folder, {name: parts[name] for name in ROWS if name in parts}, settings)
 
 
 def attempt(name: str, settings: Settings) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -11,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.record import write
-from benchmarks.speed.row import COLUMNS, Row, Settings
+from benchmarks.speed.row import COLUMNS, Row, Settings, Target
 from zoo.command.record import about
 from zoo.table import Table
 
@@ -104,6 +105,24 @@ def save(folder: Path, parts: Mapping[str, Sequence[Row]], settings: Settings) -
     }
     write(folder / "results" / "speed.json", facts, settings.device)
     (folder / "RESULTS.md").write_text(page(rows, settings))
+
+
+def load(folder: Path, settings: Settings) -> dict[str, list[Row]]:
+    """Read the parts that an earlier run with the same settings wrote, none where there is no such run."""
+    path = folder / "results" / "speed.json"
+    if not path.exists():
+        return {}
+    written = json.loads(path.read_text())
+    same = {"quick": settings.quick, "threads": settings.threads, "device": settings.device}
+    if written["settings"] != same:
+        raise SystemExit(f"{path} was measured with {written['settings']}, not {same}: give another folder by --out")
+    return {name: [read(row) for row in rows] for name, rows in written["rows"].items()}
+
+
+def read(row: dict) -> Row:
+    """Make a row of what JSON kept of it."""
+    target = row.pop("target")
+    return Row(**row, target=Target(**target) if target is not None else None)
 
 
 def show(rows: Sequence[Row]) -> str:

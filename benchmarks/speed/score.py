@@ -43,7 +43,7 @@ class Score:
     @property
     def worst(self) -> float:
         """The largest R-hat of the 20."""
-        return float(np.nan_to_num(rhat(self.values), nan=np.inf).max())
+        return largest(self.values)
 
     @property
     def least(self) -> float:
@@ -68,7 +68,7 @@ class Score:
             "chains": chains,
             "draws": draws,
             "gradients a draw": round(self.gradients / chains / draws),
-            "R-hat": round(self.worst, 3),
+            "R-hat": finite(self.worst, 3),
             "least ESS": round(float(ess(self.values).min()), 1),
             "ESS/s": round(self.per_second, 4),
             "ESS per 1000 gradients": round(1000 * self.least / self.gradients, 5),
@@ -76,14 +76,19 @@ class Score:
             "warm-up s": round(self.seconds_warmup, 1),
             "sampling s": round(self.seconds, 1),
             "compiling s": round(self.seconds_compiling, 1),
-            "R-hat, new inputs": round(float(rhat(self.beyond).max()), 2),
+            "R-hat, new inputs": finite(largest(self.beyond), 2),
             "note": self.note,
         }
 
 
-def ratio(one: float, other: float) -> float | None:
-    """Divide, where there is something to divide by."""
-    return one / other if other > 0 else None
+def largest(values: np.ndarray) -> float:
+    """Return the largest R-hat of function values (C, S, 20); infinite where one chain says nothing."""
+    return float(np.nan_to_num(rhat(values), nan=np.inf).max()) if len(values) > 1 else np.inf
+
+
+def finite(number: float, digits: int) -> float | str:
+    """Round a number; a dash, which JSON knows, in place of infinity."""
+    return round(number, digits) if np.isfinite(number) else "-"
 
 
 def arrays(functions: Tensor) -> tuple[np.ndarray, np.ndarray]:

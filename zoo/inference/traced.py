@@ -171,7 +171,13 @@ class Traced:
     def _compiled(self, module: GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]) -> Function | None:
         try:
             inductor, config = compiler()
-            with self._trial(), torch.no_grad(), config.patch(fallback_random=True), warnings.catch_warnings():
+            checks = {"size_asserts": False, "alignment_asserts": False}  # of every input at every call
+            with (
+                self._trial(),
+                torch.no_grad(),
+                config.patch(fallback_random=True, **checks),
+                warnings.catch_warnings(),
+            ):
                 warnings.simplefilter("ignore")  # what a compiler says about itself
                 # the graph is all there is: without Dynamo's guards a call costs a third less
                 run = inductor(module, [*inputs, *captured])
