@@ -160,5 +160,5 @@ def test_parts_that_are_measured_again_replace_those_of_an_earlier_run(tmp_path)
     report.save(tmp_path, {"imports": rows}, settings)
     assert report.load(tmp_path, settings) == {"imports": rows}
     assert report.load(tmp_path / "nothing", settings) == {}
-    with pytest.raises(SystemExit, match="measured with .*'quick': True.* give another folder by --out"):
+    with pytest.raises(SystemExit, match=r"measured with .*'quick': True.* give another folder by --out"):
         report.load(tmp_path, Settings(quick=False))

@@ -19,8 +19,6 @@ from benchmarks.speed.row import Settings
 from benchmarks.speed.score import Score, arrays
 from zoo import inference
 
-GRADIENTS = {"MCLMC": 2}  # of one step; McLachlan's integrator takes two
-
 
 def functions(model: zoo.BayesianNetwork, draws: dict[str, Tensor], inputs: Tensor) -> Tensor:
     """Evaluate draws (C, S, *shape) at inputs (M, D): (C, S, M)."""
@@ -39,14 +37,13 @@ def ours(
     posterior = getattr(inference, name)(model, **counts, **options, progress=False).fit(data)
     info = posterior.info
     inputs = torch.cat([data[0][:20], new.to(settings.device)])
-    steps = int(info.n_steps.sum()) * info.thinning
     return Score(
         f"ours, {name}",
         *arrays(functions(model, posterior.draws, inputs)),
         seconds_warmup=max(0.0, info.seconds_warmup - info.seconds_tracing),
         seconds=info.seconds - info.seconds_warmup,
         seconds_compiling=info.seconds_tracing,
-        gradients=steps * GRADIENTS.get(name, 1),
+        gradients=int(info.n_steps.sum()) * info.thinning,
         note=f"{info.compiled}, acceptance {float(info.acceptance_rate.mean()):.2f}",
     )
 
