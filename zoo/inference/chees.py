@@ -29,8 +29,8 @@ class ChEES(Adaptive):
 
     in the coordinates of the mass matrix, means over chains. Lengths are jittered between nothing and the learned one
     by a sequence that fills the interval evenly. All chains take equally many steps, so that none waits, which suits a
-    GPU and its hundred chains. Where chains stay in modes of their own, what is climbed is the squared jump along the
-    lines between modes, and trajectories come out longer than the functions need: bound them by `max_steps`.
+    GPU and its hundred chains. Where chains stay in modes of their own, as those of networks do, what is climbed holds
+    the squared jump along the lines between modes too; lengths grew to their bound there, so choose `max_steps`.
 
     References:
         An Adaptive-MCMC Scheme for Setting Trajectory Lengths in Hamiltonian Monte Carlo (Hoffman, Radul, Sountsov,
