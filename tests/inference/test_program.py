@@ -30,7 +30,7 @@ def conjugate(counts, y):
 
 def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
     y = torch.tensor([[0.5, 2.0], [1.0, 3.0], [0.2, 1.5]])
-    options = {"num_chains": 8, "warmup_steps": 80, "num_samples": 100, "num_steps": 6, "start": "prior"}
+    options = {"num_chains": 8, "warmup_steps": 80, "num_samples": 100, "num_steps": 6, "jitter": 0.5, "start": "prior"}
     posterior = inference.HMC(conjugate, **options, compile=False, progress=False).fit((COUNTS, y))
     shapes = {name: tuple(value.shape) for name, value in posterior.draws.items()}
     assert shapes == {"probs": (8, 100, 3), "rate": (8, 100, 2), "loc": (8, 100)}
