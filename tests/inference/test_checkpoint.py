@@ -110,7 +110,7 @@ def test_a_run_that_has_ended_goes_on_when_more_is_asked_for(name, path):
         {"mass_rank": 2},
         {"compile": "traced"},
     ],
-    ids=str,
+    ids=lambda options: next(iter(options)),
 )
 def test_what_a_run_keeps_is_taken_up_too(options, path, monkeypatch):
     whole = fit(sampler(**options), seed=2)
