@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -50,10 +50,7 @@ def save(posterior: Posterior, path: str | Path) -> None:
         "info": type(posterior.info).__name__,
         "facts": facts,
     }
-    tensors = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
-    partial = Path(f"{path}.part")  # a run that dies here leaves the file that was there before
-    save_file(tensors, str(partial), metadata={"zoo": json.dumps(header)})
-    partial.replace(path)
+    write_file(Path(path), tensors, {"zoo": json.dumps(header)})
 
 
 def load(
@@ -118,12 +115,25 @@ def read(path: Path) -> tuple[dict, dict[str, Tensor]]:
     """Read header and tensors of a file, or say what is wrong with it."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}; Posterior.save writes one")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("zoo", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is truncated, damaged or no safetensors file ({error})") from error
+    header, tensors = read_file(path, "zoo")
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is a safetensors file, but no posterior of the zoo ({FORMAT})")
     return header, tensors
+
+
+def write_file(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
+    """Write tensors and a header; a run that dies meanwhile leaves the file that was there before."""
+    partial = Path(f"{path}.part")
+    own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    save_file(own, str(partial), metadata=header)
+    partial.replace(path)
+
+
+def read_file(path: Path, key: str) -> tuple[dict, dict[str, Tensor]]:
+    """Read the JSON under a key of the header, and the tensors, or say that the file is damaged."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(key, "{}"))
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is truncated, damaged or no safetensors file ({error})") from error

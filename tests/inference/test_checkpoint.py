@@ -152,7 +152,7 @@ def test_ctrl_c_leaves_a_file_that_goes_on(path, monkeypatch):
 def test_writing_takes_a_small_share_of_the_time(path, monkeypatch):
     monkeypatch.setattr("zoo.inference.checkpoint.SHARE", 1e-9)
     times = []
-    monkeypatch.setattr("zoo.inference.checkpoint.save_file", lambda *a, **k: times.append(save_file(*a, **k)))
+    monkeypatch.setattr("zoo.storage.save_file", lambda *a, **k: times.append(save_file(*a, **k)))
     engine = sampler("HMC", line, num_samples=10 * BLOCK, checkpoint=path)
     fit(engine, seed=1)
     assert len(times) == 2  # the first, and the last whatever it costs

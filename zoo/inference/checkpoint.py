@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from zoo.inference.kernel import Block, Kernel, joined
 from zoo.inference.potential import Potential
+from zoo.storage import read_file, write_file
 
 if TYPE_CHECKING:
     from zoo.inference.chains import Sampler
@@ -66,14 +65,9 @@ class Checkpoint:
 
     def _read(self) -> tuple[dict, dict[str, Tensor]]:
         try:
-            with safe_open(str(self.path), framework="pt") as file:
-                header = json.loads((file.metadata() or {}).get("run", "{}"))
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, json.JSONDecodeError) as error:
-            raise ValueError(
-                f"checkpoint {self.path} is truncated, damaged or no safetensors file ({error}); delete it to "
-                "begin anew"
-            ) from error
+            header, tensors = read_file(self.path, "run")
+        except ValueError as error:
+            raise ValueError(f"checkpoint {error}; delete it to begin anew") from error
         if "meaning" not in header:
             raise ValueError(f"{self.path} is a safetensors file, but no checkpoint of a sampler; give another path")
         given = header["meaning"]
@@ -138,10 +132,7 @@ class Checkpoint:
             **{"done": run.done, "warm": run.warm, "spent": run.seconds},
             "ways": [program.how for program in kernel.programs],
         }
-        partial = Path(f"{self.path}.part")
-        header = {"run": json.dumps({"meaning": self.meaning, "facts": facts})}
-        save_file({n: v.detach().cpu().contiguous().clone() for n, v in tensors.items()}, str(partial), metadata=header)
-        partial.replace(self.path)
+        write_file(self.path, tensors, {"run": json.dumps({"meaning": self.meaning, "facts": facts})})
         self.written = time.perf_counter()
         self.took = self.written - began
 

@@ -183,6 +183,3 @@ def is_library(filename: str) -> bool:
         or filename.startswith(("<frozen", sys.base_prefix + "/lib/"))
         or OURS in Path(filename).parents
     )
-
-
-__all__ = ["Function", "Graph", "level", "statement", "trace"]

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from zoo.inference.dual_averaging import DualAveraging
 from zoo.inference.kernel import Block, Facts, Kernel
-from zoo.inference.metric import metric_of
 from zoo.inference.potential import Potential
 
 LARGEST_ERROR = 1000.0  # nats of energy beyond which a trajectory counts as divergent, as in Stan
@@ -20,25 +19,12 @@ class Hamiltonian(Kernel):
         potential: The potential energy.
         q: Where the chains begin, (C, P).
         target_accept_prob: Acceptance that the step size is adapted to.
-        rank: Directions of the metric beside its diagonal.
-        shared: Whether all chains have one metric.
-        compile: How to run the graphs.
-        calls: Evaluations of the gradient that are expected.
+        options: Those of every kernel.
     """
 
-    def __init__(
-        self,
-        potential: Potential,
-        q: Tensor,
-        *,
-        target_accept_prob: float,
-        rank: int = 0,
-        shared: bool = False,
-        compile: bool | str = "auto",
-        calls: int = 0,
-    ) -> None:
-        super().__init__(potential, q, compile=compile, calls=calls, rank=rank)
-        self.target_accept_prob, self.rank, self.shared = target_accept_prob, rank, shared
+    def __init__(self, potential: Potential, q: Tensor, *, target_accept_prob: float, **options: object) -> None:
+        super().__init__(potential, q, **options)
+        self.target_accept_prob = target_accept_prob
         self.leap = self.traced(self.leapfrog)
         self.restart(self.reasonable_step_size(q.new_full((len(q),), 0.1)))
 
@@ -76,7 +62,7 @@ class Hamiltonian(Kernel):
     @property
     def averaging(self) -> DualAveraging:
         """The state of dual averaging."""
-        return DualAveraging(*(self.state[name] for name in DualAveraging._fields))
+        return self.held(DualAveraging)
 
     @averaging.setter
     def averaging(self, value: DualAveraging) -> None:
@@ -89,9 +75,8 @@ class Hamiltonian(Kernel):
 
     def end_window(self, block: Block) -> None:
         """Estimate the metric anew, and step sizes for it."""
-        q = self.q
         if block.q.shape[1] > 1:
-            self.place(q, metric_of(block.q, self.slopes(block.q), self.rank, self.shared))
+            self.learn_metric(block)
         self.restart(self.reasonable_step_size(self.averaging.average))
 
     def end_warm_up(self) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from zoo.inference.metric import Metric
+from zoo.inference.metric import Metric, metric_of
 from zoo.inference.potential import Potential
 from zoo.inference.traced import Traced
 
 Facts = dict[str, Tensor]
+Part = TypeVar("Part", bound=NamedTuple)
 Tick = Callable[[int, str], None]  # called as tick(draws done, what to say)
 
 
@@ -50,12 +52,23 @@ class Kernel:
         compile: How to run the graphs, as in `Traced`.
         calls: Evaluations of the gradient that are expected, for compile="auto".
         rank: Directions of the metric beside its diagonal.
+        shared: Whether all chains have one metric.
     """
 
     trajectory_length: float | None = None  # of members that learn one
 
-    def __init__(self, potential: Potential, q: Tensor, *, compile: bool | str, calls: int, rank: int = 0) -> None:
+    def __init__(
+        self,
+        potential: Potential,
+        q: Tensor,
+        *,
+        rank: int = 0,
+        shared: bool = False,
+        compile: bool | str = "auto",
+        calls: int = 0,
+    ) -> None:
         self.potential, self.compile, self.calls = potential, compile, calls
+        self.rank, self.shared = rank, shared
         self.num_chains, self.size = q.shape
         self.num_gradients = 0
         self.state: dict[str, Tensor] = {}
@@ -80,7 +93,11 @@ class Kernel:
     @property
     def metric(self) -> Metric:
         """The coordinates of this run."""
-        return Metric(*(self.state[name] for name in Metric._fields))
+        return self.held(Metric)
+
+    def held(self, kind: type[Part]) -> Part:
+        """Return what the state holds of a kind, a named tuple of tensors."""
+        return kind(*(self.state[name] for name in kind._fields))
 
     @property
     def q(self) -> Tensor:
@@ -93,6 +110,10 @@ class Kernel:
         self.state["u"] = metric.whiten(q)
         self.state["slope"], self.state["energy"] = self.gradient(self.state["u"], *metric)
         self.num_gradients += self.num_chains
+
+    def learn_metric(self, block: Block) -> None:
+        """Estimate the metric anew from a block of draws, and stay where the chains are."""
+        self.place(self.q, metric_of(block.q, self.slopes(block.q), self.rank, self.shared))
 
     def slopes(self, q: Tensor) -> Tensor:
         """Return the gradients of the potential at draws q (C, S, P), a few draws in one call."""

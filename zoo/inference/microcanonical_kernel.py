@@ -12,7 +12,6 @@ from zoo.inference.dual_averaging import DualAveraging
 from zoo.inference.hamiltonian import LARGEST_ERROR
 from zoo.inference.kernel import Block, Facts, Kernel
 from zoo.inference.mclmc_tuning import StepSize, decoherence_length
-from zoo.inference.metric import metric_of
 from zoo.inference.microcanonical import langevin, unit
 from zoo.inference.potential import Potential
 
@@ -34,10 +33,7 @@ class Langevin(Kernel):
         energy_variance: Variance of the energy error per dimension that step sizes are adapted to.
         num_steps: Steps of a draw, those of one decoherence length where nothing is said.
         target_accept_prob: Acceptance that step sizes are adapted to, where there is acceptance.
-        rank: Directions of the metric beside its diagonal.
-        shared: Whether all chains have one metric.
-        compile: How to run the graphs.
-        calls: Steps that are expected.
+        options: Those of every kernel.
     """
 
     length_factor = 0.4
@@ -51,14 +47,11 @@ class Langevin(Kernel):
         energy_variance: float,
         num_steps: int | None,
         target_accept_prob: float,
-        rank: int = 0,
-        shared: bool = False,
-        compile: bool | str = "auto",
-        calls: int = 0,
+        **options: object,
     ) -> None:
-        super().__init__(potential, q, compile=compile, calls=calls, rank=rank)
+        super().__init__(potential, q, **options)
         self.parts, self.energy_variance, self.num_steps = parts, energy_variance, num_steps
-        self.target_accept_prob, self.rank, self.shared = target_accept_prob, rank, shared
+        self.target_accept_prob = target_accept_prob
         self.gradients_per_step = len(parts) // 2
         self.step = self.traced(self.langevin)
         self.state |= {"velocity": unit(torch.randn_like(q)), "ended": torch.tensor(0)}
@@ -137,8 +130,7 @@ class Langevin(Kernel):
         """Adapt the step sizes to the energy error of the last draw."""
         steps, squares, undone = self.walked
         error = squares / (steps - undone).clamp_min(1) / (self.size * self.energy_variance)
-        tuning = StepSize(*(self.state[name] for name in StepSize._fields))
-        self.state |= tuning.updated(error, steps, undone)._asdict()
+        self.state |= self.held(StepSize).updated(error, steps, undone)._asdict()
 
     def end_window(self, block: Block) -> None:
         """Estimate the metric anew, or when that is done the decoherence length."""
@@ -148,7 +140,7 @@ class Langevin(Kernel):
             path = self.state["log_average"].exp() * steps
             self.state["length"] = decoherence_length(block.q, path, self.state["length"], self.length_factor)
         elif block.q.shape[1] > 1:
-            self.place(self.q, metric_of(block.q, self.slopes(block.q), self.rank, self.shared))
+            self.learn_metric(block)
             self.restart(self.state["step_size"])
 
     def end_warm_up(self) -> None:
@@ -184,8 +176,7 @@ class Adjusted(Langevin):
 
     def learn(self, facts: Facts) -> None:
         """Adapt the step sizes to the acceptance of the last draw."""
-        averaging = DualAveraging(*(self.state[name] for name in DualAveraging._fields))
-        averaging = averaging.updated(facts["acceptance_rate"], self.target_accept_prob)
+        averaging = self.held(DualAveraging).updated(facts["acceptance_rate"], self.target_accept_prob)
         self.state |= averaging._asdict() | {"step_size": averaging.step_size}
 
     def end_window(self, block: Block) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter
 
+from zoo.inference.captured import Captured
 from zoo.inference.graph import Function, level, statement, trace
 from zoo.inference.simplify import is_view
 
@@ -138,8 +139,6 @@ class Traced:
     def _captured(self, traced: Function, inputs: Sequence[Tensor], on_cuda: bool) -> tuple[Function, str]:
         if not on_cuda:
             raise ValueError("compile='captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'")
-        from zoo.inference.captured import Captured
-
         try:
             with self._trial():
                 return Captured(traced, inputs, self.overwrite), "captured"
@@ -246,6 +245,3 @@ def way_of(compile: bool | str) -> str:
 def same(one: Tensor, other: Tensor) -> bool:
     """Tell whether two tensors are equal, NaN included."""
     return one.shape == other.shape and bool(torch.equal(one.nan_to_num(), other.nan_to_num()))
-
-
-__all__ = ["Callable", "Traced", "way_of"]
