@@ -10,6 +10,7 @@ from benchmarks.speed import problems
 from benchmarks.speed.clock import Side, in_turn
 from benchmarks.speed.jax_problem import load, log_joint, problem
 from benchmarks.speed.row import Row, Settings, Target, missing
+from zoo.inference.compiled import rows_at_once
 from zoo.inference.potential import Potential
 from zoo.inference.traced import Traced
 
@@ -39,7 +40,7 @@ def ours(q: Tensor, settings: Settings) -> tuple[Side, Traced]:
     model, data = model.to(settings.device), tuple(part.to(settings.device) for part in data)
     potential = Potential(model, *data)
     way = "captured" if settings.device == "cuda" else "auto"
-    traced = Traced(potential.gradient, compile=way, calls=100_000)
+    traced = Traced(potential.gradient, compile=way, calls=100_000, rows=rows_at_once(CHAINS, potential.widest))
     with potential.program.running(), pyro.validation_enabled(False):
         traced(q)
     return lambda: traced(q), traced

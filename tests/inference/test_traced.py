@@ -11,6 +11,7 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference import traced as module
+from zoo.inference.compiled import compiler
 from zoo.inference.elbo import elbo
 from zoo.inference.traced import Traced
 
@@ -109,7 +110,7 @@ def test_a_counter_in_python_is_noticed():
 
 
 def test_without_a_compiler_the_graph_runs(monkeypatch):
-    _, config = module.compiler()
+    _, config = compiler()
     monkeypatch.setattr(module, "WAIT", 0.0)
     monkeypatch.setattr(module, "WAIT_PER_NODE", 1e-9)
     with config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}):

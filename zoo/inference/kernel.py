@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from zoo.inference.compiled import rows_at_once
 from zoo.inference.metric import Metric, metric_of
 from zoo.inference.potential import Potential
 from zoo.inference.traced import Traced
@@ -76,8 +77,12 @@ class Kernel:
         self.place(q, Metric.unit(q, rank))
 
     def traced(self, function: Callable[..., Sequence[Tensor]], writes: Sequence[Tensor] = ()) -> Traced:
-        """Make a function of tensors a traced program of this run; it may write to some in place."""
-        self.programs.append(Traced(function, compile=self.compile, calls=self.calls, writes=writes))
+        """Make a function of chains a traced program of this run.
+
+        It may write to some tensors in place, or else it is compiled for as many chains as a cache holds.
+        """
+        rows = None if writes else rows_at_once(self.num_chains, self.potential.widest)
+        self.programs.append(Traced(function, compile=self.compile, calls=self.calls, writes=writes, rows=rows))
         return self.programs[-1]
 
     def whitened(self, u: Tensor, *metric: Tensor) -> tuple[Tensor, Tensor]:

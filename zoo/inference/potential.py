@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, biject_to
 from torch.func import grad_and_value, vmap
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo.distribution import support_of
 from zoo.inference.elbo import log_prob, stochastic
@@ -50,7 +51,7 @@ class Potential:
             name: torch.Size(self.transforms[name].inverse_shape(prior.shape())) for name, prior in latents.items()
         }
         self.size = sum(shape.numel() for shape in self.shapes.values())
-        self.vectorised = self._is_vectorisable()
+        self.vectorised, self.widest = self._looked_at()
 
     def energy(self, q: Tensor) -> Tensor:
         """Run the Pyro program at q (P,)."""
@@ -118,14 +119,29 @@ class Potential:
                     found |= {other for other, slope in zip(others, slopes, strict=True) if slope is not None}
         return found
 
-    def _is_vectorisable(self) -> bool:
+    def _looked_at(self) -> tuple[bool, int]:
+        """Tell whether chains can be evaluated in one call, and the bytes of the widest result of a chain's."""
         q = self.program.reference.new_zeros(2, self.size)
-        with self.program.running(), torch.random.fork_rng():
+        with self.program.running(), torch.random.fork_rng(), Widest() as widest:
             try:
                 vmap(grad_and_value(self.energy))(q)
             except (RuntimeError, NotImplementedError, ValueError):
-                return False
-        return True
+                return False, 0
+        return True, widest.bytes // len(q)
+
+
+class Widest(TorchDispatchMode):
+    """Looks for the operation with the widest result."""
+
+    bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., object], types: tuple, args: tuple = (), kwargs: Mapping | None = None
+    ) -> object:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, (tuple, list)) else (result,):
+            self.bytes = max(self.bytes, tensor.nbytes if isinstance(tensor, Tensor) else 0)
+        return result
 
 
 def unvalidated(site: dict) -> dict:

@@ -6,13 +6,13 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
 
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter
 
 from zoo.inference.captured import Captured
+from zoo.inference.compiled import by_rows, compiled
 from zoo.inference.graph import Function, level, statement, trace
 from zoo.inference.simplify import is_view
 
@@ -38,6 +38,8 @@ class Traced:
         calls: Number of calls to come, for "auto".
         writes: Tensors that the function changes in place; trial runs put them back.
         overwrite: Whether results are used before the next call, which may then write over them.
+        rows: Rows of all inputs and results, independent of each other, that are compiled for: more are worked off so
+            many at a time. None compiles for all.
 
     Raises:
         ValueError: A way of running that there is none of; "captured" for tensors that are on no CUDA device.
@@ -56,8 +58,10 @@ class Traced:
         calls: int = 0,
         writes: Sequence[Tensor] = (),
         overwrite: bool = False,
+        rows: int | None = None,
     ) -> None:
         self.function, self.calls, self.writes, self.overwrite = function, calls, list(writes), overwrite
+        self.rows = rows
         self.compile = way_of(compile)
         self.how, self.seconds, self.done = "", 0.0, 0
         self._ways: dict[tuple, Function] = {}
@@ -107,10 +111,10 @@ class Traced:
             return self._captured(traced, inputs, on_cuda)
         if self.compile == "traced" or (self.compile == "auto" and calls * self._gain(module, captured, inputs) < 1):
             return traced, "traced"
-        compiled = self._compiled(module, captured, inputs)
-        if compiled is None or (self.compile == "auto" and not self._is_faster(compiled, traced, inputs)):
+        fast = self._compiled(module, captured, inputs)
+        if fast is None or (self.compile == "auto" and not self._is_faster(fast, traced, inputs)):
             return traced, "traced"
-        return compiled, "compiled"
+        return fast, "compiled"
 
     def _trace(self, inputs: Sequence[Tensor]) -> tuple[GraphModule, list[Tensor]] | None:
         try:
@@ -168,30 +172,18 @@ class Traced:
         return min(times[1:])
 
     def _compiled(self, module: GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]) -> Function | None:
+        rows = self.rows if self.rows and self.rows < len(inputs[0]) else None
         try:
-            inductor, config = compiler()
-            checks = {"size_asserts": False, "alignment_asserts": False}  # of every input at every call
-            with (
-                self._trial(),
-                torch.no_grad(),
-                config.patch(fallback_random=True, **checks),
-                warnings.catch_warnings(),
-            ):
-                warnings.simplefilter("ignore")  # what a compiler says about itself
-                # the graph is all there is: without Dynamo's guards a call costs a third less
-                run = inductor(module, [*inputs, *captured])
-                run(*inputs, *captured)
+            with self._trial():
+                if rows is None:
+                    return compiled(module, captured, inputs)
+                few = [tensor[:rows] for tensor in inputs]
+                return by_rows(compiled(*trace(self.function, few), few), rows)
         except Exception as error:  # no compiler, or one that cannot build this graph
             if self.compile == "compiled":
                 raise
             warnings.warn(f"running without compiling, several times slower: {reason(error)}", stacklevel=level())
             return None
-
-        @torch.no_grad()
-        def compiled(*inputs: Tensor) -> tuple[Tensor, ...]:
-            return run(*inputs, *captured)
-
-        return compiled
 
     @contextmanager
     def _trial(self) -> Iterator[None]:
@@ -218,15 +210,6 @@ class Clock(Interpreter):
         if torch.Tag.pointwise in getattr(target, "tags", ()) or is_view(target):
             self.seconds += time.thread_time() - began
         return result
-
-
-def compiler() -> tuple[Function, ModuleType]:
-    """Import torch's compiler, which takes seconds, and its settings; it warns of parts of itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from torch._inductor import compile as inductor
-        from torch._inductor import config
-    return inductor, config
 
 
 def reason(error: BaseException) -> str:
