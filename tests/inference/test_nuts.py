@@ -90,7 +90,7 @@ def test_a_wrong_choice_of_leaves_is_rejected():
 
 WRONG = {
     "one side": ("turns", lambda first_p, last_p, way: (way * first_p).sum(-1) <= 0),
-    "no subtrees": ("blocks", lambda leaf, count: (blocks(leaf, count)[0], torch.full((len(leaf), count), count))),
+    "no subtrees": ("blocks", lambda leaf, count: (blocks(leaf, count)[0], torch.zeros(len(leaf), count).bool())),
 }
 
 
@@ -172,7 +172,7 @@ def test_every_block_of_leaves_is_checked_when_it_is_complete():
     for leaf in range(2**count):
         slot, completes = (slots.flatten().tolist() for slots in blocks(torch.tensor([leaf]), count))
         expected = [leaf + 1 - 2**power for power in range(1, count + 1) if (leaf + 1) % 2**power == 0]
-        assert sorted(kept[slot] for slot in completes if slot < count) == sorted(expected)
+        assert sorted(kept[number] for number, done in enumerate(completes) if done) == sorted(expected)
         assert (slot[0] < count) == (leaf % 2 == 0)
         kept[slot[0]] = leaf
 

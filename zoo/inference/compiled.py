@@ -13,6 +13,12 @@ from torch.fx import GraphModule
 from zoo.inference.arithmetic import cheaper
 from zoo.inference.graph import Function
 
+SETTINGS = {
+    "fallback_random": True,  # random numbers are those of the graph
+    "size_asserts": False,  # of every input at every call
+    "alignment_asserts": False,
+    "layout_optimization": False,  # images with few channels, pixel by pixel, fill a vector to a third
+}
 CACHED = 2**20  # bytes of the widest result that a core's cache holds beside what else is there
 
 
@@ -30,8 +36,7 @@ def compiled(module: GraphModule, captured: Sequence[Tensor], inputs: Sequence[T
     module, more = cheaper(module, [*inputs, *captured])
     read = [*captured, *more]
     inductor, config = compiler()
-    checks = {"size_asserts": False, "alignment_asserts": False}  # of every input at every call
-    with torch.no_grad(), config.patch(fallback_random=True, **checks), warnings.catch_warnings():
+    with torch.no_grad(), config.patch(SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a compiler says about itself
         # the graph is all there is: without Dynamo's guards a call costs a third less
         run = inductor(module, [*inputs, *read])

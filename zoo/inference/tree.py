@@ -112,10 +112,10 @@ class Tree(NamedTuple):
         self.write(picked, new_u=u, new_slope=slope, new_energy=energy)
 
         chains, place = torch.arange(len(u), device=u.device), place_of(u, slope, step)
-        slot, first = blocks(self.leaf, self.begun_p.shape[1] - 1)
+        slot, completes = blocks(self.leaf, self.begun_p.shape[1] - 1)
         self.begun_p[chains, slot], self.begun_place[chains, slot] = p, place
-        way = (place[:, None] - self.begun_place[chains[:, None], first]) * step.sign()[:, None, None]
-        turned = turns(self.begun_p[chains[:, None], first], p[:, None], way) & (first < self.begun_p.shape[1] - 1)
+        way = (place[:, None] - self.begun_place[:, :-1]) * step.sign()[:, None, None]
+        turned = turns(self.begun_p[:, :-1], p[:, None], way) & completes
         diverging = error > LARGEST_ERROR
         failed = diverging | turned.any(-1)
         leaf = self.leaf + 1
@@ -147,20 +147,20 @@ class Tree(NamedTuple):
 
 
 def blocks(leaf: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Say where a leaf (C,), counted from 0, is kept, and where the leaves are that began the blocks it completes.
+    """Say where a leaf (C,), counted from 0, is kept, and which places hold the leaves that began blocks it completes.
 
     An even leaf begins blocks of 2, 4, ... leaves. It is kept in the slot that is the number of ones in its binary
     digits, the last one left out: then no block's first leaf is overwritten before the block is complete.
 
     Returns:
-        The slot (C,), and slots (C, count); `count` stands for none.
+        The slot (C,), where `count` stands for none, and a mask of slots (C, count).
     """
     slots = torch.arange(count, device=leaf.device)
     power, after = slots + 1, leaf[:, None] + 1
     ones = ((leaf[:, None] >> power) & 1).sum(-1)
     completed = (after >> power << power == after).sum(-1)
     completes = (slots <= ones[:, None]) & (slots > (ones - completed)[:, None])
-    return torch.where(leaf % 2 == 0, ones, count), torch.where(completes, slots, count)
+    return torch.where(leaf % 2 == 0, ones, count), completes
 
 
 def turns(first_p: Tensor, last_p: Tensor, way: Tensor) -> Tensor:
