@@ -134,3 +134,13 @@ def test_without_gradients_at_all_chunks_are_as_small():
 )
 def test_parts_are_even(total, most, size):
     assert forward.even(total, most) == size
+
+
+@pytest.mark.parametrize(
+    ("patience", "progress", "shows"), [(0.0, True, True), (60.0, True, False), (0.0, False, False)]
+)
+def test_only_long_predictions_show_a_bar(monkeypatch, capsys, patience, progress, shows):
+    monkeypatch.setattr(forward, "PATIENCE", patience)
+    model = build(networks.MLP(3, 2, hidden=[4]), priors.WeightPrior(Normal(0.0, 1.0)))
+    forward.outputs(model, drawn(model, 5), {}, torch.zeros(4, 3), progress=progress)
+    assert ("predicting: 20/20" in capsys.readouterr().err) == shows

@@ -13,11 +13,14 @@ from pyro import poutine
 from torch import Tensor, nn
 from torch.func import jvp, vmap
 
+from zoo.progress import bar
+
 if TYPE_CHECKING:
     from zoo.model import BayesianNetwork
 
 ELEMENTS = 2**24  # numbers that one chunk may hold, 64 MB in float32
 CACHED = 2**21  # the same for each thread of a CPU, which is fast while a chunk is in its cache
+PATIENCE = 3.0  # seconds before there is a progress bar
 FEW = 8  # draws below which grouped convolutions on a CPU cost more than they save
 
 
@@ -51,6 +54,7 @@ def outputs(
     state: Mapping[str, Tensor],
     x: Tensor,
     centre: Mapping[str, Tensor] | None = None,
+    progress: bool = False,
 ) -> Tensor:
     r"""Evaluate the network in evaluation mode for every draw, or its tangent at a centre: (S, N, ...).
 
@@ -66,6 +70,7 @@ def outputs(
         state: Point estimates, frozen weights and buffers by name.
         x: Inputs (N, ...).
         centre: The value of every site at which to linearise; None does not.
+        progress: Whether to show a progress bar when it takes seconds.
     """
     num_samples = len(next(iter(draws.values())))
     draws = {name: value for name, value in draws.items() if not name.startswith("likelihood:")}
@@ -90,18 +95,15 @@ def outputs(
                     return vmap(one, in_dims=(0, None))(values, part)
             return torch.stack([one({n: v[i] for n, v in values.items()}, part) for i in range(count)])
 
-        return torch.cat(
-            [
-                torch.cat(
-                    [
-                        some({n: v[start : start + chunk] for n, v in draws.items()}, part)
-                        for start in range(0, num_samples, chunk)
-                    ]
-                )
-                for part in x.split(rows)
-            ],
-            dim=1,
-        )
+        values = []
+        with bar(num_samples * len(x), "predicting", progress, delay=PATIENCE) as shown:
+            for part in x.split(rows):
+                found = []
+                for start in range(0, num_samples, chunk):
+                    found.append(some({name: value[start : start + chunk] for name, value in draws.items()}, part))
+                    shown.update(len(found[-1]) * len(part))
+                values.append(torch.cat(found))
+        return torch.cat(values, dim=1)
 
 
 def chunk_sizes(

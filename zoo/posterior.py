@@ -104,7 +104,9 @@ class Posterior:
             raise ValueError(f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {num_samples}")
         return values.flatten(0, 1)[torch.linspace(0, total - 1, num_samples).round().long()]
 
-    def predict(self, x: Tensor, num_samples: int | None = None, linearised: bool = False) -> Prediction:
+    def predict(
+        self, x: Tensor, num_samples: int | None = None, linearised: bool = False, progress: bool = True
+    ) -> Prediction:
         r"""Predict at inputs, with the posterior of everything, noise included.
 
         .. math:: f(x; z_s) \quad\text{or, linearised,}\quad f(x; z^*) + J(x) (z_s - z^*)
@@ -116,6 +118,7 @@ class Posterior:
             x: Inputs (N, ...).
             num_samples: Number of draws S, as in `sample`.
             linearised: Whether the network is replaced by its tangent at the mode, after `inference.Laplace`.
+            progress: Whether to show a progress bar when it takes seconds.
 
         Raises:
             ValueError: `linearised` for a posterior that knows no mode; a model that has no network; other inputs than
@@ -134,7 +137,7 @@ class Posterior:
         x = placed_inputs(self.model, x)
         draws = {name: value.to(x.device) for name, value in self.sample(num_samples).items()}
         if self.functions is None:
-            values = outputs(self.model, draws, self.state, x, self.centre if linearised else None)
+            values = outputs(self.model, draws, self.state, x, self.centre if linearised else None, progress)
         else:
             values = self._thinned(self._function_values(x), num_samples).to(x.device)
         return Prediction(self.model.likelihood, values, draws)

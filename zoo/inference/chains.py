@@ -13,13 +13,13 @@ from torch import Tensor
 from zoo.data import Data, full
 from zoo.inference.kernel import Kernel
 from zoo.inference.potential import Potential
-from zoo.inference.progress import bar
 from zoo.inference.run import Run
 from zoo.inference.start import STARTS
 from zoo.inference.tempering import Tempering
 from zoo.inference.traced import way_of
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
+from zoo.progress import bar
 from zoo.threads import one_if_small
 
 

@@ -17,11 +17,11 @@ from zoo.effects import Given
 from zoo.forward import draw, mode, outputs
 from zoo.inference.elbo import elbo
 from zoo.inference.graph import level
-from zoo.inference.progress import bar
 from zoo.inference.traced import Traced
 from zoo.info import SVIInfo
 from zoo.model import BayesianNetwork
 from zoo.prediction import Prediction
+from zoo.progress import bar
 from zoo.scoped import ScopedGuide
 
 if TYPE_CHECKING:
