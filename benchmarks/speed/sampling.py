@@ -20,7 +20,7 @@ PYRO, NUMPYRO, BLACKJAX = (Target(floor, goal, at_most=False) for floor, goal in
 GPU = Target(0.5, 3.0, at_most=False)
 METHODS = ("vectorized", "sequential")
 Runner = Callable[[Settings, int, int], Score]
-DRAWS = 400  # of NUTS in warm-up, and afterwards
+WARMUP, DRAWS = 400, 800  # draws of NUTS
 STEPS, TUNED = 200, 10_000  # microcanonical steps of a draw; steps of warm-up
 BLACKJAX_SHARE = 1 / 3  # of the steps that it is told of are those that it tunes with
 QUICK_PYRO = {"step_size": 1e-3, "adapt_step_size": False, "adapt_mass_matrix": False}
@@ -53,13 +53,13 @@ def samplers_of_all(settings: Settings) -> list[Row]:
 
 def our_nuts(settings: Settings, chains: int, seed: int) -> Score:
     """Run our NUTS; in a hurry compiled all the same, for that is how a long run goes."""
-    warmup, draws = int(settings.pick(20, DRAWS)), int(settings.pick(10, DRAWS))
+    warmup, draws = int(settings.pick(20, WARMUP)), int(settings.pick(10, DRAWS))
     return samplers.ours("NUTS", settings, chains, warmup, draws, seed, compile=settings.pick("compiled", "auto"))
 
 
 def our_hmc(settings: Settings, chains: int, seed: int) -> Score:
     """Run our HMC with trajectories a tenth of NUTS's long, which was found on this problem."""
-    warmup, draws = int(settings.pick(20, DRAWS)), int(settings.pick(10, 4 * DRAWS))
+    warmup, draws = int(settings.pick(20, WARMUP)), int(settings.pick(10, 4 * DRAWS))
     length = {"num_steps": 120, "jitter": 0.9, "target_accept_prob": 0.7, "shared_mass": True}
     how = settings.pick("compiled", "auto")
     return samplers.ours("HMC", settings, chains, warmup, draws, seed, compile=how, **length)
@@ -67,7 +67,7 @@ def our_hmc(settings: Settings, chains: int, seed: int) -> Score:
 
 def our_mclmc(settings: Settings, chains: int, seed: int) -> Score:
     """Run our MCLMC, with as many steps of warm-up as BlackJAX tunes with."""
-    steps, draws = int(settings.pick(20, STEPS)), int(settings.pick(50, 500))
+    steps, draws = int(settings.pick(20, STEPS)), int(settings.pick(50, 1000))
     warmup = int(settings.pick(TUNED / 10, TUNED)) // steps
     how = settings.pick("compiled", "auto")
     return samplers.ours("MCLMC", settings, chains, warmup, draws, seed, num_steps=steps, compile=how)
@@ -79,13 +79,13 @@ def their_nuts(settings: Settings, chains: int, seed: int) -> Score:
     if not settings.quick and settings.device == "cpu":
         trial = {name: peers_sampling.numpyro_nuts(settings, chains, 20, 10, seed, name) for name in METHODS}
         method = min(trial, key=lambda name: trial[name].microseconds)
-    warmup, draws = int(settings.pick(20, DRAWS)), int(settings.pick(10, DRAWS))
+    warmup, draws = int(settings.pick(20, WARMUP)), int(settings.pick(10, DRAWS))
     return peers_sampling.numpyro_nuts(settings, chains, warmup, draws, seed, method)
 
 
 def their_mclmc(settings: Settings, chains: int, seed: int) -> Score:
     """Run BlackJAX's MCLMC, chains in one program or in turn, as a short trial says is faster."""
-    steps, draws = int(settings.pick(20, STEPS)), int(settings.pick(50, 500))
+    steps, draws = int(settings.pick(20, STEPS)), int(settings.pick(50, 1000))
     together = True
     if not settings.quick and settings.device == "cpu":
         trial = {

@@ -117,6 +117,16 @@ def test_what_is_written_to_in_between_is_computed_twice():
     assert equal_after_seeding(function, trace(function, [torch.zeros(3)]), torch.randn(3))
 
 
+def test_parts_that_do_not_say_that_they_are_views_are_views():
+    def function(x):
+        whole = x.clone()
+        before = whole.exp()
+        torch.unsafe_split(whole, 1)[0].add_(1.0)
+        return (before + whole.exp(),)
+
+    assert equal_after_seeding(function, trace(function, [torch.zeros(3)]), torch.randn(3))
+
+
 def test_what_is_read_from_outside_and_written_to_is_read_anew():
     buffer = torch.zeros(3)
     window = buffer[1:]

@@ -63,27 +63,30 @@ class Langevin(Kernel):
         velocity: Tensor,
         slope: Tensor,
         energy: Tensor,
+        total: Tensor,
+        squares: Tensor,
+        undone: Tensor,
         step_size: Tensor,
         length: Tensor,
         *metric: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Take one step of every chain; to be traced."""
+        """Take one step of every chain, and add to what `follow` returns; to be traced."""
 
         def gradient(u: Tensor) -> tuple[Tensor, Tensor]:
             return self.whitened(u, *metric)
 
-        return langevin(gradient, u, velocity, slope, energy, step_size, length, self.parts)
+        *point, change, bad = langevin(gradient, u, velocity, slope, energy, step_size, length, self.parts)
+        return *point, total + change, squares + change.square(), undone + bad
 
     def reasonable_step_size(self, step_size: Tensor) -> Tensor:
         """Shrink step sizes (C,) until a step's energy error is near the desired one, lest chains leave their start."""
         still = torch.full_like(step_size, math.inf)
         for _ in range(10):
-            *_, change, undone = self.step(*(self.state[name] for name in POINT), step_size, still, *self.metric)
-            self.num_gradients += self.gradients_per_step * self.num_chains
-            error = change.square() / (self.size * self.energy_variance)
-            if not bool((undone | (error > 2)).any()):
+            _, _, squares, undone = self.follow(1, step_size, still)
+            error = squares / (self.size * self.energy_variance)
+            if not bool(((undone > 0) | (error > 2)).any()):
                 break
-            step_size = step_size * torch.where(undone, 0.1, error.clamp_min(1) ** (-1 / 6))
+            step_size = step_size * torch.where(undone > 0, 0.1, error.clamp_min(1) ** (-1 / 6))
         return step_size
 
     def restart(self, step_size: Tensor) -> None:
@@ -99,21 +102,21 @@ class Langevin(Kernel):
         most = FIRST_STEPS if int(self.state["ended"]) == 0 else MOST_STEPS
         return int(number.clamp(1, most).round())
 
-    def follow(self, steps: int, length: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
+    def follow(self, steps: int, step_size: Tensor, length: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
         """Take steps: where they end, sum and sum of squares of the energy's changes (C,), and steps undone (C,)."""
-        point, metric, step_size = [self.state[name] for name in POINT], self.metric, self.state["step_size"]
-        total = squares = undone = torch.zeros_like(step_size)
+        metric, zero = self.metric, torch.zeros_like(step_size)
+        found = *(self.state[name] for name in POINT), zero, zero, zero
         for _ in range(steps):
-            *point, change, bad = self.step(*point, step_size, length, *metric)
-            total, squares, undone = total + change, squares + change.square(), undone + bad
+            found = self.step(*found, step_size, length, *metric)
         self.num_gradients += steps * self.gradients_per_step * self.num_chains
-        return point, total, squares, undone
+        *point, total, squares, undone = found
+        return dict(zip(POINT, point, strict=True)), total, squares, undone
 
     def transition(self) -> Facts:
         """Walk for as many steps as a draw has."""
         steps = self.steps()
-        point, _, squares, undone = self.follow(steps, self.state["length"])
-        self.state |= dict(zip(POINT, point, strict=True))
+        point, _, squares, undone = self.follow(steps, self.state["step_size"], self.state["length"])
+        self.state |= point
         self.walked = steps, squares, undone
         return self.facts(steps, torch.ones_like(undone), undone > 0)
 
@@ -166,11 +169,12 @@ class Adjusted(Langevin):
         state = self.state
         steps = 1 + int(torch.rand(()) * (2 * self.steps() - 1))
         state["velocity"] = unit(torch.randn_like(state["u"]))
-        point, error, _, undone = self.follow(steps, torch.full_like(state["length"], math.inf))
+        straight = torch.full_like(state["length"], math.inf)
+        point, error, _, undone = self.follow(steps, state["step_size"], straight)
         error = torch.where(undone > 0, math.inf, error)
         acceptance = (-error).exp().clamp(max=1.0)
         accepted = torch.rand_like(acceptance) < acceptance
-        for name, new in zip(POINT, point, strict=True):
+        for name, new in point.items():
             state[name] = torch.where(accepted[:, None] if new.dim() > 1 else accepted, new, state[name])
         return self.facts(steps, acceptance, error > LARGEST_ERROR)
 

@@ -19,7 +19,7 @@ from zoo.inference.simplify import is_view
 WAYS = ("auto", "plain", "traced", "compiled", "captured")
 FEW = 30  # calls below which tracing, which takes as long as some ten, is left
 SAVED = 0.7  # of the seconds in operations that a compiler can fuse
-WAIT, WAIT_PER_NODE = 5.0, 0.05  # seconds of compiling: 28 for a graph of 490 operations
+WAIT, WAIT_PER_NODE = 2.0, 0.05  # seconds of compiling, by a factor of two: 5 for 194 operations, 20 to 40 for 500
 TRIALS = 5  # calls by which two ways are compared
 
 
