@@ -27,6 +27,7 @@ LAYERS = [
     ["zoo.posterior"],
     ["zoo.storage"],
     ["zoo.inference", "zoo.diagnostics"],
+    ["zoo.references"],
     ["zoo.compare", "zoo.explain"],
     ["zoo"],
     ["zoo.command"],

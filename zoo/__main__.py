@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from zoo.command import compare, fit, menus
+from zoo.command import compare, fit, menus, reference
 
 EPILOG = """
 examples:
@@ -15,6 +15,7 @@ examples:
   python -m zoo fit --data digits --guide LocalReparam  one posterior, saved with its scores and a figure
   python -m zoo fit --data mnist --folder data --guide NodeMixture --set num_components=8
   python -m zoo fit --data sinusoid --engine NUTS --prior nodes_and_weights
+  python -m zoo reference moons --show                  how well a posterior is known that ships with the package
   python -m zoo list                                    what can be put together, and from where it comes
 """
 
@@ -28,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
-    for command in (compare, fit, menus):
+    for command in (compare, fit, reference, menus):
         command.add(commands)
     return top
 

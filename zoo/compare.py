@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo import metrics
-from zoo.datasets import Dataset
+from zoo.datasets import Dataset, Split
 from zoo.diagnostics.fidelity import Fidelity, fidelity
 from zoo.inference import SVI
 from zoo.model import BayesianNetwork
@@ -21,6 +21,8 @@ from zoo.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from zoo.references import Reference
 
 Guide = Callable[..., object]
 TRUTH = "truth"
@@ -76,6 +78,8 @@ class Comparison:
                 f"{tuple(y.shape)}; draw the posteriors' predictions with zoo.plots instead"
             )
         truth = self.posteriors[TRUTH]
+        if truth.functions is not None:
+            raise ValueError("a reference is known at its own inputs alone; draw .fidelities[NAME].plot() instead")
         if at is None:
             at = x[int(truth.predict(x).epistemic.argmax())]
         if feature is None:
@@ -111,8 +115,8 @@ def line_through(x: Tensor, at: Tensor, feature: int, num: int = 100) -> Tensor:
 def compare(
     model: BayesianNetwork,
     guides: Sequence[Guide] | Mapping[str, Guide | tuple[BayesianNetwork, Guide]],
-    reference: Posterior,
-    data: Dataset,
+    reference: Posterior | Reference,
+    data: Dataset | None = None,
     *,
     num_steps: int = 2000,
     lr: float = 1e-2,
@@ -132,8 +136,9 @@ def compare(
         model: The model that the guides are for.
         guides: The guides, or a mapping from names to guides; a guide that needs a prior of its own comes as a pair
             (model, guide).
-        reference: The truth: the posterior of `inference.NUTS` or `HMC` on the model.
-        data: The data set; guides are fitted to its training part and scored on its test part.
+        reference: The truth: the posterior of `inference.NUTS` or `HMC` on the model, or one of `zoo.references`.
+        data: The data set; guides are fitted to its training part and scored on its test part. A reference brings its
+            own, and is compared at its own inputs.
         num_steps: Gradient steps of each fit.
         lr: Learning rate of each fit, which decays to zero as a cosine.
         batch_size: Batch size of each fit; all data at once where nothing is said.
@@ -150,37 +155,53 @@ def compare(
     named = guides if isinstance(guides, Mapping) else {type(guide).__name__: guide for guide in guides}
     if len(named) < len(guides):
         raise ValueError("two guides are of one family; give a mapping from names to guides")
-    posteriors = {TRUTH: reference}
+    known = None if isinstance(reference, Posterior) else reference
+    if (data is None) == (known is None):
+        raise ValueError("give data beside a posterior, and none beside a reference, which brings its own")
+    data = data if known is None else known.data
+    posteriors = {TRUTH: reference if known is None else known.posterior}
     for name, guide in named.items():
         own, guide = guide if isinstance(guide, tuple) else (model, guide)
         decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=num_steps)
         engine = SVI(own, guide, num_steps=num_steps, lr=lr, scheduler=decay, progress=progress)
         posteriors[name] = engine.fit(data.train, batch_size=batch_size)
-    fidelities = {
-        name: fidelity(posterior, reference, data.test.x) for name, posterior in posteriors.items() if name != TRUTH
-    }
+    at = data.test.x if known is None else None
+    fidelities = {name: fidelity(posterior, reference, at) for name, posterior in posteriors.items() if name != TRUTH}
+    test = data.test if known is None else Split(known.inputs, known.targets)
+    return Comparison(tabled(posteriors, fidelities, data, test, num_samples), posteriors, fidelities, data)
+
+
+def tabled(
+    posteriors: Mapping[str, Posterior],
+    fidelities: Mapping[str, Fidelity],
+    data: Dataset,
+    test: Split,
+    num_samples: int,
+) -> Table:
+    """Make a row for each posterior; the truth's has the floor."""
     rows = []
     for name, posterior in posteriors.items():
         count = min(num_samples, posterior.num_draws or num_samples)
-        scores = accuracy_scores(posterior.predict(data.test.x, count), data)
+        scores = {} if test.y is None else accuracy_scores(posterior.predict(test.x, count), test.y, data)
         if name == TRUTH:
             closeness = next(iter(fidelities.values())).floor if fidelities else {}
         else:
             closeness = fidelities[name].scores
         closeness = {key: value for key, value in closeness.items() if key != "coverage"}
-        rows.append({"guide": name, **scores, **closeness, "seconds": posterior.info.seconds})
+        seconds = posterior.info.seconds if posterior.info is not None else None
+        rows.append({"guide": name, **scores, **closeness, "seconds": seconds})
     columns = tuple(rows[-1])
-    table = Table(
+    return Table(
         tuple(column.replace("_", " ") for column in columns),
         [tuple(row.get(column) for column in columns) for row in rows],
         {"seconds": 1, "coverage 90 %": 2, "mean error": 2, "spread ratio": 2, "wasserstein": 2},
     )
-    return Comparison(table, posteriors, fidelities, data)
 
 
-def accuracy_scores(prediction: Prediction, data: Dataset) -> dict[str, float]:
-    """Score a prediction against the test targets, in original units."""
-    y: Tensor = data.test.y.to(prediction.outputs.device)
+def accuracy_scores(prediction: Prediction, y: Tensor, data: Dataset) -> dict[str, float]:
+    """Score a prediction against the targets (K, ...) of the first of its inputs, in original units."""
+    y = y.to(prediction.outputs.device)
+    prediction = Prediction(prediction.likelihood, prediction.outputs[:, : len(y)], prediction.noise)
     if prediction.likelihood.discrete:
         return {
             "accuracy": float(metrics.accuracy(prediction.probs, y)),
@@ -188,7 +209,7 @@ def accuracy_scores(prediction: Prediction, data: Dataset) -> dict[str, float]:
             "ece": float(metrics.calibration_error(prediction.probs, y)),
         }
     original = data.in_original_units(prediction)
-    y = data.y_units.restore(data.test.y).to(y.device)
+    y = data.y_units.restore(y).to(y.device)
     lower, upper = original.interval(0.9)
     return {
         "rmse": float(metrics.rmse(original.mean, y)),

@@ -60,6 +60,7 @@ class MCMCInfo:
         thinning: One of so many draws is stored.
         divergences: How many draws of the sampling phase diverged and at which site they lie apart, "" where none did.
         trajectory_length: The longest that trajectories are, where that was learned: step sizes times leapfrog steps.
+        energy: Potential and kinetic energy of each draw, (C, S), where momenta are drawn anew for each.
     """
 
     acceptance_rate: Tensor
@@ -78,6 +79,7 @@ class MCMCInfo:
     thinning: int = 1
     divergences: str = ""
     trajectory_length: float | None = None
+    energy: Tensor | None = None
 
 
 @dataclass

@@ -26,7 +26,7 @@ def prediction(settings: Settings) -> list[Row]:
             for _ in range(draws):
                 network(x)
 
-    sides = {"ours": lambda: posterior.predict(x, num_samples=draws), "passes": passes}
+    sides = {"ours": lambda: posterior.predict(x, num_samples=draws, progress=False), "passes": passes}
     times = in_turn(sides, rounds=3)  # of half a minute each
     facts = {f"{name} s": round(seconds, 3) for name, seconds in times.items()} | {"draws": draws}
     work = f"prediction, {draws} draws, LeNet-5, {IMAGES} images"

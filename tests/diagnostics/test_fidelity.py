@@ -8,7 +8,7 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.diagnostics.fidelity import classification, regression, thin
+from zoo.diagnostics.scores import Functions, classification, regression
 from zoo.posterior import Posterior
 
 CHAINS, DRAWS, N = 4, 500, 20
@@ -28,6 +28,11 @@ def posterior(values, likelihood=None, chains=CHAINS):
 def normal(loc=0.0, scale=1.0, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return loc + scale * torch.randn(CHAINS * DRAWS, N, generator=generator)
+
+
+def bare(values):
+    """Return draws without held-out targets."""
+    return Functions(values, values.new_zeros(len(values), 0))
 
 
 x = torch.eye(N)
@@ -63,7 +68,7 @@ def test_a_wrong_posterior_is_scored_by_how_wrong_it_is(wrong, name, expected):
 def test_agreement_and_total_variation_by_hand():
     ours = torch.tensor([[[0.8, 0.2], [0.4, 0.6]]])  # (S, N, O)
     truth = torch.tensor([[[0.6, 0.4], [0.7, 0.3]]])
-    score = classification(ours, truth)
+    score = classification(bare(ours), bare(truth))
     assert score["agreement"] == 0.5
     assert score["total_variation"] == pytest.approx((0.2 + 0.3) / 2)
 
@@ -71,18 +76,20 @@ def test_agreement_and_total_variation_by_hand():
 def test_the_mixture_over_draws_is_compared_not_draw_by_draw():
     split = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
     even = torch.full((2, 1, 2), 0.5)
-    assert classification(split, even)["total_variation"] == 0.0
+    assert classification(bare(split), bare(even))["total_variation"] == 0.0
 
 
 def test_equal_numbers_of_draws_on_both_sides():
     score = zoo.fidelity(posterior(normal(seed=1)), posterior(normal()), x)
     assert score.num_draws == DRAWS
-    assert len(thin(torch.arange(10.0), 4)) == 4
+    assert len(bare(torch.randn(10, 2)).thin(4).values) == 4
 
 
 def test_wasserstein_of_shifted_draws_is_the_shift():
     draws = torch.randn(100, 3)
-    assert regression(draws + 2 * draws.std(0, correction=0), draws)["wasserstein"] == pytest.approx(2.0, rel=1e-5)
+    assert regression(bare(draws + 2 * draws.std(0, correction=0)), bare(draws))["wasserstein"] == pytest.approx(
+        2.0, rel=1e-5
+    )
 
 
 def test_a_guide_is_no_truth():

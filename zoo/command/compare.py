@@ -9,9 +9,10 @@ from pathlib import Path
 import pyro
 import pyro.distributions as dist
 
+import guides
 import zoo
-from zoo import datasets, inference, likelihoods, networks, priors
-from zoo.command.names import GUIDES, make_guide, one_of
+from zoo import datasets, inference, likelihoods, networks, priors, references
+from zoo.command.names import GUIDES, REFERENCES, make_guide, one_of
 from zoo.command.record import about, settings
 from zoo.datasets.uci import EMBEDDED
 
@@ -36,6 +37,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     argument = compare.add_argument
+    argument(
+        "--reference",
+        type=one_of(REFERENCES, "reference"),
+        metavar="NAME",
+        help="compare with a reference posterior that ships, and run no sampler: " + ", ".join(REFERENCES),
+    )
     argument("--data", type=one_of(EMBEDDED, "data set"), default="yacht", metavar="NAME", help=", ".join(EMBEDDED))
     argument("--split", type=int, default=0, metavar="K", help="one of Gal's 20 splits, 0 to 19")
     argument("--hidden", type=int, default=10, metavar="H", help="units of the hidden layer")
@@ -66,6 +73,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     matplotlib.use("Agg")  # this is a program: the figure goes to a file
     pyro.set_rng_seed(arguments.seed)
+    if arguments.reference:
+        against_reference(arguments)
+        return
     progress = not arguments.no_progress
     data = datasets.uci(arguments.data, split=arguments.split)
     network = networks.MLP(data.train.x.shape[1], 1, hidden=[arguments.hidden]).to(arguments.device)
@@ -107,3 +117,32 @@ def run(arguments: argparse.Namespace) -> None:
     print("rmse and nll (nats per point) in original units; coverage of the 90 % interval on test targets; distance")
     print("from the truth in mean, in spread and in distribution (Wasserstein-1), in units of the truth's spread;")
     print(f"the truth's row has what its own chains score against each other.\nwritten: {results} and {figure}")
+
+
+def against_reference(arguments: argparse.Namespace) -> None:
+    """Compare guides with a reference posterior: a table, results, and a card of each guide."""
+    reference = references.load(REFERENCES[arguments.reference])
+    model = reference.model.to(arguments.device)
+    print(f"{reference.data!r}\n{model.summary()}\n\n{reference!r}\n", flush=True)
+
+    def build(prior: object) -> zoo.BayesianNetwork:
+        return zoo.BayesianNetwork(model.network, prior, model.likelihood)
+
+    chosen = {}
+    for name in dict.fromkeys(arguments.guides):
+        try:
+            chosen[name] = model, getattr(guides, name)(model, **OPTIONS.get(name, {}))
+        except ValueError:  # it refuses the reference's prior, and is compared as a function
+            chosen[name] = make_guide(name, OPTIONS.get(name, {}), None, "normal", build)
+    settled = {"num_steps": arguments.steps, "lr": arguments.lr, "progress": not arguments.no_progress}
+    comparison = zoo.compare(model, chosen, reference, **settled)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    results = arguments.out / "results.json"
+    facts = {"table": comparison.table.to_dicts(), "settings": settings(arguments), **about(arguments.device)}
+    print(f"{comparison}\n")
+    for name, card in comparison.fidelities.items():
+        path = arguments.out / f"{arguments.reference}-{name}.png"
+        card.plot().savefig(path, dpi=150)
+        print(f"{name}: {card.verdict} ({path})")
+    results.write_text(json.dumps(facts, indent=2) + "\n")
+    print(f"\nthe truth's row has what its own chains score against each other.\nwritten: {results}")

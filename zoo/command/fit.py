@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     posterior = engine.fit(data.train, **names.accepted(engine.fit, batch_size=size))
     count = min(arguments.num_samples, posterior.num_draws or arguments.num_samples)
     prediction = posterior.predict(data.test.x, count)
-    scores = accuracy_scores(prediction, data)
+    scores = accuracy_scores(prediction, data.test.y, data)
     if posterior.draws is not None and posterior.guide is None and hasattr(posterior.info, "diverging"):
         print(f"the chains have {zoo.convergence(posterior, data.test.x)}")
 

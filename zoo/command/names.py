@@ -13,7 +13,7 @@ import pyro.distributions as dist
 from torch import nn
 
 import guides
-from zoo import datasets, inference, likelihoods, networks, priors
+from zoo import datasets, inference, likelihoods, networks, priors, references
 from zoo.datasets import Dataset, Split
 from zoo.datasets.uci import EMBEDDED
 
@@ -51,6 +51,11 @@ BY_FOLDER = [
 ]
 DATA = [*EMBEDDED, "digits", *TOYS, *BY_FOLDER]
 RESNETS = {f"ResNet{depth}": depth for depth in (20, 32, 44, 56)}
+REFERENCES = {
+    name.replace("_", "-"): getattr(references, name)
+    for name in references.__all__
+    if name.islower() and name not in ("load", "make")
+}
 NETWORKS = ["MLP", "LeNet5", *RESNETS]
 
 

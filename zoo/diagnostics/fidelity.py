@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
+from zoo.diagnostics.scores import Functions, classification, errors, floor, joined, regression
 from zoo.posterior import Posterior
+from zoo.prediction import Prediction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GOOD = {"spread_ratio": 1.0, "coverage": 0.9, "agreement": 1.0, "doubt_away": 1.0}  # the others are best at 0
 
 
-@dataclass(frozen=True)
+class Reference(Protocol):
+    """A truth that knows at which inputs it is known: see `zoo.references`."""
+
+    posterior: Posterior
+    inputs: Tensor
+    away: Tensor
+    targets: Tensor | None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class Fidelity:
-    """Scores of a posterior against the truth, each with its floor.
+    """The card of a posterior: its scores against the truth, each with its floor and its Monte-Carlo error.
 
     Regression: `mean_error`, `spread_ratio`, `wasserstein` (units: the truth's standard deviation), `coverage`.
-    Classification: `agreement`, `total_variation`, `coverage`.
+    Classification: `agreement`, `total_variation`, `coverage`. Against a reference of `zoo.references` also
+    `spread_error`, by how much the spread is off at an input whether up or down (regression), `doubt_away`, the spread
+    (or mutual information) away from the data over the truth's, and `log_likelihood_gap` on held-out data, in nats per
+    datum.
 
     Arguments:
         scores: Score by name.
         floor: What the truth's own chains score against the rest, by name: no posterior can be seen to be closer.
         num_draws: Draws on either side.
+        errors: Monte-Carlo error of each score.
+        ours: The draws that were scored, for the picture.
+        truth: As many of the truth.
+        reference: The reference, where the truth is one.
     """
 
     scores: dict[str, float]
     floor: dict[str, float]
     num_draws: int
+    errors: dict[str, float]
+    ours: Functions
+    truth: Functions
+    reference: Reference | None = None
 
     def __getattr__(self, name: str) -> float:
         try:
@@ -34,24 +62,70 @@ class Fidelity:
         except KeyError:
             raise AttributeError(name) from None
 
+    def beyond(self, name: str) -> float:
+        """Return how many Monte-Carlo errors a score is farther from what is good than its floor; below 0, nearer."""
+        good = GOOD.get(name, 0.0)
+        return (abs(self.scores[name] - good) - abs(self.floor[name] - good)) / max(self.errors[name], 1e-12)
+
+    @property
+    def verdict(self) -> str:
+        """What the scores say, in a sentence."""
+        said = [self._centre(), self._spread("spread_ratio", ""), self._spread("doubt_away", " away from the data")]
+        if self.scores.get("spread_error", 0.0) > 0 and self.beyond("spread_error") >= 3:
+            said.insert(2, f"off by {self.spread_error:.0%} from input to input")
+        return ", ".join(part for part in said if part)
+
+    def _centre(self) -> str:
+        name = "total_variation" if "total_variation" in self.scores else "mean_error"
+        if self.beyond(name) < 3:
+            return "right probabilities" if name == "total_variation" else "right mean"
+        if name == "mean_error":
+            return f"mean off by {self.scores[name]:.2g} of the truth's standard deviations"
+        return f"probabilities off by {self.scores[name]:.1%}, another class at {1 - self.agreement:.1%} of the inputs"
+
+    def _spread(self, name: str, where: str) -> str:
+        if name not in self.scores:
+            return ""
+        ratio, what = self.scores[name], "spread" if "spread_ratio" in self.scores else "doubt"
+        if self.beyond(name) < 3:
+            return f"right {what}{where}"
+        return f"{ratio:.0%} of the {what}{where}" if ratio < 2 else f"{ratio:.1f} times the {what}{where}"
+
+    def plot(self) -> Figure:
+        """Draw the card: bands over the truth's, the calibration of the spread, and the scores beside their floor."""
+        from zoo import plots
+
+        away = line = None
+        if self.reference is not None:
+            away, x = self.reference.away, self.reference.inputs
+            line = x[:, 0] if x.dim() == 2 and x.shape[1] == 1 else None
+        return plots.card(self.ours.values, self.truth.values, self.rows(), self.verdict, away=away, line=line)
+
+    def rows(self) -> list[tuple[str, float, float, float]]:
+        """Return name, value, floor and Monte-Carlo error of each score."""
+        return [(name.replace("_", " "), v, self.floor[name], self.errors[name]) for name, v in self.scores.items()]
+
     def __str__(self) -> str:
-        parts = (
-            f"{name.replace('_', ' ')} {value:.2f} ({self.floor[name]:.2f})" for name, value in self.scores.items()
-        )
-        return ", ".join(parts)
+        return ", ".join(f"{name} {value:.2f} ({lowest:.2f})" for name, value, lowest, _ in self.rows())
 
     def __repr__(self) -> str:
-        return f"Fidelity: {self}; the truth against itself in brackets"
+        return f"Fidelity: {self}; the truth against itself in brackets; {self.verdict}"
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{name.replace('_', ' ')}</td><td>{value:.3f}</td><td>{self.floor[name]:.3f}</td></tr>"
-            for name, value in self.scores.items()
+            f"<tr><td>{name}</td><td>{value:.3f}</td><td>{lowest:.3f}</td><td>{error:.3f}</td></tr>"
+            for name, value, lowest, error in self.rows()
         )
-        return f"<table><thead><tr><th>score</th><th>value</th><th>floor</th></tr></thead><tbody>{rows}</tbody></table>"
+        head = "<tr><th>score</th><th>value</th><th>floor</th><th>Monte-Carlo error</th></tr>"
+        return f"<p>{self.verdict}</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
-def fidelity(posterior: Posterior, truth: Posterior, x: Tensor, num_samples: int | None = None) -> Fidelity:
+def fidelity(
+    posterior: Posterior | Tensor,
+    truth: Posterior | Reference,
+    x: Tensor | None = None,
+    num_samples: int | None = None,
+) -> Fidelity:
     r"""Score a posterior against the truth on function values f(x) without noise, equal numbers of draws on both sides.
 
     For regression, with mean m, standard deviation s and sorted draws f_(i) at each input and output, averaged over
@@ -62,78 +136,66 @@ def fidelity(posterior: Posterior, truth: Posterior, x: Tensor, num_samples: int
 
     For classification agreement of the predicted class and total variation between averaged class probabilities.
     `coverage` is the share of the truth's draws inside the central 90 % of the posterior's, 0.9 when all is well.
-    The floor beside each score is the average over the truth's chains of one chain scored against the rest.
+    The floor beside each score is the average over the truth's chains of one chain scored against the rest. The
+    Monte-Carlo error is the score's spread when draws, and the truth's chains, are drawn again.
 
     References:
         What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
 
     Arguments:
-        posterior: The posterior to be scored.
-        truth: Draws of a sampler, two chains or more for a floor.
-        x: Inputs (N, ...), held-out ones as a rule.
+        posterior: The posterior to be scored, or function values (S, N, ...) at the truth's inputs.
+        truth: Draws of a sampler, two chains or more for a floor; or a reference of `zoo.references`, which brings its
+            inputs.
+        x: Inputs (N, ...), held-out ones as a rule; none beside a reference.
         num_samples: Draws on either side; by default as many as one of the truth's chains has, like the floor.
 
     Raises:
-        ValueError: A truth that is no sampler's.
+        ValueError: A truth that is no sampler's; no inputs, or inputs beside a reference.
 
     Example:
         >>> truth = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=9, progress=False, compile=False)
         >>> sorted(zoo.fidelity(posterior, truth.fit(data.train), data.test.x).scores)
         ['coverage', 'mean_error', 'spread_ratio', 'wasserstein']
     """
+    reference = None if isinstance(truth, Posterior) else truth
+    if (x is None) == (reference is None):
+        raise ValueError("give inputs x beside a posterior, and none beside a reference, which brings its own")
+    truth, x = (truth, x) if reference is None else (reference.posterior, reference.inputs)
     if truth.draws is None:
         raise ValueError(
             "the truth is a sampler's posterior, from inference.NUTS or HMC; a guide against a guide says nothing"
         )
-    chains, length = truth.num_chains, truth.num_draws // truth.num_chains
-    reference = truth.predict(x).functions.double()  # (C S, N, ...)
-    own = posterior.num_draws
+    num_chains, length = truth.num_chains, truth.num_draws // truth.num_chains
+    targets = reference.targets if reference is not None else None
+    known = functions(truth, x, truth.num_draws, targets)
+    chains = [known.take(torch.arange(length) + number * length) for number in range(num_chains)]
+    own = len(posterior) if isinstance(posterior, Tensor) else posterior.num_draws
     num_samples = num_samples or min(length, own or length)
-    values = posterior.predict(x, num_samples).functions.double()
-    score = classification if posterior.model.likelihood.discrete and values.shape[-1] > 1 else regression
-    by_chain = reference.reshape(chains, length, *reference.shape[1:])
-    return Fidelity(score(values, thin(reference, len(values))), floor(by_chain, score), len(values))
+    if isinstance(posterior, Tensor):
+        ours = Functions(posterior.double(), known.pointwise[: len(posterior), :0]).thin(num_samples)
+        chains = [chain._replace(pointwise=chain.pointwise[:, :0]) for chain in chains]
+    else:
+        ours = functions(posterior, x, num_samples, targets)
+    discrete = truth.model.likelihood.discrete and ours.values.shape[-1] > 1
+    score = partial(classification if discrete else regression, away=reference.away if reference is not None else None)
+    compared = joined(chains).thin(len(ours.values))
+    together = 1 if own is None else max(1, len(ours.values) // 10)
+    return Fidelity(
+        score(ours, compared),
+        floor(chains, score),
+        len(ours.values),
+        errors(ours, chains, score, together),
+        ours,
+        compared,
+        reference,
+    )
 
 
-def floor(by_chain: Tensor, score: Callable[[Tensor, Tensor], dict[str, float]]) -> dict[str, float]:
-    """Average the score of each chain (C, S, N, ...) against the rest; halves of the chain where there is one."""
-    if len(by_chain) == 1:
-        half = by_chain.shape[1] // 2
-        by_chain = torch.stack([by_chain[0, :half], by_chain[0, half : 2 * half]])
-    scores = []
-    for index in range(len(by_chain)):
-        rest = torch.cat([by_chain[:index], by_chain[index + 1 :]]).flatten(0, 1)
-        scores.append(score(by_chain[index], thin(rest, by_chain.shape[1])))
-    return {name: sum(each[name] for each in scores) / len(scores) for name in scores[0]}
-
-
-def regression(values: Tensor, reference: Tensor) -> dict[str, float]:
-    """Score draws (S, N, ...) against as many of the truth, averaged over inputs and outputs."""
-    spread = reference.std(0, correction=0).clamp_min(1e-12)
-    return {
-        "mean_error": float(((values.mean(0) - reference.mean(0)).abs() / spread).mean()),
-        "spread_ratio": float((values.std(0, correction=0) / spread).mean()),
-        "wasserstein": float(((values.sort(0).values - reference.sort(0).values).abs().mean(0) / spread).mean()),
-        "coverage": inside(values, reference),
-    }
-
-
-def classification(values: Tensor, reference: Tensor) -> dict[str, float]:
-    """Score class probabilities (S, N, O) against as many of the truth."""
-    probs, truth = values.mean(0), reference.mean(0)
-    return {
-        "agreement": float((probs.argmax(-1) == truth.argmax(-1)).double().mean()),
-        "total_variation": float(0.5 * (probs - truth).abs().sum(-1).mean()),
-        "coverage": inside(values, reference),
-    }
-
-
-def inside(values: Tensor, reference: Tensor) -> float:
-    """Return the share of the truth's draws inside the central 90 % of the posterior's."""
-    lower, upper = torch.quantile(values, torch.tensor([0.05, 0.95], dtype=values.dtype, device=values.device), dim=0)
-    return float(((reference >= lower) & (reference <= upper)).double().mean())
-
-
-def thin(draws: Tensor, count: int) -> Tensor:
-    """Take a number of draws, evenly spaced."""
-    return draws[torch.linspace(0, len(draws) - 1, count).round().long()]
+def functions(posterior: Posterior, x: Tensor, num_samples: int, targets: Tensor | None = None) -> Functions:
+    """Return draws of a posterior's function at inputs, and the log density of targets of the first of them."""
+    prediction = posterior.predict(x, num_samples)
+    values = prediction.functions.double()
+    if targets is None or len(targets) == 0:
+        return Functions(values, values.new_zeros(len(values), 0))
+    first = Prediction(posterior.model.likelihood, prediction.outputs[:, : len(targets)], prediction.noise)
+    return Functions(values, first.pointwise(targets).double())

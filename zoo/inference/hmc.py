@@ -108,8 +108,8 @@ class Trajectories(Hamiltonian):
         start = torch.randn_like(state["u"])
         steps = self.steps()
         u, p, slope, energy = self.followed(start, steps)
-        error = energy + 0.5 * p.square().sum(-1) - state["energy"] - 0.5 * start.square().sum(-1)
-        error = error.nan_to_num(nan=math.inf)
+        whole = state["energy"] + 0.5 * start.square().sum(-1)
+        error = (energy + 0.5 * p.square().sum(-1) - whole).nan_to_num(nan=math.inf)
         acceptance = (-error).exp().clamp(max=1.0)
         accepted = torch.rand_like(acceptance) < acceptance
         self.proposed = u, p
@@ -121,6 +121,7 @@ class Trajectories(Hamiltonian):
             "diverging": error > LARGEST_ERROR,
             "n_steps": steps,
             "lp": -state["energy"],
+            "energy": torch.where(accepted, whole + error, whole),
         }
 
     def followed(self, p: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -25,7 +25,8 @@ class Block:
 
     Arguments:
         q: Positions in unconstrained space, (C, S, P).
-        facts: `acceptance_rate`, `diverging`, `n_steps` and `lp` of every draw, (C, S).
+        facts: `acceptance_rate`, `diverging`, `n_steps` and `lp` of every draw, (C, S), and `energy` where momenta are
+            drawn.
         interrupted: Whether Ctrl-C ended it before its time.
     """
 

@@ -96,12 +96,13 @@ class NoUTurn(Hamiltonian):
             averaging: The state of dual averaging, (C,) each.
 
         Returns:
-            Which trees have ended (C,), their facts (C, 4), the draws that are left, step sizes and the state of dual
+            Which trees have ended (C,), their facts (C, 5), the draws that are left, step sizes and the state of dual
             averaging.
         """
         ended, tree = self.tree.close(step_size), self.tree
         rate = tree.acceptance / tree.n_steps.clamp_min(1)
-        facts = torch.stack([rate, tree.diverging.to(rate), tree.n_steps.to(rate), -tree.chosen_energy], -1)
+        n_steps, lp = tree.n_steps.to(rate), -tree.chosen_energy
+        facts = torch.stack([rate, tree.diverging.to(rate), n_steps, lp, tree.total], -1)
         left = left - ended.long()
         learns = ended & learning
         updated = DualAveraging(*averaging).updated(rate, self.target_accept_prob, where=learns)
@@ -113,7 +114,7 @@ class NoUTurn(Hamiltonian):
         state, tree, averaging, step_size = self.state, self.tree, self.averaging, self.step_size
         chains = torch.arange(self.num_chains, device=step_size.device)
         u = step_size.new_zeros(self.num_chains, count + 1, self.size)  # the last place takes what is no draw
-        facts = step_size.new_zeros(self.num_chains, count + 1, 4)
+        facts = step_size.new_zeros(self.num_chains, count + 1, 5)
         left, learns = torch.full_like(chains, count), torch.tensor(learning, device=chains.device)
         tree.write(**{f"chosen_{name}": state[name] for name in ("u", "slope", "energy")})
         tree.plant(left > 0, torch.randn_like(tree.u))
@@ -147,8 +148,9 @@ class NoUTurn(Hamiltonian):
                 return
 
     def block(self, u: Tensor, facts: Tensor, interrupted: bool) -> Block:
-        """Return draws u (C, S, P) and facts (C, S, 4) as a block."""
+        """Return draws u (C, S, P) and facts (C, S, 5) as a block."""
         q = torch.vmap(self.metric.colour, in_dims=1, out_dims=1)(u) if u.shape[1] else u
-        rate, diverging, n_steps, lp = facts.unbind(-1)
+        rate, diverging, n_steps, lp, energy = facts.unbind(-1)
         named = {"acceptance_rate": rate, "diverging": diverging > 0, "n_steps": n_steps.long(), "lp": lp}
+        named["energy"] = energy
         return Block(q, named if u.shape[1] else {}, interrupted)

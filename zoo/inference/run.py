@@ -140,6 +140,7 @@ class Run:
         facts = self.store.facts()
         return MCMCInfo(
             **{name: facts[name].cpu() for name in ("acceptance_rate", "diverging", "n_steps", "lp")},
+            energy=facts["energy"].cpu() if "energy" in facts else None,
             step_size=self.kernel.step_size.cpu(),
             num_gradients=self.kernel.num_gradients,
             seconds_warmup=self.warm,
