@@ -174,17 +174,26 @@ class Posterior:
             )
         return self.guide.distributions()
 
-    def to_arviz(self, data: Data | None = None, num_samples: int | None = None, weights: bool = True) -> object:
+    def to_arviz(
+        self,
+        data: Data | None = None,
+        num_samples: int | None = None,
+        weights: bool = True,
+        at: Tensor | None = None,
+        num_prior: int = 0,
+    ) -> object:
         """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x): `zoo.diagnostics.to_arviz`.
 
         Arguments:
             data: Inputs and targets, for the log likelihood and the posterior predictive; None leaves them out.
             num_samples: Draws from a guide (default 1000); a sampler gives all it has.
             weights: Whether the draws of weights and nodes go in; not for big networks.
+            at: Inputs (M, ...) at which function values go in as `f`.
+            num_prior: Draws of the prior, for `prior` and `prior_predictive`.
         """
         from zoo.diagnostics import to_arviz  # upwards, for the convenience of a method
 
-        return to_arviz(self, data, num_samples=num_samples, weights=weights)
+        return to_arviz(self, data, num_samples=num_samples, weights=weights, at=at, num_prior=num_prior)
 
     def save(self, path: str | Path) -> None:
         """Write the posterior to a safetensors file; `zoo.load` reads it into a model built anew."""

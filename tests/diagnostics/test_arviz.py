@@ -46,7 +46,7 @@ def test_a_sampler_gives_all_groups(sampled):
     assert results["log_likelihood"]["y"].shape == (2, 50, 12)
     assert results["posterior_predictive"]["y"].shape == (2, 50, 12, 1)
     assert results["observed_data"]["y"].shape == (12, 1)
-    assert set(results["sample_stats"].data_vars) == {"acceptance_rate", "diverging", "n_steps", "lp"}
+    assert set(results["sample_stats"].data_vars) == {"acceptance_rate", "diverging", "energy", "n_steps", "lp"}
     np.testing.assert_array_equal(results["posterior"]["layer1.bias"].values, sampled.draws["layer1.bias"].numpy())
 
 
@@ -91,3 +91,24 @@ def test_loo_runs_on_both(sampled, fitted):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # short runs have large Pareto k, and ArviZ says so
             assert arviz.loo(posterior.to_arviz((x, y))) is not None
+
+
+@pytest.mark.parametrize("source", ["sampled", "fitted"])
+def test_function_values_are_variables(source, request):
+    posterior = request.getfixturevalue(source)
+    pyro.set_rng_seed(1)
+    results = posterior.to_arviz((x, y), num_samples=None if source == "sampled" else 30, weights=False, at=x[:4])
+    chains, draws = (2, 50) if source == "sampled" else (1, 30)
+    assert results["posterior"]["f"].shape == (chains, draws, 4, 1)
+    if source == "sampled":
+        expected = posterior.predict(x[:4]).functions.reshape(2, 50, 4, 1).numpy()
+        np.testing.assert_allclose(results["posterior"]["f"].values, expected, rtol=1e-5, atol=1e-6)
+    summary = load_arviz().summary(results, var_names=["f"])
+    assert len(summary) == 4
+
+
+def test_the_prior_stands_beside(sampled):
+    results = sampled.to_arviz((x, y), num_prior=20)
+    assert results["prior"]["layer1.weight"].shape == (1, 20, 4, 3)
+    assert results["prior_predictive"]["y"].shape == (1, 20, 12, 1)
+    assert "prior_predictive" not in str(sampled.to_arviz(num_prior=5))

@@ -59,6 +59,10 @@ def test_swapped_hidden_units_are_one_function():
     info = MCMCInfo(facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain")
     result = zoo.convergence(Posterior(model, state={}, info=info, draws=draws), x)
     assert result.rhat.max() < 1.05
+    assert result.weights["layer1.weight"] > 1.5
+    assert result.weights["layer2.bias"] < 1.05
+    if result.converged:
+        assert "hidden units can be permuted" in str(result)
 
 
 def test_a_guide_is_refused():

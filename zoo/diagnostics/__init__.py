@@ -1,7 +1,21 @@
-"""Diagnostics: verdicts on a posterior, in ArviZ, in function space and against the truth."""
+"""Diagnostics: verdicts on a posterior, in ArviZ, in function space, against the truth, and on the engine itself."""
 
 from zoo.diagnostics.arviz import to_arviz
+from zoo.diagnostics.calibration import Ranks, sbc
+from zoo.diagnostics.contraction import Contraction, contraction
 from zoo.diagnostics.convergence import Convergence, convergence
 from zoo.diagnostics.fidelity import Fidelity, fidelity
+from zoo.diagnostics.proposal import k_hat
 
-__all__ = ["Convergence", "Fidelity", "convergence", "fidelity", "to_arviz"]
+__all__ = [
+    "Contraction",
+    "Convergence",
+    "Fidelity",
+    "Ranks",
+    "contraction",
+    "convergence",
+    "fidelity",
+    "k_hat",
+    "sbc",
+    "to_arviz",
+]

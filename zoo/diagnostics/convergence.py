@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
 
 from zoo.diagnostics.labelled import ess, rhat
 from zoo.posterior import Posterior
+
+WORST = 1.05  # R-hat that none may exceed
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Convergence:
         num_chains: Number of chains C.
         num_draws: Draws per chain S.
         divergences: Number of divergent trajectories.
+        weights: The largest R-hat at each site of weights or nodes, by name; infinite where chains never moved.
     """
 
     rhat: Tensor
@@ -28,11 +32,12 @@ class Convergence:
     num_chains: int
     num_draws: int
     divergences: int
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def converged(self) -> bool:
         """Whether 99 % of the function values have R-hat below 1.02, and none is above 1.05."""
-        return bool(self.rhat.quantile(0.99) < 1.02) and bool(self.rhat.max() <= 1.05)
+        return bool(self.rhat.quantile(0.99) < 1.02) and bool(self.rhat.max() <= WORST)
 
     def __str__(self) -> str:
         within = float((self.rhat < 1.02).double().mean())
@@ -41,9 +46,18 @@ class Convergence:
             f"ESS {self.ess.min():.0f} at least, {self.ess.median():.0f} in the middle, of "
             f"{self.num_chains} x {self.num_draws} draws; {self.divergences} divergences"
         )
-        if self.converged:
-            return f"converged: {facts}"
-        return f"not converged: {facts}; run longer, or with more chains"
+        if not self.converged:
+            return f"not converged: {facts}; run longer, or with more chains"
+        return f"converged: {facts}{self._of_weights()}"
+
+    def _of_weights(self) -> str:
+        worst = max(self.weights, key=self.weights.__getitem__, default=None)
+        if worst is None or self.weights[worst] <= WORST:
+            return ""
+        return (
+            f". R-hat of weights is up to {self.weights[worst]:.2f} ({worst}): hidden units can be permuted, and units "
+            "of tanh turned round, without changing the function, so chains may agree on functions and not on weights"
+        )
 
     __repr__ = __str__
 
@@ -55,7 +69,8 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     r"""Rank-normalised split R-hat and bulk ESS of function values f(x), draws of a sampler.
 
     Weights may wander among the permutations of hidden units that give one and the same function, so their R-hat
-    says little; function values are what predictions are made of.
+    says little; function values are what predictions are made of. Theirs is in `weights`, and is explained where it
+    is large though the functions agree.
 
     References:
         Rank-normalization, folding, and localization: An improved R-hat (Vehtari et al., 2021)
@@ -85,4 +100,13 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
         raise ValueError(
             "no function value ever changed: every proposal was rejected; narrow the prior or warm up longer"
         )
-    return Convergence(Tensor(rhat(moving)), Tensor(ess(moving)), chains, draws, int(posterior.info.diverging.sum()))
+    divergences = int(posterior.info.diverging.sum()) if posterior.info is not None else 0
+    weights = {name: worst(value) for name, value in posterior.draws.items() if not name.startswith("likelihood:")}
+    return Convergence(Tensor(rhat(moving)), Tensor(ess(moving)), chains, draws, divergences, weights)
+
+
+def worst(draws: Tensor) -> float:
+    """Return the largest R-hat of a site's draws (C, S, *shape), of 500 of its numbers at most."""
+    values = draws.flatten(2).double().cpu().numpy()
+    values = values[:, :, :: max(1, values.shape[-1] // 500)]
+    return float(np.nan_to_num(rhat(values), nan=np.inf).max())

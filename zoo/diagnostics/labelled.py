@@ -60,3 +60,13 @@ def _by_column(function: str, values: np.ndarray, method: str) -> np.ndarray:
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)  # a column that never moves has no R-hat; it is counted
         return np.asarray(getattr(arviz, function)(data, method=method)["values"])
+
+
+def pareto_k(log_weights: np.ndarray) -> float:
+    """Pareto shape of the largest importance weights, given the logarithms (S,) of all."""
+    arviz = load_arviz()
+    if is_one(arviz):
+        from arviz_stats.base import array_stats as arviz
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a k that is large is the answer, not a warning
+        return float(arviz.psislw(np.asarray(log_weights, dtype=np.float64))[1])
