@@ -24,7 +24,7 @@ pyro.set_rng_seed(0)
 
 reference = references.load(references.sinusoid)
 model, data = reference.model, reference.data
-reference
+print(reference)
 
 # %% [markdown]
 # ## Why should you believe the reference?
@@ -33,7 +33,7 @@ reference
 # against all others. No fit can be seen to be closer than that.
 
 # %%
-reference.table
+print(reference.table)
 
 # %% [markdown]
 # ## Four guides
@@ -48,7 +48,7 @@ families = {
     "Mixture": guides.Mixture(model, make=guides.MeanField, num_components=4, spread=0.5),
 }
 comparison = zoo.compare(model, families, reference, num_steps=STEPS, progress=False)
-comparison
+print(comparison)
 
 # %% [markdown]
 # ## Reading a card
@@ -58,13 +58,12 @@ comparison
 # %%
 for name, card in comparison.fidelities.items():
     print(f"{name:10s} {card.verdict}")
-    card.plot()
-comparison.fidelities["MeanField"].plot()
+comparison.fidelities["MeanField"].plot().savefig("mean_field_card.png")
 
 # %% [markdown]
-# Two scores can disagree, and that is information. A spread that is right on average may be too wide among the data and
-# too narrow away from them (`spread_error` sees that, `spread_ratio` does not). A predictive that fits held-out data as
-# well as the truth's may have the doubt away from the data all wrong: held-out data do not lie there.
+# Two scores can disagree, and that is information. A spread that is right on average may be too wide among the data
+# and too narrow away from them: `spread_factor` sees that, `spread_ratio` does not. A predictive that fits held-out
+# data as well as the truth's may have the doubt away from the data all wrong: held-out data do not lie there.
 
 # %% [markdown]
 # ## What needs no reference, and what it does not see
@@ -74,7 +73,7 @@ comparison.fidelities["MeanField"].plot()
 # %%
 posterior = comparison.posteriors["MeanField"]
 print(f"Pareto k of MeanField: {k_hat(posterior, data.train):.2f}, and below 0.7 would be good")
-contraction(posterior)
+print(contraction(posterior))
 
 # %% [markdown]
 # ## When there is no reference: calibrate the engine
@@ -105,12 +104,12 @@ plt.show()
 
 # %%
 values = posterior.predict(reference.inputs, num_samples=200).functions + 0.1 * torch.randn(())
-zoo.fidelity(values, reference)
+print(repr(zoo.fidelity(values, reference)))
 
 # %% [markdown]
 # ## What would make this result wrong
-# - The reference is that of one model. Another prior, another width, another split have another posterior; the file knows
-#   which it belongs to, and refuses to load into anything else.
+# - The reference is that of one model. Another prior, another width, another split have another posterior; the file
+#   knows which it belongs to, and refuses to load into anything else.
 # - Samplers that agree can be wrong together, if both stay in the same modes. The evidence says how many chains there
 #   were and where they began; it cannot say what none of them has seen.
 # - A guide is judged after a fit. One that has not converged is scored for its optimiser: look at

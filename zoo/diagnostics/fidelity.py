@@ -16,7 +16,7 @@ from zoo.prediction import Prediction
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GOOD = {"spread_ratio": 1.0, "coverage": 0.9, "agreement": 1.0, "doubt_away": 1.0}  # the others are best at 0
+GOOD = {"coverage": 0.9} | dict.fromkeys(("spread_ratio", "spread_factor", "agreement", "doubt_away"), 1.0)  # else 0
 
 
 class Reference(Protocol):
@@ -34,9 +34,9 @@ class Fidelity:
 
     Regression: `mean_error`, `spread_ratio`, `wasserstein` (units: the truth's standard deviation), `coverage`.
     Classification: `agreement`, `total_variation`, `coverage`. Against a reference of `zoo.references` also
-    `spread_error`, by how much the spread is off at an input whether up or down (regression), `doubt_away`, the spread
-    (or mutual information) away from the data over the truth's, and `log_likelihood_gap` on held-out data, in nats per
-    datum.
+    `spread_factor`, how many times the spread is too wide or too narrow at an input (regression), `doubt_away`, the
+    spread (or mutual information) away from the data over the truth's, and `log_likelihood_gap` on held-out data, in
+    nats per datum.
 
     Arguments:
         scores: Score by name.
@@ -71,8 +71,8 @@ class Fidelity:
     def verdict(self) -> str:
         """What the scores say, in a sentence."""
         said = [self._centre(), self._spread("spread_ratio", ""), self._spread("doubt_away", " away from the data")]
-        if self.scores.get("spread_error", 0.0) > 0 and self.beyond("spread_error") >= 3:
-            said.insert(2, f"off by {self.spread_error:.0%} from input to input")
+        if "spread_factor" in self.scores and self.spread_ratio > 0.01 and self.beyond("spread_factor") >= 3:
+            said.insert(2, f"{self.spread_factor:.1f} times too wide or too narrow from input to input")
         return ", ".join(part for part in said if part)
 
     def _centre(self) -> str:
@@ -87,6 +87,8 @@ class Fidelity:
         if name not in self.scores:
             return ""
         ratio, what = self.scores[name], "spread" if "spread_ratio" in self.scores else "doubt"
+        if ratio < 0.01:
+            return f"no {what}{where}"
         if self.beyond(name) < 3:
             return f"right {what}{where}"
         return f"{ratio:.0%} of the {what}{where}" if ratio < 2 else f"{ratio:.1f} times the {what}{where}"

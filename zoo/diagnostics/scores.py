@@ -47,7 +47,7 @@ def regression(ours: Functions, truth: Functions, away: Tensor | None = None) ->
         "coverage": inside(values, reference),
     }
     if away is not None:
-        scores["spread_error"] = float(ratio.clamp_min(1e-3).log().abs().mean().expm1())
+        scores["spread_factor"] = float(ratio.clamp(0.01, 100.0).log().abs().mean().exp())
         scores["doubt_away"] = float(ratio[away].mean())
     return scores | held_out(ours, truth)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from zoo.plots.band import predictive_band
 from zoo.plots.canvas import COLORS, TRUTH
 
-BEST = {"spread ratio": 1.0, "coverage": 0.9, "agreement": 1.0, "doubt away": 1.0}
+BEST = {"coverage": 0.9} | dict.fromkeys(("spread ratio", "spread factor", "agreement", "doubt away"), 1.0)  # else 0
 OURS, AWAY = COLORS[0], COLORS[1]
 
 
@@ -56,7 +57,7 @@ def card(
     draw_bands(bands, *one_output(values, truth), line, classes=values.dim() == 3 and values.shape[-1] > 1)
     draw_spreads(spreads, values, truth, away)
     draw_scores(bars, scores)
-    figure.suptitle(verdict)
+    figure.suptitle(textwrap.fill(verdict, 120), fontsize="medium")
     return figure
 
 
