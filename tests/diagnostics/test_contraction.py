@@ -1,7 +1,6 @@
 """Contraction and Pareto k on linear regression, where both are known."""
 
 import pyro
-import pyro.distributions as dist
 import pytest
 import torch
 
@@ -9,7 +8,6 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, references
 from zoo.diagnostics import contraction, k_hat
-from zoo.diagnostics.labelled import pareto_k
 
 REFERENCE = references.load(references.linear)
 MODEL, DATA = REFERENCE.model, REFERENCE.data
@@ -71,8 +69,3 @@ def test_k_needs_a_density_and_a_tail(full_rank):
         k_hat(REFERENCE.runs["NUTS"], DATA.train)
     with pytest.raises(ValueError, match="a thousand draws or more, not of 100"):
         k_hat(full_rank, DATA.train, num_samples=100)
-
-
-def test_k_of_a_pareto_tail_by_hand():
-    weights = dist.Pareto(1.0, 1 / 0.6).sample((20_000,))  # P(r > t) = t^(-1/k)
-    assert pareto_k(weights.log().numpy()) == pytest.approx(0.6, abs=0.15)

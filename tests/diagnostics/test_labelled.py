@@ -68,3 +68,10 @@ def test_rhat_and_ess_tell_good_chains_from_bad_ones():
     assert (labelled.ess(good) > 600).all()
     slow = np.repeat(good[:, :25], 10, axis=1)  # every draw ten times
     assert (labelled.ess(slow) < 250).all()
+
+
+@pytest.mark.parametrize("k", [0.3, 0.6])
+def test_k_is_the_shape_of_a_pareto_tail(k):
+    weights = np.random.default_rng(0).pareto(1 / k, 20_000) + 1.0  # P(r > t) = t^(-1/k)
+    assert labelled.pareto_k(np.log(weights)) == pytest.approx(k, abs=0.15)
+    assert labelled.pareto_k(-np.log(weights)) < 0.0  # the wrong sign has no tail

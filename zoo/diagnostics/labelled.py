@@ -64,9 +64,11 @@ def _by_column(function: str, values: np.ndarray, method: str) -> np.ndarray:
 
 def pareto_k(log_weights: np.ndarray) -> float:
     """Pareto shape of the largest importance weights, given the logarithms (S,) of all."""
-    arviz = load_arviz()
+    arviz, weights = load_arviz(), np.asarray(log_weights, dtype=np.float64)
     if is_one(arviz):
         from arviz_stats.base import array_stats as arviz
+
+        weights = -weights  # it takes log likelihoods, whose inverses are the weights of leave-one-out
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a k that is large is the answer, not a warning
-        return float(arviz.psislw(np.asarray(log_weights, dtype=np.float64))[1])
+        return float(arviz.psislw(weights)[1])
