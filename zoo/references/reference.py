@@ -90,6 +90,9 @@ class Reference:
         label = f"; {self.problem.label}" if self.problem.label else ""
         return f"Reference({self.name!r}, version {self.problem.version}: {sizes}{label})"
 
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.table._repr_html_()}"
+
     def save(self, path: Path | None = None) -> Path:
         """Write it to a file, the package's own where nothing is said, and return its path."""
         path = path or FOLDER / f"{self.name}.safetensors"

@@ -20,15 +20,15 @@ def yacht_50() -> Problem:
 
 def energy_50() -> Problem:
     """Energy efficiency, 691 rows, split 0."""
-    return table("energy")
+    return table("energy", num_steps=200)
 
 
 def concrete_50() -> Problem:
     """Concrete strength, 927 rows, split 0."""
-    return table("concrete")
+    return table("concrete", num_steps=200)
 
 
-def table(name: str) -> Problem:
+def table(name: str, num_steps: int | None = None) -> Problem:
     r"""Return a UCI table, split 0 of Gal's, standardised, under a network of 50 units.
 
     .. math:: w \sim N(0, 1 / \text{fan-in}), \quad \sigma \sim \text{HalfNormal}(1), \quad y \sim N(f(x; w), \sigma^2)
@@ -42,6 +42,7 @@ def table(name: str) -> Problem:
 
     Arguments:
         name: Name of the table.
+        num_steps: Leapfrog steps of HMC, where that takes the place of NUTS.
     """
     data = datasets.uci(name, split=0)
     size = data.train.x.shape[1]
@@ -51,4 +52,5 @@ def table(name: str) -> Problem:
     inputs = torch.cat([test, beyond(data.train.x, NUM_AWAY)])
     away = torch.arange(len(inputs)) >= len(test)
     targets = data.test.y[:NUM_TEST]
-    return Problem(f"{name}-50", 1, model, data, inputs, away, targets, hamiltonian_and_microcanonical(model))
+    runs = hamiltonian_and_microcanonical(model, num_steps=num_steps)
+    return Problem(f"{name}-50", 1, model, data, inputs, away, targets, runs)
