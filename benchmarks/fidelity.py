@@ -22,6 +22,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from pyro.infer import autoguide
 from tqdm import tqdm
 
@@ -140,6 +141,7 @@ def draw(results: dict[str, dict[str, dict]]) -> Figure:
         ax.errorbar(values, places, xerr=spread, fmt="o", color="#0072B2", markersize=5, elinewidth=1)
         ax.axvline(one["floor"][which], color="#8C8C8C", linewidth=3, alpha=0.6)
         ax.set(xscale="log", title=name, xlabel=which.replace("_", " "), xlim=(one["floor"][which] / 2, None))
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_yticks(range(len(labels)), labels)
         ax.grid(axis="y", alpha=0.2)
         ax.spines[["top", "right"]].set_visible(False)

@@ -10,7 +10,11 @@ CHAINS = 4
 
 
 def hamiltonian_and_microcanonical(
-    model: BayesianNetwork, *, warmup_steps: int = 500, num_samples: int = 1000, num_steps: int | None = None
+    model: BayesianNetwork,
+    *,
+    warmup_steps: int = 500,
+    num_samples: int = 1000,
+    num_steps: int | None = None,
 ) -> dict[str, Engine]:
     """Return NUTS, or HMC of jittered trajectories where their length is known, and adjusted MCLMC.
 
@@ -18,11 +22,12 @@ def hamiltonian_and_microcanonical(
         model: The model.
         warmup_steps: Draws in which a chain adapts.
         num_samples: Draws of a chain that count.
-        num_steps: Leapfrog steps of HMC.
+        num_steps: Leapfrog steps of HMC; MCLMC takes half as many, of two gradients each.
     """
     counts = {"num_chains": CHAINS, "warmup_steps": warmup_steps, "num_samples": num_samples, "shared_mass": True}
     if num_steps is None:
         first = NUTS(model, target_accept_prob=0.85, **counts)
     else:
         first = HMC(model, num_steps=num_steps, jitter=0.9, **counts)
-    return {type(first).__name__: first, "MCLMC": MCLMC(model, adjusted=True, **counts)}
+    second = MCLMC(model, adjusted=True, num_steps=num_steps and num_steps // 2, **counts)
+    return {type(first).__name__: first, "MCLMC": second}
