@@ -49,7 +49,7 @@ def test_what_ships_has_the_evidence(name):
         assert reference.weights[site].shape[1:] == prior.shape()
 
 
-def test_enough_ship_and_they_are_small():
+def test_what_ships_is_small():
     assert sum(path.stat().st_size for path in FOLDER.glob("*.safetensors")) < 8e6
 
 
