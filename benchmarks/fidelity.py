@@ -29,7 +29,7 @@ from tqdm import tqdm
 import guides
 import zoo
 from benchmarks.record import write
-from zoo import inference, priors, references
+from zoo import priors, references
 from zoo.command.names import REFERENCES
 from zoo.references.reference import FOLDER
 from zoo.table import Table
@@ -79,11 +79,9 @@ def score(reference: str, label: str, steps: int) -> dict[str, object]:
         model = Model(model.network, prior, model.likelihood)
     else:
         make = WEIGHTS[label]
-    decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=steps)
-    engine = inference.SVI(model, make(model), num_steps=steps, lr=1e-2, scheduler=decay, progress=False)
-    posterior = engine.fit(truth.data.train)
-    card = zoo.fidelity(posterior, truth)
-    info = posterior.info
+    chosen = {label: (model, make(model))}
+    comparison = zoo.compare(truth.model, chosen, truth, num_steps=steps, lr=1e-2, progress=False)
+    card, info = comparison.fidelities[label], comparison.posteriors[label].info
     return {
         "scores": card.scores,
         "errors": card.errors,
