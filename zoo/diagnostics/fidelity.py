@@ -101,7 +101,9 @@ class Fidelity:
         if self.reference is not None:
             away, x = self.reference.away, self.reference.inputs
             line = x[:, 0] if x.dim() == 2 and x.shape[1] == 1 else None
-        return plots.card(self.ours.values, self.truth.values, self.rows(), self.verdict, away=away, line=line)
+        best = {name.replace("_", " "): good for name, good in GOOD.items()}
+        where = {"away": away, "line": line}
+        return plots.card(self.ours.values, self.truth.values, self.rows(), self.verdict, best=best, **where)
 
     def rows(self) -> list[tuple[str, float, float, float]]:
         """Return name, value, floor and Monte-Carlo error of each score."""

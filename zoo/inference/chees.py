@@ -124,9 +124,8 @@ class LearnedLength(Trajectories):
         climb = self.climb(rate)
         square = MEMORY * state["square"] + (1 - MEMORY) * climb.square()
         scaled = climb / (square / (1 - MEMORY**count)).sqrt().clamp_min(1e-20)
-        shortest = state["centre"][0] - math.log(
-            BOLDNESS
-        )  # not the step size of now, which dual averaging throws about
+        # not the step size of now, which dual averaging throws about
+        shortest = state["centre"][0] - math.log(BOLDNESS)
         log_length = state["log_length"] + (RATE * scaled).clamp(-LARGEST, LARGEST)
         log_length = log_length.clamp(shortest, shortest + math.log(self.max_steps))
         average = torch.lerp(state["log_length_average"], log_length, count**-0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor
 from zoo.plots.band import predictive_band
 from zoo.plots.canvas import COLORS, TRUTH
 
-BEST = {"coverage": 0.9} | dict.fromkeys(("spread ratio", "spread factor", "agreement", "doubt away"), 1.0)  # else 0
 OURS, AWAY = COLORS[0], COLORS[1]
 
 
@@ -25,6 +24,7 @@ def card(
     scores: Sequence[tuple[str, float, float, float]],
     verdict: str = "",
     *,
+    best: Mapping[str, float] | None = None,
     away: Tensor | None = None,
     line: Tensor | None = None,
 ) -> Figure:
@@ -39,6 +39,7 @@ def card(
         truth: As many of the truth's.
         scores: Name, value, floor and Monte-Carlo error of each score.
         verdict: A sentence for the title.
+        best: What is best of a score, by name; 0 of those that are not in it.
         away: Which inputs lie away from the data, (N,).
         line: Positions of the inputs along a line, (N,); by default they are sorted.
 
@@ -56,7 +57,7 @@ def card(
     values, truth = values.cpu(), truth.cpu()
     draw_bands(bands, *one_output(values, truth), line, classes=values.dim() == 3 and values.shape[-1] > 1)
     draw_spreads(spreads, values, truth, away)
-    draw_scores(bars, scores)
+    draw_scores(bars, scores, best or {})
     figure.suptitle(textwrap.fill(verdict, 120), fontsize="medium")
     return figure
 
@@ -101,11 +102,11 @@ def draw_spreads(ax: Axes, values: Tensor, truth: Tensor, away: Tensor) -> None:
         ax.legend(frameon=False)
 
 
-def draw_scores(ax: Axes, scores: Sequence[tuple[str, float, float, float]]) -> None:
+def draw_scores(ax: Axes, scores: Sequence[tuple[str, float, float, float]], best: Mapping[str, float]) -> None:
     """Draw what each score lacks, and what the truth's own chains lack."""
     place = np.arange(len(scores))[::-1]
-    lacks = [abs(value - BEST.get(name, 0.0)) for name, value, _, _ in scores]
-    floors = [abs(floor - BEST.get(name, 0.0)) for name, _, floor, _ in scores]
+    lacks = [abs(value - best.get(name, 0.0)) for name, value, _, _ in scores]
+    floors = [abs(floor - best.get(name, 0.0)) for name, _, floor, _ in scores]
     ax.barh(place + 0.2, lacks, 0.38, xerr=[error for *_, error in scores], color=OURS, label="posterior")
     ax.barh(place - 0.2, floors, 0.38, color=TRUTH, label="truth against itself")
     names = [f"{name}  {value:.2f}" for name, value, _, _ in scores]
