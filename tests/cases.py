@@ -411,3 +411,15 @@ def each(names: str, rows: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:
     """Parametrize a test by rows of names, and call it by them."""
     rows = list(rows)
     return pytest.mark.parametrize(names, rows, ids=["-".join(row) for row in rows])
+
+
+def linear_regression():
+    """Return a Pyro program of linear regression, noise 0.5, and its data (x, y): `exact.linear_posterior` knows it."""
+    x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
+    y = x @ torch.tensor([1.0, -0.5]) + 0.3
+
+    def model(x, y):
+        w = pyro.sample("w", dist.Normal(torch.zeros(3), 1.0).to_event(1))
+        pyro.sample("y", dist.Normal(x @ w[:2] + w[2], 0.5).to_event(1), obs=y)
+
+    return model, (x, y)

@@ -2,6 +2,7 @@
 
 import math
 
+import cases
 import exact
 import pyro
 import pyro.distributions as dist
@@ -60,13 +61,7 @@ def test_moments_of_normals_are_exact(name):
 
 
 def test_bayesian_linear_regression_is_exact():
-    x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
-    y = x @ torch.tensor([1.0, -0.5]) + 0.3
-
-    def model(x, y):
-        w = pyro.sample("w", dist.Normal(torch.zeros(3), 1.0).to_event(1))
-        pyro.sample("y", dist.Normal(x @ w[:2] + w[2], 0.5).to_event(1), obs=y)
-
+    model, (x, y) = cases.linear_regression()
     pyro.set_rng_seed(3)
     draws = sampler(model).fit((x, y)).draws["w"]
     truth = exact.linear_posterior(exact.features(x), y.double(), 0.5, torch.ones(3))

@@ -8,11 +8,12 @@ import torch
 
 import zoo
 from zoo import priors, references
+from zoo.command.names import REFERENCES
 from zoo.references.evidence import BETWEEN, bfmi, evidence, ships
 from zoo.references.problem import beyond
 from zoo.references.reference import FOLDER
 
-PROBLEMS = [name for name in references.__all__ if name.islower() and name not in ("load", "make")]
+PROBLEMS = [name.replace("-", "_") for name in REFERENCES]
 SHIPPED = [name for name in PROBLEMS if (FOLDER / f"{name.replace('_', '-')}.safetensors").exists()]
 
 
