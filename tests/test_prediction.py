@@ -174,3 +174,10 @@ def test_the_prior_predictive_spreads_as_the_prior_says():
     error = 5 * exact * math.sqrt(2 / 4000)  # five standard errors of a variance
     assert ((prediction.epistemic - exact).abs() < error).all()
     assert torch.allclose(prediction.aleatoric, torch.tensor(0.25))
+
+
+def test_the_first_inputs_alone():
+    prediction = Prediction(likelihoods.Gaussian(0.1), torch.randn(5, 8, 1)).affine(2.0, 3.0)
+    y = torch.randn(8, 1)
+    assert torch.equal(prediction.first(3).mean, prediction.mean[:3])
+    assert torch.equal(prediction.first(3).pointwise(y[:3]), prediction.pointwise(y)[:, :3])

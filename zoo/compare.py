@@ -201,7 +201,7 @@ def tabled(
 def accuracy_scores(prediction: Prediction, y: Tensor, data: Dataset) -> dict[str, float]:
     """Score a prediction against the targets (K, ...) of the first of its inputs, in original units."""
     y = y.to(prediction.outputs.device)
-    prediction = Prediction(prediction.likelihood, prediction.outputs[:, : len(y)], prediction.noise)
+    prediction = prediction.first(len(y))
     if prediction.likelihood.discrete:
         return {
             "accuracy": float(metrics.accuracy(prediction.probs, y)),

@@ -140,6 +140,10 @@ class Prediction:
             return log_prob
         return log_prob - torch.as_tensor(self.scale).abs().log().expand(y.shape[1:]).sum().to(y)
 
+    def first(self, number: int) -> Prediction:
+        """Return the prediction at the first of the inputs."""
+        return Prediction(self.likelihood, self.outputs[:, :number], self.noise, self.loc, self.scale)
+
     def samples(self) -> Tensor:
         """Draw one target per draw and input, (S, N, ...)."""
         drawn = self.distribution.sample()

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from zoo.diagnostics.scores import Functions, classification, errors, floor, joined, regression
 from zoo.posterior import Posterior
-from zoo.prediction import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -201,5 +200,4 @@ def functions(posterior: Posterior, x: Tensor, num_samples: int, targets: Tensor
     values = prediction.functions.double()
     if targets is None or len(targets) == 0:
         return Functions(values, values.new_zeros(len(values), 0))
-    first = Prediction(posterior.model.likelihood, prediction.outputs[:, : len(targets)], prediction.noise)
-    return Functions(values, first.pointwise(targets).double())
+    return Functions(values, prediction.first(len(targets)).pointwise(targets).double())
