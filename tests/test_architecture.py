@@ -18,7 +18,8 @@ PARTS = {"Dataset", "Split", "Units", "toy"}  # what members are made of, no mem
 
 # From the ground up: a layer imports its own, and what is below it.
 LAYERS = [
-    ["zoo.distribution", "zoo.table", "zoo.threads", "zoo.vision", "zoo.info", "zoo.effects", "zoo.progress"],
+    ["zoo.distribution", "zoo.table", "zoo.threads", "zoo.thinning", "zoo.vision", "zoo.info", "zoo.effects"],
+    ["zoo.progress"],
     ["zoo.networks", "zoo.metrics", "zoo.datasets", "zoo.plots", "guides"],
     ["zoo.priors", "zoo.likelihoods"],
     ["zoo.summary", "zoo.prediction", "zoo.forward"],

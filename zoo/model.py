@@ -94,6 +94,28 @@ class BayesianNetwork(nn.Module):
         """Return the network's output (B, ...) for given values of sites, points and buffers; no Pyro in it."""
         return functional_call(self.network, self.plan.tensors(self.network, values), (x,))
 
+    def prior_draws(self, num_samples: int = 100) -> dict[str, Tensor]:
+        """Draw every latent site from its prior: site -> (S, *shape).
+
+        Arguments:
+            num_samples: Number of draws S.
+
+        Raises:
+            ValueError: An improper prior, from which nothing can be drawn.
+
+        Example:
+            >>> model.prior_draws(5)["layer1.bias"].shape
+            torch.Size([5, 10])
+        """
+        latents = self.latents
+        for name, prior in latents.items():
+            if not is_proper(prior):
+                raise ValueError(
+                    f"the prior of site {name!r}, {describe(prior)}, is improper, so there is nothing to draw from it; "
+                    "predict from a posterior, or give the site a proper prior such as dist.Normal(0.0, 1.0)"
+                )
+        return draw(self, num_samples, {name: prior.shape() for name, prior in latents.items()})
+
     def prior_predictive(self, x: Tensor, num_samples: int = 100) -> Prediction:
         """Predict from the prior alone: what the model believes before it has seen data.
 
@@ -108,14 +130,7 @@ class BayesianNetwork(nn.Module):
             >>> model.prior_predictive(torch.zeros(8, 6), num_samples=20).mean.shape
             torch.Size([8, 1])
         """
-        latents = self.latents
-        for name, prior in latents.items():
-            if not is_proper(prior):
-                raise ValueError(
-                    f"the prior of site {name!r}, {describe(prior)}, is improper, so there is nothing to draw from it; "
-                    "predict from a posterior, or give the site a proper prior such as dist.Normal(0.0, 1.0)"
-                )
-        draws = draw(self, num_samples, {name: prior.shape() for name, prior in latents.items()})
+        draws = self.prior_draws(num_samples)
         return Prediction(self.likelihood, outputs(self, draws, {}, placed_inputs(self, x)), draws)
 
     def summary(self) -> Summary:

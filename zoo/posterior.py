@@ -15,6 +15,7 @@ from zoo.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.model import BayesianNetwork
 from zoo.prediction import Prediction
 from zoo.scoped import ScopedGuide
+from zoo.thinning import evenly
 
 if TYPE_CHECKING:
     from zoo.data import Data
@@ -102,7 +103,7 @@ class Posterior:
         num_samples = total if num_samples is None else num_samples
         if not 1 <= num_samples <= total:
             raise ValueError(f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {num_samples}")
-        return values.flatten(0, 1)[torch.linspace(0, total - 1, num_samples).round().long()]
+        return values.flatten(0, 1)[evenly(total, num_samples)]
 
     def predict(
         self, x: Tensor, num_samples: int | None = None, linearised: bool = False, progress: bool = True

@@ -49,7 +49,7 @@ def test_improper_priors_have_no_spread():
         networks.MLP(3, 1, hidden=[]), priors.WeightPrior(priors.LogUniform()), likelihoods.Gaussian(0.5)
     )
     posterior = inference.SVI(flat, guides.MeanField(flat), num_steps=1, progress=False).fit(DATA.train)
-    with pytest.raises(ValueError, match="is improper and has no spread to compare with"):
+    with pytest.raises(ValueError, match="is improper, so there is nothing to draw from it"):
         contraction(posterior)
 
 

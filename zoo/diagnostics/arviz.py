@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zoo.data import Data, full
 from zoo.diagnostics.labelled import labelled
-from zoo.forward import draw, outputs, placed_inputs
+from zoo.forward import outputs, placed_inputs
 from zoo.info import MCMCInfo
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
@@ -90,7 +90,7 @@ def predicted(posterior: Posterior, draws: dict[str, Tensor], x: Tensor) -> Pred
 
 def prior_groups(model: BayesianNetwork, num_samples: int, x: Tensor | None) -> dict[str, dict[str, object]]:
     """Return draws of the prior, and of its predictive where there are inputs, as one chain."""
-    draws = draw(model, num_samples, {name: prior.shape() for name, prior in model.latents.items()})
+    draws = model.prior_draws(num_samples)
     groups = {"prior": {name: value[None].cpu().numpy() for name, value in draws.items()}}
     if x is not None:
         values = outputs(model, draws, {}, placed_inputs(model, x))

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from zoo.distribution import is_proper
-from zoo.forward import draw
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.table import Table
@@ -74,12 +72,6 @@ def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:
     model = posterior.model
     if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
         raise ValueError("contraction compares draws of weights with their prior, and this posterior has none of them")
-    latents = model.latents
-    for name, prior in latents.items():
-        if not is_proper(prior):
-            raise ValueError(f"the prior of site {name!r} is improper and has no spread to compare with")
-    before = draw(model, num_samples, {name: prior.shape() for name, prior in latents.items()})
+    before = model.prior_draws(num_samples)
     after = posterior.sample(None if posterior.draws is not None else num_samples)
-    return Contraction(
-        {name: after[name].std(0).cpu() / before[name].std(0).clamp_min(1e-12).cpu() for name in latents}
-    )
+    return Contraction({name: after[name].std(0).cpu() / before[name].std(0).clamp_min(1e-12).cpu() for name in before})

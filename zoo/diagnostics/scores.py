@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.thinning import evenly
+
 RESAMPLED = 30  # times, for the Monte-Carlo error of a score
 
 
@@ -29,7 +31,7 @@ class Functions(NamedTuple):
 
     def thin(self, count: int) -> Functions:
         """Take a number of draws, evenly spaced."""
-        return self.take(torch.linspace(0, len(self.values) - 1, count).round().long())
+        return self.take(evenly(len(self.values), count))
 
 
 Score = Callable[[Functions, Functions], dict[str, float]]

@@ -10,6 +10,7 @@ from torch import Tensor
 from zoo.inference.potential import Potential
 from zoo.inference.traced import Traced, way_of
 from zoo.posterior import Posterior
+from zoo.thinning import evenly
 
 STARTS = ("map", "network", "prior")
 DESCENT = 1000  # steps of "map"
@@ -78,8 +79,7 @@ def drawn(potential: Potential, posterior: Posterior, num_chains: int) -> Tensor
     if odd:
         parts = (f"{name} (posterior {given.get(name, 'none')}, model {wanted.get(name, 'none')})" for name in odd)
         raise ValueError(f"chains cannot start at this posterior, it is of another model: {', '.join(parts)}")
-    total = len(next(iter(draws.values())))
-    chosen = torch.linspace(0, total - 1, num_chains).round().long()
+    chosen = evenly(len(next(iter(draws.values()))), num_chains)
     return potential.pack({name: value[chosen.to(value.device)] for name, value in draws.items()})
 
 

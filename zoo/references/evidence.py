@@ -13,6 +13,7 @@ from zoo.diagnostics.scores import Functions, classification, floor, regression
 from zoo.info import MCMCInfo
 from zoo.posterior import Posterior
 from zoo.prediction import Prediction
+from zoo.thinning import evenly
 
 QUANTILE, MOST, WORST = 0.99, 1.02, 1.05  # of function values, such a share below, and all below
 BETWEEN = "between"
@@ -81,7 +82,7 @@ def ships(rows: list[dict[str, object]]) -> bool:
 
 def thinned(values: Tensor, count: int) -> Tensor:
     """Take a number of draws of every chain (C, S, ...), evenly."""
-    return values[:, torch.linspace(0, values.shape[1] - 1, count).round().long()]
+    return values[:, evenly(values.shape[1], count)]
 
 
 def function_values(posterior: Posterior, outputs: Tensor) -> Tensor:
