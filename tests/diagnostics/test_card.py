@@ -1,5 +1,6 @@
 """The card against a reference: a second run at the floor, what is wrong far from it, and a verdict that says so."""
 
+import exact
 import pytest
 import torch
 from pyro import poutine
@@ -101,3 +102,19 @@ def test_the_picture_has_bands_spreads_and_scores():
     assert len(spreads.lines) == 3  # among the data, away, and the diagonal
     assert len(bars.patches) == 2 * len(card.scores)
     assert figure.get_suptitle().replace("\n", " ") == card.verdict
+
+
+def test_context_is_the_proposal_and_the_evidence():
+    torch.manual_seed(0)
+    engine = inference.SVI(REFERENCE.model, guides.MeanField(REFERENCE.model), num_steps=1500, lr=1e-2, progress=False)
+    card = zoo.fidelity(engine.fit(REFERENCE.data.train), REFERENCE)
+    gap = float(exact.mean_field_gap(EXACT.precision))
+    assert gap > 0.5
+    assert card.context["ELBO gap"] == pytest.approx(gap, abs=0.25)  # what is left: 1000 draws, and the fit's own
+    assert 0.2 < card.context["Pareto k"] < 1.5  # too narrow along what is correlated
+    assert "Pareto" not in card.verdict
+    assert "for context: Pareto k" in card.plot().get_suptitle()
+
+
+def test_draws_have_no_context():
+    assert zoo.fidelity(drawn(), REFERENCE).context == {}

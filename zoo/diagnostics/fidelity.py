@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
+from zoo.datasets import Dataset
+from zoo.diagnostics.labelled import pareto_k
+from zoo.diagnostics.proposal import has_density, log_ratios
 from zoo.diagnostics.scores import Functions, classification, errors, floor, joined, regression
 from zoo.posterior import Posterior
+
+PROPOSALS = 1000  # draws behind Pareto's k
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +30,8 @@ class Reference(Protocol):
     inputs: Tensor
     away: Tensor
     targets: Tensor | None
+    data: Dataset
+    log_evidence: float | None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -45,6 +52,7 @@ class Fidelity:
         ours: The draws that were scored, for the picture.
         truth: As many of the truth.
         reference: The reference, where the truth is one.
+        posterior: The posterior that was scored, where it was one.
     """
 
     scores: dict[str, float]
@@ -54,6 +62,7 @@ class Fidelity:
     ours: Functions
     truth: Functions
     reference: Reference | None = None
+    posterior: Posterior | None = None
 
     def __getattr__(self, name: str) -> float:
         try:
@@ -92,6 +101,23 @@ class Fidelity:
             return f"right {what}{where}"
         return f"{ratio:.0%} of the {what}{where}" if ratio < 2 else f"{ratio:.1f} times the {what}{where}"
 
+    @cached_property
+    def context(self) -> dict[str, float]:
+        """Pareto k of the guide as a proposal, and the ELBO's gap in nats where the evidence is known; no scores.
+
+        Beside a reference, of a guide over its sites that has a density; see `zoo.diagnostics.k_hat`.
+        """
+        posterior, reference = self.posterior, self.reference
+        if posterior is None or reference is None or not has_density(posterior):
+            return {}
+        if posterior.model.latents.keys() != reference.posterior.model.latents.keys():
+            return {}
+        ratios = log_ratios(posterior, reference.data.train, PROPOSALS)
+        found = {"Pareto k": float(pareto_k(ratios.cpu().numpy()))}
+        if reference.log_evidence is not None:
+            found["ELBO gap"] = reference.log_evidence - float(ratios.mean())
+        return found
+
     def plot(self) -> Figure:
         """Draw the card: bands over the truth's, the calibration of the spread, and the scores beside their floor."""
         from zoo import plots
@@ -102,7 +128,12 @@ class Fidelity:
             line = x[:, 0] if x.dim() == 2 and x.shape[1] == 1 else None
         best = {name.replace("_", " "): good for name, good in GOOD.items()}
         where = {"away": away, "line": line}
-        return plots.card(self.ours.values, self.truth.values, self.rows(), self.verdict, best=best, **where)
+        verdict = "\n".join(part for part in (self.verdict, self._said_of_context()) if part)
+        return plots.card(self.ours.values, self.truth.values, self.rows(), verdict, best=best, **where)
+
+    def _said_of_context(self) -> str:
+        said = [f"{name} {value:.2f}{' nats' * (name == 'ELBO gap')}" for name, value in self.context.items()]
+        return f"for context: {', '.join(said)}" if said else ""
 
     def rows(self) -> list[tuple[str, float, float, float]]:
         """Return name, value, floor and Monte-Carlo error of each score."""
@@ -120,7 +151,8 @@ class Fidelity:
             for name, value, lowest, error in self.rows()
         )
         head = "<tr><th>score</th><th>value</th><th>floor</th><th>Monte-Carlo error</th></tr>"
-        return f"<p>{self.verdict}</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+        said = f"<p>{self.verdict}</p><p>{self._said_of_context()}</p>"
+        return f"{said}<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def fidelity(
@@ -191,6 +223,7 @@ def fidelity(
         ours,
         compared,
         reference,
+        None if isinstance(posterior, Tensor) else posterior,
     )
 
 

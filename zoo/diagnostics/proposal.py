@@ -11,6 +11,8 @@ from zoo.diagnostics.labelled import pareto_k
 from zoo.inference.potential import Potential
 from zoo.posterior import Posterior
 
+AT_ONCE = 50  # draws whose density is evaluated in one call
+
 
 def k_hat(posterior: Posterior, data: Data, num_samples: int = 1000) -> float:
     r"""Pareto k of importance sampling from the guide: below 0.7 a thousand of its draws can stand for the truth.
@@ -33,19 +35,31 @@ def k_hat(posterior: Posterior, data: Data, num_samples: int = 1000) -> float:
     Raises:
         ValueError: Draws of a sampler, a guide without a density, point estimates in the model, too few draws.
     """
-    guide = posterior.guide
-    if guide is None or not getattr(guide, "has_density", False) or not hasattr(guide, "log_prob"):
-        raise ValueError(
-            "Pareto k is that of a guide with a density, one of the zoo's such as guides.MeanField, and this posterior "
-            f"is {'draws' if guide is None else f'a {type(guide).__name__}'}"
-        )
     if num_samples < 1000:
         raise ValueError(f"Pareto k needs the tail of a thousand draws or more, not of {num_samples}")
+    return pareto_k(log_ratios(posterior, data, num_samples).cpu().numpy())
+
+
+def log_ratios(posterior: Posterior, data: Data, num_samples: int) -> Tensor:
+    r"""Return the log importance ratios of a guide's draws, (S,): their mean is the ELBO.
+
+    .. math:: \log r_s = \log p(y, z_s) - \log q(z_s), \quad z_s \sim q
+    """
+    if not has_density(posterior):
+        raise ValueError(
+            "Pareto k is that of a guide with a density, one of the zoo's such as guides.MeanField, and this posterior "
+            f"is {'draws' if posterior.guide is None else f'a {type(posterior.guide).__name__}'}"
+        )
     potential = Potential(posterior.model, *full(posterior.model, data))
-    with potential.program.running(), pyro.validation_enabled(False):
+    with torch.no_grad(), potential.program.running(), pyro.validation_enabled(False):
         draws = posterior.sample(num_samples)
         places = potential.pack(draws)
         _, jacobian = potential.unpack(places)
-        energy = torch.cat([potential.gradient(part)[1] for part in places.split(50)])
+        energy = torch.cat([potential.energies(part) for part in places.split(AT_ONCE)])
         density: Tensor = posterior.scoped.guide.log_prob(draws)
-    return pareto_k((-energy - jacobian - density).double().cpu().numpy())
+    return (-energy - jacobian - density).double()
+
+
+def has_density(posterior: Posterior) -> bool:
+    """Tell whether a posterior is a guide with a density that the zoo knows."""
+    return getattr(posterior.guide, "has_density", False) and hasattr(posterior.guide, "log_prob")

@@ -73,6 +73,10 @@ class Potential:
         slopes, energies = zip(*(program(one) for one in q), strict=True)
         return torch.stack(slopes), torch.stack(energies)
 
+    def energies(self, q: Tensor) -> Tensor:
+        """Return the potential (C,) at q (C, P) without its gradient; wrap the calls in `program.running()`."""
+        return vmap(self.energy)(q) if self.vectorised else torch.stack([self.energy(one) for one in q])
+
     def unpack(self, q: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return the sites' values at q (*, P), and the log determinant of the transform (*)."""
         values, jacobian = {}, q.new_zeros(q.shape[:-1])

@@ -58,7 +58,8 @@ def card(
     draw_bands(bands, *one_output(values, truth), line, classes=values.dim() == 3 and values.shape[-1] > 1)
     draw_spreads(spreads, values, truth, away)
     draw_scores(bars, scores, best or {})
-    figure.suptitle(textwrap.fill(verdict, 120), fontsize="medium")
+    lines = [textwrap.fill(line, 120) for line in verdict.splitlines()]
+    figure.suptitle("\n".join(lines), fontsize="medium")
     return figure
 
 

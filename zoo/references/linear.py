@@ -58,4 +58,5 @@ def linear() -> Problem:
     away = torch.arange(len(inputs)) >= NUM_TEST
     sampler = NUTS(model, num_chains=CHAINS, warmup_steps=500, num_samples=1000, full_mass=True)
     runs = {"exact": Exact(model, data, 1000), "NUTS": sampler}
-    return Problem("linear", 1, model, data, inputs, away, data.test.y[:NUM_TEST], runs)
+    evidence = float(data.exact.log_evidence)
+    return Problem("linear", 1, model, data, inputs, away, data.test.y[:NUM_TEST], runs, log_evidence=evidence)

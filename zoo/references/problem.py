@@ -38,6 +38,7 @@ class Problem:
         runs: Engines of two kinds, each with several chains, by name.
         kept: Draws of each chain whose function values are kept.
         label: What is to be known of the posterior beforehand, such as that it is a mode's.
+        log_evidence: log p(y | x) in nats, where it is known exactly.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Problem:
     runs: Mapping[str, Engine]
     kept: int = 200
     label: str = ""
+    log_evidence: float | None = None
 
     def fingerprint(self) -> str:
         """Return what changes when the data, the inputs, or the shapes or priors of the sites do."""

@@ -72,6 +72,11 @@ class Reference:
         return self.problem.targets
 
     @property
+    def log_evidence(self) -> float | None:
+        """Log p(y | x) in nats, where it is known exactly."""
+        return self.problem.log_evidence
+
+    @property
     def posterior(self) -> Posterior:
         """The posterior of all runs together, chain after chain: what predictions are compared with."""
         posteriors = list(self.runs.values())
