@@ -4,16 +4,19 @@ from zoo.diagnostics.arviz import to_arviz
 from zoo.diagnostics.calibration import Ranks, sbc
 from zoo.diagnostics.contraction import Contraction, contraction
 from zoo.diagnostics.convergence import Convergence, convergence
+from zoo.diagnostics.extrapolation import Extrapolation, extrapolation
 from zoo.diagnostics.fidelity import Fidelity, fidelity
 from zoo.diagnostics.proposal import k_hat
 
 __all__ = [
     "Contraction",
     "Convergence",
+    "Extrapolation",
     "Fidelity",
     "Ranks",
     "contraction",
     "convergence",
+    "extrapolation",
     "fidelity",
     "k_hat",
     "sbc",

@@ -3,6 +3,7 @@
 from zoo.plots.band import predictive_band
 from zoo.plots.card import card
 from zoo.plots.comparison import comparison
+from zoo.plots.extrapolation import extrapolation
 from zoo.plots.functions import functions
 from zoo.plots.ranks import ranks
 from zoo.plots.reliability import reliability_diagram
@@ -13,6 +14,7 @@ from zoo.plots.training import training_curve
 __all__ = [
     "card",
     "comparison",
+    "extrapolation",
     "fidelity",
     "functions",
     "predictive_band",
