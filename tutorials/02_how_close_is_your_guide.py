@@ -15,8 +15,8 @@ import torch
 
 import guides
 import zoo
-from zoo import inference, references
-from zoo.diagnostics import contraction, k_hat, sbc
+from zoo import inference, plots, references
+from zoo.diagnostics import contraction, extrapolation, k_hat, sbc
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
 STEPS, SIMULATIONS = (50, 3) if SMOKE else (3000, 100)
@@ -74,6 +74,19 @@ comparison.fidelities["MeanField"].plot().savefig("mean_field_card.png")
 posterior = comparison.posteriors["MeanField"]
 print(f"Pareto k of MeanField: {k_hat(posterior, data.train):.2f}, and below 0.7 would be good")
 print(contraction(posterior))
+
+# %% [markdown]
+# ## Far from the data
+# There the data say nothing, and what a posterior believes comes from its prior. A guide that is sure out there is
+# overconfident. How sure is too sure? Less than the truth is, which is not as unsure as the prior.
+
+# %%
+sides = comparison.posteriors | {"truth": reference.weight_posterior}
+far = {name: extrapolation(side, data.train.x) for name, side in sides.items()}
+for name, found in far.items():
+    print(f"{name:10s} {found.ratios[0]:5.0%} of the prior's doubt among the data, {found.ratios[-1]:4.0%} far away")
+plots.extrapolation(far["truth"].factors, {name: found.doubt for name, found in far.items()}, far["truth"].prior)
+plt.show()
 
 # %% [markdown]
 # ## When there is no reference: calibrate the engine

@@ -85,6 +85,13 @@ class Reference:
         return Posterior(self.model, state={}, info=None, draws=draws, functions=(self.inputs, values))
 
     @property
+    def weight_posterior(self) -> Posterior:
+        """The posterior by the weights that were kept, few draws of all runs: it predicts at any inputs."""
+        draws = {name: value[None] for name, value in self.weights.items()}
+        state = {name: value.detach() for name, value in self.model.network.named_buffers()} | self.model.frozen()
+        return Posterior(self.model, state=state, info=None, draws=draws)
+
+    @property
     def table(self) -> Table:
         """The evidence."""
         columns = tuple(dict.fromkeys(key for row in self.evidence for key in row))
