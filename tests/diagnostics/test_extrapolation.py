@@ -1,4 +1,4 @@
-"""Extrapolation: the closed form on linear regression, where doubt grows with the distance; a guide that is sure shows."""
+"""Extrapolation: on linear regression doubt grows with distance as in closed form; a guide that is sure shows."""
 
 import pyro
 import pytest

@@ -56,6 +56,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     argument("--steps", type=int, default=3000, metavar="T", help="gradient steps of each guide")
     argument("--lr", type=float, default=1e-2, metavar="RATE", help="learning rate of each guide")
+    argument(
+        "--batch-size", type=int, metavar="B", help="rows of a batch for the guides; all at once where none is said"
+    )
     argument("--chains", type=int, default=2, metavar="C", help="chains of NUTS")
     argument("--warmup", type=int, default=300, metavar="W", help="draws per chain in which NUTS adapts")
     argument("--draws", type=int, default=700, metavar="S", help="draws per chain that are kept")
@@ -102,7 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = {
         name: make_guide(name, OPTIONS.get(name, {}), None, "normal", build) for name in dict.fromkeys(arguments.guides)
     }
-    comparison = zoo.compare(model, chosen, truth, data, num_steps=arguments.steps, lr=arguments.lr, progress=progress)
+    comparison = zoo.compare(model, chosen, truth, data, **fitting(arguments))
     arguments.out.mkdir(parents=True, exist_ok=True)
     figure, results = arguments.out / "zoo.png", arguments.out / "results.json"
     comparison.plot(names=INPUTS.get(arguments.data)).savefig(figure, dpi=150)
@@ -134,8 +137,7 @@ def against_reference(arguments: argparse.Namespace) -> None:
             chosen[name] = model, getattr(guides, name)(model, **OPTIONS.get(name, {}))
         except ValueError:  # it refuses the reference's prior, and is compared as a function
             chosen[name] = make_guide(name, OPTIONS.get(name, {}), None, "normal", build)
-    settled = {"num_steps": arguments.steps, "lr": arguments.lr, "progress": not arguments.no_progress}
-    comparison = zoo.compare(model, chosen, reference, **settled)
+    comparison = zoo.compare(model, chosen, reference, **fitting(arguments))
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = arguments.out / "results.json"
     facts = {"table": comparison.table.to_dicts(), "settings": settings(arguments), **about(arguments.device)}
@@ -146,3 +148,9 @@ def against_reference(arguments: argparse.Namespace) -> None:
         print(f"{name}: {card.verdict} ({path})")
     results.write_text(json.dumps(facts, indent=2) + "\n")
     print(f"\nthe truth's row has what its own chains score against each other.\nwritten: {results}")
+
+
+def fitting(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return how the guides are fitted."""
+    given = {"num_steps": arguments.steps, "lr": arguments.lr, "batch_size": arguments.batch_size}
+    return given | {"progress": not arguments.no_progress}
