@@ -85,8 +85,8 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     """
     if posterior.draws is None:
         raise ValueError(
-            "draws from a guide are independent, so their R-hat is 1 whatever the guide; zoo.fidelity measures how "
-            "far a guide is from the truth"
+            "draws from a guide are independent, so their R-hat is 1 whatever the guide; zoo.diagnostics.sbc says "
+            "whether guide and engine are calibrated, and zoo.fidelity how far they are from the truth"
         )
     chains, draws = posterior.num_chains, posterior.num_draws // posterior.num_chains
     if chains < 2 or draws < 4:
