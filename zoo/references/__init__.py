@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo.references.cubic import cubic
 from zoo.references.digits_mlp import digits_mlp
+from zoo.references.lenet_nodes import lenet_nodes
 from zoo.references.linear import linear
 from zoo.references.make import make
 from zoo.references.moons import moons
@@ -22,6 +23,7 @@ __all__ = [
     "cubic",
     "digits_mlp",
     "energy_50",
+    "lenet_nodes",
     "linear",
     "load",
     "make",
