@@ -51,6 +51,16 @@ def to(value: Part, like: Tensor) -> Part:
     return value
 
 
+def unvalidated(distribution: Part) -> Part:
+    """Return a distribution that does not look at values, as one made while validation was on does."""
+    parts = {name: unvalidated(part) for name, part in vars(distribution).items() if isinstance(part, Distribution)}
+    if not parts and not vars(distribution).get("_validate_args"):
+        return distribution
+    copied = copy.copy(distribution)
+    vars(copied).update(parts, _validate_args=False)
+    return copied
+
+
 def support_of(distribution: TorchDistributionMixin) -> constraints.Constraint:
     """Return the support of a distribution; of a mixture, that of its components, which torch can transform."""
     support, event_dim = distribution.support, 0

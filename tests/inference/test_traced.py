@@ -297,3 +297,12 @@ def test_a_weight_that_changes_with_python_is_noticed():
     model = model_of()
     with pytest.warns(UserWarning, match="depends on something that changes between calls"):
         assert fit(model, Warming(model)).info.compiled == "plain"
+
+
+def test_a_point_prior_that_looks_at_values_does_not_stop_the_trace():
+    network = networks.MLP(2, 1, hidden=[3])
+    before = zoo.BayesianNetwork(network, priors.WeightPrior(priors.fan_in()), likelihoods.Gaussian(0.1)).latents
+    nodes = priors.NodePrior(dist.Normal(1.0, 0.3), weights=lambda name, _: priors.Point(before[name]))
+    model = zoo.BayesianNetwork(network, nodes, likelihoods.Gaussian(0.1))
+    engine = inference.SVI(model, guides.MeanField(model), num_steps=40, compile="traced", progress=False)
+    assert engine.fit((torch.randn(5, 2), torch.randn(5, 1))).info.compiled == "traced"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, biject_to
+from torch.distributions import biject_to
 from torch.func import grad_and_value, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from zoo.distribution import support_of
+from zoo.distribution import support_of, unvalidated
 from zoo.inference.elbo import log_prob, stochastic
 from zoo.inference.program import Program, program_of
 from zoo.inference.tempering import Tempering
@@ -57,7 +56,7 @@ class Potential:
         """Run the Pyro program at q (P,)."""
         values, jacobian = self.unpack(q)
         terms = (
-            self.tempering.cool(log_prob(unvalidated(site)), site, latent=name in values)  # all are observed here
+            self.tempering.cool(log_prob(site | {"fn": unvalidated(site["fn"])}), site, latent=name in values)
             for name, site in stochastic(self.program.trace(values)).items()
         )
         return -sum(terms) - jacobian
@@ -146,17 +145,3 @@ class Widest(TorchDispatchMode):
         for tensor in result if isinstance(result, (tuple, list)) else (result,):
             self.bytes = max(self.bytes, tensor.nbytes if isinstance(tensor, Tensor) else 0)
         return result
-
-
-def unvalidated(site: dict) -> dict:
-    """Return a site whose distribution does not look at values, as one made while validation was on does."""
-
-    def free(distribution: Distribution) -> Distribution:
-        parts = {name: free(part) for name, part in vars(distribution).items() if isinstance(part, Distribution)}
-        if not parts and not vars(distribution).get("_validate_args"):
-            return distribution
-        copied = copy.copy(distribution)
-        vars(copied).update(parts, _validate_args=False)
-        return copied
-
-    return site | {"fn": free(site["fn"])}

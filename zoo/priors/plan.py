@@ -11,7 +11,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine.runtime import am_i_wrapped
 from torch import Tensor, nn
 
-from zoo.distribution import placed
+from zoo.distribution import placed, unvalidated
 from zoo.priors.conditional import Conditional, middle
 from zoo.priors.treatment import Frozen, Point, Treatment
 
@@ -116,7 +116,7 @@ class Plan:
             points[name] = pyro.param(name, lambda name=name: parameters[name].detach().clone())
             prior = self.weights[name].prior
             if prior is not None and am_i_wrapped():
-                log_prob = placed(prior, parameters[name], name).log_prob(points[name])
+                log_prob = unvalidated(placed(prior, parameters[name], name)).log_prob(points[name])
                 pyro.factor(f"{name}:prior", log_prob)
         return points
 
