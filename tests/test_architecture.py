@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*(ROOT / "zoo").rglob("*.py"), *(ROOT / "guides").rglob("*.py")])
 MENUS = ["zoo.networks", "zoo.priors", "zoo.likelihoods", "guides", "zoo.inference", "zoo.datasets"]
 SELECTIONS = {"all_but_normalisation", "by_depth", "by_name", "by_type", "last_layer"}
-PARTS = {"Dataset", "Split", "Units", "toy"}  # what members are made of, no members
+PARTS = {"Dataset", "FilterResponseNorm", "Split", "Units", "toy"}  # what members are made of, no members
 
 # From the ground up: a layer imports its own, and what is below it.
 LAYERS = [
@@ -29,7 +29,7 @@ LAYERS = [
     ["zoo.storage"],
     ["zoo.inference", "zoo.diagnostics"],
     ["zoo.references"],
-    ["zoo.compare", "zoo.explain"],
+    ["zoo.compare", "zoo.explain", "zoo.pruning"],
     ["zoo"],
     ["zoo.command"],
     ["zoo.__main__"],

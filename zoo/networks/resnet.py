@@ -1,7 +1,11 @@
 """ResNet for CIFAR: three stages of residual blocks of two 3x3 convolutions, shortcuts without parameters."""
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Make = Callable[..., nn.Module]
 
 
 class ResNet(nn.Module):
@@ -15,12 +19,16 @@ class ResNet(nn.Module):
 
     References:
         Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2016), section 4.2
+        Visualizing the Loss Landscape of Neural Nets (Li, Xu, Taylor, Studer, Goldstein, 2018), with and without skips
 
     Arguments:
         depth: Number of layers that have weights, 6 n + 2 with n blocks a stage.
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
         width: Channels of the first stage; the others have twice and four times as many.
+        skips: Whether shortcuts are there.
+        norm: Makes a normalisation from a number of channels: `nn.BatchNorm2d`, or `FilterResponseNorm`.
+        activation: Makes the module after each normalisation; `nn.Identity` where filter responses have a threshold.
 
     Raises:
         ValueError: A depth that is not 8, 14, 20, ...; an odd width.
@@ -33,7 +41,16 @@ class ResNet(nn.Module):
         269722
     """
 
-    def __init__(self, depth: int = 20, num_classes: int = 10, in_channels: int = 3, width: int = 16) -> None:
+    def __init__(
+        self,
+        depth: int = 20,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        width: int = 16,
+        skips: bool = True,
+        norm: Make = nn.BatchNorm2d,
+        activation: Make = nn.ReLU,
+    ) -> None:
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth is 6 n + 2 with n blocks a stage: 8, 14, 20, 32, 44, 56, ..., not {depth}")
@@ -41,10 +58,12 @@ class ResNet(nn.Module):
             raise ValueError(f"width is an even number of channels, which shortcuts fill up on both sides, not {width}")
         blocks = (depth - 2) // 6
         self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.layer1 = stage(width, width, blocks, stride=1)
-        self.layer2 = stage(width, 2 * width, blocks, stride=2)
-        self.layer3 = stage(2 * width, 4 * width, blocks, stride=2)
+        self.bn1 = norm(width)
+        self.activation = activation()
+        makes = {"skips": skips, "norm": norm, "activation": activation}
+        self.layer1 = stage(width, width, blocks, 1, **makes)
+        self.layer2 = stage(width, 2 * width, blocks, 2, **makes)
+        self.layer3 = stage(2 * width, 4 * width, blocks, 2, **makes)
         self.linear = nn.Linear(4 * width, num_classes)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -52,7 +71,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, O)."""
-        f = F.relu(self.bn1(self.conv1(x)))
+        f = self.activation(self.bn1(self.conv1(x)))
         f = self.layer3(self.layer2(self.layer1(f)))
         return self.linear(f.mean((-2, -1)))
 
@@ -60,18 +79,21 @@ class ResNet(nn.Module):
 class Block(nn.Module):
     """Two 3x3 convolutions, added to what went in."""
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, stride: int, *, skips: bool, norm: Make, activation: Make
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels_out)
+        self.bn1 = norm(channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.bn2 = norm(channels_out)
+        self.activation, self.skips = activation(), skips
         self.stride, self.filled = stride, (channels_out - channels_in) // 2
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
-        f = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(f + self.shortcut(x))
+        f = self.bn2(self.conv2(self.activation(self.bn1(self.conv1(x)))))
+        return self.activation(f + self.shortcut(x) if self.skips else f)
 
     def shortcut(self, x: Tensor) -> Tensor:
         """Take every second pixel where the block does, and fill up with channels of zeros on both sides."""
@@ -80,7 +102,7 @@ class Block(nn.Module):
         return F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, self.filled, self.filled))
 
 
-def stage(channels_in: int, channels_out: int, blocks: int, stride: int) -> nn.Sequential:
+def stage(channels_in: int, channels_out: int, blocks: int, stride: int, **makes: object) -> nn.Sequential:
     """Put blocks in a row, the first of which may halve the image."""
-    first = Block(channels_in, channels_out, stride)
-    return nn.Sequential(first, *(Block(channels_out, channels_out, 1) for _ in range(blocks - 1)))
+    first = Block(channels_in, channels_out, stride, **makes)
+    return nn.Sequential(first, *(Block(channels_out, channels_out, 1, **makes) for _ in range(blocks - 1)))

@@ -1,0 +1,89 @@
+"""Networks beyond the multilayer perceptron: sizes as published, half widths, and a sentence for what is none."""
+
+import pytest
+import torch
+from torch import nn
+
+from zoo import networks
+
+SHAPES = {
+    "AlexNet": (3, 32, 32),
+    "VGG16": (3, 32, 32),
+    "PreActResNet": (3, 32, 32),
+    "NIN": (3, 32, 32),
+    "LeNet": (1, 28, 28),
+    "ConvNet1d": (1, 140),
+}
+HALF = {"AlexNet": 32, "VGG16": 32, "PreActResNet": 32, "NIN": 96, "LeNet": 250, "ConvNet1d": 16}
+
+
+def size(network):
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_half_the_width_is_about_a_quarter_of_the_weights(name):
+    whole, half = getattr(networks, name)(), getattr(networks, name)(width=HALF[name])
+    assert 3.5 < size(whole) / size(half) < 4.1
+    assert half.eval()(torch.randn(2, *SHAPES[name])).shape[0] == 2
+
+
+@pytest.mark.parametrize(("where", "rates"), [("none", [0, 0, 0]), ("ip", [0, 0, 0.5]), ("all", [0.5, 0.5, 0.5])])
+def test_lenet_drops_out_where_it_is_told_to(where, rates):
+    network = networks.LeNet(dropout=where)
+    assert [layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)] == rates
+    assert size(network) == 431_080  # as in the example network of Caffe
+    with pytest.raises(ValueError, match="dropout is 'none', 'ip' or 'all'"):
+        networks.LeNet(dropout="some")
+
+
+def test_the_response_of_a_filter_does_not_depend_on_the_batch():
+    norm = networks.FilterResponseNorm(3)
+    x = 5 * torch.randn(4, 3, 6, 6)
+    torch.testing.assert_close(norm(x)[:1], norm(x[:1]))
+    linear = networks.FilterResponseNorm(3, threshold=False)
+    torch.testing.assert_close(linear(x).square().mean((-2, -1)), torch.ones(4, 3), rtol=1e-3, atol=1e-3)
+    assert float(norm(x).detach().min()) == 0.0  # the threshold begins at zero: a rectifier
+    with torch.no_grad():
+        norm.threshold.fill_(-0.5)
+    assert float(norm(x).detach().min()) == -0.5
+
+
+def test_a_resnet_without_skips_or_without_batches():
+    x = torch.randn(2, 3, 16, 16)
+    plain = networks.ResNet(8, width=4, skips=False).eval()
+    nn.init.zeros_(plain.layer2[0].bn2.weight)
+    assert not plain.layer2[0](plain.layer1(torch.randn(1, 4, 8, 8))).any()  # nothing goes round a block
+    frn = networks.ResNet(8, width=4, norm=networks.FilterResponseNorm, activation=nn.Identity)
+    assert not [layer for layer in frn.modules() if isinstance(layer, nn.BatchNorm2d)]
+    torch.testing.assert_close(frn(x)[:1], frn(x[:1]))
+
+
+def test_a_block_that_normalises_first_is_its_shortcut_when_its_last_convolution_is_zero():
+    network = networks.WideResNet(10, 1).eval()
+    block = network.stages[0][0]
+    nn.init.zeros_(block.conv2.weight)
+    x = torch.randn(2, 16, 8, 8)
+    assert torch.equal(block(x), x)
+    first = network.stages[1][0]
+    nn.init.zeros_(first.conv2.weight)
+    torch.testing.assert_close(first(x), first.shortcut(torch.relu(first.norm1(x))))
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: networks.AlexNet(width=0), "width is a number of channels"),
+        (lambda: networks.VGG16(width=0), "width is a number of channels"),
+        (lambda: networks.PreActResNet(50), "depth is 18 or 34, not 50"),
+        (lambda: networks.PreActResNet(width=0), "width is a number of channels"),
+        (lambda: networks.WideResNet(27), "depth is 6 n"),
+        (lambda: networks.WideResNet(28, 0), "widen is a factor"),
+        (lambda: networks.NIN(width=10), "width is a multiple of 6"),
+        (lambda: networks.LeNet(width=30), "width is a multiple of 50"),
+        (lambda: networks.ConvNet1d(width=0), "width is a number of channels"),
+    ],
+)
+def test_what_is_no_network_gets_a_sentence(make, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make()
