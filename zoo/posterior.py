@@ -35,6 +35,7 @@ class Posterior:
         centre: The value of every latent site round which a Laplace approximation is normal.
         functions: Inputs (N, ...) and the network's outputs there (C, S, N, ...), where a sampler kept these and, of
             the draws, the noise alone.
+        masks: Which weights of a site are left after pruning, (*shape) each, by the site's name; see `zoo.prune`.
 
     Example:
         >>> posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
@@ -53,9 +54,11 @@ class Posterior:
         scoped: ScopedGuide | None = None,
         centre: Mapping[str, Tensor] | None = None,
         functions: tuple[Tensor, Tensor] | None = None,
+        masks: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.model, self.state, self.info = model, dict(state), info
         self.draws, self.scoped, self.centre, self.functions = draws, scoped, centre, functions
+        self.masks = masks
 
     @property
     def guide(self) -> Callable[..., object] | None:
@@ -94,7 +97,8 @@ class Posterior:
             ValueError: More draws asked for than a sampler has stored.
         """
         if self.draws is None:
-            return draw(self.scoped, 100 if num_samples is None else num_samples, self.shapes)
+            found = draw(self.scoped, 100 if num_samples is None else num_samples, self.shapes)
+            return found | {n: found[n].masked_fill(~mask, 0.0) for n, mask in (self.masks or {}).items()}
         return {name: self._thinned(value, num_samples) for name, value in self.draws.items()}
 
     def _thinned(self, values: Tensor, num_samples: int | None) -> Tensor:
@@ -160,7 +164,7 @@ class Posterior:
             guide: The other guide, such as `posterior.guide.averaged()` after dropout, or, inside
                 `pyro.get_param_store().scope()`, Pyro's `posterior.guide.laplace_approximation(x, y)`.
         """
-        return Posterior(self.model, state=self.state, info=self.info, scoped=ScopedGuide(guide))
+        return Posterior(self.model, state=self.state, info=self.info, scoped=ScopedGuide(guide), masks=self.masks)
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
         """Return the guide's distribution of each site as it is now: a prior for the next task, `priors.previous`.

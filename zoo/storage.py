@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,6 +21,8 @@ from zoo.scoped import ScopedGuide
 
 FORMAT = "zoo.posterior/1"
 FUNCTIONS = ("functions/inputs", "functions/values")
+VALUES, BITS, SHAPE = "//values", "//bits", "//shape"  # what stands for a tensor of many zeros
+FEW = 256  # numbers that are written as they are
 INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
 
 
@@ -30,6 +35,7 @@ def save(posterior: Posterior, path: str | Path) -> None:
     """
     tensors = {f"state/{name}": value for name, value in posterior.state.items()}
     tensors |= {f"centre/{name}": value for name, value in (posterior.centre or {}).items()}
+    tensors |= {f"masks/{name}": value for name, value in (posterior.masks or {}).items()}
     if posterior.functions is not None:
         tensors |= dict(zip(FUNCTIONS, posterior.functions, strict=True))
     if posterior.draws is not None:
@@ -85,18 +91,20 @@ def load(
         raise ValueError(f"{path} holds the posterior of another model: they differ at {', '.join(parts)}")
     info = INFO[header["info"]](**header["facts"], **part("info/")) if header["info"] in INFO else None
     device = model.reference.device if isinstance(model, BayesianNetwork) else None
-    state, draws, centre = (
-        {name: value.to(device) for name, value in part(prefix).items()} for prefix in ("state/", "draws/", "centre/")
+    state, draws, centre, masks = (
+        {name: value.to(device) for name, value in part(prefix).items()}
+        for prefix in ("state/", "draws/", "centre/", "masks/")
     )
+    known = {"state": state, "info": info, "masks": masks or None}
     if header["guide"] is None:
         functions = tuple(tensors[name].to(device) for name in FUNCTIONS if name in tensors)
-        return Posterior(model, state=state, info=info, draws=draws, centre=centre or None, functions=functions or None)
+        return Posterior(model, draws=draws, centre=centre or None, functions=functions or None, **known)
     if guide is None or type(guide).__name__ != header["guide"]:
         given = "none was given" if guide is None else f"this is a {type(guide).__name__}"
         raise ValueError(f"{path} holds a {header['guide']} guide, so zoo.load needs one by guide=...; {given}")
     scoped = ScopedGuide(guide)
     scoped.load(part("guide/"))
-    return Posterior(model, state=state, info=info, scoped=scoped.snapshot(model))
+    return Posterior(model, scoped=scoped.snapshot(model), **known)
 
 
 def layout(model: BayesianNetwork | Callable[..., object]) -> dict[str, str]:
@@ -125,7 +133,7 @@ def write_file(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]
     """Write tensors and a header; a run that dies meanwhile leaves the file that was there before."""
     partial = Path(f"{path}.part")
     own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    save_file(own, str(partial), metadata=header)
+    save_file(without_zeros(own), str(partial), metadata=header)
     partial.replace(path)
 
 
@@ -134,6 +142,35 @@ def read_file(path: Path, key: str) -> tuple[dict, dict[str, Tensor]]:
     try:
         with safe_open(str(path), framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(key, "{}"))
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return header, with_zeros({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is truncated, damaged or no safetensors file ({error})") from error
+
+
+def without_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Write masks as bits, and what is half zeros or more as its other values with a bit for each place."""
+    found = {}
+    for name, value in tensors.items():
+        mask = value.dtype == torch.bool
+        there = value if mask else (value != 0) | torch.signbit(value)  # a negative zero is not nothing
+        if value.numel() < FEW or (not mask and 2 * int(there.sum()) > value.numel()):
+            found[name] = value
+            continue
+        found[name + BITS] = torch.from_numpy(np.packbits(there.flatten().numpy()))
+        found[name + SHAPE] = torch.tensor(value.shape)
+        if not mask:
+            found[name + VALUES] = value[there]
+    return found
+
+
+def with_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put back what `without_zeros` left out."""
+    found = {name: value for name, value in tensors.items() if not name.endswith((VALUES, BITS, SHAPE))}
+    for name in (name.removesuffix(SHAPE) for name in tensors if name.endswith(SHAPE)):
+        shape = tensors[name + SHAPE].tolist()
+        there = torch.from_numpy(np.unpackbits(tensors[name + BITS].numpy(), count=math.prod(shape)))
+        found[name] = there.bool().reshape(shape)
+        if name + VALUES in tensors:
+            values = tensors[name + VALUES]
+            found[name] = values.new_zeros(shape).masked_scatter_(found[name], values)
+    return found

@@ -5,6 +5,7 @@ from zoo.plots.card import card
 from zoo.plots.comparison import comparison
 from zoo.plots.extrapolation import extrapolation
 from zoo.plots.functions import functions
+from zoo.plots.pruning import pruning
 from zoo.plots.ranks import ranks
 from zoo.plots.reliability import reliability_diagram
 from zoo.plots.site import site_posterior
@@ -18,6 +19,7 @@ __all__ = [
     "fidelity",
     "functions",
     "predictive_band",
+    "pruning",
     "ranks",
     "reliability_diagram",
     "site_posterior",

@@ -1,0 +1,143 @@
+"""Pruning: what is not needed goes first, stays zero in every draw, and is not written to the file."""
+
+import math
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+
+import guides
+import zoo
+from zoo import inference, likelihoods, networks, priors, pruning, storage
+from zoo.posterior import Posterior
+
+X = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
+Y = X[:, :2] @ torch.tensor([[1.5], [-1.0]]) + 0.1 * torch.randn(60, 1, generator=torch.Generator().manual_seed(1))
+RULES = [pruning.density_at_zero, pruning.signal_to_noise, pruning.log_alpha, pruning.magnitude]
+
+
+def network(hidden=()):
+    net = networks.MLP(8, 1, hidden=list(hidden))
+    return zoo.BayesianNetwork(net, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1))
+
+
+def fitted(guide=guides.MeanField, hidden=(), steps=400, **options):
+    pyro.set_rng_seed(0)
+    model = network(hidden)
+    return inference.SVI(model, guide(model, **options), num_steps=steps, lr=3e-2, progress=False).fit((X, Y))
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return fitted()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_inputs_without_effect_go_first(linear, rule):
+    left = zoo.prune(linear, fraction=0.75, rule=rule).masks["layer1.weight"]
+    assert left.tolist() == [[True, True, False, False, False, False, False, False]]
+
+
+@pytest.mark.parametrize("make", [guides.MeanField, guides.LocalReparam, guides.MCDropout, guides.LowRank])
+def test_what_is_dropped_is_zero_in_every_draw(make):
+    posterior = fitted(make, hidden=[20], steps=3)
+    pruned = zoo.prune(posterior, fraction=0.8)
+    draws = pruned.sample(5)
+    dropped = {name: (value == 0).all(0) for name, value in draws.items()}
+    assert sum(int(mask.sum()) for mask in dropped.values()) >= round(0.8 * 180)
+    assert torch.equal(dropped["layer1.weight"] & ~pruned.masks["layer1.weight"], ~pruned.masks["layer1.weight"])
+    if make is not guides.MCDropout:
+        assert bool((draws["layer1.bias"] != 0).all())  # biases stay
+        assert bool((posterior.sample(2)["layer1.weight"] != 0).all())  # and the posterior is as it was
+    assert torch.isfinite(pruned.predict(X, 5).mean).all()
+
+
+def test_draws_of_a_sampler_are_pruned_by_their_moments():
+    random = torch.Generator().manual_seed(0)
+    weight = 0.01 * torch.randn(2, 100, 1, 8, generator=random)
+    weight[..., :2] += 1.0
+    draws = {"layer1.weight": weight, "layer1.bias": torch.randn(2, 100, 1, generator=random)}
+    pruned = zoo.prune(Posterior(network(), state={}, info=None, draws=draws), fraction=0.75)
+    assert not pruned.draws["layer1.weight"][..., 2:].any()
+    assert torch.equal(pruned.draws["layer1.weight"][..., :2], weight[..., :2])
+    assert torch.equal(pruned.draws["layer1.bias"], draws["layer1.bias"])
+
+
+def test_rules_by_hand():
+    mean, std = torch.tensor([[2.0, 0.0], [-1.0, 1.0]]), torch.tensor([[1.0, 0.5], [0.1, 2.0]])
+    density = dist.Normal(mean, std).log_prob(torch.zeros(()))
+    torch.testing.assert_close(pruning.density_at_zero(mean, std), -density)
+    torch.testing.assert_close(pruning.signal_to_noise(mean, std), torch.tensor([[2.0, 0.0], [10.0, 0.5]]))
+    assert pruning.log_alpha(mean, std)[1, 1].item() == pytest.approx(-2 * math.log(2))
+    torch.testing.assert_close(pruning.filter_norm(mean, std), torch.tensor([[1.0, 1.0], [1.0, 1.0]]))
+    torch.testing.assert_close(pruning.node_norm(mean, std), torch.tensor([[1.5, 0.5], [1.5, 0.5]]))
+
+
+def test_whole_filters_and_whole_nodes_go():
+    posterior = fitted(hidden=[20], steps=3)
+    rows = zoo.prune(posterior, fraction=0.5, rule=pruning.filter_norm).masks["layer1.weight"]
+    assert int((rows.any(1) & ~rows.all(1)).sum()) <= 1  # at the fraction a filter may be cut
+    nodes = zoo.prune(posterior, fraction=0.5, rule=pruning.node_norm).masks["layer1.weight"]
+    assert int((nodes.any(0) & ~nodes.all(0)).sum()) <= 1
+
+
+def test_a_threshold_and_pruning_again(linear):
+    once = zoo.prune(linear, rule=pruning.signal_to_noise, threshold=5.0)
+    assert once.masks["layer1.weight"].sum() == 2
+    again = zoo.prune(once, fraction=0.9, rule=pruning.signal_to_noise)
+    assert int(again.masks["layer1.weight"].sum()) == 1
+    none = zoo.prune(linear, fraction=0.0)
+    assert bool(none.masks["layer1.weight"].all())
+
+
+def test_a_file_has_no_room_for_what_was_dropped(tmp_path):
+    posterior = fitted(hidden=[400], steps=2)
+    pruned = zoo.prune(posterior, fraction=0.9)
+    for one, path in ((posterior, tmp_path / "whole.safetensors"), (pruned, tmp_path / "pruned.safetensors")):
+        one.save(path)
+    whole, small = ((tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "pruned"))
+    assert small < 0.4 * whole  # biases, the header and a bit a weight are left
+    model = network([400])
+    again = zoo.load(tmp_path / "pruned.safetensors", model, guide=guides.MeanField(model))
+    assert torch.equal(again.masks["layer1.weight"], pruned.masks["layer1.weight"])
+    pyro.set_rng_seed(1)
+    expected = pruned.predict(X, 7).outputs
+    pyro.set_rng_seed(1)
+    assert torch.equal(again.predict(X, 7).outputs, expected)
+
+
+def test_zeros_come_back_to_the_bit():
+    values = torch.zeros(30, 40)
+    values[3, 5], values[7, 0], values[0, 0] = 2.5, float("nan"), -0.0
+    tensors = {"a": values, "mask": values == 2.5, "few": torch.zeros(3), "full": torch.ones(300), "no": torch.zeros(0)}
+    small = storage.without_zeros(tensors)
+    assert sum(value.nbytes for value in small.values()) < 0.4 * sum(value.nbytes for value in tensors.values())
+    back = storage.with_zeros(small)
+    assert back.keys() == tensors.keys()
+    for name, value in tensors.items():
+        assert back[name].dtype == value.dtype
+        assert back[name].numpy().tobytes() == value.numpy().tobytes()
+
+
+def test_what_cannot_be_pruned_gets_a_sentence(linear):
+    with pytest.raises(ValueError, match="fraction is a share of the weights, from 0 to 1"):
+        zoo.prune(linear, fraction=1.5)
+    with pytest.raises(ValueError, match="not both"):
+        zoo.prune(linear, fraction=0.5, threshold=1.0)
+    nodes = zoo.BayesianNetwork(
+        networks.MLP(8, 1, hidden=[5]), priors.NodePrior(dist.Normal(1.0, 0.3)), likelihoods.Gaussian(0.1)
+    )
+    posterior = inference.SVI(nodes, guides.NodeMixture(nodes), num_steps=1, progress=False).fit((X, Y))
+    with pytest.raises(ValueError, match=r"no weight of MLP is random .* a WeightPrior makes them random"):
+        zoo.prune(posterior)
+
+
+def test_the_curve_falls_where_weights_are_needed(linear):
+    found = pruning.curve(linear, (X, Y), fractions=(0.0, 0.75, 1.0), num_samples=20, progress=False)
+    assert {row["rule"] for row in found.table.to_dicts()} == {"density at zero", "signal to noise", "magnitude"}
+    for scores in found.scores.values():
+        whole, pruned, nothing = scores["rmse"]
+        assert pruned == pytest.approx(whole, abs=0.02)
+        assert nothing > 5 * whole
+    assert found.plot("nll").get_ylabel() == "nll"

@@ -1,0 +1,17 @@
+"""Pruning: from a posterior to one that needs fewer weights, by rules that read the posterior."""
+
+from zoo.pruning.curve import Curves, curve
+from zoo.pruning.prune import prune
+from zoo.pruning.rules import density_at_zero, filter_norm, log_alpha, magnitude, node_norm, signal_to_noise
+
+__all__ = [
+    "Curves",
+    "curve",
+    "density_at_zero",
+    "filter_norm",
+    "log_alpha",
+    "magnitude",
+    "node_norm",
+    "prune",
+    "signal_to_noise",
+]
