@@ -5,8 +5,8 @@
 The score of regression is Wasserstein-1 between function values in units of the truth's spread, that of classification
 total variation between class probabilities. The floor is what one chain of the truth scores against the rest. Guides
 over nodes have another model, random nodes and weights at the mode under the same prior, and are compared as functions
-with the same truth; where the reference has nodes itself, they have its model.
-Full covariances are left out beyond a thousand weights.
+with the same truth; where the reference has nodes itself, they have its model. Full covariances are left out beyond a
+thousand weights.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def over_nodes(model: Model, where: str) -> Model:
 
 def score_all(names: list[str], steps: int, workers: int) -> dict[str, dict[str, dict]]:
     """Score every guide on every reference, a few at a time; what a guide refuses is left out, and said."""
-    sizes = {name: sum(prior.shape().numel() for prior in REFERENCES[name]().model.latents.values()) for name in names}
+    sizes = {name: size(name) for name in names}
     jobs = [
         (name, label) for name in names for label in [*WEIGHTS, *OVER_NODES] if label not in FULL or sizes[name] <= MOST
     ]
@@ -112,6 +112,11 @@ def score_all(names: list[str], steps: int, workers: int) -> dict[str, dict[str,
             except (ValueError, RuntimeError) as error:
                 tqdm.write(f"{name}, {label}: left out, {error}")
     return found
+
+
+def size(reference: str) -> int:
+    """Return the dimensions of a reference's posterior."""
+    return sum(prior.shape().numel() for prior in REFERENCES[reference]().model.latents.values())
 
 
 def main_score(guide: dict) -> str:
@@ -153,7 +158,7 @@ def draw(results: dict[str, dict[str, dict]]) -> Figure:
 def main() -> None:
     """Score everything, print the table, write results and figure."""
     matplotlib.use("Agg")
-    shipped = [name for name in REFERENCES if (FOLDER / f"{name}.safetensors").exists()]
+    shipped = sorted((name for name in REFERENCES if (FOLDER / f"{name}.safetensors").exists()), key=size)
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__.splitlines()[0])
     parser.add_argument("--references", default=",".join(shipped), help="names, comma-separated")
     parser.add_argument("--steps", type=int, default=2000, help="gradient steps of each guide")
