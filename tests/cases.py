@@ -146,17 +146,17 @@ NETWORKS = {
     "MLP": Network(lambda outputs: networks.MLP(2, outputs, hidden=[3]), (2,)),
     "LeNet5": Network(lambda outputs: networks.LeNet5(outputs, image_size=16), (1, 16, 16)),
     "ResNet": Network(lambda outputs: networks.ResNet(8, outputs, width=2), (3, 8, 8)),
-    "LeNet": Network(lambda outputs: networks.LeNet(outputs, width=50), (1, 28, 28)),
-    "AlexNet": Network(lambda outputs: networks.AlexNet(outputs, width=1, activation=nn.Softplus), (3, 32, 32)),
-    "VGG16": Network(
-        lambda outputs: networks.VGG16(outputs, width=1, dropout=0.0, activation=nn.Softplus), (3, 32, 32)
-    ),
-    "PreActResNet": Network(lambda outputs: networks.PreActResNet(18, outputs, width=4), (3, 8, 8)),
-    "WideResNet": Network(lambda outputs: networks.WideResNet(10, 1, outputs), (3, 8, 8)),
-    "NIN": Network(lambda outputs: networks.NIN(outputs, width=6, dropout=0.0, activation=nn.Softplus), (3, 8, 8)),
-    "ConvNet1d": Network(lambda outputs: networks.ConvNet1d(outputs, width=6), (1, 16)),
     "BatchNorm": Network(normalised, (2, 4, 4)),
     "GRU": Network(Recurrent, (4, 2)),
+}
+FAMILIES = {  # the others are made of the same layers: one fit over weights and one over nodes each
+    "AlexNet": Network(lambda outputs: networks.AlexNet(outputs, width=4), (3, 32, 32)),
+    "ConvNet1d": Network(lambda outputs: networks.ConvNet1d(outputs, width=6), (1, 16)),
+    "LeNet": Network(lambda outputs: networks.LeNet(outputs, width=50), (1, 28, 28)),
+    "NIN": Network(lambda outputs: networks.NIN(outputs, width=6), (3, 8, 8)),
+    "PreActResNet": Network(lambda outputs: networks.PreActResNet(18, outputs, width=4), (3, 8, 8)),
+    "VGG16": Network(lambda outputs: networks.VGG16(outputs, width=4), (3, 32, 32)),
+    "WideResNet": Network(lambda outputs: networks.WideResNet(10, 1, outputs), (3, 8, 8)),
 }
 
 PRIORS = {

@@ -1,10 +1,15 @@
 """Networks beyond the multilayer perceptron: sizes as published, half widths, and a sentence for what is none."""
 
+import cases
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from torch import nn
 
-from zoo import networks
+import guides
+import zoo
+from zoo import inference, likelihoods, networks, priors
 
 SHAPES = {
     "AlexNet": (3, 32, 32),
@@ -87,3 +92,23 @@ def test_a_block_that_normalises_first_is_its_shortcut_when_its_last_convolution
 def test_what_is_no_network_gets_a_sentence(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+@pytest.mark.parametrize("over", ["weights", "nodes"])
+@pytest.mark.parametrize("name", cases.FAMILIES)
+def test_every_family_takes_a_posterior_over_weights_and_over_nodes(name, over, tmp_path):
+    pyro.set_rng_seed(0)
+    row = cases.FAMILIES[name]
+    weights = priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 0.1)))
+    prior = weights if over == "weights" else priors.NodePrior(dist.Normal(1.0, 0.3))
+    model = zoo.BayesianNetwork(row.make(3), prior, likelihoods.Categorical())
+    make = guides.MeanField if over == "weights" else guides.NodeMixture
+    x, y = torch.randn(8, *row.inputs), torch.arange(8) % 3
+    posterior = inference.SVI(model, make(model), num_steps=3, progress=False).fit((x, y))
+    assert torch.isfinite(posterior.info.losses).all()
+    prediction = posterior.predict(x, 4)
+    assert prediction.mean.shape == (8, 3)
+    torch.testing.assert_close(prediction.mean.sum(-1), torch.ones(8))
+    posterior.save(tmp_path / "posterior.safetensors")
+    again = zoo.load(tmp_path / "posterior.safetensors", model, guide=make(model))
+    assert again.predict(x, 2).mean.shape == (8, 3)
