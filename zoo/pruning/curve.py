@@ -11,7 +11,7 @@ from torch import Tensor
 from zoo import metrics
 from zoo.posterior import Posterior
 from zoo.progress import bar
-from zoo.pruning.prune import Rule, prune
+from zoo.pruning.prune import Rule, kept, masked, moments, needs
 from zoo.pruning.rules import density_at_zero, magnitude, signal_to_noise
 from zoo.table import Table
 
@@ -89,11 +89,14 @@ def curve(
         [0.0, 0.9]
     """
     x, y = data
+    known = moments(posterior)
     scores: dict[str, dict[str, list[float]]] = {rule: {} for rule in rules}
     with bar(len(rules) * len(fractions), "pruned posteriors", progress) as shown:
         for name, rule in rules.items():
+            needed = needs(posterior, rule, known)
             for fraction in fractions:
-                for score, value in scored(prune(posterior, fraction, rule), x, y, num_samples).items():
+                pruned = masked(posterior, kept(needed, fraction))
+                for score, value in scored(pruned, x, y, num_samples).items():
                     scores[name].setdefault(score, []).append(value)
                 shown.update()
     return Curves(tuple(fractions), scores)

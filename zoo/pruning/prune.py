@@ -53,9 +53,15 @@ def prune(
     fraction = 0.5 if fraction is None else fraction
     if not 0 <= fraction <= 1:
         raise ValueError(f"fraction is a share of the weights, from 0 to 1, not {fraction}")
-    needed = {name: rule(*values) for name, values in moments(posterior).items()}
+    needed = needs(posterior, rule, moments(posterior))
     masks = kept(needed, fraction) if threshold is None else {n: value > threshold for n, value in needed.items()}
     return masked(posterior, masks)
+
+
+def needs(posterior: Posterior, rule: Rule, known: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    """Return what a rule says of moments by site, and that what was dropped before is needed least of all."""
+    found = {name: rule(*values) for name, values in known.items()}
+    return found | {name: found[name].masked_fill(~mask, -torch.inf) for name, mask in (posterior.masks or {}).items()}
 
 
 def moments(posterior: Posterior) -> dict[str, tuple[Tensor, Tensor]]:
@@ -80,7 +86,8 @@ def exact(posterior: Posterior) -> dict[str, tuple[Tensor, Tensor]]:
     """Return mean and standard deviation of the sites that a guide says are normal."""
     if not getattr(posterior.guide, "has_density", False):
         return {}
-    laws = {name: getattr(law, "base_dist", law) for name, law in posterior.distributions().items()}
+    laws = posterior.distributions()
+    laws = {name: law.base_dist if isinstance(law, dist.Independent) else law for name, law in laws.items()}
     return {name: (law.mean, law.stddev) for name, law in laws.items() if isinstance(law, dist.Normal)}
 
 
@@ -95,8 +102,6 @@ def kept(needed: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
 
 def masked(posterior: Posterior, masks: Mapping[str, Tensor]) -> Posterior:
     """Return a posterior of what masks leave; the guide's own numbers of dropped weights become zero too."""
-    before = posterior.masks or {}
-    masks = {name: mask & before[name] if name in before else mask for name, mask in masks.items()}
     facts = {"state": posterior.state, "info": posterior.info, "centre": posterior.centre, "masks": masks}
     if posterior.draws is not None:
         draws = {name: value.masked_fill(~masks[name], 0.0) for name, value in posterior.draws.items() if name in masks}
