@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.pretrained import lenet
-from zoo import datasets
+from zoo import datasets, metrics
 from zoo.datasets.fashion_mnist import UNITS
 from zoo.references.lenet_nodes import NUM_AWAY, NUM_TEST, TRAINED
 from zoo.storage import write_file
@@ -27,12 +27,6 @@ NUM_TRAIN = 1000
 def bytes_of(x: Tensor) -> Tensor:
     """Return the pixels that standardised images (N, 1, H, W) were."""
     return (UNITS.restore(x) * 255).round().to(torch.uint8)
-
-
-def accuracy(network: torch.nn.Module, x: Tensor, y: Tensor) -> float:
-    """Return the share of images that a network gets right."""
-    with torch.no_grad():
-        return round(float((network(x).argmax(-1) == y).float().mean()), 4)
 
 
 def main() -> None:
@@ -47,7 +41,9 @@ def main() -> None:
     tensors = {f"network/{name}": value for name, value in task.network.state_dict().items()}
     tensors |= {"train/x": bytes_of(train), "train/y": task.held_out.y[:NUM_TRAIN].to(torch.uint8)}
     tensors |= {"test/x": bytes_of(test), "test/y": task.test.y[: len(test)].to(torch.uint8)}
-    said = {"task": task.name, "accuracy": accuracy(task.network, *task.test)}
+    with torch.no_grad():
+        right = metrics.accuracy(task.network(task.test.x).softmax(-1), task.test.y)
+    said = {"task": task.name, "accuracy": round(float(right), 4)}
     TRAINED.parent.mkdir(exist_ok=True)
     write_file(TRAINED, tensors, {"trained": json.dumps(said)})
     print(f"{said}: {TRAINED}")

@@ -13,6 +13,7 @@ from zoo.datasets import Dataset
 from zoo.diagnostics.labelled import pareto_k
 from zoo.diagnostics.proposal import has_density, log_ratios
 from zoo.diagnostics.scores import Functions, classification, errors, floor, joined, regression
+from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 
 PROPOSALS = 1000  # draws behind Pareto's k
@@ -27,6 +28,7 @@ class Reference(Protocol):
     """A truth that knows at which inputs it is known: see `zoo.references`."""
 
     posterior: Posterior
+    model: BayesianNetwork
     inputs: Tensor
     away: Tensor
     targets: Tensor | None
@@ -110,7 +112,7 @@ class Fidelity:
         posterior, reference = self.posterior, self.reference
         if posterior is None or reference is None or not has_density(posterior):
             return {}
-        if posterior.model.latents.keys() != reference.posterior.model.latents.keys():
+        if posterior.model.latents.keys() != reference.model.latents.keys():
             return {}
         ratios = log_ratios(posterior, reference.data.train, PROPOSALS)
         found = {"Pareto k": float(pareto_k(ratios.cpu().numpy()))}
