@@ -92,12 +92,11 @@ def test_a_threshold_and_pruning_again(linear):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_what_was_dropped_before_counts_when_more_is_dropped(rule):
-    once = zoo.prune(fitted(hidden=[20], steps=3), fraction=0.5, rule=rule)
-    again = zoo.prune(once, fraction=0.9, rule=rule)
-    left = sum(int(mask.sum()) for mask in again.masks.values())
-    assert left == 180 - round(0.9 * 180)
-    assert not any(bool((again.masks[name] & ~once.masks[name]).any()) for name in again.masks)
+def test_what_was_dropped_before_counts_when_more_is_dropped(linear, rule):
+    once = zoo.prune(linear, fraction=0.25, rule=rule)
+    again = zoo.prune(once, fraction=0.5, rule=rule).masks["layer1.weight"]
+    assert int(again.sum()) == 4  # of eight
+    assert not bool((again & ~once.masks["layer1.weight"]).any())
 
 
 def test_a_file_has_no_room_for_what_was_dropped(tmp_path):
