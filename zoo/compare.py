@@ -17,7 +17,7 @@ from zoo.inference import SVI
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.prediction import Prediction
-from zoo.table import Table
+from zoo.table import Table, Tabled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +28,8 @@ Guide = Callable[..., object]
 TRUTH = "truth"
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Tabled):
     """The result of `zoo.compare`: a table that a notebook renders, the posteriors behind it, and a figure.
 
     Arguments:
@@ -43,14 +43,6 @@ class Comparison:
     posteriors: Mapping[str, Posterior]
     fidelities: Mapping[str, Fidelity]
     data: Dataset
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
     def plot(
         self,

@@ -72,3 +72,17 @@ class Table:
     def _is_number(self, index: int) -> bool:
         cells = [row[index] for row in self.rows if row[index] is not None]
         return bool(cells) and all(isinstance(cell, (int, float)) for cell in cells)
+
+
+class Tabled:
+    """What is shown as its table, in a terminal and in a notebook."""
+
+    table: Table
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
-from zoo.table import Table
+from zoo.table import Table, Tabled
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Contraction:
+class Contraction(Tabled):
     """Standard deviations of the posterior over those of the prior.
 
     Arguments:
@@ -35,14 +35,6 @@ class Contraction:
             for name, ratio in self.ratios.items()
         ]
         return Table(("site", "numbers", "mean", "least", "most", "above 0.9"), rows)
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
 
 def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:

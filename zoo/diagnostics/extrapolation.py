@@ -13,14 +13,14 @@ from zoo.forward import outputs, placed_inputs
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.prediction import Prediction
-from zoo.table import Table
+from zoo.table import Table, Tabled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Extrapolation:
+class Extrapolation(Tabled):
     """Doubt about the function beside the prior's, at growing distances from the data.
 
     Arguments:
@@ -52,14 +52,6 @@ class Extrapolation:
         from zoo import plots
 
         return plots.extrapolation(self.factors, {"posterior": self.doubt}, self.prior)
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
 
 def extrapolation(

@@ -13,7 +13,7 @@ from zoo.posterior import Posterior
 from zoo.progress import bar
 from zoo.pruning.prune import Rule, kept, masked, moments, needs
 from zoo.pruning.rules import density_at_zero, magnitude, signal_to_noise
-from zoo.table import Table
+from zoo.table import Table, Tabled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ RULES = {"density at zero": density_at_zero, "signal to noise": signal_to_noise,
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Curves:
+class Curves(Tabled):
     """Scores of a posterior at growing fractions of dropped weights, for several rules.
 
     Arguments:
@@ -52,14 +52,6 @@ class Curves:
         score = score or next(iter(next(iter(self.scores.values()))))
         lines = {rule: found[score] for rule, found in self.scores.items()}
         return plots.pruning(self.fractions, lines, ylabel=score)
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
 
 def curve(
