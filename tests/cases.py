@@ -134,10 +134,12 @@ class Earlier:
         return {name: Normal(0.1, 0.3) for name in names}
 
 
-def by_folder(load: Callable[..., datasets.Dataset]) -> datasets.Dataset:
-    """Load a few images from the folder of the data set's name in ../shared/data, or skip the test by name."""
+def by_folder(
+    load: Callable[..., datasets.Dataset | datasets.Split], folder: str | None = None, **sizes: int
+) -> datasets.Dataset | datasets.Split:
+    """Load data from the folder of the data set's name in ../shared/data, or skip the test by name."""
     try:
-        return load(Path(__file__).parents[2] / "shared" / "data" / load.__name__, num_train=50, num_test=20)
+        return load(Path(__file__).parents[2] / "shared" / "data" / (folder or load.__name__), **sizes)
     except FileNotFoundError as error:
         pytest.skip(f"{load.__name__}: {error}")
 
@@ -257,9 +259,11 @@ SAMPLERS = [name for name in ENGINES if not name.startswith(("SVI", "Laplace"))]
 DATASETS = {
     "uci": lambda: datasets.uci("yacht"),
     "digits": datasets.digits,
-    "mnist": lambda: by_folder(datasets.mnist),
-    "fashion_mnist": lambda: by_folder(datasets.fashion_mnist),
-    "cifar10": lambda: by_folder(datasets.cifar10),
+    "ecg5000": lambda: by_folder(datasets.ecg5000, "ecg", num_train=50),
+    "mnist": lambda: by_folder(datasets.mnist, num_train=50, num_test=20),
+    "kmnist_test": lambda: datasets.Dataset("KMNIST", DATASETS["mnist"]().train, by_folder(datasets.kmnist_test)),
+    "fashion_mnist": lambda: by_folder(datasets.fashion_mnist, num_train=50, num_test=20),
+    "cifar10": lambda: by_folder(datasets.cifar10, num_train=50, num_test=20),
     "toy.cubic": datasets.toy.cubic,
     "toy.linear": datasets.toy.linear,
     "toy.moons": datasets.toy.moons,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from zoo import datasets
-from zoo.datasets import cifar10, fashion_mnist, mnist
+from zoo.datasets import cifar10, fashion_mnist, kmnist_test, mnist
 from zoo.datasets.images import IMAGENET, held_out
 from zoo.vision import load_torchvision
 
@@ -117,3 +117,32 @@ def test_the_real_mnist_has_the_units_it_is_said_to_have():
     assert data.train.x.mean().abs() < 5e-3
     assert (data.train.x.std() - 1).abs() < 5e-3
     assert data.train.y.unique().tolist() == list(range(10))
+
+
+def test_letters_are_standardised_as_digits_are(tmp_path):
+    pixels = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((3, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "kmnist-test-imgs.npz", pixels)
+    np.savez(tmp_path / "kmnist-test-labels.npz", np.array([9, 0, 2], dtype=np.uint8))
+    away, digits = kmnist_test(tmp_path), mnist(grey_folder(tmp_path, "MNIST"))
+    assert torch.equal(away.x, digits.train.x[:3])
+    assert away.y.tolist() == [9, 0, 2]
+    assert away.y.dtype == torch.int64
+    own = kmnist_test(tmp_path, units=digits.x_units._replace(scale=torch.ones(1, 1, 1))).x
+    assert torch.allclose(own, away.x * digits.x_units.scale)
+
+
+def test_a_folder_without_letters_gets_a_sentence(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"not hold kmnist-test-imgs.npz; put .* codh.rois.ac.jp/kmnist"):
+        kmnist_test(tmp_path)
+    (tmp_path / "kmnist-test-imgs.npz").write_bytes(b"<html>")
+    with pytest.raises(ValueError, match="is no archive of the arrays arr_0; put"):
+        kmnist_test(tmp_path)
+
+
+@pytest.mark.skipif(
+    not (REAL / "kmnist_test").is_dir(), reason="needs KMNIST's test part in ../shared/data/kmnist_test"
+)
+def test_the_real_letters_have_a_thousand_of_each():
+    away = datasets.kmnist_test(REAL / "kmnist_test")
+    assert away.x.shape == (10_000, 1, 28, 28)
+    assert away.y.bincount().tolist() == [1000] * 10

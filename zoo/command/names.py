@@ -47,7 +47,7 @@ TOYS = [name for name in datasets.toy.__all__ if name.islower()]
 BY_FOLDER = [
     name
     for name in datasets.__all__
-    if name.islower() and name != "toy" and "root" in inspect.signature(getattr(datasets, name)).parameters
+    if name.islower() and name != "toy" and "num_train" in inspect.signature(getattr(datasets, name)).parameters
 ]
 DATA = [*EMBEDDED, "digits", *TOYS, *BY_FOLDER]
 RESNETS = {f"ResNet{depth}": depth for depth in (20, 32, 44, 56)}
@@ -60,7 +60,7 @@ NETWORKS = ["MLP", "LeNet5", *RESNETS]
 
 
 def load_data(name: str, *, split: int = 0, folder: str | None = None, num_train: int | None = None) -> Dataset:
-    """Load a data set by its name: a UCI table, the digits, a toy, or images in a folder."""
+    """Load a data set by its name: a UCI table, the digits, a toy, or what lies in a folder."""
     if name in BY_FOLDER:
         if folder is None:
             raise ValueError(f"{name} is read from a folder of yours: --folder FOLDER")
