@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.record import write
 from benchmarks.speed.row import COLUMNS, Row, Settings, Target
-from zoo.command.record import about
+from zoo.record import about
 from zoo.table import Table
 
 PEERS = ("jax", "numpyro", "blackjax", "bayesian-torch", "torchbnn", "blitz-bayesian-pytorch")

@@ -13,7 +13,7 @@ import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors, references
 from zoo.command.names import GUIDES, REFERENCES, make_guide, one_of
-from zoo.command.record import about, settings
+from zoo.record import about, settings
 from zoo.datasets.uci import EMBEDDED
 
 USUAL = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]

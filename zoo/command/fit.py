@@ -16,7 +16,7 @@ import guides
 import zoo
 from zoo import inference, metrics, plots
 from zoo.command import names
-from zoo.command.record import about, run_facts, settings
+from zoo.record import about, run_facts, settings
 from zoo.compare import accuracy_scores
 from zoo.datasets import Dataset
 from zoo.posterior import Posterior

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from zoo.data import Batches
 from zoo.effects import Given
 from zoo.forward import draw, mode, outputs
+from zoo.inference.descent_checkpoint import DescentCheckpoint
 from zoo.inference.elbo import elbo
 from zoo.inference.graph import level
 from zoo.inference.traced import Traced
@@ -55,12 +57,24 @@ class Descent:
         self.total = engine.num_steps or engine.num_epochs * data.per_epoch
         self.reached: list[nn.Parameter] = []
         self.pixelwise = False
+        self.optimizer = fused(engine.optimizer)(self.parameters, lr=engine.lr)
+        self.scheduler = engine.scheduler(self.optimizer) if engine.scheduler is not None else None
+        self.began, self.spent = time.perf_counter(), 0.0
+        self.checkpoint: DescentCheckpoint | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far, those before an interruption included."""
+        return self.spent + time.perf_counter() - self.began
 
     def go(self) -> SVIInfo:
         """Take all steps, or as many as there are reasons for."""
-        began, stopped, tempering = time.perf_counter(), "", self.engine.tempering
+        stopped, tempering = "", self.engine.tempering
         total, step = self.total, self.step()
+        if self.engine.checkpoint is not None:  # now, for it sets the random generator
+            self.checkpoint = DescentCheckpoint(Path(self.engine.checkpoint), self)
         with bar(total, repr(self.engine), self.engine.progress) as progress:
+            progress.update(len(self.losses))
             try:
                 for loss in self._steps(step):
                     progress.set_postfix_str(f"loss {loss:.4g} nats per datum", refresh=False)
@@ -76,6 +90,8 @@ class Descent:
             self._restore()
         if stopped.startswith(("the loss", "the parameters")):
             warnings.warn(f"{stopped}; the parameters before that step are kept", stacklevel=level())
+        if self.checkpoint is not None and len(self.losses) == total and not stopped:
+            self.checkpoint.write(last=True)
         if self.scores:
             self._restore()
         for parameter in self.parameters:
@@ -85,7 +101,7 @@ class Descent:
             bound=getattr(self.engine.guide, "bound", None) if tempering.is_off else False,
             num_steps=len(self.losses),
             num_parameters=sum(parameter.numel() for parameter in self.parameters),
-            seconds=time.perf_counter() - began,
+            seconds=self.seconds,
             stopped=stopped,
             held_out=self.scores,
             compiled=step.how,
@@ -102,11 +118,10 @@ class Descent:
         )
 
     def _steps(self, step: Traced) -> Iterator[float]:
-        optimizer = fused(self.engine.optimizer)(self.parameters, lr=self.engine.lr)
-        scheduler = self.engine.scheduler(optimizer) if self.engine.scheduler is not None else None
+        optimizer, scheduler = self.optimizer, self.scheduler
         optimizer.zero_grad()
-        for x, y in self._endless():
-            if not self.losses:
+        for number, (x, y) in enumerate(self._endless()):
+            if number == 0:
                 self.pixelwise = takes_pixelwise(self.engine.model, x)
             loss, *slopes = step(x, y)
             value = loss.item()
@@ -126,8 +141,10 @@ class Descent:
             yield value
 
     def _endless(self) -> Iterator[tuple[Tensor, Tensor]]:
-        done = 0
+        done = len(self.losses)
         while done < self.total:
+            if self.checkpoint is not None:
+                self.checkpoint.write()
             for batch in self.data.epoch():
                 if done == self.total:
                     return

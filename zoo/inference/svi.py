@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pyro
 import torch
@@ -56,6 +57,7 @@ class SVI:
         compile: How a step is run: "plain", as the program that it is; "traced", as its graph, with equal bits;
             "compiled", the graph through torch's compiler (True); "captured", as a CUDA graph; "auto" traces unless
             there are only a few steps, compiles when that is worth the wait, and keeps what was measured to be faster.
+        checkpoint: A file that the run is written to between epochs; a run that is started again goes on from there.
         progress: Whether to show a progress bar.
 
     Example:
@@ -79,6 +81,7 @@ class SVI:
         likelihood_temperature: float = 1.0,
         early_stopping: EarlyStopping | None = None,
         compile: bool | str = "auto",
+        checkpoint: str | Path | None = None,
         progress: bool = True,
     ) -> None:
         if num_steps is not None and num_epochs is not None:
@@ -98,7 +101,7 @@ class SVI:
         self.lr, self.optimizer, self.scheduler = lr, optimizer, scheduler
         self.num_particles, self.early_stopping, self.progress = num_particles, early_stopping, progress
         self.tempering = Tempering(temperature, likelihood_temperature)
-        self.compile = way_of(compile)
+        self.compile, self.checkpoint = way_of(compile), checkpoint
 
     def fit(self, data: Data, batch_size: int | None = None, start: Posterior | None = None) -> Posterior:
         """Fit to data and return a snapshot of the result.
