@@ -6,6 +6,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from torch import nn
 
 import guides
 import zoo
@@ -64,6 +65,14 @@ def test_draws_of_a_sampler_are_pruned_by_their_moments():
     assert torch.equal(pruned.draws["layer1.bias"], draws["layer1.bias"])
 
 
+def test_the_mode_of_a_laplace_approximation_is_pruned_too():
+    centre = {"layer1.weight": torch.arange(8.0).reshape(1, 8), "layer1.bias": torch.ones(1)}
+    draws = {name: value + 0.01 * torch.randn(1, 50, *value.shape) for name, value in centre.items()}
+    pruned = zoo.prune(Posterior(network(), state={}, info=None, draws=draws, centre=centre), fraction=0.5)
+    assert pruned.centre["layer1.weight"].tolist() == [[0, 0, 0, 0, 4, 5, 6, 7]]
+    assert torch.allclose(pruned.predict(X, 5, linearised=True).outputs, pruned.predict(X, 5).outputs, atol=1e-5)
+
+
 def test_rules_by_hand():
     mean, std = torch.tensor([[2.0, 0.0], [-1.0, 1.0]]), torch.tensor([[1.0, 0.5], [0.1, 2.0]])
     density = dist.Normal(mean, std).log_prob(torch.zeros(()))
@@ -76,10 +85,73 @@ def test_rules_by_hand():
 
 def test_whole_filters_and_whole_nodes_go():
     posterior = fitted(hidden=[20], steps=3)
-    rows = zoo.prune(posterior, fraction=0.5, rule=pruning.filter_norm).masks["layer1.weight"]
-    assert int((rows.any(1) & ~rows.all(1)).sum()) <= 1  # at the fraction a filter may be cut
+    rows = zoo.prune(posterior, fraction=0.33, rule=pruning.filter_norm).masks["layer1.weight"]
+    assert rows.any(1).tolist() == rows.all(1).tolist()
+    assert int(rows.any(1).sum()) == 13  # the nearest number of whole ones
     nodes = zoo.prune(posterior, fraction=0.5, rule=pruning.node_norm).masks["layer1.weight"]
-    assert int((nodes.any(0) & ~nodes.all(0)).sum()) <= 1
+    assert nodes.any(0).tolist() == nodes.all(0).tolist()
+
+
+def test_a_filter_goes_with_its_bias_and_outputs_stay():
+    posterior = fitted(hidden=[20, 10], steps=3)
+    pruned = zoo.prune(posterior, fraction=0.5, rule=pruning.filter_norm, per_layer=True)
+    assert "layer3.weight" not in pruned.masks
+    for name, width in (("layer1", 20), ("layer2", 10)):
+        left = pruned.masks[f"{name}.weight"].all(1)
+        assert int(left.sum()) == width // 2
+        assert torch.equal(pruned.masks[f"{name}.bias"], left)
+        assert torch.equal((pruned.sample(3)[f"{name}.bias"] != 0).all(0), left)
+        means = posterior.distributions()[f"{name}.weight"].mean.abs().mean(1)
+        assert means[left].min() >= means[~left].max()
+    by_weight = zoo.prune(posterior, fraction=0.99)
+    assert bool((by_weight.sample(3)["layer1.bias"] != 0).all())  # a weight goes without one
+    with pytest.raises(ValueError, match=r"filter_norm drops outputs of hidden layers, and none of MLP"):
+        zoo.prune(fitted(steps=1), rule=pruning.filter_norm)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, networks.FilterResponseNorm])
+@pytest.mark.parametrize("rule", [lambda law: law, priors.all_but_normalisation], ids=["random", "points"])
+def test_a_filter_goes_with_what_normalises_it(norm, rule):
+    pyro.set_rng_seed(0)
+    model = zoo.BayesianNetwork(
+        networks.ResNet(8, 3, width=4, norm=norm), priors.WeightPrior(rule(dist.Normal(0.0, 1.0))),
+        likelihoods.Categorical(),
+    )  # fmt: skip
+    x, y = torch.randn(4, 3, 8, 8), torch.arange(4) % 3
+    posterior = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((x, y))
+    pruned = zoo.prune(posterior, fraction=0.5, rule=pruning.filter_norm, per_layer=True)
+    left = pruned.masks["layer1.0.conv1.weight"].flatten(1).any(1)
+    values = {**pruned.state, **{name: value[0] for name, value in pruned.sample(1).items()}}
+    seen = {}
+    layer = model.network.layer1[0].bn1
+    hook = layer.register_forward_hook(lambda _layer, _inputs, out: seen.update(out=out))
+    model.network.eval()
+    with torch.no_grad():
+        model.output(values, x)
+    hook.remove()
+    assert not seen["out"][:, ~left].any()
+    assert (seen["out"][:, left] != 0).flatten(2).any(2).all()
+    assert bool(posterior.state.get("layer1.0.bn1.weight", torch.ones(4)).all())  # and what was pruned is as it was
+
+
+def test_every_layer_loses_the_same_fraction():
+    posterior = fitted(hidden=[20], steps=3)
+    for per_layer, widest in ((True, 0.0), (False, 0.05)):
+        masks = zoo.prune(posterior, fraction=0.75, rule=pruning.magnitude, per_layer=per_layer).masks
+        dropped = [1 - float(mask.float().mean()) for mask in masks.values()]
+        assert abs(dropped[0] - dropped[1]) >= widest
+        assert per_layer is (dropped == [0.75, 0.75])
+
+
+def test_layers_of_like_names_keep_their_own_numbers():
+    """A parameter `loc.1.0.weight` is not that of site `0.weight`, with whose name it ends."""
+    pyro.set_rng_seed(0)
+    net = nn.Sequential(nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8)), nn.Linear(8, 1))
+    model = zoo.BayesianNetwork(net, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1))
+    posterior = inference.SVI(model, guides.MeanField(model), num_steps=1, progress=False).fit((X, Y))
+    pruned = zoo.prune(posterior, fraction=0.5)
+    for name in ("0.weight", "1.0.weight"):
+        assert torch.equal(pruned.guide.loc[name] != 0, pruned.masks[name])
 
 
 def test_a_threshold_and_pruning_again(linear):
@@ -89,6 +161,7 @@ def test_a_threshold_and_pruning_again(linear):
     assert int(again.masks["layer1.weight"].sum()) == 1
     none = zoo.prune(linear, fraction=0.0)
     assert bool(none.masks["layer1.weight"].all())
+    assert torch.equal(zoo.prune(once, fraction=0.1).masks["layer1.weight"], once.masks["layer1.weight"])
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -133,6 +206,8 @@ def test_what_cannot_be_pruned_gets_a_sentence(linear):
         zoo.prune(linear, fraction=1.5)
     with pytest.raises(ValueError, match="not both"):
         zoo.prune(linear, fraction=0.5, threshold=1.0)
+    with pytest.raises(ValueError, match="per_layer, which shares out a fraction, or a threshold"):
+        zoo.prune(linear, threshold=1.0, per_layer=True)
     nodes = zoo.BayesianNetwork(
         networks.MLP(8, 1, hidden=[5]), priors.NodePrior(dist.Normal(1.0, 0.3)), likelihoods.Gaussian(0.1)
     )

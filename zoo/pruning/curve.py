@@ -87,7 +87,7 @@ def curve(
         for name, rule in rules.items():
             needed = needs(posterior, rule, known)
             for fraction in fractions:
-                pruned = masked(posterior, kept(needed, fraction))
+                pruned = masked(posterior, rule, kept(needed, fraction))
                 for score, value in scored(pruned, x, y, num_samples).items():
                     scores[name].setdefault(score, []).append(value)
                 shown.update()
