@@ -18,7 +18,7 @@ PARTS = {"Dataset", "FilterResponseNorm", "Split", "Units", "toy"}  # what membe
 
 # From the ground up: a layer imports its own, and what is below it.
 LAYERS = [
-    ["zoo.distribution", "zoo.table", "zoo.threads", "zoo.thinning", "zoo.vision", "zoo.info", "zoo.effects"],
+    ["zoo.distribution", "zoo.effects", "zoo.info", "zoo.record", "zoo.table", "zoo.threads", "zoo.thinning", "zoo.vision"],
     ["zoo.progress"],
     ["zoo.networks", "zoo.metrics", "zoo.datasets", "zoo.plots", "guides"],
     ["zoo.priors", "zoo.likelihoods"],
@@ -31,10 +31,11 @@ LAYERS = [
     ["zoo.references"],
     ["zoo.compare", "zoo.explain", "zoo.pruning"],
     ["zoo"],
+    ["zoo.recipes"],
     ["zoo.command"],
     ["zoo.__main__"],
 ]
-COMMAND_LINE = {"zoo.command", "zoo.__main__"}  # where p and q meet
+COMMAND_LINE = {"zoo.recipes", "zoo.command", "zoo.__main__"}  # where p and q meet
 ALONE = {  # what these may import of ours, besides themselves
     "guides": set(),
     "zoo.networks": {"zoo.vision"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from zoo.command import compare, fit, menus, nodes, reference
+from zoo.command import compare, fit, menus, nodes, reference, reproduce
 
 EPILOG = """
 examples:
@@ -16,6 +16,7 @@ examples:
   python -m zoo fit --data mnist --folder data --guide NodeMixture --set num_components=8
   python -m zoo fit --data sinusoid --engine NUTS --prior nodes_and_weights
   python -m zoo reference moons --show                  how well a posterior is known that ships with the package
+  python -m zoo reproduce bbb-mnist --budget 20         an experiment of the literature, beside its published numbers
   python -m zoo nodes                                   weights and nodes of every network, counted
   python -m zoo list                                    what can be put together, and from where it comes
 """
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
-    for command in (compare, fit, reference, nodes, menus):
+    for command in (compare, fit, reference, reproduce, nodes, menus):
         command.add(commands)
     return top
 

@@ -13,7 +13,7 @@ import pyro.distributions as dist
 from torch import nn
 
 import guides
-from zoo import datasets, inference, likelihoods, networks, priors, references
+from zoo import datasets, inference, likelihoods, networks, priors, recipes, references
 from zoo.datasets import Dataset, Split
 from zoo.datasets.uci import EMBEDDED
 
@@ -56,6 +56,7 @@ REFERENCES = {
     for name in references.__all__
     if name.islower() and name not in ("load", "make")
 }
+RECIPES = {recipe.name: recipe for recipe in vars(recipes).values() if isinstance(recipe, recipes.Recipe)}
 NETWORKS = ["MLP", "LeNet5", *RESNETS]
 
 

@@ -28,6 +28,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "VGG16, 32x32": networks.VGG16,
     "VGG16, torchvision": partial(large, "vgg16"),
     "NIN": networks.NIN,
+    "DSN": networks.DSN,
     "ResNet-20": partial(networks.ResNet, 20),
     "ResNet-56": partial(networks.ResNet, 56),
     "ResNet-50, torchvision": partial(large, "resnet50"),

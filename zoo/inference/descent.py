@@ -96,9 +96,10 @@ class Descent:
             self._restore()
         for parameter in self.parameters:
             parameter.grad = None
+        bounds = tempering.is_off and self.engine.model.likelihood.bound
         return SVIInfo(
             losses=torch.tensor(self.losses),
-            bound=getattr(self.engine.guide, "bound", None) if tempering.is_off else False,
+            bound=getattr(self.engine.guide, "bound", None) if bounds else False,
             num_steps=len(self.losses),
             num_parameters=sum(parameter.numel() for parameter in self.parameters),
             seconds=self.seconds,

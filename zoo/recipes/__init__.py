@@ -1,0 +1,33 @@
+"""Recipes: experiments of the literature as short programs, run here beside the published numbers."""
+
+from zoo.recipes.bayes_cnn import bayes_alexnet_cifar10, bayes_lenet_mnist
+from zoo.recipes.bbb_mnist import bbb_mnist
+from zoo.recipes.dropout_lenet_mnist import dropout_lenet_mnist
+from zoo.recipes.nodes_cifar10 import nodes_cifar10
+from zoo.recipes.nodes_lenet_width import nodes_lenet_width
+from zoo.recipes.ood_mnist import ood_mnist
+from zoo.recipes.prune import prune_cifar10, prune_ecg, prune_mnist
+from zoo.recipes.recipe import Recipe
+from zoo.recipes.referral_cifar10 import referral_cifar10
+from zoo.recipes.result import Result, read
+from zoo.recipes.run import Run
+from zoo.recipes.spoil_mnist import spoil_mnist
+
+__all__ = [
+    "Recipe",
+    "Result",
+    "Run",
+    "bayes_alexnet_cifar10",
+    "bayes_lenet_mnist",
+    "bbb_mnist",
+    "dropout_lenet_mnist",
+    "nodes_cifar10",
+    "nodes_lenet_width",
+    "ood_mnist",
+    "prune_cifar10",
+    "prune_ecg",
+    "prune_mnist",
+    "read",
+    "referral_cifar10",
+    "spoil_mnist",
+]

@@ -1,0 +1,142 @@
+"""nodes-cifar10: trained residual networks made Bayesian over their nodes, beside temperature scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pyro.distributions as dist
+import torch
+from torch import nn
+
+import guides
+from zoo import datasets, likelihoods, metrics, networks, priors
+from zoo.datasets import Dataset, Split
+from zoo.datasets.images import IMAGENET
+from zoo.prediction import Prediction
+from zoo.recipes.recipe import Recipe
+from zoo.recipes.run import Run
+
+CHECKPOINTS = {20: "resnet20-12fca82f.th", 56: "resnet56-4bfd9763.th"}
+GIVEN = {20: (8.27, 0.373), 56: (6.61, 0.346)}  # error and NLL of the checkpoints, as they came
+PUBLISHED = {"SGD": (23.87, 0.9618, 0.0373), 4: (23.22, 0.9310, 0.0350), 8: (23.15, 0.9237, 0.0323)}
+PUBLISHED[16] = (23.12, 0.9118, 0.0232)  # of ResNet-50 on ImageNet: error, NLL, ECE
+DRAWS = {20: 16, 56: 8}
+SHARE = {20: 0.05, 56: 0.11}  # of the budget, each of six fits
+EPOCHS, LR_NODES, LR_WEIGHTS = 15, 0.2, 1e-4
+
+
+def cook(run: Run) -> None:
+    """Score each trained network as it is, with a temperature, and under six posteriors of its nodes."""
+    data = pixelwise(run.dataset(datasets.cifar10, units=IMAGENET))
+    for depth in CHECKPOINTS:
+        network = trained(run, depth)
+        twins(run, depth, network, data)
+        for weights in ("frozen", "fine-tuned"):
+            for components in (4, 8, 16):
+                mixed(run, depth, network, data, components, weights)
+        picture(run)
+    run.note("Published is one run of ResNet-50 on ImageNet; here are ResNet-20 and -56 on CIFAR-10.")
+    run.note("The temperature of either half of the test images is that which fits the other half best.")
+
+
+def trained(run: Run, depth: int) -> nn.Module:
+    """Return the trained network, its memory laid out pixel by pixel, which convolutions take faster on a CPU."""
+    path = run.path("cifar10_resnets") / CHECKPOINTS[depth]
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there; it is pretrained_models/{path.name} of github.com/akamaster/pytorch_resnet_cifar10"
+        )
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    network = networks.ResNet(depth).to(memory_format=torch.channels_last)
+    network.load_state_dict({name.removeprefix("module."): value for name, value in state.items()})
+    return network
+
+
+def pixelwise(data: Dataset) -> Dataset:
+    """Return the data with the last 2,000 training images as the validation part, laid out pixel by pixel."""
+    test = Split(data.test.x.contiguous(memory_format=torch.channels_last), data.test.y)
+    held_out = Split(data.train.x[-2_000:], data.train.y[-2_000:])
+    return Dataset(data.name, data.train, test, data.x_units, validation=held_out)
+
+
+def twins(run: Run, depth: int, network: nn.Module, data: Dataset) -> None:
+    """Score the network as it came, and with a temperature that was fitted to the other half of the test images."""
+    x, y = data.test
+    network, name, likelihood = network.to(run.device).eval(), f"ResNet-{depth}", likelihoods.Categorical()
+    with torch.no_grad():
+        logits = torch.cat([network(part.to(run.device)) for part in x.split(250)]).unsqueeze(0)  # (1, N, O)
+    run.score(name, lambda: Prediction(likelihood, logits), y)
+    tempered = logits.clone()
+    for half in range(2):
+        temperature = metrics.temperature_scaling(logits[0, 1 - half :: 2], y[1 - half :: 2].to(logits.device))
+        tempered[:, half::2] /= temperature
+    run.score(f"{name}, temperature", lambda: Prediction(likelihood, tempered), y)
+    report(run, name, GIVEN[depth])
+    report(run, f"{name}, temperature", (None, None))
+
+
+def report(run: Run, name: str, published: tuple[float | None, float | None]) -> None:
+    """State error and NLL."""
+    scores = run.result.scores[name]
+    for score, number in zip(("error %", "nll"), published, strict=True):
+        run.find(f"{score}, {name}", scores[score], number)
+
+
+def mixed(run: Run, depth: int, network: nn.Module, data: Dataset, components: int, weights: str) -> None:
+    """Infer a mixture over the nodes, and score it beside the network as it came."""
+    name, held = f"ResNet-{depth}, K = {components}, {weights}", {}
+
+    def build() -> tuple[object, Callable[..., object]]:
+        treatment = priors.Frozen() if weights == "frozen" else priors.Point()
+        model = run.model(network, priors.NodePrior(dist.Normal(1.0, 0.1), weights=treatment))
+        held["guide"] = guides.NodeMixture(model, num_components=components, init_scale=0.05, spread=0.1)
+        return model, held["guide"]
+
+    def optimizer(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+        own = {id(parameter) for parameter in held["guide"].parameters()}
+        groups = [
+            {"params": [parameter for parameter in parameters if id(parameter) in own], "lr": lr},
+            {"params": [parameter for parameter in parameters if id(parameter) not in own], "lr": LR_WEIGHTS},
+        ]
+        return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
+
+    x, y = data.test
+    options = {"rates": (LR_NODES,), "optimizer": optimizer, "least": 0.1}
+    posterior = run.fit(name, build, data, share=SHARE[depth], epochs=EPOCHS, **options)
+    scores = run.score(name, partial(posterior.predict, x, DRAWS[depth], progress=run.progress), y)
+    gain = run.difference(name, f"ResNet-{depth}")
+    theirs = [ours - sgd for ours, sgd in zip(PUBLISHED[components], PUBLISHED["SGD"], strict=True)]
+    for number, score in enumerate(("error %", "nll")):
+        run.find(f"{score}, {name}, minus as it came", gain[score], round(theirs[number], 4))
+    was = run.result.scores[f"ResNet-{depth}"]["ece"].value
+    run.find(f"ece, {name}, minus as it came", scores["ece"].value - was, round(theirs[2], 4))
+
+
+def picture(run: Run) -> None:
+    """Draw NLL over calibration error, a point for each contestant."""
+    import matplotlib.pyplot as plt
+
+    depths = [depth for depth in CHECKPOINTS if f"ResNet-{depth}" in run.result.scores]
+    size = (5.5 * len(depths), 4.2)
+    figure, axes = plt.subplots(1, len(depths), figsize=size, layout="constrained", squeeze=False)
+    for ax, depth in zip(axes[0], depths, strict=True):
+        for name, scores in run.result.scores.items():
+            if name.startswith(f"ResNet-{depth}"):
+                place = (scores["ece"].value, scores["nll"].value)
+                label = name.partition(", ")[2] or "as it came"
+                ax.errorbar(*place, yerr=2 * (scores["nll"].error or 0), fmt="o", label=label)
+        ax.set(title=f"ResNet-{depth} on CIFAR-10", xlabel="calibration error", ylabel="NLL ± 2 standard errors, nats")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False, fontsize="small")
+    run.draw(figure)
+    plt.close(figure)
+
+
+nodes_cifar10 = Recipe(
+    name="nodes-cifar10",
+    question="does a posterior over the nodes of a trained residual network lower its NLL and calibration error?",
+    reference="Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)",
+    minutes=70,
+    cook=cook,
+)

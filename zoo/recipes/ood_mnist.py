@@ -1,0 +1,116 @@
+"""ood-mnist: six posteriors of LeNet-5 asked about letters and clothes, beside the deterministic network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+import guides
+from zoo import datasets, metrics, networks, priors, stress
+from zoo.recipes.recipe import Recipe
+from zoo.recipes.run import Run
+from zoo.recipes.scores import Number
+
+NORMAL = dist.Normal(0.0, 0.1)
+NODES = dist.Normal(1.0, 0.3)
+POSTERIORS: dict[str, tuple[object, Callable[..., object], int]] = {  # prior, guide, how many draws
+    "deterministic": (priors.WeightPrior(NORMAL), guides.Delta, 1),
+    "LocalReparam": (priors.WeightPrior(NORMAL), partial(guides.LocalReparam, init_scale=0.02), 20),
+    "Flipout": (priors.WeightPrior(NORMAL), partial(guides.Flipout, init_scale=0.02), 20),
+    "MCDropout": (priors.WeightPrior(NORMAL), partial(guides.MCDropout, p=0.2), 20),
+    "GaussianDropout": (priors.WeightPrior(NORMAL), partial(guides.GaussianDropout, p=0.2), 20),
+    "NodeMixture": (
+        priors.NodePrior(NODES, weights=priors.Point(NORMAL)),
+        partial(guides.NodeMixture, num_components=4, init_scale=0.1, spread=0.3),
+        20,
+    ),
+    "last layer": (
+        priors.WeightPrior(priors.last_layer(NORMAL, otherwise=priors.Point(NORMAL))),
+        partial(guides.LocalReparam, init_scale=0.02),
+        20,
+    ),
+}
+EPOCHS, RESAMPLED = 100, 200
+
+
+def cook(run: Run) -> None:
+    """Fit seven contestants, and see how well the uncertainty of each tells digits from what is none."""
+    data = run.dataset(datasets.mnist, num_validation=5_000)
+    outside = {
+        "KMNIST": datasets.kmnist_test(run.path("kmnist_test")).x,
+        "Fashion-MNIST": data.x_units.standardise(in_pixels(run.dataset(datasets.fashion_mnist))),
+    }
+    found: dict[str, dict[str, stress.OutOfDistribution]] = {kind: {} for kind in outside}
+    for name, (prior, family, draws) in POSTERIORS.items():
+
+        def build(prior: object = prior, family: Callable[..., object] = family) -> tuple[object, object]:
+            model = run.model(networks.LeNet5(), prior)
+            return model, family(model)
+
+        posterior = run.fit(name, build, data, share=1 / len(POSTERIORS), epochs=EPOCHS)
+        run.score(name, partial(posterior.predict, data.test.x, draws, progress=run.progress), data.test.y)
+        run.find(f"error, {name}, %", run.result.scores[name]["error %"])
+        for kind, x in outside.items():
+            found[kind][name] = stress.out_of_distribution(posterior, data.test.x, x, draws)
+    for kind, of in found.items():
+        run.tabulate(kind, [{"posterior": name, **each.auroc} for name, each in of.items()])
+        for name, each in of.items():
+            for measure in ("entropy", "mutual information"):
+                if name != "deterministic":
+                    gain = paired(each, of["deterministic"], measure, run.seed)
+                    run.find(f"AUROC on {kind}: {measure} of {name} minus entropy of deterministic", gain, "above 0")
+    picture(run, found)
+
+
+def in_pixels(data: datasets.Dataset) -> Tensor:
+    """Return the test images between 0 and 1."""
+    return data.x_units.restore(data.test.x)
+
+
+def paired(one: stress.OutOfDistribution, other: stress.OutOfDistribution, measure: str, seed: int) -> Number:
+    """Return a difference of areas under the curve, its error by resampling the same inputs for both."""
+    generator = torch.Generator().manual_seed(seed)
+    own, base = [one.inside[measure], one.outside[measure]], [other.inside["entropy"], other.outside["entropy"]]
+    differences = []
+    for _ in range(RESAMPLED):
+        rows = [torch.randint(len(values), (len(values),), generator=generator) for values in own]
+        differences.append(area([v[r] for v, r in zip(own, rows, strict=True)]))
+        differences[-1] -= area([v[r] for v, r in zip(base, rows, strict=True)])
+    return Number(area(own) - area(base), float(torch.tensor(differences).std()))
+
+
+def area(values: list[Tensor]) -> float:
+    """Return the area under the curve of values inside and outside."""
+    kinds = torch.cat([torch.full((len(each),), float(number)) for number, each in enumerate(values)])
+    return float(metrics.auroc(torch.cat(values), kinds.bool()))
+
+
+def picture(run: Run, found: dict[str, dict[str, stress.OutOfDistribution]]) -> None:
+    """Draw the areas, a row for each contestant and a panel for each kind of images."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(found), figsize=(10, 4), layout="constrained", sharey=True)
+    for ax, (kind, of) in zip(axes, found.items(), strict=True):
+        for measure, marker in (("entropy", "o"), ("mutual information", "^")):
+            ax.plot([each.auroc[measure] for each in of.values()], list(of), marker, label=measure)
+        ax.axvline(of["deterministic"].auroc["entropy"], color="black", linestyle=":", linewidth=1)
+        ax.set(title=f"MNIST against {kind}", xlabel="AUROC", xlim=(None, 1.005))
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].invert_yaxis()
+    axes[0].legend(frameon=False, loc="lower left")
+    run.draw(figure)
+    plt.close(figure)
+
+
+ood_mnist = Recipe(
+    name="ood-mnist",
+    question="do six posteriors notice letters and clothes among digits better than the deterministic network?",
+    reference="Laplace Redux - Effortless Bayesian Deep Learning (Daxberger, Kristiadi, Immer, Eschenhagen, Bauer, "
+    "Hennig, 2021), the experiment",
+    minutes=35,
+    cook=cook,
+)
