@@ -158,8 +158,9 @@ class Stream(IterableDataset):
         (Nothing(), "the data set is empty"),
         (TensorDataset(X[:0], Y[:0]), "there are no data"),
         (DataLoader(Stream(), 2), "an IterableDataset does not say how many data it has"),
+        (DataLoader(TensorDataset(X, Y), batch_size=None), "does not say how many data its batches hold"),
     ],
-    ids=["drop_last", "loader", "data set", "tensors", "stream"],
+    ids=["drop_last", "loader", "data set", "tensors", "stream", "batches"],
 )
 def test_an_empty_loader(engine, data, sentence):
     with pytest.raises(ValueError, match=sentence):

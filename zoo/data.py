@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, TensorDataset
 
 from zoo.forward import evaluate, mode
 from zoo.model import BayesianNetwork
@@ -83,7 +83,7 @@ def batches(model: BayesianNetwork, data: Data, batch_size: int | None = None) -
                 "an IterableDataset does not say how many data it has, which the likelihood must be scaled by; give a "
                 "data set with a length"
             )
-        num_data = len(data.sampler) if data.sampler is not None else len(data.dataset)
+        num_data = counted(data)
         if num_data == 0 or len(data) == 0:
             raise ValueError("the DataLoader is empty: it gives no batch")
         checked(model, *on_device(model, *pair(next(iter(data)), "a batch is a pair (x, y)")))
@@ -96,6 +96,19 @@ def batches(model: BayesianNetwork, data: Data, batch_size: int | None = None) -
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size is a number of data, at least 1, not {batch_size}")
     return Batches(x, y, None, min(batch_size or len(x), len(x)), len(x), model)
+
+
+def counted(loader: DataLoader) -> int:
+    """Return how many data a loader goes through in an epoch, of which a batch sampler draws many at once."""
+    if isinstance(loader.sampler, BatchSampler):
+        return len(loader.sampler.sampler)
+    if loader.batch_size is None and loader.batch_sampler is None:
+        raise ValueError(
+            "a DataLoader with batch_size=None does not say how many data its batches hold, which the likelihood must "
+            "be scaled by; write DataLoader(data, sampler=BatchSampler(RandomSampler(data), size, False), "
+            "batch_size=None)"
+        )
+    return len(loader.sampler) if loader.sampler is not None else len(loader.dataset)
 
 
 def full(model: BayesianNetwork, data: Data) -> tuple[Tensor, Tensor]:

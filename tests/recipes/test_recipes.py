@@ -19,6 +19,8 @@ SMALLER = [  # what would take a test's time
     (recipes.nodes_cifar10, "CHECKPOINTS", {20: "resnet20-12fca82f.th"}),
     (recipes.nodes_lenet_width, "WIDTHS", (50, 100, 150)),
     (recipes.prune_mnist, "FRACTIONS", (0.0, 0.9)),
+    (recipes.dropout_nin_cifar10, "WIDTH", 6),
+    (recipes.ood_mnist, "RESAMPLED", 5),
 ]
 
 

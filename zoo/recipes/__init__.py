@@ -2,6 +2,7 @@
 
 from zoo.recipes.bayes_cnn import bayes_alexnet_cifar10, bayes_lenet_mnist
 from zoo.recipes.bbb_mnist import bbb_mnist
+from zoo.recipes.dropout_cifar10 import dropout_dsn_cifar10, dropout_nin_cifar10
 from zoo.recipes.dropout_lenet_mnist import dropout_lenet_mnist
 from zoo.recipes.nodes_cifar10 import nodes_cifar10
 from zoo.recipes.nodes_lenet_width import nodes_lenet_width
@@ -20,7 +21,9 @@ __all__ = [
     "bayes_alexnet_cifar10",
     "bayes_lenet_mnist",
     "bbb_mnist",
+    "dropout_dsn_cifar10",
     "dropout_lenet_mnist",
+    "dropout_nin_cifar10",
     "nodes_cifar10",
     "nodes_lenet_width",
     "ood_mnist",

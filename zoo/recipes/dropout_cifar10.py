@@ -1,0 +1,93 @@
+"""dropout-nin-cifar10, dropout-dsn-cifar10: standard dropout against MC dropout, with and without augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pyro.distributions as dist
+from torch import nn
+
+import guides
+from zoo import datasets, likelihoods, networks, priors
+from zoo.recipes.augment import loader
+from zoo.recipes.recipe import Recipe
+from zoo.recipes.run import Run
+
+WIDTH = 48  # a quarter of the published 192
+DRAWS, P, EPOCHS = 100, 0.5, 300
+
+
+def cook(
+    run: Run, make: Callable[[], nn.Module], layers: Sequence[str], likelihood: object, published: dict[str, tuple]
+) -> None:
+    """Fit with dropout, and compare averaged weights with averaged predictions on the same images.
+
+    Arguments:
+        run: The run.
+        make: Makes the network, without dropout of its own.
+        layers: Patterns of the weights whose inputs are dropped.
+        likelihood: The likelihood.
+        published: Errors in per cent by "plain" and "augmented", of averaged weights and of averaged predictions.
+    """
+    data = run.dataset(datasets.cifar10, num_validation=5_000)
+    x, y = data.test
+
+    def build() -> tuple[object, object]:
+        model = run.model(make(), priors.WeightPrior(dist.Normal(0.0, 0.3)), likelihood)
+        return model, guides.MCDropout(model, p=P, layers=layers)
+
+    for kind, (standard, monte_carlo) in published.items():
+        train = loader(data.train) if kind == "augmented" else None
+        posterior = run.fit(kind, build, data, share=1 / len(published), epochs=EPOCHS, train=train)
+        averaged = posterior.with_guide(posterior.guide.averaged())
+        ways = {"weights averaged": (averaged, 1, standard), "MC": (posterior, DRAWS, monte_carlo)}
+        for way, (chosen, draws, theirs) in ways.items():
+            name = f"{kind}, {way}"
+            run.score(name, partial(chosen.predict, x, draws, progress=run.progress), y)
+            run.find(f"error, {name}, %", run.result.scores[name]["error %"], theirs)
+        gain = run.difference(f"{kind}, MC", f"{kind}, weights averaged")
+        theirs = round(monte_carlo - standard, 2) if standard else None
+        run.find(f"error, {kind}, MC minus weights averaged, %", gain["error %"], theirs)
+        run.find(f"NLL, {kind}, MC minus weights averaged, nats", gain["nll"])
+    run.note(f"The network has a quarter of the published width, and MC averages {DRAWS} draws.")
+    picture(run)
+
+
+def picture(run: Run) -> None:
+    """Draw error and NLL of each way with two standard errors."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained", sharey=True)
+    for ax, (score, label) in zip(axes, {"error %": "test error, %", "nll": "NLL, nats"}.items(), strict=True):
+        for name, scores in run.result.scores.items():
+            color = "#D55E00" if name.endswith("MC") else "#0072B2"
+            ax.errorbar(scores[score].value, name, xerr=2 * scores[score].error, fmt="o", color=color)
+        ax.set_xlabel(f"{label}, ± 2 standard errors")
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(run.recipe.name)
+    run.draw(figure)
+    plt.close(figure)
+
+
+def cook_nin(run: Run) -> None:
+    """Run network in network."""
+    published = {"plain": (10.43, 10.27), "augmented": (None, None)}
+    layers = ("features.8.weight", "features.16.weight")
+    cook(run, lambda: networks.NIN(width=WIDTH, dropout=0.0), layers, likelihoods.Categorical(), published)
+
+
+def cook_dsn(run: Run) -> None:
+    """Run the deeply-supervised net."""
+    published = {"plain": (9.37, 9.32), "augmented": (7.95, 7.71)}
+    make = lambda: networks.DSN(width=WIDTH, dropout=0.0)  # noqa: E731
+    cook(run, make, ("convolutions.1.weight", "convolutions.2.weight"), likelihoods.DeeplySupervised(0.3), published)
+
+
+REFERENCE = (
+    "Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, Ghahramani, 2016)"
+)
+QUESTION = "is averaging predictions over dropout masks better than averaging weights, for {} on CIFAR-10?"
+
+dropout_nin_cifar10 = Recipe("dropout-nin-cifar10", QUESTION.format("network in network"), REFERENCE, 40, cook_nin)
+dropout_dsn_cifar10 = Recipe("dropout-dsn-cifar10", QUESTION.format("a deeply-supervised net"), REFERENCE, 40, cook_dsn)
