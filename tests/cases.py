@@ -154,6 +154,7 @@ NETWORKS = {
 FAMILIES = {  # the others are made of the same layers: one fit over weights and one over nodes each
     "AlexNet": Network(lambda outputs: networks.AlexNet(outputs, width=4), (3, 32, 32)),
     "ConvNet1d": Network(lambda outputs: networks.ConvNet1d(outputs, width=6), (1, 16)),
+    "DSN": Network(lambda outputs: networks.DSN(outputs, width=6, image_size=8, companions=False), (3, 8, 8)),
     "LeNet": Network(lambda outputs: networks.LeNet(outputs, width=50), (1, 28, 28)),
     "NIN": Network(lambda outputs: networks.NIN(outputs, width=6), (3, 8, 8)),
     "PreActResNet": Network(lambda outputs: networks.PreActResNet(18, outputs, width=4), (3, 8, 8)),
@@ -223,6 +224,7 @@ PYROS = [name for name in GUIDES if name.startswith("pyro Auto")]
 LIKELIHOODS = {
     "Bernoulli": Likelihood(likelihoods.Bernoulli, 1, lambda n: torch.arange(n).remainder(2).reshape(n, 1)),
     "Categorical": Likelihood(likelihoods.Categorical, 3, lambda n: torch.arange(n).remainder(3)),
+    "DeeplySupervised": Likelihood(likelihoods.DeeplySupervised, 3, lambda n: torch.arange(n).remainder(3)),
     "From(Poisson)": Likelihood(
         lambda: likelihoods.From(poisson), 1, lambda n: torch.arange(n).remainder(4).reshape(n, 1)
     ),
@@ -337,6 +339,7 @@ REFUSED_BY_ENGINES |= {
 }
 REFUSED_BY_LAPLACE = {
     "Bernoulli": "takes the likelihoods Gaussian, with one fixed scale, and Categorical, not Bernoulli",
+    "DeeplySupervised": "takes the likelihoods Gaussian, .* not DeeplySupervised",
     "From(Poisson)": "takes the likelihoods Gaussian, with one fixed scale, and Categorical, not From",
     "Gaussian(HalfNormal)": "site 'likelihood:scale' is none; use .* and a fixed noise scale",
     "HeteroscedasticGaussian": "takes the likelihoods Gaussian, .* not HeteroscedasticGaussian",

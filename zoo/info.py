@@ -14,7 +14,7 @@ class SVIInfo:
     Arguments:
         losses: Negative ELBO of each step in nats per datum, (T,).
         bound: Whether the negative loss is a lower bound of the log evidence, as the guide declares; False where a
-            temperature is not 1.
+            temperature is not 1, or the likelihood observes more than the targets.
         num_steps: Gradient steps taken.
         num_parameters: Numbers optimised, the guide's and the point estimates.
         seconds: Wall time.

@@ -1,5 +1,7 @@
 """Networks beyond the multilayer perceptron: sizes as published, half widths, and a sentence for what is none."""
 
+from functools import partial
+
 import cases
 import pyro
 import pyro.distributions as dist
@@ -16,10 +18,11 @@ SHAPES = {
     "VGG16": (3, 32, 32),
     "PreActResNet": (3, 32, 32),
     "NIN": (3, 32, 32),
+    "DSN": (3, 32, 32),
     "LeNet": (1, 28, 28),
     "ConvNet1d": (1, 140),
 }
-HALF = {"AlexNet": 32, "VGG16": 32, "PreActResNet": 32, "NIN": 96, "LeNet": 250, "ConvNet1d": 16}
+HALF = {"AlexNet": 32, "VGG16": 32, "PreActResNet": 32, "NIN": 96, "DSN": 96, "LeNet": 250, "ConvNet1d": 16}
 
 
 def size(network):
@@ -28,7 +31,8 @@ def size(network):
 
 @pytest.mark.parametrize("name", HALF)
 def test_half_the_width_is_about_a_quarter_of_the_weights(name):
-    whole, half = getattr(networks, name)(), getattr(networks, name)(width=HALF[name])
+    make = partial(networks.DSN, companions=False) if name == "DSN" else getattr(networks, name)
+    whole, half = make(), make(width=HALF[name])
     assert 3.5 < size(whole) / size(half) < 4.1
     assert half.eval()(torch.randn(2, *SHAPES[name])).shape[0] == 2
 
@@ -85,6 +89,8 @@ def test_a_block_that_normalises_first_is_its_shortcut_when_its_last_convolution
         (lambda: networks.WideResNet(27), "depth is 6 n"),
         (lambda: networks.WideResNet(28, 0), "widen is a factor"),
         (lambda: networks.NIN(width=10), "width is a multiple of 6"),
+        (lambda: networks.DSN(width=10), "width is a multiple of 6"),
+        (lambda: networks.DSN(image_size=2), "at least 3x3 pixels, not 2x2"),
         (lambda: networks.LeNet(width=30), "width is a multiple of 50"),
         (lambda: networks.ConvNet1d(width=0), "width is a number of channels"),
     ],

@@ -2,8 +2,9 @@
 
 from zoo.likelihoods.bernoulli import Bernoulli
 from zoo.likelihoods.categorical import Categorical
+from zoo.likelihoods.deeply_supervised import DeeplySupervised
 from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
 
-__all__ = ["Bernoulli", "Categorical", "From", "Gaussian", "HeteroscedasticGaussian"]
+__all__ = ["Bernoulli", "Categorical", "DeeplySupervised", "From", "Gaussian", "HeteroscedasticGaussian"]

@@ -22,6 +22,7 @@ class Likelihood:
 
     target = "values"  # what a target is, in words, for error messages
     discrete = False  # whether the uncertainty is split in nats instead of variances
+    bound = True  # whether what it observes is the density of y and nothing beside it
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> TorchDistributionMixin:
         """Return p(y | f): output (*, N, O) gives a distribution whose batch shape is that of y, (*, N, ...)."""
@@ -51,9 +52,19 @@ class Likelihood:
         y = None if y is None else self.encode(y, output)
         subsample = torch.arange(batch, device=output.device)
         with pyro.plate(f"{PREFIX}data", size=num_data or batch, subsample=subsample, dim=-1):
-            distribution = self.distribution(output, noise)
-            event_dim = len(distribution.batch_shape) - 1
-            return pyro.sample(f"{PREFIX}y", distribution.to_event(event_dim), obs=y)
+            return self.targets(output, y, noise)
+
+    def targets(self, output: Tensor, y: Tensor | None, noise: Mapping[str, Tensor]) -> Tensor:
+        """Sample or observe y, in the plate of the data."""
+        distribution = self.distribution(output, noise)
+        event_dim = len(distribution.batch_shape) - 1
+        if y is not None and y.dim() != event_dim + 1:
+            raise ValueError(
+                f"in training the network gives outputs of shape {tuple(output.shape)}, which {self!r} cannot hold "
+                f"against targets of shape {tuple(y.shape)}; if it has companions, as networks.DSN has, take "
+                "likelihoods.DeeplySupervised() or build it without them"
+            )
+        return pyro.sample(f"{PREFIX}y", distribution.to_event(event_dim), obs=y)
 
     def encode(self, y: Tensor, like: Tensor) -> Tensor:
         """Return targets in the dtype that the density needs."""

@@ -1,6 +1,7 @@
 """Networks: plain `torch.nn.Module`s with nothing Bayesian in them; anyone's own does as well."""
 
 from zoo.networks.alexnet import AlexNet
+from zoo.networks.dsn import DSN
 from zoo.networks.filter_response import FilterResponseNorm
 from zoo.networks.lenet import LeNet, LeNet5
 from zoo.networks.mlp import MLP
@@ -11,6 +12,7 @@ from zoo.networks.series import ConvNet1d
 from zoo.networks.vgg import VGG16
 
 __all__ = [
+    "DSN",
     "MLP",
     "NIN",
     "VGG16",
