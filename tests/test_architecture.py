@@ -30,7 +30,7 @@ LAYERS = [
     ["zoo.storage"],
     ["zoo.inference", "zoo.diagnostics"],
     ["zoo.references"],
-    ["zoo.compare", "zoo.explain", "zoo.pruning"],
+    ["zoo.compare", "zoo.explain", "zoo.pruning", "zoo.stress"],
     ["zoo"],
     ["zoo.recipes"],
     ["zoo.command"],

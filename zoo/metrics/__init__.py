@@ -8,9 +8,11 @@ from zoo.metrics.coverage import coverage
 from zoo.metrics.nll import nll
 from zoo.metrics.rmse import rmse
 from zoo.metrics.temperature_scaling import temperature_scaling
+from zoo.metrics.variance_split import VarianceSplit, variance_split
 
 __all__ = [
     "Reliability",
+    "VarianceSplit",
     "accuracy",
     "auroc",
     "brier",
@@ -20,4 +22,5 @@ __all__ = [
     "reliability",
     "rmse",
     "temperature_scaling",
+    "variance_split",
 ]

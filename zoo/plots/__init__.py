@@ -3,25 +3,39 @@
 from zoo.plots.band import predictive_band
 from zoo.plots.card import card
 from zoo.plots.comparison import comparison
+from zoo.plots.corruptions import corruptions
 from zoo.plots.extrapolation import extrapolation
+from zoo.plots.filters import filters
 from zoo.plots.functions import functions
+from zoo.plots.network import network
+from zoo.plots.out_of_distribution import out_of_distribution
 from zoo.plots.pruning import pruning
 from zoo.plots.ranks import ranks
+from zoo.plots.referral import referral
 from zoo.plots.reliability import reliability_diagram
+from zoo.plots.severity import severity
 from zoo.plots.site import site_posterior
+from zoo.plots.strip import strip
 from zoo.plots.trade_off import fidelity
 from zoo.plots.training import training_curve
 
 __all__ = [
     "card",
     "comparison",
+    "corruptions",
     "extrapolation",
     "fidelity",
+    "filters",
     "functions",
+    "network",
+    "out_of_distribution",
     "predictive_band",
     "pruning",
     "ranks",
+    "referral",
     "reliability_diagram",
+    "severity",
     "site_posterior",
+    "strip",
     "training_curve",
 ]
