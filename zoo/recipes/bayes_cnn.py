@@ -51,12 +51,12 @@ def cook(run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict
     twin = run.fit("frequentist", partial(built, guides.Delta), data, share=0.35, epochs=EPOCHS)
     run.score("frequentist", partial(twin.predict, x, 1), y)
     for name in ("Bayesian", "frequentist"):
-        run.find(f"error, {name}, %", run.result.scores[name]["error %"], published[name])
+        run.find(f"error, {name}, %", run.result.scores[name]["error %"], published[name], headline=True)
     gain, theirs = run.difference("Bayesian", "frequentist"), published["Bayesian"] - published["frequentist"]
     run.find("error, Bayesian minus frequentist, %", gain["error %"], theirs)
     run.find("NLL, Bayesian minus frequentist, nats", gain["nll"])
     for name, number in kwon(prediction).items():
-        run.find(f"{name} uncertainty, a variance", number, published[name])
+        run.find(f"{name} uncertainty, a variance", number, published[name], headline=True)
     run.find("aleatoric uncertainty, nats", Number.mean(prediction.aleatoric))
     run.find("epistemic uncertainty, nats", Number.mean(prediction.epistemic))
     picture(run, rows)

@@ -48,8 +48,8 @@ def cook(
             run.find(f"error, {name}, %", run.result.scores[name]["error %"], theirs)
         gain = run.difference(f"{kind}, MC", f"{kind}, weights averaged")
         theirs = round(monte_carlo - standard, 2) if standard else None
-        run.find(f"error, {kind}, MC minus weights averaged, %", gain["error %"], theirs)
-        run.find(f"NLL, {kind}, MC minus weights averaged, nats", gain["nll"])
+        run.find(f"error, {kind}, MC minus weights averaged, %", gain["error %"], theirs, headline=True)
+        run.find(f"NLL, {kind}, MC minus weights averaged, nats", gain["nll"], headline=True)
     run.note(f"The network has a quarter of the published width, and MC averages {DRAWS} draws.")
     picture(run)
 

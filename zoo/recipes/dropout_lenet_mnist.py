@@ -30,7 +30,7 @@ def cook(run: Run) -> None:
         gain = run.difference(f"{part}, all, MC", f"{part}, all, weights averaged")["error %"]
         run.find(f"{part}: error of MC minus averaged weights, dropout at all layers, %", gain, "below 0")
         gain = run.difference(f"{part}, all, MC", f"{part}, ip, weights averaged")["error %"]
-        run.find(f"{part}: error of MC at all layers minus standard dropout, %", gain, "below 0")
+        run.find(f"{part}: error of MC at all layers minus standard dropout, %", gain, "below 0", headline=True)
     picture(run)
     run.note(f"Predictions are averaged over {DRAWS} masks, those of a convolution of whole channels.")
 
@@ -57,7 +57,7 @@ def compare(run: Run, data: Dataset, part: str, where: str, share: float) -> Non
         predict = partial(chosen.predict, x, draws, progress=run.progress)
         error = run.score(f"{name}, {way}", predict, y)["error %"]
         published = PUBLISHED.get((where, way)) if part == "all images" else None
-        run.find(f"error, {name}, {way}, %", error, published)
+        run.find(f"error, {name}, {way}, %", error, published, headline=where == "all")
 
 
 def picture(run: Run) -> None:

@@ -46,7 +46,7 @@ def cook(run: Run) -> None:
     for name, published in (("deterministic", None), ("random weights", "above 0"), ("random nodes", "below 0")):
         last, before = f"{name}, {WIDTHS[-1]}", f"{name}, {WIDTHS[2]}"
         change = run.difference(last, before)["nll"]
-        run.find(f"NLL, {name}, width {WIDTHS[-1]} minus {WIDTHS[2]}, nats", change, published)
+        run.find(f"NLL, {name}, width {WIDTHS[-1]} minus {WIDTHS[2]}, nats", change, published, headline=True)
         if name != "deterministic":
             gain = run.difference(last, f"deterministic, {WIDTHS[-1]}")
             for score, number in gain.items():

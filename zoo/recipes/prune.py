@@ -80,11 +80,16 @@ def on_the_test_part(run: Run, data: Dataset, found: dict[str, object], publishe
             run.score(f"{name}, {fraction:.1%} dropped", partial(small.predict, x, draws, progress=run.progress), y)
         whole, theirs = f"{name}, 0.0% dropped", published if name == "posterior" else {}
         wrong = run.result.scores[whole]["error %"]
-        run.find(f"error of the {name}, %", wrong, round(100 * (1 - theirs[0.0]), 1) if theirs else None)
+        run.find(f"error of the {name}, %", wrong, round(100 * (1 - theirs[0.0]), 1) if theirs else None, headline=True)
         for fraction in (each for each in published if each):
             loss = run.difference(f"{name}, {fraction:.1%} dropped", whole)["error %"]
             known = round(100 * (theirs[0.0] - theirs[fraction]), 1) if theirs else None
-            run.find(f"error of the {name} with {fraction:.1%} dropped minus all weights, %", loss, known)
+            run.find(
+                f"error of the {name} with {fraction:.1%} dropped minus all weights, %",
+                loss,
+                known,
+                headline=fraction == 0.9,
+            )
 
 
 def cook_mnist(run: Run) -> None:

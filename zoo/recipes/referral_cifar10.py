@@ -59,7 +59,12 @@ def report(run: Run, name: str, referral: stress.Referral) -> None:
         place = referral.fractions.index(fraction)
         value, kept = torch.tensor(accuracy[place]), referral.kept[place]
         error = float((value * (1 - value) / kept).sqrt())
-        run.find(f"accuracy of what is kept, {name}, {fraction:.0%} referred", Number(float(value), error), published)
+        run.find(
+            f"accuracy of what is kept, {name}, {fraction:.0%} referred",
+            Number(float(value), error),
+            published,
+            headline=fraction > 0,
+        )
     rises = [later >= earlier for earlier, later in itertools.pairwise(accuracy)]
     run.find(f"steps at which it rises, {name}, of {len(rises)}", sum(rises), str(len(rises)))
 

@@ -20,11 +20,13 @@ class Finding:
         what: What the number is, with its unit.
         ours: Our number, with its standard error.
         published: The published one, or its range in words; None where nothing was published.
+        headline: Whether it stands in the table of all recipes.
     """
 
     what: str
     ours: Number
     published: float | str | None = None
+    headline: bool = False
 
     @property
     def difference(self) -> float | None:
@@ -75,7 +77,10 @@ def read(path: Path) -> Result:
     facts = json.loads(path.read_text())
     kept = {name: facts[name] for name in ("name", "settings", "fits", "tables", "notes")}
     scores = {one: {name: Number(**value) for name, value in of.items()} for one, of in facts["scores"].items()}
-    findings = [Finding(found["what"], Number(**found["ours"]), found["published"]) for found in facts["findings"]]
+    findings = [
+        Finding(found["what"], Number(**found["ours"]), found["published"], found.get("headline", False))
+        for found in facts["findings"]
+    ]
     return Result(**kept, scores=scores, findings=findings)
 
 

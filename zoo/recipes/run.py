@@ -19,12 +19,14 @@ from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.prediction import Prediction
 from zoo.recipes.recipe import Recipe
-from zoo.recipes.result import Finding, Result
+from zoo.recipes.result import Finding, Result, read
 from zoo.recipes.scores import Cases, Number
 from zoo.recipes.training import Build, Training
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+WALL = "minutes in all"  # predictions included, of all runs that the result took
 
 
 class Run:
@@ -66,12 +68,17 @@ class Run:
 
     def cook(self) -> Result:
         """Run the recipe and write its result."""
-        began = time.perf_counter()
+        self.began = time.perf_counter()
         self.fits.mkdir(parents=True, exist_ok=True)
+        path = self.out / f"{self.recipe.name}.json"
+        self.before = float(read(path).settings.get(WALL, 0.0)) if path.is_file() else 0.0
         self.recipe.cook(self)
-        self.result.settings["minutes of this run"] = round((time.perf_counter() - began) / 60, 1)
-        self.result.write(self.out / f"{self.recipe.name}.json")
+        self._write()
         return self.result
+
+    def _write(self) -> None:
+        self.result.settings[WALL] = round(self.before + (time.perf_counter() - self.began) / 60, 1)
+        self.result.write(self.out / f"{self.recipe.name}.json")
 
     def path(self, name: str) -> Path:
         """Return the folder of a data set: its own, or the one that holds all."""
@@ -130,11 +137,20 @@ class Run:
         """Return the paired differences of two scored predictions, one minus the other."""
         return self.cases[one].minus(self.cases[other])
 
-    def find(self, what: str, ours: Number | float, published: float | str | None = None) -> None:
-        """State a number of ours beside the published one, and write what there is so far."""
+    def find(
+        self, what: str, ours: Number | float, published: float | str | None = None, headline: bool = False
+    ) -> None:
+        """State a number of ours beside the published one, and write what there is so far.
+
+        Arguments:
+            what: What the number is, with its unit.
+            ours: Ours.
+            published: The published one, or its direction in words.
+            headline: Whether it stands in the table of all recipes.
+        """
         ours = ours if isinstance(ours, Number) else Number(float(ours))
-        self.result.findings.append(Finding(what, ours, published))
-        self.result.write(self.out / f"{self.recipe.name}.json")
+        self.result.findings.append(Finding(what, ours, published, headline))
+        self._write()
 
     def note(self, sentence: str) -> None:
         """Say what must be said about the result."""

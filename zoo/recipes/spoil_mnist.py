@@ -64,8 +64,10 @@ def spoiled(
             right = (judgement.predicted == judgement.y).double()
             theirs = published if name == "posterior" else (None, None)
             what = f"{severity.spoiler} {level:g}, {name}"
-            run.find(f"entropy at {what}, nats", Number.mean(judgement.entropy), theirs[0])
-            run.find(f"accuracy at {what}", Number.mean(right), theirs[1])
+            run.find(
+                f"entropy at {what}, nats", Number.mean(judgement.entropy), theirs[0], headline=theirs[0] is not None
+            )
+            run.find(f"accuracy at {what}", Number.mean(right), theirs[1], headline=theirs[1] is not None)
     return found
 
 

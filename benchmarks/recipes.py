@@ -1,0 +1,47 @@
+"""The recipes' results in one table: what was found, beside what was published.
+
+    python -m benchmarks.recipes
+
+Each result is made by `python -m zoo reproduce NAME --out benchmarks/results`, and is committed as it came out. The
+README has this table, in Markdown.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.command.names import RECIPES
+from zoo.recipes import Result, read
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def results() -> list[Result]:
+    """Read what there is, in the order of names."""
+    paths = [RESULTS / f"{name}.json" for name in sorted(RECIPES)]
+    return [read(path) for path in paths if path.is_file()]
+
+
+def rows(result: Result) -> list[str]:
+    """Return the rows of one recipe: its headlines."""
+    headlines = [finding for finding in result.findings if finding.headline]
+    name = f"`{result.name}`, {float(result.settings.get('minutes in all', 0)):.0f} min"
+    return [
+        f"| {name if number == 0 else ''} | {found.what} | {found.ours} | {said(found.published)} |"
+        for number, found in enumerate(headlines)
+    ]
+
+
+def said(published: float | str | None) -> str:
+    """Return what was published as a cell."""
+    return "-" if published is None else f"{published:g}" if isinstance(published, (int, float)) else published
+
+
+def markdown() -> str:
+    """Return the table."""
+    head = ["| recipe, time | finding | ours | published |", "|---|---|---|---|"]
+    return "\n".join([*head, *(row for result in results() for row in rows(result))])
+
+
+if __name__ == "__main__":
+    print(markdown())
