@@ -10,9 +10,9 @@ import torch
 
 import guides
 import zoo
-from benchmarks import continual, exactness, uci
+from benchmarks import continual, exactness, pruning, uci
 from benchmarks.many import fit_many
-from zoo import likelihoods, networks, priors
+from zoo import datasets, likelihoods, networks, priors
 
 NOISE = 0.5
 
@@ -85,6 +85,23 @@ def test_the_uci_table_runs_in_small_and_is_not_run_again(monkeypatch, tmp_path,
     uci.main()
     assert out.read_text() == written
     assert "1.580 ± 0.107" in capsys.readouterr().out
+
+
+def test_the_halved_lenet_runs_in_small(monkeypatch, tmp_path, capsys):
+    pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
+    part = datasets.Split(torch.randn(16, 1, 28, 28), torch.arange(16) % 10)
+    monkeypatch.setattr(datasets, "mnist", lambda root, num_train: datasets.Dataset("MNIST", part, part))
+    monkeypatch.setattr(pruning, "STEPS", 1)
+    out = tmp_path / "pruning.json"
+    arguments = ["pruning", "--mnist", "nowhere", "--epochs", "1", "--rounds", "1", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", arguments)
+    pruning.main()
+    rows = {row["posterior"]: row for row in json.loads(out.read_text())["table"]}
+    whole, zeros, small = (rows[name] for name in list(rows)[:3])
+    assert whole["weights"] == zeros["weights"] == 431_080
+    assert small["weights"] == rows["half the width from the start"]["weights"] == small["left"]
+    assert whole["megabytes"] > zeros["megabytes"] > small["megabytes"]
+    assert "seconds of a training step" in capsys.readouterr().out
 
 
 @pytest.fixture(autouse=True)
