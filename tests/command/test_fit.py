@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ import zoo
 from zoo import inference, networks
 from zoo.__main__ import main
 from zoo.command import names
+from zoo.likelihoods import DeeplySupervised
 
 QUICK = ["--hidden", "3", "--steps", "3", "--warmup", "3", "--draws", "4", "--num-samples", "4", "--no-progress"]
 
@@ -22,7 +24,7 @@ def no_screen(monkeypatch):
 
 def build(prior, data):
     network = names.make_network("MLP", data, 3)
-    return zoo.BayesianNetwork(network, prior, names.make_likelihood(data, None))
+    return zoo.BayesianNetwork(network, prior, names.make_likelihood(data, None, network))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +93,57 @@ def test_settings_reach_the_guide_and_the_engine(tmp_path):
 @pytest.mark.parametrize(
     ("data", "kind"),
     [(torch.zeros(4, 6), networks.MLP), (torch.zeros(4, 1, 28, 28), networks.LeNet5),
-     (torch.zeros(4, 3, 32, 32), networks.ResNet), (torch.zeros(4, 1, 8, 8), torch.nn.Sequential)],
+     (torch.zeros(4, 3, 32, 32), networks.ResNet), (torch.zeros(4, 1, 8, 8), torch.nn.Sequential),
+     (torch.zeros(4, 1, 140), networks.ConvNet1d)],
 )  # fmt: skip
 def test_the_usual_network_fits_the_inputs(data, kind):
     part = zoo.datasets.Split(data, torch.arange(4))
     network = names.make_network(None, zoo.datasets.Dataset("mine", part, part), 5)
     assert isinstance(network, kind)
     assert network.eval()(data).shape == (4, 4)
+
+
+@pytest.mark.parametrize("name", names.NETWORKS)
+def test_every_network_has_a_name_and_data_that_it_takes(name):
+    shape = (1, 140) if name == "ConvNet1d" else (1, 28, 28) if name.startswith("LeNet") else (3, 32, 32)
+    part = zoo.datasets.Split(torch.zeros(2, *shape), torch.arange(2))
+    network = names.make_network(name, zoo.datasets.Dataset("mine", part, part), 5)
+    assert network.eval()(part.x).shape == (2, 2)
+    deep = isinstance(names.make_likelihood(zoo.datasets.Dataset("mine", part, part), None, network), DeeplySupervised)
+    assert deep is (name == "DSN")
+
+
+def test_no_network_is_without_a_name():
+    made = [getattr(make, "func", make).__name__ for make in names.IMAGES.values()]
+    assert {"MLP", "ConvNet1d", "FilterResponseNorm", *made} == set(networks.__all__)
+
+
+def test_heart_beats_are_fitted_by_their_name(tmp_path):
+    random = numpy.random.default_rng(0)
+    x, y = random.normal(size=(12, 140)).astype("float32"), numpy.arange(12) % 5 + 1
+    numpy.savez(tmp_path / "ECG5000.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    command = ["fit", "--data", "ecg5000", "--folder", str(tmp_path), "--num-train", "10", *QUICK]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["data"] == "Dataset('ECG5000', train=10, test=12, inputs=1x140, classes=5)"
+    assert "accuracy" in results["scores"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "sentence"),
+    [
+        ("AlexNet", (3, 28, 28), "AlexNet is for images of 32x32 pixels, and mine has 28x28: --network ResNet20 takes"),
+        ("VGG16", (1, 28, 28), "VGG16 is for images of 32x32 pixels"),
+        ("LeNet", (1, 32, 32), "LeNet is for images of 28x28 pixels"),
+        ("NIN", (3, 32, 28), "NIN is for images of 28x28 pixels, and mine has 32x28"),
+        ("WideResNet28-10", (6,), r"is for images, and mine has inputs of shape \(6,\): --network MLP"),
+        ("ConvNet1d", (1, 28, 28), r"ConvNet1d is for series, and mine has inputs of shape \(1, 28, 28\)"),
+    ],
+)
+def test_a_network_that_does_not_take_the_data_gets_a_sentence(name, shape, sentence):
+    part = zoo.datasets.Split(torch.zeros(2, *shape), torch.arange(2))
+    with pytest.raises(ValueError, match=sentence):
+        names.make_network(name, zoo.datasets.Dataset("mine", part, part), 5)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +153,7 @@ def test_the_usual_network_fits_the_inputs(data, kind):
         (["--data", "sinusiod"], "'sinusoid'"),
         (["--prior", "horshoe"], "'horseshoe'"),
         (["--engine", "NUT"], "'NUTS'"),
-        (["--network", "LeNet"], "'LeNet5'"),
+        (["--network", "LaNet5"], "'LeNet5'"),
     ],
     ids=["guide", "data", "prior", "engine", "network"],
 )

@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
 def put_together(arguments: argparse.Namespace, data: Dataset) -> tuple[zoo.BayesianNetwork, object]:
     """Make the model and the engine from names, and pass on the settings that each has an argument for."""
     network = names.make_network(arguments.network, data, arguments.hidden).to(arguments.device)
-    likelihood = names.make_likelihood(data, arguments.noise)
+    likelihood = names.make_likelihood(data, arguments.noise, network)
     make_engine, make_guide = getattr(inference, arguments.engine), getattr(guides, arguments.guide)
     guided = bool(names.accepted(make_engine, guide=make_guide))
     wrong = names.unknown(dict(arguments.set), *([make_guide, make_engine] if guided else [make_engine]))

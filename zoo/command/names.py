@@ -8,6 +8,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 import pyro.distributions as dist
 from torch import nn
@@ -50,14 +51,20 @@ BY_FOLDER = [
     if name.islower() and name != "toy" and "num_train" in inspect.signature(getattr(datasets, name)).parameters
 ]
 DATA = [*EMBEDDED, "digits", *TOYS, *BY_FOLDER]
-RESNETS = {f"ResNet{depth}": depth for depth in (20, 32, 44, 56)}
 REFERENCES = {
     name.replace("_", "-"): getattr(references, name)
     for name in references.__all__
     if name.islower() and name not in ("load", "make")
 }
 RECIPES = {recipe.name: recipe for recipe in vars(recipes).values() if isinstance(recipe, recipes.Recipe)}
-NETWORKS = ["MLP", "LeNet5", *RESNETS]
+IMAGES: dict[str, Callable[..., nn.Module]] = {
+    **{name: getattr(networks, name) for name in ("LeNet5", "LeNet", "AlexNet", "VGG16", "NIN", "DSN")},
+    **{f"ResNet{depth}": partial(networks.ResNet, depth) for depth in (20, 32, 44, 56)},
+    "PreActResNet18": networks.PreActResNet,
+    "WideResNet28-10": networks.WideResNet,
+}
+SIDES = {"LeNet": 28, "AlexNet": 32, "VGG16": 32}  # the only images that they take; the others take any
+NETWORKS = ["MLP", *IMAGES, "ConvNet1d"]
 
 
 def load_data(name: str, *, split: int = 0, folder: str | None = None, num_train: int | None = None) -> Dataset:
@@ -76,24 +83,33 @@ def load_data(name: str, *, split: int = 0, folder: str | None = None, num_train
 def make_network(name: str | None, data: Dataset, hidden: int) -> nn.Module:
     """Make a network that fits a data set, the usual one for its inputs where none is named."""
     shape, y = data.train.x.shape[1:], data.train.y
-    outputs = y.shape[-1] if y.is_floating_point() else int(y.max()) + 1
+    classes = not y.is_floating_point()
+    outputs = int(y.max()) + 1 if classes else y.shape[-1]
     if name is None:
-        name = "MLP" if len(shape) != 3 or shape[-1] < 28 else "LeNet5" if shape[0] == 1 else "ResNet20"
+        image = "MLP" if shape[-1] < 28 else "LeNet5" if shape[0] == 1 else "ResNet20"
+        name = {2: "ConvNet1d", 3: image}.get(len(shape), "MLP")
     if name == "MLP":
         network = networks.MLP(shape.numel(), outputs, hidden=[hidden])
         return network if len(shape) == 1 else nn.Sequential(nn.Flatten(), network)
-    if len(shape) != 3:
-        raise ValueError(f"{name} is for images, and {data.name} has inputs of shape {tuple(shape)}: --network MLP")
-    if name == "LeNet5":
-        return networks.LeNet5(outputs, in_channels=shape[0], image_size=shape[-1])
-    return networks.ResNet(RESNETS[name], outputs, in_channels=shape[0])
+    kind, dimensions = ("series", 2) if name == "ConvNet1d" else ("images", 3)
+    if len(shape) != dimensions:
+        raise ValueError(f"{name} is for {kind}, and {data.name} has inputs of shape {tuple(shape)}: --network MLP")
+    side = SIDES.get(name, shape[-1])
+    if name in IMAGES and tuple(shape[1:]) != (side, side):
+        raise ValueError(
+            f"{name} is for images of {side}x{side} pixels, and {data.name} has {shape[-2]}x{shape[-1]}: "
+            "--network ResNet20 takes any"
+        )
+    make = IMAGES.get(name, networks.ConvNet1d)
+    options = accepted(make, image_size=side, companions=classes)  # companions say classes
+    return make(num_classes=outputs, in_channels=shape[0], **options)
 
 
-def make_likelihood(data: Dataset, noise: float | None) -> object:
+def make_likelihood(data: Dataset, noise: float | None, network: nn.Module) -> object:
     """Make the likelihood for a data set: classes, or a Gaussian whose noise is fixed or inferred."""
-    if not data.train.y.is_floating_point():
-        return likelihoods.Categorical()
-    return likelihoods.Gaussian(noise or dist.HalfNormal(1.0))
+    if data.train.y.is_floating_point():
+        return likelihoods.Gaussian(noise or dist.HalfNormal(1.0))
+    return likelihoods.DeeplySupervised() if isinstance(network, networks.DSN) else likelihoods.Categorical()
 
 
 def make_guide(name: str, options: dict, prior: str | None, usual: str, build: Callable) -> tuple[object, object]:
