@@ -86,8 +86,7 @@ def make_network(name: str | None, data: Dataset, hidden: int) -> nn.Module:
     classes = not y.is_floating_point()
     outputs = int(y.max()) + 1 if classes else y.shape[-1]
     if name is None:
-        image = "MLP" if shape[-1] < 28 else "LeNet5" if shape[0] == 1 else "ResNet20"
-        name = {2: "ConvNet1d", 3: image}.get(len(shape), "MLP")
+        name = "MLP" if len(shape) != 3 or shape[-1] < 28 else "LeNet5" if shape[0] == 1 else "ResNet20"
     if name == "MLP":
         network = networks.MLP(shape.numel(), outputs, hidden=[hidden])
         return network if len(shape) == 1 else nn.Sequential(nn.Flatten(), network)
