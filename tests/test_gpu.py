@@ -10,7 +10,7 @@ import torch
 
 import guides
 import zoo
-from zoo import inference, likelihoods, networks, priors
+from zoo import inference, likelihoods, networks, priors, pruning
 
 pytestmark = pytest.mark.gpu
 
@@ -42,6 +42,22 @@ def test_a_guide_is_fitted_and_predicts(Guide, data, tmp_path):
     before = posterior.predict(data[0], 10).mean
     torch.cuda.manual_seed(1)
     torch.testing.assert_close(before, again.predict(data[0], 10).mean)
+
+
+def test_units_are_taken_out(data):
+    pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
+    pyro.set_rng_seed(0)
+    model = regression_model()
+    fitted = inference.SVI(model, guides.MeanField(model), num_steps=20, progress=False).fit(data)
+    drawn = inference.HMC(model, num_chains=2, num_samples=20, warmup_steps=20, store_on="cpu", progress=False).fit(
+        data
+    )
+    for posterior in (fitted, drawn):
+        half = zoo.prune(posterior, fraction=0.4, rule=pruning.filter_norm)
+        small = pruning.shrink(half, data[0])
+        assert small.shapes["layer1.weight"] == (3, 3)
+        assert small.predict(data[0], 10).mean.is_cuda
+    torch.testing.assert_close(small.predict(data[0]).outputs, half.predict(data[0]).outputs, rtol=1e-3, atol=1e-4)
 
 
 def test_nodes_in_batches(data):

@@ -81,15 +81,15 @@ class Channels:
             weight = next(iter(own), "")
             if not has_nodes(layer):
                 for name in own:
-                    made[root[~zero[name].flatten().cpu()[at]]] = True
+                    made[root[~zero[name].flatten()[at]]] = True
             elif self.graph.is_out_channel_pruning_fn(item.dep.handler):
                 rows = [zero[name].flatten(1).all(1) if name == weight else zero[name] for name in own]
-                empty[owner(weight)] = root[rows[0].cpu()[at]]
-                made[root[~torch.stack(rows).all(0).cpu()[at]]] = True
+                empty[owner(weight)] = root[rows[0][at]]
+                made[root[~torch.stack(rows).all(0)[at]]] = True
             else:
                 reader, some = owner(weight), ~zero[weight].transpose(0, 1).flatten(1).all(1)
-                read[root[some.cpu()[at]]] = True
-                heard[root[(some & ~silent[weight]).cpu()[at]]] = True
+                read[root[some[at]]] = True
+                heard[root[(some & ~silent[weight])[at]]] = True
         obstacle = obstacle or ("" if reader else OUTPUT)
         free = torch.zeros_like(made) if obstacle else ~read | ~(made | heard)
         reasons = {}
@@ -122,7 +122,7 @@ class Channels:
         for layer, channels in gone.items():
             function = self.graph.get_pruner_of_module(layer).prune_out_channels
             self.graph.get_pruning_group(layer, function, channels.tolist()).prune()
-        places = {name: tensor.detach().long() for name, tensor in tensors(self.small).items()}
+        places = {name: tensor.detach().long().cpu() for name, tensor in tensors(self.small).items()}
         like = tensors(self.network)
         for name, tensor in tensors(self.small).items():
             tensor.data = like[name].detach().flatten()[places[name]]

@@ -30,7 +30,8 @@ def shrink(posterior: Posterior, x: Tensor, num_samples: int = 100) -> Posterior
     A unit goes if it is zero under every draw, or if nothing reads it; what is left without weights by that goes too.
     A guide whose weights are independent normals stays a guide, of the smaller model; of others draws are kept. The
     prior is bound anew, so a rule that looks at a layer's width, `priors.fan_in` say, gives other scales there. The
-    network is `posterior.model.network`; `pruning.narrow` builds it again for `zoo.load`.
+    network is `posterior.model.network`; `pruning.narrow` builds it again for `zoo.load`. It is looked at in evaluation
+    mode: layers that only training runs, as the companions of `networks.DSN`, keep their size and fit it no more.
 
     References:
         Pruning Filters for Efficient ConvNets (Li, Kadav, Durdanovic, Samet, Graf, 2017)
@@ -55,7 +56,7 @@ def shrink(posterior: Posterior, x: Tensor, num_samples: int = 100) -> Posterior
     if not posterior.masks:
         raise ValueError("this posterior is not pruned, so nothing of its network can go; zoo.prune comes first")
     x = placed_inputs(model, x)[:MOST]
-    one = {name: value[:1] for name, value in posterior.sample(1).items()}
+    one = {name: value[:1].to(x.device) for name, value in posterior.sample(1).items()}
     try:
         network, places = narrowed(posterior, {name: value[0] for name, value in one.items()}, x)
     except FAILURES as error:
@@ -85,6 +86,7 @@ def narrowed(posterior: Posterior, draw: Mapping[str, Tensor], x: Tensor) -> tup
         name: ~posterior.masks.get(name, torch.ones_like(value, dtype=torch.bool)) if name in draw else value == 0
         for name, value in values.items()
     }
+    zero = {name: value.cpu() for name, value in zero.items()}
     places: dict[str, Tensor] = {}
     while True:
         channels = Channels(network, x[:1])
@@ -105,7 +107,7 @@ def silent(network: nn.Module, values: Mapping[str, Tensor], x: Tensor) -> dict[
     def watch(name: str) -> object:
         def hook(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             channel = inputs[0].dim() - 1 if isinstance(layer, nn.Linear) else 1
-            found[name] = (inputs[0] == 0).transpose(0, channel).flatten(1).all(1)
+            found[name] = (inputs[0] == 0).transpose(0, channel).flatten(1).all(1).cpu()
 
         return hook
 
