@@ -48,8 +48,9 @@ def cook(run: Run) -> None:
 
 
 def built(run: Run, name: str) -> tuple[object, Callable[..., object]]:
-    """Make the model and the guide of a contestant; the twins share the Gaussian prior, as their weight decay."""
-    prior = priors.ScaleMixture(0.5, 1.0, math.exp(-6)) if name == "scale mixture" else dist.Normal(0.0, 0.1)
+    """Make the model and the guide of a contestant; SGD shares the Gaussian prior, as its weight decay."""
+    wide = {"scale mixture": priors.ScaleMixture(0.5, 1.0, math.exp(-6)), "dropout": dist.Normal(0.0, 1.0)}
+    prior = wide.get(name, dist.Normal(0.0, 0.1))
     network = nn.Sequential(nn.Flatten(), networks.MLP(784, 10, hidden=[UNITS, UNITS]))
     model = run.model(network, priors.WeightPrior(prior))
     makers = {"SGD": guides.Delta, "dropout": partial(guides.MCDropout, p=0.5, layers=["*layer2*", "*layer3*"])}
