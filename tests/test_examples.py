@@ -34,14 +34,18 @@ def examples():
 
 @pytest.fixture(scope="module")
 def prepared():
-    """Make what the examples take for granted: a model, data, and a posterior."""
+    """Make what the examples take for granted: a model, data, and a posterior; the same for classes."""
     pyro.set_rng_seed(0)
     model = zoo.BayesianNetwork(
         networks.MLP(6, 1, hidden=[10]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
     )
     data = datasets.uci("yacht")
     posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
-    return {"model": model, "data": data, "posterior": posterior}
+    network, digits = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), datasets.digits()
+    classes = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical())
+    guide = guides.MeanField(classes, init_scale=0.05)
+    classifier = inference.SVI(classes, guide, num_steps=100, lr=0.05, progress=False).fit(digits.train)
+    return {"model": model, "data": data, "posterior": posterior, "classifier": classifier, "digits": digits}
 
 
 NAMES = {

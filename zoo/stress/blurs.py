@@ -25,7 +25,7 @@ def defocus_blur(x: Tensor, severity: int) -> Tensor:
         severity: 1 to 5, radii of 0.3 to 1.5 pixels.
 
     Example:
-        >>> defocus_blur(torch.ones(1, 1, 8, 8), 3).mean()
+        >>> defocus_blur(torch.ones(1, 1, 8, 8), 3).mean().round()
         tensor(1.)
     """
     radius, sigma = level(severity, ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1)))
@@ -51,7 +51,7 @@ def gaussian_blur(x: Tensor, severity: int) -> Tensor:
         severity: 1 to 5, standard deviations of 0.4 to 1 pixels.
 
     Example:
-        >>> gaussian_blur(torch.ones(1, 1, 8, 8), 3).mean()
+        >>> gaussian_blur(torch.ones(1, 1, 8, 8), 3).mean().round()
         tensor(1.)
     """
     return smoothed(grid_of(x), level(severity, (0.4, 0.6, 0.7, 0.8, 1.0))).clamp(0, 1)
@@ -70,7 +70,7 @@ def glass_blur(x: Tensor, severity: int) -> Tensor:
         severity: 1 to 5, standard deviations of 0.05 to 0.4 pixels, neighbours once or twice.
 
     Example:
-        >>> glass_blur(torch.ones(1, 1, 8, 8), 5).mean()
+        >>> glass_blur(torch.ones(1, 1, 8, 8), 5).mean().round()
         tensor(1.)
     """
     sigma, times = level(severity, ((0.05, 1), (0.25, 1), (0.4, 1), (0.25, 2), (0.4, 2)))
@@ -98,7 +98,7 @@ def motion_blur(x: Tensor, severity: int) -> Tensor:
         severity: 1 to 5, standard deviations of 1 to 2.5 pixels.
 
     Example:
-        >>> motion_blur(torch.ones(1, 1, 8, 8), 5).mean()
+        >>> motion_blur(torch.ones(1, 1, 8, 8), 5).mean().round()
         tensor(1.)
     """
     radius, sigma = level(severity, ((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5)))
@@ -118,7 +118,7 @@ def zoom_blur(x: Tensor, severity: int) -> Tensor:
         severity: 1 to 5, up to 1.06 to 1.26 times as large.
 
     Example:
-        >>> zoom_blur(torch.ones(1, 1, 8, 8), 5).mean()
+        >>> zoom_blur(torch.ones(1, 1, 8, 8), 5).mean().round()
         tensor(1.)
     """
     factors = torch.arange(1.0, level(severity, (1.06, 1.11, 1.16, 1.21, 1.26)), 0.01, dtype=torch.float64).tolist()

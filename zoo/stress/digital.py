@@ -30,7 +30,7 @@ def elastic(x: Tensor, severity: int) -> Tensor:
         severity: 1 to 5; 1 tilts alone.
 
     Example:
-        >>> elastic(torch.ones(1, 1, 8, 8), 5).mean()
+        >>> elastic(torch.ones(1, 1, 8, 8), 5).mean().round()
         tensor(1.)
     """
     alpha, sigma, tilt = level(
@@ -62,7 +62,7 @@ def pixelate(x: Tensor, severity: int) -> Tensor:
         severity: 1 to 5, 0.95 to 0.65 of the side.
 
     Example:
-        >>> pixelate(torch.ones(1, 1, 8, 8), 5).mean()
+        >>> pixelate(torch.ones(1, 1, 8, 8), 5).mean().round()
         tensor(1.)
     """
     share = level(severity, (0.95, 0.9, 0.85, 0.75, 0.65))
@@ -86,7 +86,7 @@ def jpeg(x: Tensor, severity: int) -> Tensor:
         severity: 1 to 5, quality 80 to 40.
 
     Example:
-        >>> jpeg(torch.ones(1, 1, 8, 8), 5).mean()
+        >>> jpeg(torch.ones(1, 1, 8, 8), 5).mean().round()
         tensor(1.)
     """
     quality = level(severity, (80, 65, 58, 50, 40))

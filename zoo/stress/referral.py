@@ -88,13 +88,13 @@ def referral(
     """
     x, y = data.test if isinstance(data, Dataset) else pair(data, "data is a zoo.datasets.Dataset or a pair (x, y)")
     fractions = tuple(sorted({0.0, *fractions}))
-    kept = tuple(len(y) - round(fraction * len(y)) for fraction in fractions)
-    for fraction, left in zip(fractions, kept, strict=True):
-        if not 0 <= fraction < 1 or left < 1:
+    for fraction in fractions:
+        if not (0 <= fraction < 1 and round(fraction * len(y)) < len(y)):
             raise ValueError(
-                f"a fraction of the {len(y)} inputs is referred, from 0 to below 1, and one input kept at least; "
-                f"{fraction} does not leave one, or is no fraction"
+                f"a fraction of the inputs is referred, from 0 to below 1, and one of {len(y)} is kept at least; "
+                f"{fraction} is none, or leaves none"
             )
+    kept = tuple(len(y) - round(fraction * len(y)) for fraction in fractions)
     found = judged(posterior, sampled(posterior, num_samples), x, y)
     scores = {}
     for rule, uncertainty in (("entropy", found.entropy), ("mutual information", found.epistemic)):

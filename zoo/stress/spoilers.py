@@ -110,8 +110,8 @@ def skew(x: Tensor, strength: float) -> Tensor:
         ValueError: Values outside [0, 1], or another shape.
 
     Example:
-        >>> skew(torch.ones(1, 1, 4, 4), 0.5).squeeze()[0]
-        tensor([1.0000, 1.0000, 0.7500, 0.2500])
+        >>> skew(torch.ones(1, 1, 4, 4), 0.5).squeeze()[:, -1]
+        tensor([1.0000, 0.5000, 0.0000, 0.0000])
     """
     s = finite(strength, "strength")
     corner = [[1 - s, s, 0.0], [s, 1 + s, 2 * s]]  # in coordinates from -1 to 1
