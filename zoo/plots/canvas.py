@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 # Okabe and Ito (2008), jfly.uni-koeln.de/color, told apart by all common kinds of colour
@@ -21,6 +22,15 @@ def axis(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
         _, ax = plt.subplots(figsize=size, layout="constrained")
         ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def sheet(figure: Figure | None, size: tuple[float, float]) -> Figure:
+    """The figure to draw several axes on: the given one as it is, or a new one that `plt.show()` shows."""
+    if figure is None:
+        import matplotlib.pyplot as plt
+
+        figure = plt.figure(figsize=size, layout="constrained")
+    return figure
 
 
 def colors(number: int) -> list[str]:

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter
 from torch import Tensor
 
 from zoo.plots.band import predictive_band
-from zoo.plots.canvas import COLORS, TRUTH
+from zoo.plots.canvas import COLORS, TRUTH, sheet
 
 OURS, AWAY = COLORS[0], COLORS[1]
 
@@ -49,7 +49,7 @@ def card(
         >>> len(plots.card(values, truth, [("mean error", 0.2, 0.1, 0.05)]).axes)
         3
     """
-    figure = Figure(figsize=(12.0, 3.8), layout="constrained")
+    figure = sheet(None, (12.0, 3.8))
     bands, spreads, bars = figure.subplots(1, 3, width_ratios=(1.3, 1.0, 1.0))
     for ax in (bands, spreads, bars):
         ax.spines[["top", "right"]].set_visible(False)

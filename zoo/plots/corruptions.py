@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import numbers
+from zoo.plots.canvas import numbers, sheet
 
 
 def corruptions(
@@ -40,7 +40,7 @@ def corruptions(
         'accuracy (clean 0.95)'
     """
     size = (1.6 + (0.8 + 0.55 * len(severities)) * len(scores), 1.0 + 0.27 * len(families))
-    figure = figure or Figure(figsize=size, layout="constrained")
+    figure = sheet(figure, size)
     panels = figure.subplots(1, len(scores), squeeze=False, sharey=True)[0]
     for ax, (name, values) in zip(panels, scores.items(), strict=True):
         table = numbers(values, name, f"{len(families)}, {len(severities)}")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, numbers
+from zoo.plots.canvas import COLORS, numbers, sheet
 
 CURVES = 25  # weights whose own density is drawn
 OURS, THEIRS = COLORS[0], COLORS[1]
@@ -58,7 +58,7 @@ def filters(
     reach = max(float(np.quantile(abs(mean) + 3 * std, 0.98)) for mean, std in moments.values())
     reach = max([reach, *(float(abs(values).max()) for values in plain.values())])
     line = np.linspace(-1.05 * reach, 1.05 * reach, 600)
-    figure = figure or Figure(figsize=(max(0.6 + 2.9 * len(moments), 6.0), 3.4), layout="constrained")
+    figure = sheet(figure, (max(0.6 + 2.9 * len(moments), 6.0), 3.4))
     panels = figure.subplots(1, len(moments), sharex=True, squeeze=False)[0]
     for ax, (name, (mean, std)) in zip(panels, moments.items(), strict=True):
         draw_moment(ax, line, mean, std, plain.get(name))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, TRUTH, numbers
+from zoo.plots.canvas import COLORS, TRUTH, numbers, sheet
 
 SIDE = 5  # rows and columns of weights that are drawn of a linear layer
 IN_A_ROW = 7
@@ -60,7 +60,7 @@ def network(
     steps = [*(["image"] if image is not None else []), *layers, *(["probs"] if probs is not None else [])]
     columns = min(len(steps), IN_A_ROW)
     rows = -(-len(steps) // columns)
-    figure = figure or Figure(figsize=(1.95 * columns, 2.75 * rows), layout="constrained")
+    figure = sheet(figure, (1.95 * columns, 2.75 * rows))
     if figure.get_layout_engine() is not None:
         figure.get_layout_engine().set(wspace=0.12, hspace=0.08)
     axes = [figure.add_subplot(rows, columns, number + 1) for number in range(len(steps))]

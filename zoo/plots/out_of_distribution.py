@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, numbers
+from zoo.plots.canvas import COLORS, numbers, sheet
 
 BINS = 40
 
@@ -41,7 +41,7 @@ def out_of_distribution(
     """
     if not inside or inside.keys() != outside.keys():
         raise ValueError(f"inside has {sorted(inside)}, outside {sorted(outside)}; give both the same measures.")
-    figure = figure or Figure(figsize=(1.0 + 3.6 * len(inside), 3.4), layout="constrained")
+    figure = sheet(figure, (1.0 + 3.6 * len(inside), 3.4))
     panels = figure.subplots(1, len(inside), squeeze=False)[0]
     for ax, name in zip(panels, inside, strict=True):
         both = [numbers(values[name], name, "N") for values in (inside, outside)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from zoo.plots.canvas import colors, numbers
+from zoo.plots.canvas import colors, numbers, sheet
 
 
 def severity(
@@ -41,7 +41,7 @@ def severity(
     """
     if not scores:
         raise ValueError("scores is empty; give those of one posterior at least, by its name.")
-    figure = figure or Figure(figsize=(9.0, 3.8), layout="constrained")
+    figure = sheet(figure, (9.0, 3.8))
     left, right = figure.subplots(1, 2, sharex=True)
     place = numbers(severities, "severities", "K")
     for color, (name, found) in zip(colors(len(scores)), scores.items(), strict=True):

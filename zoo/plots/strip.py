@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, TRUTH, numbers
+from zoo.plots.canvas import COLORS, TRUTH, numbers, sheet
 
 IN_A_ROW = 10
 RIGHT, WRONG = COLORS[2], COLORS[1]
@@ -62,7 +62,7 @@ def strip(
     nats = np.stack([sums, sums - doubts, doubts], 1)  # (N, 3), in the order of PARTS
     columns = min(number, IN_A_ROW)
     rows = -(-number // columns)
-    figure = figure or Figure(figsize=(0.9 + 1.15 * columns, 2.35 * rows), layout="constrained")
+    figure = sheet(figure, (0.9 + 1.15 * columns, 2.35 * rows))
     grid = figure.add_gridspec(2 * rows, columns, height_ratios=[1.6, 1.0] * rows)
     most = max(float(sums.max()), 0.05)
     for i in range(number):

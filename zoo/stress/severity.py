@@ -81,11 +81,11 @@ class Severity(Tabled):
 
     def reliability(self) -> Figure:
         """Draw the reliability of the images as they are beside that of the most spoiled ones."""
-        from matplotlib.figure import Figure
+        import matplotlib.pyplot as plt
 
         from zoo import plots
 
-        figure = Figure(figsize=(9.0, 4.6), layout="constrained")
+        figure = plt.figure(figsize=(9.0, 4.6), layout="constrained")
         ends = (0, "as they are"), (-1, f"{self.spoiler} {self.severities[-1]:g}")
         for ax, (end, title) in zip(figure.subplots(1, 2), ends, strict=True):
             judgement = self.judgements[end]
