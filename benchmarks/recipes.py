@@ -25,7 +25,7 @@ def results() -> list[Result]:
 def rows(result: Result) -> list[str]:
     """Return the rows of one recipe: its headlines."""
     headlines = [finding for finding in result.findings if finding.headline]
-    name = f"`{result.name}`, {float(result.settings.get('minutes in all', 0)):.0f} min"
+    name = f"`{result.name}`, {result.settings['minutes']:g} min"
     return [
         f"| {name if number == 0 else ''} | {found.what} | {found.ours} | {said(found.published)} |"
         for number, found in enumerate(headlines)
@@ -40,7 +40,10 @@ def said(published: float | str | None) -> str:
 def markdown() -> str:
     """Return the table."""
     head = ["| recipe, time | finding | ours | published |", "|---|---|---|---|"]
-    return "\n".join([*head, *(row for result in results() for row in rows(result))])
+    known = results()
+    missing = sorted(set(RECIPES) - {result.name for result in known})
+    last = [f"| {', '.join(f'`{name}`' for name in missing)} | no result is committed yet | | |"] if missing else []
+    return "\n".join([*head, *(row for result in known for row in rows(result)), *last])
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from zoo.recipes.recipe import Recipe
 from zoo.recipes.run import Run
 from zoo.recipes.scores import Number
 
-DRAWS, EPOCHS, PHASES = 25, 100, (0.1, 0.3, 1.0)  # as published, but for the parts of a fit
+DRAWS, EPOCHS = 25, 100  # as published
+PHASES = (0.1, 0.3)  # parts of the epochs at which uncertainty is looked at too
 
 
 def cook(run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict[str, float]) -> None:
-    """Fit for a part of the time, a larger one and all of it, beside the twin, and split the uncertainty.
+    """Fit for all epochs and for two parts of them, beside the twin, and split the uncertainty.
 
     Arguments:
         run: The run.
@@ -35,18 +36,19 @@ def cook(run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict
         model = run.model(make(), prior)
         return model, family(model)
 
-    rows, prediction = [], None
-    for phase in PHASES:
-        posterior = run.fit(
-            f"Bayesian, {phase:.0%}", partial(built, partial(guides.LocalReparam, init_scale=0.02)), data,
-            share=0.65 * phase / sum(PHASES), epochs=EPOCHS * phase,
-        )  # fmt: skip
+    def fitted(name: str, share: float, epochs: float, **options: object) -> tuple[dict, Prediction]:
+        build = partial(built, partial(guides.LocalReparam, init_scale=0.02))
+        posterior = run.fit(name, build, data, share=share, epochs=epochs, **options)
         prediction = posterior.predict(x, DRAWS, progress=run.progress)
-        name = "Bayesian" if phase == 1 else f"Bayesian, {phase:.0%} of the time"
-        scores = run.score(name, lambda prediction=prediction: prediction, y)
-        epochs = run.result.fits[f"Bayesian, {phase:.0%}"]["plan"]["epochs"]
-        row = {"epochs": epochs, "error %": scores["error %"].value}
-        rows.append(row | {key: number.value for key, number in kwon(prediction).items()})
+        run.score(name, lambda: prediction, y)
+        return run.result.fits[name]["plan"], prediction
+
+    plan, longest = fitted("Bayesian", 0.45, EPOCHS)
+    rows = [row(run, "Bayesian", longest)]
+    for phase in PHASES:  # by the same learning rate
+        name, epochs = f"Bayesian, {phase:.0%} of the epochs", max(1.0, phase * plan["epochs"])
+        _, prediction = fitted(name, 0.5 * phase, epochs, rates=(plan["rate"],))
+        rows.insert(-1, row(run, name, prediction))
     run.tabulate("over epochs", rows)
     twin = run.fit("frequentist", partial(built, guides.Delta), data, share=0.35, epochs=EPOCHS)
     run.score("frequentist", partial(twin.predict, x, 1), y)
@@ -55,11 +57,17 @@ def cook(run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict
     gain, theirs = run.difference("Bayesian", "frequentist"), published["Bayesian"] - published["frequentist"]
     run.find("error, Bayesian minus frequentist, %", gain["error %"], theirs)
     run.find("NLL, Bayesian minus frequentist, nats", gain["nll"])
-    for name, number in kwon(prediction).items():
+    for name, number in kwon(longest).items():
         run.find(f"{name} uncertainty, a variance", number, published[name], headline=True)
-    run.find("aleatoric uncertainty, nats", Number.mean(prediction.aleatoric))
-    run.find("epistemic uncertainty, nats", Number.mean(prediction.epistemic))
+    run.find("aleatoric uncertainty, nats", Number.mean(longest.aleatoric))
+    run.find("epistemic uncertainty, nats", Number.mean(longest.epistemic))
     picture(run, rows)
+
+
+def row(run: Run, name: str, prediction: Prediction) -> dict[str, float]:
+    """Return what is shown of a fit over epochs."""
+    facts = {"epochs": run.result.fits[name]["plan"]["epochs"], "error %": run.result.scores[name]["error %"].value}
+    return facts | {key: number.value for key, number in kwon(prediction).items()}
 
 
 def kwon(prediction: Prediction) -> dict[str, Number]:
@@ -111,5 +119,5 @@ REFERENCE = (
 )
 QUESTION = "is Bayes by Backprop as accurate as its twin on {}, and how uncertain is it, of what kind?"
 
-bayes_lenet_mnist = Recipe("bayes-lenet-mnist", QUESTION.format("MNIST"), REFERENCE, 25, cook_lenet)
+bayes_lenet_mnist = Recipe("bayes-lenet-mnist", QUESTION.format("MNIST"), REFERENCE, 24, cook_lenet)
 bayes_alexnet_cifar10 = Recipe("bayes-alexnet-cifar10", QUESTION.format("CIFAR-10"), REFERENCE, 60, cook_alexnet)
