@@ -8,19 +8,24 @@ import sys
 import pytest
 import torch
 
-from zoo import metrics, recipes
+from zoo import datasets, metrics, recipes
 from zoo.command.names import RECIPES
-from zoo.datasets import Dataset, Split
+from zoo.datasets import Dataset, Split, Units
 from zoo.networks import ResNet
 from zoo.recipes import Run, nodes_cifar10
 
 SHAPES = {"mnist": (1, 28, 28), "fashion_mnist": (1, 28, 28), "cifar10": (3, 32, 32), "ecg5000": (1, 140)}
+REFERRED = sys.modules[recipes.referral_cifar10.cook.__module__].POSTERIORS
+UNITS = Units(torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.25))
 SMALLER = [  # what would take a test's time
     (recipes.nodes_cifar10, "CHECKPOINTS", {20: "resnet20-12fca82f.th"}),
+    (recipes.nodes_cifar10, "COMPONENTS", (4,)),
+    (recipes.bayes_alexnet_cifar10, "PHASES", (0.5,)),
     (recipes.nodes_lenet_width, "WIDTHS", (50, 100, 150)),
     (recipes.prune_mnist, "FRACTIONS", (0.0, 0.9)),
     (recipes.dropout_nin_cifar10, "WIDTH", 6),
     (recipes.ood_mnist, "RESAMPLED", 5),
+    (recipes.referral_cifar10, "POSTERIORS", dict(list(REFERRED.items())[::4])),
 ]
 
 
@@ -33,9 +38,10 @@ class Small(Run):
 
         def part(number):
             y = torch.arange(number) % classes
-            return Split(torch.randn(number, *SHAPES[name]) + y.reshape(-1, *[1] * len(SHAPES[name])), y)
+            pixels = torch.rand(number, *SHAPES[name]) * (1 + y.reshape(-1, *[1] * len(SHAPES[name]))) / classes
+            return Split(UNITS.standardise(pixels), y)
 
-        return Dataset(name, part(60), part(20), validation=part(20))
+        return Dataset(name, part(60), part(20), UNITS, validation=part(20))
 
     def fit(self, name, build, data, *, share, epochs, **options):
         options = {key: value for key, value in options.items() if key != "train"}
@@ -58,6 +64,7 @@ def small(tmp_path, monkeypatch):
     for recipe, name, value in SMALLER:
         monkeypatch.setattr(sys.modules[recipe.cook.__module__], name, value)
     monkeypatch.setattr(metrics, "temperature_scaling", lambda logits, y: torch.tensor(1.5))  # untrained: none is best
+    monkeypatch.setattr(datasets, "kmnist_test", lambda root: Split(torch.randn(20, 1, 28, 28), torch.zeros(20)))
     checkpoints(tmp_path)
     return lambda recipe, **options: Small(
         recipe, data=tmp_path, out=tmp_path / "out", minutes=30, progress=False, **options

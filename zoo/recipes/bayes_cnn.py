@@ -78,24 +78,18 @@ def kwon(prediction: Prediction) -> dict[str, Number]:
 
 def picture(run: Run, rows: list[dict[str, float]]) -> None:
     """Draw error and uncertainties over epochs."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     epochs = [row["epochs"] for row in rows]
-    axes[0].plot(epochs, [row["error %"] for row in rows], "o-", label="Bayesian")
-    twin = run.result.scores["frequentist"]["error %"].value
-    axes[0].axhline(twin, color="black", linestyle=":", label="frequentist")
-    axes[0].set(ylabel="test error, %")
-    for name in ("aleatoric", "epistemic"):
-        axes[1].plot(epochs, [row[name] for row in rows], "o-", label=name)
-    axes[1].set(ylabel="variance of the one-hot label", yscale="log")
-    for ax in axes:
-        ax.set(xlabel="epochs of a fit")
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False)
-    figure.suptitle(run.recipe.name)
-    run.draw(figure)
-    plt.close(figure)
+    with run.panels(columns=2, title=run.recipe.name) as axes:
+        left, right = axes[0]
+        left.plot(epochs, [row["error %"] for row in rows], "o-", label="Bayesian")
+        twin = run.result.scores["frequentist"]["error %"].value
+        left.axhline(twin, color="black", linestyle=":", label="frequentist")
+        for name in ("aleatoric", "epistemic"):
+            right.plot(epochs, [row[name] for row in rows], "o-", label=name)
+        left.set(xlabel="epochs of a fit", ylabel="test error, %")
+        right.set(xlabel="epochs of a fit", ylabel="variance of the one-hot label", yscale="log")
+        for ax in (left, right):
+            ax.legend(frameon=False)
 
 
 def cook_lenet(run: Run) -> None:

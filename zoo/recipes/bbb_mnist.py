@@ -65,12 +65,11 @@ def picture(run: Run) -> None:
     names = {prior: [prior, *(f"{prior}, {f:.0%} dropped" for f in PRUNED)] for prior in ("Gaussian", "scale mixture")}
     scores = run.result.scores
     lines = {prior: [scores[name]["error %"].value for name in of] for prior, of in names.items()}
-    ax = plots.pruning(fractions, lines, ylabel="test error, %")
-    for name, style in (("SGD", ":"), ("dropout", "-.")):
-        ax.axhline(scores[name]["error %"].value, color="black", linestyle=style, linewidth=1, label=name)
-    ax.legend(frameon=False)
-    ax.set_title("Bayes by Backprop on MNIST, weights dropped by signal to noise")
-    run.draw(ax.figure)
+    with run.panels(title="Bayes by Backprop on MNIST, weights dropped by signal to noise") as axes:
+        ax = plots.pruning(fractions, lines, ylabel="test error, %", ax=axes[0, 0])
+        for name, style in (("SGD", ":"), ("dropout", "-.")):
+            ax.axhline(scores[name]["error %"].value, color="black", linestyle=style, linewidth=1, label=name)
+        ax.legend(frameon=False)
 
 
 bbb_mnist = Recipe(

@@ -56,18 +56,12 @@ def cook(
 
 def picture(run: Run) -> None:
     """Draw error and NLL of each way with two standard errors."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained", sharey=True)
-    for ax, (score, label) in zip(axes, {"error %": "test error, %", "nll": "NLL, nats"}.items(), strict=True):
-        for name, scores in run.result.scores.items():
-            color = "#D55E00" if name.endswith("MC") else "#0072B2"
-            ax.errorbar(scores[score].value, name, xerr=2 * scores[score].error, fmt="o", color=color)
-        ax.set_xlabel(f"{label}, ± 2 standard errors")
-        ax.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(run.recipe.name)
-    run.draw(figure)
-    plt.close(figure)
+    with run.panels(columns=2, title=run.recipe.name, share="row") as axes:
+        for ax, (score, label) in zip(axes[0], {"error %": "test error, %", "nll": "NLL, nats"}.items(), strict=True):
+            for name, scores in run.result.scores.items():
+                color = "#D55E00" if name.endswith("MC") else "#0072B2"
+                ax.errorbar(scores[score].value, name, xerr=2 * scores[score].error, fmt="o", color=color)
+            ax.set_xlabel(f"{label}, ± 2 standard errors")
 
 
 def cook_nin(run: Run) -> None:

@@ -62,23 +62,18 @@ def compare(run: Run, data: Dataset, part: str, where: str, share: float) -> Non
 
 def picture(run: Run) -> None:
     """Draw the test errors with two standard errors, a bar for each network and way."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", sharey=True)
-    for ax, part in zip(axes, ("all images", "a quarter"), strict=True):
-        found: dict[str, Number] = {
-            name.partition(", ")[2]: scores["error %"]
-            for name, scores in run.result.scores.items()
-            if name.startswith(part)
-        }
-        errors = [2 * number.error for number in found.values()]
-        colors = ["#D55E00" if name.endswith("MC") else "#0072B2" for name in found]
-        ax.barh(list(found), [number.value for number in found.values()], xerr=errors, color=colors)
-        ax.invert_yaxis()
-        ax.set(title=f"LeNet on MNIST, {part}", xlabel="test error ± 2 standard errors, %")
-        ax.spines[["top", "right"]].set_visible(False)
-    run.draw(figure)
-    plt.close(figure)
+    with run.panels(columns=2, title="LeNet on MNIST", share="row") as axes:
+        for ax, part in zip(axes[0], ("all images", "a quarter"), strict=True):
+            found: dict[str, Number] = {
+                name.partition(", ")[2]: scores["error %"]
+                for name, scores in run.result.scores.items()
+                if name.startswith(part)
+            }
+            errors = [2 * number.error for number in found.values()]
+            colors = ["#D55E00" if name.endswith("MC") else "#0072B2" for name in found]
+            ax.barh(list(found), [number.value for number in found.values()], xerr=errors, color=colors)
+            ax.set(title=part, xlabel="test error ± 2 standard errors, %")
+        axes[0, 0].invert_yaxis()
 
 
 dropout_lenet_mnist = Recipe(

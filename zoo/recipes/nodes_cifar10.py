@@ -21,6 +21,7 @@ CHECKPOINTS = {20: "resnet20-12fca82f.th", 56: "resnet56-4bfd9763.th"}
 GIVEN = {20: (8.27, 0.373), 56: (6.61, 0.346)}  # error and NLL of the checkpoints, as they came
 PUBLISHED = {"SGD": (23.87, 0.9618, 0.0373), 4: (23.22, 0.9310, 0.0350), 8: (23.15, 0.9237, 0.0323)}
 PUBLISHED[16] = (23.12, 0.9118, 0.0232)  # of ResNet-50 on ImageNet: error, NLL, ECE
+COMPONENTS = (4, 8, 16)
 DRAWS = {20: 16, 56: 8}
 SHARE = {20: 0.05, 56: 0.11}  # of the budget, each of six fits
 EPOCHS, LR_NODES, LR_WEIGHTS = 15, 0.2, 1e-4
@@ -33,7 +34,7 @@ def cook(run: Run) -> None:
         network = trained(run, depth)
         twins(run, depth, network, data)
         for weights in ("frozen", "fine-tuned"):
-            for components in (4, 8, 16):
+            for components in COMPONENTS:
                 mixed(run, depth, network, data, components, weights)
         picture(run)
     run.note("Published is one run of ResNet-50 on ImageNet; here are ResNet-20 and -56 on CIFAR-10.")
@@ -116,22 +117,16 @@ def mixed(run: Run, depth: int, network: nn.Module, data: Dataset, components: i
 
 def picture(run: Run) -> None:
     """Draw NLL over calibration error, a point for each contestant."""
-    import matplotlib.pyplot as plt
-
     depths = [depth for depth in CHECKPOINTS if f"ResNet-{depth}" in run.result.scores]
-    size = (5.5 * len(depths), 4.2)
-    figure, axes = plt.subplots(1, len(depths), figsize=size, layout="constrained", squeeze=False)
-    for ax, depth in zip(axes[0], depths, strict=True):
-        for name, scores in run.result.scores.items():
-            if name.startswith(f"ResNet-{depth}"):
-                place = (scores["ece"].value, scores["nll"].value)
-                label = name.partition(", ")[2] or "as it came"
-                ax.errorbar(*place, yerr=2 * (scores["nll"].error or 0), fmt="o", label=label)
-        ax.set(title=f"ResNet-{depth} on CIFAR-10", xlabel="calibration error", ylabel="NLL ± 2 standard errors, nats")
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, fontsize="small")
-    run.draw(figure)
-    plt.close(figure)
+    with run.panels(columns=len(depths), title="CIFAR-10") as axes:
+        for ax, depth in zip(axes[0], depths, strict=True):
+            for name, scores in run.result.scores.items():
+                if name.startswith(f"ResNet-{depth}"):
+                    place = (scores["ece"].value, scores["nll"].value)
+                    label = name.partition(", ")[2] or "as it came"
+                    ax.errorbar(*place, yerr=2 * scores["nll"].error, fmt="o", label=label)
+            ax.set(title=f"ResNet-{depth}", xlabel="calibration error", ylabel="NLL ± 2 standard errors, nats")
+            ax.legend(frameon=False, fontsize="small")
 
 
 nodes_cifar10 = Recipe(

@@ -56,19 +56,14 @@ def cook(run: Run) -> None:
 
 def picture(run: Run, rows: list[dict[str, object]]) -> None:
     """Draw error and NLL over the number of weights."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for ax, score in zip(axes, ("error %", "nll"), strict=True):
-        for name in ("deterministic", "random weights", "random nodes"):
-            own = [row for row in rows if row["contestant"] == name]
-            ax.plot([row["weights"] for row in own], [row[score] for row in own], "o-", label=name)
-        ax.set(xscale="log", xlabel="weights of LeNet", ylabel={"nll": "test NLL, nats"}.get(score, "test error, %"))
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False)
-    figure.suptitle("Fashion-MNIST")
-    run.draw(figure)
-    plt.close(figure)
+    labels = {"error %": "test error, %", "nll": "test NLL, nats"}
+    with run.panels(columns=2, title="LeNet on Fashion-MNIST") as axes:
+        for ax, (score, label) in zip(axes[0], labels.items(), strict=True):
+            for name in ("deterministic", "random weights", "random nodes"):
+                own = [row for row in rows if row["contestant"] == name]
+                ax.plot([row["weights"] for row in own], [row[score] for row in own], "o-", label=name)
+            ax.set(xscale="log", xlabel="weights of the network", ylabel=label)
+            ax.legend(frameon=False)
 
 
 nodes_lenet_width = Recipe(

@@ -96,19 +96,14 @@ def area(values: list[Tensor]) -> float:
 
 def picture(run: Run, found: dict[str, dict[str, stress.OutOfDistribution]]) -> None:
     """Draw the areas, a row for each contestant and a panel for each kind of images."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, len(found), figsize=(10, 4), layout="constrained", sharey=True)
-    for ax, (kind, of) in zip(axes, found.items(), strict=True):
-        for measure, marker in (("entropy", "o"), ("mutual information", "^")):
-            ax.plot([each.auroc[measure] for each in of.values()], list(of), marker, label=measure)
-        ax.axvline(of["deterministic"].auroc["entropy"], color="black", linestyle=":", linewidth=1)
-        ax.set(title=f"MNIST against {kind}", xlabel="AUROC", xlim=(None, 1.005))
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].invert_yaxis()
-    axes[0].legend(frameon=False, loc="lower left")
-    run.draw(figure)
-    plt.close(figure)
+    with run.panels(columns=len(found), share="row") as axes:
+        for ax, (kind, of) in zip(axes[0], found.items(), strict=True):
+            for measure, marker in (("entropy", "o"), ("mutual information", "^")):
+                ax.plot([each.auroc[measure] for each in of.values()], list(of), marker, label=measure)
+            ax.axvline(of["deterministic"].auroc["entropy"], color="black", linestyle=":", linewidth=1)
+            ax.set(title=f"MNIST against {kind}", xlabel="AUROC", xlim=(None, 1.005))
+        axes[0, 0].invert_yaxis()
+        axes[0, 0].legend(frameon=False, loc="lower left")
 
 
 ood_mnist = Recipe(

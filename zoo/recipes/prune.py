@@ -49,6 +49,8 @@ def pruned(run: Run, data: Dataset, epochs: float, published: dict[float, float]
         epochs: Epochs at most.
         published: Validation accuracy by the fraction dropped, read off the talk's figure to 0.01.
     """
+    from zoo import plots
+
     families = {"posterior": partial(guides.LocalReparam, init_scale=0.02), "MAP": guides.Delta}
     found = {}
     for name, family in families.items():
@@ -62,11 +64,11 @@ def pruned(run: Run, data: Dataset, epochs: float, published: dict[float, float]
     together = Curves(FRACTIONS, scores | {"MAP, magnitude": twin.scores["magnitude"]})
     run.tabulate("curve", together.table.to_dicts())
     on_the_test_part(run, data, found, published)
-    ax = together.plot("accuracy")
-    ax.plot([100 * f for f in published], list(published.values()), "k^", label="published, another network")
-    ax.legend(frameon=False, loc="lower left")
-    ax.set_title(f"{data.name}: weights dropped, {DRAWS} draws")
-    run.draw(ax.figure)
+    lines = {name: scores["accuracy"] for name, scores in together.scores.items()}
+    with run.panels(title=f"{data.name}: weights dropped, {DRAWS} draws") as axes:
+        ax = plots.pruning(FRACTIONS, lines, ax=axes[0, 0])
+        ax.plot([100 * f for f in published], list(published.values()), "k^", label="published, another network")
+        ax.legend(frameon=False, loc="lower left")
     run.note(f"The network has {CHANNELS} channels, a third of the published (120, 200, 130).")
     run.note(f"The curve is of {len(rows)} test data drawn at random; errors and differences are of all.")
 

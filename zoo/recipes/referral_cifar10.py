@@ -74,9 +74,8 @@ def picture(run: Run, found: dict[str, stress.Referral]) -> None:
     from zoo import plots
 
     lines = {name: referral.scores["entropy"]["accuracy"] for name, referral in found.items()}
-    ax = plots.referral(FRACTIONS, lines, ylabel="accuracy of what is kept")
-    ax.set_title("ResNet-20 on CIFAR-10, referred by entropy")
-    run.draw(ax.figure)
+    with run.panels(title="ResNet-20 on CIFAR-10, referred by entropy") as axes:
+        plots.referral(FRACTIONS, lines, ylabel="accuracy of what is kept", ax=axes[0, 0])
 
 
 referral_cifar10 = Recipe(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,9 +23,6 @@ from zoo.recipes.recipe import Recipe
 from zoo.recipes.result import Finding, Result, read
 from zoo.recipes.scores import Cases, Number
 from zoo.recipes.training import Build, Training
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WALL = "minutes in all"  # predictions included, of all runs that the result took
 
@@ -160,9 +158,26 @@ class Run:
         """Keep a table of whatever else was measured."""
         self.result.tables[name] = [dict(row) for row in rows]
 
-    def draw(self, figure: Figure) -> None:
-        """Write the figure beside the result."""
+    @contextmanager
+    def panels(self, rows: int = 1, columns: int = 1, title: str = "", share: str = "none") -> Iterator[np.ndarray]:
+        """Give axes (rows, columns) to draw on, and write their figure beside the result.
+
+        Arguments:
+            rows: Rows of panels.
+            columns: Panels in a row.
+            title: What stands above them all.
+            share: "row" where the panels of a row have one vertical axis.
+        """
+        import matplotlib.pyplot as plt
+
+        size = (max(6.4, 4.2 * columns), 1.0 + 3.2 * rows)
+        figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", sharey=share, squeeze=False)
+        yield axes
+        for ax in axes.flat:
+            ax.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(title)
         figure.savefig(self.out / f"{self.recipe.name}.png", dpi=120)
+        plt.close(figure)
 
 
 def named(device: torch.device) -> str:

@@ -73,24 +73,19 @@ def spoiled(
 
 def picture(run: Run, found: dict[Callable[..., object], dict[str, stress.Severity]]) -> None:
     """Draw accuracy above and entropy below, a column for each spoiler."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, len(found), figsize=(3.4 * len(found), 5.4), layout="constrained", sharey="row")
-    for column, (spoil, curves) in zip(axes.T, found.items(), strict=True):
-        for row, score in zip(column, ("accuracy", "entropy"), strict=True):
-            for name, severity in curves.items():
-                row.plot(severity.severities, severity.scores[score], "o-", markersize=4, label=name)
-            published = PUBLISHED.get(spoil, {})
-            if published:
-                values = [values[score == "accuracy"] for values in published.values()]
-                row.plot(list(published), values, "k^", label="published")
-            row.spines[["top", "right"]].set_visible(False)
-            row.set_xlabel({"rotation": "rotation, degrees"}.get(spoil.__name__, spoil.__name__))
-    axes[0, 0].set_ylabel("accuracy")
-    axes[1, 0].set_ylabel("entropy, nats")
-    axes[0, 0].legend(frameon=False)
-    run.draw(figure)
-    plt.close(figure)
+    with run.panels(2, len(found), share="row") as axes:
+        for column, (spoil, curves) in zip(axes.T, found.items(), strict=True):
+            for ax, score in zip(column, ("accuracy", "entropy"), strict=True):
+                for name, severity in curves.items():
+                    ax.plot(severity.severities, severity.scores[score], "o-", markersize=4, label=name)
+                published = PUBLISHED.get(spoil, {})
+                if published:
+                    values = [values[score == "accuracy"] for values in published.values()]
+                    ax.plot(list(published), values, "k^", label="published")
+                ax.set_xlabel({"rotation": "rotation, degrees"}.get(spoil.__name__, spoil.__name__))
+        axes[0, 0].set_ylabel("accuracy")
+        axes[1, 0].set_ylabel("entropy, nats")
+        axes[0, 0].legend(frameon=False)
 
 
 spoil_mnist = Recipe(
