@@ -86,6 +86,14 @@ def test_a_recipe_runs_and_writes_what_it_found(name, small, tmp_path):
     assert (tmp_path / "out" / f"{name}.png").stat().st_size > 5_000
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["bayes-lenet-mnist", "ood-mnist", "prune-ecg", "referral-cifar10", "spoil-mnist"])
+def test_a_recipe_runs_on_a_gpu(name, small):
+    result = small(RECIPES[name], device="cuda").cook()
+    assert result.settings["device"] == torch.cuda.get_device_name()
+    assert all(math.isfinite(finding.ours.value) for finding in result.findings)
+
+
 def test_a_run_that_is_started_again_fits_nothing_anew(small, tmp_path, monkeypatch):
     recipe = RECIPES["prune-ecg"]
     first = small(recipe).cook()
