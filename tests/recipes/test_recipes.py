@@ -118,6 +118,12 @@ def test_without_its_data_a_recipe_says_so(tmp_path):
         run.cook()
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_there_is_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="there is no device 'cuda'"):
+        Run(RECIPES["bbb-mnist"], out=tmp_path, device="cuda")
+
+
 @pytest.mark.parametrize("minutes", [0, -1.0])
 def test_a_budget_is_positive(minutes, tmp_path):
     with pytest.raises(ValueError, match="a budget is a number of minutes above zero"):

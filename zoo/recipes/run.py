@@ -58,6 +58,8 @@ class Run:
         if not self.minutes > 0:
             raise ValueError(f"a budget is a number of minutes above zero, not {minutes}")
         self.device, self.seed, self.progress = torch.device(device), seed, progress
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"there is no device {device!r}: this PyTorch sees no GPU; leave the device away, or cpu")
         self.fits = out / recipe.name
         self.cases: dict[str, Cases] = {}
         budget = self.minutes if math.isfinite(self.minutes) else "as published"
