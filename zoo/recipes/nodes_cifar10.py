@@ -81,7 +81,7 @@ def report(run: Run, name: str, published: tuple[float | None, float | None]) ->
     """State error and NLL."""
     scores = run.result.scores[name]
     for score, number in zip(("error %", "nll"), published, strict=True):
-        run.find(f"{score}, {name}", scores[score], number)
+        run.find(f"{score}, {name}", scores[score], number, headline=True)
 
 
 def mixed(run: Run, depth: int, network: nn.Module, data: Dataset, components: int, weights: str) -> None:
@@ -112,7 +112,7 @@ def mixed(run: Run, depth: int, network: nn.Module, data: Dataset, components: i
         headline = components == 16 and weights == "frozen"
         run.find(f"{score}, {name}, minus as it came", gain[score], round(theirs[number], 4), headline)
     was = run.result.scores[f"ResNet-{depth}"]["ece"].value
-    run.find(f"ece, {name}, minus as it came", scores["ece"].value - was, round(theirs[2], 4))
+    run.find(f"ece, {name}, minus as it came", scores["ece"].value - was, round(theirs[2], 4), headline)
 
 
 def picture(run: Run) -> None:

@@ -172,8 +172,12 @@ class Run:
         """
         import matplotlib.pyplot as plt
 
+        from zoo.plots.canvas import COLORS
+
         size = (max(6.4, 4.2 * columns), 1.0 + 3.2 * rows)
         figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", sharey=share, squeeze=False)
+        for ax in axes.flat:
+            ax.set_prop_cycle(color=COLORS)
         yield axes
         for ax in axes.flat:
             ax.spines[["top", "right"]].set_visible(False)
