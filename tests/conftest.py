@@ -1,5 +1,7 @@
 """What all tests share; nothing global is set."""
 
+import sys
+
 import pyro
 import pytest
 import torch
@@ -24,3 +26,11 @@ def at_the_prior(monkeypatch):
 def seed():
     """Give every test the same draws, in whatever order tests run."""
     pyro.set_rng_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left():
+    """Close what a test has drawn."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

@@ -60,6 +60,10 @@ def test_draws_that_agree_have_no_epistemic_uncertainty():
     for likelihood, width in ((likelihoods.Gaussian(0.1), 1), (likelihoods.Categorical(), 3)):
         prediction = Prediction(likelihood, torch.randn(1, 5, width).expand(7, 5, width))
         assert torch.allclose(prediction.epistemic, torch.zeros(()), atol=1e-6)
+    sure = torch.distributions.Categorical(logits=1e3 * torch.randn(1, 5000, 3))
+    assert Prediction(likelihoods.Categorical(), sure.logits).epistemic.max() == 0
+    mixture = torch.distributions.Categorical(probs=sure.probs[0])
+    assert (mixture.entropy() - sure.entropy()[0]).max() > 1e-5  # the wrong answer: two roundings of one entropy
 
 
 @pytest.mark.parametrize("probability", [0.5, 0.9, 0.99])

@@ -50,7 +50,7 @@ class Categorical(Likelihood):
 
         .. math:: H[E_w p(y | w)] = I[y, w] + E_w H[p(y | w)]
         """
-        aleatoric = distribution.entropy().mean(0)
+        aleatoric = type(distribution)(probs=distribution.probs).entropy().mean(0)  # rounded as the whole is
         return (self.uncertainty(distribution) - aleatoric).clamp_min(0.0), aleatoric
 
     def uncertainty(self, distribution: TorchDistributionMixin) -> Tensor:
