@@ -76,22 +76,25 @@ def pruned(run: Run, data: Dataset, epochs: float, published: dict[float, float]
 def on_the_test_part(run: Run, data: Dataset, found: dict[str, object], published: dict[float, float]) -> None:
     """Score the whole test part at the published fractions, and state the losses by dropping as paired differences."""
     x, y = data.test
-    for name, rule, draws in (("posterior", density_at_zero, DRAWS), ("MAP", magnitude, 1)):
-        for fraction in (0.0, *(each for each in published if each)):
-            small = prune(found[name], fraction, rule=rule)
-            run.score(f"{name}, {fraction:.1%} dropped", partial(small.predict, x, draws, progress=run.progress), y)
-        whole, theirs = f"{name}, 0.0% dropped", published if name == "posterior" else {}
-        wrong = run.result.scores[whole]["error %"]
-        run.find(f"error of the {name}, %", wrong, round(100 * (1 - theirs[0.0]), 1) if theirs else None, headline=True)
+    for name, draws in (("posterior", DRAWS), ("MAP", 1)):
+        wrong = run.score(name, partial(found[name].predict, x, draws, progress=run.progress), y)["error %"]
+        run.find(f"error of the {name}, %", wrong, lost(published, 0.0) if name == "posterior" else None, headline=True)
+    for name, rule, draws in (
+        ("posterior", "density at zero", DRAWS),
+        ("posterior", "signal to noise", DRAWS),
+        ("MAP", "magnitude", 1),
+    ):
         for fraction in (each for each in published if each):
-            loss = run.difference(f"{name}, {fraction:.1%} dropped", whole)["error %"]
-            known = round(100 * (theirs[0.0] - theirs[fraction]), 1) if theirs else None
-            run.find(
-                f"error of the {name} with {fraction:.1%} dropped minus all weights, %",
-                loss,
-                known,
-                headline=fraction == 0.9,
-            )
+            small, key = prune(found[name], fraction, rule=RULES[rule]), f"{name}, {fraction:.1%} dropped by {rule}"
+            run.score(key, partial(small.predict, x, draws, progress=run.progress), y)
+            theirs = lost(published, fraction) - lost(published, 0.0) if rule == "density at zero" else None
+            loss = run.difference(key, name)["error %"]
+            run.find(f"error of the {key}, minus all weights, %", loss, theirs, headline=fraction == 0.9)
+
+
+def lost(published: dict[float, float], fraction: float) -> float:
+    """Return the published error in per cent."""
+    return round(100 * (1 - published[fraction]), 1)
 
 
 def cook_mnist(run: Run) -> None:
