@@ -14,6 +14,7 @@ from zoo import metrics
 from zoo.datasets import Dataset, Split
 from zoo.diagnostics.fidelity import Fidelity, fidelity
 from zoo.inference import SVI
+from zoo.metrics.class_scores import class_scores
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.prediction import Prediction
@@ -195,11 +196,7 @@ def accuracy_scores(prediction: Prediction, y: Tensor, data: Dataset) -> dict[st
     y = y.to(prediction.outputs.device)
     prediction = prediction.first(len(y))
     if prediction.likelihood.discrete:
-        return {
-            "accuracy": float(metrics.accuracy(prediction.probs, y)),
-            "nll": float(metrics.nll(prediction.log_prob(y))),
-            "ece": float(metrics.calibration_error(prediction.probs, y)),
-        }
+        return class_scores(prediction.probs, prediction.log_prob(y), y)
     original = data.in_original_units(prediction)
     y = data.y_units.restore(y).to(y.device)
     lower, upper = original.interval(0.9)

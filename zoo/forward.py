@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyro
@@ -88,22 +89,25 @@ def outputs(
             value, slope = jvp(lambda tangent: model.output({**state, **tangent}, part), (at,), (step,))
             return value + slope
 
-        def some(values: dict[str, Tensor], part: Tensor) -> Tensor:
-            count = len(next(iter(values.values())))
-            if count > 1:
-                with contextlib.suppress(RuntimeError, NotImplementedError):
-                    return vmap(one, in_dims=(0, None))(values, part)
-            return torch.stack([one({n: v[i] for n, v in values.items()}, part) for i in range(count)])
-
         values = []
         with bar(num_samples * len(x), "predicting", progress, delay=PATIENCE) as shown:
             for part in x.split(rows):
                 found = []
                 for start in range(0, num_samples, chunk):
-                    found.append(some({name: value[start : start + chunk] for name, value in draws.items()}, part))
+                    few = {name: value[start : start + chunk] for name, value in draws.items()}
+                    found.append(over_draws(partial(one, part=part), few))
                     shown.update(len(found[-1]) * len(part))
                 values.append(torch.cat(found))
         return torch.cat(values, dim=1)
+
+
+def over_draws(function: Callable[[dict[str, Tensor]], Tensor], draws: Mapping[str, Tensor]) -> Tensor:
+    """Run a function of one draw for several, (S, ...): together, or one by one where a layer has no batching rule."""
+    count = len(next(iter(draws.values())))
+    if count > 1:
+        with contextlib.suppress(RuntimeError, NotImplementedError):
+            return vmap(function)(dict(draws))
+    return torch.stack([function({name: value[i] for name, value in draws.items()}) for i in range(count)])
 
 
 def chunk_sizes(

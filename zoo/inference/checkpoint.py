@@ -43,9 +43,7 @@ class Checkpoint:
         self.path, self.meaning, self.like = path, meaning, like
         self.written, self.took = 0.0, 0.0
         self.exists = path.is_file()
-        if not self.exists and not path.parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {path.parent} to write the checkpoint {path.name} to")
-        self.header, self.tensors = self._read() if self.exists else ({}, {})
+        self.header, self.tensors = read_run(path, meaning, "a sampler")
 
     @classmethod
     def of(cls, sampler: Sampler, potential: Potential) -> Checkpoint | None:
@@ -62,23 +60,6 @@ class Checkpoint:
         meaning["sites"] = str({name: tuple(shape) for name, shape in potential.shapes.items()})
         meaning["data"] = digest([part for part in potential.program.data if isinstance(part, Tensor)])
         return cls(Path(sampler.checkpoint), meaning, potential.program.reference)
-
-    def _read(self) -> tuple[dict, dict[str, Tensor]]:
-        try:
-            header, tensors = read_file(self.path, "run")
-        except ValueError as error:
-            raise ValueError(f"checkpoint {error}; delete it to begin anew") from error
-        if "meaning" not in header:
-            raise ValueError(f"{self.path} is a safetensors file, but no checkpoint of a sampler; give another path")
-        given = header["meaning"]
-        odd = [name for name in self.meaning.keys() | given.keys() if given.get(name) != self.meaning.get(name)]
-        if odd:
-            parts = (f"{n} (then {given.get(n, 'none')}, now {self.meaning.get(n, 'none')})" for n in sorted(odd))
-            raise ValueError(
-                f"checkpoint {self.path} is of another run: they differ in {', '.join(parts)}; delete it, or give "
-                "another path"
-            )
-        return header, tensors
 
     def position(self) -> Tensor:
         """Return where the chains stood, (C, P)."""
@@ -107,9 +88,7 @@ class Checkpoint:
         if "window/q" in self.tensors:
             run.window = [Block(self.tensors["window/q"].to(self.like.device), self.part("window/fact/"))]
         run.done, run.warm, run.spent = (facts[name] for name in ("done", "warm", "spent"))
-        torch.set_rng_state(self.tensors["rng"])
-        if "rng_cuda" in self.tensors:
-            torch.cuda.set_rng_state(self.tensors["rng_cuda"], self.like.device)
+        set_random_state(self.tensors, self.like)
         self.tensors = {}
 
     def write(self, run: Run, last: bool) -> None:
@@ -124,9 +103,7 @@ class Checkpoint:
         if run.window:
             window = joined(run.window)
             tensors |= {"window/q": window.q} | {f"window/fact/{name}": value for name, value in window.facts.items()}
-        tensors |= {"position": kernel.q, "rng": torch.get_rng_state()}
-        if self.like.is_cuda:
-            tensors["rng_cuda"] = torch.cuda.get_rng_state(self.like.device)
+        tensors |= {"position": kernel.q} | random_state(self.like)
         facts = {
             **{"gradients": kernel.num_gradients, "thinning": store.thinning, "seen": store.seen},
             **{"done": run.done, "warm": run.warm, "spent": run.seconds},
@@ -135,6 +112,51 @@ class Checkpoint:
         write_file(self.path, tensors, {"run": json.dumps({"meaning": self.meaning, "facts": facts})})
         self.written = time.perf_counter()
         self.took = self.written - began
+
+
+def read_run(path: Path, meaning: dict[str, str], kind: str) -> tuple[dict, dict[str, Tensor]]:
+    """Return header and tensors of a run's file, empty where there is none yet; refuse the file of another run.
+
+    Arguments:
+        path: The file.
+        meaning: What the run is of, as the header must say too.
+        kind: Whose checkpoint it is, in words.
+
+    Raises:
+        FileNotFoundError: There is no folder for the file.
+        ValueError: The file is truncated, foreign, or of another run; the sentence says which.
+    """
+    if not path.is_file():
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {path.parent} to write the checkpoint {path.name} to")
+        return {}, {}
+    try:
+        header, tensors = read_file(path, "run")
+    except ValueError as error:
+        raise ValueError(f"checkpoint {error}; delete it to begin anew") from error
+    if "meaning" not in header:
+        raise ValueError(f"{path} is a safetensors file, but no checkpoint of {kind}; give another path")
+    given = header["meaning"]
+    odd = [name for name in meaning.keys() | given.keys() if given.get(name) != meaning.get(name)]
+    if odd:
+        parts = (f"{n} (then {given.get(n, 'none')}, now {meaning.get(n, 'none')})" for n in sorted(odd))
+        raise ValueError(
+            f"checkpoint {path} is of another run: they differ in {', '.join(parts)}; delete it, or give another path"
+        )
+    return header, tensors
+
+
+def random_state(like: Tensor) -> dict[str, Tensor]:
+    """Return the state of the random generators by the names that a file has for them."""
+    state = {"rng": torch.get_rng_state()}
+    return state | ({"rng_cuda": torch.cuda.get_rng_state(like.device)} if like.is_cuda else {})
+
+
+def set_random_state(tensors: dict[str, Tensor], like: Tensor) -> None:
+    """Put the random generators into the state that a file holds."""
+    torch.set_rng_state(tensors["rng"])
+    if "rng_cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["rng_cuda"], like.device)
 
 
 def is_plain(value: object) -> bool:

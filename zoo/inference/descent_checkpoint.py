@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.inference.checkpoint import SHARE, digest, is_plain
-from zoo.storage import read_file, write_file
+from zoo.inference.checkpoint import SHARE, digest, is_plain, random_state, read_run, set_random_state
+from zoo.storage import write_file
 
 if TYPE_CHECKING:
     from zoo.inference.descent import Descent
@@ -33,40 +33,24 @@ class DescentCheckpoint:
     """
 
     def __init__(self, path: Path, descent: Descent) -> None:
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {path.parent} to write the checkpoint {path.name} to")
         self.path, self.descent = path, descent
         self.written, self.took, self.meaning = 0.0, 0.0, meaning(descent)
-        if path.is_file():
-            self.resume()
+        header, tensors = read_run(path, self.meaning, "SVI")
+        if header:
+            self.resume(header["facts"], tensors)
 
-    def resume(self) -> None:
+    def resume(self, facts: dict, tensors: dict[str, Tensor]) -> None:
         """Put the descent where the file's ended."""
         run = self.descent
-        try:
-            header, tensors = read_file(self.path, "run")
-        except ValueError as error:
-            raise ValueError(f"checkpoint {error}; delete it to begin anew") from error
-        given = header.get("meaning", {})
-        odd = [name for name in self.meaning if given.get(name) != self.meaning[name]]
-        if odd:
-            parts = (f"{n} (then {given.get(n, 'none')}, now {self.meaning[n]})" for n in odd)
-            raise ValueError(
-                f"checkpoint {self.path} is of another run: they differ in {', '.join(parts)}; delete it, or give "
-                "another path"
-            )
         with torch.no_grad():
             for part, kept in (("kept", run.kept), ("good", run.good)):
                 for number, tensor in enumerate(kept):
                     tensor.copy_(tensors.get(f"{part}/{number}", tensors[f"kept/{number}"]))
-        facts = header["facts"]
         restore_optimizer(run.optimizer, facts["groups"], tensors)
         if run.scheduler is not None:
             run.scheduler.load_state_dict(run.scheduler.state_dict() | facts["schedule"])
         run.losses, run.scores, run.spent = tensors["losses"].tolist(), facts["scores"], facts["spent"]
-        torch.set_rng_state(tensors["rng"])
-        if "rng_cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["rng_cuda"], run.kept[0].device)
+        set_random_state(tensors, run.kept[0])
 
     def write(self, last: bool = False) -> None:
         """Write the descent between two epochs, unless that would take up its time."""
@@ -78,9 +62,7 @@ class DescentCheckpoint:
             tensors |= {f"good/{number}": tensor for number, tensor in enumerate(run.good)}
         for number, state in run.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{number}/{name}": torch.as_tensor(value) for name, value in state.items()}
-        tensors |= {"losses": torch.tensor(run.losses, dtype=torch.float64), "rng": torch.get_rng_state()}
-        if run.kept[0].is_cuda:
-            tensors["rng_cuda"] = torch.cuda.get_rng_state(run.kept[0].device)
+        tensors |= {"losses": torch.tensor(run.losses, dtype=torch.float64)} | random_state(run.kept[0])
         groups = [plain(group) for group in run.optimizer.param_groups]
         schedule = plain(run.scheduler.state_dict()) if run.scheduler is not None else {}
         facts = {"groups": groups, "schedule": schedule, "scores": run.scores, "spent": run.seconds}

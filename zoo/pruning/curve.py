@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from zoo import metrics
+from zoo.metrics.class_scores import class_scores
 from zoo.posterior import Posterior
 from zoo.progress import bar
 from zoo.pruning.prune import Rule, kept, masked, moments, needs
@@ -98,11 +99,7 @@ def scored(posterior: Posterior, x: Tensor, y: Tensor, num_samples: int) -> dict
     """Return accuracy, negative log likelihood and calibration error; for real targets root mean square and nll."""
     own = posterior.num_draws
     prediction = posterior.predict(x, num_samples if own is None else min(own, num_samples), progress=False)
-    nll = float(metrics.nll(prediction.log_prob(y)))
+    log_prob = prediction.log_prob(y)
     if y.is_floating_point():
-        return {"rmse": float(metrics.rmse(prediction.mean, y)), "nll": nll}
-    return {
-        "accuracy": float(metrics.accuracy(prediction.mean, y)),
-        "nll": nll,
-        "ece": float(metrics.calibration_error(prediction.mean, y)),
-    }
+        return {"rmse": float(metrics.rmse(prediction.mean, y)), "nll": float(metrics.nll(log_prob))}
+    return class_scores(prediction.mean, log_prob, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pyro.distributions as dist
@@ -24,7 +25,7 @@ def cook(run: Run) -> None:
     whole = run.dataset(datasets.mnist, num_validation=5_000)
     quarter = Split(whole.train.x[::4], whole.train.y[::4])
     for part, train, share in (("all images", whole.train, 0.7), ("a quarter", quarter, 0.3)):
-        data = Dataset(whole.name, train, whole.test, whole.x_units, validation=whole.validation)
+        data = replace(whole, train=train)
         for where in DROPPED:
             compare(run, data, part, where, share / len(DROPPED))
         gain = run.difference(f"{part}, all, MC", f"{part}, all, weights averaged")["error %"]

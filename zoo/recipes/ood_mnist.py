@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 import guides
-from zoo import datasets, metrics, networks, priors, stress
+from zoo import datasets, networks, priors, stress
 from zoo.recipes.recipe import Recipe
 from zoo.recipes.run import Run
 from zoo.recipes.scores import Number
+from zoo.stress.out_of_distribution import separation
 
 NORMAL = dist.Normal(0.0, 0.1)
 NODES = dist.Normal(1.0, 0.3)
@@ -83,15 +84,9 @@ def paired(one: stress.OutOfDistribution, other: stress.OutOfDistribution, measu
     differences = []
     for _ in range(RESAMPLED):
         rows = [torch.randint(len(values), (len(values),), generator=generator) for values in own]
-        differences.append(area([v[r] for v, r in zip(own, rows, strict=True)]))
-        differences[-1] -= area([v[r] for v, r in zip(base, rows, strict=True)])
-    return Number(area(own) - area(base), float(torch.tensor(differences).std()))
-
-
-def area(values: list[Tensor]) -> float:
-    """Return the area under the curve of values inside and outside."""
-    kinds = torch.cat([torch.full((len(each),), float(number)) for number, each in enumerate(values)])
-    return float(metrics.auroc(torch.cat(values), kinds.bool()))
+        differences.append(separation(*(v[r] for v, r in zip(own, rows, strict=True))))
+        differences[-1] -= separation(*(v[r] for v, r in zip(base, rows, strict=True)))
+    return Number(separation(*own) - separation(*base), float(torch.tensor(differences).std()))
 
 
 def picture(run: Run, found: dict[str, dict[str, stress.OutOfDistribution]]) -> None:

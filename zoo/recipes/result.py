@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -69,7 +68,11 @@ class Result:
     @property
     def table(self) -> Table:
         """The findings, a row each."""
-        return findings_table(self.findings)
+        rows = [
+            (found.what, str(found.ours), None if found.published is None else str(found.published), found.difference)
+            for found in self.findings
+        ]
+        return Table(("finding", "ours", "published", "difference"), rows)
 
 
 def read(path: Path) -> Result:
@@ -82,12 +85,3 @@ def read(path: Path) -> Result:
         for found in facts["findings"]
     ]
     return Result(**kept, scores=scores, findings=findings)
-
-
-def findings_table(findings: Sequence[Finding]) -> Table:
-    """Return what was found beside what was published."""
-    rows = [
-        (found.what, str(found.ours), None if found.published is None else str(found.published), found.difference)
-        for found in findings
-    ]
-    return Table(("finding", "ours", "published", "difference"), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -42,7 +43,7 @@ def cook(run: Run) -> None:
         run.score(name, partial(posterior.predict, data.test.x, draws, progress=run.progress), data.test.y)
         run.find(f"error of the {name}, %", run.result.scores[name]["error %"])
     rows = torch.randperm(len(data.test.x), generator=torch.Generator().manual_seed(0))[:IMAGES]
-    few = Dataset(data.name, data.train, Split(data.test.x[rows], data.test.y[rows]), data.x_units)
+    few = replace(data, test=Split(data.test.x[rows], data.test.y[rows]))
     found = {spoil: spoiled(run, fits, few, spoil, levels) for spoil, levels in SPOILERS.items()}
     picture(run, found)
     run.note(f"The posterior is {DRAWS} draws, the spoiled images are {len(rows)} of the test part.")

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.func import vmap
 
-from zoo.forward import CACHED, ELEMENTS, evaluate, even, mode
+from zoo.forward import CACHED, ELEMENTS, evaluate, even, mode, over_draws
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.stress.judgement import Draws
@@ -43,7 +42,8 @@ def loss_and_slope(posterior: Posterior, draws: Draws, standardise: Callable[[Te
     def chunk(values: Draws, part: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return log sum_s p(y | x, w_s) over some draws, and its slope."""
         point = part.detach().requires_grad_()
-        output = together_or_one_by_one(model, posterior.state, values, standardise(point))  # (S, n, O)
+        x = standardise(point)
+        output = over_draws(lambda draw: model.output({**posterior.state, **draw}, x), values)  # (S, n, O)
         log_prob = model.likelihood.distribution(output, {}).log_prob(model.likelihood.encode(y, output))
         total = log_prob.reshape(len(output), len(part)).logsumexp(0)
         return total.detach(), torch.autograd.grad(total.sum(), point)[0]
@@ -61,21 +61,6 @@ def loss_and_slope(posterior: Posterior, draws: Draws, standardise: Callable[[Te
         return tuple(torch.cat(column) for column in zip(*found, strict=True))
 
     return loss
-
-
-def together_or_one_by_one(model: BayesianNetwork, state: Draws, values: Draws, x: Tensor) -> Tensor:
-    """Evaluate the network for several draws, (S, N, O); one by one where a layer has no batching rule."""
-
-    def one(draw: Draws) -> Tensor:
-        return model.output({**state, **draw}, x)
-
-    count = len(next(iter(values.values())))
-    if count > 1:
-        try:
-            return vmap(one)(dict(values))
-        except (RuntimeError, NotImplementedError):
-            pass
-    return torch.stack([one({name: value[i] for name, value in values.items()}) for i in range(count)])
 
 
 def kept(model: BayesianNetwork, values: Draws, x: Tensor) -> int:

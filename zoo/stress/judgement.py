@@ -12,6 +12,7 @@ from torch import Tensor
 
 from zoo import metrics
 from zoo.forward import outputs, placed_inputs
+from zoo.metrics.class_scores import class_scores
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.prediction import Prediction
@@ -60,13 +61,7 @@ class Judgement:
     @cached_property
     def scores(self) -> dict[str, float]:
         """Means over the inputs, and accuracy, negative log likelihood and calibration error where there are labels."""
-        known = {}
-        if self.y is not None:
-            known = {
-                "accuracy": float(metrics.accuracy(self.probs, self.y)),
-                "nll": float(metrics.nll(self.log_prob)),
-                "ece": float(metrics.calibration_error(self.probs, self.y)),
-            }
+        known = {} if self.y is None else class_scores(self.probs, self.log_prob, self.y)
         uncertain = ("entropy", "epistemic", "aleatoric", "epistemic_variance", "aleatoric_variance")
         return known | {name.replace("_", " "): float(getattr(self, name).mean()) for name in uncertain}
 
