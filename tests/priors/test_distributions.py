@@ -1,5 +1,7 @@
 """The distributions of our own: densities, divergences, and what an improper one refuses."""
 
+import math
+
 import cases
 import pyro.distributions as dist
 import pytest
@@ -38,6 +40,24 @@ def test_a_scale_mixture_of_one_component_is_normal(pi):
     value = torch.randn(5)
     mixture = priors.ScaleMixture(pi, 1.0, 0.1)
     assert torch.allclose(mixture.log_prob(value), dist.Normal(0.0, scale).log_prob(value))
+
+
+@pytest.mark.parametrize("scales", [(1.0, math.exp(-6)), (math.exp(-6), 1.0)])
+def test_in_the_tail_of_a_scale_mixture_nothing_cancels(scales):
+    value = torch.tensor([0.0, 0.001, 0.01, 0.1, 1.0, 5.0])
+    mixture, exact = (priors.ScaleMixture(*torch.tensor([0.5, *scales], dtype=kind)) for kind in (None, torch.double))
+    assert torch.allclose(mixture.log_prob(value).double(), exact.log_prob(value.double()), rtol=1e-5)
+    narrow = -value.square() / (2 * min(scales) ** 2)  # what the formula must not begin with
+    begun_wrongly = narrow + (mixture.log_prob(value) - narrow)
+    assert not torch.allclose(begun_wrongly.double(), exact.log_prob(value.double()), rtol=1e-5)
+
+
+def test_a_scale_mixture_gives_a_number_for_each_of_its_batch():
+    assert priors.ScaleMixture(0.5, 1.0, 0.1).expand((4, 2)).log_prob(torch.tensor(0.3)).shape == (4, 2)
+    assert priors.ScaleMixture(0.5, torch.tensor([1.0, 2.0]), 0.1).expand((4, 2)).log_prob(torch.zeros(2)).shape == (
+        4,
+        2,
+    )
 
 
 def filters(scale=0.5, lengthscale=2.0, taps=(3, 2)):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+import torch.nn.functional as F
 from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
-from torch.distributions import Normal
 from torch.distributions.utils import broadcast_all
 
 
@@ -44,6 +46,7 @@ class ScaleMixture(TorchDistribution):
         self, pi: Tensor | float, scale1: Tensor | float, scale2: Tensor | float, validate_args: bool | None = None
     ) -> None:
         self.pi, self.scale1, self.scale2 = broadcast_all(pi, scale1, scale2)
+        self.terms = terms(self.pi, self.scale1, self.scale2)
         super().__init__(self.pi.shape, validate_args=validate_args)
 
     @property
@@ -58,9 +61,11 @@ class ScaleMixture(TorchDistribution):
 
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> ScaleMixture:
         """Return the distribution for a batch."""
-        batch_shape = torch.Size(batch_shape)
-        parts = (part.expand(batch_shape) for part in (self.pi, self.scale1, self.scale2))
-        return ScaleMixture(*parts, validate_args=False)
+        batch_shape, new = torch.Size(batch_shape), ScaleMixture.__new__(ScaleMixture)
+        new.pi, new.scale1, new.scale2 = (part.expand(batch_shape) for part in (self.pi, self.scale1, self.scale2))
+        new.terms = self.terms  # a few numbers, however many weights there are
+        super(ScaleMixture, new).__init__(batch_shape, validate_args=False)
+        return new
 
     def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Draw a component, then the normal; no gradient."""
@@ -72,5 +77,23 @@ class ScaleMixture(TorchDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density."""
-        wide, narrow = (Normal(0.0, scale, validate_args=False).log_prob(value) for scale in (self.scale1, self.scale2))
-        return torch.logaddexp(self.pi.log() + wide, (-self.pi).log1p() + narrow)
+        constant, precision, odds, more = self.terms
+        square = value.square()
+        found = constant - precision * square + F.softplus(odds - more * square)
+        return found.expand(torch.broadcast_shapes(found.shape, self.batch_shape))
+
+
+def terms(pi: Tensor, scale1: Tensor, scale2: Tensor) -> tuple[Tensor, ...]:
+    r"""Return a, b, c and d of the log density, which are the same for all the weights of a layer.
+
+    .. math:: \log p(w) = a - b w^2 + \operatorname{softplus}(c - d w^2)
+
+    The wide component stands before the softplus: in the tail, where the narrow one is nothing, none of it cancels.
+    """
+    first = (scale1 >= scale2) & (pi > 0) | (pi == 1)
+    wide, narrow = torch.where(first, scale1, scale2), torch.where(first, scale2, scale1)
+    weight, other = torch.where(first, pi, 1 - pi), torch.where(first, 1 - pi, pi)
+    constant = (weight / wide).log() - 0.5 * math.log(2 * math.pi)
+    odds = (other / narrow).log() - (weight / wide).log()
+    precision = 0.5 / wide.square()
+    return constant, precision, odds, 0.5 / narrow.square() - precision

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 import pyro.distributions as dist
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import guides
 from zoo import datasets, likelihoods, metrics, networks, priors
@@ -42,8 +43,12 @@ def cook(run: Run) -> None:
 
 
 def trained(run: Run, depth: int) -> nn.Module:
-    """Return the trained network, its memory laid out pixel by pixel, which convolutions take faster on a CPU."""
-    path = run.path("cifar10_resnets") / CHECKPOINTS[depth]
+    """Return the trained network of a depth."""
+    return resnet(run.path("cifar10_resnets") / CHECKPOINTS[depth], depth)
+
+
+def resnet(path: Path, depth: int) -> nn.Module:
+    """Read a trained network, its memory laid out pixel by pixel, which convolutions take faster on a CPU."""
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is not there; it is pretrained_models/{path.name} of github.com/akamaster/pytorch_resnet_cifar10"
@@ -65,14 +70,20 @@ def twins(run: Run, depth: int, network: nn.Module, data: Dataset) -> None:
     """Score the network as it came, and with a temperature that was fitted to the other half of the test images."""
     x, y = data.test
     network, name, likelihood = network.to(run.device).eval(), f"ResNet-{depth}", likelihoods.Categorical()
-    with torch.no_grad():
-        logits = torch.cat([network(part.to(run.device)) for part in x.split(250)]).unsqueeze(0)  # (1, N, O)
-    run.score(name, lambda: Prediction(likelihood, logits), y)
-    tempered = logits.clone()
-    for half in range(2):
-        temperature = metrics.temperature_scaling(logits[0, 1 - half :: 2], y[1 - half :: 2].to(logits.device))
-        tempered[:, half::2] /= temperature
-    run.score(f"{name}, temperature", lambda: Prediction(likelihood, tempered), y)
+
+    @cache
+    def logits() -> Tensor:  # (N, O)
+        with torch.no_grad():
+            return torch.cat([network(part.to(run.device)) for part in x.split(250)])
+
+    def tempered() -> Prediction:
+        divided, labels = logits().clone(), y.to(run.device)
+        for half in range(2):
+            divided[half::2] /= metrics.temperature_scaling(logits()[1 - half :: 2], labels[1 - half :: 2])
+        return Prediction(likelihood, divided.unsqueeze(0))
+
+    run.score(name, lambda: Prediction(likelihood, logits().unsqueeze(0)), y)
+    run.score(f"{name}, temperature", tempered, y)
     report(run, name, GIVEN[depth])
     report(run, f"{name}, temperature", (None, None))
 
@@ -95,12 +106,7 @@ def mixed(run: Run, depth: int, network: nn.Module, data: Dataset, components: i
         return model, held["guide"]
 
     def optimizer(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-        own = {id(parameter) for parameter in held["guide"].parameters()}
-        groups = [
-            {"params": [parameter for parameter in parameters if id(parameter) in own], "lr": lr},
-            {"params": [parameter for parameter in parameters if id(parameter) not in own], "lr": LR_WEIGHTS},
-        ]
-        return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
+        return two_rates(held["guide"], parameters, lr)
 
     x, y = data.test
     options = {"rates": (LR_NODES,), "optimizer": optimizer, "least": 0.1}
@@ -113,6 +119,15 @@ def mixed(run: Run, depth: int, network: nn.Module, data: Dataset, components: i
         run.find(f"{score}, {name}, minus as it came", gain[score], round(theirs[number], 4), headline)
     was = run.result.scores[f"ResNet-{depth}"]["ece"].value
     run.find(f"ece, {name}, minus as it came", scores["ece"].value - was, round(theirs[2], 4), headline)
+
+
+def two_rates(guide: nn.Module, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    """Return SGD with momentum that moves the nodes fast and the weights at a small rate."""
+    own = {id(parameter) for parameter in guide.parameters()}
+    nodes = [parameter for parameter in parameters if id(parameter) in own]
+    weights = [parameter for parameter in parameters if id(parameter) not in own]
+    groups = [{"params": nodes, "lr": lr}, {"params": weights, "lr": LR_WEIGHTS}]
+    return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
 
 
 def picture(run: Run) -> None:
