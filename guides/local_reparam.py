@@ -88,4 +88,12 @@ class LazyWeight(Lazy):
         mean = layer(x, self.loc, loc, *args, **kwargs)
         variance = layer(x.square(), self.scale.square(), variance, *args, **kwargs)
         # an input of zeros has no variance, and the root no slope there
-        return torch.addcmul(mean, (variance + 1e-16).sqrt(), torch.randn_like(mean))
+        return torch.addcmul(mean, (variance + 1e-16).sqrt(), noise_like(mean))
+
+
+def noise_like(value: Tensor) -> Tensor:
+    """Draw standard normals in the order in which a tensor lies in memory: out of order they take six times as long."""
+    order = sorted(range(value.dim()), key=value.stride, reverse=True)
+    back = sorted(range(value.dim()), key=order.__getitem__)
+    noise = torch.randn([value.shape[axis] for axis in order], dtype=value.dtype, device=value.device)
+    return noise.permute(back)

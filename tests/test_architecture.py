@@ -23,6 +23,7 @@ LAYERS = [
     ["zoo.progress"],
     ["zoo.networks", "zoo.metrics", "zoo.datasets", "zoo.plots", "guides"],
     ["zoo.priors", "zoo.likelihoods"],
+    ["zoo.layout"],
     ["zoo.summary", "zoo.prediction", "zoo.forward"],
     ["zoo.model"],
     ["zoo.scoped", "zoo.data"],

@@ -14,6 +14,7 @@ from pyro import poutine
 from torch import Tensor, nn
 from torch.func import jvp, vmap
 
+from zoo.layout import pixelwise, takes_pixelwise
 from zoo.progress import bar
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def outputs(
             output = evaluate(model, state, x)
             return output.expand(num_samples, *output.shape)
         rows, chunk = chunk_sizes(model, draws, state, x, centre is not None)
+        if chunk == 1 and takes_pixelwise(model, {**state, **{name: value[0] for name, value in draws.items()}}, x):
+            x = pixelwise(x)
 
         def one(values: dict[str, Tensor], part: Tensor) -> Tensor:
             if centre is None:

@@ -21,7 +21,7 @@ from zoo.inference.elbo import elbo
 from zoo.inference.graph import level
 from zoo.inference.traced import Traced
 from zoo.info import SVIInfo
-from zoo.model import BayesianNetwork
+from zoo.layout import pixelwise, takes_pixelwise
 from zoo.prediction import Prediction
 from zoo.progress import bar
 from zoo.scoped import ScopedGuide
@@ -123,7 +123,7 @@ class Descent:
         optimizer.zero_grad()
         for number, (x, y) in enumerate(self._endless()):
             if number == 0:
-                self.pixelwise = takes_pixelwise(self.engine.model, x)
+                self.pixelwise = self._pixelwise(x)
             loss, *slopes = step(x, y)
             value = loss.item()
             if not math.isfinite(value):
@@ -152,6 +152,12 @@ class Descent:
                 done += 1
                 yield batch
 
+    def _pixelwise(self, x: Tensor) -> bool:
+        model = self.engine.model
+        start = {name: infer["init"] for name, (_, infer) in model.plan.priors(model.network).items()}
+        with mode(model.network, training=False):
+            return takes_pixelwise(model, start, x)
+
     def _loss_and_gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         """Return the loss and the gradients of the parameters that it reaches; an optimiser leaves others alone."""
         loss = self._loss(x, y)
@@ -162,7 +168,7 @@ class Descent:
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
         engine, num_data, particles = self.engine, self.data.num_data, self.engine.num_particles
-        x = x.contiguous(memory_format=torch.channels_last) if self.pixelwise else x
+        x = pixelwise(x) if self.pixelwise else x
         with Given(self.state):
             total = sum(
                 elbo(engine.model, engine.guide, x, y, tempering=engine.tempering, num_data=num_data)
@@ -203,23 +209,6 @@ class Descent:
     def detached_state(self) -> dict[str, Tensor]:
         """Return copies of the point estimates and buffers."""
         return {name: value.detach().clone() for name, value in self.state.items()}
-
-
-def takes_pixelwise(model: BayesianNetwork, x: Tensor) -> bool:
-    """Tell whether images may lie in memory pixel by pixel, by which convolutions take two thirds of the time on a CPU.
-
-    A network that asks for a `view` of them, where `reshape` would do, does not take it.
-    """
-    convolves = any(isinstance(layer, nn.Conv2d) for layer in model.network.modules())
-    if not convolves or x.dim() != 4 or x.shape[1] == 1 or x.is_cuda:
-        return False
-    start = {name: infer["init"] for name, (_, infer) in model.plan.priors(model.network).items()}
-    try:
-        with torch.no_grad(), mode(model.network, training=False):
-            model.output(start, x[:2].contiguous(memory_format=torch.channels_last))
-    except RuntimeError:
-        return False
-    return True
 
 
 def apart(tensors: list[Tensor]) -> list[Tensor]:

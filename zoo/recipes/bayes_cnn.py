@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -45,9 +46,9 @@ def cook(run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict
 
     plan, longest = fitted("Bayesian", 0.45, EPOCHS)
     rows = [row(run, "Bayesian", longest)]
-    for phase in PHASES:  # by the same learning rate
-        name, epochs = f"Bayesian, {phase:.0%} of the epochs", max(1.0, phase * plan["epochs"])
-        _, prediction = fitted(name, 0.5 * phase, epochs, rates=(plan["rate"],))
+    for phase in PHASES:  # by the same learning rate, and for as long as their steps take
+        name, epochs = f"Bayesian, {phase:.0%} of the epochs", phase * plan["epochs"]
+        _, prediction = fitted(name, math.inf, epochs, rates=(plan["rate"],), least=0.0)
         rows.insert(-1, row(run, name, prediction))
     run.tabulate("over epochs", rows)
     twin = run.fit("frequentist", partial(built, guides.Delta), data, share=0.35, epochs=EPOCHS)

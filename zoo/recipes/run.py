@@ -106,7 +106,7 @@ class Run:
             name: What the fit is called, in files too.
             build: Makes model and guide anew.
             data: The data set, with a validation part.
-            share: Share of the budget, 0 to 1.
+            share: Share of the budget, 0 to 1; infinite where the number of epochs is known.
             epochs: The published number of epochs.
             train: Training data other than the data set's.
             options: Arguments of `Training`.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.forward import CACHED, ELEMENTS, evaluate, even, mode, over_draws
+from zoo.layout import pixelwise, takes_pixelwise
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.stress.judgement import Draws
@@ -35,14 +36,16 @@ def loss_and_slope(posterior: Posterior, draws: Draws, standardise: Callable[[Te
     sites = {name: value for name, value in draws.items() if not name.startswith("likelihood:")}
     num_samples = len(next(iter(sites.values())))
     first = posterior.state | {name: value[0] for name, value in sites.items()}
-    together = min(num_samples, TOGETHER)
     most = ELEMENTS if pixels.is_cuda else min(ELEMENTS, 4 * CACHED)
+    with mode(model.network, training=False):
+        by_pixel = takes_pixelwise(model, first, standardise(pixels[:1]))
+    together = 1 if by_pixel else min(num_samples, TOGETHER)  # on a CPU grouped convolutions cost more than they save
     rows = even(len(pixels), most // (together * kept(model, first, standardise(pixels[:1]))))
 
     def chunk(values: Draws, part: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return log sum_s p(y | x, w_s) over some draws, and its slope."""
         point = part.detach().requires_grad_()
-        x = standardise(point)
+        x = pixelwise(standardise(point)) if by_pixel else standardise(point)
         output = over_draws(lambda draw: model.output({**posterior.state, **draw}, x), values)  # (S, n, O)
         log_prob = model.likelihood.distribution(output, {}).log_prob(model.likelihood.encode(y, output))
         total = log_prob.reshape(len(output), len(part)).logsumexp(0)
