@@ -11,7 +11,7 @@ from torch import nn
 
 import guides
 import zoo
-from guides.local_reparam import LazyWeight
+from guides.local_reparam import LazyWeight, noise_like
 from guides.masks import MaskedWeight, bernoulli
 from guides.nodes import LazyNodes, NodeDraw, ScaledWeight
 from zoo import likelihoods, networks, priors
@@ -158,12 +158,19 @@ def test_a_lazy_weight_gives_a_layer_its_output_with_the_exact_mean_and_variance
         (bias, variance),
     ):
         for noise in (0.0, 1.0, -2.0):
-            monkeypatch.setattr(torch, "randn_like", lambda like, noise=noise: torch.full_like(like, noise))
+            monkeypatch.setattr(torch, "randn", lambda size, noise=noise, **like: torch.full(size, noise, **like))
             output = layer(x, LazyWeight(weight, scale), lazy_bias, **options)
             monkeypatch.undo()
             assert torch.allclose(output, mean + noise * expected.sqrt(), atol=1e-7)
     swapped = layer(x.abs(), scale, None, **options)  # scales where variances belong
     assert not torch.allclose(swapped, variance, rtol=0.1)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 3, 1, 2), (3, 2, 1, 0)])
+def test_noise_lies_in_memory_as_what_it_is_added_to(axes):
+    value = torch.zeros(5, 4, 3, 2, dtype=torch.float64).permute(axes)
+    noise = noise_like(value)
+    assert (noise.shape, noise.stride(), noise.dtype) == (value.shape, value.stride(), value.dtype)
 
 
 def test_lazy_and_ordinary_draws_of_a_linear_layer_have_one_law():
