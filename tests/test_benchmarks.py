@@ -10,7 +10,7 @@ import torch
 
 import guides
 import zoo
-from benchmarks import continual, exactness, pruning, uci
+from benchmarks import continual, exactness, pruning, stress, uci
 from benchmarks.many import fit_many
 from zoo import datasets, likelihoods, networks, priors
 
@@ -102,6 +102,20 @@ def test_the_halved_lenet_runs_in_small(monkeypatch, tmp_path, capsys):
     assert small["weights"] == rows["half the width from the start"]["weights"] == small["left"]
     assert whole["megabytes"] > zeros["megabytes"] > small["megabytes"]
     assert "seconds of a training step" in capsys.readouterr().out
+
+
+def test_what_stress_costs_is_measured_in_small(monkeypatch, tmp_path, capsys):
+    part = datasets.Split(torch.zeros(4, 1, 28, 28), torch.arange(4) % 10)
+    monkeypatch.setattr(datasets, "mnist", lambda root: datasets.Dataset("MNIST", part, part))
+    monkeypatch.setattr(stress, "NETWORKS", {"LeNet5": networks.LeNet5})
+    monkeypatch.setattr(stress, "DRAWS", 2)
+    out = tmp_path / "stress.json"
+    monkeypatch.setattr("sys.argv", ["stress", "--mnist", "nowhere", "--out", str(out)])
+    stress.main()
+    rows = json.loads(out.read_text())["table"]
+    assert [row["what"] for row in rows] == ["PGD-10", "corruptions"]
+    assert all(row["times"] > 0 and row["megabytes"] >= 0 for row in rows)
+    assert "processor seconds" in capsys.readouterr().out
 
 
 @pytest.fixture(autouse=True)
