@@ -118,3 +118,17 @@ def test_every_family_takes_a_posterior_over_weights_and_over_nodes(name, over, 
     posterior.save(tmp_path / "posterior.safetensors")
     again = zoo.load(tmp_path / "posterior.safetensors", model, guide=make(model))
     assert again.predict(x, 2).mean.shape == (8, 3)
+
+
+@pytest.mark.parametrize("make", [networks.AlexNet, partial(networks.NIN, width=48), partial(networks.DSN, width=48)])
+def test_a_deep_network_tells_images_apart_before_it_has_learnt(make):
+    torch.manual_seed(0)
+    x, network = torch.randn(32, 3, 32, 32), make().eval()
+    with torch.no_grad():
+        spread = network(x).std(0).mean()
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.reset_parameters()  # as PyTorch draws them
+        shrunk = network(x).std(0).mean()
+    assert spread > 0.05
+    assert shrunk < 0.005

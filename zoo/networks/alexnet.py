@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from zoo.networks.start import he
+
 
 class AlexNet(nn.Module):
     r"""AlexNet for images of 32x32 pixels: five convolutions and one linear layer. The large one is torchvision's.
@@ -53,6 +55,7 @@ class AlexNet(nn.Module):
             nn.MaxPool2d(2),
         )
         self.classifier = nn.Linear(2 * width, num_classes)
+        he(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, 32, 32) to logits (N, O)."""

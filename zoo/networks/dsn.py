@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.networks.nin import perceptron
+from zoo.networks.start import he
 
 
 class DSN(nn.Module):
@@ -69,6 +70,7 @@ class DSN(nn.Module):
         self.perceptrons = nn.ModuleList(
             [nn.Sequential(*block[1:], *pool) for block, pool in zip(blocks, [*pools, []], strict=True)]
         )
+        he(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, O), in training with those of the companions, (N, 1 + 3, O)."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from zoo.networks.start import he
+
 Activation = Callable[[], nn.Module]
 
 
@@ -50,6 +52,7 @@ class NIN(nn.Module):
             nn.Dropout(dropout),
             *perceptron(width, 3, (width, width, num_classes), activation)[:-1],
         )
+        he(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, O)."""

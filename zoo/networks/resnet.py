@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.start import he
+
 Make = Callable[..., nn.Module]
 
 
@@ -65,9 +67,8 @@ class ResNet(nn.Module):
         self.layer2 = stage(width, 2 * width, blocks, 2, **makes)
         self.layer3 = stage(2 * width, 4 * width, blocks, 2, **makes)
         self.linear = nn.Linear(4 * width, num_classes)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(layer.weight)
+        he(self)
+        nn.init.kaiming_normal_(self.linear.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, O)."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from zoo.networks.start import he
+
 BLOCKS = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))  # channels of each convolution in units of the width
 
 
@@ -61,10 +63,7 @@ class VGG16(nn.Module):
             activation(),
             nn.Linear(in_channels, num_classes),
         )
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+        he(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, 32, 32) to logits (N, O)."""
