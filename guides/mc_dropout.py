@@ -31,6 +31,8 @@ class MCDropout(Delta):
     an exact KL and a bound. Each example of a batch has masks of its own; the groups of a grouped convolution
     share them.
 
+    A grey image is one channel, and dropping it drops the image: leave its convolution out of `layers`.
+
     What a mask is of: with "channel" one number is kept or dropped, for a convolution a whole channel of the input
     (`nn.Dropout2d`). With "element" a fit drops each number of a layer's input on its own (`nn.Dropout`): for a
     linear layer applied once per example the same thing, for a convolution each pixel of each channel, a different

@@ -18,11 +18,12 @@ from zoo.stress.out_of_distribution import separation
 
 NORMAL = dist.Normal(0.0, 0.1)
 NODES = dist.Normal(1.0, 0.3)
+HIDDEN = ("features.3.weight", "classifier.*.weight")  # not the image, which is one channel
 POSTERIORS: dict[str, tuple[object, Callable[..., object], int]] = {  # prior, guide, how many draws
     "deterministic": (priors.WeightPrior(NORMAL), guides.Delta, 1),
     "LocalReparam": (priors.WeightPrior(NORMAL), partial(guides.LocalReparam, init_scale=0.02), 20),
     "Flipout": (priors.WeightPrior(NORMAL), partial(guides.Flipout, init_scale=0.02), 20),
-    "MCDropout": (priors.WeightPrior(NORMAL), partial(guides.MCDropout, p=0.2), 20),
+    "MCDropout": (priors.WeightPrior(NORMAL), partial(guides.MCDropout, p=0.2, layers=HIDDEN), 20),
     "GaussianDropout": (priors.WeightPrior(NORMAL), partial(guides.GaussianDropout, p=0.2), 20),
     "NodeMixture": (
         priors.NodePrior(NODES, weights=priors.Point(NORMAL)),
