@@ -18,7 +18,7 @@ PARTS = {"Dataset", "FilterResponseNorm", "Split", "Units", "toy"}  # what membe
 
 # From the ground up: a layer imports its own, and what is below it.
 LAYERS = [
-    ["zoo.distribution", "zoo.record", "zoo.table", "zoo.threads", "zoo.thinning", "zoo.vision"],
+    ["zoo.denormals", "zoo.distribution", "zoo.record", "zoo.table", "zoo.threads", "zoo.thinning", "zoo.vision"],
     ["zoo.info", "zoo.effects"],
     ["zoo.progress"],
     ["zoo.networks", "zoo.metrics", "zoo.datasets", "zoo.plots", "guides"],

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from zoo.command import compare, fit, menus, nodes, reference, reproduce
+from zoo.denormals import flushed
 
 EPILOG = """
 examples:
@@ -40,7 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command; a mistake of the user's ends in a sentence, not in a traceback."""
     arguments = parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        with flushed():  # before PyTorch starts threads
+            arguments.run(arguments)
     except (ValueError, FileNotFoundError, ImportError) as error:
         print(f"python -m zoo {arguments.command}: {error}", file=sys.stderr)
         return 2

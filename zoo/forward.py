@@ -14,6 +14,7 @@ from pyro import poutine
 from torch import Tensor, nn
 from torch.func import jvp, vmap
 
+from zoo.denormals import flushed
 from zoo.layout import pixelwise, takes_pixelwise
 from zoo.progress import bar
 
@@ -76,7 +77,7 @@ def outputs(
     """
     num_samples = len(next(iter(draws.values())))
     draws = {name: value for name, value in draws.items() if not name.startswith("likelihood:")}
-    with torch.no_grad(), mode(model.network, training=False):
+    with torch.no_grad(), flushed(), mode(model.network, training=False):
         if not draws:  # only the noise is random
             output = evaluate(model, state, x)
             return output.expand(num_samples, *output.shape)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.data import Data, full
+from zoo.denormals import flushed
 from zoo.inference.kernel import Kernel
 from zoo.inference.potential import Potential
 from zoo.inference.run import Run
@@ -126,6 +127,7 @@ class Sampler:
         arguments = full(self.model, data) if ours else tuple_of(data)
         first = next((part for part in arguments if isinstance(part, Tensor)), None)
         with (
+            flushed(),
             one_if_small(self.model.network if ours else None, first),
             bar(self.warmup_steps + self.num_samples, repr(self), self.progress) as shown,
         ):

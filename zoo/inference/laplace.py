@@ -13,6 +13,7 @@ from pyro.infer.autoguide import AutoDelta
 from torch import Tensor
 
 from zoo.data import Batches, Data, batches
+from zoo.denormals import flushed
 from zoo.inference.curvature import (
     LAYERS,
     STRUCTURES,
@@ -124,7 +125,7 @@ class Laplace:
             raise ValueError("the curvature is of all data, but this DataLoader drops its last batch; drop_last=False")
         centre, state, losses, stopped = self._mode(data, batch_size)
         names = chosen(self.model, self.layers)
-        with one_if_small(self.model.network, None if parts.x is None else parts.x[: parts.size]):
+        with flushed(), one_if_small(self.model.network, None if parts.x is None else parts.x[: parts.size]):
             approximation = self._approximation(laplace, centre | state, names, parts)
             if self.prior_structure is not None:
                 self._tune(approximation)

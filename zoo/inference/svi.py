@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.data import Batches, Data, batches, checked, on_device
+from zoo.denormals import flushed
 from zoo.forward import fitting
 from zoo.inference.descent import Descent
 from zoo.inference.early_stopping import EarlyStopping
@@ -124,6 +125,7 @@ class SVI:
             scoped.scope(),
             pyro.validation_enabled(False),
             fitting(self.model),
+            flushed(),
             one_if_small(self.model.network, None if data.x is None else data.x[: data.size]),
         ):
             odd = sites_differ(self.model.latents, self.guide, self.model.reference)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from zoo.denormals import flushed
 from zoo.forward import CACHED, ELEMENTS, evaluate, even, mode, over_draws
 from zoo.layout import pixelwise, takes_pixelwise
 from zoo.model import BayesianNetwork
@@ -59,7 +60,7 @@ def loss_and_slope(posterior: Posterior, draws: Draws, standardise: Callable[[Te
         return math.log(num_samples) - values.logsumexp(0), -(shares * slopes).sum(0)
 
     def loss(current: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad(), mode(model.network, training=False):
+        with torch.enable_grad(), flushed(), mode(model.network, training=False):
             found = [of_part(*parts) for parts in zip(current.split(rows), y.split(rows), strict=True)]
         return tuple(torch.cat(column) for column in zip(*found, strict=True))
 
