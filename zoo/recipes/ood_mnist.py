@@ -95,11 +95,12 @@ def picture(run: Run, found: dict[str, dict[str, stress.OutOfDistribution]]) -> 
     with run.panels(columns=len(found), share="row") as axes:
         for ax, (kind, of) in zip(axes[0], found.items(), strict=True):
             for measure, marker in (("entropy", "o"), ("mutual information", "^")):
-                ax.plot([each.auroc[measure] for each in of.values()], list(of), marker, label=measure)
+                drawn = {name: each for name, each in of.items() if measure == "entropy" or name != "deterministic"}
+                ax.plot([each.auroc[measure] for each in drawn.values()], list(drawn), marker, label=measure)
             ax.axvline(of["deterministic"].auroc["entropy"], color="black", linestyle=":", linewidth=1)
             ax.set(title=f"MNIST against {kind}", xlabel="AUROC", xlim=(None, 1.005))
         axes[0, 0].invert_yaxis()
-        axes[0, 0].legend(frameon=False, loc="lower left")
+        axes[0, 0].legend(frameon=False, loc="upper left")
 
 
 ood_mnist = Recipe(
