@@ -35,7 +35,6 @@ from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, metrics, networks, priors
 from zoo.datasets import Split
 from zoo.datasets.images import IMAGENET
-from zoo.posterior import Posterior
 from zoo.recipes.nodes_cifar10 import resnet as trained
 from zoo.recipes.nodes_cifar10 import two_rates
 from zoo.table import Table
@@ -56,6 +55,7 @@ class Settings:
         spread: Scale of the components' means round 1 at the start.
         init_scale: Scale of each component at the start.
         lr_nodes: Learning rate of the nodes; linear to a quarter over the second half of the steps.
+        lr_weights: Learning rate of the weights where they are fine-tuned.
         num_samples: Draws behind a prediction.
         seed: Seed of everything random.
     """
@@ -66,6 +66,7 @@ class Settings:
     spread: float = 0.1
     init_scale: float = 0.05
     lr_nodes: float = 0.2
+    lr_weights: float = 1e-4
     num_samples: int = 16
     seed: int = 0
 
@@ -102,12 +103,12 @@ def lenet(name: str, load: Callable[..., datasets.Dataset], root: Path, epochs: 
 
 
 def resnet(root: Path, checkpoint: Path, steps: int) -> Task:
-    """Take the trained ResNet-20 as it is, the images laid out as its memory is."""
+    """Take the trained ResNet-20 as it is."""
     data = datasets.cifar10(root, units=IMAGENET)
-    train, test = (Split(x.to(memory_format=torch.channels_last), y) for x, y in (data.train, data.test))
+    test = data.test
     order = torch.randperm(len(test.x), generator=torch.Generator().manual_seed(0))
     held_out, rest = (Split(test.x[rows], test.y[rows]) for rows in (order[:2_000], order[2_000:6_000]))
-    return Task("CIFAR-10, ResNet-20", trained(checkpoint, 20), train, held_out, rest, Settings(num_steps=steps))
+    return Task("CIFAR-10, ResNet-20", trained(checkpoint, 20), data.train, held_out, rest, Settings(num_steps=steps))
 
 
 def rows_of(task: Task) -> Iterator[tuple[dict[str, object], Callable[[], Tensor]]]:
@@ -148,24 +149,13 @@ def mixed(task: Task, components: int, weights: str) -> Tensor:
         falling = lambda step: 1 - 0.75 * max(0.0, (step - half) / half)  # noqa: E731
         return torch.optim.lr_scheduler.LambdaLR(optimizer, [falling, lambda step: 1.0])
 
+    optimizer = partial(two_rates, guide, lr_weights=settings.lr_weights)
     engine = inference.SVI(
-        model, guide, num_steps=settings.num_steps, lr=settings.lr_nodes, optimizer=partial(two_rates, guide),
-        scheduler=decay, progress=False,
+        model, guide, num_steps=settings.num_steps, lr=settings.lr_nodes, optimizer=optimizer, scheduler=decay,
+        progress=False,
     )  # fmt: skip
     posterior = engine.fit(task.train, batch_size=settings.batch_size)
-    return predicted(posterior, task.test.x, settings.num_samples)
-
-
-@torch.no_grad()
-def predicted(posterior: Posterior, x: Tensor, num_samples: int) -> Tensor:
-    """Average class probabilities over draws one by one: `predict` vectorises over draws, slower for convolutions."""
-    draws, total = posterior.sample(num_samples), 0.0
-    posterior.model.network.eval()
-    for index in range(num_samples):
-        values = posterior.state | {name: value[index] for name, value in draws.items()}
-        parts = [posterior.model.output(values, part).softmax(-1) for part in x.split(ROWS)]
-        total = total + torch.cat(parts) / num_samples
-    return total
+    return posterior.predict(task.test.x, settings.num_samples, progress=False).probs
 
 
 def scores(probs: Tensor, y: Tensor) -> dict[str, float]:

@@ -149,8 +149,7 @@ def checked(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tenso
             row = int((~finite.reshape(len(tensor), -1).all(-1)).nonzero()[0])
             raise ValueError(f"the {role} hold NaN or infinite values, the first in row {row}; remove or impute them")
     with torch.no_grad(), mode(model.network, training=False):
-        start = {name: infer["init"] for name, (_, infer) in model.plan.priors(model.network).items()}
-        output = evaluate(model, start, x, rows=2)
+        output = evaluate(model, model.plan.starts(model.network), x, rows=2)
     if len(output) != len(x[:2]):
         raise ValueError(
             f"the network gives outputs of shape {tuple(output.shape)} for inputs of shape {tuple(x[:2].shape)}; the "

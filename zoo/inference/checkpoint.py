@@ -42,8 +42,8 @@ class Checkpoint:
     def __init__(self, path: Path, meaning: dict[str, str], like: Tensor) -> None:
         self.path, self.meaning, self.like = path, meaning, like
         self.written, self.took = 0.0, 0.0
-        self.exists = path.is_file()
         self.header, self.tensors = read_run(path, meaning, "a sampler")
+        self.exists = bool(self.header)
 
     @classmethod
     def of(cls, sampler: Sampler, potential: Potential) -> Checkpoint | None:

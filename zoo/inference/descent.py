@@ -154,9 +154,8 @@ class Descent:
 
     def _pixelwise(self, x: Tensor) -> bool:
         model = self.engine.model
-        start = {name: infer["init"] for name, (_, infer) in model.plan.priors(model.network).items()}
         with mode(model.network, training=False):
-            return takes_pixelwise(model, start, x)
+            return takes_pixelwise(model, model.plan.starts(model.network), x)
 
     def _loss_and_gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         """Return the loss and the gradients of the parameters that it reaches; an optimiser leaves others alone."""

@@ -113,7 +113,7 @@ def network_program(model: BayesianNetwork, data: tuple, dtype: torch.dtype | No
     if dtype not in (None, own):
         model, data = copy.deepcopy(model).to(dtype), cast(data, dtype)
     buffers = {name: value.detach().clone() for name, value in model.network.named_buffers()}
-    starts = {name: infer["init"] for name, (_, infer) in model.plan.priors(model.network).items()}
+    starts = model.plan.starts(model.network)
     return Program(model, data, model.latents, starts, model.reference, own, buffers=buffers)
 
 

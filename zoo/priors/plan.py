@@ -76,6 +76,10 @@ class Plan:
         self.run(network, start)
         return sites
 
+    def starts(self, network: nn.Module) -> dict[str, Tensor]:
+        """Return where every random site begins: at the network's own values."""
+        return {name: infer["init"] for name, (_, infer) in self.priors(network).items()}
+
     def sample(self, network: nn.Module) -> dict[str, Tensor]:
         """Draw every latent site: the Pyro statements of the prior."""
         return self.run(network, lambda name, prior, infer: pyro.sample(name, prior, infer=infer))

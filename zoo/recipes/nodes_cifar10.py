@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -30,7 +31,7 @@ EPOCHS, LR_NODES, LR_WEIGHTS = 15, 0.2, 1e-4
 
 def cook(run: Run) -> None:
     """Score each trained network as it is, with a temperature, and under six posteriors of its nodes."""
-    data = pixelwise(run.dataset(datasets.cifar10, units=IMAGENET))
+    data = with_validation(run.dataset(datasets.cifar10, units=IMAGENET))
     for depth in CHECKPOINTS:
         network = trained(run, depth)
         twins(run, depth, network, data)
@@ -59,11 +60,9 @@ def resnet(path: Path, depth: int) -> nn.Module:
     return network
 
 
-def pixelwise(data: Dataset) -> Dataset:
-    """Return the data with the last 2,000 training images as the validation part, laid out pixel by pixel."""
-    test = Split(data.test.x.contiguous(memory_format=torch.channels_last), data.test.y)
-    held_out = Split(data.train.x[-2_000:], data.train.y[-2_000:])
-    return Dataset(data.name, data.train, test, data.x_units, validation=held_out)
+def with_validation(data: Dataset) -> Dataset:
+    """Return the data with the last 2,000 training images as validation, which the networks have seen."""
+    return replace(data, validation=Split(data.train.x[-2_000:], data.train.y[-2_000:]))
 
 
 def twins(run: Run, depth: int, network: nn.Module, data: Dataset) -> None:
@@ -121,12 +120,14 @@ def mixed(run: Run, depth: int, network: nn.Module, data: Dataset, components: i
     run.find(f"ece, {name}, minus as it came", scores["ece"].value - was, round(theirs[2], 4), headline)
 
 
-def two_rates(guide: nn.Module, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+def two_rates(
+    guide: nn.Module, parameters: list[nn.Parameter], lr: float, lr_weights: float = LR_WEIGHTS
+) -> torch.optim.Optimizer:
     """Return SGD with momentum that moves the nodes fast and the weights at a small rate."""
     own = {id(parameter) for parameter in guide.parameters()}
     nodes = [parameter for parameter in parameters if id(parameter) in own]
     weights = [parameter for parameter in parameters if id(parameter) not in own]
-    groups = [{"params": nodes, "lr": lr}, {"params": weights, "lr": LR_WEIGHTS}]
+    groups = [{"params": nodes, "lr": lr}, {"params": weights, "lr": lr_weights}]
     return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
 
 

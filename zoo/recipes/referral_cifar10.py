@@ -12,7 +12,7 @@ import torch
 import guides
 from zoo import datasets, priors, stress
 from zoo.datasets.images import IMAGENET
-from zoo.recipes.nodes_cifar10 import pixelwise, trained
+from zoo.recipes.nodes_cifar10 import trained, with_validation
 from zoo.recipes.recipe import Recipe
 from zoo.recipes.run import Run
 from zoo.recipes.scores import Number
@@ -33,7 +33,7 @@ DRAWS = 10
 
 def cook(run: Run) -> None:
     """Fit posteriors round a trained ResNet-20, and refer by entropy and by mutual information."""
-    data = pixelwise(run.dataset(datasets.cifar10, units=IMAGENET))
+    data = with_validation(run.dataset(datasets.cifar10, units=IMAGENET))
     network, found = trained(run, 20), {}
     for name, (prior, family, rate) in POSTERIORS.items():
 
