@@ -223,4 +223,5 @@ def test_the_curve_falls_where_weights_are_needed(linear):
         whole, pruned, nothing = scores["rmse"]
         assert pruned == pytest.approx(whole, abs=0.02)
         assert nothing > 5 * whole
+    assert len({scores["rmse"][0] for scores in found.scores.values()}) == 1  # where nothing is dropped, one posterior
     assert found.plot("nll").get_ylabel() == "nll"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from zoo import metrics
@@ -65,6 +66,8 @@ def curve(
 ) -> Curves:
     """Prune a posterior by several rules to several fractions, and score each on held-out data.
 
+    Every point is scored with the same draws, so what differs is what was dropped.
+
     References:
         Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015), section 5.1
 
@@ -89,7 +92,9 @@ def curve(
             needed = needs(posterior, rule, known)
             for fraction in fractions:
                 pruned = masked(posterior, rule, kept(needed, fraction))
-                for score, value in scored(pruned, x, y, num_samples).items():
+                with torch.random.fork_rng():  # the same draws at every point
+                    found = scored(pruned, x, y, num_samples)
+                for score, value in found.items():
                     scores[name].setdefault(score, []).append(value)
                 shown.update()
     return Curves(tuple(fractions), scores)
