@@ -170,8 +170,13 @@ class Posterior:
         """Return the guide's distribution of each site as it is now: a prior for the next task, `priors.previous`.
 
         Raises:
-            ValueError: A sampler's draws, or a guide without a density.
+            ValueError: A sampler's draws, a guide without a density, or weights that were dropped.
         """
+        if any(not bool(mask.all()) for mask in (self.masks or {}).values()):
+            raise ValueError(
+                "this posterior is pruned, and what was dropped is zero and has no density; take the distributions "
+                "of the posterior as it was before"
+            )
         if not hasattr(self.guide, "distributions"):
             source = "draws" if self.guide is None else f"a {type(self.guide).__name__}"
             raise ValueError(

@@ -190,6 +190,22 @@ def test_a_setting_without_a_value_is_refused(capsys):
     assert "'p' is no setting; write NAME=VALUE" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["fit"], ["compare"], ["reproduce", "bbb-mnist"]])
+def test_a_device_that_is_not_there_gets_a_sentence(command, capsys):
+    gone = ["gpu", *([] if torch.cuda.is_available() else ["cuda"])]
+    for device in gone:
+        with pytest.raises(SystemExit):
+            main([*command, "--device", device])
+        assert f"there is no device '{device}'" in capsys.readouterr().err
+
+
+def test_an_experiment_without_its_data_says_where_they_are_looked_for(capsys, tmp_path):
+    out = tmp_path / "out"
+    assert main(["reproduce", "prune-ecg", "--folder", str(tmp_path), "--out", str(out)]) == 2
+    assert f"--folder says where they are, now '{tmp_path}'" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_help_says_what_it_does(capsys):
     with pytest.raises(SystemExit) as end:
         main(["fit", "--help"])

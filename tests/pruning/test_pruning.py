@@ -216,6 +216,41 @@ def test_what_cannot_be_pruned_gets_a_sentence(linear):
         zoo.prune(posterior)
 
 
+def test_normalisations_and_embeddings_stay():
+    network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.LayerNorm([4, 8, 8]), nn.Flatten(), nn.Linear(256, 3))
+    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical())
+    data = torch.randn(10, 1, 8, 8), torch.arange(10) % 3
+    posterior = inference.SVI(model, guides.MeanField(model), num_steps=1, progress=False).fit(data)
+    assert set(zoo.prune(posterior, fraction=0.5).masks) == {"0.weight", "3.weight"}
+
+
+def test_one_draw_is_pruned_by_its_size():
+    posterior = fitted(guide=guides.Delta, steps=3)
+    draws = {name: value.unsqueeze(0) for name, value in posterior.sample(1).items()}
+    one = Posterior(posterior.model, state={}, info=None, draws=draws)
+    for rule in (pruning.density_at_zero, pruning.signal_to_noise, pruning.magnitude):
+        for pruned in (zoo.prune(one, 0.9, rule=rule), zoo.prune(posterior, 0.9, rule=rule)):
+            for name, mask in zoo.prune(one, 0.9, rule=pruning.magnitude).masks.items():
+                assert torch.equal(pruned.masks[name], mask)
+
+
+def test_what_was_dropped_has_no_density(linear):
+    pruned = zoo.prune(linear, fraction=0.5)
+    with pytest.raises(ValueError, match=r"this posterior is pruned, .* take the distributions of the"):
+        pruned.distributions()
+    assert zoo.prune(pruned, fraction=0.75).masks  # and is pruned again
+
+
+def test_the_curve_of_two_classes_counts_labels_that_are_numbers():
+    model = zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[4]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Bernoulli()
+    )
+    data = torch.randn(20, 3), (torch.arange(20) % 2).float().unsqueeze(-1)
+    posterior = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit(data)
+    found = pruning.curve(posterior, data, fractions=(0.0, 1.0), num_samples=3, progress=False)
+    assert set(found.scores["magnitude"]) == {"accuracy", "nll", "ece"}
+
+
 def test_the_curve_falls_where_weights_are_needed(linear):
     found = pruning.curve(linear, (X, Y), fractions=(0.0, 0.75, 1.0), num_samples=20, progress=False)
     assert {row["rule"] for row in found.table.to_dicts()} == {"density at zero", "signal to noise", "magnitude"}

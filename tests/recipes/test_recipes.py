@@ -8,10 +8,11 @@ import sys
 import pytest
 import torch
 
-from zoo import datasets, metrics, recipes
+from zoo import datasets, likelihoods, metrics, recipes
 from zoo.command.names import RECIPES
 from zoo.datasets import Dataset, Split, Units
 from zoo.networks import ResNet
+from zoo.prediction import Prediction
 from zoo.recipes import Run, nodes_cifar10
 
 SHAPES = {"mnist": (1, 28, 28), "fashion_mnist": (1, 28, 28), "cifar10": (3, 32, 32), "ecg5000": (1, 140)}
@@ -67,7 +68,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "kmnist_test", lambda root: Split(torch.randn(20, 1, 28, 28), torch.zeros(20)))
     checkpoints(tmp_path)
     return lambda recipe, **options: Small(
-        recipe, data=tmp_path, out=tmp_path / "out", minutes=30, progress=False, **options
+        recipe, folder=tmp_path, out=tmp_path / "out", minutes=30, progress=False, **options
     )
 
 
@@ -102,6 +103,17 @@ def test_a_run_that_is_started_again_fits_nothing_anew(small, tmp_path, monkeypa
     assert again.scores == first.scores
     assert again.fits == first.fits
     assert again.tables["curve"][0].keys() == first.tables["curve"][0].keys()
+    with pytest.raises(ValueError, match=r"with minutes 30, seed 0, .* is with minutes 30, seed 1, .* another --out"):
+        small(recipe, seed=1).cook()
+
+
+def test_a_posterior_is_as_good_as_itself(small):
+    run, y = small(RECIPES["prune-ecg"]), torch.arange(20) % 5
+    before = torch.get_rng_state()
+    for name in ("one", "other"):
+        run.score(name, lambda: Prediction(likelihoods.Categorical(), torch.randn(2, 20, 5)), y)
+    assert run.difference("one", "other")["nll"].value == 0
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_without_the_trained_networks_there_is_a_sentence(tmp_path, small):
@@ -113,15 +125,9 @@ def test_without_the_trained_networks_there_is_a_sentence(tmp_path, small):
 
 
 def test_without_its_data_a_recipe_says_so(tmp_path):
-    run = Run(RECIPES["bbb-mnist"], data=tmp_path, out=tmp_path / "out", progress=False)
+    run = Run(RECIPES["bbb-mnist"], folder=tmp_path, out=tmp_path / "out", progress=False)
     with pytest.raises(FileNotFoundError, match="does not hold the files of MNIST"):
         run.cook()
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_there_is_a_sentence(tmp_path):
-    with pytest.raises(ValueError, match="there is no device 'cuda'"):
-        Run(RECIPES["bbb-mnist"], out=tmp_path, device="cuda")
 
 
 @pytest.mark.parametrize("minutes", [0, -1.0])

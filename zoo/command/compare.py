@@ -12,7 +12,7 @@ import pyro.distributions as dist
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors, references
-from zoo.command.names import GUIDES, REFERENCES, make_guide, one_of
+from zoo.command.names import GUIDES, REFERENCES, device, make_guide, one_of
 from zoo.datasets.uci import EMBEDDED
 from zoo.record import about, settings
 
@@ -64,7 +64,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     argument("--draws", type=int, default=700, metavar="S", help="draws per chain that are kept")
     argument("--max-tree-depth", type=int, default=7, metavar="J", help="a trajectory has at most 2^J - 1 steps")
     argument("--seed", type=int, default=0, help="seed of everything random")
-    argument("--device", default="cpu", help="where to compute, cuda for a GPU")
+    argument("--device", type=device, default="cpu", help="where to compute, cuda for a GPU")
     argument("--out", type=Path, default=Path(), metavar="FOLDER", help="where results.json and zoo.png go")
     argument("--no-progress", action="store_true", help="no progress bars")
     compare.set_defaults(run=run)

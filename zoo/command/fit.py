@@ -68,7 +68,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     argument("--draws", type=int, default=300, metavar="S", help="draws that are stored, per chain of a sampler")
     argument("--num-samples", type=int, default=50, metavar="S", help="draws behind the predictions")
     argument("--seed", type=int, default=0, help="seed of everything random")
-    argument("--device", default="cpu", help="where to compute, cuda for a GPU")
+    argument("--device", type=names.device, default="cpu", help="where to compute, cuda for a GPU")
     argument("--out", type=Path, default=Path("fit"), metavar="FOLDER", help="where the three files go")
     argument("--no-progress", action="store_true", help="no progress bar")
     fit.set_defaults(run=run, network=None, prior=None, folder=None, num_train=None, batch_size=None)

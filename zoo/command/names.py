@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 import pyro.distributions as dist
+import torch
 from torch import nn
 
 import guides
@@ -152,6 +153,19 @@ def accepted(callable_: Callable[..., object], **options: object) -> dict[str, o
     """Keep the options that a callable has a parameter for and that are not None."""
     known = inspect.signature(callable_).parameters
     return {name: value for name, value in options.items() if name in known and value is not None}
+
+
+def device(text: str) -> str:
+    """Read the name of a device that this PyTorch can compute on."""
+    try:
+        kind = torch.device(text).type
+    except RuntimeError:
+        kind = None
+    if kind not in ("cpu", "cuda"):
+        raise argparse.ArgumentTypeError(f"there is no device {text!r}; give cpu, or cuda for a GPU")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise argparse.ArgumentTypeError(f"there is no device {text!r}: this PyTorch sees no GPU; give cpu")
+    return text
 
 
 def setting(text: str) -> tuple[str, object]:

@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from zoo.command.names import RECIPES, one_of
+from zoo.command.names import RECIPES, device, one_of
 from zoo.recipes import Run
 
 
@@ -17,16 +17,17 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="run an experiment of the literature, and put its numbers beside the published ones",
         description="Run a recipe: fits within a budget, each beside its frequentist twin, and write NAME.json and "
         "NAME.png. What is fitted is kept, and a run that is started again goes on where it ended.\n\n"
-        + "\n".join(f"  {name:<22}{make.question}" for name, make in RECIPES.items()),
+        + "\n".join(f"  {name:<22}{make.minutes:>3} min  {make.question}" for name, make in RECIPES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     argument = reproduce.add_argument
     argument("name", type=one_of(RECIPES, "recipe"), metavar="NAME", help="a recipe")
-    budget = "minutes for all fits together, or 'full' for the published number of epochs; the recipe's own"
+    budget = "minutes for all fits together, or 'full' for the published number of epochs (as stands beside the name)"
     argument("--budget", type=minutes, metavar="MINUTES", help=budget)
-    argument("--data", type=Path, default=Path("data"), metavar="FOLDER", help="where the data sets are (data)")
+    argument("--folder", type=Path, default=Path("data"), help="where the files of all data sets are, or a folder for "
+             "each by its name, cifar10 say (data)")  # fmt: skip
     argument("--out", type=Path, default=Path("reproduce"), metavar="FOLDER", help="where results go (reproduce)")
-    argument("--device", default="cpu", help="where to compute, cuda for a GPU (cpu)")
+    argument("--device", type=device, default="cpu", help="where to compute, cuda for a GPU (cpu)")
     argument("--seed", type=int, default=0, help="seed of everything random (0)")
     argument("--no-progress", action="store_true", help="no progress bars")
     reproduce.set_defaults(run=run)
@@ -48,10 +49,13 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = RECIPES[arguments.name]
     print(f"{recipe.name}: {recipe.question}\n{recipe.reference}\n", flush=True)
     begun = Run(
-        recipe, data=arguments.data, out=arguments.out, minutes=arguments.budget, device=arguments.device,
+        recipe, folder=arguments.folder, out=arguments.out, minutes=arguments.budget, device=arguments.device,
         seed=arguments.seed, progress=not arguments.no_progress,
     )  # fmt: skip
-    result = begun.cook()
+    try:
+        result = begun.cook()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; --folder says where they are, now {str(arguments.folder)!r}") from error
     print(f"{result.table}\n")
     for note in result.notes:
         print(note)

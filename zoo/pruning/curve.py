@@ -105,6 +105,6 @@ def scored(posterior: Posterior, x: Tensor, y: Tensor, num_samples: int) -> dict
     own = posterior.num_draws
     prediction = posterior.predict(x, num_samples if own is None else min(own, num_samples), progress=False)
     log_prob = prediction.log_prob(y)
-    if y.is_floating_point():
+    if not posterior.model.likelihood.discrete:
         return {"rmse": float(metrics.rmse(prediction.mean, y)), "nll": float(metrics.nll(log_prob))}
-    return class_scores(prediction.mean, log_prob, y)
+    return class_scores(prediction.mean, log_prob, y.long())

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
-from zoo.pruning.filters import hidden, with_filters
+from zoo.priors.node import has_nodes
+from zoo.pruning.filters import hidden, owner, with_filters
 from zoo.pruning.rules import density_at_zero, filter_norm
 
 Rule = Callable[[Tensor, Tensor], Tensor]
@@ -91,7 +92,8 @@ def moments(posterior: Posterior) -> dict[str, tuple[Tensor, Tensor]]:
     model = posterior.model
     if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
         raise ValueError("pruning needs draws of a network's weights, and this posterior has none of them")
-    sites = [name for name, prior in model.latents.items() if name.endswith("weight") and len(prior.shape()) > 1]
+    layers = {name for name, layer in model.network.named_modules() if has_nodes(layer)}
+    sites = [name for name in model.latents if name.endswith("weight") and owner(name) in layers]
     if not sites:
         raise ValueError(
             f"no weight of {type(model.network).__name__} is random under {model.prior!r}, so there is none to drop; "
@@ -99,16 +101,31 @@ def moments(posterior: Posterior) -> dict[str, tuple[Tensor, Tensor]]:
         )
     found = exact(posterior)
     if any(name not in found for name in sites):
-        draws = posterior.sample(None if posterior.draws is not None else DRAWS)
-        found = {name: (value.mean(0), value.std(0)) for name, value in draws.items()} | found
+        found = estimated(posterior, sites) | found
     return {name: found[name] for name in sites}
+
+
+def estimated(posterior: Posterior, sites: Iterable[str]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return mean and standard deviation of sites over draws, of a guide's one by one: a network may be large."""
+    if posterior.draws is not None:
+        draws = posterior.sample()
+        return {name: (draws[name].mean(0), draws[name].std(0, correction=0)) for name in sites}
+    found = {}
+    for number in range(1, DRAWS + 1):  # Welford's
+        draws = posterior.sample(1)
+        for value, name in ((draws[name][0], name) for name in sites):
+            mean, squares = found.get(name, (torch.zeros_like(value), torch.zeros_like(value)))
+            step = value - mean
+            mean = mean + step / number
+            found[name] = mean, squares + step * (value - mean)
+    return {name: (found[name][0], (found[name][1] / DRAWS).sqrt()) for name in sites}
 
 
 def exact(posterior: Posterior) -> dict[str, tuple[Tensor, Tensor]]:
     """Return mean and standard deviation of the sites that a guide says are normal."""
     if not getattr(posterior.guide, "has_density", False):
         return {}
-    laws = posterior.distributions()
+    laws = posterior.guide.distributions()
     laws = {name: law.base_dist if isinstance(law, dist.Independent) else law for name, law in laws.items()}
     return {name: (law.mean, law.stddev) for name, law in laws.items() if isinstance(law, dist.Normal)}
 

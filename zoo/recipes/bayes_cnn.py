@@ -62,7 +62,7 @@ def cook(run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict
         run.find(f"{name} uncertainty, a variance", number, published[name], headline=True)
     run.find("aleatoric uncertainty, nats", Number.mean(longest.aleatoric))
     run.find("epistemic uncertainty, nats", Number.mean(longest.epistemic))
-    picture(run, rows)
+    picture(run, rows, published)
 
 
 def row(run: Run, name: str, prediction: Prediction) -> dict[str, float]:
@@ -77,16 +77,18 @@ def kwon(prediction: Prediction) -> dict[str, Number]:
     return {"aleatoric": Number.mean(aleatoric), "epistemic": Number.mean(epistemic)}
 
 
-def picture(run: Run, rows: list[dict[str, float]]) -> None:
-    """Draw error and uncertainties over epochs."""
+def picture(run: Run, rows: list[dict[str, float]], published: dict[str, float]) -> None:
+    """Draw error and uncertainties over epochs, beside what was published."""
     epochs = [row["epochs"] for row in rows]
     with run.panels(columns=2, title=run.recipe.name) as axes:
         left, right = axes[0]
         left.plot(epochs, [row["error %"] for row in rows], "o-", label="Bayesian")
-        twin = run.result.scores["frequentist"]["error %"].value
-        left.axhline(twin, color="black", linestyle=":", label="frequentist")
+        twin = run.result.fits["frequentist"]["plan"]["epochs"], run.result.scores["frequentist"]["error %"].value
+        left.plot(*twin, "s", color="grey", label="frequentist")
+        left.plot(EPOCHS, published["Bayesian"], "k^", label="published, Bayesian")
         for name in ("aleatoric", "epistemic"):
-            right.plot(epochs, [row[name] for row in rows], "o-", label=name)
+            (line,) = right.plot(epochs, [row[name] for row in rows], "o-", label=name)
+            right.plot(EPOCHS, published[name], "^", color=line.get_color(), label=f"{name}, published")
         left.set(xlabel="epochs of a fit", ylabel="test error, %")
         right.set(xlabel="epochs of a fit", ylabel="variance of the one-hot label", yscale="log")
         for ax in (left, right):

@@ -74,7 +74,7 @@ def picture(run: Run) -> None:
 
 bbb_mnist = Recipe(
     name="bbb-mnist",
-    question="does a scale-mixture prior beat dropout on MNIST, and do 2 % of its weights do?",
+    question="does a scale-mixture prior beat dropout on MNIST, and are 2 % of its weights enough?",
     reference="Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015)",
     minutes=40,
     cook=cook,

@@ -16,6 +16,7 @@ from zoo.recipes.run import Run
 from zoo.recipes.scores import Number
 
 DROPPED = {"none": (), "ip": ("classifier.5*",), "all": ("features.3*", "classifier.2*", "classifier.5*")}
+WORDS = {"none": "no dropout", "ip": "at the inner product", "all": "at all layers"}
 PUBLISHED = {("all", "MC"): 0.5}  # read off a figure; the others were published as curves alone
 DRAWS, P, EPOCHS = 50, 0.5, 1_000  # 1e7 steps of 64 images were published
 
@@ -72,7 +73,8 @@ def picture(run: Run) -> None:
             }
             errors = [2 * number.error for number in found.values()]
             colors = ["#D55E00" if name.endswith("MC") else "#0072B2" for name in found]
-            ax.barh(list(found), [number.value for number in found.values()], xerr=errors, color=colors)
+            labels = [f"{WORDS[name.partition(', ')[0]]}, {name.partition(', ')[2]}" for name in found]
+            ax.barh(labels, [number.value for number in found.values()], xerr=errors, color=colors)
             ax.set(title=part, xlabel="test error ± 2 standard errors, %")
         axes[0, 0].invert_yaxis()
 

@@ -27,6 +27,7 @@ COMPONENTS = (4, 8, 16)
 DRAWS = {20: 16, 56: 8}
 SHARE = {20: 0.05, 56: 0.11}  # of the budget, each of six fits
 EPOCHS, LR_NODES, LR_WEIGHTS = 15, 0.2, 1e-4
+COLORED = {"as it came": "black", "temperature": "grey", "K = 4": "C0", "K = 8": "C1", "K = 16": "C2"}
 
 
 def cook(run: Run) -> None:
@@ -140,7 +141,11 @@ def picture(run: Run) -> None:
                 if name.startswith(f"ResNet-{depth}"):
                     place = (scores["ece"].value, scores["nll"].value)
                     label = name.partition(", ")[2] or "as it came"
-                    ax.errorbar(*place, yerr=2 * scores["nll"].error, fmt="o", label=label)
+                    look = {
+                        "fmt": "^" if "fine" in label else "o",
+                        "color": COLORED[label.rpartition(", ")[0] or label],
+                    }
+                    ax.errorbar(*place, yerr=2 * scores["nll"].error, label=label, **look)
             ax.set(title=f"ResNet-{depth}", xlabel="calibration error", ylabel="NLL ± 2 standard errors, nats")
             ax.legend(frameon=False, fontsize="small")
 

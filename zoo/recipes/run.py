@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +20,11 @@ from zoo.model import BayesianNetwork
 from zoo.posterior import Posterior
 from zoo.prediction import Prediction
 from zoo.recipes.recipe import Recipe
-from zoo.recipes.result import Finding, Result, read
+from zoo.recipes.result import Finding, Result
 from zoo.recipes.scores import Cases, Number
 from zoo.recipes.training import Build, Training
 
-WALL = "minutes in all"  # predictions included, of all runs that the result took
+SETTINGS = "settings.json"  # of what was fitted, beside it
 
 
 class Run:
@@ -34,7 +34,7 @@ class Run:
 
     Arguments:
         recipe: The recipe.
-        data: The folder of the data sets, with a folder each, "mnist" say, or all in torchvision's own.
+        folder: The folder of the data sets, with a folder each, "mnist" say, or all in torchvision's own.
         out: The folder for NAME.json and NAME.png, and a folder NAME with the fits.
         minutes: The budget of all fits together; infinite for the published number of epochs.
         device: Where to compute, "cuda" say.
@@ -46,38 +46,46 @@ class Run:
         self,
         recipe: Recipe,
         *,
-        data: Path = Path("data"),
+        folder: Path = Path("data"),
         out: Path = Path("reproduce"),
         minutes: float | None = None,
         device: str = "cpu",
         seed: int = 0,
         progress: bool = True,
     ) -> None:
-        self.recipe, self.folder, self.out = recipe, data, out
+        self.recipe, self.folder, self.out = recipe, folder, out
         self.minutes = recipe.minutes if minutes is None else minutes
         if not self.minutes > 0:
             raise ValueError(f"a budget is a number of minutes above zero, not {minutes}")
         self.device, self.seed, self.progress = torch.device(device), seed, progress
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"there is no device {device!r}: this PyTorch sees no GPU; leave the device away, or cpu")
         self.fits = out / recipe.name
         self.cases: dict[str, Cases] = {}
-        budget = self.minutes if math.isfinite(self.minutes) else "as published"
+        budget = "as published" if self.full else self.minutes
         self.result = Result(recipe.name, {"minutes": budget, "seed": seed, "device": named(self.device)})
         self.result.settings["threads"] = torch.get_num_threads()
 
+    @property
+    def full(self) -> bool:
+        """Whether the run is the published one: its epochs, its widths, its draws."""
+        return math.isinf(self.minutes)
+
     def cook(self) -> Result:
-        """Run the recipe and write its result."""
-        self.began = time.perf_counter()
-        self.fits.mkdir(parents=True, exist_ok=True)
-        path = self.out / f"{self.recipe.name}.json"
-        self.before = float(read(path).settings.get(WALL, 0.0)) if path.is_file() else 0.0
+        """Run the recipe and write its result.
+
+        Raises:
+            ValueError: The folder has fits of another budget, seed or device.
+        """
+        kept, asked = self.fits / SETTINGS, self._asked()
+        if kept.is_file() and (before := json.loads(kept.read_text())) != asked:
+            raise ValueError(
+                f"{self.fits} holds what was fitted with {worded(before)}, and this run is with {worded(asked)}; give "
+                "another --out, or delete that folder"
+            )
         self.recipe.cook(self)
         self._write()
         return self.result
 
     def _write(self) -> None:
-        self.result.settings[WALL] = round(self.before + (time.perf_counter() - self.began) / 60, 1)
         self.result.write(self.out / f"{self.recipe.name}.json")
 
     def path(self, name: str) -> Path:
@@ -112,26 +120,44 @@ class Run:
             options: Arguments of `Training`.
         """
         training = Training(60 * self.minutes * share, epochs, seed=self.seed, progress=self.progress, **options)
-        path = self.fits / f"{file_name(name)}.safetensors"
+        path = self._file(name, "safetensors")
         train = (data.train.x, data.train.y) if train is None else train
         posterior, facts = training.fit(build, train, data.validation, path)
-        self.result.fits[name] = facts
+        self.result.fits[name] = facts | {"epochs at most": epochs}
         return posterior
 
     def score(self, name: str, predict: Callable[[], Prediction], y: Tensor) -> dict[str, Number]:
         """Score a prediction, and keep its cases for differences; an earlier run's are read.
+
+        Every prediction draws from the run's seed, so that a posterior and what is left of it differ by that alone.
 
         Arguments:
             name: Whose prediction it is, in files too.
             predict: Makes the prediction of class probabilities.
             y: Class indices (N,).
         """
-        path = self.fits / f"{file_name(name)}.cases"
+        path = self._file(name, "cases")
         if not path.is_file():
-            Cases.of(predict(), y).write(path)
+            with self.same_draws():
+                Cases.of(predict(), y).write(path)
         self.cases[name] = Cases.read(path)
         self.result.scores[name] = self.cases[name].numbers()
         return self.result.scores[name]
+
+    def _file(self, name: str, ending: str) -> Path:
+        self.fits.mkdir(parents=True, exist_ok=True)
+        (self.fits / SETTINGS).write_text(json.dumps(self._asked()))
+        return self.fits / f"{re.sub(r'[^A-Za-z0-9-]+', '_', name)}.{ending}"
+
+    def _asked(self) -> dict[str, object]:
+        return {name: self.result.settings[name] for name in ("minutes", "seed", "device")}
+
+    @contextmanager
+    def same_draws(self) -> Iterator[None]:
+        """Draw from the run's seed, and leave the random numbers outside as they are."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            yield
 
     def difference(self, one: str, other: str) -> dict[str, Number]:
         """Return the paired differences of two scored predictions, one minus the other."""
@@ -186,11 +212,11 @@ class Run:
         plt.close(figure)
 
 
+def worded(settings: Mapping[str, object]) -> str:
+    """Return settings as they stand in a sentence."""
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
 def named(device: torch.device) -> str:
     """Return the name of a device, with that of the GPU."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def file_name(name: str) -> str:
-    """Return a name as files have it."""
-    return re.sub(r"[^A-Za-z0-9-]+", "_", name)

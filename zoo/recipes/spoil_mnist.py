@@ -27,6 +27,12 @@ PUBLISHED = {  # entropy in nats and accuracy, read off the talk's figures
     stress.rotation: {0: (0.13, 0.97), 66: (1.25, 0.06)},
     stress.noise: {0: (0.14, 1.0), 2.0: (1.95, 0.23)},
 }
+UNITS = {
+    stress.rotation: "rotation, degrees",
+    stress.noise: "noise, standard deviations (white is 1)",
+    stress.skew: "skew, a share of the side",
+    stress.warp: "warp, pixels that each moves",
+}
 DRAWS, IMAGES = 12, 2_000
 
 
@@ -47,7 +53,8 @@ def cook(run: Run) -> None:
     found = {spoil: spoiled(run, fits, few, spoil, levels) for spoil, levels in SPOILERS.items()}
     picture(run, found)
     run.note(f"The posterior is {DRAWS} draws, the spoiled images are {len(rows)} of the test part.")
-    run.note("The network has a third of the published channels.")
+    if not run.full:
+        run.note("The network has a third of the published channels.")
 
 
 def spoiled(
@@ -57,7 +64,8 @@ def spoiled(
     found = {}
     for name, posterior in fits.items():
         draws = DRAWS if name == "posterior" else 1
-        found[name] = stress.severity(posterior, data, spoil, levels, draws, run.seed, progress=run.progress)
+        with run.same_draws():
+            found[name] = stress.severity(posterior, data, spoil, levels, draws, run.seed, progress=run.progress)
         run.tabulate(f"{found[name].spoiler}, {name}", found[name].table.to_dicts())
     for level, published in PUBLISHED.get(spoil, {levels[-1]: (None, None)}).items():
         for name, severity in found.items():
@@ -83,7 +91,7 @@ def picture(run: Run, found: dict[Callable[..., object], dict[str, stress.Severi
                 if published:
                     values = [values[score == "accuracy"] for values in published.values()]
                     ax.plot(list(published), values, "k^", label="published")
-                ax.set_xlabel({"rotation": "rotation, degrees"}.get(spoil.__name__, spoil.__name__))
+                ax.set_xlabel(UNITS[spoil])
         axes[0, 0].set_ylabel("accuracy")
         axes[1, 0].set_ylabel("entropy, nats")
         axes[0, 0].legend(frameon=False)

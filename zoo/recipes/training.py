@@ -103,7 +103,8 @@ class Training:
         began = time.perf_counter()
         per_epoch = -(-size(train) // self.batch_size)
         for steps in (2, PROBE):  # the first pays for what is imported late
-            each = self.run(build, train, self.rates[0], steps, progress=False).info.seconds / steps
+            probe = self.run(build, train, self.rates[0], steps, progress=False).info
+            each, tracing = probe.seconds / steps, probe.seconds_tracing
         budget = self.seconds if math.isfinite(self.seconds) else 4 * each * per_epoch / TRIALS
         least = self.least * per_epoch
         if each * least > 3 * budget:
@@ -114,13 +115,14 @@ class Training:
         for rate in self.rates if len(self.rates) > 1 else ():
             tried = self.run(build, train, rate, steps)
             each = min(each, (tried.info.seconds - tried.info.seconds_tracing) / steps)
+            tracing = max(tracing, tried.info.seconds_tracing)
             trials[f"{rate:g}"] = held_out_nll(tried, validation)
         rate = float(min(trials, key=trials.__getitem__)) if trials else self.rates[0]
         spent = time.perf_counter() - began
-        left = self.seconds - spent if math.isfinite(self.seconds) else math.inf
+        left = self.seconds - spent - tracing if math.isfinite(self.seconds) else math.inf
         possible = min(left / each, self.epochs * per_epoch)
         if possible < least:
-            raise self.too_short(name, spent + each * least)
+            raise self.too_short(name, each * least)
         return Plan(rate, int(possible), round(int(possible) / per_epoch, 1), trials, steps, round(spent, 1))
 
     def run(
@@ -136,11 +138,11 @@ class Training:
         return engine.fit(train, **({} if is_loader(train) else {"batch_size": self.batch_size}))
 
     def too_short(self, name: str, needed: float) -> ValueError:
-        """Make the error of a budget too short for one epoch."""
-        epochs = "one epoch" if self.least == 1 else f"{self.least:g} of an epoch"
+        """Make the error of a budget too short for the seconds that one epoch needs."""
+        epochs, needed = "one epoch" if self.least == 1 else f"{self.least:g} of an epoch", needed / (1 - TRIALS)
         return ValueError(
-            f"the fit {name!r} has {self.seconds:.0f} s of the budget, and trying learning rates and {epochs} take "
-            f"about {needed:.0f} s; give a larger --budget"
+            f"the fit {name!r} has {self.seconds:.2g} s of the budget, and trying learning rates and {epochs} take "
+            f"about {needed:.2g} s; give {math.ceil(1.2 * needed / self.seconds)} times the budget"
         )
 
     def _built(self, build: Build) -> tuple[BayesianNetwork, Callable[..., object]]:

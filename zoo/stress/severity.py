@@ -86,7 +86,7 @@ class Severity(Tabled):
         from zoo import plots
 
         figure = plt.figure(figsize=(9.0, 4.6), layout="constrained")
-        ends = (0, "as they are"), (-1, f"{self.spoiler} {self.severities[-1]:g}")
+        ends = (self.severities.index(0), "as they are"), (-1, f"{self.spoiler} {self.severities[-1]:g}")
         for ax, (end, title) in zip(figure.subplots(1, 2), ends, strict=True):
             judgement = self.judgements[end]
             plots.reliability_diagram(*metrics.reliability(judgement.probs, judgement.y), ax=ax).set_title(title)

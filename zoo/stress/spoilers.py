@@ -45,11 +45,11 @@ def noise(x: Tensor, scale: float) -> Tensor:
 
     .. math:: x' = x + \text{scale} \cdot \epsilon, \qquad \epsilon \sim N(0, 1)
 
-    As in the talk values leave [0, 1]: clipped, a scale of 1.5 would be a picture of black and white dots.
+    As in the talk values leave [0, 1]: clipped, a scale of 2 would be a picture of black and white dots.
     `gaussian_noise` is clipped, as a camera's is.
 
     References:
-        Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk: scales 0 to 1.5
+        Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk: scales 0 to 2
 
     Arguments:
         x: Pixels, (N, C, H, W).
