@@ -23,13 +23,12 @@ def results() -> list[Result]:
 
 
 def rows(result: Result) -> list[str]:
-    """Return the rows of one recipe: its headlines."""
-    headlines = [finding for finding in result.findings if finding.headline]
-    name = f"`{result.name}`, {result.settings['minutes']:g} min"
-    return [
-        f"| {name if number == 0 else ''} | {found.what} | {found.ours} | {said(found.published)} |"
-        for number, found in enumerate(headlines)
-    ]
+    """Return the rows of one recipe: what it asks, of which paper, and its headlines."""
+    budget, recipe = result.settings["minutes"], RECIPES[result.name]
+    minutes = f"{budget:g} min" if isinstance(budget, (int, float)) else budget
+    head = f"| `{result.name}`, {minutes} | *{recipe.question}* {recipe.reference} | | |"
+    headlines = (found for found in result.findings if found.headline)
+    return [head, *(f"| | {found.what} | {found.ours} | {said(found.published)} |" for found in headlines)]
 
 
 def said(published: float | str | None) -> str:
@@ -39,7 +38,7 @@ def said(published: float | str | None) -> str:
 
 def markdown() -> str:
     """Return the table."""
-    head = ["| recipe, time | finding | ours | published |", "|---|---|---|---|"]
+    head = ["| recipe, budget | finding | ours | published |", "|---|---|---|---|"]
     known = results()
     missing = sorted(set(RECIPES) - {result.name for result in known})
     last = [f"| {', '.join(f'`{name}`' for name in missing)} | no result is committed yet | | |"] if missing else []

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # A quarter of the weights
+# # Keeping a quarter of the weights
 #
 # *Which weights can a network do without, and what does a posterior know about that?* A weight that was never needed
 # stays where its prior put it: it is zero give or take its own width. So the posterior says which weights may go, and
@@ -48,9 +48,9 @@ twin = fit(guides.Delta(model))
 print(model.summary())
 
 # %% [markdown]
-# ## Train, prune if the application is embedded, predict
-# Four lines, of which pruning is one. The pruned posterior samples, predicts, saves and loads like any other, and its
-# file holds only what is left.
+# ## Train, prune, predict
+# Pruning is one line, for devices with little memory. The pruned posterior samples, predicts, saves and loads like any
+# other, and its file holds only what is left.
 
 # %%
 small = zoo.prune(posterior, fraction=0.75, rule=pruning.signal_to_noise)
@@ -69,7 +69,7 @@ print({name: f"{size / 1e3:.0f} kB" for name, size in sizes.items()})
 # three quarters go at no loss of accuracy, and the negative log likelihood (NLL, nats per image) even falls: what goes
 # is noise. `density_at_zero` asks another question. It drops what is surely zero and keeps what is wide, which under a
 # wide prior is the noise; where most weights are surely zero the two agree. The twin has one number for each weight; it
-# holds out as long, and then falls first.
+# keeps its accuracy about as long, and collapses earlier once it falls.
 
 # %%
 curves = pruning.curve(posterior, data.test, fractions=FRACTIONS, num_samples=DRAWS, progress=False)

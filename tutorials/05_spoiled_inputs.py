@@ -86,7 +86,7 @@ print({name: f"mean error {found.mean_error:.3f}" for name, found in corrupted.i
 # ## Attacked
 # Projected gradient ascent inside a box round each image. Against the posterior the gradient is of many draws at once,
 # and other draws judge. An attack on one draw does a good deal less harm than one on many: look at both before you say
-# that a posterior is robust. Whatever is left of accuracy, entropy rises more where it is a posterior's.
+# that a posterior is robust. Whatever is left of accuracy, the posterior's entropy rises more than the twin's.
 
 # %%
 for name, (each, draws) in posteriors.items():

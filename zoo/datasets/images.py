@@ -43,8 +43,8 @@ def images(name: str, root: str | Path, sizes: Sizes, units: Units, *, download:
         train, test = (kind(str(root), train=part, download=download) for part in (True, False))
     except RuntimeError as error:  # torchvision's word for files that are not there
         raise FileNotFoundError(
-            f"the folder {str(root)!r} does not hold the files of {name}, or not whole; {source}, and download=True "
-            "has torchvision fetch them"
+            f"the folder {str(root)!r} does not hold the files of {name}, or not whole; {source}, or "
+            "load them once in Python with download=True, which has torchvision fetch them"
         ) from error
     rows, validation = held_out(f"training images of {name}", len(train), sizes.train, sizes.validation)
     test_rows, _ = held_out(f"test images of {name}", len(test), sizes.test, 0)
