@@ -5,11 +5,14 @@ import math
 import pyro.distributions as dist
 import pytest
 import torch
+from torch import Tensor
 
 import guides
 import zoo
-from zoo import datasets, likelihoods, networks, priors
+from zoo import datasets, likelihoods, metrics, networks, priors
 from zoo.datasets import Split
+from zoo.prediction import Prediction
+from zoo.recipes import scores
 from zoo.recipes.scores import Cases, Number
 from zoo.recipes.training import Training
 
@@ -64,13 +67,38 @@ def test_a_budget_too_short_for_one_epoch_gets_a_sentence(data, tmp_path):
 def test_a_difference_is_paired():
     torch.manual_seed(0)
     hard = 3 * torch.randn(4_000)  # what makes both wrong at the same cases
-    one, other = (Cases(100.0 * (hard + 0.1 * torch.randn(4_000) + d > 4), torch.rand(4_000), 0.0) for d in (0.3, 0.0))
+    one, other = (
+        Cases(100.0 * (hard + 0.1 * torch.randn(4_000) + d > 4), torch.rand(4_000), torch.rand(4_000))
+        for d in (0.3, 0.0)
+    )
     paired = one.minus(other)["error %"]
     apart = math.hypot(one.numbers()["error %"].error, other.numbers()["error %"].error)
     assert paired.value == pytest.approx(float(one.error.mean() - other.error.mean()), abs=1e-6)
     assert paired.error < 0.5 * apart  # the wrong answer: errors added up as if they were of different cases
     twice = torch.stack([(one.error - other.error)[torch.randint(4_000, (4_000,))].mean() for _ in range(500)])
     assert paired.error == pytest.approx(float(twice.std()), rel=0.15)
+
+
+def test_a_calibration_error_has_the_spread_of_fresh_cases(monkeypatch):
+    def drawn(sharper: float, logits: Tensor, y: Tensor) -> Cases:
+        return Cases.of(Prediction(likelihoods.Categorical(), sharper * logits[None]), y)
+
+    def fresh() -> tuple[Cases, Cases]:
+        logits = 2 * torch.randn(10_000, 10)
+        y = torch.distributions.Categorical(logits=logits).sample()
+        return drawn(1.5, logits, y), drawn(1.3, logits, y)
+
+    torch.manual_seed(0)
+    logits, y = 2 * torch.randn(500, 10), torch.arange(500) % 10
+    ours, known = drawn(1.5, logits, y), metrics.calibration_error((1.5 * logits).softmax(-1), y)
+    assert ours.numbers()["ece"].value == pytest.approx(float(known), abs=1e-6)
+    with monkeypatch.context() as quick:
+        quick.setattr(scores, "RESAMPLED", 2)
+        differences = torch.tensor([one.minus(other)["ece"].value for one, other in (fresh() for _ in range(50))])
+    one, other = fresh()
+    paired = one.minus(other)["ece"].error
+    assert paired == pytest.approx(float(differences.std()), rel=0.3)
+    assert paired < 0.5 * one.numbers()["ece"].error  # the wrong answer: errors of different cases
 
 
 @pytest.mark.parametrize(

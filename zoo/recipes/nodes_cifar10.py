@@ -111,14 +111,12 @@ def mixed(run: Run, depth: int, network: nn.Module, data: Dataset, components: i
     x, y = data.test
     options = {"rates": (LR_NODES,), "optimizer": optimizer, "least": 0.1}
     posterior = run.fit(name, build, data, share=SHARE[depth], epochs=EPOCHS, **options)
-    scores = run.score(name, partial(posterior.predict, x, DRAWS[depth], progress=run.progress), y)
+    run.score(name, partial(posterior.predict, x, DRAWS[depth], progress=run.progress), y)
     gain = run.difference(name, f"ResNet-{depth}")
     theirs = [ours - sgd for ours, sgd in zip(PUBLISHED[components], PUBLISHED["SGD"], strict=True)]
-    for number, score in enumerate(("error %", "nll")):
+    for score, number in zip(("error %", "nll", "ece"), theirs, strict=True):
         headline = components == 16 and weights == "frozen"
-        run.find(f"{score}, {name}, minus as it came", gain[score], round(theirs[number], 4), headline)
-    was = run.result.scores[f"ResNet-{depth}"]["ece"].value
-    run.find(f"ece, {name}, minus as it came", scores["ece"].value - was, round(theirs[2], 4), headline)
+        run.find(f"{score}, {name}, minus as it came", gain[score], round(number, 4), headline)
 
 
 def two_rates(
