@@ -74,6 +74,8 @@ def test_severity_begins_with_the_images_as_they_are(classifier, digits):
     assert len(found.plot().axes) == 2
     assert len(found.strip(3).axes) == 6
     assert len(found.reliability().axes) == 2
+    both = stress.severity(classifier, digits, stress.rotation, (-60, 60), num_samples=2, progress=False)
+    assert [ax.get_title() for ax in both.reliability().axes] == ["as they are", "rotation 60"]
     with pytest.raises(ValueError, match="the first 16 images are kept to be shown; 16 is none"):
         found.strip(16)
 

@@ -162,7 +162,8 @@ def masked(posterior: Posterior, rule: Rule, masks: Mapping[str, Tensor]) -> Pos
 
 def zeroed(values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return values (*S, *shape) by name, those that masks drop as zeros."""
-    return {name: value.masked_fill(~masks[name], 0.0) if name in masks else value for name, value in values.items()}
+    masks = {name: ~mask.to(values[name].device) for name, mask in masks.items() if name in values}
+    return {name: value.masked_fill(masks[name], 0.0) if name in masks else value for name, value in values.items()}
 
 
 def site_of(name: str, sites: Iterable[str]) -> str | None:
