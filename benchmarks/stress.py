@@ -1,6 +1,6 @@
 """What stress costs: PGD through 20 draws and the corruption suite, beside the same passes of the network by hand.
 
-    python -m benchmarks.stress --mnist FOLDER       half an hour; prints a table and writes results/stress.json
+    python -m benchmarks.stress --mnist FOLDER       five minutes; prints a table and writes results/stress.json
 
 1000 test images of MNIST, `MeanField` after two steps: what a pass costs does not depend on what was learnt. By hand is
 one forward pass for every draw, image and level of the suite, and one with its backward pass for every step of PGD, a
