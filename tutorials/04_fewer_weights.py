@@ -65,11 +65,11 @@ print({name: f"{size / 1e3:.0f} kB" for name, size in sizes.items()})
 
 # %% [markdown]
 # ## Who knows best what to drop?
-# Rules that read the posterior's means and widths, beside the twin's only one: the size of a weight. By signal to noise
-# three quarters go for one image in a hundred, and the negative log likelihood (NLL, nats per image) even falls: what
-# goes is noise. `density_at_zero` asks another question. It drops what is surely zero and keeps what is wide, which under a
-# wide prior is the noise; where most weights are surely zero the two agree. The twin has one number for each weight; it
-# keeps its accuracy about as long, and collapses earlier once it falls.
+# Rules that read the posterior's means and widths, beside the twin's only one: the size of a weight. By signal to
+# noise three quarters go for one image in a hundred, and the negative log likelihood (NLL, nats per image) even falls:
+# what goes is noise. `density_at_zero` asks another question. It drops what is surely zero and keeps what is wide,
+# which under a wide prior is the noise; where most weights are surely zero the two agree. The twin has one number for
+# each weight; it keeps its accuracy about as long, and collapses earlier once it falls.
 
 # %%
 curves = pruning.curve(posterior, data.test, fractions=FRACTIONS, num_samples=DRAWS, progress=False)
