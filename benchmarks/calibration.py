@@ -73,7 +73,7 @@ def draw(found: dict[str, Ranks]) -> Figure:
         ax.set(
             title=name, xlabel="rank of the truth" if ax is axes[0] else "", ylabel=ax.get_ylabel() * (ax is axes[0])
         )
-        if ax is not axes[-1]:
+        if ax is not axes[0]:
             ax.get_legend().remove()
     return figure
 
