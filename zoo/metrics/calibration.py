@@ -82,9 +82,13 @@ def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
         >>> metrics.calibration_error(torch.tensor([[0.8, 0.2], [0.8, 0.2]]), torch.tensor([0, 1]))
         tensor(0.3000)
     """
-    confidence, accuracy, count = _in_bins(probs, y, bins)
-    gaps = (accuracy - confidence).abs().nan_to_num(0.0)  # empty bins have no gap and no weight
-    return like((count * gaps).sum() / count.sum(), probs)
+    return like(gap(_in_bins(probs, y, bins)), probs)
+
+
+def gap(found: Reliability) -> Tensor:
+    """Return the calibration error of a reliability diagram, a scalar."""
+    gaps = (found.accuracy - found.confidence).abs().nan_to_num(0.0)  # empty bins have no gap and no weight
+    return (found.count * gaps).sum() / found.count.sum()
 
 
 def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
@@ -93,9 +97,20 @@ def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
         raise ValueError(f"bins is {bins!r}; write an integer of at least 1, such as 15.")
     checked = classification(probs, y)
     confidence, predicted = checked.probs.max(-1)  # (N, O) -> (N,)
-    right = (predicted == checked.y).double()
     edges = torch.arange(1, bins, dtype=torch.float64) / bins
     edges = edges.to(probs.dtype).double() if probs.is_floating_point() else edges
+    return binned(confidence, (predicted == checked.y).double(), edges)
+
+
+def binned(confidence: Tensor, right: Tensor, edges: Tensor) -> Reliability:
+    """Sort points into bins by their confidence.
+
+    Arguments:
+        confidence: Probability of the predicted class, (N,), float64.
+        right: 1 where the predicted class is right, else 0, (N,), float64.
+        edges: Edges between the bins, (bins - 1,), float64.
+    """
+    bins = len(edges) + 1
     index = torch.bucketize(confidence, edges)  # edges[i - 1] < confidence <= edges[i]
     count = torch.bincount(index, minlength=bins)
     sums = [torch.bincount(index, weights, bins) for weights in (confidence, right)]

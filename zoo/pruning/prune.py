@@ -100,8 +100,9 @@ def moments(posterior: Posterior) -> dict[str, tuple[Tensor, Tensor]]:
             "a WeightPrior makes them random"
         )
     found = exact(posterior)
-    if any(name not in found for name in sites):
-        found = estimated(posterior, sites) | found
+    missing = [name for name in sites if name not in found]
+    if missing:
+        found |= estimated(posterior, missing)
     return {name: found[name] for name in sites}
 
 
@@ -113,7 +114,8 @@ def estimated(posterior: Posterior, sites: Iterable[str]) -> dict[str, tuple[Ten
     found = {}
     for number in range(1, DRAWS + 1):  # Welford's
         draws = posterior.sample(1)
-        for value, name in ((draws[name][0], name) for name in sites):
+        for name in sites:
+            value = draws[name][0]
             mean, squares = found.get(name, (torch.zeros_like(value), torch.zeros_like(value)))
             step = value - mean
             mean = mean + step / number

@@ -139,11 +139,9 @@ def picture(run: Run) -> None:
                 if name.startswith(f"ResNet-{depth}"):
                     place = (scores["ece"].value, scores["nll"].value)
                     label = name.partition(", ")[2] or "as it came"
-                    look = {
-                        "fmt": "^" if "fine" in label else "o",
-                        "color": COLORED[label.rpartition(", ")[0] or label],
-                    }
-                    ax.errorbar(*place, yerr=2 * scores["nll"].error, label=label, **look)
+                    who, _, weights = label.partition(", ")
+                    marker = "^" if weights == "fine-tuned" else "o"
+                    ax.errorbar(*place, yerr=2 * scores["nll"].error, fmt=marker, color=COLORED[who], label=label)
             ax.set(title=f"ResNet-{depth}", xlabel="calibration error", ylabel="NLL ± 2 standard errors, nats")
             ax.legend(frameon=False, fontsize="small")
 

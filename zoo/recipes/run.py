@@ -145,8 +145,9 @@ class Run:
         return self.result.scores[name]
 
     def _file(self, name: str, ending: str) -> Path:
-        self.fits.mkdir(parents=True, exist_ok=True)
-        (self.fits / SETTINGS).write_text(json.dumps(self._asked()))
+        if not (self.fits / SETTINGS).is_file():
+            self.fits.mkdir(parents=True, exist_ok=True)
+            (self.fits / SETTINGS).write_text(json.dumps(self._asked()))
         return self.fits / f"{re.sub(r'[^A-Za-z0-9-]+', '_', name)}.{ending}"
 
     def _asked(self) -> dict[str, object]:

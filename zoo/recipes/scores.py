@@ -10,9 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from zoo.metrics.calibration import binned, gap
 from zoo.prediction import Prediction
 
-BINS, RESAMPLED = 15, 100  # of the calibration error
+EDGES = (torch.arange(1, 15) / 15).double()  # of the bins of the calibration error, rounded as probabilities are
+RESAMPLED = 100
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,5 @@ class Cases:
 
     def _gap(self, rows: Tensor) -> float:
         """Return the ECE of some cases: how far confidence is from accuracy in each of 15 bins."""
-        confidence = self.confidence[rows].double()
-        over = 1 - self.error[rows].double() / 100 - confidence
-        places = (BINS * confidence).ceil().long().clamp(1, BINS) - 1  # (b - 1) / 15 < confidence <= b / 15
-        return float(torch.bincount(places, over, BINS).abs().sum() / len(rows))
+        right = 1 - self.error[rows].double() / 100
+        return float(gap(binned(self.confidence[rows].double(), right, EDGES)))
