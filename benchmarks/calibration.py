@@ -27,8 +27,8 @@ import zoo
 from benchmarks.record import write
 from zoo import inference, likelihoods, networks, plots, priors
 from zoo.diagnostics import Ranks, sbc
-from zoo.posterior import Posterior
-from zoo.table import Table
+from zoo.posterior.posterior import Posterior
+from zoo.reports.table import Table
 
 ROOT = Path(__file__).parent.parent
 RESULTS, FIGURE = ROOT / "benchmarks" / "results" / "calibration.json", ROOT / "docs" / "calibration.png"

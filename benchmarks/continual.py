@@ -28,7 +28,7 @@ import guides
 import zoo
 from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, metrics, networks, priors
-from zoo.table import Table
+from zoo.reports.table import Table
 
 RESULTS = Path(__file__).parent / "results"
 TASKS = [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]

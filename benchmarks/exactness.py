@@ -35,8 +35,8 @@ import zoo
 from benchmarks.record import write
 from guides.mixture_entropy import Bhattacharyya, KolchinskyTracey, MomentMatched
 from zoo import datasets, inference, likelihoods, networks, priors
-from zoo.inference.elbo import elbo
-from zoo.table import Table
+from zoo.inference.svi.elbo import elbo
+from zoo.reports.table import Table
 
 RESULTS = Path(__file__).parent / "results"
 NOISE, PRIOR_SCALE, NODE_SCALE = 0.5, 2.0, 0.4
@@ -203,7 +203,9 @@ def measure(name: str, num_steps: int, num_draws: int = 300) -> tuple:
     pyro.set_rng_seed(0)
     guide, exact = row.make(problem.model), problem.exact
     began = time.perf_counter()
-    if any(parameter.requires_grad for parameter in guide.parameters()) or not isinstance(guide, guides.guide.Guide):
+    if any(parameter.requires_grad for parameter in guide.parameters()) or not isinstance(
+        guide, guides._base.guide.Guide
+    ):
         decay = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.005 ** (1 / num_steps))
         adam = partial(torch.optim.Adam, betas=(0.9, 0.98))  # the first gradients are large: forget them soon
         engine = inference.SVI(
@@ -211,8 +213,8 @@ def measure(name: str, num_steps: int, num_draws: int = 300) -> tuple:
         )
         posterior = engine.fit(data)
     else:  # fixed rates of dropping: nothing to fit
-        posterior = zoo.posterior.Posterior(
-            problem.model, state=problem.model.frozen(), info=None, scoped=zoo.scoped.ScopedGuide(guide)
+        posterior = zoo.posterior.posterior.Posterior(
+            problem.model, state=problem.model.frozen(), info=None, scoped=zoo.runtime.param_scope.ScopedGuide(guide)
         )
     if isinstance(guide, autoguide.AutoLaplaceApproximation):  # so far it is at the mode
         with pyro.get_param_store().scope():

@@ -33,7 +33,7 @@ from benchmarks.record import write
 from zoo import priors, references
 from zoo.command.names import REFERENCES
 from zoo.references.reference import FOLDER
-from zoo.table import Table
+from zoo.reports.table import Table
 
 ROOT = Path(__file__).parent.parent
 RESULTS, FIGURE = ROOT / "benchmarks" / "results", ROOT / "docs" / "fidelity.png"

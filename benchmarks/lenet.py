@@ -18,8 +18,8 @@ from torch import Tensor
 from benchmarks.pretrained import lenet
 from zoo import datasets, metrics
 from zoo.datasets.fashion_mnist import UNITS
+from zoo.posterior.storage import write_file
 from zoo.references.lenet_nodes import NUM_AWAY, NUM_TEST, TRAINED
-from zoo.storage import write_file
 
 NUM_TRAIN = 1000
 

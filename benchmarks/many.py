@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from tqdm.auto import tqdm
 
-from zoo.inference.elbo import elbo
-from zoo.inference.traced import Traced
+from zoo.inference.svi.elbo import elbo
 from zoo.model import BayesianNetwork
+from zoo.tracing.traced import Traced
 
 
 def fit_many(

@@ -29,11 +29,11 @@ import guides
 import zoo
 from benchmarks.record import write
 from zoo import inference, likelihoods, priors
-from zoo.effects import Given
-from zoo.forward import fitting
-from zoo.inference.elbo import elbo
-from zoo.table import Table
-from zoo.vision import load_torchvision
+from zoo.inference.svi.elbo import elbo
+from zoo.predictive.evaluate import fitting
+from zoo.reports.table import Table
+from zoo.runtime.effects import Given
+from zoo.runtime.torchvision_shim import load_torchvision
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 MEGABYTE = 2**20

@@ -28,8 +28,8 @@ import guides
 import zoo
 from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, metrics, networks, priors, pruning
-from zoo.posterior import Posterior
-from zoo.table import Table
+from zoo.posterior.posterior import Posterior
+from zoo.reports.table import Table
 
 RESULTS = Path(__file__).parent / "results" / "pruning.json"
 IMAGES, DRAWS, STEPS = 1000, 10, 10

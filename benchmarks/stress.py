@@ -29,9 +29,9 @@ from benchmarks.memory import peak, start_counting
 from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, networks, priors, stress
 from zoo.datasets import Split
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
+from zoo.reports.table import Table
 from zoo.stress.corruptions import GREY
-from zoo.table import Table
 
 RESULTS = Path(__file__).parent / "results" / "stress.json"
 NETWORKS = {"LeNet5": networks.LeNet5, "LeNet": networks.LeNet}

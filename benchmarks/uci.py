@@ -30,9 +30,9 @@ from benchmarks.many import fit_many
 from benchmarks.record import write
 from zoo import datasets, likelihoods, metrics, networks, priors
 from zoo.datasets import Dataset
-from zoo.forward import outputs
-from zoo.prediction import Prediction
-from zoo.table import Table
+from zoo.predictive.evaluate import outputs
+from zoo.predictive.prediction import Prediction
+from zoo.reports.table import Table
 
 RESULTS = Path(__file__).parent / "results"
 TAUS = {  # noise precision in original units, the authors' grids

@@ -10,11 +10,11 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from guides.averaged import Averaged
+from guides._base.averaged import Averaged
+from guides._base.parameters import ByName
+from guides._base.site import Site
+from guides._lazy.masks import Masked, Noise, noisy_sites, refuse_log_uniform
 from guides.delta import Delta
-from guides.masks import Masked, Noise, noisy_sites, refuse_log_uniform
-from guides.parameters import ByName
-from guides.site import Site
 
 
 class ConcreteDropout(Delta):

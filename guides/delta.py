@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pyro.distributions as dist
 from torch.distributions import biject_to
 
-from guides.guide import Guide
-from guides.parameters import ByName
-from guides.site import Site, unconstrained
+from guides._base.guide import Guide
+from guides._base.parameters import ByName
+from guides._base.site import Site, unconstrained
 
 
 class Delta(Guide):

@@ -8,10 +8,10 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from guides.lazy import Lazy, per_example, plain
+from guides._base.site import Site
+from guides._lazy.lazy import Lazy, per_example, plain
 from guides.local_reparam import LazyNormal
 from guides.mean_field import MeanField
-from guides.site import Site
 
 
 class Flipout(MeanField):

@@ -11,9 +11,9 @@ from pyro.distributions.torch_distribution import TorchDistribution, TorchDistri
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal, Transform
 
-from guides.joint import Joint, JointPart, chosen
-from guides.nodes import LazyNodes, NodeDraw
-from guides.site import Site
+from guides._base.joint import Joint, JointPart, chosen
+from guides._base.site import Site
+from guides._lazy.nodes import LazyNodes, NodeDraw
 
 LIMIT = 2_000  # numbers: building the masks of the default flow then takes seconds
 GROUP = "flow:joint"

@@ -8,8 +8,8 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from guides.joint import Joint, grouped
-from guides.parameters import ByName
+from guides._base.joint import Joint, grouped
+from guides._base.parameters import ByName
 
 LIMIT = 10_000  # numbers in a group: their covariance factor takes 400 MB in float32, a fit five times that
 

@@ -11,11 +11,11 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions import Independent, kl_divergence, register_kl
 
+from guides._base.log_uniform import is_log_uniform, kingma
+from guides._base.parameters import ByName, free, positive
+from guides._base.site import Site
+from guides._lazy.masks import Masked, Noise, columns, noisy_sites
 from guides.local_reparam import LocalReparam
-from guides.log_uniform import is_log_uniform, kingma
-from guides.masks import Masked, Noise, columns, noisy_sites
-from guides.parameters import ByName, free, positive
-from guides.site import Site
 
 LEARNED = {"weight": (None, "layer", "unit", "weight"), "unit": (None, "layer", "unit")}
 

@@ -8,9 +8,9 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from guides.lazy import Lazy, plain
+from guides._base.site import Site
+from guides._lazy.lazy import Lazy, plain
 from guides.mean_field import MeanField
-from guides.site import Site
 
 
 class LocalReparam(MeanField):

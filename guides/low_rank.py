@@ -8,8 +8,8 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from guides.joint import Joint, grouped
-from guides.parameters import ByName
+from guides._base.joint import Joint, grouped
+from guides._base.parameters import ByName
 
 
 class LowRank(Joint):

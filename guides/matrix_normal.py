@@ -12,11 +12,11 @@ from pyro.distributions.torch_distribution import TorchDistribution, TorchDistri
 from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 
+from guides._base.parameters import ByName, filled, positive
+from guides._base.site import Site
+from guides._lazy.lazy import Lazy, plain
 from guides.full_rank import correlation_factor
-from guides.lazy import Lazy, plain
 from guides.mean_field import MeanField
-from guides.parameters import ByName, filled, positive
-from guides.site import Site
 
 LIMIT = 10_000  # rows or columns: a dense covariance factor of one side takes 400 MB in float32
 

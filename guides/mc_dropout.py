@@ -9,11 +9,11 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from guides.averaged import Averaged
+from guides._base.averaged import Averaged
+from guides._base.site import Site
+from guides._lazy.masks import Masked, bernoulli, noisy_sites, refuse_log_uniform
+from guides._lazy.nodes import LazyNodes, NodeDraw
 from guides.delta import Delta
-from guides.masks import Masked, bernoulli, noisy_sites, refuse_log_uniform
-from guides.nodes import LazyNodes, NodeDraw
-from guides.site import Site
 
 MASKS = ("channel", "element", "weight")
 

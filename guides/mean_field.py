@@ -8,9 +8,9 @@ import pyro.distributions as dist
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from guides.guide import Guide
-from guides.parameters import ByName, check_scales, filled, positive
-from guides.site import Site, unconstrained
+from guides._base.guide import Guide
+from guides._base.parameters import ByName, check_scales, filled, positive
+from guides._base.site import Site, unconstrained
 
 
 class MeanField(Guide):

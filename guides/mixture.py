@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.distributions import biject_to
 from torch.func import functional_call
 
-from guides.even import Even, even
-from guides.guide import Guide
-from guides.lazy import plain
+from guides._base.guide import Guide
+from guides._base.part import Part
+from guides._base.site import Site
+from guides._base.uniform_mixture import Even, even
+from guides._lazy.lazy import plain
 from guides.mean_field import MeanField
-from guides.part import Part
-from guides.site import Site
 
 
 class Mixture(Guide):

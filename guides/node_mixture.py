@@ -10,11 +10,11 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from guides.joint_nodes import Assignment, Joint, Node
+from guides._base.parameters import ByName
+from guides._base.site import Site
+from guides._lazy.joint_nodes import Assignment, Joint, Node
 from guides.mean_field import MeanField
 from guides.mixture_entropy import Bhattacharyya, MixtureEntropy, MonteCarlo, log_density
-from guides.parameters import ByName
-from guides.site import Site
 
 
 class NodeMixture(MeanField):

@@ -11,9 +11,9 @@ from pyro.distributions.torch_distribution import TorchDistribution, TorchDistri
 from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 
+from guides._base.cross_entropy import surprise
+from guides._base.site import Site
 from guides.mean_field import MeanField
-from guides.site import Site
-from guides.surprise import surprise
 
 EULER = 0.57721566490153286
 

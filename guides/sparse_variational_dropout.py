@@ -8,9 +8,9 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions import Independent, kl_divergence, register_kl
 
+from guides._base.log_uniform import is_log_uniform, molchanov
+from guides._base.site import Site
 from guides.local_reparam import LocalReparam
-from guides.log_uniform import is_log_uniform, molchanov
-from guides.site import Site
 
 LIMIT = 8.0  # where log alpha is clipped, as in the authors' program
 

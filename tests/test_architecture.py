@@ -18,36 +18,47 @@ PARTS = {"Dataset", "FilterResponseNorm", "Split", "Units", "toy"}  # what membe
 
 # From the ground up: a layer imports its own, and what is below it.
 LAYERS = [
-    ["zoo.denormals", "zoo.distribution", "zoo.record", "zoo.table", "zoo.threads", "zoo.thinning", "zoo.vision"],
-    ["zoo.info", "zoo.effects"],
-    ["zoo.progress"],
+    [
+        "zoo.runtime.subnormals",
+        "zoo.runtime.distributions",
+        "zoo.experiments.record",
+        "zoo.reports.table",
+        "zoo.runtime.threads",
+        "zoo.posterior.thinning",
+        "zoo.runtime.torchvision_shim",
+    ],
+    ["zoo.posterior.info", "zoo.runtime.effects"],
+    ["zoo.runtime.progress"],
     ["zoo.networks", "zoo.metrics", "zoo.datasets", "zoo.plots", "guides"],
     ["zoo.priors", "zoo.likelihoods"],
-    ["zoo.layout"],
-    ["zoo.summary", "zoo.prediction", "zoo.forward"],
+    ["zoo.runtime.memory_format"],
+    ["zoo.reports.summary", "zoo.predictive.prediction", "zoo.predictive.evaluate"],
     ["zoo.model"],
-    ["zoo.scoped", "zoo.data"],
-    ["zoo.posterior"],
-    ["zoo.storage"],
+    ["zoo.runtime.param_scope", "zoo.data"],
+    ["zoo.posterior.posterior"],
+    ["zoo.posterior.storage"],
     ["zoo.inference", "zoo.diagnostics"],
     ["zoo.references"],
-    ["zoo.compare", "zoo.explain", "zoo.pruning", "zoo.stress"],
+    ["zoo.reports.comparison", "zoo.reports.explanation", "zoo.pruning", "zoo.stress"],
     ["zoo"],
-    ["zoo.recipes"],
+    ["zoo.experiments"],
     ["zoo.command"],
     ["zoo.__main__"],
 ]
-COMMAND_LINE = {"zoo.recipes", "zoo.command", "zoo.__main__"}  # where p and q meet
+COMMAND_LINE = {"zoo.experiments", "zoo.command", "zoo.__main__"}  # where p and q meet
 ALONE = {  # what these may import of ours, besides themselves
     "guides": set(),
-    "zoo.networks": {"zoo.vision"},
-    "zoo.metrics": {"zoo.vision"},
-    "zoo.datasets": {"zoo.vision"},
-    "zoo.plots": {"zoo.vision"},
-    "zoo.priors": {"zoo.distribution"},
-    "zoo.likelihoods": {"zoo.distribution"},
+    "zoo.networks": {"zoo.runtime.torchvision_shim"},
+    "zoo.metrics": {"zoo.runtime.torchvision_shim"},
+    "zoo.datasets": {"zoo.runtime.torchvision_shim"},
+    "zoo.plots": {"zoo.runtime.torchvision_shim"},
+    "zoo.priors": {"zoo.runtime.distributions"},
+    "zoo.likelihoods": {"zoo.runtime.distributions"},
 }
-UPWARDS = {("zoo.posterior", "zoo.diagnostics"), ("zoo.posterior", "zoo.storage")}  # methods for convenience
+UPWARDS = {
+    ("zoo.posterior.posterior", "zoo.diagnostics"),
+    ("zoo.posterior.posterior", "zoo.posterior.storage"),
+}  # methods for convenience
 BIGGEST = 300
 
 

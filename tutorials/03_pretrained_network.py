@@ -19,7 +19,7 @@ import guides
 import zoo
 from zoo import datasets, inference, likelihoods, metrics, networks, plots, priors
 from zoo.datasets import Split
-from zoo.table import Table
+from zoo.reports.table import Table
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
 EPOCHS, STEPS, DRAWS = (15, 20, 8) if SMOKE else (100, 300, 32)

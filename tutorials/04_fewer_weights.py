@@ -19,7 +19,7 @@ import torch
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, plots, priors, pruning
-from zoo.table import Table
+from zoo.reports.table import Table
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
 STEPS, DRAWS = (40, 4) if SMOKE else (4000, 20)

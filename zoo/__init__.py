@@ -1,11 +1,11 @@
 """Bayesian neural networks as Pyro programs: a network, a prior, a likelihood, a guide and an engine."""
 
-from zoo.compare import compare
 from zoo.diagnostics import convergence, fidelity
-from zoo.explain import explain
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
+from zoo.posterior.storage import load
 from zoo.pruning import prune
-from zoo.storage import load
+from zoo.reports.comparison import compare
+from zoo.reports.explanation import explain
 
 __all__ = ["BayesianNetwork", "Posterior", "compare", "convergence", "explain", "fidelity", "load", "prune"]

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from zoo.command import compare, fit, menus, nodes, reference, reproduce
-from zoo.denormals import flushed
+from zoo.runtime.subnormals import flushed
 
 EPILOG = """
 examples:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, TensorDataset
 
-from zoo.forward import evaluate, mode
 from zoo.model import BayesianNetwork
+from zoo.predictive.evaluate import evaluate, mode
 
 Data = tuple[Tensor, Tensor] | Dataset | DataLoader
 

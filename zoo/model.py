@@ -8,13 +8,13 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from zoo.distribution import describe, is_proper
-from zoo.effects import buffers
-from zoo.forward import draw, outputs, placed_inputs
 from zoo.likelihoods.likelihood import Likelihood
-from zoo.prediction import Prediction
+from zoo.predictive.evaluate import draw, outputs, placed_inputs
+from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan
-from zoo.summary import Summary, summarise
+from zoo.reports.summary import Summary, summarise
+from zoo.runtime.distributions import describe, is_proper
+from zoo.runtime.effects import buffers
 
 
 class BayesianNetwork(nn.Module):

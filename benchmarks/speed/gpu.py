@@ -14,7 +14,7 @@ from benchmarks.speed.by_hand import LR, Deterministic, plain_pyro, shuffled, st
 from benchmarks.speed.clock import Side
 from benchmarks.speed.row import Row, Settings, Target
 from benchmarks.speed.svi import beside, facts_of
-from zoo.vision import load_torchvision
+from zoo.runtime.torchvision_shim import load_torchvision
 
 AGAINST_PYRO, AGAINST_GRAPH = Target(8, 8, at_most=False), Target(1.3, 1.3)
 RESNET50 = Target(1.15, 1.15)

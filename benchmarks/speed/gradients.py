@@ -10,9 +10,9 @@ from benchmarks.speed import problems
 from benchmarks.speed.clock import Side, in_turn
 from benchmarks.speed.jax_problem import load, log_joint, problem
 from benchmarks.speed.row import Row, Settings, Target, missing
-from zoo.inference.compiled import rows_at_once
-from zoo.inference.potential import Potential
-from zoo.inference.traced import Traced
+from zoo.inference.mcmc.potential import Potential
+from zoo.tracing.compiled import rows_at_once
+from zoo.tracing.traced import Traced
 
 CHAINS = 64
 TARGET = Target(1.0, 0.5)

@@ -7,7 +7,7 @@ import torch
 from benchmarks.speed import problems
 from benchmarks.speed.clock import in_turn
 from benchmarks.speed.row import Row, Settings, Target
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 DRAWS, IMAGES = 200, 1000
 TARGET = Target(1.2, 1.0)

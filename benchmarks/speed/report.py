@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.record import write
 from benchmarks.speed.row import COLUMNS, Row, Settings, Target
-from zoo.record import about
-from zoo.table import Table
+from zoo.experiments.record import about
+from zoo.reports.table import Table
 
 PEERS = ("jax", "numpyro", "blackjax", "bayesian-torch", "torchbnn", "blitz-bayesian-pytorch")
 HEAD = """# Speed

@@ -6,9 +6,9 @@ import pytest
 import torch
 from pyro import poutine
 
-from zoo.effects import Given
-from zoo.inference.elbo import elbo, sites_differ
-from zoo.scoped import ScopedGuide
+from zoo.inference.svi.elbo import elbo, sites_differ
+from zoo.runtime.effects import Given
+from zoo.runtime.param_scope import ScopedGuide
 
 FITS = cases.each("network, prior, guide, likelihood", cases.FITS)
 OURS = cases.each("network, prior, guide, likelihood", [row for row in cases.FITS if row[2] in cases.OURS])

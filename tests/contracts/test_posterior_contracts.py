@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import zoo
-from zoo import forward, inference
+from zoo import inference
+from zoo.predictive import evaluate
 
 FITS = cases.each("network, prior, guide, likelihood", cases.FITS)
 ENGINES = cases.each("network, prior, likelihood, engine", cases.RUNS)
@@ -94,10 +95,10 @@ def test_every_engine_keeps_its_promises_and_leaves_the_network_as_it_was(networ
 def test_prediction_in_chunks_is_prediction_in_one_piece_is_one_by_one(network, prior, guide, likelihood, monkeypatch):
     posterior, (x, _) = fit(network, prior, guide, likelihood)
     model, draws = posterior.model, posterior.sample(4)
-    whole = forward.outputs(model, draws, posterior.state, x)
-    monkeypatch.setattr(forward, "ELEMENTS", 1)  # a chunk is one draw at one input
-    chunks = forward.outputs(model, draws, posterior.state, x)
-    with forward.mode(model.network, training=False), torch.no_grad():
+    whole = evaluate.outputs(model, draws, posterior.state, x)
+    monkeypatch.setattr(evaluate, "ELEMENTS", 1)  # a chunk is one draw at one input
+    chunks = evaluate.outputs(model, draws, posterior.state, x)
+    with evaluate.mode(model.network, training=False), torch.no_grad():
         single = torch.stack(
             [model.output({**posterior.state, **{n: v[i] for n, v in draws.items()}}, x) for i in range(4)]
         )
@@ -109,7 +110,9 @@ def test_prediction_in_chunks_is_prediction_in_one_piece_is_one_by_one(network, 
 def test_the_density_of_a_prediction_is_that_of_the_mixture(network, prior, guide, likelihood):
     posterior, (x, y) = fit(network, prior, guide, likelihood)
     model, draws = posterior.model, posterior.sample(3)
-    prediction = zoo.prediction.Prediction(model.likelihood, forward.outputs(model, draws, posterior.state, x), draws)
+    prediction = zoo.predictive.prediction.Prediction(
+        model.likelihood, evaluate.outputs(model, draws, posterior.state, x), draws
+    )
     direct = []
     for i in range(3):
         noise = {name: value[i] for name, value in draws.items()}

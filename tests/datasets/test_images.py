@@ -11,7 +11,7 @@ import torch
 from zoo import datasets
 from zoo.datasets import cifar10, fashion_mnist, kmnist_test, mnist
 from zoo.datasets.images import IMAGENET, held_out
-from zoo.vision import load_torchvision
+from zoo.runtime.torchvision_shim import load_torchvision
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 GREY = {"MNIST": mnist, "FashionMNIST": fashion_mnist}

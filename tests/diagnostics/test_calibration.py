@@ -10,7 +10,7 @@ import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.datasets.toy.linear import posterior as exact_posterior
 from zoo.diagnostics import Ranks, sbc
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 NOISE = 0.5
 X = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))

@@ -9,7 +9,7 @@ import guides
 import zoo
 from zoo import inference, references
 from zoo.diagnostics.scores import Functions, held_out
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 REFERENCE = references.load(references.linear)
 EXACT = REFERENCE.data.exact

@@ -8,8 +8,8 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.info import MCMCInfo
-from zoo.posterior import Posterior
+from zoo.posterior.info import MCMCInfo
+from zoo.posterior.posterior import Posterior
 
 x = torch.eye(3)
 

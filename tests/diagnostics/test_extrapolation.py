@@ -8,7 +8,7 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, references
 from zoo.diagnostics import extrapolation
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 REFERENCE = references.load(references.linear)
 X, EXACT = REFERENCE.data.train.x, REFERENCE.data.exact

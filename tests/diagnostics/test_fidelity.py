@@ -9,7 +9,7 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.diagnostics.scores import Functions, classification, regression
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 CHAINS, DRAWS, N = 4, 500, 20
 

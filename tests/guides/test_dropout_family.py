@@ -11,9 +11,9 @@ from torch import nn
 
 import guides
 import zoo
-from guides.masks import MaskedWeight, bernoulli
+from guides._lazy.masks import MaskedWeight, bernoulli
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.elbo import elbo
+from zoo.inference.svi.elbo import elbo
 
 WEIGHTS = priors.WeightPrior(dist.Normal(0.0, 1.0))
 

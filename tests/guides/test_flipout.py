@@ -14,7 +14,7 @@ import zoo
 from guides.flipout import FlippedWeight
 from guides.local_reparam import LazyWeight
 from zoo import likelihoods, priors
-from zoo.inference.elbo import elbo
+from zoo.inference.svi.elbo import elbo
 
 B = 2
 # layer, its options, weight, input; few outputs, for every pair of them is compared

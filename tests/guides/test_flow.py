@@ -15,10 +15,10 @@ from torch.distributions import Distribution
 
 import guides
 import zoo
-from guides.nodes import LazyNodes
+from guides._lazy.nodes import LazyNodes
 from zoo import datasets, inference, likelihoods, networks, priors
-from zoo.forward import draw
-from zoo.inference.elbo import elbo
+from zoo.inference.svi.elbo import elbo
+from zoo.predictive.evaluate import draw
 
 NOISE, PRIOR_SCALE = 0.5, 2.0
 

@@ -15,10 +15,10 @@ from torch import nn
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
-from zoo.forward import draw
-from zoo.inference.elbo import elbo
-from zoo.posterior import Posterior
-from zoo.scoped import ScopedGuide
+from zoo.inference.svi.elbo import elbo
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.evaluate import draw
+from zoo.runtime.param_scope import ScopedGuide
 
 NOISE, PRIOR_SCALE = 0.5, 2.0
 

@@ -11,11 +11,11 @@ from torch.distributions import kl_divergence
 
 import guides
 import zoo
-from guides.lazy import Lazy
+from guides._lazy.lazy import Lazy
 from guides.matrix_normal import LazyMatrixVariate, MatrixVariate
 from zoo import inference, likelihoods, priors
-from zoo.forward import draw
-from zoo.inference.elbo import elbo
+from zoo.inference.svi.elbo import elbo
+from zoo.predictive.evaluate import draw
 
 NOISE, PRIOR_SCALE, ROWS, COLUMNS = 0.5, 2.0, 2, 3
 

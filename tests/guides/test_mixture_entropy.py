@@ -15,9 +15,10 @@ from torch.distributions import kl_divergence
 import guides
 import zoo
 from guides.mixture_entropy import Bhattacharyya, ComponentMean, KolchinskyTracey, MomentMatched, MonteCarlo
-from zoo import forward, likelihoods, networks, priors
-from zoo.inference.elbo import elbo
+from zoo import likelihoods, networks, priors
+from zoo.inference.svi.elbo import elbo
 from zoo.inference.tempering import Tempering
+from zoo.predictive import evaluate
 
 EXACT_LIMITS = [Bhattacharyya(), KolchinskyTracey()]
 LOWER, UPPER = [Bhattacharyya(), ComponentMean()], [KolchinskyTracey(), MomentMatched()]
@@ -245,7 +246,7 @@ def test_layers_share_a_component_and_marginals_do_not_know():
     with torch.no_grad():
         for name in guide.nodes:
             guide.loc[name].copy_(tensor([-1.0], [1.0]))
-    draws = forward.draw(guide, 500, {name: torch.Size([1]) for name in guide.nodes})
+    draws = evaluate.draw(guide, 500, {name: torch.Size([1]) for name in guide.nodes})
     first, second = (draws[name].squeeze(-1) for name in guide.nodes)
     assert (first.sign() == second.sign()).all()
     marginals = guide.distributions()

@@ -15,9 +15,10 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 import guides
 import zoo
-from guides.lazy import Lazy
-from zoo import forward, inference, likelihoods, networks, priors
-from zoo.inference.elbo import elbo, expected_log_joint_and_entropy
+from guides._lazy.lazy import Lazy
+from zoo import inference, likelihoods, networks, priors
+from zoo.inference.svi.elbo import elbo, expected_log_joint_and_entropy
+from zoo.predictive import evaluate
 
 
 def regression(prior=None, seed=0):
@@ -41,12 +42,12 @@ def test_one_component_is_the_guide_itself(make):
     for name in model.latents:
         assert torch.equal(mixture.components[0].loc[name], guide.loc[name])
     shapes = {name: law.shape() for name, law in model.latents.items()}
-    values = forward.draw(guide, 4, shapes)
+    values = evaluate.draw(guide, 4, shapes)
     assert torch.allclose(mixture.log_prob(values), guide.log_prob(values))
     own, its = (repeat(lambda each=each: elbo(model, each, *data), 250) for each in (guide, mixture))
     assert apart(own, its) < LIMIT
     assert apart(own + guide.log_prob(values).mean().item(), its) > LIMIT  # an entropy too few
-    moments = [forward.draw(each, 250, shapes)["layer1.bias"] for each in (guide, mixture)]
+    moments = [evaluate.draw(each, 250, shapes)["layer1.bias"] for each in (guide, mixture)]
     assert apart(*moments) < LIMIT
     assert apart(*((draws - guide.loc["layer1.bias"].detach()).square() for draws in moments)) < LIMIT
 
@@ -268,7 +269,7 @@ def test_the_density_and_the_marginals_are_those_of_the_mixture():
     model, _ = regression()
     mixture = guides.Mixture(model, partial(guides.MeanField, init_scale=0.2), num_components=3, spread=1.0)
     shapes = {name: law.shape() for name, law in model.latents.items()}
-    values = forward.draw(mixture, 50, shapes)
+    values = evaluate.draw(mixture, 50, shapes)
     assert values["layer1.weight"].shape == (50, 5, 2)
     each = torch.stack([component.log_prob(values) for component in mixture.components])
     assert torch.allclose(mixture.log_prob(values), each.exp().mean(0).log())
@@ -351,7 +352,7 @@ def test_a_batch_of_draws_is_refused_and_made_one_by_one():
         pyro.plate("draws", 4),
     ):
         mixture()
-    draws = forward.draw(mixture, 30, {"layer1.bias": torch.Size([5])})["layer1.bias"]
+    draws = evaluate.draw(mixture, 30, {"layer1.bias": torch.Size([5])})["layer1.bias"]
     assert draws.unique(dim=0).shape == (2, 5)  # from one component alone it would be one row
 
 

@@ -14,7 +14,7 @@ import guides
 import zoo
 from guides.radial import RadialNormal
 from zoo import likelihoods, networks, priors
-from zoo.inference.elbo import elbo
+from zoo.inference.svi.elbo import elbo
 
 NOISE, PRIOR_SCALE = 0.5, 2.0
 

@@ -11,7 +11,7 @@ from pyro import poutine
 import guides
 import zoo
 from zoo import likelihoods, networks, priors
-from zoo.inference.elbo import elbo, expected_log_joint_and_entropy
+from zoo.inference.svi.elbo import elbo, expected_log_joint_and_entropy
 
 K, PRIOR = 3, 0.1
 

@@ -15,10 +15,10 @@ from torch.distributions import kl_divergence
 
 import guides
 import zoo
-from guides.log_uniform import is_log_uniform, kingma, molchanov
-from guides.masks import MaskedWeight
+from guides._base.log_uniform import is_log_uniform, kingma, molchanov
+from guides._lazy.masks import MaskedWeight
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.elbo import elbo
+from zoo.inference.svi.elbo import elbo
 
 LOG_UNIFORM = priors.WeightPrior(priors.LogUniform())
 NORMAL = priors.WeightPrior(dist.Normal(0.0, 1.0))

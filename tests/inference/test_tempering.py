@@ -19,8 +19,8 @@ from pyro.infer.autoguide import AutoNormal
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
-from zoo.inference.elbo import elbo
-from zoo.inference.potential import Potential
+from zoo.inference.mcmc.potential import Potential
+from zoo.inference.svi.elbo import elbo
 from zoo.inference.tempering import Tempering
 
 NOISE, PRIOR_SCALE = 0.5, 0.4  # a prior that counts, or both temperatures would do the same

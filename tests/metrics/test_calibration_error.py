@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zoo import metrics
-from zoo.vision import load_torchmetrics
+from zoo.runtime.torchvision_shim import load_torchmetrics
 
 
 def synthetic(power=1.0, num_data=20_000, num_classes=5, seed=0):

@@ -10,7 +10,7 @@ from torch import nn
 
 import zoo
 from zoo import likelihoods, networks, priors
-from zoo.vision import load_torchvision
+from zoo.runtime.torchvision_shim import load_torchvision
 
 CHECKPOINTS = Path(__file__).parents[3] / "shared" / "data" / "cifar10_resnets"
 

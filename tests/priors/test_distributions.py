@@ -13,8 +13,8 @@ from torch.distributions import kl_divergence
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.distribution import is_proper
 from zoo.priors.correlated_filters import CorrelatedFilters
+from zoo.runtime.distributions import is_proper
 
 NORMAL = dist.Normal(0.0, 1.0)
 
@@ -181,8 +181,8 @@ def test_positive_nodes_under_mean_field_and_nuts(law, centre, at_the_prior):
 def test_a_transform_that_remembers_its_inverse_is_moved():
     law = dist.LogNormal(0.0, 0.3)
     expected = law.log_prob(torch.tensor(2.0))  # from here on the transform knows its inverse, and that the transform
-    moved = zoo.distribution.to(law, torch.zeros((), dtype=torch.float64))
+    moved = zoo.runtime.distributions.to(law, torch.zeros((), dtype=torch.float64))
     assert torch.allclose(moved.log_prob(torch.tensor(2.0).double()).float(), expected)
     back = dist.TransformedDistribution(law, [torch.distributions.ExpTransform().inv])
-    moved = zoo.distribution.to(back, torch.zeros((), dtype=torch.float64))
+    moved = zoo.runtime.distributions.to(back, torch.zeros((), dtype=torch.float64))
     assert moved.sample().dtype == torch.float64

@@ -12,10 +12,10 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.elbo import elbo
-from zoo.inference.potential import Potential
-from zoo.inference.start import descend
-from zoo.scoped import ScopedGuide
+from zoo.inference.mcmc.initialisation import descend
+from zoo.inference.mcmc.potential import Potential
+from zoo.inference.svi.elbo import elbo
+from zoo.runtime.param_scope import ScopedGuide
 
 NOISE = 0.5
 X = torch.randn(12, 3, generator=torch.Generator().manual_seed(1))

@@ -15,7 +15,8 @@ from torch import nn
 
 import guides
 import zoo
-from zoo import forward, likelihoods, networks, plots, priors
+from zoo import likelihoods, networks, plots, priors
+from zoo.predictive import evaluate
 
 DRAWS = 20_000
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -140,7 +141,7 @@ def prior_draws(rule, number):
     prior = priors.NodePrior(rule) if number is nodes else priors.WeightPrior(rule)
     network = FILTERS if rule is filters else NETWORK
     model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5))
-    return forward.draw(model, DRAWS, {name: law.shape() for name, law in model.latents.items()})
+    return evaluate.draw(model, DRAWS, {name: law.shape() for name, law in model.latents.items()})
 
 
 def off_quantiles(values, distribution_function):

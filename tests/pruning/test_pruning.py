@@ -10,8 +10,9 @@ from torch import nn
 
 import guides
 import zoo
-from zoo import inference, likelihoods, networks, priors, pruning, storage
-from zoo.posterior import Posterior
+from zoo import inference, likelihoods, networks, priors, pruning
+from zoo.posterior import storage
+from zoo.posterior.posterior import Posterior
 
 X = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
 Y = X[:, :2] @ torch.tensor([[1.5], [-1.0]]) + 0.1 * torch.randn(60, 1, generator=torch.Generator().manual_seed(1))

@@ -11,7 +11,7 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, pruning
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
 

@@ -14,7 +14,7 @@ import zoo
 from zoo import datasets, inference, likelihoods, networks, priors, references
 from zoo.command.names import GUIDES, REFERENCES, device, make_guide, one_of
 from zoo.datasets.uci import EMBEDDED
-from zoo.record import about, settings
+from zoo.experiments.record import about, settings
 
 USUAL = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]
 OPTIONS = {"MCDropout": {"p": 0.05}}  # ten units of a hidden layer do not spare one in ten

@@ -16,11 +16,11 @@ import guides
 import zoo
 from zoo import inference, metrics, plots
 from zoo.command import names
-from zoo.compare import accuracy_scores
 from zoo.datasets import Dataset
-from zoo.posterior import Posterior
-from zoo.prediction import Prediction
-from zoo.record import about, run_facts, settings
+from zoo.experiments.record import about, run_facts, settings
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.prediction import Prediction
+from zoo.reports.comparison import accuracy_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import guides
-from zoo import datasets, inference, likelihoods, networks, priors, recipes, references
+from zoo import datasets, experiments, inference, likelihoods, networks, priors, references
 from zoo.datasets import Dataset, Split
 from zoo.datasets.uci import EMBEDDED
 
@@ -57,7 +57,7 @@ REFERENCES = {
     for name in references.__all__
     if name.islower() and name not in ("load", "make")
 }
-RECIPES = {recipe.name: recipe for recipe in vars(recipes).values() if isinstance(recipe, recipes.Recipe)}
+RECIPES = {recipe.name: recipe for recipe in vars(experiments).values() if isinstance(recipe, experiments.Recipe)}
 IMAGES: dict[str, Callable[..., nn.Module]] = {
     **{name: getattr(networks, name) for name in ("LeNet5", "LeNet", "AlexNet", "VGG16", "NIN", "DSN")},
     **{f"ResNet{depth}": partial(networks.ResNet, depth) for depth in (20, 32, 44, 56)},

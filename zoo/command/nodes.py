@@ -11,8 +11,8 @@ from torch import nn
 
 from zoo import networks
 from zoo.priors.node import channels, has_nodes
-from zoo.table import Table
-from zoo.vision import load_torchvision
+from zoo.reports.table import Table
+from zoo.runtime.torchvision_shim import load_torchvision
 
 
 def large(name: str) -> nn.Module:

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from zoo.command.names import RECIPES, device, one_of
-from zoo.recipes import Run
+from zoo.experiments import Run
 
 
 def add(commands: argparse._SubParsersAction) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zoo.datasets.dataset import Dataset, Split
 from zoo.datasets.units import Units
-from zoo.vision import load_torchvision
+from zoo.runtime.torchvision_shim import load_torchvision
 
 
 class Sizes(NamedTuple):

@@ -1,11 +1,11 @@
 """Diagnostics: verdicts on a posterior, in ArviZ, in function space, against the truth, and on the engine itself."""
 
-from zoo.diagnostics.arviz import to_arviz
 from zoo.diagnostics.calibration import Ranks, sbc
 from zoo.diagnostics.contraction import Contraction, contraction
 from zoo.diagnostics.convergence import Convergence, convergence
 from zoo.diagnostics.extrapolation import Extrapolation, extrapolation
 from zoo.diagnostics.fidelity import Fidelity, fidelity
+from zoo.diagnostics.inference_data import to_arviz
 from zoo.diagnostics.proposal import k_hat
 
 __all__ = [

@@ -12,11 +12,11 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from zoo.forward import outputs
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
-from zoo.prediction import Prediction
-from zoo.progress import bar
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.evaluate import outputs
+from zoo.predictive.prediction import Prediction
+from zoo.runtime.progress import bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
-from zoo.table import Table, Tabled
+from zoo.posterior.posterior import Posterior
+from zoo.reports.table import Table, Tabled
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from zoo.diagnostics.labelled import ess, rhat
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 WORST = 1.05  # R-hat that none may exceed
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.forward import outputs, placed_inputs
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
-from zoo.prediction import Prediction
-from zoo.table import Table, Tabled
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.evaluate import outputs, placed_inputs
+from zoo.predictive.prediction import Prediction
+from zoo.reports.table import Table, Tabled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

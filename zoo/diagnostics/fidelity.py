@@ -14,7 +14,7 @@ from zoo.diagnostics.labelled import pareto_k
 from zoo.diagnostics.proposal import has_density, log_ratios
 from zoo.diagnostics.scores import Functions, classification, errors, floor, joined, regression
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 PROPOSALS = 1000  # draws behind Pareto's k
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from zoo.data import Data, full
 from zoo.diagnostics.labelled import pareto_k
-from zoo.inference.potential import Potential
-from zoo.posterior import Posterior
+from zoo.inference.mcmc.potential import Potential
+from zoo.posterior.posterior import Posterior
 
 AT_ONCE = 50  # draws whose density is evaluated in one call
 

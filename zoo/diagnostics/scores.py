@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.thinning import evenly
+from zoo.posterior.thinning import evenly
 
 RESAMPLED = 30  # times, for the Monte-Carlo error of a score
 

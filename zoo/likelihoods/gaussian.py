@@ -9,8 +9,8 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from zoo.distribution import describe, to
 from zoo.likelihoods.likelihood import PREFIX, Likelihood
+from zoo.runtime.distributions import describe, to
 
 
 class Gaussian(Likelihood):

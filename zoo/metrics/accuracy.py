@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from zoo.metrics.validation import classification, like
-from zoo.vision import load_torchmetrics
+from zoo.runtime.torchvision_shim import load_torchmetrics
 
 
 def accuracy(probs: Tensor, y: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo.metrics.validation import like, numbers
-from zoo.vision import load_torchmetrics
+from zoo.runtime.torchvision_shim import load_torchmetrics
 
 
 def auroc(scores: Tensor, positive: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from zoo.networks.initialisation import he
 from zoo.networks.nin import perceptron
-from zoo.networks.start import he
 
 
 class DSN(nn.Module):

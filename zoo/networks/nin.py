@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from zoo.networks.start import he
+from zoo.networks.initialisation import he
 
 Activation = Callable[[], nn.Module]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.networks.start import he
+from zoo.networks.initialisation import he
 
 Make = Callable[..., nn.Module]
 

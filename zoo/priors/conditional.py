@@ -9,7 +9,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions import biject_to
 
-from zoo.distribution import support_of, to
+from zoo.runtime.distributions import support_of, to
 
 GROUPS = ("layer", "input", "weight")
 

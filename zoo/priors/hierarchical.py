@@ -9,8 +9,8 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from zoo.distribution import describe, support_of
 from zoo.priors.conditional import Conditional, aligned, checked_group, group_shape
+from zoo.runtime.distributions import describe, support_of
 
 
 class Hierarchical(Conditional):

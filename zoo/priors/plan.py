@@ -11,9 +11,9 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine.runtime import am_i_wrapped
 from torch import Tensor, nn
 
-from zoo.distribution import placed, unvalidated
 from zoo.priors.conditional import Conditional, middle
 from zoo.priors.treatment import Frozen, Point, Treatment
+from zoo.runtime.distributions import placed, unvalidated
 
 
 @dataclass(frozen=True)

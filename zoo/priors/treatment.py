@@ -9,8 +9,8 @@ from typing import Protocol
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 
-from zoo.distribution import describe
 from zoo.priors.conditional import Conditional
+from zoo.runtime.distributions import describe
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from zoo import metrics
 from zoo.metrics.class_scores import class_scores
-from zoo.posterior import Posterior
-from zoo.progress import bar
-from zoo.pruning.prune import Rule, kept, masked, moments, needs
+from zoo.posterior.posterior import Posterior
+from zoo.pruning.masking import Rule, kept, masked, moments, needs
 from zoo.pruning.rules import density_at_zero, magnitude, signal_to_noise
-from zoo.table import Table, Tabled
+from zoo.reports.table import Table, Tabled
+from zoo.runtime.progress import bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import nn
 
+from zoo.posterior.storage import read
 from zoo.pruning.channels import tensors
-from zoo.storage import read
 
 SIZES = {"in_features": 1, "out_features": 0, "in_channels": 1, "out_channels": 0, "num_features": 0}
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from zoo.forward import evaluate, mode, outputs, placed_inputs
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.evaluate import evaluate, mode, outputs, placed_inputs
 from zoo.priors.node import has_nodes
 from zoo.pruning.channels import Channels, tensors
-from zoo.pruning.prune import exact, site_of
-from zoo.scoped import ScopedGuide
+from zoo.pruning.masking import exact, site_of
+from zoo.runtime.param_scope import ScopedGuide
 
 MOST = 32  # inputs at which the smaller network is held against the whole one
 FAILURES = (AttributeError, AssertionError, LookupError, NotImplementedError, RuntimeError, TypeError)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from zoo.diagnostics.labelled import ess, rhat
 from zoo.diagnostics.scores import Functions, classification, floor, regression
-from zoo.info import MCMCInfo
-from zoo.posterior import Posterior
-from zoo.prediction import Prediction
-from zoo.thinning import evenly
+from zoo.posterior.info import MCMCInfo
+from zoo.posterior.posterior import Posterior
+from zoo.posterior.thinning import evenly
+from zoo.predictive.prediction import Prediction
 
 QUANTILE, MOST, WORST = 0.99, 1.02, 1.05  # of function values, such a share below, and all below
 BETWEEN = "between"

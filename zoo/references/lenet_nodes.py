@@ -12,9 +12,9 @@ from zoo import likelihoods, networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.datasets.fashion_mnist import UNITS
 from zoo.model import BayesianNetwork
+from zoo.posterior.storage import read_file
 from zoo.references.problem import Problem
 from zoo.references.runs import hamiltonian_and_microcanonical
-from zoo.storage import read_file
 
 TRAINED = Path(__file__).parent / "trained" / "lenet.safetensors"
 NUM_TEST, NUM_AWAY = 30, 10

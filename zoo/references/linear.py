@@ -14,7 +14,7 @@ from zoo.datasets import toy
 from zoo.datasets.toy import LinearDataset
 from zoo.inference import NUTS
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 from zoo.references.problem import Problem, beyond
 from zoo.references.runs import CHAINS
 

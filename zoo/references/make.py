@@ -8,8 +8,8 @@ import pyro
 import torch
 from torch import Tensor
 
-from zoo.forward import outputs
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.evaluate import outputs
 from zoo.references.evidence import evidence, function_values, thinned
 from zoo.references.problem import Problem
 from zoo.references.reference import WEIGHTS, Reference

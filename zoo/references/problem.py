@@ -13,7 +13,7 @@ from torch import Tensor
 from zoo.data import Data
 from zoo.datasets import Dataset
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
 
 
 class Engine(Protocol):

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from zoo.datasets import Dataset
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
+from zoo.posterior.posterior import Posterior
+from zoo.posterior.storage import read_file, write_file
 from zoo.references.problem import Problem
-from zoo.storage import read_file, write_file
-from zoo.table import Table
+from zoo.reports.table import Table
 
 FOLDER = Path(__file__).parent / "posteriors"
 WEIGHTS = 25  # draws of a run whose weights are kept

@@ -4,15 +4,15 @@ from zoo.stress.attacks import Attack, fgsm, pgd
 from zoo.stress.blurs import defocus_blur, gaussian_blur, glass_blur, motion_blur, zoom_blur
 from zoo.stress.corruptions import Corruptions, corruptions
 from zoo.stress.digital import elastic, jpeg, pixelate
+from zoo.stress.evaluation import Judgement
 from zoo.stress.fooling import Fooling, fooling
 from zoo.stress.harder import harder
-from zoo.stress.judgement import Judgement
 from zoo.stress.light import brightness, contrast, saturate
 from zoo.stress.noises import gaussian_noise, impulse_noise, shot_noise, speckle_noise
 from zoo.stress.out_of_distribution import OutOfDistribution, out_of_distribution
 from zoo.stress.referral import Referral, referral
 from zoo.stress.severity import Severity, severity
-from zoo.stress.spoilers import noise, rotation, skew, warp
+from zoo.stress.transforms import noise, rotation, skew, warp
 from zoo.stress.weather import fog, snow
 
 __all__ = [

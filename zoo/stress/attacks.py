@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from zoo.datasets import Dataset
-from zoo.forward import placed_inputs
-from zoo.posterior import Posterior
-from zoo.progress import bar
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.evaluate import placed_inputs
+from zoo.reports.table import Table, Tabled
+from zoo.runtime.progress import bar
+from zoo.stress.evaluation import Draws, Judgement, judged, two_sets
 from zoo.stress.gradients import Loss, loss_and_slope
-from zoo.stress.judgement import Draws, Judgement, judged, two_sets
 from zoo.stress.pixels import images
-from zoo.table import Table, Tabled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

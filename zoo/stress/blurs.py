@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pad
 
+from zoo.runtime.torchvision_shim import load_torchvision
 from zoo.stress.pixels import grid_of, level
-from zoo.vision import load_torchvision
 
 
 def defocus_blur(x: Tensor, severity: int) -> Tensor:

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from zoo.datasets import Dataset
-from zoo.posterior import Posterior
-from zoo.progress import bar
+from zoo.posterior.posterior import Posterior
+from zoo.reports.table import Table, Tabled
+from zoo.runtime.progress import bar
 from zoo.stress.blurs import defocus_blur, gaussian_blur, glass_blur, motion_blur, zoom_blur
 from zoo.stress.digital import elastic, jpeg, pixelate
-from zoo.stress.judgement import judged, sampled
+from zoo.stress.evaluation import judged, sampled
 from zoo.stress.light import brightness, contrast, saturate
 from zoo.stress.noises import gaussian_noise, impulse_noise, shot_noise, speckle_noise
 from zoo.stress.pixels import Spoiler, grid_of, images, spoiled
 from zoo.stress.weather import fog, snow
-from zoo.table import Table, Tabled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.stress.blurs import smoothed
 from zoo.stress.pixels import grid_of, level
-from zoo.stress.spoilers import displaced
+from zoo.stress.transforms import displaced
 
 
 def elastic(x: Tensor, severity: int) -> Tensor:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from zoo.denormals import flushed
-from zoo.forward import CACHED, ELEMENTS, evaluate, even, mode, over_draws
-from zoo.layout import pixelwise, takes_pixelwise
 from zoo.model import BayesianNetwork
-from zoo.posterior import Posterior
-from zoo.stress.judgement import Draws
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.evaluate import CACHED, ELEMENTS, evaluate, even, mode, over_draws
+from zoo.runtime.memory_format import pixelwise, takes_pixelwise
+from zoo.runtime.subnormals import flushed
+from zoo.stress.evaluation import Draws
 
 TOGETHER = 10  # draws whose layers are computed at once
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

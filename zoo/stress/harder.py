@@ -7,8 +7,8 @@ import dataclasses
 import torch
 
 from zoo.datasets import Dataset, Split
-from zoo.posterior import Posterior
-from zoo.stress.judgement import judged, sampled
+from zoo.posterior.posterior import Posterior
+from zoo.stress.evaluation import judged, sampled
 
 
 def harder(data: Dataset, judge: Posterior, size: int, strength: float = 3.0, num_samples: int = 100) -> Dataset:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from zoo import metrics
 from zoo.datasets import Dataset
-from zoo.posterior import Posterior
-from zoo.stress.judgement import Draws, judged, sampled
-from zoo.table import Table, Tabled
+from zoo.posterior.posterior import Posterior
+from zoo.reports.table import Table, Tabled
+from zoo.stress.evaluation import Draws, judged, sampled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

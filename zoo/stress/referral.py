@@ -11,9 +11,9 @@ from torch import Tensor
 from zoo import metrics
 from zoo.data import pair
 from zoo.datasets import Dataset
-from zoo.posterior import Posterior
-from zoo.stress.judgement import judged, sampled
-from zoo.table import Table, Tabled
+from zoo.posterior.posterior import Posterior
+from zoo.reports.table import Table, Tabled
+from zoo.stress.evaluation import judged, sampled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from zoo import metrics
 from zoo.datasets import Dataset
-from zoo.posterior import Posterior
-from zoo.progress import bar
-from zoo.stress.judgement import Judgement, judged, sampled
+from zoo.posterior.posterior import Posterior
+from zoo.reports.table import Table, Tabled
+from zoo.runtime.progress import bar
+from zoo.stress.evaluation import Judgement, judged, sampled
 from zoo.stress.pixels import Spoiler, images, spoiled
-from zoo.table import Table, Tabled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

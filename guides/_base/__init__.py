@@ -1,0 +1,1 @@
+"""What guide families share: the guide, its sites and its parameters."""

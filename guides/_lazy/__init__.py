@@ -1,0 +1,1 @@
+"""Tensors that are drawn where a layer uses them: weights, nodes and masks."""

@@ -1,0 +1,220 @@
+"""A run taken up from its file ends where an uninterrupted one does, to the bit; another run's file is refused."""
+
+import dataclasses
+
+import cases
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import zoo
+from zoo import inference, likelihoods, networks, priors
+from zoo.inference.mcmc.run import Run
+
+X, Y = torch.randn(6, 2), torch.randn(6, 1)
+WARMUP, DRAWS, BLOCK = 24, 10, 4
+
+
+def build(scale=1.0, hidden=3):
+    torch.manual_seed(0)
+    prior = priors.WeightPrior(dist.Normal(0.0, scale))
+    return zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[hidden]), prior, likelihoods.Gaussian(dist.HalfNormal(1.0)))
+
+
+def line(x, y):
+    """A small model, so that many runs of it take no time."""
+    slope = pyro.sample("slope", dist.Normal(0.0, 1.0))
+    scale = pyro.sample("scale", dist.HalfNormal(1.0))
+    pyro.sample("y", dist.Normal(slope * x[:, :1], scale).to_event(2), obs=y)
+
+
+def sampler(name="HMC", model=None, **options):
+    usual = {"warmup_steps": WARMUP, "num_samples": DRAWS, "compile": "plain"}
+    return dataclasses.replace(cases.ENGINES[name](model or build()), **{**usual, **options})
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr("zoo.inference.mcmc.run.BLOCK", BLOCK)
+    monkeypatch.setattr("zoo.inference.mcmc.checkpoint.SHARE", torch.inf)  # write after every block
+    monkeypatch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 0)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.safetensors"
+
+
+def fit(engine, seed):
+    pyro.set_rng_seed(seed)
+    return engine.fit((X, Y))
+
+
+def fail_after(monkeypatch, blocks):
+    """Let a run fail in its n-th block, with a draw or two already made."""
+    original, left = Run.advance, [blocks]
+
+    def advance(self, stop):
+        if left[0] == 0:
+            self.kernel.draw(1, lambda *_: None, learning=self.done < WARMUP)
+            raise LookupError("the power is off")
+        left[0] -= 1
+        original(self, stop)
+
+    monkeypatch.setattr(Run, "advance", advance)
+
+
+def assert_equal_runs(one, other):
+    for name, value in one.draws.items():
+        assert torch.equal(value, other.draws[name]), name
+    for name in ("acceptance_rate", "diverging", "n_steps", "lp", "step_size"):
+        assert torch.equal(getattr(one.info, name), getattr(other.info, name)), name
+    for name in ("num_gradients", "divergences", "thinning", "compiled"):
+        assert getattr(one.info, name) == getattr(other.info, name), name
+
+
+@pytest.mark.parametrize("name", cases.SAMPLERS)
+def test_a_run_that_died_ends_where_an_uninterrupted_one_does(name, path, monkeypatch):
+    """It dies in the first window of warm-up, inside the second, and in sampling; the file goes on every time."""
+    whole = fit(sampler(name, line), seed=1)
+    for number, blocks in enumerate((1, 2, 5)):
+        with monkeypatch.context() as patch:
+            fail_after(patch, blocks)
+            with pytest.raises(LookupError, match="the power is off"):
+                fit(sampler(name, line, checkpoint=path), seed=99 if number else 1)
+    resumed = fit(sampler(name, line, checkpoint=path), seed=99)
+    assert_equal_runs(resumed, whole)
+    assert resumed.num_draws == 2 * DRAWS
+    assert 0 < resumed.info.seconds_warmup < resumed.info.seconds
+
+
+@pytest.mark.parametrize("name", cases.SAMPLERS)
+def test_a_run_that_has_ended_goes_on_when_more_is_asked_for(name, path):
+    options = {"warmup_steps": 3, "checkpoint": path}
+    whole = fit(sampler(name, line, num_samples=3 * BLOCK, warmup_steps=3), seed=1)
+    fit(sampler(name, line, num_samples=BLOCK, **options), seed=1)
+    assert_equal_runs(fit(sampler(name, line, num_samples=3 * BLOCK, **options), seed=99), whole)
+    again = fit(sampler(name, line, num_samples=2 * BLOCK, **options), seed=98)  # fewer than there are: nothing is lost
+    assert_equal_runs(again, whole)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"thinning": 3},
+        {"max_draws": 4},
+        {"functions_at": X[:2]},
+        {"dtype": torch.float64},
+        {"mass_rank": 2},
+        {"compile": "traced"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_what_a_run_keeps_is_taken_up_too(options, path, monkeypatch):
+    whole = fit(sampler(**options), seed=2)
+    with monkeypatch.context() as patch:
+        fail_after(patch, 9)
+        with pytest.raises(LookupError):
+            fit(sampler(checkpoint=path, **options), seed=2)
+    resumed = fit(sampler(checkpoint=path, **options), seed=99)
+    assert_equal_runs(resumed, whole)
+    if whole.functions is not None:
+        assert torch.equal(whole.functions[1], resumed.functions[1])
+
+
+def test_the_way_a_graph_was_run_is_taken_up(path):
+    """Another way's last bits differ, and which is fastest is measured anew each time."""
+    fit(sampler("HMC", line, num_samples=BLOCK, compile="traced", checkpoint=path), seed=1)
+    resumed = fit(sampler("HMC", line, compile="auto", checkpoint=path), seed=1)
+    assert resumed.info.compiled == "traced"
+    assert_equal_runs(resumed, fit(sampler("HMC", line, compile="traced"), seed=1))
+
+
+def test_ctrl_c_leaves_a_file_that_goes_on(path, monkeypatch):
+    whole = fit(sampler(), seed=1)
+    original, left = inference.hmc.FixedLength.transition, [WARMUP + BLOCK + 2]
+
+    def transition(self):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inference.hmc.FixedLength, "transition", transition)
+        stopped = fit(sampler(checkpoint=path), seed=1)
+    assert stopped.num_draws == 2 * (BLOCK + 1)
+    assert_equal_runs(fit(sampler(checkpoint=path), seed=99), whole)
+
+
+def test_writing_takes_a_small_share_of_the_time(path, monkeypatch):
+    monkeypatch.setattr("zoo.inference.mcmc.checkpoint.SHARE", 1e-9)
+    times = []
+    monkeypatch.setattr("zoo.posterior.storage.save_file", lambda *a, **k: times.append(save_file(*a, **k)))
+    engine = sampler("HMC", line, num_samples=10 * BLOCK, checkpoint=path)
+    fit(engine, seed=1)
+    assert len(times) == 2  # the first, and the last whatever it costs
+    assert fit(engine, seed=99).num_draws == 20 * BLOCK
+
+
+# Files that are of no use
+
+
+@pytest.fixture
+def written(path):
+    fit(sampler(num_samples=BLOCK, checkpoint=path), seed=1)
+    return path
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_file_is_refused(written, share):
+    whole = written.read_bytes()
+    written.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"run.safetensors is truncated, damaged or no safetensors file .* delete it"):
+        fit(sampler(checkpoint=written), seed=1)
+
+
+def test_a_foreign_file_is_refused(path, tmp_path):
+    save_file({"layer1.weight": torch.zeros(2)}, str(path))
+    with pytest.raises(ValueError, match="is a safetensors file, but no checkpoint of a sampler; give another path"):
+        fit(sampler(checkpoint=path), seed=1)
+    fit(sampler(num_samples=2), seed=1).save(path)
+    with pytest.raises(ValueError, match="no checkpoint of a sampler"):
+        fit(sampler(checkpoint=path), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"warmup_steps": 30}, r"differ in warmup_steps \(then 24, now 30\); delete it, or give another path"),
+        ({"num_chains": 3}, r"num_chains \(then 2, now 3\)"),
+        ({"thinning": 2}, r"thinning \(then 1, now 2\)"),
+        ({"temperature": 0.5}, r"temperature \(then 1.0, now 0.5\)"),
+        ({"num_steps": 9}, r"num_steps \(then 2, now 9\)"),
+        ({"functions_at": X}, r"functions_at \(then None, now "),
+        ({"model": build(hidden=4)}, r"sites \(then .*\(3, 2\).*, now .*\(4, 2\)"),
+        (
+            {"model": build(scale=2.0)},
+            r"is of another model: the log joint where its chains stand was -.* and is -",
+        ),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_the_file_of_another_run_is_refused(written, change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        fit(sampler(checkpoint=written, **change), seed=1)
+
+
+def test_the_file_of_other_data_or_another_sampler_is_refused(written):
+    with pytest.raises(ValueError, match=r"differ in data \(then \w+, now \w+\)"):
+        sampler(checkpoint=written).fit((X, Y + 1))
+    with pytest.raises(ValueError, match=r"max_tree_depth .* sampler \(then HMC, now NUTS\)"):
+        sampler("NUTS", checkpoint=written).fit((X, Y))
+
+
+def test_a_folder_that_is_not_there_is_named_before_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(inference.HMC, "kernel", None)
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere to write the checkpoint run to"):
+        fit(sampler(checkpoint=tmp_path / "nowhere" / "run"), seed=1)

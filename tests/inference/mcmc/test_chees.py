@@ -1,0 +1,147 @@
+"""ChEES: exact moments, lengths that grow to the slowest direction, one step size and length for all chains."""
+
+import math
+
+import cases
+import exact
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from monte_carlo import LIMIT, off_chains, one_thread  # noqa: F401
+
+from zoo import inference
+from zoo.inference.mcmc import chees, hamiltonian, hmc
+
+
+def sampler(model, **options):
+    settings = {
+        "num_chains": 8,
+        "warmup_steps": 100,
+        "num_samples": 100,
+        "start": "prior",
+        "num_steps": 10,
+        "max_steps": 50,
+    }
+    return inference.ChEES(model, **{**settings, "compile": False, "progress": False, **options})
+
+
+def normal(scale):
+    """Return a model of one site, normal with this covariance's root."""
+    law = dist.MultivariateNormal(torch.zeros(len(scale)), scale_tril=scale)
+    return lambda: pyro.sample("z", law)
+
+
+def off(draws, covariance):
+    """Return how far mean and covariance of chains (C, S, P) are off, in standard errors."""
+    z = draws.double() @ torch.linalg.inv(torch.linalg.cholesky(covariance.double())).T
+    return max(off_chains(z, torch.zeros(())), off_chains(z[..., :, None] * z[..., None, :], torch.eye(z.shape[-1])))
+
+
+def slow():
+    """Return a root of a covariance whose one slow direction, four times the others, is on no axis."""
+    direction = torch.nn.functional.normalize(torch.ones(10), dim=0)
+    return torch.linalg.cholesky(torch.eye(10) + 15.0 * direction[:, None] * direction)
+
+
+TARGETS = {
+    "standard": torch.eye(3),
+    "ill-conditioned": torch.diag(torch.tensor([0.03, 1.0, 30.0])),
+    "correlated": torch.tensor([[1.0, 0.0], [0.95, 0.3]]),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_moments_of_normals_are_exact(name):
+    pyro.set_rng_seed(0)
+    root = TARGETS[name]
+    posterior = sampler(normal(root)).fit(())
+    assert off(posterior.draws["z"], root @ root.T) < LIMIT
+    assert 0.5 < float(posterior.info.acceptance_rate.mean()) < 0.98
+
+
+def test_bayesian_linear_regression_is_exact():
+    model, (x, y) = cases.linear_regression()
+    pyro.set_rng_seed(3)
+    draws = sampler(model).fit((x, y)).draws["w"]
+    truth = exact.linear_posterior(exact.features(x), y.double(), 0.5, torch.ones(3))
+    assert off(draws.double() - truth.mean, truth.covariance) < LIMIT
+
+
+def test_the_reparametrised_funnel_is_exact():
+    def funnel():
+        neck = pyro.sample("neck", dist.Normal(0.0, 3.0))
+        body = pyro.sample("body", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+        pyro.deterministic("scaled", (neck / 2).exp() * body)
+
+    pyro.set_rng_seed(1)
+    draws = sampler(funnel).fit(()).draws
+    z = torch.cat([draws["neck"][..., None], draws["body"]], -1)
+    assert off(z, torch.diag(torch.tensor([9.0, 1.0, 1.0]))) < LIMIT
+
+
+def test_a_kernel_that_accepts_everything_is_rejected(monkeypatch):
+    monkeypatch.setattr(hamiltonian.Hamiltonian, "reasonable_step_size", lambda self, step_size: 12 * step_size)
+    engine = sampler(normal(torch.eye(3)), num_steps=1, warmup_steps=0, num_samples=300)
+    pyro.set_rng_seed(0)
+    assert off(engine.fit(()).draws["z"], torch.eye(3)) < LIMIT
+    rand = torch.rand_like
+    monkeypatch.setattr(hmc.torch, "rand_like", lambda like: rand(like) - 2)
+    assert off(engine.fit(()).draws["z"], torch.eye(3)) > LIMIT
+
+
+def test_lengths_grow_to_the_slowest_direction_and_no_further():
+    lengths = []
+    for first in (1, 5):
+        pyro.set_rng_seed(0)
+        engine = sampler(normal(slow()), num_steps=first, warmup_steps=200, num_samples=3)
+        lengths.append(engine.fit(()).info.trajectory_length)
+    quarter = math.pi / 2 * 4 / math.sqrt(2.5)  # of the slow direction's period, where the others' scale is 1
+    assert quarter / 1.5 < lengths[1] < 2 * quarter
+    assert lengths[0] > quarter / 2.5  # from a single step, too, though it takes longer
+
+
+def test_climbing_down_is_rejected(monkeypatch):
+    climb = chees.LearnedLength.climb
+    monkeypatch.setattr(chees.LearnedLength, "climb", lambda self, rate: -climb(self, rate))
+    pyro.set_rng_seed(0)
+    info = sampler(normal(slow()), num_steps=4, warmup_steps=200, num_samples=3).fit(()).info
+    assert info.trajectory_length < 2.0
+
+
+def test_all_chains_share_a_step_size_a_length_and_a_jitter_that_fills_it_evenly():
+    pyro.set_rng_seed(0)
+    info = sampler(normal(TARGETS["ill-conditioned"]), num_chains=3, num_samples=64).fit(()).info
+    assert info.step_size.shape == (3,)
+    assert len(info.step_size.unique()) == 1
+    assert torch.equal(info.n_steps[0], info.n_steps[1])
+    steps = info.trajectory_length / float(info.step_size[0])
+    even = torch.ceil(steps * (torch.arange(64) + 0.5) / 64).clamp(1, 50)
+    assert (info.n_steps[0].sort().values - even).abs().max() <= 1 + steps / 32
+    assert info.num_gradients >= int(info.n_steps.sum())
+
+
+def test_a_run_that_is_taken_up_ends_where_an_uninterrupted_one_does(tmp_path):
+    def fit(path, count):
+        pyro.set_rng_seed(0)
+        engine = sampler(normal(TARGETS["correlated"]), warmup_steps=30, num_samples=count, checkpoint=path)
+        return engine.fit(())
+
+    whole = fit(tmp_path / "whole", 12)
+    fit(tmp_path / "part", 5)
+    taken_up = fit(tmp_path / "part", 12)
+    assert torch.equal(whole.draws["z"], taken_up.draws["z"])
+    assert whole.info.trajectory_length == taken_up.info.trajectory_length
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"num_chains": 1}, "differences between chains: num_chains is at least 2; use NUTS for one"),
+        ({"num_steps": 0}, "num_steps is a number of leapfrog steps, at least 1, not 0"),
+        ({"max_steps": 0}, "max_steps is a number of leapfrog steps, at least 1, not 0"),
+    ],
+)
+def test_what_it_cannot_learn_from_is_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        sampler(normal(torch.eye(2)), **options)

@@ -1,0 +1,204 @@
+"""HMC: exact moments by every kind of length, next to trajectories that the same checks reject."""
+
+import math
+
+import cases
+import exact
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from monte_carlo import LIMIT, off_chains, one_thread  # noqa: F401
+
+from zoo import inference
+from zoo.inference.mcmc import hamiltonian, hmc
+from zoo.inference.mcmc.hmc import Lengths
+
+SCALE = torch.tensor([1.0, 0.03, 30.0])
+LENGTHS = {
+    "fixed": {"num_steps": 2},
+    "jittered": {"num_steps": 5, "jitter": 0.6},
+    "tau": {"trajectory_length": math.pi / 2, "max_steps": 30},
+    "tau, no mass": {"trajectory_length": math.pi / 2, "max_steps": 60, "adapt_mass_matrix": False},
+    "dense": {"num_steps": 2, "full_mass": True, "shared_mass": True},
+}
+
+
+def sampler(model, **options):
+    settings = {"num_chains": 8, "warmup_steps": 100, "num_samples": 150, "start": "prior", "dtype": None}
+    return inference.HMC(model, **{**settings, "compile": False, "progress": False, **options})
+
+
+def standard():
+    pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+
+
+def stretched():
+    pyro.sample("z", dist.Normal(torch.tensor([1.0, 2.0, -3.0]), SCALE).to_event(1))
+
+
+def funnel():
+    """Neal's funnel in its reparametrised form: the neck is a function of two independent normals."""
+    neck = pyro.sample("neck", dist.Normal(0.0, 3.0))
+    pyro.sample("body", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+    pyro.deterministic("scale", (neck / 2).exp())
+
+
+def furthest(z, mean, scale):
+    """Return how far the mean and the variance of chains (C, S, ...) are off, in standard errors."""
+    z = (z.double() - mean) / scale
+    return max(off_chains(z, torch.zeros(())), off_chains(z.square(), torch.ones(())))
+
+
+@pytest.mark.parametrize("name", [name for name in LENGTHS if name != "tau, no mass"])
+def test_moments_of_an_ill_conditioned_normal_are_exact(name):
+    pyro.set_rng_seed(0)
+    posterior = sampler(stretched, **LENGTHS[name]).fit(())
+    assert furthest(posterior.draws["z"], torch.tensor([1.0, 2.0, -3.0]), SCALE) < LIMIT
+    assert abs(float(posterior.info.acceptance_rate.mean()) - 0.8) < 0.15
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_moments_of_a_standard_normal_are_exact(name):
+    pyro.set_rng_seed(1)
+    assert furthest(sampler(standard, **LENGTHS[name]).fit(()).draws["z"], 0.0, 1.0) < LIMIT
+
+
+def test_the_reparametrised_funnel_is_exact():
+    pyro.set_rng_seed(2)
+    draws = sampler(funnel, **LENGTHS["jittered"]).fit(()).draws
+    assert furthest(draws["neck"], 0.0, 3.0) < LIMIT
+    assert furthest(draws["body"], 0.0, 1.0) < LIMIT
+    body = (draws["neck"] / 2).exp()[..., None] * draws["body"]
+    inside = (body.abs() < 1.0).double()  # of heavy tails, the quantiles have an error
+    generator = torch.Generator().manual_seed(0)
+    truth = (3 * torch.randn(10**6, generator=generator) / 2).exp() * torch.randn(10**6, generator=generator)
+    assert off_chains(inside, (truth.abs() < 1.0).double().mean()) < LIMIT
+
+
+@pytest.mark.parametrize("name", ["jittered", "tau"])
+def test_bayesian_linear_regression_is_exact(name):
+    model, (x, y) = cases.linear_regression()
+    pyro.set_rng_seed(3)
+    draws = sampler(model, **LENGTHS[name]).fit((x, y)).draws["w"].double()
+    truth = exact.linear_posterior(exact.features(x), y.double(), 0.5, torch.ones(3))
+    assert off_chains(draws, truth.mean) < LIMIT
+    away = draws - truth.mean
+    assert off_chains(away[..., :, None] * away[..., None, :], truth.covariance) < LIMIT
+
+
+def without_accepting(monkeypatch):
+    """Accept everything."""
+    rand = torch.rand_like
+    monkeypatch.setattr(hmc.torch, "rand_like", lambda like: rand(like) - 2)
+
+
+def with_the_wrong_sign(monkeypatch):
+    """Accept by the energy's error with its sign turned."""
+    exp = torch.Tensor.exp
+    monkeypatch.setattr(hmc.torch.Tensor, "exp", lambda self: exp(-self))
+
+
+def without_half_steps(monkeypatch):
+    """Move the momentum by whole steps, as Euler's symplectic method does, which cannot be reversed."""
+
+    def euler(self, u, p, slope, step_size, *metric):
+        p = p - step_size[:, None] * slope
+        u = u + step_size[:, None] * p
+        slope, energy = self.whitened(u, *metric)
+        return u, p, slope, energy
+
+    monkeypatch.setattr(hamiltonian.Hamiltonian, "leapfrog", euler)
+
+
+def with_momenta_of_another_mass(monkeypatch):
+    """Draw momenta that do not fit the kinetic energy."""
+    randn = torch.randn_like
+    monkeypatch.setattr(hmc.torch, "randn_like", lambda like: 1.5 * randn(like))
+
+
+WRONG = [without_accepting, with_the_wrong_sign, without_half_steps, with_momenta_of_another_mass]
+
+
+def at_large_steps(wrong=None):
+    """Return how far a standard normal's moments are off, by steps of 1.2 that are accepted about nine times in ten."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hamiltonian.Hamiltonian, "reasonable_step_size", lambda self, step_size: 12 * step_size)
+        if wrong is not None:
+            wrong(patch)
+        engine = sampler(standard, num_steps=1, warmup_steps=0, num_samples=400)
+        return furthest(engine.fit(()).draws["z"], 0.0, 1.0)
+
+
+def test_the_right_kernel_is_exact_at_large_steps():
+    pyro.set_rng_seed(0)
+    assert at_large_steps() < LIMIT
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_kernel_is_rejected(wrong):
+    pyro.set_rng_seed(0)
+    assert at_large_steps(wrong) > LIMIT
+
+
+def test_lengths_are_drawn_evenly_round_the_number_of_steps():
+    step_size = torch.tensor([0.1, 0.2])
+    assert Lengths(7, None, 1000, 0.0).drawn(step_size).tolist() == [7, 7]
+    assert Lengths(7, 2.0, 1000, 0.0).drawn(step_size).tolist() == [20, 10]
+    assert Lengths(7, 2.0, 15, 0.0).drawn(step_size).tolist() == [15, 10]
+    assert Lengths(7, 1e-9, 15, 0.0).drawn(step_size).tolist() == [1, 1]
+    torch.manual_seed(0)
+    drawn = torch.stack([Lengths(20, None, 1000, 0.5).drawn(step_size) for _ in range(2000)])
+    assert torch.equal(drawn[:, 0], drawn[:, 1])  # no chain waits for another
+    assert (int(drawn.min()), int(drawn.max())) == (10, 30)
+    assert abs(float(drawn.double().mean()) - 20) < LIMIT * 20 * 0.5 / math.sqrt(3 * 2000)
+
+
+def test_a_period_of_the_target_is_no_trajectory_but_with_jitter():
+    options = {"trajectory_length": 2 * math.pi, "max_steps": 100, "adapt_mass_matrix": False, "num_chains": 4}
+    moved = []
+    for jitter in (0.0, 0.5):
+        pyro.set_rng_seed(0)
+        z = (
+            sampler(standard, target_accept_prob=0.95, warmup_steps=50, num_samples=40, jitter=jitter, **options)
+            .fit(())
+            .draws["z"]
+        )
+        moved.append(float(z.diff(dim=1).abs().mean()))
+    assert moved[0] < moved[1] / 3
+
+
+def test_chains_that_arrive_early_wait():
+    pyro.set_rng_seed(0)
+    posterior = sampler(stretched, trajectory_length=4.0, max_steps=10, num_samples=5).fit(())
+    info = posterior.info
+    assert torch.equal(info.n_steps, (4.0 / info.step_size).clamp(1, 10).round().long()[:, None].expand(-1, 5))
+    assert info.num_gradients >= int(info.n_steps.max(0).values.sum()) * 8
+    assert info.step_size.shape == (8,)
+    assert info.trajectory_length is None
+
+
+def test_float64_stays_float64():
+    def model(x):
+        pyro.sample("z", dist.Normal(torch.zeros_like(x), 1.0))
+
+    posterior = sampler(model, trajectory_length=1.5, max_steps=5, num_samples=3, full_mass=True).fit(
+        (torch.tensor(0.0, dtype=torch.float64),)
+    )
+    assert posterior.draws["z"].dtype == torch.float64
+    assert posterior.info.step_size.dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"num_steps": 0}, "num_steps is a number of leapfrog steps, at least 1, not 0"),
+        ({"max_steps": 0}, "max_steps is a number of leapfrog steps, at least 1, not 0"),
+        ({"trajectory_length": 0.0}, r"trajectory_length is a positive length, math.pi / 2 say, not 0.0"),
+        ({"trajectory_length": math.nan}, "trajectory_length is a positive length"),
+        ({"jitter": 1.5}, "jitter is a fraction between 0 and 1, not 1.5"),
+    ],
+)
+def test_what_is_no_length_is_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        sampler(standard, **options)

@@ -1,0 +1,354 @@
+"""The no-U-turn sampler: exact targets, the law of its trees beside Pyro's, wrong trees that are rejected."""
+
+import exact
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from monte_carlo import LIMIT, apart, off, off_chains, one_thread  # noqa: F401
+from pyro.infer.mcmc import NUTS as PyroNUTS
+from torch.distributions import MultivariateNormal
+
+from zoo import inference
+from zoo.inference.mcmc import tree as trees
+from zoo.inference.mcmc.nuts import NoUTurn
+from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.tree import blocks, kinetic, place_of, turns
+
+
+def quiet(done, text):
+    """Show no progress."""
+
+
+def normal(size, scale=1.0):
+    """Return a program of one normal vector."""
+
+    def model():
+        pyro.sample("x", dist.Normal(torch.zeros(size), scale).to_event(1))
+
+    return model
+
+
+def kernel(q, step_size, depth=10, kind=NoUTurn, model=None, compile="traced"):
+    """Make a kernel that stands at q with a given step size."""
+    potential = Potential(model or normal(q.shape[1]))
+    with potential.program.running():
+        made = kind(potential, q, depth, target_accept_prob=0.8, compile=compile, calls=10**6)
+    made.state["step_size"] = torch.full((len(q),), step_size)
+    return made
+
+
+def moved(step_size=0.9, size=3, chains=4000, draws=3, **options):
+    """Draw exactly, C chains at once, and move every draw a few times: independent draws of what the kernel keeps."""
+    made = kernel(torch.randn(chains, size), step_size, **options)
+    with made.potential.program.running():
+        return made.draw(draws, quiet)
+
+
+def farthest(block):
+    """How far mean, variance and the mean of the energy are off those of a standard normal, in standard errors."""
+    q = block.q[:, -1]
+    size = q.shape[1]
+    return max(off(q, 0.0), off(q.square(), 1.0), off(q.square().sum(-1).square(), float(size * (size + 2))))
+
+
+@pytest.mark.parametrize(("step_size", "size"), [(0.9, 3), (0.4, 2), (1.4, 5)])
+def test_exact_draws_stay_exact(step_size, size):
+    block = moved(step_size, size)
+    assert farthest(block) < LIMIT
+    assert torch.allclose(block.facts["lp"], dist.Normal(0.0, 1.0).log_prob(block.q).sum(-1), atol=1e-4)
+
+
+class EvenWeights(NoUTurn):
+    """Chooses among the leaves as if all were equally likely."""
+
+    def grown(self, step_size, *metric):
+        def even(*start):
+            u, p, slope, _ = self.leapfrog(*start, *metric)
+            return u, p, slope, self.tree.total - kinetic(p)
+
+        self.tree.grow(even, step_size)
+        return (self.tree.closing.any(),)
+
+
+class WrongEnd(NoUTurn):
+    """Grows the new subtree from the end that is away from it."""
+
+    def grown(self, step_size, *metric):
+        def away(u, p, slope, step):
+            begins = ((self.tree.leaf == 0) & self.tree.growing)[:, None]
+            start = (torch.where(begins, far, near) for far, near in zip(self.tree[3:6], (u, p, slope), strict=True))
+            return self.leapfrog(*start, step, *metric)
+
+        self.tree.grow(away, step_size)
+        return (self.tree.closing.any(),)
+
+
+def test_a_wrong_choice_of_leaves_is_rejected():
+    assert farthest(moved(1.4, 5, kind=EvenWeights)) > LIMIT
+
+
+WRONG = {
+    "one side": ("turns", lambda first_p, last_p, way: (way * first_p).sum(-1) <= 0),
+    "no subtrees": ("blocks", lambda leaf, count: (blocks(leaf, count)[0], torch.zeros(len(leaf), count).bool())),
+}
+
+
+SCALE = torch.tensor([1.0, 3.0, 6.0])
+
+
+def sizes(draws):
+    """Return the first two powers of acceptance and of the logarithm of tree sizes, and the shares of depths 2 to 5."""
+    n_steps, rate = draws.T
+    depth = (n_steps + 1).log2()
+    full = torch.stack([depth.ceil() == number for number in range(2, 6)], -1).double()
+    whole = (depth == depth.ceil()).double()
+    return torch.cat([torch.stack([depth, depth**2, rate, rate**2, whole], -1), full], -1)
+
+
+@pytest.fixture(scope="module")
+def pyros():
+    """Trees of Pyro's kernel, each from an exact draw: leapfrog steps and acceptance, (S, 2)."""
+    pyro.set_rng_seed(1)
+    steps = 0
+
+    def energy(z):
+        nonlocal steps
+        steps += 1
+        return 0.5 * (z["x"] / SCALE).square().sum()
+
+    sampler = PyroNUTS(potential_fn=energy, step_size=0.8, adapt_step_size=False, adapt_mass_matrix=False)
+    sampler.initial_params = {"x": torch.zeros(3)}
+    sampler.setup(0)
+    found = []
+    for _ in range(300):
+        sampler.clear_cache()
+        accepted, number, before = sampler._mean_accept_prob, sampler._t, steps
+        sampler.sample({"x": SCALE * torch.randn(3)})
+        rate = sampler._mean_accept_prob * (number + 1) - accepted * number
+        found.append((steps - before - 1, float(rate)))
+    return torch.tensor(found, dtype=torch.float64)
+
+
+def ours(kind=NoUTurn):
+    made = kernel(SCALE * torch.randn(2000, 3), 0.8, model=normal(3, SCALE), kind=kind)
+    with made.potential.program.running():
+        facts = made.draw(1, quiet).facts
+    return torch.stack([facts["n_steps"][:, 0].double(), facts["acceptance_rate"][:, 0].double()], -1)
+
+
+def test_trees_are_as_large_as_pyros(pyros):
+    assert apart(sizes(ours()), sizes(pyros)) < LIMIT
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_trees_that_do_not_see_a_turn_are_not(wrong, pyros, monkeypatch):
+    monkeypatch.setattr(trees, *WRONG[wrong])
+    assert apart(sizes(ours()), sizes(pyros)) > LIMIT
+
+
+def test_trees_that_grow_from_the_wrong_end_are_not(pyros):
+    assert apart(sizes(ours(WrongEnd)), sizes(pyros)) > LIMIT
+
+
+def test_the_way_between_places_is_the_sum_of_momenta():
+    u, p, step = torch.randn(1, 4).double(), torch.randn(1, 4).double(), torch.tensor([-0.3]).double()
+    momenta, points = [p], [u]
+    for _ in range(6):  # of a quartic potential, whose gradient is u³
+        half = p - 0.5 * step * u**3
+        u = u + step * half
+        p = half - 0.5 * step * u**3
+        momenta.append(p)
+        points.append(u)
+    rho = sum(momenta) - 0.5 * (momenta[0] + momenta[-1])
+    way = place_of(points[-1], points[-1] ** 3, step) - place_of(points[0], points[0] ** 3, step)
+    assert torch.allclose(way, step * rho)
+    assert bool(turns(rho, rho, rho)) is False
+    assert bool(turns(rho, -rho, rho)) is True
+
+
+def test_every_block_of_leaves_is_checked_when_it_is_complete():
+    count, kept = 5, {}
+    for leaf in range(2**count):
+        slot, completes = (slots.flatten().tolist() for slots in blocks(torch.tensor([leaf]), count))
+        expected = [leaf + 1 - 2**power for power in range(1, count + 1) if (leaf + 1) % 2**power == 0]
+        assert sorted(kept[number] for number, done in enumerate(completes) if done) == sorted(expected)
+        assert (slot[0] < count) == (leaf % 2 == 0)
+        kept[slot[0]] = leaf
+
+
+@pytest.mark.parametrize(("step_size", "diverges"), [(0.9, False), (60.0, True)])
+def test_lost_energy_is_a_divergence(step_size, diverges):
+    facts = moved(step_size, chains=50, draws=2).facts
+    assert facts["diverging"].all() if diverges else not facts["diverging"].any()
+    assert not diverges or (facts["n_steps"] == 1).all()
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_trajectory_is_no_longer_than_its_depth_allows(depth):
+    block = moved(0.01, chains=4000, depth=depth)
+    assert block.facts["n_steps"].max() == 2**depth - 1
+    assert (block.facts["n_steps"] == 2**depth - 1).double().mean() > 0.99  # some momenta are next to nothing
+    assert farthest(block) < LIMIT
+
+
+def test_nobody_waits_and_only_work_is_counted():
+    made = kernel(torch.randn(5, 3), 0.5)
+    before = made.num_gradients
+    made.state["step_size"] = torch.tensor([0.05, 0.5, 0.5, 0.5, 0.5])
+    calls = 0
+
+    def grow(*inputs, grown=made.grow):
+        nonlocal calls
+        calls += 1
+        return grown(*inputs)
+
+    made.grow = grow
+    with made.potential.program.running():
+        steps = made.draw(20, quiet).facts["n_steps"]
+    assert calls == steps.sum(1).max()
+    assert made.num_gradients - before == steps.sum()
+
+
+def test_a_kernel_goes_on_where_its_state_says():
+    made = kernel(torch.randn(4, 3), 0.5)
+    with made.potential.program.running():
+        made.draw(3, quiet, learning=True)
+        state = {name: value.clone() for name, value in made.state.items()}
+        pyro.set_rng_seed(2)
+        first = made.draw(3, quiet, learning=True)
+        other = kernel(torch.zeros(4, 3), 1.0)
+        other.state = state
+        pyro.set_rng_seed(2)
+        second = other.draw(3, quiet, learning=True)
+    assert torch.equal(first.q, second.q)
+    assert torch.equal(made.step_size, other.step_size)
+    assert torch.equal(made.q, first.q[:, -1])
+
+
+def test_traced_and_plain_chains_are_equal_to_the_bit():
+    found = []
+    for way in ("plain", "traced", "traced"):
+        pyro.set_rng_seed(3 + len(found) // 2)
+        engine = inference.NUTS(
+            normal(2), num_chains=3, warmup_steps=10, num_samples=5, start="prior", compile=way, progress=False
+        )
+        found.append(engine.fit(()).draws["x"])
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[1], found[2])
+
+
+def test_ctrl_c_leaves_the_draws_that_all_chains_have():
+    def stop(done, text):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    made = kernel(torch.randn(3, 2), 0.5)
+    before = made.num_gradients
+    made.state["step_size"] = torch.tensor([0.5, 0.5, 0.05])
+    with made.potential.program.running():
+        block = made.draw(10, stop)
+    assert block.interrupted
+    assert block.q.shape == (3, 3, 2)
+    assert {fact.shape for fact in block.facts.values()} == {(3, 3)}
+    assert made.num_gradients - before > block.facts["n_steps"].sum()  # of the other chains' further draws
+    steps = made.tree.n_steps.sum()
+    with made.potential.program.running():
+        assert not made.draw(2, quiet).interrupted
+    assert steps > 0
+
+
+def test_ctrl_c_before_the_first_draw_leaves_none():
+    made = kernel(torch.randn(3, 2), 0.5)
+    made.grow = None
+
+    def stop(*inputs):
+        raise KeyboardInterrupt
+
+    made.grow = stop
+    with made.potential.program.running():
+        block = made.draw(10, quiet)
+    assert block.interrupted
+    assert block.q.shape == (3, 0, 2)
+
+
+def fit(model, *arguments, chains=16, warmup=60, samples=60, **options):
+    """Sample with a warm-up that learns all there is."""
+    options = {"start": "prior", "compile": "traced", "progress": False, "shared_mass": True} | options
+    engine = inference.NUTS(model, num_chains=chains, warmup_steps=warmup, num_samples=samples, **options)
+    return engine.fit(arguments)
+
+
+def off_moments(draws, mean, variance):
+    """How far mean and variance of chains (C, S, P) are off, in standard errors."""
+    return max(off_chains(draws, mean), off_chains((draws - mean).square(), variance))
+
+
+def test_an_ill_conditioned_normal():
+    scale = torch.logspace(0.0, 3.0, 4)
+    correlation = torch.full((4, 4), 0.5) + 0.5 * torch.eye(4)
+    target = MultivariateNormal(10.0 * scale, scale[:, None] * correlation * scale)
+
+    def model():
+        pyro.sample("x", dist.MultivariateNormal(target.loc, scale_tril=target.scale_tril))
+
+    draws = fit(model, chains=32, warmup=40, samples=40, max_tree_depth=5).draws["x"].double()
+    assert off_moments(draws, target.loc, target.variance) < LIMIT
+    assert off_moments(draws, target.loc, 1.5 * target.variance) > LIMIT
+
+
+def test_neals_funnel_reparametrised():
+    def model():
+        v = pyro.sample("v", dist.Normal(0.0, 3.0))
+        z = pyro.sample("z", dist.Normal(torch.zeros(4), 1.0).to_event(1))
+        pyro.deterministic("x", (v / 2).exp() * z)
+
+    draws = fit(model, warmup=60).draws
+    v, z = draws["v"].double(), draws["z"].double()
+    log_x = (v[..., None] / 2 + z.abs().log()).flatten(2)
+    mean_log = torch.tensor(-0.5 * (torch.tensor(2.0).log() + 0.5772157).item()).double()  # E[log |z|]
+    assert off_moments(v, torch.tensor(0.0), torch.tensor(9.0)) < LIMIT
+    assert off_moments(z, torch.zeros(4), torch.ones(4)) < LIMIT
+    assert off_moments(log_x, mean_log, torch.tensor(torch.pi**2 / 8 + 9.0 / 4)) < LIMIT
+    assert off_moments(v, torch.tensor(0.0), torch.tensor(4.0)) > LIMIT
+
+
+def test_bayesian_linear_regression():
+    x = torch.randn(20, 2)
+    y = x @ torch.tensor([1.0, -2.0]) + 0.3 * torch.randn(20)
+    posterior = exact.linear_posterior(exact.features(x), y.double(), 0.3, torch.tensor(1.0))
+
+    def model(features, y):
+        w = pyro.sample("w", dist.Normal(torch.zeros(3), 1.0).to_event(1))
+        with pyro.plate("data", len(y)):
+            pyro.sample("y", dist.Normal(features @ w, 0.3), obs=y)
+
+    draws = fit(model, exact.features(x).float(), y).draws["w"].double()
+    variance = posterior.covariance.diagonal()
+    assert off_moments(draws, posterior.mean, variance) < LIMIT
+    assert off_moments(draws, posterior.mean, 1.5 * variance) > LIMIT
+    assert off_moments(draws, posterior.mean + 0.25 * variance.sqrt(), variance) > LIMIT
+
+
+def test_the_depth_is_at_least_one():
+    with pytest.raises(ValueError, match="max_tree_depth is a number of doublings, at least 1, not 0"):
+        inference.NUTS(normal(2), max_tree_depth=0)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's compiler about itself
+def test_compiled_trees_are_exact():
+    made = kernel(torch.randn(4000, 3), 0.9)
+    made.grow.settle("compiled")
+    with made.potential.program.running():
+        assert farthest(made.draw(3, quiet)) < LIMIT
+    assert made.how == "compiled"
+
+
+@pytest.mark.gpu
+def test_trees_on_a_gpu_are_exact():
+    made = moved()
+    with torch.device("cuda"):
+        block = moved(compile="auto")
+    assert block.q.is_cuda
+    assert farthest(block) < LIMIT
+    assert apart(block.facts["n_steps"][:, 0].double().cpu(), made.facts["n_steps"][:, 0].double()) < LIMIT

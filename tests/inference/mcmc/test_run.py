@@ -1,0 +1,144 @@
+"""A run: its facts, what Ctrl-C leaves, where it says draws diverged, and what a watcher sees."""
+
+import dataclasses
+
+import cases
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+
+import zoo
+from zoo import inference, likelihoods, networks, priors
+from zoo.inference.mcmc.divergences import Divergences
+from zoo.inference.mcmc.kernel import Block
+from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.run import blocks
+
+X, Y = torch.randn(12, 2), torch.randn(12, 1)
+
+
+def build():
+    torch.manual_seed(0)
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    return zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(dist.HalfNormal(1.0)))
+
+
+def funnel():
+    """Neal's funnel as it stands, not reparametrised: leapfrog steps that fit its mouth diverge in its neck."""
+    v = pyro.sample("v", dist.Normal(0.0, 3.0))
+    pyro.sample("x", dist.Normal(0.0, (v / 2).exp()).expand([6]).to_event(1))
+    pyro.sample("elsewhere", dist.Normal(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ([0, 75, 100, 350, 400, 900], [75, 100, 200, 300, 350, 400, 500, 600, 700, 800, 900]),
+        ([0, 3, 6], [3, 6]),
+        ([0, 0, 150], [100, 150]),
+        ([0, 100, 300], [100, 200, 300]),
+    ],
+)
+def test_blocks_end_with_windows_and_are_not_long(bounds, expected):
+    assert blocks(bounds) == expected
+
+
+# Divergences
+
+
+def test_a_run_says_at_which_site_it_diverged(monkeypatch):
+    mouth = lambda self, step_size: torch.full_like(step_size, 0.4)  # noqa: E731
+    monkeypatch.setattr(inference.hmc.FixedLength, "reasonable_step_size", mouth)
+    options = {"num_chains": 20, "warmup_steps": 0, "num_samples": 50, "num_steps": 15, "start": "prior"}
+    info = inference.HMC(funnel, **options, compile=False, progress=False).fit(()).info
+    assert info.divergences.startswith(f"{int(info.diverging.sum())} of 1000 draws diverged, farthest from the others")
+    assert "at site 'v': there -" in info.divergences  # down in the neck, where x is as centred as elsewhere
+
+
+@pytest.fixture
+def divergences():
+    return Divergences(Potential(funnel))
+
+
+def block(q, diverging):
+    return Block(q.reshape(2, -1, 8), {"diverging": diverging.reshape(2, -1)})
+
+
+def test_the_site_where_divergences_lie_apart_is_named_over_all_blocks(divergences):
+    q, diverging = torch.randn(400, 8), torch.arange(400) % 20 == 0
+    q[diverging, 7] += 3.0
+    for part in range(4):
+        divergences.add(block(q[100 * part : 100 * part + 100], diverging[100 * part : 100 * part + 100]))
+    assert str(divergences).startswith("20 of 400 draws diverged, farthest from the others at site 'elsewhere': there ")
+    values = [float(word) for word in str(divergences).replace(",", "").split() if word.lstrip("-")[:1].isdigit()]
+    assert values[2] == pytest.approx(float(q[diverging, 7].mean()), abs=0.01)
+    assert values[3] == pytest.approx(float(q[~diverging, 7].mean()), abs=0.01)
+
+
+def test_divergences_that_lie_nowhere_apart_are_counted_alone(divergences):
+    divergences.add(block(torch.randn(400, 8), torch.arange(400) % 20 == 0))
+    assert str(divergences) == "20 of 400 draws diverged, at no site in particular"
+
+
+def test_a_chain_that_diverges_again_and_again_where_it_stands_counts_once(divergences):
+    q = torch.randn(400, 8)
+    q[-100:] = q[-100] + 1.0  # stuck, apart from the others at all sites
+    divergences.add(block(q, torch.arange(400) >= 300))
+    assert str(divergences) == "100 of 400 draws diverged, at no site in particular"
+
+
+def test_where_nothing_diverged_nothing_is_said(divergences):
+    assert str(divergences) == ""
+    divergences.add(block(torch.randn(400, 8), torch.zeros(400, dtype=torch.bool)))
+    assert str(divergences) == ""
+    assert not divergences.all
+
+
+@pytest.mark.usefixtures("at_the_prior")
+def test_a_run_of_nothing_but_divergences_warns(monkeypatch):
+    huge = lambda self, step_size: torch.full_like(step_size, 1e6)  # noqa: E731
+    monkeypatch.setattr(inference.hmc.FixedLength, "reasonable_step_size", huge)
+    engine = dataclasses.replace(cases.ENGINES["HMC"](build()), warmup_steps=0)
+    with pytest.warns(UserWarning, match="6 of 6 draws diverged: the step size is too large.* not from the p"):
+        posterior = engine.fit((X, Y))
+    assert posterior.info.diverging.all()
+
+
+# What a watcher sees
+
+
+def test_the_progress_bar_says_what_is_under_way(capsys):
+    engine = inference.HMC(build(), num_chains=2, warmup_steps=3, num_samples=3, num_steps=2)
+    pyro.set_rng_seed(0)
+    said = []
+    original = inference.chains.bar
+
+    def bar(*args):
+        shown = original(*args)
+        monkeypatched = shown.set_postfix_str
+        shown.set_postfix_str = lambda text, refresh=True: (said.append(text), monkeypatched(text, refresh))
+        return shown
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.inference.mcmc.sampler.bar", bar)
+        patch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 5)
+        engine.fit((X, Y))
+    phases = list(dict.fromkeys(said))
+    assert phases == [
+        "looking at the model",
+        "going downhill to a start",
+        "tracing the sampler",
+        "warm-up, leapfrog steps 2",
+        "sampling, leapfrog steps 2",
+    ]
+    shown = capsys.readouterr().err
+    assert "HMC(2 chains, 3 + 3 draws): 6/6" in shown
+    for text in phases[:3]:
+        assert text in shown
+
+
+@pytest.mark.usefixtures("at_the_prior")
+def test_nothing_is_said_where_nothing_is_to_be(capsys):
+    cases.ENGINES["HMC"](build()).fit((X, Y))
+    assert capsys.readouterr() == ("", "")

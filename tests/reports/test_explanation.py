@@ -1,0 +1,71 @@
+"""What a reader is shown: the summary, the explanation, tables."""
+
+import pyro.distributions as dist
+import pytest
+import torch
+
+import guides
+import zoo
+from zoo import likelihoods, networks, priors
+from zoo.reports.table import Table
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    prior = priors.NodePrior(dist.Normal(1.0, 0.3), weights=priors.last_layer(dist.Normal(0.0, 2.0)))
+    return zoo.BayesianNetwork(networks.MLP(6, 1, hidden=[10]), prior, likelihoods.Gaussian(dist.HalfNormal(1.0)))
+
+
+def test_the_summary_counts_weights_and_nodes(model):
+    summary = model.summary()
+    assert (summary.weights, summary.nodes) == (81, 16)
+    assert summary.random == 11 + 16  # the last layer and the nodes
+    assert (summary.points, summary.frozen) == (70, 0)
+    assert "81 weights and 16 input nodes" in str(summary)
+    assert "<table>" in summary._repr_html_()
+
+
+def test_lenet_has_the_published_numbers():
+    """42K weights and 23 nodes in Trinh et al. count another LeNet's convolutions; ours are counted by hand."""
+    summary = zoo.BayesianNetwork(
+        networks.LeNet5(), priors.NodePrior(dist.Normal(1.0, 0.1)), likelihoods.Categorical()
+    ).summary()
+    assert summary.weights == 156 + 2416 + 48120 + 10164 + 850
+    assert summary.nodes == 1 + 6 + 400 + 120 + 84
+
+
+def test_model_and_guide_side_by_side(model):
+    guide = guides.NodeMixture(model, num_components=2)
+    explanation = zoo.explain(model, guide)
+    assert explanation.table.column("site") == list(model.latents)
+    by_site = {row["site"]: row for row in explanation.table.to_dicts()}
+    assert by_site["layer2.weight"]["prior"] == "Normal(0, 2)"
+    assert by_site["layer2.weight"]["prior spread"] == pytest.approx(2.0, abs=0.4)
+    assert by_site["layer1.nodes_in"]["guide mean"] == pytest.approx(1.0, abs=0.5)
+    assert "layer1.weight" in str(explanation)  # said to be optimised
+    assert "lower bound of the log evidence" in explanation._repr_html_()
+
+
+def test_a_guide_without_a_bound_is_said_to_have_none(model):
+    assert "The loss bounds nothing" in str(zoo.explain(model, guides.Delta(model)))
+
+
+def test_explaining_changes_nothing(model):
+    guide = guides.MeanField(model)
+    before = {name: value.clone() for name, value in guide.state_dict().items()}
+    state = torch.get_rng_state()
+    zoo.explain(model, guide)
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(value, before[name]) for name, value in guide.state_dict().items())
+
+
+def test_a_table_aligns_numbers_and_words():
+    table = Table(("name", "score"), [("a", 1.0), ("longer", None)], {"score": 1})
+    assert str(table).splitlines() == ["name    score", "a         1.0", "longer      -"]
+    assert table.to_dicts()[1] == {"name": "longer", "score": None}
+    assert "<td>longer</td>" in table._repr_html_()
+
+
+def test_a_table_escapes_what_it_shows():
+    assert "<script>" not in Table(("x",), [("<script>",)])._repr_html_()

@@ -1,0 +1,72 @@
+"""Numbers too small to be normal are zero in fits and predictions, and what a user has set stays as it was."""
+
+import cases
+import pytest
+import torch
+from torch import nn
+
+import guides
+import zoo
+from zoo import inference, likelihoods, networks
+from zoo.runtime.subnormals import flushed, is_flushing
+
+
+@pytest.fixture(autouse=True)
+def unset():
+    torch.set_flush_denormal(False)
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_was_set_is_set_again_after_an_error_too(before):
+    torch.set_flush_denormal(before)
+    with flushed():
+        assert is_flushing()
+    assert is_flushing() is before
+    with pytest.raises(ValueError, match="mine"), flushed():
+        raise ValueError("mine")
+    assert is_flushing() is before
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_it_is_told_under_any_default_type(dtype):
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        assert not is_flushing()
+        with flushed():
+            assert is_flushing()
+    finally:
+        torch.set_default_dtype(default)
+
+
+ENGINES = {
+    "SVI": lambda model: inference.SVI(model, guides.Delta(model), num_steps=2, compile="traced", progress=False),
+    "HMC": lambda model: inference.HMC(model, num_samples=5, warmup_steps=20, compile="traced", progress=False),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_fits_and_predictions_are_made_so(engine):
+    seen = set()
+
+    class Watching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = networks.MLP(6, 1, hidden=[3])
+
+        def forward(self, x):
+            if len(x) > 2:  # a fit looks at the shape of two rows' outputs first
+                seen.add(is_flushing())
+            return self.network(x)
+
+    model = zoo.BayesianNetwork(Watching(), cases.PRIORS["WeightPrior"](), likelihoods.Gaussian(0.5))
+    x, y = torch.randn(8, 6), torch.randn(8, 1)
+    Watching()(x)
+    assert seen == {False}
+    seen.clear()
+    posterior = ENGINES[engine](model).fit((x, y))
+    posterior.predict(x, 2 if engine == "SVI" else None, progress=False)
+    assert seen == {True}
+    assert not is_flushing()

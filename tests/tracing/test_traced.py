@@ -1,0 +1,309 @@
+"""Ways of running: equal answers, what is chosen, what cannot be traced, and that nobody notices the trials."""
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.infer.autoguide import AutoNormal
+from torch import nn
+
+import guides
+import zoo
+from zoo import inference, likelihoods, networks, priors
+from zoo.inference.svi.elbo import elbo
+from zoo.tracing import traced as module
+from zoo.tracing.compiled import compiler
+from zoo.tracing.traced import Traced
+
+X = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+
+
+def noisy(x):
+    return (x.square().sum() + torch.randn(3).sum(), x.exp())
+
+
+def answers(way, count=4, **options):
+    run = Traced(noisy, compile=way, **options)
+    torch.manual_seed(3)
+    return [run(X * number) for number in range(count)], run
+
+
+@pytest.mark.parametrize("way", ["plain", "traced", False, "auto"])
+def test_ways_give_equal_bits(way):
+    for one, other in zip(answers(way, calls=100)[0], answers("plain")[0], strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+
+
+def test_compiled_gives_the_same_to_a_hundred_thousandth():
+    compiled, run = answers(True)
+    assert run.how == "compiled"
+    for one, other in zip(compiled, answers("traced")[0], strict=True):
+        torch.testing.assert_close(one[0], other[0], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(one[1], other[1], rtol=1e-5, atol=1e-5)
+
+
+def test_a_few_calls_are_not_worth_a_trace():
+    assert answers("auto", calls=module.FEW - 1)[1].how == "plain"
+    assert answers("auto", calls=module.FEW)[1].how == "traced"
+
+
+def test_ways_that_there_are_none_of():
+    with pytest.raises(ValueError, match=r"compile is True, False or one of auto, plain, .*, not 'quick'"):
+        Traced(noisy, compile="quick")
+    with pytest.raises(ValueError, match="'captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'"):
+        Traced(noisy, compile="captured")(X)
+
+
+def test_trials_leave_random_numbers_and_what_is_written_alone():
+    written = torch.zeros(3)
+
+    def function(x):
+        written.add_(1.0)
+        return (x + torch.randn(3),)
+
+    run = Traced(function, compile="traced", writes=[written])
+    torch.manual_seed(0)
+    first = run(torch.zeros(3))[0]
+    torch.manual_seed(0)
+    assert torch.equal(first, torch.randn(3))
+    assert torch.equal(written, torch.ones(3))
+
+
+def test_another_size_now_and_then_runs_plainly_and_one_that_stays_is_traced():
+    seen = []
+
+    def function(x):
+        seen.append(len(x))
+        return (x.sum(),)
+
+    run = Traced(function, calls=1000)
+    for _ in range(6):
+        for size in (8, 5):
+            assert torch.equal(run(X[:size])[0], X[:size].sum())
+    assert seen.count(8) == 2  # its trace and the check of it
+    assert seen.count(5) == 2 + 2  # twice as it is, then likewise
+    assert len(run._ways) == 2
+
+
+def test_a_program_that_asks_a_tensor_is_named_and_runs_as_it_is():
+    def function(x):
+        return (x * 2,) if x.sum().item() > 0 else (x,)
+
+    run = Traced(function, compile="traced")
+    sentence = r"runs as plain Pyro, several times slower: test_traced.py, line \d+, `return \(x \* 2,\) if .*item"
+    with pytest.warns(UserWarning, match=sentence) as caught:
+        assert torch.equal(run(torch.ones(2))[0], torch.full((2,), 2.0))
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert torch.equal(run(-torch.ones(2))[0], -torch.ones(2))
+    assert run.how == "plain"
+
+
+def test_a_counter_in_python_is_noticed():
+    count = iter(range(100))
+    run = Traced(lambda x: (x * next(count),), compile="traced")
+    with pytest.warns(UserWarning, match="depends on something that changes between calls and is no tensor"):
+        run(X)
+    assert run.how == "plain"
+    assert not torch.equal(run(X)[0], run(X)[0])
+
+
+def test_without_a_compiler_the_graph_runs(monkeypatch):
+    _, config = compiler()
+    monkeypatch.setattr(module, "WAIT", 0.0)
+    monkeypatch.setattr(module, "WAIT_PER_NODE", 1e-9)
+    with config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}):
+        with pytest.warns(UserWarning, match="running without compiling, several times slower") as caught:
+            results, run = answers("auto", calls=10**9)
+        with pytest.raises(Exception, match="compiler"):
+            answers("compiled")
+    assert (run.how, len(caught), caught[0].filename) == ("traced", 1, __file__)
+    assert torch.equal(results[1][0], answers("plain")[0][1][0])
+
+
+def test_the_faster_way_is_kept(monkeypatch):
+    monkeypatch.setattr(Traced, "_gain", lambda *arguments: 1.0)
+    monkeypatch.setattr(Traced, "_compiled", lambda *arguments: noisy)
+    for seconds, how in (([1.0, 2.0], "compiled"), ([2.0, 1.0], "traced")):
+        measured = iter(seconds)
+        monkeypatch.setattr(Traced, "_seconds", lambda *arguments, measured=measured: next(measured))
+        assert answers("auto", calls=1000)[1].how == how
+
+
+def eight_schools(y):
+    mean = pyro.sample("mean", dist.Normal(0.0, 5.0))
+    spread = pyro.sample("spread", dist.HalfCauchy(5.0))
+    with pyro.plate("schools", len(y)):
+        effect = pyro.sample("effect", dist.Normal(mean, spread))
+        pyro.sample("y", dist.Normal(effect, 10.0), obs=y)
+
+
+def test_the_bound_of_a_pyro_model_of_someone_else():
+    y = torch.tensor([28.0, 8, -3, 7, -1, 1, 18, 12])
+    with pyro.get_param_store().scope(), pyro.validation_enabled(False):
+        guide = AutoNormal(eight_schools)
+        guide(y)
+        parameters = list(guide.parameters())
+
+        def function(y):
+            loss = -elbo(eight_schools, guide, y)
+            return loss, *torch.autograd.grad(loss, parameters)
+
+        losses = {}
+        start = [parameter.detach().clone() for parameter in parameters]
+        for way in ("plain", "traced"):
+            run, optimizer = Traced(function, compile=way), torch.optim.Adam(parameters, lr=0.02)
+            with torch.no_grad():
+                torch._foreach_copy_(parameters, start)
+            pyro.set_rng_seed(0)
+            losses[way] = []
+            for _ in range(5):
+                loss, *slopes = run(y)
+                for parameter, slope in zip(parameters, slopes, strict=True):
+                    parameter.grad = slope
+                optimizer.step()
+                losses[way].append(loss.item())
+            assert run.how == way
+    assert losses["plain"] == losses["traced"]
+    assert len(set(losses["traced"])) == 5
+
+
+# The step of SVI
+
+
+def model_of(network=None):
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    return zoo.BayesianNetwork(network or networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(0.2))
+
+
+def fit(model, guide=None, **options):
+    pyro.set_rng_seed(1)
+    data = X, X.sum(-1, keepdim=True)
+    options = {"num_steps": 40, "progress": False} | options
+    return inference.SVI(model, guide or guides.MeanField(model), **options).fit(data, batch_size=3)
+
+
+def test_a_fit_says_how_it_was_run_and_a_file_keeps_it(tmp_path):
+    model = model_of()
+    posterior = fit(model)
+    assert posterior.info.compiled == "traced"
+    assert 0 < posterior.info.seconds_tracing < posterior.info.seconds
+    posterior.save(tmp_path / "posterior")
+    again = zoo.load(tmp_path / "posterior", model, guide=guides.MeanField(model)).info
+    assert (again.compiled, again.seconds_tracing) == ("traced", posterior.info.seconds_tracing)
+    assert fit(model, num_steps=3).info.compiled == "plain"
+
+
+@pytest.mark.parametrize("batches", ["steps", "epochs"])
+def test_a_fit_is_the_same_plain_and_traced(batches):
+    model = model_of()
+    options = {"num_particles": 2, "scheduler": lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9)}
+    options |= {"num_steps": None, "num_epochs": 12} if batches == "epochs" else {}  # of batches of 3, 3 and 2
+    plain, traced = (fit(model, compile=way, **options).info for way in ("plain", "traced"))
+    assert torch.equal(plain.losses, traced.losses)
+    assert (plain.compiled, traced.compiled) == ("plain", "traced")
+
+
+def test_a_compiled_fit_goes_the_same_way():
+    model = model_of(networks.MLP(2, 1, hidden=[]))
+    compiled, traced = (fit(model, compile=way, num_steps=5).info for way in (True, False))
+    assert compiled.compiled == "compiled"
+    torch.testing.assert_close(compiled.losses, traced.losses, rtol=1e-4, atol=1e-4)
+
+
+def test_what_the_loss_does_not_reach_is_not_moved():
+    """Weight decay would move it, were its gradient zero instead of none."""
+    model = model_of()
+
+    class Wide(guides.MeanField):
+        def __init__(self, model):
+            super().__init__(model)
+            self.unused = nn.Parameter(torch.ones(2))
+
+    for way in ("plain", "traced"):
+        guide = Wide(model)
+        fit(model, guide, optimizer=lambda p, lr: torch.optim.Adam(p, lr=lr, weight_decay=0.5), compile=way)
+        assert torch.equal(guide.unused, torch.ones(2))
+        assert all(parameter.grad is None for parameter in guide.parameters())
+
+
+def test_an_optimiser_may_write_to_gradients():
+    """A sum hands one tensor to both of its terms; the optimiser must not meet it twice."""
+    model = model_of(networks.MLP(2, 1, hidden=[]))
+
+    def guide(*args, **kwargs):
+        for name, law in model.latents.items():
+            one = pyro.param(f"{name}.one", torch.zeros(law.shape()))
+            other = pyro.param(f"{name}.other", torch.zeros(law.shape()))
+            pyro.sample(name, dist.Delta(one + other, event_dim=law.event_dim))
+
+    class Halving(torch.optim.SGD):
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.grad.mul_(0.5)
+            return super().step(closure)
+
+    options = {"num_steps": 3, "lr": 0.1}
+    for way in ("plain", "traced"):
+        halved = fit(model, guide, optimizer=Halving, compile=way, **options).info.losses
+        slower = fit(model, guide, optimizer=torch.optim.SGD, compile=way, **options | {"lr": 0.05}).info.losses
+        assert torch.equal(halved, slower)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("flat", "pixelwise"), [(lambda h: h.flatten(1), True), (lambda h: h.view(len(h), -1), False)])
+def test_images_lie_pixel_by_pixel_where_the_network_takes_it(flat, pixelwise, channels):
+    seen = set()
+
+    class Images(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution, self.linear = nn.Conv2d(channels, 2, 3), nn.Linear(8, 1)
+
+        def forward(self, x):
+            if self.training:
+                seen.add(x.stride()[1] == 1)
+            return self.linear(flat(self.convolution(x)))
+
+    model, data = model_of(Images()), (torch.randn(4, channels, 4, 4), torch.randn(4, 1))
+    posterior = inference.SVI(model, guides.LocalReparam(model), num_steps=3, progress=False).fit(data)
+    assert seen == {pixelwise}
+    assert torch.isfinite(posterior.info.losses).all()
+
+
+def test_a_warning_points_to_the_fit():
+    class Asking(networks.MLP):
+        def forward(self, x):
+            return super().forward(x) * (1.0 if x.sum().item() > 1e9 else 2.0)
+
+    model = model_of(Asking(2, 1, hidden=[3]))
+    with pytest.warns(UserWarning, match="`return super.*item.*which no graph can know") as caught:
+        posterior = fit(model)
+    assert (caught[0].filename, len(caught)) == (__file__, 1)
+    assert posterior.info.compiled == "plain"
+    assert posterior.info.losses[-1].isfinite()
+
+
+def test_a_weight_that_changes_with_python_is_noticed():
+    class Warming(guides.MeanField):
+        steps = 0
+
+        def forward(self, *args, **kwargs):
+            self.steps += 1
+            with pyro.poutine.scale(scale=1.0 / self.steps):
+                return super().forward(*args, **kwargs)
+
+    model = model_of()
+    with pytest.warns(UserWarning, match="depends on something that changes between calls"):
+        assert fit(model, Warming(model)).info.compiled == "plain"
+
+
+def test_a_point_prior_that_looks_at_values_does_not_stop_the_trace():
+    network = networks.MLP(2, 1, hidden=[3])
+    before = zoo.BayesianNetwork(network, priors.WeightPrior(priors.fan_in()), likelihoods.Gaussian(0.1)).latents
+    nodes = priors.NodePrior(dist.Normal(1.0, 0.3), weights=lambda name, _: priors.Point(before[name]))
+    model = zoo.BayesianNetwork(network, nodes, likelihoods.Gaussian(0.1))
+    engine = inference.SVI(model, guides.MeanField(model), num_steps=40, compile="traced", progress=False)
+    assert engine.fit((torch.randn(5, 2), torch.randn(5, 1))).info.compiled == "traced"

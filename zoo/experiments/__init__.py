@@ -1,0 +1,36 @@
+"""Recipes: experiments of the literature as short programs, run here beside the published numbers."""
+
+from zoo.experiments.bayes_cnn import bayes_alexnet_cifar10, bayes_lenet_mnist
+from zoo.experiments.bbb_mnist import bbb_mnist
+from zoo.experiments.corrupt_mnist import spoil_mnist
+from zoo.experiments.dropout_cifar10 import dropout_dsn_cifar10, dropout_nin_cifar10
+from zoo.experiments.dropout_lenet_mnist import dropout_lenet_mnist
+from zoo.experiments.experiment import Recipe
+from zoo.experiments.nodes_cifar10 import nodes_cifar10
+from zoo.experiments.nodes_lenet_width import nodes_lenet_width
+from zoo.experiments.ood_mnist import ood_mnist
+from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
+from zoo.experiments.referral_cifar10 import referral_cifar10
+from zoo.experiments.result import Result, read
+from zoo.experiments.run import Run
+
+__all__ = [
+    "Recipe",
+    "Result",
+    "Run",
+    "bayes_alexnet_cifar10",
+    "bayes_lenet_mnist",
+    "bbb_mnist",
+    "dropout_dsn_cifar10",
+    "dropout_lenet_mnist",
+    "dropout_nin_cifar10",
+    "nodes_cifar10",
+    "nodes_lenet_width",
+    "ood_mnist",
+    "prune_cifar10",
+    "prune_ecg",
+    "prune_mnist",
+    "read",
+    "referral_cifar10",
+    "spoil_mnist",
+]

@@ -1,0 +1,1 @@
+"""Markov chain Monte Carlo: HMC, NUTS, ChEES and microcanonical Langevin dynamics."""

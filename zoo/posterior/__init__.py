@@ -1,0 +1,1 @@
+"""Posteriors: what is known after a fit, and its file."""

@@ -1,0 +1,1 @@
+"""Programs as graphs: recorded, simplified, compiled, captured; knows nothing of models."""
