@@ -2,11 +2,13 @@
 
     python -m benchmarks.exactness            two minutes; prints the table and writes results/exactness.json
 
-Thirty data, three inputs with correlation 0.8, noise 0.5. Guides over weights face the posterior of weights and bias;
-guides over nodes that of the nodes of frozen weights, which is normal too, or with nodes on both sides a sum of normals
-over a grid; dropout over Bernoulli nodes the sum over all masks. A guide that claims a bound must not lie above the log
-evidence by more than its error. Where the family has an optimum in closed form, the last two columns compare with it:
-the gap of its ELBO, and its marginal scales.
+Thirty data, three inputs with correlation 0.8, noise 0.5. Guides over weights face the
+posterior of weights and bias; guides over nodes that of the nodes of frozen weights,
+which is normal too, or with nodes on both sides a sum of normals over a grid; dropout
+over Bernoulli nodes the sum over all masks. A guide that claims a bound must not lie
+above the log evidence by more than its error. Where the family has an optimum in closed
+form, the last two columns compare with it: the gap of its ELBO, and its marginal
+scales.
 """
 
 from __future__ import annotations
@@ -83,28 +85,56 @@ ROWS = {
     "LowRank, rank 2": Row(partial(guides.LowRank, rank=2)),
     "FullRank": Row(guides.FullRank, optimum="exact"),
     "MatrixNormal": Row(guides.MatrixNormal, optimum="diagonal"),
-    "MatrixNormal, full": Row(partial(guides.MatrixNormal, structure="full"), optimum="site"),
+    "MatrixNormal, full": Row(
+        partial(guides.MatrixNormal, structure="full"), optimum="site"
+    ),
     "Flow over weights": Row(guides.Flow),
-    "Mixture of MeanField, K = 4": Row(partial(guides.Mixture, num_components=4), effort=3),
-    "Mixture of Delta, K = 4": Row(partial(guides.Mixture, make=guides.Delta, num_components=4), effort=3),
+    "Mixture of MeanField, K = 4": Row(
+        partial(guides.Mixture, num_components=4), effort=3
+    ),
+    "Mixture of Delta, K = 4": Row(
+        partial(guides.Mixture, make=guides.Delta, num_components=4), effort=3
+    ),
     "MCDropout": Row(guides.MCDropout),
     "ConcreteDropout": Row(guides.ConcreteDropout),
     "GaussianDropout": Row(guides.GaussianDropout),
-    "SparseVariationalDropout": Row(guides.SparseVariationalDropout, optimum="diagonal"),
-    "MCDropout over Bernoulli nodes": Row(partial(guides.MCDropout, p=1 - KEEP), over="masks"),
-    "NodeMixture, K = 1": Row(partial(guides.NodeMixture, num_components=1), over="nodes", optimum="diagonal"),
+    "SparseVariationalDropout": Row(
+        guides.SparseVariationalDropout, optimum="diagonal"
+    ),
+    "MCDropout over Bernoulli nodes": Row(
+        partial(guides.MCDropout, p=1 - KEEP), over="masks"
+    ),
+    "NodeMixture, K = 1": Row(
+        partial(guides.NodeMixture, num_components=1), over="nodes", optimum="diagonal"
+    ),
     "NodeMixture, K = 4": Row(guides.NodeMixture, over="nodes"),
-    "NodeMixture, Bhattacharyya": Row(partial(guides.NodeMixture, entropy=Bhattacharyya()), over="nodes"),
-    "NodeMixture, Kolchinsky-Tracey": Row(partial(guides.NodeMixture, entropy=KolchinskyTracey()), over="nodes"),
-    "NodeMixture, moment-matched": Row(partial(guides.NodeMixture, entropy=MomentMatched()), over="nodes"),
-    "NodeMixture, gamma = 1": Row(partial(guides.NodeMixture, entropic_weight=1.0), over="nodes"),
-    "Rank1, K = 4": Row(partial(guides.Rank1, random_sign_init=1.0, spread=0.3), over="both sides"),
+    "NodeMixture, Bhattacharyya": Row(
+        partial(guides.NodeMixture, entropy=Bhattacharyya()), over="nodes"
+    ),
+    "NodeMixture, Kolchinsky-Tracey": Row(
+        partial(guides.NodeMixture, entropy=KolchinskyTracey()), over="nodes"
+    ),
+    "NodeMixture, moment-matched": Row(
+        partial(guides.NodeMixture, entropy=MomentMatched()), over="nodes"
+    ),
+    "NodeMixture, gamma = 1": Row(
+        partial(guides.NodeMixture, entropic_weight=1.0), over="nodes"
+    ),
+    "Rank1, K = 4": Row(
+        partial(guides.Rank1, random_sign_init=1.0, init_spread=0.3), over="both sides"
+    ),
     "Flow over nodes": Row(guides.Flow, over="nodes"),
     "pyro AutoNormal": Row(autoguide.AutoNormal, optimum="diagonal"),
-    "pyro AutoMultivariateNormal": Row(autoguide.AutoMultivariateNormal, optimum="exact"),
-    "pyro AutoLowRankMultivariateNormal": Row(partial(autoguide.AutoLowRankMultivariateNormal, rank=2)),
+    "pyro AutoMultivariateNormal": Row(
+        autoguide.AutoMultivariateNormal, optimum="exact"
+    ),
+    "pyro AutoLowRankMultivariateNormal": Row(
+        partial(autoguide.AutoLowRankMultivariateNormal, rank=2)
+    ),
     "pyro AutoIAFNormal": Row(partial(autoguide.AutoIAFNormal, hidden_dim=[16])),
-    "pyro AutoLaplaceApproximation": Row(autoguide.AutoLaplaceApproximation, optimum="exact"),
+    "pyro AutoLaplaceApproximation": Row(
+        autoguide.AutoLaplaceApproximation, optimum="exact"
+    ),
 }
 
 
@@ -115,50 +145,77 @@ def linear_posterior(features: Tensor, y: Tensor, loc: float, scale: float) -> N
     covariance = torch.linalg.inv(precision)
     centre = torch.full((features.shape[1],), loc, dtype=torch.float64)
     mean = covariance @ (features.T @ y / NOISE**2 + centre / scale**2)
-    marginal = scale**2 * features @ features.T + NOISE**2 * torch.eye(len(y), dtype=torch.float64)
-    return Normal(mean, covariance, MultivariateNormal(features @ centre, marginal).log_prob(y))
+    marginal = scale**2 * features @ features.T + NOISE**2 * torch.eye(
+        len(y), dtype=torch.float64
+    )
+    return Normal(
+        mean, covariance, MultivariateNormal(features @ centre, marginal).log_prob(y)
+    )
 
 
 def mask_posterior(outputs: Tensor, masks: Tensor, y: Tensor) -> Normal:
     """Sum over all masks (M, D), given the outputs (N, M) under each."""
     log_prior = (masks * KEEP + (1 - masks) * (1 - KEEP)).log().sum(-1)
-    joint = torch.distributions.Normal(outputs, MASK_NOISE).log_prob(y).sum(0) + log_prior
+    joint = (
+        torch.distributions.Normal(outputs, MASK_NOISE).log_prob(y).sum(0) + log_prior
+    )
     weights, mean = joint.softmax(0), joint.softmax(0) @ masks
     centred = masks - mean
-    return Normal(mean, centred.T @ (weights.unsqueeze(-1) * centred), joint.logsumexp(0))
+    return Normal(
+        mean, centred.T @ (weights.unsqueeze(-1) * centred), joint.logsumexp(0)
+    )
 
 
 def both_sides_posterior(features: Tensor, y: Tensor) -> Normal:
-    """Given the node s of the output, s (x ∘ z) w + b is linear in the nodes z of the inputs; sum s over a grid."""
+    """Substitute the node s of the output, s (x ∘ z) w + b is linear in the nodes z of the inputs; sum s over a grid."""
     grid = torch.linspace(-1.0, 3.0, 401, dtype=torch.float64)
     given = [linear_posterior(s * features, y, 1.0, NODE_SCALE) for s in grid]
-    joint = torch.stack([part.evidence for part in given]) + torch.distributions.Normal(1.0, NODE_SCALE).log_prob(grid)
+    joint = torch.stack([part.evidence for part in given]) + torch.distributions.Normal(
+        1.0, NODE_SCALE
+    ).log_prob(grid)
     weights = joint.softmax(0)
-    means = torch.stack([torch.cat([part.mean, s.reshape(1)]) for part, s in zip(given, grid, strict=True)])
+    means = torch.stack(
+        [
+            torch.cat([part.mean, s.reshape(1)])
+            for part, s in zip(given, grid, strict=True)
+        ]
+    )
     mean = weights @ means
     covariance = (means - mean).T @ (weights.unsqueeze(-1) * (means - mean))
-    covariance[:-1, :-1] += torch.einsum("g,gij->ij", weights, torch.stack([part.covariance for part in given]))
+    covariance[:-1, :-1] += torch.einsum(
+        "g,gij->ij", weights, torch.stack([part.covariance for part in given])
+    )
     return Normal(mean, covariance, joint.logsumexp(0) + (grid[1] - grid[0]).log())
 
 
 def problems() -> tuple[tuple[Tensor, Tensor], dict[str, Problem]]:
     """Make the data and the models with their exact posteriors; nodes and masks are those of a trained network."""
-    data = datasets.toy.linear(num_data=30, noise=NOISE, prior_scale=PRIOR_SCALE, correlation=0.8)
+    data = datasets.toy.linear(
+        num_data=30, noise=NOISE, prior_scale=PRIOR_SCALE, correlation=0.8
+    )
     x, y = data.train.x.double(), data.train.y.double()
-    over_weights = linear_posterior(torch.cat([x, torch.ones_like(y)], -1), y.squeeze(-1), 0.0, PRIOR_SCALE)
+    over_weights = linear_posterior(
+        torch.cat([x, torch.ones_like(y)], -1), y.squeeze(-1), 0.0, PRIOR_SCALE
+    )
     fresh, trained = networks.MLP(3, 1, hidden=[]), networks.MLP(3, 1, hidden=[])
     weight, bias = over_weights.mean[:-1], over_weights.mean[-1]
-    trained.load_state_dict({"layer1.weight": weight.reshape(1, 3), "layer1.bias": bias.reshape(1)})
+    trained.load_state_dict(
+        {"layer1.weight": weight.reshape(1, 3), "layer1.bias": bias.reshape(1)}
+    )
     masks = torch.tensor(list(product((0.0, 1.0), repeat=3)), dtype=torch.float64)
     normal = priors.NodePrior(dist.Normal(1.0, NODE_SCALE), weights=priors.Frozen())
-    both = priors.NodePrior(dist.Normal(1.0, NODE_SCALE), where="both", weights=priors.Frozen())
+    both = priors.NodePrior(
+        dist.Normal(1.0, NODE_SCALE), where="both", weights=priors.Frozen()
+    )
     binary = priors.NodePrior(dist.Bernoulli(KEEP), weights=priors.Frozen())
     prior = priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE))
     return (x.float(), y.float()), {
         "weights": Problem(
             zoo.BayesianNetwork(fresh, prior, likelihoods.Gaussian(NOISE)),
             over_weights,
-            lambda draws: torch.cat([draws["layer1.weight"].flatten(-2), draws["layer1.bias"]], -1),
+            lambda draws: torch.cat(
+                [draws["layer1.weight"].flatten(-2), draws["layer1.bias"]], -1
+            ),
         ),
         "nodes": Problem(
             zoo.BayesianNetwork(trained, normal, likelihoods.Gaussian(NOISE)),
@@ -168,7 +225,9 @@ def problems() -> tuple[tuple[Tensor, Tensor], dict[str, Problem]]:
         "both sides": Problem(
             zoo.BayesianNetwork(trained, both, likelihoods.Gaussian(NOISE)),
             both_sides_posterior(x * weight, y.squeeze(-1) - bias),
-            lambda draws: torch.cat([draws["layer1.nodes_in"], draws["layer1.nodes_out"]], -1),
+            lambda draws: torch.cat(
+                [draws["layer1.nodes_in"], draws["layer1.nodes_out"]], -1
+            ),
         ),
         "masks": Problem(
             zoo.BayesianNetwork(trained, binary, likelihoods.Gaussian(MASK_NOISE)),
@@ -191,10 +250,12 @@ def optimum(name: str, exact: Normal) -> tuple[float | None, Tensor | None]:
     # "site": weights together, the bias on its own
     weights, bias = precision[:-1, :-1], precision[-1, -1]
     gap = 0.5 * (torch.logdet(weights) + bias.log() - torch.logdet(precision))
-    return float(gap), torch.cat([torch.linalg.inv(weights).diagonal().sqrt(), bias.rsqrt().reshape(1)])
+    return float(gap), torch.cat(
+        [torch.linalg.inv(weights).diagonal().sqrt(), bias.rsqrt().reshape(1)]
+    )
 
 
-def measure(name: str, num_steps: int, num_draws: int = 300) -> tuple:
+def measure(name: str, num_steps: int, num_samples: int = 300) -> tuple:
     """Fit one guide and return its line of the table."""
     torch.set_num_threads(1)
     data, known = problems()
@@ -203,50 +264,112 @@ def measure(name: str, num_steps: int, num_draws: int = 300) -> tuple:
     pyro.set_rng_seed(0)
     guide, exact = row.make(problem.model), problem.exact
     began = time.perf_counter()
-    if any(parameter.requires_grad for parameter in guide.parameters()) or not isinstance(
-        guide, guides._base.guide.Guide
-    ):
-        decay = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.005 ** (1 / num_steps))
-        adam = partial(torch.optim.Adam, betas=(0.9, 0.98))  # the first gradients are large: forget them soon
+    if any(
+        parameter.requires_grad for parameter in guide.parameters()
+    ) or not isinstance(guide, guides._base.guide.Guide):
+        decay = partial(
+            torch.optim.lr_scheduler.ExponentialLR, gamma=0.005 ** (1 / num_steps)
+        )
+        adam = partial(
+            torch.optim.Adam, betas=(0.9, 0.98)
+        )  # the first gradients are large: forget them soon
         engine = inference.SVI(
-            problem.model, guide, num_steps=num_steps, lr=0.1, optimizer=adam, scheduler=decay, progress=False
+            problem.model,
+            guide,
+            num_steps=num_steps,
+            lr=0.1,
+            optimizer=adam,
+            scheduler=decay,
+            progress=False,
         )
         posterior = engine.fit(data)
     else:  # fixed rates of dropping: nothing to fit
         posterior = zoo.posterior.posterior.Posterior(
-            problem.model, state=problem.model.frozen(), info=None, scoped=zoo.runtime.param_scope.ScopedGuide(guide)
+            problem.model,
+            state=problem.model.frozen(),
+            info=None,
+            scoped=zoo.runtime.param_scope.ScopedGuide(guide),
         )
-    if isinstance(guide, autoguide.AutoLaplaceApproximation):  # so far it is at the mode
+    if isinstance(
+        guide, autoguide.AutoLaplaceApproximation
+    ):  # so far it is at the mode
         with pyro.get_param_store().scope():
-            posterior = posterior.with_guide(posterior.guide.laplace_approximation(*data))
+            posterior = posterior.with_guide(
+                posterior.guide.laplace_approximation(*data)
+            )
     seconds = time.perf_counter() - began
     with torch.no_grad(), pyro.validation_enabled(False):
-        elbos = torch.stack([elbo(problem.model, posterior.scoped, *data) for _ in range(num_draws)]).double()
+        elbos = torch.stack(
+            [elbo(problem.model, posterior.scoped, *data) for _ in range(num_samples)]
+        ).double()
     bound = getattr(guide, "bound", True)
-    gap, error = float(elbos.mean() - exact.evidence), float(elbos.std() / len(elbos) ** 0.5)
+    gap, error = (
+        float(elbos.mean() - exact.evidence),
+        float(elbos.std() / len(elbos) ** 0.5),
+    )
     draws = problem.vector(posterior.sample(4000)).double()
     truth = exact.covariance.diagonal().sqrt()
     off = float(((draws.mean(0) - exact.mean).abs() / truth).max())
     ratio = float((draws.std(0) / truth).mean())
     best, scales = optimum(row.optimum, exact)
-    against = None if scales is None else float((draws.std(0) / scales).log().abs().max().exp())
+    against = (
+        None
+        if scales is None
+        else float((draws.std(0) / scales).log().abs().max().exp())
+    )
     parameters = sum(tensor.numel() for tensor in posterior.scoped.parameters())
     line = (gap, error, gap / max(error, 1e-3)) if bound else ("no bound", None, None)
-    return name, row.over, parameters, "yes" if bound else "no", *line, off, ratio, best and -best, against, seconds
+    return (
+        name,
+        row.over,
+        parameters,
+        "yes" if bound else "no",
+        *line,
+        off,
+        ratio,
+        best and -best,
+        against,
+        seconds,
+    )
 
 
 def main() -> None:
     """Measure every row and write the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.exactness", description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=800, help="gradient steps of each fit")
-    parser.add_argument("--processes", type=int, default=2, help="rows that are measured at once")
-    parser.add_argument("--guides", help="names of rows, comma-separated; all by default")
-    parser.add_argument("--out", type=Path, default=RESULTS / "exactness.json", help="where the table goes")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.exactness", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--steps", type=int, default=800, help="gradient steps of each fit"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=2, help="rows that are measured at once"
+    )
+    parser.add_argument(
+        "--guides", help="names of rows, comma-separated; all by default"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=RESULTS / "exactness.json",
+        help="where the table goes",
+    )
     arguments = parser.parse_args()
     chosen = arguments.guides.split(",") if arguments.guides else list(ROWS)
-    with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
-        lines = list(tqdm(pool.map(measure, chosen, repeat(arguments.steps)), total=len(chosen), leave=False))
-    table = Table(COLUMNS, lines, {"in errors": 1, "seconds": 1, "mean off": 2, "sd ratio": 2, "sd to best": 2})
+    with ProcessPoolExecutor(
+        arguments.processes, mp_context=get_context("spawn")
+    ) as pool:
+        lines = list(
+            tqdm(
+                pool.map(measure, chosen, repeat(arguments.steps)),
+                total=len(chosen),
+                leave=False,
+            )
+        )
+    table = Table(
+        COLUMNS,
+        lines,
+        {"in errors": 1, "seconds": 1, "mean off": 2, "sd ratio": 2, "sd to best": 2},
+    )
     print(table)
     write(arguments.out, {"table": table.to_dicts()})
 

@@ -2,11 +2,12 @@
 
     python -m benchmarks.fidelity       a quarter of an hour on two cores: results/fidelity.json and docs/fidelity.png
 
-The score of regression is Wasserstein-1 between function values in units of the truth's spread, that of classification
-total variation between class probabilities. The floor is what one chain of the truth scores against the rest. Guides
-over nodes have another model, random nodes and weights at the mode under the same prior, and are compared as functions
-with the same truth; where the reference has nodes itself, they have its model. Full covariances are left out beyond a
-thousand weights.
+The score of regression is Wasserstein-1 between function values in units of the truth's
+spread, that of classification total variation between class probabilities. The floor is
+what one chain of the truth scores against the rest. Guides over nodes have another
+model, random nodes and weights at the mode under the same prior, and are compared as
+functions with the same truth; where the reference has nodes itself, they have its
+model. Full covariances are left out beyond a thousand weights.
 """
 
 from __future__ import annotations
@@ -55,8 +56,12 @@ WEIGHTS: dict[str, Callable[[Model], object]] = {
     "ConcreteDropout": guides.ConcreteDropout,
     "GaussianDropout": partial(guides.GaussianDropout, p=0.05),
     "SparseVariationalDropout": guides.SparseVariationalDropout,
-    "Mixture of 4 MeanField": partial(guides.Mixture, make=guides.MeanField, num_components=4, spread=0.5),
-    "Mixture of 5 Delta": partial(guides.Mixture, make=guides.Delta, num_components=5, spread=0.5),
+    "Mixture of 4 MeanField": partial(
+        guides.Mixture, make=guides.MeanField, num_components=4, init_spread=0.5
+    ),
+    "Mixture of 5 Delta": partial(
+        guides.Mixture, make=guides.Delta, num_components=5, init_spread=0.5
+    ),
     "AutoNormal": autoguide.AutoNormal,
     "AutoMultivariateNormal": autoguide.AutoMultivariateNormal,
     "AutoLowRank": partial(autoguide.AutoLowRankMultivariateNormal, rank=8),
@@ -75,10 +80,22 @@ def score(reference: str, label: str, steps: int) -> dict[str, object]:
     pyro.set_rng_seed(0)
     truth = references.load(REFERENCES[reference])
     where, make = OVER_NODES.get(label) or ("", WEIGHTS[label])
-    model = over_nodes(truth.model, where) if where and not truth.model.plan.nodes else truth.model
+    model = (
+        over_nodes(truth.model, where)
+        if where and not truth.model.plan.nodes
+        else truth.model
+    )
     chosen = {label: (model, make(model))}
     batch = BATCH if truth.inputs.dim() == 4 else None
-    comparison = zoo.compare(truth.model, chosen, truth, num_steps=steps, lr=1e-2, batch_size=batch, progress=False)
+    comparison = zoo.compare(
+        truth.model,
+        chosen,
+        truth,
+        num_steps=steps,
+        lr=1e-2,
+        batch_size=batch,
+        progress=False,
+    )
     card, info = comparison.fidelities[label], comparison.posteriors[label].info
     return {
         "scores": card.scores,
@@ -93,14 +110,21 @@ def score(reference: str, label: str, steps: int) -> dict[str, object]:
 def over_nodes(model: Model, where: str) -> Model:
     """Give a network random nodes, and put its weights at the mode under the prior that they had."""
     weights = lambda name, _: priors.Point(model.latents[name])  # noqa: E731
-    return Model(model.network, priors.NodePrior(dist.Normal(1.0, 0.3), where=where, weights=weights), model.likelihood)
+    return Model(
+        model.network,
+        priors.NodePrior(dist.Normal(1.0, 0.3), where=where, weights=weights),
+        model.likelihood,
+    )
 
 
 def score_all(names: list[str], steps: int, workers: int) -> dict[str, dict[str, dict]]:
     """Score every guide on every reference, a few at a time; what a guide refuses is left out, and said."""
     sizes = {name: size(name) for name in names}
     jobs = [
-        (name, label) for name in names for label in [*WEIGHTS, *OVER_NODES] if label not in FULL or sizes[name] <= MOST
+        (name, label)
+        for name in names
+        for label in [*WEIGHTS, *OVER_NODES]
+        if label not in FULL or sizes[name] <= MOST
     ]
     found: dict[str, dict[str, dict]] = {name: {} for name in names}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -116,7 +140,10 @@ def score_all(names: list[str], steps: int, workers: int) -> dict[str, dict[str,
 
 def size(reference: str) -> int:
     """Return the dimensions of a reference's posterior."""
-    return sum(prior.shape().numel() for prior in REFERENCES[reference]().model.latents.values())
+    return sum(
+        prior.shape().numel()
+        for prior in REFERENCES[reference]().model.latents.values()
+    )
 
 
 def main_score(guide: dict) -> str:
@@ -130,7 +157,9 @@ def tabled(results: dict[str, dict[str, dict]]) -> Table:
     rows = [("floor", *(one["floor"][main_score(one)] for one in first.values()))]
     for label in [*WEIGHTS, *OVER_NODES]:
         own = [found.get(label) for found in results.values()]
-        rows.append((label, *(one["scores"][main_score(one)] if one else None for one in own)))
+        rows.append(
+            (label, *(one["scores"][main_score(one)] if one else None for one in own))
+        )
     return Table(("guide", *results), rows)
 
 
@@ -145,9 +174,22 @@ def draw(results: dict[str, dict[str, dict]]) -> Figure:
         places = [place for place, label in enumerate(labels) if label in found]
         values = [found[labels[place]]["scores"][which] for place in places]
         spread = [found[labels[place]]["errors"][which] for place in places]
-        ax.errorbar(values, places, xerr=spread, fmt="o", color="#0072B2", markersize=5, elinewidth=1)
+        ax.errorbar(
+            values,
+            places,
+            xerr=spread,
+            fmt="o",
+            color="#0072B2",
+            markersize=5,
+            elinewidth=1,
+        )
         ax.axvline(one["floor"][which], color="#8C8C8C", linewidth=3, alpha=0.6)
-        ax.set(xscale="log", title=name, xlabel=which.replace("_", " "), xlim=(one["floor"][which] / 2, None))
+        ax.set(
+            xscale="log",
+            title=name,
+            xlabel=which.replace("_", " "),
+            xlim=(one["floor"][which] / 2, None),
+        )
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_yticks(range(len(labels)), labels)
         ax.grid(axis="y", alpha=0.2)
@@ -158,15 +200,35 @@ def draw(results: dict[str, dict[str, dict]]) -> Figure:
 def main() -> None:
     """Score everything, print the table, write results and figure."""
     matplotlib.use("Agg")
-    shipped = sorted((name for name in REFERENCES if (FOLDER / f"{name}.safetensors").exists()), key=size)
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__.splitlines()[0])
-    parser.add_argument("--references", default=",".join(shipped), help="names, comma-separated")
-    parser.add_argument("--steps", type=int, default=2000, help="gradient steps of each guide")
-    parser.add_argument("--workers", type=int, default=2, help="fits at a time, a thread each")
-    parser.add_argument("--out", type=Path, default=RESULTS / "fidelity.json", help="where the results go")
-    parser.add_argument("--figure", type=Path, default=FIGURE, help="where the figure goes")
+    shipped = sorted(
+        (name for name in REFERENCES if (FOLDER / f"{name}.safetensors").exists()),
+        key=size,
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.fidelity", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--references", default=",".join(shipped), help="names, comma-separated"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=2000, help="gradient steps of each guide"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=2, help="fits at a time, a thread each"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=RESULTS / "fidelity.json",
+        help="where the results go",
+    )
+    parser.add_argument(
+        "--figure", type=Path, default=FIGURE, help="where the figure goes"
+    )
     arguments = parser.parse_args()
-    results = score_all(arguments.references.split(","), arguments.steps, arguments.workers)
+    results = score_all(
+        arguments.references.split(","), arguments.steps, arguments.workers
+    )
     write(arguments.out, {"results": results, "settings": {"steps": arguments.steps}})
     print(tabled(results))
     draw(results).savefig(arguments.figure, dpi=110)

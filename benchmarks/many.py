@@ -29,9 +29,10 @@ def fit_many(
 ) -> Tensor:
     """Fit R guides of one family, each to its own data, and return the last losses (R,) in nats per datum.
 
-    One step is one call of a traced and compiled graph, with noise of its own for every fit; the guide must draw it out
-    of place, as point masses and dropout do and torch's normals do not. The rows of a batch are the same positions in
-    every data set; a pass takes each row once.
+    One step is one call of a traced and compiled graph, with noise of its own for every
+    fit; the guide must draw it out of place, as point masses and dropout do and torch's
+    normals do not. The rows of a batch are the same positions in every data set; a pass
+    takes each row once.
 
     Arguments:
         model: The model, without point estimates.
@@ -42,11 +43,15 @@ def fit_many(
         batch_size: Size B of a batch.
         lr: Learning rate.
         label: What the progress bar says.
-        compile: Whether to compile the graph; it takes seconds, and pays after some hundred steps.
+        compile: Whether to compile the graph; it takes seconds, and pays after some
+            hundred steps.
     """
     num_data, batch_size = x.shape[1], min(batch_size, x.shape[1])
     names = [name for name, _ in guides[0].named_parameters()]
-    stacked = [torch.stack([dict(guide.named_parameters())[name].detach() for guide in guides]) for name in names]
+    stacked = [
+        torch.stack([dict(guide.named_parameters())[name].detach() for guide in guides])
+        for name in names
+    ]
 
     def loss(parameters: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         def guide(*args: object, **kwargs: object) -> object:
@@ -56,7 +61,9 @@ def fit_many(
 
     def step(*inputs: Tensor) -> tuple[Tensor, ...]:
         parameters = dict(zip(names, inputs[:-2], strict=True))
-        slopes, losses = vmap(grad_and_value(loss), randomness="different")(parameters, *inputs[-2:])
+        slopes, losses = vmap(grad_and_value(loss), randomness="different")(
+            parameters, *inputs[-2:]
+        )
         return (*(slopes[name] for name in names), losses)
 
     run = Traced(step, compile="auto" if compile else "traced", calls=num_steps)
@@ -72,5 +79,7 @@ def fit_many(
             tensor.grad = slope
         optimizer.step()
     for number, guide in enumerate(guides):
-        guide.load_state_dict({name: tensor[number] for name, tensor in zip(names, stacked, strict=True)})
+        guide.load_state_dict(
+            {name: tensor[number] for name, tensor in zip(names, stacked, strict=True)}
+        )
     return losses

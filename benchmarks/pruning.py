@@ -2,13 +2,16 @@
 
     python -m benchmarks.pruning --mnist FOLDER       ten minutes; prints the tables and writes results/pruning.json
 
-Gal's LeNet (20 and 50 filters, 500 units) learns by `LocalReparam`. Half the filters and units of every layer go, those
-whose means are smallest; the smaller network is fitted on for an epoch, and stands beside one that was half as wide
-from the start. Weights go one by one by their density at zero. Predictions are of 1000 images with 10 draws. Seconds
-are a processor's, on one thread, medians over rounds in which all take turns: of a step of training at both widths too.
+Gal's LeNet (20 and 50 filters, 500 units) learns by `LocalReparam`. Half the filters
+and units of every layer go, those whose means are smallest; the smaller network is
+fitted on for an epoch, and stands beside one that was half as wide from the start.
+Weights go one by one by their density at zero. Predictions are of 1000 images with 10
+draws. Seconds are a processor's, on one thread, medians over rounds in which all take
+turns: of a step of training at both widths too.
 
-A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference (Shridhar, Laumann, Liwicki,
-2019), section 6; Pruning Filters for Efficient ConvNets (Li, Kadav, Durdanovic, Samet, Graf, 2017).
+A Comprehensive guide to Bayesian Convolutional Neural Network with Variational
+Inference (Shridhar, Laumann, Liwicki, 2019), section 6; Pruning Filters for Efficient
+ConvNets (Li, Kadav, Durdanovic, Samet, Graf, 2017).
 """
 
 from __future__ import annotations
@@ -35,23 +38,43 @@ RESULTS = Path(__file__).parent / "results" / "pruning.json"
 IMAGES, DRAWS, STEPS = 1000, 10, 10
 
 
-def fitted(width: int, data: datasets.Dataset, arguments: argparse.Namespace, **options: int) -> Posterior:
+def fitted(
+    width: int, data: datasets.Dataset, arguments: argparse.Namespace, **options: int
+) -> Posterior:
     """Fit a LeNet of a width."""
     pyro.set_rng_seed(0)
     model = zoo.BayesianNetwork(
-        networks.LeNet(width=width), priors.WeightPrior(priors.fan_in()), likelihoods.Categorical()
+        networks.LeNet(width=width),
+        priors.WeightPrior(priors.fan_in()),
+        likelihoods.Categorical(),
     )
-    return fit(model, guides.LocalReparam(model, max_scale=0.1), data, arguments, **options)
+    return fit(
+        model, guides.LocalReparam(model, max_scale=0.1), data, arguments, **options
+    )
 
 
 def fit(
-    model: zoo.BayesianNetwork, guide: object, data: datasets.Dataset, arguments: argparse.Namespace, **options: int
+    model: zoo.BayesianNetwork,
+    guide: object,
+    data: datasets.Dataset,
+    arguments: argparse.Namespace,
+    **options: int,
 ) -> Posterior:
     """Fit a guide for epochs of a rate that falls as a cosine."""
     options = options or {"num_epochs": arguments.epochs}
-    steps = options.get("num_steps") or options["num_epochs"] * -(-len(data.train.x) // arguments.batch)
+    steps = options.get("num_steps") or options["num_epochs"] * -(
+        -len(data.train.x) // arguments.batch
+    )
     decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=steps)
-    engine = inference.SVI(model, guide, lr=3e-3, scheduler=decay, compile="plain", progress=False, **options)
+    engine = inference.SVI(
+        model,
+        guide,
+        lr=3e-3,
+        scheduler=decay,
+        compile="plain",
+        progress=False,
+        **options,
+    )
     return engine.fit(data.train, batch_size=arguments.batch)
 
 
@@ -66,7 +89,9 @@ def medians(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def row(name: str, posterior: Posterior, seconds: float, data: datasets.Dataset) -> dict[str, object]:
+def row(
+    name: str, posterior: Posterior, seconds: float, data: datasets.Dataset
+) -> dict[str, object]:
     """Return size and scores of a posterior."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "posterior.safetensors"
@@ -75,8 +100,12 @@ def row(name: str, posterior: Posterior, seconds: float, data: datasets.Dataset)
     prediction = posterior.predict(data.test.x, DRAWS, progress=False)
     return {
         "posterior": name,
-        "weights": sum(parameter.numel() for parameter in posterior.model.network.parameters()),
-        "left": sum(int((value[0] != 0).sum()) for value in posterior.sample(1).values()),
+        "weights": sum(
+            parameter.numel() for parameter in posterior.model.network.parameters()
+        ),
+        "left": sum(
+            int((value[0] != 0).sum()) for value in posterior.sample(1).values()
+        ),
         "megabytes": megabytes,
         "seconds": seconds,
         "accuracy": float(metrics.accuracy(prediction.probs, data.test.y)),
@@ -86,13 +115,26 @@ def row(name: str, posterior: Posterior, seconds: float, data: datasets.Dataset)
 
 def main() -> None:
     """Fit, prune, shrink, clock, and write the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pruning", description=__doc__.splitlines()[0])
-    parser.add_argument("--mnist", type=Path, required=True, help="folder with MNIST/raw")
-    parser.add_argument("--epochs", type=int, default=2, help="epochs of each fit; the smaller network has one more")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pruning", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--mnist", type=Path, required=True, help="folder with MNIST/raw"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=2,
+        help="epochs of each fit; the smaller network has one more",
+    )
     parser.add_argument("--batch", type=int, default=128, help="images in a batch")
-    parser.add_argument("--num-train", type=int, default=None, help="training images; all")
+    parser.add_argument(
+        "--num-train", type=int, default=None, help="training images; all"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the clock")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS, help="where the results go"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     data = datasets.mnist(arguments.mnist, num_train=arguments.num_train)
@@ -101,7 +143,13 @@ def main() -> None:
     whole = fitted(500, data, arguments)
     half = zoo.prune(whole, fraction=0.5, rule=pruning.filter_norm, per_layer=True)
     small = pruning.shrink(half, images)
-    on = fit(small.model, small.scoped.snapshot(small.model).guide, data, arguments, num_epochs=1)
+    on = fit(
+        small.model,
+        small.scoped.snapshot(small.model).guide,
+        data,
+        arguments,
+        num_epochs=1,
+    )
     posteriors = {
         "whole": whole,
         "half the filters, as zeros": half,
@@ -111,16 +159,42 @@ def main() -> None:
         "half the weights, as zeros": zoo.prune(whole, fraction=0.5),
         "90 % of the weights, as zeros": zoo.prune(whole, fraction=0.9),
     }
-    calls = {name: partial(p.predict, images, DRAWS, progress=False) for name, p in posteriors.items()}
+    calls = {
+        name: partial(p.predict, images, DRAWS, progress=False)
+        for name, p in posteriors.items()
+    }
     seconds = medians(calls, arguments.rounds)
-    rows = [row(name, posterior, seconds[name], data) for name, posterior in posteriors.items()]
+    rows = [
+        row(name, posterior, seconds[name], data)
+        for name, posterior in posteriors.items()
+    ]
     steps = medians(
-        {str(width): partial(fitted, width, data, arguments, num_steps=STEPS) for width in (500, 250)}, arguments.rounds
+        {
+            str(width): partial(fitted, width, data, arguments, num_steps=STEPS)
+            for width in (500, 250)
+        },
+        arguments.rounds,
     )
     step = {width: value / STEPS for width, value in steps.items()}
-    print(Table(tuple(rows[0]), [tuple(line.values()) for line in rows], {"megabytes": 2, "accuracy": 4}))
-    print(Table(("width", "seconds of a training step"), list(step.items()), {"seconds of a training step": 4}))
-    settings = {name: value for name, value in vars(arguments).items() if name not in ("mnist", "out")}
+    print(
+        Table(
+            tuple(rows[0]),
+            [tuple(line.values()) for line in rows],
+            {"megabytes": 2, "accuracy": 4},
+        )
+    )
+    print(
+        Table(
+            ("width", "seconds of a training step"),
+            list(step.items()),
+            {"seconds of a training step": 4},
+        )
+    )
+    settings = {
+        name: value
+        for name, value in vars(arguments).items()
+        if name not in ("mnist", "out")
+    }
     write(arguments.out, {"table": rows, "training step": step, "settings": settings})
 
 

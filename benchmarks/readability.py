@@ -1,8 +1,9 @@
 """How dense the code is: `python -m benchmarks.readability [FOLDER ...]`, a row for each folder.
 
-Lines, functions and syntax nodes are counted with `ast`. A body is what follows a function's signature and docstring;
-nested functions count with the function that holds them. Files named `__init__.py` are left out.
-Name the folder of another package, such as `site-packages/zuko`, to see it in the same table.
+Lines, functions and syntax nodes are counted with `ast`. A body is what follows a
+function's signature and docstring; nested functions count with the function that holds
+them. Files named `__init__.py` are left out. Name the folder of another package, such
+as `site-packages/zuko`, to see it in the same table.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Figures:
         lines = text.splitlines()
         self.files.append(len(lines))
         self.long_lines += sum(len(line) > LONGEST_LINE for line in lines)
-        self.comprehensions += sum(isinstance(node, COMPREHENSIONS) for node in ast.walk(tree))
+        self.comprehensions += sum(
+            isinstance(node, COMPREHENSIONS) for node in ast.walk(tree)
+        )
         for function in outer_functions(tree):
             self.add_function(function)
 
@@ -92,15 +95,23 @@ def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
 def exported_names(tree: ast.Module) -> int:
     """Count the names in `__all__`."""
     for node in tree.body:
-        is_assignment = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-        if is_assignment and node.targets[0].id == "__all__" and isinstance(node.value, ast.List):
+        is_assignment = isinstance(node, ast.Assign) and isinstance(
+            node.targets[0], ast.Name
+        )
+        if (
+            is_assignment
+            and node.targets[0].id == "__all__"
+            and isinstance(node.value, ast.List)
+        ):
             return len(node.value.elts)
     return 0
 
 
 def spread(values: list[int]) -> str:
     """Return median and ninetieth percentile."""
-    return f"{statistics.median(values):.0f}/{statistics.quantiles(values, n=10)[-1]:.0f}"
+    return (
+        f"{statistics.median(values):.0f}/{statistics.quantiles(values, n=10)[-1]:.0f}"
+    )
 
 
 def main(folders: list[str]) -> None:

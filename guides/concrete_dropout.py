@@ -24,28 +24,31 @@ class ConcreteDropout(Delta):
         \quad u_j \sim U(0, 1), \qquad
         \text{loss} = -E_q[\log p(y \mid W)] - E_q[\log p(W)] - \sum_l K_l H(p_l)
 
-    One z per input unit or channel; K units have the entropy K H(p), H(p) = -p log p - (1 - p) log(1 - p), the only
-    part of the entropy of W that is kept, so the loss bounds nothing (`bound = False`). E_q[-log p(W)] is in closed
-    form for normal priors, that of zeros and ones: E[W²] = M²/(1-p). Data and M pull p down and the entropy pulls it
-    up, so p falls as data come in. Masks are relaxed in predictions as well, as in the paper's programs. The variance
-    of z is 1 - t times that of a mask of zeros and ones: a tenth less at t = 0.1. Biases and other sites are points.
+    One z per input unit or channel; K units have the entropy K H(p), H(p) = -p log p -
+    (1 - p) log(1 - p), the only part of the entropy of W that is kept, so the loss
+    bounds nothing (`bound = False`). E_q[-log p(W)] is in closed form for normal
+    priors, that of zeros and ones: E[W²] = M²/(1-p). Data and M pull p down and the
+    entropy pulls it up, so p falls as data come in. Masks are relaxed in predictions as
+    well, as in the paper's programs. The variance of z is 1 - t times that of a mask of
+    zeros and ones: a tenth less at t = 0.1. Biases and other sites are points.
 
     References:
         Concrete Dropout (Gal, Hron, Kendall, 2017)
 
     Arguments:
         model: A Pyro model.
-        init_p: Probability of dropping a unit at the start.
+        p: Probability of dropping a unit at the start.
         temperature: t, how far the masks are from zeros and ones.
-        layers: Shell-style patterns of the weights that are dropped, by their names or their layers'; all by default.
+        layers: Shell-style patterns of the weights that are dropped, by their names or
+            their layers'; all by default.
         example: Arguments to run the model with once; the zoo's models need none.
 
     Raises:
-        ValueError: init_p outside (0, 1); a temperature outside (0, 1]; nothing to drop; a pattern that matches no
-            weight; a discrete site; a log-uniform prior.
+        ValueError: p outside (0, 1); a temperature outside (0, 1]; nothing to drop; a
+            pattern that matches no weight; a discrete site; a log-uniform prior.
 
     Example:
-        >>> {name: round(p, 4) for name, p in ConcreteDropout(model, init_p=0.2).rates().items()}
+        >>> {name: round(p, 4) for name, p in ConcreteDropout(model, p=0.2).rates().items()}
         {'layer1.weight': 0.2, 'layer2.weight': 0.2}
     """
 
@@ -55,21 +58,25 @@ class ConcreteDropout(Delta):
         self,
         model: Callable[..., object],
         *,
-        init_p: float = 0.1,
+        p: float = 0.1,
         temperature: float = 0.1,
         layers: str | Sequence[str] = "*",
         example: tuple = (),
     ) -> None:
         super().__init__(model, example=example)
-        if not 0 < init_p < 1:
-            raise ValueError(f"init_p is a probability that is learned, above 0 and below 1, not {init_p}")
+        if not 0 < p < 1:
+            raise ValueError(
+                f"p is a probability that is learned, above 0 and below 1, not {p}"
+            )
         if not 0 < temperature <= 1:
             raise ValueError(f"temperature is above 0 and at most 1, not {temperature}")
         self.temperature = temperature
-        start = math.log(init_p / (1 - init_p))
+        init = math.log(p / (1 - p))
         noisy = noisy_sites(self.sites, layers)
         refuse_log_uniform(self.sites, noisy, self)
-        self.logit = ByName({name: self.sites[name].start.new_tensor(start) for name in noisy})
+        self.logit = ByName(
+            {name: self.sites[name].init.new_tensor(init) for name in noisy}
+        )
         self.noisy = noisy
 
     def rates(self) -> dict[str, float]:
@@ -82,7 +89,9 @@ class ConcreteDropout(Delta):
             return super().distribution(site)
         loc, logit = self.loc[site.name], self.logit[site.name]
         entropy = loc.shape[1] * (softplus(logit) - logit * logit.sigmoid())  # K H(p)
-        return Masked(loc, concrete(logit, self.temperature), 1 / (-logit).sigmoid(), entropy)
+        return Masked(
+            loc, concrete(logit, self.temperature), 1 / (-logit).sigmoid(), entropy
+        )
 
     def averaged(self) -> Averaged:
         """Return the guide of one deterministic network, the weights' means: the weight scaling rule."""

@@ -17,8 +17,9 @@ class Delta(Guide):
 
     .. math:: q(z) = \delta(z - z^*), \qquad z^* = \arg\max_z \, \log p(y \mid z) + \log p(z)
 
-    A site with bounded support is maximised in its own space, without the Jacobian of the transform. A Delta has
-    no finite entropy, so the loss bounds nothing (`bound = False`).
+    A site with bounded support is maximised in its own space, without the Jacobian of
+    the transform. A Delta has no finite entropy, so the loss bounds nothing (`bound =
+    False`).
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3

@@ -20,12 +20,14 @@ class Flipout(MeanField):
     .. math:: y_n = \mu x_n + \big( \Delta W (x_n \circ r_n) \big) \circ s_n, \qquad
         \Delta W_{ij} \sim N(0, \sigma_{ij}^2), \quad r_{nj}, s_{ni} \in \{-1, 1\} \text{ at random}
 
-    Every example sees one function, a draw of the same law as in `MeanField`, at all positions of a convolution or a
-    sequence: no bias, unlike `LocalReparam`. Between examples the noise is uncorrelated, so the gradient is quieter
-    than with one draw for all: of a multilayer perceptron at a batch of 40, 0.19 of the variance, where `LocalReparam`
-    has 0.11. A bias is flipped by s with its weight. A layer costs two passes. For linear and convolution
-    layers, grouped ones too; the weight of any other kind of layer, and a draw that must be one function (posterior
-    samples, predictions), is an ordinary draw.
+    Every example sees one function, a draw of the same law as in `MeanField`, at all
+    positions of a convolution or a sequence: no bias, unlike `LocalReparam`. Between
+    examples the noise is uncorrelated, so the gradient is quieter than with one draw
+    for all: of a multilayer perceptron at a batch of 40, 0.19 of the variance, where
+    `LocalReparam` has 0.11. A bias is flipped by s with its weight. A layer costs two
+    passes. For linear and convolution layers, grouped ones too; the weight of any other
+    kind of layer, and a draw that must be one function (posterior samples,
+    predictions), is an ordinary draw.
 
     References:
         Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches (Wen, Vicol, Ba, Tran, Grosse, 2018)
@@ -54,7 +56,11 @@ class FlippedNormal(LazyNormal):
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Draw lazily; a batch of draws is drawn at once."""
-        return dist.Normal.rsample(self, sample_shape) if sample_shape else FlippedWeight(self.loc, self.scale)
+        return (
+            dist.Normal.rsample(self, sample_shape)
+            if sample_shape
+            else FlippedWeight(self.loc, self.scale)
+        )
 
 
 class FlippedWeight(Lazy):
@@ -86,9 +92,9 @@ class FlippedWeight(Lazy):
         if self.signs is None or len(self.signs[0]) != len(x):
             self.signs = signs(x, channels), signs(x, len(self.loc))
         r, s = self.signs  # (B, I), (B, O)
-        return mean + layer(x * per_example(r, x, layer), self.noise, noise, *args, **kwargs) * per_example(
-            s, mean, layer
-        )
+        return mean + layer(
+            x * per_example(r, x, layer), self.noise, noise, *args, **kwargs
+        ) * per_example(s, mean, layer)
 
 
 def signs(x: Tensor, channels: int) -> Tensor:

@@ -7,7 +7,10 @@ from types import ModuleType
 
 import torch
 from pyro.distributions import constraints
-from pyro.distributions.torch_distribution import TorchDistribution, TorchDistributionMixin
+from pyro.distributions.torch_distribution import (
+    TorchDistribution,
+    TorchDistributionMixin,
+)
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal, Transform
 
@@ -25,9 +28,11 @@ class Flow(Joint):
     .. math:: z = \text{loc} + \text{scale} \circ T(\epsilon), \quad \epsilon \sim N(0, I_P), \quad
         \log q(z) = \log N(\epsilon \mid 0, I_P) - \log |\det T'(\epsilon)| - \sum_i \log \text{scale}_i
 
-    T comes from zuko (the extra `flows`) and is run in the direction in which an autoregressive transform takes one
-    pass. In training each example of a batch has nodes of its own. The density of values that were not just drawn,
-    `log_prob`, takes a pass per number in a fully autoregressive flow, two in the default; marginals it has none.
+    T comes from zuko (the extra `flows`) and is run in the direction in which an
+    autoregressive transform takes one pass. In training each example of a batch has
+    nodes of its own. The density of values that were not just drawn, `log_prob`, takes
+    a pass per number in a fully autoregressive flow, two in the default; marginals it
+    has none.
 
     References:
         Variational Inference with Normalizing Flows (Rezende, Mohamed, 2015)
@@ -37,17 +42,21 @@ class Flow(Joint):
 
     Arguments:
         model: A Pyro model.
-        sites: Names of the sites to draw by the flow; by default the nodes, and where there are none the last layer
-            (the sites whose names differ from the last one's after the last dot alone).
-        transform: Makes a flow over a number of features, `functools.partial(zuko.flows.MAF, transforms=3)` say; its
-            transform is taken, its base is the standard normal. By default two coupling layers of splines.
+        sites: Names of the sites to draw by the flow; by default the nodes, and where
+            there are none the last layer (the sites whose names differ from the last
+            one's after the last dot alone).
+        transform: Makes a flow over a number of features,
+            `functools.partial(zuko.flows.MAF, transforms=3)` say; its transform is
+            taken, its base is the standard normal. By default two coupling layers of
+            splines.
         init_scale: Scale of the flow's draws at the start, in unconstrained space.
         max_scale: Ceiling of the scales, none by default.
         example: Arguments to run the model with once; the zoo's models need none.
 
     Raises:
         ImportError: zuko is not installed.
-        ValueError: More than 2,000 numbers for the flow; an unknown site; a discrete site; `distributions()`.
+        ValueError: More than 2,000 numbers for the flow; an unknown site; a discrete
+            site; `distributions()`.
 
     Example:
         >>> guide = Flow(model)
@@ -66,9 +75,15 @@ class Flow(Joint):
         example: tuple = (),
     ) -> None:
         def group(found: Mapping[str, Site]) -> dict[str, list[str]]:
-            return {GROUP: chosen(found, nodes_or_last_layer(found) if sites is None else sites)}
+            return {
+                GROUP: chosen(
+                    found, nodes_or_last_layer(found) if sites is None else sites
+                )
+            }
 
-        super().__init__(model, group, init_scale=init_scale, max_scale=max_scale, example=example)
+        super().__init__(
+            model, group, init_scale=init_scale, max_scale=max_scale, example=example
+        )
         size, names = self.size(GROUP), self.groups[GROUP]
         if size > LIMIT:
             raise ValueError(
@@ -89,7 +104,11 @@ class Flow(Joint):
         part = super().part(site, noise, law)
         if noise.dim() > 1 or not (site.is_node and site.is_real):
             return part
-        loc, scale, (_, rows) = self.loc[site.name], self.scale(site.name), self.rows(site.name)
+        loc, scale, (_, rows) = (
+            self.loc[site.name],
+            self.scale(site.name),
+            self.rows(site.name),
+        )
         return NodePart(part, lambda size: loc + scale * law.batch(size)[:, rows])
 
     def marginal(self, name: str) -> TorchDistributionMixin:
@@ -119,7 +138,9 @@ class FlowLaw(TorchDistribution):
 
     def draw(self, *shape: int) -> tuple[Tensor, Tensor]:
         """Draw u (*shape, P) with its log density (*shape)."""
-        noise = torch.randn(*shape, *self.like.shape, dtype=self.like.dtype, device=self.like.device)
+        noise = torch.randn(
+            *shape, *self.like.shape, dtype=self.like.dtype, device=self.like.device
+        )
         value, slope = self.transform.call_and_ladj(noise)
         return value, standard_normal(noise) - slope
 
@@ -168,7 +189,11 @@ def nodes_or_last_layer(sites: Mapping[str, Site]) -> list[str]:
 
 def standard_normal(noise: Tensor) -> Tensor:
     """Return the log density of standard normals (*, P), (*)."""
-    return Normal(torch.zeros_like(noise), 1.0, validate_args=False).log_prob(noise).sum(-1)
+    return (
+        Normal(torch.zeros_like(noise), 1.0, validate_args=False)
+        .log_prob(noise)
+        .sum(-1)
+    )
 
 
 def coupling_splines(size: int) -> nn.Module:
@@ -178,11 +203,15 @@ def coupling_splines(size: int) -> nn.Module:
 
 def zuko_flows() -> ModuleType:
     """Import zuko's flows late, and undo what the import does to every torch distribution."""
-    before = {name: vars(Distribution)[name] for name in ("_validate_args", "arg_constraints")}
+    before = {
+        name: vars(Distribution)[name] for name in ("_validate_args", "arg_constraints")
+    }
     try:
         import zuko.flows
     except ImportError as error:
-        raise ImportError("guides.Flow takes its flows from zuko; pip install 'bnn-zoo[flows]'") from error
+        raise ImportError(
+            "guides.Flow takes its flows from zuko; pip install 'bnn-zoo[flows]'"
+        ) from error
     finally:
         for name, value in before.items():
             setattr(Distribution, name, value)

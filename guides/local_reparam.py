@@ -19,13 +19,16 @@ class LocalReparam(MeanField):
     .. math:: a = W x + b, \quad W_{ij} \sim N(\mu_{ij}, \sigma_{ij}^2)
         \Rightarrow a_i \sim N\Big(\sum_j \mu_{ij} x_j + \mu^b_i, \; \sum_j \sigma_{ij}^2 x_j^2 + (\sigma^b_i)^2\Big)
 
-    Exact, and independent from example to example, for a linear layer that is applied once per example. Where one
-    weight serves several outputs of an example (a convolution, a linear layer over a sequence, a tied weight) the
-    outputs are drawn on their own although they share the weight: the approximation of the Bayesian CNN work. The
-    expected likelihood is then not quite that of `MeanField`: on LeNet-5 fitted to digits it differed by 0.00 ± 0.01
-    nats per datum with scales of 0.05, and by -1.9 ± 0.2 with scales of 0.2 (by -3 after a fit from another seed);
-    `Flipout`-like estimators have no such bias. A draw that must be one function (posterior samples, predictions) is
-    always an ordinary draw of the weights, as is the weight of any other kind of layer.
+    Exact, and independent from example to example, for a linear layer that is applied
+    once per example. Where one weight serves several outputs of an example (a
+    convolution, a linear layer over a sequence, a tied weight) the outputs are drawn on
+    their own although they share the weight: the approximation of the Bayesian CNN
+    work. The expected likelihood is then not quite that of `MeanField`: on LeNet-5
+    fitted to digits it differed by 0.00 ± 0.01 nats per datum with scales of 0.05, and
+    by -1.9 ± 0.2 with scales of 0.2 (by -3 after a fit from another seed);
+    `Flipout`-like estimators have no such bias. A draw that must be one function
+    (posterior samples, predictions) is always an ordinary draw of the weights, as is
+    the weight of any other kind of layer.
 
     References:
         Variational Dropout and the Local Reparameterization Trick (Kingma, Salimans, Welling, 2015)
@@ -84,7 +87,9 @@ class LazyWeight(Lazy):
     ) -> Tensor:
         """Draw the output from its normal law."""
         lazy_bias = isinstance(bias, LazyWeight) and bias.drawn is None
-        loc, variance = (bias.loc, bias.scale.square()) if lazy_bias else (plain(bias), None)
+        loc, variance = (
+            (bias.loc, bias.scale.square()) if lazy_bias else (plain(bias), None)
+        )
         mean = layer(x, self.loc, loc, *args, **kwargs)
         variance = layer(x.square(), self.scale.square(), variance, *args, **kwargs)
         # an input of zeros has no variance, and the root no slope there
@@ -95,5 +100,7 @@ def noise_like(value: Tensor) -> Tensor:
     """Draw standard normals in the order in which a tensor lies in memory: out of order they take six times as long."""
     order = sorted(range(value.dim()), key=value.stride, reverse=True)
     back = sorted(range(value.dim()), key=order.__getitem__)
-    noise = torch.randn([value.shape[axis] for axis in order], dtype=value.dtype, device=value.device)
+    noise = torch.randn(
+        [value.shape[axis] for axis in order], dtype=value.dtype, device=value.device
+    )
     return noise.permute(back)

@@ -18,9 +18,10 @@ class LowRank(Joint):
     .. math:: z = \text{loc} + \text{scale} \circ \frac{\epsilon + F \eta}{\sqrt{1 + |F_i|^2}}, \quad
         \epsilon \sim N(0, I_P), \; \eta \sim N(0, I_k)
 
-    The covariance is a diagonal plus a matrix of rank k, and `scale` holds the marginal standard deviations, in
-    unconstrained space. A draw takes O(Pk), its density O(Pk²). With k = P - 1 any covariance can be
-    reached; `distributions()` drops correlations between sites.
+    The covariance is a diagonal plus a matrix of rank k, and `scale` holds the marginal
+    standard deviations, in unconstrained space. A draw takes O(Pk), its density O(Pk²).
+    With k = P - 1 any covariance can be reached; `distributions()` drops correlations
+    between sites.
 
     References:
         Gaussian variational approximation with a factor covariance structure (Ong, Nott, Smith, 2018)
@@ -29,9 +30,10 @@ class LowRank(Joint):
     Arguments:
         model: A Pyro model.
         rank: Number of factors k of a group.
-        per: "layer" draws the sites of one layer together, those whose names differ after the last dot alone;
-            "all" draws all of them together.
-        sites: Names of the sites to draw together, all by default; the others are mean-field normal.
+        per: "layer" draws the sites of one layer together, those whose names differ
+            after the last dot alone; "all" draws all of them together.
+        sites: Names of the sites to draw together, all by default; the others are
+            mean-field normal.
         init_scale: Standard deviation at the start, in unconstrained space.
         max_scale: Ceiling of the standard deviations, none by default.
         example: Arguments to run the model with once; the zoo's models need none.
@@ -56,12 +58,27 @@ class LowRank(Joint):
         example: tuple = (),
     ) -> None:
         if rank < 1:
-            raise ValueError(f"rank is the number of common factors, at least 1, not {rank}; guides.MeanField has none")
-        super().__init__(model, grouped(per, sites), init_scale=init_scale, max_scale=max_scale, example=example)
+            raise ValueError(
+                f"rank is the number of common factors, at least 1, not {rank}; guides.MeanField has none"
+            )
+        super().__init__(
+            model,
+            grouped(per, sites),
+            init_scale=init_scale,
+            max_scale=max_scale,
+            example=example,
+        )
         self.rank = rank
-        like = next(iter(self.sites.values())).start
-        spread = rank**-0.5  # half of the variance at the start: at factors of zero their gradient is zero
-        self.factor = ByName({g: spread * torch.randn_like(like.new_empty(self.size(g), rank)) for g in self.groups})
+        like = next(iter(self.sites.values())).init
+        spread = (
+            rank**-0.5
+        )  # half of the variance at the start: at factors of zero their gradient is zero
+        self.factor = ByName(
+            {
+                g: spread * torch.randn_like(like.new_empty(self.size(g), rank))
+                for g in self.groups
+            }
+        )
 
     def factors(self, group: str) -> tuple[Tensor, Tensor]:
         """Return factors (P, k) and diagonal (P,) of a group's correlation matrix."""
@@ -72,7 +89,9 @@ class LowRank(Joint):
     def law(self, group: str) -> dist.LowRankMultivariateNormal:
         """Return the normal with the group's correlation matrix."""
         factor, diagonal = self.factors(group)
-        return dist.LowRankMultivariateNormal(torch.zeros_like(diagonal), factor, diagonal)
+        return dist.LowRankMultivariateNormal(
+            torch.zeros_like(diagonal), factor, diagonal
+        )
 
     def marginal(self, name: str) -> dist.LowRankMultivariateNormal:
         """Return the low-rank normal of one site."""
@@ -80,5 +99,7 @@ class LowRank(Joint):
         factor, diagonal = self.factors(group)
         scale = self.scale(name).flatten()
         return dist.LowRankMultivariateNormal(
-            self.loc[name].flatten(), scale.unsqueeze(-1) * factor[rows], scale.square() * diagonal[rows]
+            self.loc[name].flatten(),
+            scale.unsqueeze(-1) * factor[rows],
+            scale.square() * diagonal[rows],
         )

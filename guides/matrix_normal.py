@@ -8,7 +8,10 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from pyro.distributions import constraints
-from pyro.distributions.torch_distribution import TorchDistribution, TorchDistributionMixin
+from pyro.distributions.torch_distribution import (
+    TorchDistribution,
+    TorchDistributionMixin,
+)
 from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 
@@ -26,15 +29,17 @@ class MatrixNormal(MeanField):
 
     .. math:: W = M + A E B^T, \quad E_{oi} \sim N(0, 1), \quad U = A A^T \; (O \times O), \; V = B B^T \; (I \times I)
 
-    A convolution's weight (O, C, *kernel) is the matrix (O, C * kernel). Biases, nodes and whatever else is no
-    matrix are mean-field normal. U and V are diagonal as in the paper, which takes O + I numbers for OI standard
-    deviations, or dense. A linear layer that is applied once per example draws its output instead, which is exact
-    and independent from example to example:
+    A convolution's weight (O, C, *kernel) is the matrix (O, C * kernel). Biases, nodes
+    and whatever else is no matrix are mean-field normal. U and V are diagonal as in the
+    paper, which takes O + I numbers for OI standard deviations, or dense. A linear
+    layer that is applied once per example draws its output instead, which is exact and
+    independent from example to example:
 
     .. math:: a_n = M x_n + \sqrt{x_n^T V x_n} \, A \epsilon_n
 
-    The divergence from independent normals is in closed form. On multi-output linear regression without bias the
-    posterior is matrix normal, with U diagonal and V the inverse precision of the inputs.
+    The divergence from independent normals is in closed form. On multi-output linear
+    regression without bias the posterior is matrix normal, with U diagonal and V the
+    inverse precision of the inputs.
 
     References:
         Structured and Efficient Variational Deep Learning with Matrix Gaussian Posteriors (Louizos, Welling, 2016)
@@ -42,13 +47,14 @@ class MatrixNormal(MeanField):
     Arguments:
         model: A Pyro model.
         structure: "diagonal" or "full" covariances of rows and columns.
-        init_scale: Standard deviation of every number at the start, in unconstrained space.
+        init_scale: Standard deviation of every number at the start, in unconstrained
+            space.
         max_scale: Ceiling of the standard deviations, none by default.
         example: Arguments to run the model with once; the zoo's models need none.
 
     Raises:
-        ValueError: An unknown structure; full covariances of more than 10,000 rows or columns; a scale that is not
-            positive or above its ceiling; a discrete site.
+        ValueError: An unknown structure; full covariances of more than 10,000 rows or
+            columns; a scale that is not positive or above its ceiling; a discrete site.
 
     Example:
         >>> MatrixNormal(model).num_parameters()  # 81 loc, 11 scales of biases, (10 + 6) + (1 + 10) of sides
@@ -64,15 +70,36 @@ class MatrixNormal(MeanField):
         max_scale: float | None = None,
         example: tuple = (),
     ) -> None:
-        super().__init__(model, init_scale=init_scale, max_scale=max_scale, example=example)
+        super().__init__(
+            model, init_scale=init_scale, max_scale=max_scale, example=example
+        )
         if structure not in ("diagonal", "full"):
             raise ValueError(f"structure is 'diagonal' or 'full', not {structure!r}")
         self.structure = structure
-        matrices = {name: self.loc[name].flatten(1) for name, site in self.sites.items() if is_matrix(site)}
-        self.rho = ByName({name: self.rho[name] for name in self.sites if name not in matrices})
-        root, self.side_max = init_scale**0.5, None if max_scale is None else max_scale**0.5
-        self.row = ByName({name: filled(matrix[:, 0], root, self.side_max) for name, matrix in matrices.items()})
-        self.column = ByName({name: filled(matrix[0], root, self.side_max) for name, matrix in matrices.items()})
+        matrices = {
+            name: self.loc[name].flatten(1)
+            for name, site in self.sites.items()
+            if is_matrix(site)
+        }
+        self.rho = ByName(
+            {name: self.rho[name] for name in self.sites if name not in matrices}
+        )
+        root, self.side_max = (
+            init_scale**0.5,
+            None if max_scale is None else max_scale**0.5,
+        )
+        self.row = ByName(
+            {
+                name: filled(matrix[:, 0], root, self.side_max)
+                for name, matrix in matrices.items()
+            }
+        )
+        self.column = ByName(
+            {
+                name: filled(matrix[0], root, self.side_max)
+                for name, matrix in matrices.items()
+            }
+        )
         self.matrices = list(matrices)
         if structure == "full":
             self.add_correlations()
@@ -93,11 +120,15 @@ class MatrixNormal(MeanField):
 
     def factors(self, name: str) -> tuple[Tensor, Tensor]:
         """Return Cholesky factors of U and V: (O, O) and (I, I), or their diagonals (O,) and (I,)."""
-        row, column = (positive(rho[name], self.side_max) for rho in (self.row, self.column))
+        row, column = (
+            positive(rho[name], self.side_max) for rho in (self.row, self.column)
+        )
         if self.structure == "diagonal":
             return row, column
         row = row.unsqueeze(-1) * correlation_factor(self.row_lower[name], len(row))
-        return row, column.unsqueeze(-1) * correlation_factor(self.column_lower[name], len(column))
+        return row, column.unsqueeze(-1) * correlation_factor(
+            self.column_lower[name], len(column)
+        )
 
     def scale(self, name: str) -> Tensor:
         """Return the standard deviations of a site, in unconstrained space."""
@@ -113,7 +144,10 @@ class MatrixNormal(MeanField):
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
         """Return the present distribution of each site, its draws ordinary ones."""
-        return {name: law.expand(law.batch_shape) for name, law in super().distributions().items()}
+        return {
+            name: law.expand(law.batch_shape)
+            for name, law in super().distributions().items()
+        }
 
 
 class MatrixVariate(TorchDistribution):
@@ -145,8 +179,15 @@ class MatrixVariate(TorchDistribution):
     @property
     def variance(self) -> Tensor:
         """The variances U_oo V_ii."""
-        row, column = (f.square() if f.dim() == 1 else f.square().sum(-1) for f in (self.row, self.column))
-        return (row.unsqueeze(-1) * column).reshape(self.loc.shape).expand(self._extended_shape())
+        row, column = (
+            f.square() if f.dim() == 1 else f.square().sum(-1)
+            for f in (self.row, self.column)
+        )
+        return (
+            (row.unsqueeze(-1) * column)
+            .reshape(self.loc.shape)
+            .expand(self._extended_shape())
+        )
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Draw E and give it the covariances."""
@@ -156,7 +197,9 @@ class MatrixVariate(TorchDistribution):
         noise = times_transposed(noise, self.column)
         return self.loc + times_transposed(noise.mT, self.row).mT.reshape(shape)
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> MatrixVariate:
+    def expand(
+        self, batch_shape: torch.Size, _instance: object = None
+    ) -> MatrixVariate:
         """Return the distribution for a batch of draws, ordinary ones."""
         return MatrixVariate(self.loc, self.row, self.column, torch.Size(batch_shape))
 
@@ -167,7 +210,11 @@ class MatrixVariate(TorchDistribution):
         noise = solved(self.row, solved(self.column, noise.mT).mT)  # A^-1 (W - M) B^-T
         rows, columns = noise.shape[-2:]
         volume = columns * log_det(self.row) + rows * log_det(self.column)
-        return -0.5 * noise.square().sum((-2, -1)) - volume - 0.5 * rows * columns * math.log(2 * math.pi)
+        return (
+            -0.5 * noise.square().sum((-2, -1))
+            - volume
+            - 0.5 * rows * columns * math.log(2 * math.pi)
+        )
 
 
 class LazyMatrixVariate(MatrixVariate):
@@ -175,7 +222,11 @@ class LazyMatrixVariate(MatrixVariate):
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Draw lazily; a batch of draws is drawn at once."""
-        return super().rsample(sample_shape) if sample_shape else LazyMatrix(self.loc, self)
+        return (
+            super().rsample(sample_shape)
+            if sample_shape
+            else LazyMatrix(self.loc, self)
+        )
 
 
 class LazyMatrix(Lazy):
@@ -200,7 +251,9 @@ class LazyMatrix(Lazy):
         if layer is not F.linear or x.dim() > 2:
             return None
         mean = F.linear(x, self.law.loc, plain(bias))
-        spread = times_transposed(x, self.law.column.mT if self.law.column.dim() == 2 else self.law.column)
+        spread = times_transposed(
+            x, self.law.column.mT if self.law.column.dim() == 2 else self.law.column
+        )
         # an input of zeros has no variance, and the root no slope there
         spread = spread.square().sum(-1, keepdim=True).clamp_min(1e-16).sqrt()  # (B, 1)
         return mean + spread * times_transposed(torch.randn_like(mean), self.law.row)
@@ -208,7 +261,7 @@ class LazyMatrix(Lazy):
 
 def is_matrix(site: Site) -> bool:
     """Tell whether a site is a weight with rows and columns, unbounded and in no plate."""
-    return site.is_real and site.start.dim() > 1 and not site.prior.batch_shape
+    return site.is_real and site.init.dim() > 1 and not site.prior.batch_shape
 
 
 def times_transposed(x: Tensor, factor: Tensor) -> Tensor:

@@ -23,22 +23,27 @@ class MCDropout(Delta):
 
     .. math:: z_j \sim \text{Bernoulli}(1 - p), \qquad W_{ij} = M_{ij} z_j / (1 - p)
 
-    M starts at the network's own weights, so a pretrained network stays what it was in expectation. The input of
-    every weight layer is dropped unless told otherwise; biases and other sites are point estimates. The loss is the
-    expected negative log likelihood plus E_q[-log p(W)]; the entropy, a constant for fixed p, is dropped, so it bounds
-    nothing (`bound = False`). With prior scale 1/ℓ and noise precision τ, -log p(W) summed is Gal's weight decay
-    ℓ²/(2Nτ(1-p)) per datum. Over nodes that are Bernoulli, `NodePrior(dist.Bernoulli(0.9))`, the same masks have
-    an exact KL and a bound. Each example of a batch has masks of its own; the groups of a grouped convolution
-    share them.
+    M starts at the network's own weights, so a pretrained network stays what it was in
+    expectation. The input of every weight layer is dropped unless told otherwise;
+    biases and other sites are point estimates. The loss is the expected negative log
+    likelihood plus E_q[-log p(W)]; the entropy, a constant for fixed p, is dropped, so
+    it bounds nothing (`bound = False`). With prior scale 1/ℓ and noise precision τ,
+    -log p(W) summed is Gal's weight decay ℓ²/(2Nτ(1-p)) per datum. Over nodes that are
+    Bernoulli, `NodePrior(dist.Bernoulli(0.9))`, the same masks have an exact KL and a
+    bound. Each example of a batch has masks of its own; the groups of a grouped
+    convolution share them.
 
-    A grey image is one channel, and dropping it drops the image: leave its convolution out of `layers`.
+    A grey image is one channel, and dropping it drops the image: leave its convolution
+    out of `layers`.
 
-    What a mask is of: with "channel" one number is kept or dropped, for a convolution a whole channel of the input
-    (`nn.Dropout2d`). With "element" a fit drops each number of a layer's input on its own (`nn.Dropout`): for a
-    linear layer applied once per example the same thing, for a convolution each pixel of each channel, a different
-    kernel at every place as in the convolutional network of Gal and Ghahramani. No function does that, so a draw that
-    must be one (posterior samples, predictions) drops channels there too, with more spread than the fit had. With
-    "weight" each weight is dropped on its own (DropConnect), in one draw for all examples.
+    What a mask is of: with "channel" one number is kept or dropped, for a convolution a
+    whole channel of the input (`nn.Dropout2d`). With "element" a fit drops each number
+    of a layer's input on its own (`nn.Dropout`): for a linear layer applied once per
+    example the same thing, for a convolution each pixel of each channel, a different
+    kernel at every place as in the convolutional network of Gal and Ghahramani. No
+    function does that, so a draw that must be one (posterior samples, predictions)
+    drops channels there too, with more spread than the fit had. With "weight" each
+    weight is dropped on its own (DropConnect), in one draw for all examples.
 
     References:
         Dropout as a Bayesian Approximation: Representing Model Uncertainty in Deep Learning (Gal, Ghahramani, 2016)
@@ -49,13 +54,14 @@ class MCDropout(Delta):
     Arguments:
         model: A Pyro model.
         p: Probability of dropping a unit.
-        layers: Shell-style patterns of the weights that are dropped, by their names or their layers'; all by default.
+        layers: Shell-style patterns of the weights that are dropped, by their names or
+            their layers'; all by default.
         masks: "channel", "element" or "weight".
         example: Arguments to run the model with once; the zoo's models need none.
 
     Raises:
-        ValueError: p outside [0, 1); nothing to drop; a pattern that matches no weight; an unknown kind of mask;
-            a log-uniform prior.
+        ValueError: p outside [0, 1); nothing to drop; a pattern that matches no weight;
+            an unknown kind of mask; a log-uniform prior.
 
     Example:
         >>> guide = MCDropout(model, p=0.5, layers="layer2")
@@ -78,13 +84,19 @@ class MCDropout(Delta):
     ) -> None:
         super().__init__(model, example=example)
         if not 0 <= p < 1:
-            raise ValueError(f"p is the probability of dropping a unit, from 0 up to but not 1, not {p}")
+            raise ValueError(
+                f"p is the probability of dropping a unit, from 0 up to but not 1, not {p}"
+            )
         if masks not in MASKS:
-            raise ValueError(f"masks are of one {', '.join(map(repr, MASKS[:-1]))} or {MASKS[-1]!r}, not {masks!r}")
+            raise ValueError(
+                f"masks are of one {', '.join(map(repr, MASKS[:-1]))} or {MASKS[-1]!r}, not {masks!r}"
+            )
         self.p, self.masks = p, masks
         self.noisy = noisy_sites(self.sites, layers)
         refuse_log_uniform(self.sites, self.noisy, self)
-        self.bound = self.has_density = all(site.is_binary for site in self.sites.values())
+        self.bound = self.has_density = all(
+            site.is_binary for site in self.sites.values()
+        )
 
     def learned(self) -> list[Site]:
         """List the sites that are not binary nodes, which have no parameters."""
@@ -94,7 +106,9 @@ class MCDropout(Delta):
         """Return masked weights, Bernoulli nodes, or a point mass."""
         p = self.p if site.name in self.noisy else 0.0
         if site.is_binary:
-            return KeptNodes(torch.full_like(site.start, 1 - p)).to_event(site.prior.event_dim)
+            return KeptNodes(torch.full_like(site.init, 1 - p)).to_event(
+                site.prior.event_dim
+            )
         if site.name not in self.noisy:
             return super().distribution(site)
         loc = self.loc[site.name]
@@ -108,7 +122,8 @@ class MCDropout(Delta):
 class KeptNodes(dist.Bernoulli):
     """Bernoulli nodes, each example of a batch with its own; an exact KL.
 
-    Their probabilities are fixed, so that no gradient is lost: to Pyro they are reparameterised.
+    Their probabilities are fixed, so that no gradient is lost: to Pyro they are
+    reparameterised.
     """
 
     has_rsample = True
@@ -120,5 +135,8 @@ class KeptNodes(dist.Bernoulli):
         once, each = self.probs, self.probs.expand
         return LazyNodes(
             once,
-            NodeDraw(lambda: torch.bernoulli(once), lambda size: torch.bernoulli(each(size, -1))),
+            NodeDraw(
+                lambda: torch.bernoulli(once),
+                lambda size: torch.bernoulli(each(size, -1)),
+            ),
         )

@@ -18,8 +18,9 @@ class MeanField(Guide):
 
     .. math:: q(z) = \prod_i N(z_i \mid \text{loc}_i, \text{scale}_i^2), \quad \text{scale} = \log(1 + e^\rho)
 
-    A site with bounded support is normal in unconstrained space. On Bayesian linear regression with posterior
-    precision Λ the optimum has scale 1/√Λ_ii, narrower than the marginal √(Λ⁻¹)_ii.
+    A site with bounded support is normal in unconstrained space. On Bayesian linear
+    regression with posterior precision Λ the optimum has scale 1/√Λ_ii, narrower than
+    the marginal √(Λ⁻¹)_ii.
 
     References:
         Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015)
@@ -28,7 +29,8 @@ class MeanField(Guide):
     Arguments:
         model: A Pyro model.
         init_scale: Standard deviation at the start, in unconstrained space.
-        max_scale: Ceiling of the standard deviations, none by default; low ones keep a deep network's noise small.
+        max_scale: Ceiling of the standard deviations, none by default; low ones keep a
+            deep network's noise small.
         example: Arguments to run the model with once; the zoo's models need none.
 
     Raises:
@@ -53,7 +55,9 @@ class MeanField(Guide):
         self.max_scale = max_scale
         start = {name: unconstrained(site) for name, site in self.sites.items()}
         self.loc = ByName(start)
-        self.rho = ByName({name: filled(loc, init_scale, max_scale) for name, loc in start.items()})
+        self.rho = ByName(
+            {name: filled(loc, init_scale, max_scale) for name, loc in start.items()}
+        )
 
     def scale(self, name: str) -> Tensor:
         """Return the standard deviations of a site, in unconstrained space."""
@@ -66,7 +70,9 @@ class MeanField(Guide):
         if site.is_real:
             return normal.to_event(event_dim)
         transform = site.transform
-        return dist.TransformedDistribution(dist.Normal(normal.loc, normal.scale).to_event(event_dim), [transform])
+        return dist.TransformedDistribution(
+            dist.Normal(normal.loc, normal.scale).to_event(event_dim), [transform]
+        )
 
     def normal(self, site: Site) -> dist.Normal:
         """Return the normal of a site before its shape is made an event."""

@@ -16,7 +16,7 @@ from torch.func import functional_call
 from guides._base.guide import Guide
 from guides._base.part import Part
 from guides._base.site import Site
-from guides._base.uniform_mixture import Even, even
+from guides._base.uniform_mixture import UniformMixture, even
 from guides._lazy.lazy import plain
 from guides.mean_field import MeanField
 
@@ -27,12 +27,14 @@ class Mixture(Guide):
     .. math:: q(z) = \frac1K \sum_{k=1}^K q_k(z), \qquad
         ELBO = \frac1K \sum_k E_{q_k}[\log p(y, z) - \log q(z)]
 
-    A draw is that of one component, taken at random: K steps cost what K steps of one guide do, and copy the
-    parameters of all K. The entropy is the mixture's own, from the draw's density under all components; that of
-    components far apart is log K more than theirs. Where components have no density (`Delta`, dropout over weights)
-    theirs is dropped and with it the log K: a `Mixture` of `Delta` is a deep ensemble, each member the maximum a
-    posteriori from its own start, and `bound` is False. A component's own divergence estimate or entropic weight
-    does not enter where it has a density. What the model itself optimises, its `Point()` weights, all components
+    A draw is that of one component, taken at random: K steps cost what K steps of one
+    guide do, and copy the parameters of all K. The entropy is the mixture's own, from
+    the draw's density under all components; that of components far apart is log K more
+    than theirs. Where components have no density (`Delta`, dropout over weights) theirs
+    is dropped and with it the log K: a `Mixture` of `Delta` is a deep ensemble, each
+    member the maximum a posteriori from its own start, and `bound` is False. A
+    component's own divergence estimate or entropic weight does not enter where it has a
+    density. What the model itself optimises, its `Point()` weights, all components
     share.
 
     References:
@@ -42,22 +44,26 @@ class Mixture(Guide):
 
     Arguments:
         model: A Pyro model.
-        make: What makes a component of a model: a class, a `functools.partial` of one, a function.
+        make: What makes a component of a model: a class, a `functools.partial` of one,
+            a function.
         num_components: Number of components K.
-        spread: Standard deviation of the components' starts round the model's, in unconstrained space.
-        starts: Instead of `spread`: called once for each component, it returns values to start from by site name,
-            of a network made anew say; sites that it leaves out start at the model's value.
+        init_spread: Standard deviation of the components' starts round the model's, in
+            unconstrained space.
+        inits: Instead of `init_spread`: called once for each component, it returns
+            values to start from by site name, of a network made anew say; sites that it
+            leaves out start at the model's value.
         example: Arguments to run the model with once; the zoo's models need none.
 
     Raises:
-        ValueError: No component; components that are no guides of this package; starts that fit no site.
+        ValueError: No component; components that are no guides of this package; starts
+            that fit no site.
 
     Example:
         >>> ensemble = Mixture(
         ...     model,
         ...     guides.Delta,
         ...     num_components=5,
-        ...     starts=lambda: dict(networks.MLP(6, 1, hidden=[10]).named_parameters()),
+        ...     inits=lambda: dict(networks.MLP(6, 1, hidden=[10]).named_parameters()),
         ... )
         >>> ensemble.num_parameters(), ensemble.bound
         (405, False)
@@ -69,19 +75,26 @@ class Mixture(Guide):
         make: Callable[..., Guide] = MeanField,
         *,
         num_components: int = 4,
-        spread: float = 0.1,
-        starts: Callable[[], Mapping[str, Tensor]] | None = None,
+        init_spread: float = 0.1,
+        inits: Callable[[], Mapping[str, Tensor]] | None = None,
         example: tuple = (),
     ) -> None:
         super().__init__(model, example=example)
         if num_components < 1:
-            raise ValueError(f"a mixture has at least one component, not {num_components}")
+            raise ValueError(
+                f"a mixture has at least one component, not {num_components}"
+            )
         if num_components == 1:
-            spread = 0.0
+            init_spread = 0.0
         components = []
         for _ in range(num_components):
-            values = self.spread_out(spread) if starts is None else self.fitting(starts())
-            component = make(starting_at(model, values), **({"example": example} if example else {}))
+            values = (
+                self.draw_inits(init_spread) if inits is None else self.fitting(inits())
+            )
+            component = make(
+                initialised_at(model, values),
+                **({"example": example} if example else {}),
+            )
             if not isinstance(component, Guide):
                 raise ValueError(
                     f"the components of a Mixture are guides of this package, which know their density, and make "
@@ -90,28 +103,36 @@ class Mixture(Guide):
             components.append(component)
         self.components = nn.ModuleList(components)
         self.has_density = all(component.has_density for component in components)
-        self.bound = self.has_density and all(component.bound for component in components)
+        self.bound = self.has_density and all(
+            component.bound for component in components
+        )
 
-    def spread_out(self, spread: float) -> dict[str, Tensor]:
+    def draw_inits(self, init_spread: float) -> dict[str, Tensor]:
         """Draw starting values round the model's own; discrete sites stay where they are."""
         values = {}
         for name, site in self.sites.items():
             if not (site.is_binary or site.support.is_discrete):
                 transform = biject_to(site.support)
-                free = transform.inv(site.start)
-                values[name] = transform(free + spread * torch.randn_like(free))
+                free = transform.inv(site.init)
+                values[name] = transform(free + init_spread * torch.randn_like(free))
         return values
 
     def fitting(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the values that belong to sites, or say which do not fit."""
-        fitting = {name: values[name].detach().to(site.start) for name, site in self.sites.items() if name in values}
+        fitting = {
+            name: values[name].detach().to(site.init)
+            for name, site in self.sites.items()
+            if name in values
+        }
         if not fitting:
-            raise ValueError(f"starts() has no value for any of the sites {', '.join(self.sites)}; it has {[*values]}")
+            raise ValueError(
+                f"inits() has no value for any of the sites {', '.join(self.sites)}; it has {[*values]}"
+            )
         for name, value in fitting.items():
-            if value.shape != self.sites[name].start.shape:
+            if value.shape != self.sites[name].init.shape:
                 raise ValueError(
-                    f"starts() gives site {name!r} a value of shape {tuple(value.shape)}, "
-                    f"and it has {tuple(self.sites[name].start.shape)}"
+                    f"inits() gives site {name!r} a value of shape {tuple(value.shape)}, "
+                    f"and it has {tuple(self.sites[name].init.shape)}"
                 )
         return fitting
 
@@ -123,28 +144,47 @@ class Mixture(Guide):
     def forward(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """Sample one component, its place in the mixture stated first."""
         values: dict[str, Tensor] = {}
-        like = next(iter(self.sites.values())).start
+        like = next(iter(self.sites.values())).init
 
         def density() -> Tensor:
             return self.log_prob(values) if self.has_density else like.new_zeros(())
 
         choice = Choice(self.num_components, like, density)
-        component = pyro.sample("mixture:component", choice, infer={"is_auxiliary": True})
-        with poutine.block() if self.has_density else poutine.block(hide_types=["param"]):
-            values.update(functional_call(self.components[0], self.parameters_of(component), ()))
+        component = pyro.sample(
+            "mixture:component", choice, infer={"is_auxiliary": True}
+        )
+        with (
+            poutine.block() if self.has_density else poutine.block(hide_types=["param"])
+        ):
+            values.update(
+                functional_call(self.components[0], self.parameters_of(component), ())
+            )
         if not self.has_density:
             return values
-        return {name: self.sample(site, Part(values[name], site.prior.event_dim)) for name, site in self.sites.items()}
+        return {
+            name: self.sample(site, Part(values[name], site.prior.event_dim))
+            for name, site in self.sites.items()
+        }
 
     def parameters_of(self, component: Tensor) -> dict[str, Tensor]:
         """Choose the parameters of one component by its number (), so that no program depends on the choice."""
-        tensors = [{**dict(each.named_parameters()), **dict(each.named_buffers())} for each in self.components]
-        row = component.reshape(1)  # a list of one, for a single number would leave a traced graph to choose the row
-        return {name: torch.stack([each[name] for each in tensors])[row].squeeze(0) for name in tensors[0]}
+        tensors = [
+            {**dict(each.named_parameters()), **dict(each.named_buffers())}
+            for each in self.components
+        ]
+        row = component.reshape(
+            1
+        )  # a list of one, for a single number would leave a traced graph to choose the row
+        return {
+            name: torch.stack([each[name] for each in tensors])[row].squeeze(0)
+            for name in tensors[0]
+        }
 
-    def distribution(self, site: Site) -> Even:
+    def distribution(self, site: Site) -> UniformMixture:
         """Return q of one site, which knows nothing of the other sites' components."""
-        return Even([component.distribution(site) for component in self.components])
+        return UniformMixture(
+            [component.distribution(site) for component in self.components]
+        )
 
     def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return the log density of values (*S, *shape) of all sites together, (*S).
@@ -160,14 +200,17 @@ class Mixture(Guide):
 class Choice(TorchDistribution):
     """Which component a draw comes from, at random.
 
-    What enters the loss as its log density is that of the whole draw under the mixture, worked out only when asked
-    for: by then a layer has made its own noise of lazily sampled weights.
+    What enters the loss as its log density is that of the whole draw under the mixture,
+    worked out only when asked for: by then a layer has made its own noise of lazily
+    sampled weights.
     """
 
     arg_constraints = {}  # noqa: RUF012
     has_rsample = True
 
-    def __init__(self, num_components: int, like: Tensor, density: Callable[[], Tensor]) -> None:
+    def __init__(
+        self, num_components: int, like: Tensor, density: Callable[[], Tensor]
+    ) -> None:
         self.num_components, self.like, self.density = num_components, like, density
         super().__init__(validate_args=False)
 
@@ -182,13 +225,20 @@ class Choice(TorchDistribution):
 
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> Choice:
         """Refuse a batch of draws, which would have to come from one component."""
-        raise ValueError(f"a Mixture makes one draw at a time, and not a batch of shape {tuple(batch_shape)}")
+        raise ValueError(
+            f"a Mixture makes one draw at a time, and not a batch of shape {tuple(batch_shape)}"
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of the draw under all components."""
         return self.density()
 
 
-def starting_at(model: Callable[..., object], values: Mapping[str, Tensor]) -> Callable[..., object]:
+def initialised_at(
+    model: Callable[..., object], values: Mapping[str, Tensor]
+) -> Callable[..., object]:
     """Return the model with other values for a guide to start at."""
-    return poutine.infer_config(model, lambda site: {"init": values[site["name"]]} if site["name"] in values else {})
+    return poutine.infer_config(
+        model,
+        lambda site: {"init": values[site["name"]]} if site["name"] in values else {},
+    )

@@ -11,7 +11,8 @@ from torch import Tensor
 class MixtureEntropy:
     """An estimate of the entropy of a mixture, in nats.
 
-    `bound` says whether it is unbiased or stays below the entropy, so that an ELBO made with it is a lower bound.
+    `bound` says whether it is unbiased or stays below the entropy, so that an ELBO made
+    with it is a lower bound.
 
     Arguments:
         loc: Means of the components, (K, C).
@@ -30,7 +31,7 @@ class MixtureEntropy:
 
 
 class MonteCarlo(MixtureEntropy):
-    r"""One draw's surprise: unbiased, and the only one that varies from draw to draw.
+    r"""One draw's cross-entropy: unbiased, and the only one that varies from draw to draw.
 
     .. math:: H[q] = E_q[-\log q(z)] \approx -\log q(z)
     """
@@ -77,7 +78,9 @@ class KolchinskyTracey(MixtureEntropy):
 
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Return the upper bound, the same for every draw."""
-        ratio = (scale.unsqueeze(1) / scale).square()  # (K, K, C), variance of i over that of j
+        ratio = (
+            scale.unsqueeze(1) / scale
+        ).square()  # (K, K, C), variance of i over that of j
         squares = ((loc.unsqueeze(1) - loc) / scale).square()
         return pairwise(scale, 0.5 * (ratio + squares - 1 - ratio.log()).sum(-1))
 
@@ -88,9 +91,10 @@ class MomentMatched(MixtureEntropy):
     .. math:: H[q] \le \frac12 \sum_c \log 2 \pi e \, s_c^2, \quad
         s_c^2 = \frac1K \sum_k \sigma_{kc}^2 + \frac1K \sum_k (\mu_{kc} - \bar\mu_c)^2
 
-    Under a normal prior the divergence is then that of the moment-matched normal, an upper bound of the entropy and
-    no bound of the evidence. It grows without end as components move apart. (The code of the paper has the variance
-    of an average of K draws, Σσ²/K², instead.)
+    Under a normal prior the divergence is then that of the moment-matched normal, an
+    upper bound of the entropy and no bound of the evidence. It grows without end as
+    components move apart. (The code of the paper has the variance of an average of K
+    draws, Σσ²/K², instead.)
 
     References:
         Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)
@@ -129,4 +133,8 @@ def normal_entropy(scale: Tensor) -> Tensor:
 
 def pairwise(scale: Tensor, distances: Tensor) -> Tensor:
     """Return the estimate that distances (K, K) between components make."""
-    return normal_entropy(scale).mean() - (-distances).logsumexp(-1).mean() + math.log(len(scale))
+    return (
+        normal_entropy(scale).mean()
+        - (-distances).logsumexp(-1).mean()
+        + math.log(len(scale))
+    )

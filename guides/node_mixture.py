@@ -14,7 +14,12 @@ from guides._base.parameters import ByName
 from guides._base.site import Site
 from guides._lazy.joint_nodes import Assignment, Joint, Node
 from guides.mean_field import MeanField
-from guides.mixture_entropy import Bhattacharyya, MixtureEntropy, MonteCarlo, log_density
+from guides.mixture_entropy import (
+    Bhattacharyya,
+    MixtureEntropy,
+    MonteCarlo,
+    log_density,
+)
 
 
 class NodeMixture(MeanField):
@@ -22,13 +27,16 @@ class NodeMixture(MeanField):
 
     .. math:: q(z_1, \dots, z_L) = \frac{1}{K} \sum_{k=1}^{K} \prod_l N(z_l \mid \mu_{k,l}, \sigma_{k,l}^2)
 
-    One component is shared by all layers of a draw, so components are whole networks. In training each example of
-    a batch has nodes of its own, from the component of its slice: example i of B takes component
-    (⌊iK/B⌋ + u) mod K with u drawn anew every step, which is unbiased for any B; B should be well above K. Of the
-    divergence, the expected log prior is in closed form for normal priors; the entropy of the mixture has none, and
-    `entropy` says how it is estimated. The loss is a bound (`bound`) under the default, an unbiased estimate, and
-    under the lower bounds, `guides.mixture_entropy.Bhattacharyya()` and `ComponentMean()`; it is none under the
-    upper ones, `KolchinskyTracey()` and `MomentMatched()`, nor under an entropic weight γ > 0:
+    One component is shared by all layers of a draw, so components are whole networks.
+    In training each example of a batch has nodes of its own, from the component of its
+    slice: example i of B takes component (⌊iK/B⌋ + u) mod K with u drawn anew every
+    step, which is unbiased for any B; B should be well above K. Of the divergence, the
+    expected log prior is in closed form for normal priors; the entropy of the mixture
+    has none, and `entropy` says how it is estimated. The loss is a bound (`bound`)
+    under the default, an unbiased estimate, and under the lower bounds,
+    `guides.mixture_entropy.Bhattacharyya()` and `ComponentMean()`; it is none under the
+    upper ones, `KolchinskyTracey()` and `MomentMatched()`, nor under an entropic weight
+    γ > 0:
 
     .. math:: L_\gamma = ELBO + \gamma \, H[q], \qquad
         K = 1: \; \max L_\gamma \Leftrightarrow q \approx p(z \mid D)^{\tau}, \; \tau = 1 / (1 + \gamma)
@@ -45,15 +53,19 @@ class NodeMixture(MeanField):
         num_components: Number of components K.
         init_scale: Standard deviation at the start, within a component.
         max_scale: Ceiling of the standard deviations, none by default.
-        spread: Standard deviation of the components' means round the model's starting values; without it K
-            components stay copies of one.
-        entropy: How the entropy of the mixture is estimated, `guides.mixture_entropy.Bhattacharyya()` say.
-        entropic_weight: γ, how much more than once the entropy of the nodes counts; other sites' counts once.
-        nodes: Names of the sites that are nodes, for a model that does not say so itself.
+        init_spread: Standard deviation of the components' means round the model's
+            starting values; without it K components stay copies of one.
+        entropy: How the entropy of the mixture is estimated,
+            `guides.mixture_entropy.Bhattacharyya()` say.
+        entropic_weight: γ, how much more than once the entropy of the nodes counts;
+            other sites' counts once.
+        nodes: Names of the sites that are nodes, for a model that does not say so
+            itself.
         example: Arguments to run the model with once; the zoo's models need none.
 
     Raises:
-        ValueError: No component; a model without nodes; nodes with bounded support, or that are no vectors.
+        ValueError: No component; a model without nodes; nodes with bounded support, or
+            that are no vectors.
 
     Example:
         >>> network = networks.MLP(6, 1, hidden=[10])
@@ -72,21 +84,31 @@ class NodeMixture(MeanField):
         num_components: int = 4,
         init_scale: float = 0.05,
         max_scale: float | None = None,
-        spread: float = 0.3,
+        init_spread: float = 0.3,
         entropy: MixtureEntropy = MonteCarlo(),  # noqa: B008
         entropic_weight: float = 0.0,
         nodes: list[str] | None = None,
         example: tuple = (),
     ) -> None:
-        super().__init__(model, init_scale=init_scale, max_scale=max_scale, example=example)
+        super().__init__(
+            model, init_scale=init_scale, max_scale=max_scale, example=example
+        )
         if num_components < 1:
-            raise ValueError(f"a mixture has at least one component, not {num_components}")
+            raise ValueError(
+                f"a mixture has at least one component, not {num_components}"
+            )
         if not entropic_weight >= 0:
-            raise ValueError(f"entropic_weight adds to the entropy and is 0 or positive, not {entropic_weight}")
-        self.nodes = nodes or [name for name, site in self.sites.items() if site.is_node]
+            raise ValueError(
+                f"entropic_weight adds to the entropy and is 0 or positive, not {entropic_weight}"
+            )
+        self.nodes = nodes or [
+            name for name, site in self.sites.items() if site.is_node
+        ]
         self.refuse_other_sites()
         self.num_components = num_components
-        self.entropy = Bhattacharyya() if num_components == 1 else entropy  # which is exact for one component
+        self.entropy = (
+            Bhattacharyya() if num_components == 1 else entropy
+        )  # which is exact for one component
         self.entropic_weight = entropic_weight
         self.bound = self.bound and self.entropy.bound and entropic_weight == 0
         loc = {name: self.loc[name].detach() for name in self.sites}
@@ -94,7 +116,7 @@ class NodeMixture(MeanField):
         for name in self.nodes:
             loc[name] = loc[name].expand(num_components, -1)  # (K, C)
             if num_components > 1:
-                loc[name] = loc[name] + spread * torch.randn_like(loc[name])
+                loc[name] = loc[name] + init_spread * torch.randn_like(loc[name])
             rho[name] = rho[name].expand(num_components, -1)
         self.loc, self.rho = ByName(loc), ByName(rho)
 
@@ -111,19 +133,25 @@ class NodeMixture(MeanField):
                 f"the nodes {', '.join(bounded)} have bounded support ({self.sites[bounded[0]].support}); "
                 f"{type(self).__name__} needs real ones, dist.Normal(1.0, 0.3) say"
             )
-        shapes = {name: tuple(self.sites[name].start.shape) for name in self.nodes}
+        shapes = {name: tuple(self.sites[name].init.shape) for name in self.nodes}
         if any(len(shape) != 1 for shape in shapes.values()):
-            raise ValueError(f"nodes are vectors, one number for each channel of a layer, and not of shapes {shapes}")
+            raise ValueError(
+                f"nodes are vectors, one number for each channel of a layer, and not of shapes {shapes}"
+            )
 
     def joint(self) -> Joint:
         """Return the distribution of all nodes together."""
-        loc = torch.cat([self.loc[name] for name in self.nodes], -1)  # (K, C_1 + ... + C_L)
+        loc = torch.cat(
+            [self.loc[name] for name in self.nodes], -1
+        )  # (K, C_1 + ... + C_L)
         scale = torch.cat([self.scale(name) for name in self.nodes], -1)
         return Joint(loc, scale, self.entropy, 1 + self.entropic_weight)
 
     def forward(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """Sample the nodes jointly, then the other sites."""
-        values = self.split(pyro.sample("nodes:joint", self.joint(), infer={"is_auxiliary": True}))
+        values = self.split(
+            pyro.sample("nodes:joint", self.joint(), infer={"is_auxiliary": True})
+        )
         component = Assignment(self.num_components, self.loc[self.nodes[0]].device)
         laws = {
             name: Node(values[name], self.loc[name], self.scale(name), component)
@@ -131,11 +159,19 @@ class NodeMixture(MeanField):
             else self.distribution(site)
             for name, site in self.sites.items()
         }
-        return {name: self.sample(site, laws[name]) for name, site in self.sites.items()}
+        return {
+            name: self.sample(site, laws[name]) for name, site in self.sites.items()
+        }
 
     def split(self, joint: Tensor) -> dict[str, Tensor]:
         """Return the nodes of each layer."""
-        return dict(zip(self.nodes, joint.split([self.loc[name].shape[-1] for name in self.nodes], -1), strict=True))
+        return dict(
+            zip(
+                self.nodes,
+                joint.split([self.loc[name].shape[-1] for name in self.nodes], -1),
+                strict=True,
+            )
+        )
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return q of one site; of nodes their marginal, which knows nothing of the other layers' components."""
@@ -143,11 +179,18 @@ class NodeMixture(MeanField):
             return super().distribution(site)
         components = dist.Normal(self.loc[site.name], self.scale(site.name)).to_event(1)
         return dist.MixtureSameFamily(
-            dist.Categorical(logits=components.mean.new_zeros(self.num_components)), components
+            dist.Categorical(logits=components.mean.new_zeros(self.num_components)),
+            components,
         )
 
     def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return the log density of values (*S, *shape) of all sites together, (*S), however entropy is estimated."""
         joint = self.joint()
-        density = log_density(joint.loc, joint.scale, torch.cat([values[name] for name in self.nodes], -1))
-        return density + sum(self.site_log_prob(name, values[name]) for name in self.sites if name not in self.nodes)
+        density = log_density(
+            joint.loc, joint.scale, torch.cat([values[name] for name in self.nodes], -1)
+        )
+        return density + sum(
+            self.site_log_prob(name, values[name])
+            for name in self.sites
+            if name not in self.nodes
+        )

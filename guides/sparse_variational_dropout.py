@@ -21,17 +21,20 @@ class SparseVariationalDropout(LocalReparam):
     .. math:: W_{ij} \sim N(\theta_{ij}, \sigma_{ij}^2), \qquad
         \log \alpha_{ij} = \log \sigma_{ij}^2 - \log \theta_{ij}^2
 
-    The noise is additive: θ and σ are parameters on their own, and log α, clipped to ±8, follows from them. Under
-    `priors.LogUniform()` the divergence is the paper's approximation, within 0.01 nats a weight; the prior is improper,
-    so nothing is bounded. Under a proper prior it is `LocalReparam`, a bound. Layers draw outputs, and an ordinary draw
-    is made for predictions; a weight with log α above 3 is noise nineteen parts in twenty.
+    The noise is additive: θ and σ are parameters on their own, and log α, clipped to
+    ±8, follows from them. Under `priors.LogUniform()` the divergence is the paper's
+    approximation, within 0.01 nats a weight; the prior is improper, so nothing is
+    bounded. Under a proper prior it is `LocalReparam`, a bound. Layers draw outputs,
+    and an ordinary draw is made for predictions; a weight with log α above 3 is noise
+    nineteen parts in twenty.
 
     References:
         Variational Dropout Sparsifies Deep Neural Networks (Molchanov, Ashukha, Vetrov, 2017)
 
     Arguments:
         model: A Pyro model.
-        init_scale: Standard deviation σ at the start, in unconstrained space; the paper starts at e⁻⁵ = 0.0067.
+        init_scale: Standard deviation σ at the start, in unconstrained space; the paper
+            starts at e⁻⁵ = 0.0067.
         max_scale: Ceiling of the standard deviations, none by default.
         example: Arguments to run the model with once; the zoo's models need none.
 

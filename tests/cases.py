@@ -74,13 +74,22 @@ def normalised(outputs: int) -> nn.Module:
 
 def function_guide(model: Callable[..., object]) -> Callable[..., object]:
     """Write a guide by hand, as in Pyro's tutorials: its parameters are in the store, not in a module."""
-    sites = {name: torch.empty(prior.shape(), dtype=model.reference.dtype) for name, prior in model.latents.items()}
+    sites = {
+        name: torch.empty(prior.shape(), dtype=model.first_parameter.dtype)
+        for name, prior in model.latents.items()
+    }
 
     def guide(*args: object, **kwargs: object) -> None:
         for name, value in sites.items():
             loc = pyro.param(f"{name}.loc", torch.ones_like(value))
-            scale = pyro.param(f"{name}.scale", torch.full_like(value, 0.1), dist.constraints.positive)
-            law = dist.LogNormal if name.startswith(("likelihood:", "prior:")) else dist.Normal
+            scale = pyro.param(
+                f"{name}.scale", torch.full_like(value, 0.1), dist.constraints.positive
+            )
+            law = (
+                dist.LogNormal
+                if name.startswith(("likelihood:", "prior:"))
+                else dist.Normal
+            )
             pyro.sample(name, law(loc, scale).to_event(value.dim()))
 
     return guide
@@ -88,17 +97,28 @@ def function_guide(model: Callable[..., object]) -> Callable[..., object]:
 
 def few(model: Callable[..., object], most: int = 40) -> list[str]:
     """Name the latent sites, the smallest first, that hold no more numbers together than this."""
-    sizes, names = zip(*sorted((prior.shape().numel(), name) for name, prior in model.latents.items()), strict=True)
-    return [name for name, total in zip(names, accumulate(sizes), strict=True) if total <= most]
+    sizes, names = zip(
+        *sorted((prior.shape().numel(), name) for name, prior in model.latents.items()),
+        strict=True,
+    )
+    return [
+        name
+        for name, total in zip(names, accumulate(sizes), strict=True)
+        if total <= most
+    ]
 
 
-def over_few(make: Callable[[Callable[..., object]], AutoGuide]) -> Callable[[Callable[..., object]], AutoGuide]:
+def over_few(
+    make: Callable[[Callable[..., object]], AutoGuide],
+) -> Callable[[Callable[..., object]], AutoGuide]:
     """Let a family of Pyro's that takes P² parameters have the small sites of a big network, `AutoNormal` the rest."""
 
     def guide(model: Callable[..., object]) -> AutoGuide:
         sites = few(model)
         if sum(model.latents[name].shape().numel() for name in sites) < 2:
-            return AutoNormal(model)  # of one number alone there is nothing to correlate
+            return AutoNormal(
+                model
+            )  # of one number alone there is nothing to correlate
         if len(sites) == len(model.latents):
             return make(model)
         both = AutoGuideList(model)
@@ -115,7 +135,13 @@ def auto_iaf(model: Callable[..., object]) -> AutoIAFNormal:
     make = guide._init_transform_fn
 
     def placed(size: int) -> nn.Module:
-        return make(size).to(next(site["value"] for site in guide.prototype_trace.nodes.values() if "fn" in site).dtype)
+        return make(size).to(
+            next(
+                site["value"]
+                for site in guide.prototype_trace.nodes.values()
+                if "fn" in site
+            ).dtype
+        )
 
     guide._init_transform_fn = placed
     return guide
@@ -130,23 +156,36 @@ class Earlier:
     """The posterior of an earlier task, which knew a bias of each network in the table."""
 
     def distributions(self) -> dict[str, dist.Distribution]:
-        names = ("layer1.bias", "features.0.bias", "linear.bias", "3.bias", "encode.bias_ih_l0")
+        names = (
+            "layer1.bias",
+            "features.0.bias",
+            "linear.bias",
+            "3.bias",
+            "encode.bias_ih_l0",
+        )
         return {name: Normal(0.1, 0.3) for name in names}
 
 
 def by_folder(
-    load: Callable[..., datasets.Dataset | datasets.Split], folder: str | None = None, **sizes: int
+    load: Callable[..., datasets.Dataset | datasets.Split],
+    folder: str | None = None,
+    **sizes: int,
 ) -> datasets.Dataset | datasets.Split:
     """Load data from the folder of the data set's name in ../shared/data, or skip the test by name."""
     try:
-        return load(Path(__file__).parents[2] / "shared" / "data" / (folder or load.__name__), **sizes)
+        return load(
+            Path(__file__).parents[2] / "shared" / "data" / (folder or load.__name__),
+            **sizes,
+        )
     except FileNotFoundError as error:
         pytest.skip(f"{load.__name__}: {error}")
 
 
 NETWORKS = {
     "MLP": Network(lambda outputs: networks.MLP(2, outputs, hidden=[3]), (2,)),
-    "LeNet5": Network(lambda outputs: networks.LeNet5(outputs, image_size=16), (1, 16, 16)),
+    "LeNet5": Network(
+        lambda outputs: networks.LeNet5(outputs, image_size=16), (1, 16, 16)
+    ),
     "ResNet": Network(lambda outputs: networks.ResNet(8, outputs, width=2), (3, 8, 8)),
     "BatchNorm": Network(normalised, (2, 4, 4)),
     "GRU": Network(Recurrent, (4, 2)),
@@ -154,20 +193,33 @@ NETWORKS = {
 FAMILIES = {  # the others are made of the same layers: one fit over weights and one over nodes each
     "AlexNet": Network(lambda outputs: networks.AlexNet(outputs, width=4), (3, 32, 32)),
     "ConvNet1d": Network(lambda outputs: networks.ConvNet1d(outputs, width=6), (1, 16)),
-    "DSN": Network(lambda outputs: networks.DSN(outputs, width=6, image_size=8, companions=False), (3, 8, 8)),
+    "DSN": Network(
+        lambda outputs: networks.DSN(outputs, width=6, image_size=8, companions=False),
+        (3, 8, 8),
+    ),
     "LeNet": Network(lambda outputs: networks.LeNet(outputs, width=50), (1, 28, 28)),
     "NIN": Network(lambda outputs: networks.NIN(outputs, width=6), (3, 8, 8)),
-    "PreActResNet": Network(lambda outputs: networks.PreActResNet(18, outputs, width=4), (3, 8, 8)),
+    "PreActResNet": Network(
+        lambda outputs: networks.PreActResNet(18, outputs, width=4), (3, 8, 8)
+    ),
     "VGG16": Network(lambda outputs: networks.VGG16(outputs, width=4), (3, 32, 32)),
-    "WideResNet": Network(lambda outputs: networks.WideResNet(10, 1, outputs), (3, 8, 8)),
+    "WideResNet": Network(
+        lambda outputs: networks.WideResNet(10, 1, outputs), (3, 8, 8)
+    ),
 }
 
 PRIORS = {
     "WeightPrior": lambda: priors.WeightPrior(Normal(0.0, 0.5)),
-    "callable": lambda: priors.WeightPrior(lambda name, w: Normal(0.0, w[0].numel() ** -0.5)),
-    "last_layer+Frozen": lambda: priors.WeightPrior(priors.last_layer(Normal(0.0, 0.5), otherwise=priors.Frozen())),
+    "callable": lambda: priors.WeightPrior(
+        lambda name, w: Normal(0.0, w[0].numel() ** -0.5)
+    ),
+    "last_layer+Frozen": lambda: priors.WeightPrior(
+        priors.last_layer(Normal(0.0, 0.5), otherwise=priors.Frozen())
+    ),
     "by_name+Point": lambda: priors.WeightPrior(
-        priors.by_name({"*bias*": Normal(0.0, 0.5)}, otherwise=priors.Point(Normal(0.0, 1.0)))
+        priors.by_name(
+            {"*bias*": Normal(0.0, 0.5)}, otherwise=priors.Point(Normal(0.0, 1.0))
+        )
     ),
     "by_type": lambda: priors.WeightPrior(
         priors.by_type({nn.Linear: dist.Laplace(0.0, 0.5)}, otherwise=priors.Frozen())
@@ -177,7 +229,8 @@ PRIORS = {
     ),
     "by_depth+Hierarchical+RegularisedHorseshoe": lambda: priors.WeightPrior(
         priors.by_depth(
-            {-1: priors.RegularisedHorseshoe(0.5)}, otherwise=priors.Hierarchical(dist.HalfNormal(1.0), by="input")
+            {-1: priors.RegularisedHorseshoe(0.5)},
+            otherwise=priors.Hierarchical(dist.HalfNormal(1.0), by="input"),
         )
     ),
     "correlated_filters+ScaleMixture": lambda: priors.WeightPrior(
@@ -185,11 +238,20 @@ PRIORS = {
     ),
     "LogUniform": lambda: priors.WeightPrior(priors.LogUniform()),
     "previous+moped+fan_in": lambda: priors.WeightPrior(
-        priors.previous(Earlier(), otherwise=priors.by_name({"*weight*": priors.moped()}, otherwise=priors.fan_in()))
+        priors.previous(
+            Earlier(),
+            otherwise=priors.by_name(
+                {"*weight*": priors.moped()}, otherwise=priors.fan_in()
+            ),
+        )
     ),
     "NodePrior": lambda: priors.NodePrior(Normal(1.0, 0.3)),
-    "NodePrior+Frozen": lambda: priors.NodePrior(Normal(1.0, 0.3), where="out", weights=priors.Frozen()),
-    "NodePrior+WeightPrior": lambda: priors.NodePrior(Normal(1.0, 0.3), where="both", weights=Normal(0.0, 0.5)),
+    "NodePrior+Frozen": lambda: priors.NodePrior(
+        Normal(1.0, 0.3), where="out", weights=priors.Frozen()
+    ),
+    "NodePrior+WeightPrior": lambda: priors.NodePrior(
+        Normal(1.0, 0.3), where="both", weights=Normal(0.0, 0.5)
+    ),
     "NodePrior(Bernoulli)": lambda: priors.NodePrior(dist.Bernoulli(0.9)),
 }
 
@@ -205,7 +267,7 @@ GUIDES = {
     "MatrixNormal": guides.MatrixNormal,
     "MCDropout": guides.MCDropout,
     "MeanField": guides.MeanField,
-    "Mixture": lambda model: guides.Mixture(model, num_components=2, spread=0.01),
+    "Mixture": lambda model: guides.Mixture(model, num_components=2, init_spread=0.01),
     "NodeMixture": guides.NodeMixture,
     "Radial": guides.Radial,
     "Rank1": guides.Rank1,
@@ -222,26 +284,42 @@ OURS = [name for name in GUIDES if not name.startswith("pyro")]
 PYROS = [name for name in GUIDES if name.startswith("pyro Auto")]
 
 LIKELIHOODS = {
-    "Bernoulli": Likelihood(likelihoods.Bernoulli, 1, lambda n: torch.arange(n).remainder(2).reshape(n, 1)),
-    "Categorical": Likelihood(likelihoods.Categorical, 3, lambda n: torch.arange(n).remainder(3)),
-    "DeeplySupervised": Likelihood(likelihoods.DeeplySupervised, 3, lambda n: torch.arange(n).remainder(3)),
-    "From(Poisson)": Likelihood(
-        lambda: likelihoods.From(poisson), 1, lambda n: torch.arange(n).remainder(4).reshape(n, 1)
+    "Bernoulli": Likelihood(
+        likelihoods.Bernoulli, 1, lambda n: torch.arange(n).remainder(2).reshape(n, 1)
     ),
-    "Gaussian": Likelihood(lambda: likelihoods.Gaussian(0.5), 2, lambda n: torch.linspace(-1, 1, 2 * n).reshape(n, 2)),
+    "Categorical": Likelihood(
+        likelihoods.Categorical, 3, lambda n: torch.arange(n).remainder(3)
+    ),
+    "DeeplySupervised": Likelihood(
+        likelihoods.DeeplySupervised, 3, lambda n: torch.arange(n).remainder(3)
+    ),
+    "From(Poisson)": Likelihood(
+        lambda: likelihoods.From(poisson),
+        1,
+        lambda n: torch.arange(n).remainder(4).reshape(n, 1),
+    ),
+    "Gaussian": Likelihood(
+        lambda: likelihoods.Gaussian(0.5),
+        2,
+        lambda n: torch.linspace(-1, 1, 2 * n).reshape(n, 2),
+    ),
     "Gaussian(HalfNormal)": Likelihood(
         lambda: likelihoods.Gaussian(dist.HalfNormal(1.0)),
         1,
         lambda n: torch.linspace(-1, 1, n).reshape(n, 1),
     ),
     "HeteroscedasticGaussian": Likelihood(
-        likelihoods.HeteroscedasticGaussian, 2, lambda n: torch.linspace(-1, 1, n).reshape(n, 1)
+        likelihoods.HeteroscedasticGaussian,
+        2,
+        lambda n: torch.linspace(-1, 1, n).reshape(n, 1),
     ),
 }
 
 SHORT = {"warmup_steps": 3, "num_samples": 3, "compile": False, "progress": False}
 ENGINES = {
-    "SVI": lambda model: inference.SVI(model, guides.Delta(model), num_steps=3, progress=False),
+    "SVI": lambda model: inference.SVI(
+        model, guides.Delta(model), num_steps=3, progress=False
+    ),
     "SVI+EarlyStopping": lambda model: inference.SVI(
         model,
         guides.Delta(model),
@@ -251,10 +329,16 @@ ENGINES = {
     ),
     "HMC": lambda model: inference.HMC(model, num_chains=2, num_steps=2, **SHORT),
     "ChEES": lambda model: inference.ChEES(model, num_chains=2, max_steps=4, **SHORT),
-    "NUTS": lambda model: inference.NUTS(model, num_chains=2, max_tree_depth=2, **SHORT),
+    "NUTS": lambda model: inference.NUTS(
+        model, num_chains=2, max_tree_depth=2, **SHORT
+    ),
     "MCLMC": lambda model: inference.MCLMC(model, num_chains=2, num_steps=2, **SHORT),
-    "MCLMC+adjusted": lambda model: inference.MCLMC(model, num_chains=2, num_steps=2, adjusted=True, **SHORT),
-    "Laplace": lambda model: inference.Laplace(model, structure="diag", num_steps=3, num_samples=6, progress=False),
+    "MCLMC+adjusted": lambda model: inference.MCLMC(
+        model, num_chains=2, num_steps=2, adjusted=True, **SHORT
+    ),
+    "Laplace": lambda model: inference.Laplace(
+        model, structure="diag", num_steps=3, num_samples=6, progress=False
+    ),
 }
 SAMPLERS = [name for name in ENGINES if not name.startswith(("SVI", "Laplace"))]
 
@@ -263,8 +347,12 @@ DATASETS = {
     "digits": datasets.digits,
     "ecg5000": lambda: by_folder(datasets.ecg5000, "ecg", num_train=50),
     "mnist": lambda: by_folder(datasets.mnist, num_train=50, num_test=20),
-    "kmnist_test": lambda: datasets.Dataset("KMNIST", DATASETS["mnist"]().train, by_folder(datasets.kmnist_test)),
-    "fashion_mnist": lambda: by_folder(datasets.fashion_mnist, num_train=50, num_test=20),
+    "kmnist_test": lambda: datasets.Dataset(
+        "KMNIST", DATASETS["mnist"]().train, by_folder(datasets.kmnist_test)
+    ),
+    "fashion_mnist": lambda: by_folder(
+        datasets.fashion_mnist, num_train=50, num_test=20
+    ),
     "cifar10": lambda: by_folder(datasets.cifar10, num_train=50, num_test=20),
     "toy.cubic": datasets.toy.cubic,
     "toy.linear": datasets.toy.linear,
@@ -284,7 +372,10 @@ REFUSED = (
         for name in ("NodeMixture", "Rank1")
     }
     | {
-        (prior, "Rank1"): r"Rank1 needs nodes at the inputs and the outputs of a layer, .* are (in|out)-nodes all"
+        (
+            prior,
+            "Rank1",
+        ): r"Rank1 needs nodes at the inputs and the outputs of a layer, .* are (in|out)-nodes all"
         for prior in ("NodePrior", "NodePrior+Frozen")
     }
     | {
@@ -293,28 +384,53 @@ REFUSED = (
         for name in ("ConcreteDropout", "GaussianDropout", "MCDropout")
     }
     | {
-        (prior, name): rf"the log-uniform prior of '.*weight.*' is infinite at 0, where {name} puts weights"
+        (
+            prior,
+            name,
+        ): rf"the log-uniform prior of '.*weight.*' is infinite at 0, where {name} puts weights"
         for prior in IMPROPER
         for name in ("ConcreteDropout", "MCDropout")
     }
     | {
-        ("NodePrior(Bernoulli)", name): r"site '.*nodes_in' is discrete .*guides\.MCDropout takes nodes"
+        (
+            "NodePrior(Bernoulli)",
+            name,
+        ): r"site '.*nodes_in' is discrete .*guides\.MCDropout takes nodes"
         for name in (
-            *("ConcreteDropout", "Delta", "Flipout", "GaussianDropout", "LocalReparam", "MeanField", "NodeMixture"),
+            *(
+                "ConcreteDropout",
+                "Delta",
+                "Flipout",
+                "GaussianDropout",
+                "LocalReparam",
+                "MeanField",
+                "NodeMixture",
+            ),
             *("Mixture", "Radial", "Rank1", "SparseVariationalDropout"),
             *("Flow", "FullRank", "LowRank", "MatrixNormal"),
         )
     }
     | {
-        ("NodePrior(Bernoulli)", name): "cannot handle discrete sample site"  # Pyro's own sentence
+        (
+            "NodePrior(Bernoulli)",
+            name,
+        ): "cannot handle discrete sample site"  # Pyro's own sentence
         for name in PYROS
     }
     | {
-        (prior, name): "improper and has no draws"  # Pyro's autoguides draw from the prior to learn shapes
+        (
+            prior,
+            name,
+        ): "improper and has no draws"  # Pyro's autoguides draw from the prior to learn shapes
         for prior in IMPROPER
         for name in PYROS
     }
-    | {("NodePrior(Bernoulli)", "pyro function"): r"nodes_in \(the guide draws values outside .*Boolean"}
+    | {
+        (
+            "NodePrior(Bernoulli)",
+            "pyro function",
+        ): r"nodes_in \(the guide draws values outside .*Boolean"
+    }
 )
 REFUSED_BY_ENGINES = {
     (prior, engine): "a sampler has nothing that optimises point estimates"
@@ -333,7 +449,10 @@ NORMAL_WEIGHTS = [
     "previous+moped+fan_in",
 ]
 REFUSED_BY_ENGINES |= {
-    (prior, "Laplace"): r"inference\.Laplace (is over weights with a fixed|takes independent) normal prior"
+    (
+        prior,
+        "Laplace",
+    ): r"inference\.Laplace (is over weights with a fixed|takes independent) normal prior"
     for prior in PRIORS
     if prior not in NORMAL_WEIGHTS
 }
@@ -348,15 +467,21 @@ REFUSED_BY_LAPLACE = {
 
 def prior_for(guide: str) -> str:
     """Return a prior that a guide takes: the plain one, but nodes where it is over these."""
-    return {"NodeMixture": "NodePrior", "Rank1": "NodePrior+WeightPrior"}.get(guide, "WeightPrior")
+    return {"NodeMixture": "NodePrior", "Rank1": "NodePrior+WeightPrior"}.get(
+        guide, "WeightPrior"
+    )
 
 
-def model(network: str, prior: str, likelihood: str, seed: int = 0) -> zoo.BayesianNetwork:
+def model(
+    network: str, prior: str, likelihood: str, seed: int = 0
+) -> zoo.BayesianNetwork:
     """Build a model from the names of its rows."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         row = LIKELIHOODS[likelihood]
-        return zoo.BayesianNetwork(NETWORKS[network].make(row.outputs), PRIORS[prior](), row.make())
+        return zoo.BayesianNetwork(
+            NETWORKS[network].make(row.outputs), PRIORS[prior](), row.make()
+        )
 
 
 def data(network: str, likelihood: str, size: int = 6) -> tuple[Tensor, Tensor]:
@@ -366,15 +491,20 @@ def data(network: str, likelihood: str, size: int = 6) -> tuple[Tensor, Tensor]:
     return x, LIKELIHOODS[likelihood].targets(size)
 
 
-def covering(refused: set[tuple[str, str]], *tables: dict[str, object]) -> list[tuple[str, ...]]:
+def covering(
+    refused: set[tuple[str, str]], *tables: dict[str, object]
+) -> list[tuple[str, ...]]:
     """Choose rows so that every pair of members of two tables that may combine stands in one of them.
 
-    Greedy and the same every time: a row starts with the first pair that is missing and takes from every other
-    table the member that brings most missing pairs.
+    Greedy and the same every time: a row starts with the first pair that is missing and
+    takes from every other table the member that brings most missing pairs.
     """
 
     def fits(row: dict[int, str]) -> bool:
-        return not any((a, b) in refused or (b, a) in refused for a, b in combinations(row.values(), 2))
+        return not any(
+            (a, b) in refused or (b, a) in refused
+            for a, b in combinations(row.values(), 2)
+        )
 
     columns = range(len(tables))
     missing = {
@@ -384,18 +514,24 @@ def covering(refused: set[tuple[str, str]], *tables: dict[str, object]) -> list[
         if fits({i: a, j: b})
     }
     order = [list(table) for table in tables]
-    rank = {pair: tuple(order[i].index(a) for i, a in pair) + tuple(i for i, _ in pair) for pair in missing}
+    rank = {
+        pair: tuple(order[i].index(a) for i, a in pair) + tuple(i for i, _ in pair)
+        for pair in missing
+    }
     rows = []
     while missing:
         row = dict(min(missing, key=rank.__getitem__))
         for column in columns:
             if column in row:
                 continue
-            choices = [member for member in order[column] if fits(row | {column: member})]
+            choices = [
+                member for member in order[column] if fits(row | {column: member})
+            ]
             row[column] = max(
                 choices,
                 key=lambda member, column=column, row=row: sum(
-                    tuple(sorted(((column, member), cell))) in missing for cell in row.items()
+                    tuple(sorted(((column, member), cell))) in missing
+                    for cell in row.items()
                 ),
             )
         rows.append(tuple(row[column] for column in columns))
@@ -403,7 +539,9 @@ def covering(refused: set[tuple[str, str]], *tables: dict[str, object]) -> list[
     return rows
 
 
-def every(refused: set[tuple[str, str]], *tables: dict[str, object]) -> Iterator[tuple[str, ...]]:
+def every(
+    refused: set[tuple[str, str]], *tables: dict[str, object]
+) -> Iterator[tuple[str, ...]]:
     """Give the full product of tables, without what refuses each other."""
     for row in product(*tables):
         if not any(pair in refused for pair in combinations(row, 2)):
@@ -413,9 +551,14 @@ def every(refused: set[tuple[str, str]], *tables: dict[str, object]) -> Iterator
 PROPER = {prior: make for prior, make in PRIORS.items() if prior not in IMPROPER}
 MODELS = covering(set(), NETWORKS, PROPER, LIKELIHOODS)
 FITS = covering(set(REFUSED), NETWORKS, PRIORS, GUIDES, LIKELIHOODS)
-SAMPLED = {prior: make for prior, make in PRIORS.items() if (prior, "NUTS") not in REFUSED_BY_ENGINES}
+SAMPLED = {
+    prior: make
+    for prior, make in PRIORS.items()
+    if (prior, "NUTS") not in REFUSED_BY_ENGINES
+}
 RUNS = covering(
-    set(REFUSED_BY_ENGINES) | {(likelihood, "Laplace") for likelihood in REFUSED_BY_LAPLACE},
+    set(REFUSED_BY_ENGINES)
+    | {(likelihood, "Laplace") for likelihood in REFUSED_BY_LAPLACE},
     NETWORKS,
     SAMPLED,
     LIKELIHOODS,

@@ -1,6 +1,7 @@
 """Closed forms that tests compare with, in float64; imports nothing of ours.
 
-`features` is a matrix (N, P) whose last column multiplies the bias, `y` is (N,), scales are standard deviations.
+`features` is a matrix (N, P) whose last column multiplies the bias, `y` is (N,), scales
+are standard deviations.
 """
 
 from __future__ import annotations
@@ -40,16 +41,24 @@ def features(x: Tensor) -> Tensor:
 
 
 def linear_posterior(
-    features: Tensor, y: Tensor, noise: float, prior_scale: Tensor, prior_loc: Tensor | float = 0.0
+    features: Tensor,
+    y: Tensor,
+    noise: float,
+    prior_scale: Tensor,
+    prior_loc: Tensor | float = 0.0,
 ) -> LinearPosterior:
     r"""Condition the joint normal of coefficients w and targets y on y.
 
     .. math:: \Lambda = \Phi^T \Phi / \sigma^2 + S_0^{-1}, \quad m = m_0 + S_0 \Phi^T C^{-1} (y - \Phi m_0), \quad
         \log p(y) = \log N(y \mid \Phi m_0, C), \quad C = \Phi S_0 \Phi^T + \sigma^2 I
     """
-    prior = torch.diag(torch.as_tensor(prior_scale).double().expand(features.shape[1]).square())
+    prior = torch.diag(
+        torch.as_tensor(prior_scale).double().expand(features.shape[1]).square()
+    )
     centre = torch.as_tensor(prior_loc).double().expand(features.shape[1])
-    marginal = features @ prior @ features.T + noise**2 * torch.eye(len(y), dtype=torch.float64)
+    marginal = features @ prior @ features.T + noise**2 * torch.eye(
+        len(y), dtype=torch.float64
+    )
     gain = torch.linalg.solve(marginal, features @ prior).T  # (P, N)
     precision = features.T @ features / noise**2 + torch.linalg.inv(prior)
     return LinearPosterior(
@@ -66,7 +75,9 @@ def predictive(at: Tensor, posterior: LinearPosterior, noise: float) -> Normal:
     return Normal(at @ posterior.mean, variance.sqrt())
 
 
-def hierarchical_posterior(y: Tensor, prior_scale: float, group_scale: float, noise: float) -> LinearPosterior:
+def hierarchical_posterior(
+    y: Tensor, prior_scale: float, group_scale: float, noise: float
+) -> LinearPosterior:
     r"""Posterior of [mean, group_1, ..., group_J] given n observations of each of J groups, y (n, J).
 
     .. math:: \mu \sim N(0, s^2), \quad \theta_j \sim N(\mu, g^2), \quad y_{ij} \sim N(\theta_j, \sigma^2)
@@ -79,10 +90,17 @@ def hierarchical_posterior(y: Tensor, prior_scale: float, group_scale: float, no
     covariance = torch.linalg.inv(precision)
     shift = torch.cat([torch.zeros(1).double(), y.sum(0) / noise**2])
     same_group = torch.eye(groups).double().repeat(count, count)
-    marginal = prior_scale**2 + group_scale**2 * same_group + noise**2 * torch.eye(count * groups)
+    marginal = (
+        prior_scale**2
+        + group_scale**2 * same_group
+        + noise**2 * torch.eye(count * groups)
+    )
     flat = y.flatten()
     return LinearPosterior(
-        covariance @ shift, covariance, precision, MultivariateNormal(0 * flat, marginal).log_prob(flat)
+        covariance @ shift,
+        covariance,
+        precision,
+        MultivariateNormal(0 * flat, marginal).log_prob(flat),
     )
 
 
@@ -107,22 +125,31 @@ def expected_log_likelihood(
     return Normal(features @ loc, noise).log_prob(y) - spread / (2 * noise**2)
 
 
-def normal_divergence(loc: Tensor, scale: Tensor, prior_loc: Tensor | float, prior_scale: Tensor | float) -> Tensor:
+def normal_divergence(
+    loc: Tensor, scale: Tensor, prior_loc: Tensor | float, prior_scale: Tensor | float
+) -> Tensor:
     r"""Divergence of one diagonal normal from another, summed.
 
     .. math:: KL = \sum_i \log \frac{s_i}{\sigma_i} + \frac{\sigma_i^2 + (\mu_i - m_i)^2}{2 s_i^2} - \frac12
     """
     prior_scale = torch.as_tensor(prior_scale, dtype=torch.float64)
     squares = scale.square() + (loc - prior_loc).square()
-    return ((prior_scale / scale).log() + squares / (2 * prior_scale.square()) - 0.5).sum()
+    return (
+        (prior_scale / scale).log() + squares / (2 * prior_scale.square()) - 0.5
+    ).sum()
 
 
-def apart_mixture_divergence(loc: Tensor, scale: Tensor, prior_loc: float, prior_scale: float) -> Tensor:
+def apart_mixture_divergence(
+    loc: Tensor, scale: Tensor, prior_loc: float, prior_scale: float
+) -> Tensor:
     r"""Divergence of K diagonal normals, loc and scale (K, C), so far apart that they do not overlap.
 
     .. math:: KL\Big(\tfrac1K \sum_k q_k \Big\| p\Big) = \frac1K \sum_k KL(q_k \| p) - \log K
     """
-    parts = [normal_divergence(*part, prior_loc, prior_scale) for part in zip(loc, scale, strict=True)]
+    parts = [
+        normal_divergence(*part, prior_loc, prior_scale)
+        for part in zip(loc, scale, strict=True)
+    ]
     return torch.stack(parts).mean() - torch.tensor(float(len(loc))).double().log()
 
 
@@ -132,9 +159,15 @@ def mixture_entropy(loc: Tensor, scale: Tensor, steps: int = 401) -> Tensor:
     .. math:: H = -\int q(z) \log q(z) \, dz
     """
     low, high = (loc - 8 * scale).min(0).values, (loc + 8 * scale).max(0).values
-    axes = [torch.linspace(float(a), float(b), steps, dtype=torch.float64) for a, b in zip(low, high, strict=True)]
+    axes = [
+        torch.linspace(float(a), float(b), steps, dtype=torch.float64)
+        for a, b in zip(low, high, strict=True)
+    ]
     points = torch.cartesian_prod(*axes).reshape(-1, 1, len(axes))
-    density = Normal(loc, scale).log_prob(points).sum(-1).logsumexp(-1) - torch.tensor(float(len(loc))).double().log()
+    density = (
+        Normal(loc, scale).log_prob(points).sum(-1).logsumexp(-1)
+        - torch.tensor(float(len(loc))).double().log()
+    )
     cell = torch.stack([axis[1] - axis[0] for axis in axes]).prod()
     return -(density.exp() * density).sum() * cell
 
@@ -158,7 +191,12 @@ def mask_probabilities(masks: Tensor, probs: Tensor) -> Tensor:
 
 
 def dropout_log_likelihood(
-    features: Tensor, y: Tensor, noise: float, coefficients: Tensor, p: float, dropped: int
+    features: Tensor,
+    y: Tensor,
+    noise: float,
+    coefficients: Tensor,
+    p: float,
+    dropped: int,
 ) -> Tensor:
     r"""Log likelihood in the mean over masks z / (1 - p) of the first `dropped` inputs of a linear model.
 
@@ -166,10 +204,18 @@ def dropout_log_likelihood(
         - \frac{p}{2 \sigma^2 (1 - p)} \sum_n \sum_j \phi_{nj}^2 w_j^2
     """
     spread = (features[:, :dropped].square() * coefficients[:dropped].square()).sum()
-    return Normal(features @ coefficients, noise).log_prob(y).sum() - p / (1 - p) * spread / (2 * noise**2)
+    return Normal(features @ coefficients, noise).log_prob(y).sum() - p / (
+        1 - p
+    ) * spread / (2 * noise**2)
 
 
-def weight_decay(length: float, num_data: int, noise_precision: float, p: float, unscaled_masks: bool = False) -> float:
+def weight_decay(
+    length: float,
+    num_data: int,
+    noise_precision: float,
+    p: float,
+    unscaled_masks: bool = False,
+) -> float:
     r"""Gal's weight decay λ in the loss (1 / 2N) sum_n |y_n - f_n|² + λ |M|², for masks z / (1 - p) or plain z.
 
     .. math:: \lambda = \frac{\ell^2}{2 N \tau (1 - p)} \quad\text{or}\quad \frac{\ell^2 (1 - p)}{2 N \tau}
@@ -185,10 +231,15 @@ def radial_entropy(scale: Tensor) -> Tensor:
     """
     size = torch.tensor(float(scale.numel()), dtype=torch.float64)
     surface = 2 * torch.pi ** (size / 2) / torch.lgamma(size / 2).exp()
-    octaves = torch.linspace(-60.0, 4.0, 20001, dtype=torch.float64)  # log r, for the logarithm has a pole at 0
+    octaves = torch.linspace(
+        -60.0, 4.0, 20001, dtype=torch.float64
+    )  # log r, for the logarithm has a pole at 0
     density = 2 * Normal(0.0, 1.0).log_prob(octaves.exp()).exp() * octaves.exp()
     mean_log = torch.trapezoid(density * octaves, octaves)
-    constant = -torch.tensor(2.0).double().log() + 0.5 * torch.tensor(2 * torch.pi * torch.e).double().log()
+    constant = (
+        -torch.tensor(2.0).double().log()
+        + 0.5 * torch.tensor(2 * torch.pi * torch.e).double().log()
+    )
     return scale.log().sum() + surface.log() + (size - 1) * mean_log + constant
 
 
@@ -197,15 +248,22 @@ def log_uniform_divergence(alpha: float) -> float:
 
     .. math:: KL = -\tfrac12 \log \alpha + E_{\epsilon \sim N(1, \alpha)}[\log |\epsilon|] - E[\log |N(0, 1)|]
     """
-    octaves = torch.linspace(-60.0, 8.0, 40001, dtype=torch.float64)  # log |ε|, on both sides of 0
+    octaves = torch.linspace(
+        -60.0, 8.0, 40001, dtype=torch.float64
+    )  # log |ε|, on both sides of 0
 
     def mean_log(loc: float, scale: float) -> Tensor:
         size = octaves.exp()
-        density = (Normal(loc, scale).log_prob(size).exp() + Normal(loc, scale).log_prob(-size).exp()) * size
+        density = (
+            Normal(loc, scale).log_prob(size).exp()
+            + Normal(loc, scale).log_prob(-size).exp()
+        ) * size
         return torch.trapezoid(density * octaves, octaves)
 
     alpha = torch.tensor(alpha, dtype=torch.float64)
-    return float(-0.5 * alpha.log() + mean_log(1.0, float(alpha.sqrt())) - mean_log(0.0, 1.0))
+    return float(
+        -0.5 * alpha.log() + mean_log(1.0, float(alpha.sqrt())) - mean_log(0.0, 1.0)
+    )
 
 
 def relaxed_mask_moments(p: float, temperature: float) -> tuple[float, float]:
@@ -215,8 +273,12 @@ def relaxed_mask_moments(p: float, temperature: float) -> tuple[float, float]:
     """
     logistic = torch.linspace(-40.0, 40.0, 8001, dtype=torch.float64)
     density = logistic.sigmoid() * (-logistic).sigmoid()
-    z = (-(torch.logit(torch.tensor(p, dtype=torch.float64)) + logistic) / temperature).sigmoid()
-    return tuple(float(torch.trapezoid(density * z**power, logistic)) for power in (1, 2))
+    z = (
+        -(torch.logit(torch.tensor(p, dtype=torch.float64)) + logistic) / temperature
+    ).sigmoid()
+    return tuple(
+        float(torch.trapezoid(density * z**power, logistic)) for power in (1, 2)
+    )
 
 
 def noise_posterior(
@@ -227,18 +289,28 @@ def noise_posterior(
     .. math:: p(\sigma \mid y) \propto p(\sigma) \, N(y \mid 0, s^2 \Phi \Phi^T + \sigma^2 I)
     """
     identity = torch.eye(len(y), dtype=torch.float64)
-    covariance = prior_scale**2 * features @ features.T + scales.square().reshape(-1, 1, 1) * identity
+    covariance = (
+        prior_scale**2 * features @ features.T
+        + scales.square().reshape(-1, 1, 1) * identity
+    )
     joint = log_prior + MultivariateNormal(torch.zeros_like(y), covariance).log_prob(y)
     step = (scales[1] - scales[0]).log()
     return NoisePosterior(scales, joint.softmax(0), joint.logsumexp(0) + step)
 
 
-def scale_posterior(features: Tensor, y: Tensor, noise: float, scales: Tensor, log_prior: Tensor) -> NoisePosterior:
+def scale_posterior(
+    features: Tensor, y: Tensor, noise: float, scales: Tensor, log_prior: Tensor
+) -> NoisePosterior:
     r"""Posterior of the common scale of a linear model's coefficients by quadrature over an even grid of scales.
 
     .. math:: p(s \mid y) \propto p(s) \, N(y \mid 0, s^2 \Phi \Phi^T + \sigma^2 I)
     """
     identity = torch.eye(len(y), dtype=torch.float64)
-    covariance = scales.square().reshape(-1, 1, 1) * (features @ features.T) + noise**2 * identity
+    covariance = (
+        scales.square().reshape(-1, 1, 1) * (features @ features.T)
+        + noise**2 * identity
+    )
     joint = log_prior + MultivariateNormal(torch.zeros_like(y), covariance).log_prob(y)
-    return NoisePosterior(scales, joint.softmax(0), joint.logsumexp(0) + (scales[1] - scales[0]).log())
+    return NoisePosterior(
+        scales, joint.softmax(0), joint.logsumexp(0) + (scales[1] - scales[0]).log()
+    )

@@ -1,6 +1,7 @@
 """Means of draws in units of their Monte-Carlo error.
 
-`LIMIT` is 4.5 standard errors: a normal mean passes it by chance 7e-6 of the time for each number compared.
+`LIMIT` is 4.5 standard errors: a normal mean passes it by chance 7e-6 of the time for
+each number compared.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def repeat(draw: Callable[[], Tensor], num_draws: int) -> Tensor:
+def repeat(draw: Callable[[], Tensor], num_samples: int) -> Tensor:
     """Call a function many times: (S, ...), in float64 and without gradient."""
     with pyro.validation_enabled(False):
-        return torch.stack([draw().detach().double() for _ in range(num_draws)])
+        return torch.stack([draw().detach().double() for _ in range(num_samples)])
 
 
 def off(draws: Tensor, expected: Tensor | float) -> float:
@@ -39,13 +40,17 @@ def off(draws: Tensor, expected: Tensor | float) -> float:
 
 def above(draws: Tensor, ceiling: Tensor | float) -> float:
     """How far the mean of independent draws (S,) lies above a ceiling, in standard errors; negative below it."""
-    return float((draws.mean() - ceiling) / (draws.std() / len(draws) ** 0.5).clamp_min(1e-12))
+    return float(
+        (draws.mean() - ceiling) / (draws.std() / len(draws) ** 0.5).clamp_min(1e-12)
+    )
 
 
 def apart(first: Tensor, second: Tensor) -> float:
     """How far the means of two sets of independent draws are apart, in standard errors: the largest."""
     error = (first.var(0) / len(first) + second.var(0) / len(second)).sqrt()
-    return float(((first.mean(0) - second.mean(0)).abs() / error.clamp_min(1e-12)).max())
+    return float(
+        ((first.mean(0) - second.mean(0)).abs() / error.clamp_min(1e-12)).max()
+    )
 
 
 def off_chains(chains: Tensor, expected: Tensor) -> float:

@@ -12,9 +12,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*(ROOT / "zoo").rglob("*.py"), *(ROOT / "guides").rglob("*.py")])
-MENUS = ["zoo.networks", "zoo.priors", "zoo.likelihoods", "guides", "zoo.inference", "zoo.datasets"]
+MENUS = [
+    "zoo.networks",
+    "zoo.priors",
+    "zoo.likelihoods",
+    "guides",
+    "zoo.inference",
+    "zoo.datasets",
+]
 SELECTIONS = {"all_but_normalisation", "by_depth", "by_name", "by_type", "last_layer"}
-PARTS = {"Dataset", "FilterResponseNorm", "Split", "Units", "toy"}  # what members are made of, no members
+PARTS = {
+    "Dataset",
+    "FilterResponseNorm",
+    "Split",
+    "Units",
+    "toy",
+}  # what members are made of, no members
 
 # From the ground up: a layer imports its own, and what is below it.
 LAYERS = [
@@ -102,8 +115,14 @@ def imports(name: str, inside: bool = False) -> set[str]:
     top = [node for node in TREES[name].body if not is_type_checking(node)]
     if not inside:
         return set().union(*map(imported, top))
-    functions = [node for node in ast.walk(TREES[name]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    return set().union(*(imported(node) for function in functions for node in ast.walk(function)))
+    functions = [
+        node
+        for node in ast.walk(TREES[name])
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    return set().union(
+        *(imported(node) for function in functions for node in ast.walk(function))
+    )
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -111,21 +130,30 @@ def test_imports_go_downwards(name):
     height = {part: number for number, layer in enumerate(LAYERS) for part in layer}
     own = layer_of(name)
     for other in imports(name):
-        assert height[layer_of(other)] <= height[own], f"{name} imports {other}, which stands above it"
+        assert height[layer_of(other)] <= height[own], (
+            f"{name} imports {other}, which stands above it"
+        )
         if own in ALONE and layer_of(other) != own:
             assert other in ALONE[own], (
                 f"{name} imports {other}; it may import {sorted(ALONE[own]) or 'nothing of ours'}"
             )
         if layer_of(other) != own and own not in COMMAND_LINE:
-            assert {own.partition(".")[0], other.partition(".")[0]} != {"zoo", "guides"}, f"{name} imports {other}"
+            assert {own.partition(".")[0], other.partition(".")[0]} != {
+                "zoo",
+                "guides",
+            }, f"{name} imports {other}"
 
 
 @pytest.mark.parametrize("name", TREES)
 def test_imports_inside_functions_are_for_others(name):
     for other in imports(name, inside=True):
         pair = (name, layer_of(other))
-        allowed = pair in UPWARDS or layer_of(name) in COMMAND_LINE or other == "zoo.plots"
-        assert allowed or layer_of(other) == layer_of(name), f"{name} imports {other} inside a function"
+        allowed = (
+            pair in UPWARDS or layer_of(name) in COMMAND_LINE or other == "zoo.plots"
+        )
+        assert allowed or layer_of(other) == layer_of(name), (
+            f"{name} imports {other} inside a function"
+        )
 
 
 def test_no_import_goes_in_a_circle():
@@ -159,14 +187,20 @@ def members(menu: str) -> list[tuple[str, object]]:
     for name in module.__all__:
         member = getattr(module, name)
         if inspect.ismodule(member):
-            found += [(f"{name}.{own}", getattr(member, own)) for own in member.__all__ if own[0].islower()]
+            found += [
+                (f"{name}.{own}", getattr(member, own))
+                for own in member.__all__
+                if own[0].islower()
+            ]
         else:
             found.append((name, member))
     return found
 
 
 ALL = [(menu, name) for menu in MENUS for name, _ in members(menu)]
-BY_NAME = pytest.mark.parametrize(("menu", "name"), ALL, ids=[f"{menu}.{name}" for menu, name in ALL])
+BY_NAME = pytest.mark.parametrize(
+    ("menu", "name"), ALL, ids=[f"{menu}.{name}" for menu, name in ALL]
+)
 
 
 @pytest.mark.parametrize("menu", MENUS)
@@ -195,9 +229,13 @@ def test_a_member_of_a_menu_documents_its_arguments(menu, name):
         if parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
     ]
     bases = inspect.getmro(member) if inspect.isclass(member) else [member]
-    text = "\n".join(inspect.getdoc(base) or "" for base in bases)  # a base class may say it for all its members
+    text = "\n".join(
+        inspect.getdoc(base) or "" for base in bases
+    )  # a base class may say it for all its members
     for argument in arguments:
-        assert re.search(rf"^\s+{argument}: ", text, re.MULTILINE), f"{name} does not document {argument}"
+        assert re.search(rf"^\s+{argument}: ", text, re.MULTILINE), (
+            f"{name} does not document {argument}"
+        )
 
 
 @BY_NAME
@@ -205,7 +243,9 @@ def test_a_member_of_a_menu_stands_in_the_table_of_cases(menu, name):
     if name in PARTS or name in {"Dataset", "Split", "Units"}:
         return
     text = (ROOT / "tests" / "cases.py").read_text()
-    assert re.search(rf"\b{re.escape(name)}\b", text), f"tests/cases.py has no row for {name}"
+    assert re.search(rf"\b{re.escape(name)}\b", text), (
+        f"tests/cases.py has no row for {name}"
+    )
 
 
 @BY_NAME
@@ -213,10 +253,14 @@ def test_a_member_of_a_menu_stands_in_the_readme(menu, name):
     if name in PARTS:
         return
     text = (ROOT / "README.md").read_text()
-    assert re.search(rf"\b{re.escape(name)}\b", text), f"README.md has no row for {name}"
+    assert re.search(rf"\b{re.escape(name)}\b", text), (
+        f"README.md has no row for {name}"
+    )
 
 
 @pytest.mark.parametrize("name", importlib.import_module("guides").__all__)
 def test_a_guide_stands_in_the_table_of_exactness(name):
     text = (ROOT / "benchmarks" / "exactness.py").read_text()
-    assert re.search(rf"\bguides\.{name}\b", text), f"benchmarks/exactness.py has no row for {name}"
+    assert re.search(rf"\bguides\.{name}\b", text), (
+        f"benchmarks/exactness.py has no row for {name}"
+    )

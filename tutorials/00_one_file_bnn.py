@@ -75,7 +75,9 @@ start = {name: prior.sample() for name, prior in PRIOR.items()}
 
 def q(name):
     loc = pyro.param(f"{name}.loc", start[name])
-    scale = pyro.param(f"{name}.scale", 0.02 * torch.ones(loc.shape), dist.constraints.positive)
+    scale = pyro.param(
+        f"{name}.scale", 0.02 * torch.ones(loc.shape), dist.constraints.positive
+    )
     return dist.Normal(loc, scale).to_event(1)
 
 
@@ -115,13 +117,17 @@ svi = SVI(model, guide, optimizer, Trace_ELBO())
 losses = torch.tensor([svi.step(x, y) for _ in range(steps)]) / len(x)  # nats per datum
 after = torch.stack([elbo(x, y) for _ in range(300)])  # (S, 3)
 for when, three in (("before", before.mean(0)), ("after ", after.mean(0))):
-    print(f"{when}:", " + ".join(f"{v:.0f}" for v in three), f"= {three.sum():.0f} nats")
+    print(
+        f"{when}:", " + ".join(f"{v:.0f}" for v in three), f"= {three.sum():.0f} nats"
+    )
 
 pyros = -torch.tensor([svi.evaluate_loss(x, y) for _ in range(300)])  # (S,)
 ours, slip = after.sum(-1), after[:, 0] + after[:, 1:].sum(-1) / 31
 error = ((ours.var() + pyros.var()) / 300).sqrt()
 z, z_slip = ((value.mean() - pyros.mean()) / error for value in (ours, slip))
-print(f"by hand against Trace_ELBO: z = {z:.1f}; with the averaged KL: z = {z_slip:.0f}")
+print(
+    f"by hand against Trace_ELBO: z = {z:.1f}; with the averaged KL: z = {z_slip:.0f}"
+)
 assert z.abs() < 4.5  # about one false alarm in 100,000 seeds
 
 # %% [markdown]
@@ -165,9 +171,13 @@ for seed in (1, 2):
     chains.append(network(line, chain.get_samples()))
 truth = torch.stack(chains)  # (C, S, N)
 rhat = (1 - 1 / draws + truth.mean(1).var(0) / truth.var(1).mean(0)).sqrt()  # (N,)
-print(f"R-hat: median {rhat.median():.2f}, {rhat.max():.2f} at x = {line[rhat.argmax()]:.2f}")
+print(
+    f"R-hat: median {rhat.median():.2f}, {rhat.max():.2f} at x = {line[rhat.argmax()]:.2f}"
+)
 truth = truth.flatten(0, 1)  # (C S, N)
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(10, 4), sharey=True, layout="constrained"
+)
 picture(left, mean_field, "mean field")
 picture(right, truth, "NUTS")
 plt.show()

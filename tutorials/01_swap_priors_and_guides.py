@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Swap priors and guides
 #
-# *Which of what you see comes from the prior, which from the approximation, and which from the data?*
-# A Bayesian neural network is five values: a network, a prior, a likelihood, a guide and an engine. Here the network
-# and the data stay, and the others are exchanged one line at a time. N points, S draws, D inputs, K components.
+# *Which of what you see comes from the prior, which from the approximation, and which
+# from the data?* A Bayesian neural network is five values: a network, a prior, a
+# likelihood, a guide and an engine. Here the network and the data stay, and the others
+# are exchanged one line at a time. N points, S draws, D inputs, K components.
 
 # %%
 import os
@@ -23,22 +24,27 @@ WARMUP, DRAWS = (10, 10) if SMOKE else (200, 200)
 pyro.set_rng_seed(1)
 
 data = datasets.toy.sinusoid(num_data=40, noise=0.1, gap=(-0.7, 0.7))
-line = torch.linspace(-3, 3, 121).unsqueeze(-1)  # (N, 1), where we look at the functions
+line = torch.linspace(-3, 3, 121).unsqueeze(
+    -1
+)  # (N, 1), where we look at the functions
 network = networks.MLP(1, 1, hidden=[20])  # a plain torch.nn.Module
 likelihood = likelihoods.Gaussian(scale=0.1)
 
 
 def picture(axes, title, prediction):
-    plots.predictive_band(line[:, 0], draws=prediction.functions[..., 0], observed=observed, ax=axes)
+    plots.predictive_band(
+        line[:, 0], draws=prediction.functions[..., 0], observed=observed, ax=axes
+    )
     axes.set(title=title, ylim=(-3, 3))
 
 
 observed = data.train.x[:, 0], data.train.y[:, 0]
 
 # %% [markdown]
-# ## Three priors, before any data
-# A prior over weights is a prior over functions. `prior_predictive` shows it: what each model believes before it has
-# seen a single point. A scale that grows with 1/√fan-in keeps functions the same size whatever the width.
+# ## Three priors, before any data A prior over weights is a prior over functions.
+# `prior_predictive` shows it: what each model believes before it has seen a single
+# point. A scale that grows with 1/√fan-in keeps functions the same size whatever the
+# width.
 
 # %%
 weight_priors = {
@@ -57,24 +63,31 @@ for ax, (title, prior) in zip(axes, weight_priors.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# ## One model, laid open
-# `explain` puts model and guide side by side. The guide is a second program with the same site names; it copies no
-# activations, and nothing in the network has changed.
+# ## One model, laid open `explain` puts model and guide side by side. The guide is a
+# second program with the same site names; it copies no activations, and nothing in the
+# network has changed.
 
 # %%
-model = zoo.BayesianNetwork(network, weight_priors["wide below, narrow on top"], likelihood)
+model = zoo.BayesianNetwork(
+    network, weight_priors["wide below, narrow on top"], likelihood
+)
 print(model.summary())
 print(zoo.explain(model, guides.MeanField(model)))
 
 # %% [markdown]
-# ## Four guides and the truth
-# The same model five times. NUTS draws from the posterior itself; each guide is the nearest member of a family, and
-# `fidelity` says how near: error of the mean, ratio of the spread and Wasserstein-1 distance, in units of the truth's
-# spread, with what the truth scores against itself in brackets.
+# ## Four guides and the truth The same model five times. NUTS draws from the posterior
+# itself; each guide is the nearest member of a family, and `fidelity` says how near:
+# error of the mean, ratio of the spread and Wasserstein-1 distance, in units of the
+# truth's spread, with what the truth scores against itself in brackets.
 
 # %%
 truth = inference.NUTS(
-    model, num_chains=2, warmup_steps=WARMUP, num_samples=DRAWS, max_tree_depth=7, progress=False
+    model,
+    num_chains=2,
+    warmup_steps=WARMUP,
+    num_samples=DRAWS,
+    max_tree_depth=7,
+    progress=False,
 ).fit(data.train)
 print("NUTS           ", zoo.convergence(truth, line))
 family = {
@@ -86,15 +99,18 @@ family = {
 figure, axes = plt.subplots(1, 5, figsize=(16, 3.2), sharey=True, layout="constrained")
 picture(axes[0], "NUTS", truth.predict(line))
 for ax, (name, guide) in zip(axes[1:], family.items(), strict=True):
-    posterior = inference.SVI(model, guide, num_steps=STEPS, lr=1e-2, progress=False).fit(data.train)
+    posterior = inference.SVI(
+        model, guide, num_steps=STEPS, lr=1e-2, progress=False
+    ).fit(data.train)
     print(f"{name:15s}", zoo.fidelity(posterior, truth, line))
     picture(ax, name, posterior.predict(line, num_samples=200))
 plt.show()
 
 # %% [markdown]
-# ## From weights to nodes
-# A node prior multiplies what enters each layer by a random variable per channel; the weights are point estimates.
-# The network has 21 random numbers instead of 61, and the same guide interface. K components are K networks in one.
+# ## From weights to nodes A node prior multiplies what enters each layer by a random
+# variable per channel; the weights are point estimates. The network has 21 random
+# numbers instead of 61, and the same guide interface. K components are K networks in
+# one.
 
 # %%
 node_prior = priors.NodePrior(dist.Normal(1.0, 0.3), where="in", weights=priors.Point())
@@ -103,26 +119,51 @@ print(nodes.summary())
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), sharey=True, layout="constrained")
 for ax, components in zip(axes, (1, 4), strict=True):
     guide = guides.NodeMixture(nodes, num_components=components)
-    posterior = inference.SVI(nodes, guide, num_steps=STEPS, lr=1e-2, progress=False).fit(data.train)
-    picture(ax, f"NodeMixture, K = {components}", posterior.predict(line, num_samples=200))
+    posterior = inference.SVI(
+        nodes, guide, num_steps=STEPS, lr=1e-2, progress=False
+    ).fit(data.train)
+    picture(
+        ax, f"NodeMixture, K = {components}", posterior.predict(line, num_samples=200)
+    )
 plt.show()
 
 # %% [markdown]
 # ## A likelihood that learns its noise, in one line
-# `likelihoods.Gaussian(scale=dist.HalfNormal(1.0))` makes the noise a site like any other, and predictions use its
-# posterior; a network with two outputs gives the noise input by input. The data were made with 0.1. Nodes find it;
-# mean field over all weights cannot follow 40 points, calls the sinusoid noise, and its bound is content with that.
+# `likelihoods.Gaussian(scale=dist.HalfNormal(1.0))` makes the noise a site like any
+# other, and predictions use its posterior; a network with two outputs gives the noise
+# input by input. The data were made with 0.1. Nodes find it; mean field over all
+# weights cannot follow 40 points, calls the sinusoid noise, and its bound is content
+# with that.
 
 # %%
-inferred, per_input = likelihoods.Gaussian(scale=dist.HalfNormal(1.0)), likelihoods.HeteroscedasticGaussian()
+inferred, per_input = (
+    likelihoods.Gaussian(scale=dist.HalfNormal(1.0)),
+    likelihoods.HeteroscedasticGaussian(),
+)
 for title, net, prior, noisy, Guide in (
     ("nodes, one scale", network, node_prior, inferred, guides.NodeMixture),
-    ("nodes, a scale per input", networks.MLP(1, 2, hidden=[20]), node_prior, per_input, guides.NodeMixture),
-    ("weights, one scale", network, priors.WeightPrior(dist.Normal(0.0, 1.0)), inferred, guides.LocalReparam),
+    (
+        "nodes, a scale per input",
+        networks.MLP(1, 2, hidden=[20]),
+        node_prior,
+        per_input,
+        guides.NodeMixture,
+    ),
+    (
+        "weights, one scale",
+        network,
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        inferred,
+        guides.LocalReparam,
+    ),
 ):
     model = zoo.BayesianNetwork(net, prior, noisy)
-    posterior = inference.SVI(model, Guide(model), num_steps=STEPS, lr=1e-2, progress=False).fit(data.train)
-    print(f"{title:25s} noise {posterior.predict(data.train.x, num_samples=200).aleatoric.mean().sqrt():.2f}")
+    posterior = inference.SVI(
+        model, Guide(model), num_steps=STEPS, lr=1e-2, progress=False
+    ).fit(data.train)
+    print(
+        f"{title:25s} noise {posterior.predict(data.train.x, num_samples=200).aleatoric.mean().sqrt():.2f}"
+    )
 
 # %% [markdown]
 # ## What would make this result wrong

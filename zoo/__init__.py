@@ -8,4 +8,13 @@ from zoo.pruning import prune
 from zoo.reports.comparison import compare
 from zoo.reports.explanation import explain
 
-__all__ = ["BayesianNetwork", "Posterior", "compare", "convergence", "explain", "fidelity", "load", "prune"]
+__all__ = [
+    "BayesianNetwork",
+    "Posterior",
+    "compare",
+    "convergence",
+    "explain",
+    "fidelity",
+    "load",
+    "prune",
+]

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    TensorDataset,
+)
 
 from zoo.model import BayesianNetwork
-from zoo.predictive.evaluate import evaluate, mode
+from zoo.predictive.inputs import evaluate_once
+from zoo.runtime.modes import evaluation_mode
 
 Data = tuple[Tensor, Tensor] | Dataset | DataLoader
 
@@ -38,38 +45,61 @@ class Batches:
     @property
     def per_epoch(self) -> int:
         """Batches in an epoch."""
-        return len(self.loader) if self.loader is not None else -(-self.num_data // self.size)
+        return (
+            len(self.loader)
+            if self.loader is not None
+            else -(-self.num_data // self.size)
+        )
 
     def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of one epoch, shuffled unless they are all of the data."""
         if self.loader is not None:
             for batch in self.loader:
-                yield checked(self.model, *on_device(self.model, *pair(batch, "a batch is a pair (x, y)")))
+                yield checked(
+                    self.model,
+                    *on_device(self.model, *pair(batch, "a batch is a pair (x, y)")),
+                )
         elif self.size >= self.num_data:
             yield self.x, self.y
         else:
-            for index in torch.randperm(self.num_data).to(self.x.device).split(self.size):
+            for index in (
+                torch.randperm(self.num_data).to(self.x.device).split(self.size)
+            ):
                 yield self.x[index], self.y[index]
 
     def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
         """Hold out a random part of the data: the batches of the rest, and the part."""
         if self.loader is not None:
-            raise ValueError("early stopping holds out a part of tensors; with a DataLoader give held_out=(x, y)")
+            raise ValueError(
+                "early stopping holds out a part of tensors; with a DataLoader give held_out=(x, y)"
+            )
         order = torch.randperm(self.num_data).to(self.x.device)
         held = max(1, round(fraction * self.num_data))
         if held >= self.num_data:
-            raise ValueError(f"holding out {fraction} of {self.num_data} data leaves none to fit")
+            raise ValueError(
+                f"holding out {fraction} of {self.num_data} data leaves none to fit"
+            )
         out, rest = order[:held], order[held:]
-        batches = Batches(self.x[rest], self.y[rest], None, min(self.size, len(rest)), len(rest), self.model)
+        batches = Batches(
+            self.x[rest],
+            self.y[rest],
+            None,
+            min(self.size, len(rest)),
+            len(rest),
+            self.model,
+        )
         return batches, (self.x[out], self.y[out])
 
 
-def batches(model: BayesianNetwork, data: Data, batch_size: int | None = None) -> Batches:
+def batches(
+    model: BayesianNetwork, data: Data, batch_size: int | None = None
+) -> Batches:
     """Make batches of data and check them against the model.
 
     Arguments:
         model: The model that is going to be fitted.
-        data: A pair (x, y) of tensors, a `TensorDataset`, any map-style data set, or a `DataLoader`.
+        data: A pair (x, y) of tensors, a `TensorDataset`, any map-style data set, or a
+            `DataLoader`.
         batch_size: Size B of a batch; all data at once where nothing is said.
 
     Raises:
@@ -77,7 +107,9 @@ def batches(model: BayesianNetwork, data: Data, batch_size: int | None = None) -
     """
     if isinstance(data, DataLoader):
         if batch_size is not None:
-            raise ValueError("a DataLoader has its batch size already; leave batch_size away")
+            raise ValueError(
+                "a DataLoader has its batch size already; leave batch_size away"
+            )
         if isinstance(data.dataset, IterableDataset):
             raise ValueError(
                 "an IterableDataset does not say how many data it has, which the likelihood must be scaled by; give a "
@@ -86,15 +118,25 @@ def batches(model: BayesianNetwork, data: Data, batch_size: int | None = None) -
         num_data = counted(data)
         if num_data == 0 or len(data) == 0:
             raise ValueError("the DataLoader is empty: it gives no batch")
-        checked(model, *on_device(model, *pair(next(iter(data)), "a batch is a pair (x, y)")))
+        checked(
+            model,
+            *on_device(model, *pair(next(iter(data)), "a batch is a pair (x, y)")),
+        )
         return Batches(None, None, data, data.batch_size or num_data, num_data, model)
     if isinstance(data, Dataset) and not isinstance(data, TensorDataset):
         if len(data) == 0:
-            raise ValueError(f"the data set is empty: {type(data).__name__} has length 0")
-        return batches(model, DataLoader(data, batch_size or len(data), shuffle=batch_size is not None))
+            raise ValueError(
+                f"the data set is empty: {type(data).__name__} has length 0"
+            )
+        return batches(
+            model,
+            DataLoader(data, batch_size or len(data), shuffle=batch_size is not None),
+        )
     x, y = checked(model, *on_device(model, *pair(data)))
     if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size is a number of data, at least 1, not {batch_size}")
+        raise ValueError(
+            f"batch_size is a number of data, at least 1, not {batch_size}"
+        )
     return Batches(x, y, None, min(batch_size or len(x), len(x)), len(x), model)
 
 
@@ -115,11 +157,15 @@ def full(model: BayesianNetwork, data: Data) -> tuple[Tensor, Tensor]:
     """Return all data at once, checked: inputs and targets."""
     parts = list(batches(model, data).epoch())
     if getattr(data, "drop_last", False):
-        raise ValueError("all data are needed at once, but this DataLoader drops its last batch; write drop_last=False")
+        raise ValueError(
+            "all data are needed at once, but this DataLoader drops its last batch; write drop_last=False"
+        )
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
 
 
-def pair(data: object, what: str = "data is a pair (x, y), a TensorDataset or a DataLoader") -> tuple[Tensor, Tensor]:
+def pair(
+    data: object, what: str = "data is a pair (x, y), a TensorDataset or a DataLoader"
+) -> tuple[Tensor, Tensor]:
     """Return the inputs and targets of a pair of tensors or a `TensorDataset`."""
     tensors = data.tensors if isinstance(data, TensorDataset) else data
     if not isinstance(tensors, (tuple, list)) or len(tensors) != 2:
@@ -127,29 +173,37 @@ def pair(data: object, what: str = "data is a pair (x, y), a TensorDataset or a 
         raise TypeError(f"{what}, not {type(data).__name__}{length}")
     for role, tensor in zip(("inputs", "targets"), tensors, strict=True):
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"the {role} are a {type(tensor).__name__}; write torch.as_tensor(...)")
+            raise TypeError(
+                f"the {role} are a {type(tensor).__name__}; write torch.as_tensor(...)"
+            )
     return tensors[0], tensors[1]
 
 
 def on_device(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Move inputs and targets to the model's device, and floating inputs to its dtype."""
-    like = model.reference
-    return x.to(like.device, like.dtype if x.is_floating_point() else x.dtype), y.to(like.device)
+    like = model.first_parameter
+    return x.to(like.device, like.dtype if x.is_floating_point() else x.dtype), y.to(
+        like.device
+    )
 
 
 def checked(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Refuse data that the model cannot have produced, in a sentence."""
     if len(x) != len(y):
-        raise ValueError(f"there are {len(x)} inputs and {len(y)} targets: shapes {tuple(x.shape)}, {tuple(y.shape)}")
+        raise ValueError(
+            f"there are {len(x)} inputs and {len(y)} targets: shapes {tuple(x.shape)}, {tuple(y.shape)}"
+        )
     if len(x) == 0:
         raise ValueError("there are no data: the inputs have length 0")
     for role, tensor in (("inputs", x), ("targets", y)):
         finite = torch.isfinite(tensor)
         if not bool(finite.all()):
             row = int((~finite.reshape(len(tensor), -1).all(-1)).nonzero()[0])
-            raise ValueError(f"the {role} hold NaN or infinite values, the first in row {row}; remove or impute them")
-    with torch.no_grad(), mode(model.network, training=False):
-        output = evaluate(model, model.plan.starts(model.network), x, rows=2)
+            raise ValueError(
+                f"the {role} hold NaN or infinite values, the first in row {row}; remove or impute them"
+            )
+    with torch.no_grad(), evaluation_mode(model.network):
+        output = evaluate_once(model, model.plan.inits(model.network), x, rows=2)
     if len(output) != len(x[:2]):
         raise ValueError(
             f"the network gives outputs of shape {tuple(output.shape)} for inputs of shape {tuple(x[:2].shape)}; the "

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from zoo.likelihoods.likelihood import Likelihood
-from zoo.predictive.evaluate import draw, outputs, placed_inputs
+from zoo.predictive.drawing import draw_sites
+from zoo.predictive.evaluate import evaluate_draws
+from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan
 from zoo.reports.summary import Summary, summarise
@@ -22,15 +24,17 @@ class BayesianNetwork(nn.Module):
 
     .. math:: \log p(y, z) = \sum_s \log p(z_s) + \frac{N}{B} \sum_{i=1}^{B} \log p(y_i \mid f(x_i; z))
 
-    Site names are `state_dict` names. `model()` runs the latent sites alone, which is how a guide learns names,
-    shapes, supports and starting values. The network is never written to: what is not random is stated as
-    `pyro.param` (a point estimate) or taken as it is (frozen), and buffers are copies.
+    Site names are `state_dict` names. `model()` runs the latent sites alone, which is
+    how a guide learns names, shapes, supports and starting values. The network is never
+    written to: what is not random is stated as `pyro.param` (a point estimate) or taken
+    as it is (frozen), and buffers are copies.
 
     References:
         Bayesian Learning for Neural Networks (Neal, 1996)
 
     Arguments:
-        network: Any `nn.Module` that maps a batch of inputs (N, ...) to outputs (N, ...).
+        network: Any `nn.Module` that maps a batch of inputs (N, ...) to outputs (N,
+            ...).
         prior: Says which tensors are random and how.
         likelihood: Says what the outputs tell about the targets.
 
@@ -43,7 +47,9 @@ class BayesianNetwork(nn.Module):
         torch.Size([8, 1])
     """
 
-    def __init__(self, network: nn.Module, prior: object, likelihood: Likelihood) -> None:
+    def __init__(
+        self, network: nn.Module, prior: object, likelihood: Likelihood
+    ) -> None:
         super().__init__()
         for value, method, example in (
             (prior, "bind", "priors.WeightPrior(dist.Normal(0.0, 1.0))"),
@@ -51,31 +57,42 @@ class BayesianNetwork(nn.Module):
         ):
             if not hasattr(value, method):
                 role = "prior" if method == "bind" else "likelihood"
-                raise TypeError(f"the {role} is an object such as {example}, not {value!r}")
+                raise TypeError(
+                    f"the {role} is an object such as {example}, not {value!r}"
+                )
         self.network = network
         self.prior = prior
         self.likelihood = likelihood
         self.plan: Plan = prior.bind(network)
         if not self.latents:
-            raise ValueError(f"{prior!r} makes nothing random in {type(network).__name__}: no latent site is left")
+            raise ValueError(
+                f"{prior!r} makes nothing random in {type(network).__name__}: no latent site is left"
+            )
 
     @property
-    def reference(self) -> Tensor:
+    def first_parameter(self) -> Tensor:
         """A tensor with the network's device and dtype."""
         return next(self.network.parameters())
 
     @property
     def latents(self) -> dict[str, TorchDistributionMixin]:
         """The prior of every latent site by name; where its scale is a site itself, as it is where that one starts."""
-        sites = {name: prior for name, (prior, _) in self.plan.priors(self.network).items()}
-        return sites | self.likelihood.priors(self.reference)
+        sites = {
+            name: prior for name, (prior, _) in self.plan.priors(self.network).items()
+        }
+        return sites | self.likelihood.priors(self.first_parameter)
 
     def frozen(self) -> dict[str, Tensor]:
         """Copy the weights that no fit changes, so that a posterior keeps them whatever becomes of the network."""
         own = dict(self.network.named_parameters())
         return {name: own[name].detach().clone() for name in self.plan.frozen}
 
-    def forward(self, x: Tensor | None = None, y: Tensor | None = None, num_data: int | None = None) -> Tensor | None:
+    def forward(
+        self,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+        num_data: int | None = None,
+    ) -> Tensor | None:
         """Run the program; without inputs the latent sites alone.
 
         Arguments:
@@ -84,7 +101,7 @@ class BayesianNetwork(nn.Module):
             num_data: Size N of the whole data, when x is a batch of it.
         """
         values = self.plan.sample(self.network)
-        noise = self.likelihood.sample(self.reference)
+        noise = self.likelihood.sample(self.first_parameter)
         if x is None:
             return None
         values |= self.plan.estimate(self.network) | buffers(self.network)
@@ -92,7 +109,9 @@ class BayesianNetwork(nn.Module):
 
     def output(self, values: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Return the network's output (B, ...) for given values of sites, points and buffers; no Pyro in it."""
-        return functional_call(self.network, self.plan.tensors(self.network, values), (x,))
+        return functional_call(
+            self.network, self.plan.tensors(self.network, values), (x,)
+        )
 
     def prior_draws(self, num_samples: int = 100) -> dict[str, Tensor]:
         """Draw every latent site from its prior: site -> (S, *shape).
@@ -114,7 +133,9 @@ class BayesianNetwork(nn.Module):
                     f"the prior of site {name!r}, {describe(prior)}, is improper, so there is nothing to draw from it; "
                     "predict from a posterior, or give the site a proper prior such as dist.Normal(0.0, 1.0)"
                 )
-        return draw(self, num_samples, {name: prior.shape() for name, prior in latents.items()})
+        return draw_sites(
+            self, num_samples, {name: prior.shape() for name, prior in latents.items()}
+        )
 
     def prior_predictive(self, x: Tensor, num_samples: int = 100) -> Prediction:
         """Predict from the prior alone: what the model believes before it has seen data.
@@ -131,7 +152,11 @@ class BayesianNetwork(nn.Module):
             torch.Size([8, 1])
         """
         draws = self.prior_draws(num_samples)
-        return Prediction(self.likelihood, outputs(self, draws, {}, placed_inputs(self, x)), draws)
+        return Prediction(
+            self.likelihood,
+            evaluate_draws(self, draws, {}, place_inputs(self, x)),
+            draws,
+        )
 
     def summary(self) -> Summary:
         """Count weights and nodes layer by layer, and say what becomes of each."""

@@ -53,13 +53,24 @@ ROWS: dict[str, Callable[[Settings], list[Row]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure part by part, print what is found, and write all of it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="every row in minutes, with few counts")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description=__doc__.split("\n")[0]
+    )
     parser.add_argument(
-        "--rows", nargs="+", choices=list(ROWS), help="these parts, printed; by --out put into a run there"
+        "--quick", action="store_true", help="every row in minutes, with few counts"
+    )
+    parser.add_argument(
+        "--rows",
+        nargs="+",
+        choices=list(ROWS),
+        help="these parts, printed; by --out put into a run there",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of both sides")
-    parser.add_argument("--out", type=Path, help="folder for RESULTS.md, results/speed.json and speed.png")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder for RESULTS.md, results/speed.json and speed.png",
+    )
     chosen = parser.parse_args(arguments)
     folder = chosen.out or (None if chosen.rows else ROOT / "benchmarks")
     figure = None if folder is None else (chosen.out or ROOT / "docs") / "speed.png"
@@ -70,20 +81,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in chosen.rows or ROWS:
         began = time.perf_counter()
         parts[name] = attempt(name, settings)
-        print(f"\n{name}, {time.perf_counter() - began:.0f} s\n{report.show(parts[name])}", flush=True)
+        print(
+            f"\n{name}, {time.perf_counter() - began:.0f} s\n{report.show(parts[name])}",
+            flush=True,
+        )
         if folder is not None:
-            report.save(folder, {name: parts[name] for name in ROWS if name in parts}, settings)
+            report.save(
+                folder, {name: parts[name] for name in ROWS if name in parts}, settings
+            )
 
 
 def attempt(name: str, settings: Settings) -> list[Row]:
     """Measure one part; what goes wrong in it is its row, and the others go on."""
     try:
         with warnings.catch_warnings(), pyro.get_param_store().scope():
-            warnings.simplefilter("ignore")  # short runs do not converge, and other people's libraries warn of others
+            warnings.simplefilter(
+                "ignore"
+            )  # short runs do not converge, and other people's libraries warn of others
             return ROWS[name](settings)
     except Exception as error:  # an hour of other rows is not to be lost
         logging.getLogger(__name__).exception("%s failed", name)
-        return [Row(name, "was not measured", None, note=f"{type(error).__name__}: {error}")]
+        return [
+            Row(name, "was not measured", None, note=f"{type(error).__name__}: {error}")
+        ]
 
 
 def prepare(settings: Settings) -> None:

@@ -38,11 +38,18 @@ class MeanField(nn.Module):
 
     def __init__(self, network: nn.Module, num_data: int) -> None:
         super().__init__()
-        self.body, self.num_data = [copy.deepcopy(network)], num_data  # in a list: its weights are not optimised
+        self.body, self.num_data = (
+            [copy.deepcopy(network)],
+            num_data,
+        )  # in a list: its weights are not optimised
         self.names = [name for name, _ in network.named_parameters()]
-        self.loc = nn.ParameterList([parameter.detach().clone() for parameter in network.parameters()])
+        self.loc = nn.ParameterList(
+            [parameter.detach().clone() for parameter in network.parameters()]
+        )
         start = torch.tensor(INIT_SCALE).expm1().log().item()
-        self.rho = nn.ParameterList([torch.full_like(parameter, start) for parameter in network.parameters()])
+        self.rho = nn.ParameterList(
+            [torch.full_like(parameter, start) for parameter in network.parameters()]
+        )
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the loss in nats per datum of one draw."""
@@ -50,7 +57,10 @@ class MeanField(nn.Module):
         for name, loc, rho in zip(self.names, self.loc, self.rho, strict=True):
             scale = F.softplus(rho)
             weights[name] = loc + scale * torch.randn_like(loc)
-            divergence = divergence + (0.5 * (scale.square() + loc.square() - 1.0) - scale.log()).sum()
+            divergence = (
+                divergence
+                + (0.5 * (scale.square() + loc.square() - 1.0) - scale.log()).sum()
+            )
         output = functional_call(self.body[0], weights, (x,))
         return F.cross_entropy(output, y) + divergence / self.num_data
 
@@ -68,7 +78,10 @@ class Deterministic(nn.Module):
 
 
 def stepping(
-    loss: nn.Module, data: tuple[Tensor, Tensor], batch_size: int, compiled: bool = False
+    loss: nn.Module,
+    data: tuple[Tensor, Tensor],
+    batch_size: int,
+    compiled: bool = False,
 ) -> Callable[[], float]:
     """Return what takes one step of Adam, in one kernel for all parameters, and reads the loss as anyone does."""
     optimizer = torch.optim.Adam(loss.parameters(), lr=LR, fused=True)

@@ -39,9 +39,10 @@ def wait() -> None:
 class Beside:
     """A learning-rate scheduler that leaves the rate alone: it clocks blocks of a fit's steps, and rivals between them.
 
-    `inference.SVI` steps its scheduler after every step. At the end of a block the rivals take as many steps in turn;
-    after the last block the fit is ended as Ctrl-C would end it: `compile="auto"` has decided for the long fit that it
-    was told of, and nobody waits for its end. The first two blocks warm up.
+    `inference.SVI` steps its scheduler after every step. At the end of a block the
+    rivals take as many steps in turn; after the last block the fit is ended as Ctrl-C
+    would end it: `compile="auto"` has decided for the long fit that it was told of, and
+    nobody waits for its end. The first two blocks warm up.
 
     Arguments:
         rivals: What is compared with, by name: callables that take one step.
@@ -73,4 +74,6 @@ class Beside:
 
     def medians(self) -> dict[str, float]:
         """Return the median seconds of a step of each side."""
-        return {name: statistics.median(found[2:]) for name, found in self.times.items()}
+        return {
+            name: statistics.median(found[2:]) for name, found in self.times.items()
+        }

@@ -24,7 +24,14 @@ ABSENT = "There is no CUDA device on this machine, so these rows were not measur
 def gpu(settings: Settings) -> list[Row]:
     """Measure all rows of the GPU, or say that there is none."""
     if not torch.cuda.is_available():
-        return [Row("on a GPU", "NUTS of 256 chains, SVI as a CUDA graph, ResNet-50", None, note=ABSENT)]
+        return [
+            Row(
+                "on a GPU",
+                "NUTS of 256 chains, SVI as a CUDA graph, ResNet-50",
+                None,
+                note=ABSENT,
+            )
+        ]
     on_cuda = replace(settings, device="cuda")
     rows = [*lenet(on_cuda), *resnet50(on_cuda), *sampling.samplers_of_all(on_cuda)]
     name = torch.cuda.get_device_name()
@@ -36,12 +43,29 @@ def lenet(settings: Settings) -> list[Row]:
     network, data = problems.lenet("cuda")
     model = problems.over_weights(network)
     guide = guides.MeanField(model)
-    rivals = {"Pyro": plain_pyro(model, guide, data, 128), "CUDA graph": captured(network, data, 128)}
-    times, info = beside(model, guide, data, 128, rivals, settings, compile="captured", scale=4)
+    rivals = {
+        "Pyro": plain_pyro(model, guide, data, 128),
+        "CUDA graph": captured(network, data, 128),
+    }
+    times, info = beside(
+        model, guide, data, 128, rivals, settings, compile="captured", scale=4
+    )
     facts, work = facts_of(times, info), "SVI step, LeNet-5, batch 128"
     return [
-        Row(work, "Pyro / ours captured", times["Pyro"] / times["ours"], AGAINST_PYRO, facts),
-        Row(work, "ours / deterministic, both captured", times["ours"] / times["CUDA graph"], AGAINST_GRAPH, facts),
+        Row(
+            work,
+            "Pyro / ours captured",
+            times["Pyro"] / times["ours"],
+            AGAINST_PYRO,
+            facts,
+        ),
+        Row(
+            work,
+            "ours / deterministic, both captured",
+            times["ours"] / times["CUDA graph"],
+            AGAINST_GRAPH,
+            facts,
+        ),
     ]
 
 
@@ -52,9 +76,19 @@ def resnet50(settings: Settings) -> list[Row]:
     network = load_torchvision().models.resnet50(weights=None).to("cuda")
     model = problems.over_nodes(network)
     rivals = {"deterministic": stepping(Deterministic(network), data, 32)}
-    times, info = beside(model, guides.NodeMixture(model), data, 32, rivals, settings, scale=0.4)
+    times, info = beside(
+        model, guides.NodeMixture(model), data, 32, rivals, settings, scale=0.4
+    )
     ratio = times["ours"] / times["deterministic"]
-    return [Row("SVI step, ResNet-50, NodeMixture", "ours / deterministic", ratio, RESNET50, facts_of(times, info))]
+    return [
+        Row(
+            "SVI step, ResNet-50, NodeMixture",
+            "ours / deterministic",
+            ratio,
+            RESNET50,
+            facts_of(times, info),
+        )
+    ]
 
 
 def captured(network: nn.Module, data: problems.Images, batch_size: int) -> Side:

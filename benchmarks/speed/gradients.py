@@ -28,8 +28,12 @@ def gradients(settings: Settings) -> list[Row]:
         rival = theirs(q, settings)
     except ImportError:
         return [missing(WORK, COMPARED, "JAX")]
-    times = in_turn({"ours": own, "JAX": rival}, rounds=int(settings.pick(7, 31)), calls=5)
-    facts = {f"{name} us a call": round(1e6 * seconds) for name, seconds in times.items()}
+    times = in_turn(
+        {"ours": own, "JAX": rival}, rounds=int(settings.pick(7, 31)), calls=5
+    )
+    facts = {
+        f"{name} us a call": round(1e6 * seconds) for name, seconds in times.items()
+    }
     facts |= {"run": traced.how, "tracing s": round(traced.seconds, 1)}
     return [Row(WORK, COMPARED, times["ours"] / times["JAX"], TARGET, facts)]
 
@@ -37,10 +41,18 @@ def gradients(settings: Settings) -> list[Row]:
 def ours(q: Tensor, settings: Settings) -> tuple[Side, Traced]:
     """Return our gradient of all chains as the samplers run it."""
     model, data, _ = problems.regression()
-    model, data = model.to(settings.device), tuple(part.to(settings.device) for part in data)
+    model, data = (
+        model.to(settings.device),
+        tuple(part.to(settings.device) for part in data),
+    )
     potential = Potential(model, *data)
     way = "captured" if settings.device == "cuda" else "auto"
-    traced = Traced(potential.gradient, compile=way, calls=100_000, rows=rows_at_once(CHAINS, potential.widest))
+    traced = Traced(
+        potential.gradient,
+        compile=way,
+        calls=100_000,
+        rows=rows_at_once(CHAINS, potential.widest),
+    )
     with potential.program.running(), pyro.validation_enabled(False):
         traced(q)
     return lambda: traced(q), traced
@@ -49,6 +61,8 @@ def ours(q: Tensor, settings: Settings) -> tuple[Side, Traced]:
 def theirs(q: Tensor, settings: Settings) -> Side:
     """Return JAX's."""
     jax = load(settings.threads)
-    gradient = jax.jit(jax.vmap(jax.value_and_grad(log_joint(problem(settings.threads)))))
+    gradient = jax.jit(
+        jax.vmap(jax.value_and_grad(log_joint(problem(settings.threads))))
+    )
     place = jax.numpy.asarray(q.cpu().numpy())
     return lambda: jax.block_until_ready(gradient(place))

@@ -30,26 +30,53 @@ def growth(settings: Settings) -> list[Row]:
                 size = least * 2**power
                 found = times[axis].setdefault(size, [])
                 found.append(seconds(settings, **named({**start, axis: size})))
-    medians = {axis: {size: statistics.median(found) for size, found in sizes.items()} for axis, sizes in times.items()}
+    medians = {
+        axis: {size: statistics.median(found) for size, found in sizes.items()}
+        for axis, sizes in times.items()
+    }
     if settings.figure is not None:
         draw(medians, settings.figure)
     rows = []
     for axis, sizes in medians.items():
         facts = {f"{size}": round(cost, 3) for size, cost in sizes.items()}
-        note = "Seconds: " + ", ".join(f"{size}: {cost:.2f}" for size, cost in sizes.items()) + "."
-        rows.append(Row(f"cost as work grows, {axis}", "slope of log seconds", slope(sizes), LINEAR, facts, note))
+        note = (
+            "Seconds: "
+            + ", ".join(f"{size}: {cost:.2f}" for size, cost in sizes.items())
+            + "."
+        )
+        rows.append(
+            Row(
+                f"cost as work grows, {axis}",
+                "slope of log seconds",
+                slope(sizes),
+                LINEAR,
+                facts,
+                note,
+            )
+        )
     return rows
 
 
 def named(sizes: Mapping[str, int]) -> dict[str, int]:
     """Return the sizes as arguments."""
-    return dict(zip(("num_data", "hidden", "num_chains", "num_samples"), sizes.values(), strict=True))
+    return dict(
+        zip(
+            ("num_data", "hidden", "num_chains", "num_samples"),
+            sizes.values(),
+            strict=True,
+        )
+    )
 
 
-def seconds(settings: Settings, num_data: int, hidden: int, num_chains: int, num_samples: int) -> float:
+def seconds(
+    settings: Settings, num_data: int, hidden: int, num_chains: int, num_samples: int
+) -> float:
     """Return the seconds of drawing by trajectories of ten steps, without tracing and warm-up."""
     model, data, _ = problems.regression(num_data, hidden)
-    model, data = model.to(settings.device), tuple(part.to(settings.device) for part in data)
+    model, data = (
+        model.to(settings.device),
+        tuple(part.to(settings.device) for part in data),
+    )
     pyro.set_rng_seed(0)
     sampler = inference.HMC(
         model,
@@ -57,7 +84,7 @@ def seconds(settings: Settings, num_data: int, hidden: int, num_chains: int, num
         num_chains=num_chains,
         warmup_steps=2,
         num_samples=num_samples,
-        start="network",
+        init="network",
         compile="traced",
         progress=False,
     )

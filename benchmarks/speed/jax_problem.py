@@ -66,11 +66,19 @@ def unpack(flat: object, shapes: dict[str, tuple[int, ...]]) -> dict[str, object
 
 def log_joint(facts: Problem) -> object:
     """Return the log joint density as a function of a vector (P,)."""
-    numpy, norm = importlib.import_module("jax.numpy"), importlib.import_module("jax.scipy.stats").norm
+    numpy, norm = (
+        importlib.import_module("jax.numpy"),
+        importlib.import_module("jax.scipy.stats").norm,
+    )
 
     def density(flat: object) -> object:
         weights = unpack(flat, facts.shapes)
-        prior = sum(numpy.sum(norm.logpdf(weights[name], 0.0, scale)) for name, scale in facts.scales.items())
-        return prior + numpy.sum(norm.logpdf(facts.y, network(weights, facts.x), problems.NOISE))
+        prior = sum(
+            numpy.sum(norm.logpdf(weights[name], 0.0, scale))
+            for name, scale in facts.scales.items()
+        )
+        return prior + numpy.sum(
+            norm.logpdf(facts.y, network(weights, facts.x), problems.NOISE)
+        )
 
     return density

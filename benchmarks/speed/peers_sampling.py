@@ -9,11 +9,21 @@ from types import ModuleType
 
 import numpy as np
 
-from benchmarks.speed.jax_problem import Problem, load, log_joint, network, problem, unpack
+from benchmarks.speed.jax_problem import (
+    Problem,
+    load,
+    log_joint,
+    network,
+    problem,
+    unpack,
+)
 from benchmarks.speed.row import Settings
 from benchmarks.speed.score import Score
 
-COMPILING = ("jaxpr_to_mlir_module_duration", "backend_compile_duration")  # traces are reported within traces
+COMPILING = (
+    "jaxpr_to_mlir_module_duration",
+    "backend_compile_duration",
+)  # traces are reported within traces
 START = 0.1  # standard deviation of where BlackJAX starts, in that of the prior
 
 
@@ -43,7 +53,12 @@ class Compiling:
 
 
 def numpyro_nuts(
-    settings: Settings, num_chains: int, warmup_steps: int, num_samples: int, seed: int, method: str
+    settings: Settings,
+    num_chains: int,
+    warmup_steps: int,
+    num_samples: int,
+    seed: int,
+    method: str,
 ) -> Score:
     """Run NumPyro's NUTS, chains in one program ("vectorized") or in turn ("sequential")."""
     jax, numpyro = load(settings.threads), load(settings.threads, "numpyro")
@@ -62,10 +77,17 @@ def numpyro_nuts(
         mcmc.warmup(jax.random.PRNGKey(seed))
         jax.block_until_ready(mcmc.post_warmup_state.z)
     with compiling.clock() as sampling:
-        mcmc.run(mcmc.post_warmup_state.rng_key, extra_fields=("num_steps", "accept_prob"))
+        mcmc.run(
+            mcmc.post_warmup_state.rng_key, extra_fields=("num_steps", "accept_prob")
+        )
         jax.block_until_ready(mcmc.get_samples())
-    weights, extra = mcmc.get_samples(group_by_chain=True), mcmc.get_extra_fields(group_by_chain=True)
-    values = np.asarray(jax.vmap(jax.vmap(lambda one: network(one, facts.inputs)))(weights))
+    weights, extra = (
+        mcmc.get_samples(group_by_chain=True),
+        mcmc.get_extra_fields(group_by_chain=True),
+    )
+    values = np.asarray(
+        jax.vmap(jax.vmap(lambda one: network(one, facts.inputs)))(weights)
+    )
     return Score(
         f"NumPyro, NUTS, {method}",
         values[..., :20],
@@ -84,7 +106,12 @@ def numpyro_model(numpyro: ModuleType, facts: Problem) -> object:
 
     def model() -> None:
         weights = {
-            name: numpyro.sample(name, normal(0.0, scale).expand(facts.shapes[name]).to_event(len(facts.shapes[name])))
+            name: numpyro.sample(
+                name,
+                normal(0.0, scale)
+                .expand(facts.shapes[name])
+                .to_event(len(facts.shapes[name])),
+            )
             for name, scale in facts.scales.items()
         }
         with numpyro.plate("data", len(facts.y)):
@@ -94,7 +121,13 @@ def numpyro_model(numpyro: ModuleType, facts: Problem) -> object:
 
 
 def blackjax_mclmc(
-    settings: Settings, num_chains: int, tuning: int, num_samples: int, steps: int, seed: int, together: bool
+    settings: Settings,
+    num_chains: int,
+    tuning: int,
+    num_samples: int,
+    steps: int,
+    seed: int,
+    together: bool,
 ) -> Score:
     """Run BlackJAX's MCLMC with its own tuning, chains in one program or in turn; two gradients a step."""
     jax, blackjax = load(settings.threads), load(settings.threads, "blackjax")
@@ -105,15 +138,24 @@ def blackjax_mclmc(
     def tuned(key: object) -> tuple[object, object]:
         first, second, third = jax.random.split(key, 3)
         scale = jax.numpy.concatenate(
-            [jax.numpy.full(int(np.prod(shape)), facts.scales[name]) for name, shape in facts.shapes.items()]
+            [
+                jax.numpy.full(int(np.prod(shape)), facts.scales[name])
+                for name, shape in facts.shapes.items()
+            ]
         )
         start = START * scale * jax.random.normal(first, (size,))
-        state = blackjax.mcmc.mclmc.init(position=start, logdensity_fn=density, rng_key=second)
-        return blackjax.mclmc_find_L_and_step_size(kernel, tuning, state, third, logdensity_fn=density)[:2]
+        state = blackjax.mcmc.mclmc.init(
+            position=start, logdensity_fn=density, rng_key=second
+        )
+        return blackjax.mclmc_find_L_and_step_size(
+            kernel, tuning, state, third, logdensity_fn=density
+        )[:2]
 
     def sampled(key: object, state: object, tuned: object) -> object:
         def one(state: object, key: object) -> tuple[object, None]:
-            return kernel(key, state, density, tuned.inverse_mass_matrix, tuned.L, tuned.step_size)[0], None
+            return kernel(
+                key, state, density, tuned.inverse_mass_matrix, tuned.L, tuned.step_size
+            )[0], None
 
         def draw(state: object, key: object) -> tuple[object, object]:
             state, _ = jax.lax.scan(one, state, jax.random.split(key, steps))
@@ -122,7 +164,11 @@ def blackjax_mclmc(
         return jax.lax.scan(draw, state, jax.random.split(key, num_samples))[1]
 
     def all_chains(function: object) -> object:
-        return jax.jit(jax.vmap(function) if together else lambda *each: jax.lax.map(lambda one: function(*one), each))
+        return jax.jit(
+            jax.vmap(function)
+            if together
+            else lambda *each: jax.lax.map(lambda one: function(*one), each)
+        )
 
     keys = jax.random.split(jax.random.PRNGKey(seed), num_chains)
     compiling = Compiling(jax)
@@ -130,7 +176,9 @@ def blackjax_mclmc(
         states, found = jax.block_until_ready(all_chains(tuned)(keys))
     with compiling.clock() as sampling:
         values = np.asarray(all_chains(sampled)(keys, states, found))
-    note = f"L {float(found.L.mean()):.0f}, step size {float(found.step_size.mean()):.2f}"
+    note = (
+        f"L {float(found.L.mean()):.0f}, step size {float(found.step_size.mean()):.2f}"
+    )
     return Score(
         f"BlackJAX, MCLMC, {'vectorized' if together else 'sequential'}",
         values[..., :20],

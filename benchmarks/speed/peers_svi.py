@@ -1,9 +1,11 @@
 """Steps of variational inference in other libraries: LeNet-5, batches of 128, each beside our guide that is like it.
 
-bayesian-torch's reparameterised layers, torchbnn's and BLiTZ's draw one weight for the batch, as `MeanField` does;
-bayesian-torch's flipout layers draw signs for each example, as `Flipout` does. BLiTZ scores its draw under a normal
-prior where the others have a divergence in closed form; bayesian-torch averages its divergence over a layer's numbers,
-which costs what a sum costs. TyXe is left out: it no longer runs on today's Pyro.
+bayesian-torch's reparameterised layers, torchbnn's and BLiTZ's draw one weight for the
+batch, as `MeanField` does; bayesian-torch's flipout layers draw signs for each example,
+as `Flipout` does. BLiTZ scores its draw under a normal prior where the others have a
+divergence in closed form; bayesian-torch averages its divergence over a layer's
+numbers, which costs what a sum costs. TyXe is left out: it no longer runs on today's
+Pyro.
 """
 
 from __future__ import annotations
@@ -32,7 +34,12 @@ RHO = torch.tensor(INIT_SCALE).expm1().log().item()
 class Penalised(nn.Module):
     """A network of another library's layers, with its own divergence: the loss in nats per datum."""
 
-    def __init__(self, network: nn.Module, divergence: Callable[[nn.Module], Tensor], num_data: int) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        divergence: Callable[[nn.Module], Tensor],
+        num_data: int,
+    ) -> None:
         super().__init__()
         self.network, self.divergence, self.num_data = network, divergence, num_data
 
@@ -64,7 +71,9 @@ def shape_of(layer: nn.Linear | nn.Conv2d) -> dict[str, object]:
     }
 
 
-def bayesian_torch(network: nn.Module, num_data: int, kind: str = "Reparameterization") -> nn.Module:
+def bayesian_torch(
+    network: nn.Module, num_data: int, kind: str = "Reparameterization"
+) -> nn.Module:
     """Build the network by bayesian-torch."""
     library = importlib.import_module("bayesian_torch.models.dnn_to_bnn")
     prior = {"prior_mu": 0.0, "prior_sigma": 1.0}
@@ -84,13 +93,20 @@ def torchbnn(network: nn.Module, num_data: int) -> nn.Module:
     library = importlib.import_module("torchbnn")
 
     def make(layer: nn.Module) -> nn.Module:
-        kind = library.BayesLinear if isinstance(layer, nn.Linear) else library.BayesConv2d
+        kind = (
+            library.BayesLinear if isinstance(layer, nn.Linear) else library.BayesConv2d
+        )
         made = kind(prior_mu=0.0, prior_sigma=1.0, **shape_of(layer))
-        for log_scale in (made.weight_log_sigma, made.bias_log_sigma):  # it starts as wide as its prior
+        for log_scale in (
+            made.weight_log_sigma,
+            made.bias_log_sigma,
+        ):  # it starts as wide as its prior
             nn.init.constant_(log_scale, math.log(INIT_SCALE))
         return made
 
-    return Penalised(replaced(network, make), library.BKLLoss(reduction="sum"), num_data)
+    return Penalised(
+        replaced(network, make), library.BKLLoss(reduction="sum"), num_data
+    )
 
 
 def blitz(network: nn.Module, num_data: int) -> nn.Module:
@@ -122,13 +138,21 @@ def lenet_peers(settings: Settings) -> list[Row]:
     rows = []
     for guide in ("MeanField", "Flipout"):
         network, data = problems.lenet(settings.device)
-        losses = {name: built(make, network, len(data[0])) for name, (like, make) in PEERS.items() if like == guide}
+        losses = {
+            name: built(make, network, len(data[0]))
+            for name, (like, make) in PEERS.items()
+            if like == guide
+        }
         model = problems.over_weights(network)
         rivals = {
-            name: stepping(loss.to(settings.device), data, 128) for name, loss in losses.items() if loss is not None
+            name: stepping(loss.to(settings.device), data, 128)
+            for name, loss in losses.items()
+            if loss is not None
         }
         if rivals:
-            times, info = beside(model, getattr(guides, guide)(model), data, 128, rivals, settings)
+            times, info = beside(
+                model, getattr(guides, guide)(model), data, 128, rivals, settings
+            )
         for name in losses:
             work, compared = f"{WORK}, {guide}", f"{name} / ours"
             if name not in rivals:
@@ -139,7 +163,9 @@ def lenet_peers(settings: Settings) -> list[Row]:
     return rows
 
 
-def built(make: Callable[[nn.Module, int], nn.Module], network: nn.Module, num_data: int) -> nn.Module | None:
+def built(
+    make: Callable[[nn.Module, int], nn.Module], network: nn.Module, num_data: int
+) -> nn.Module | None:
     """Build a network by another library; None where it is not installed."""
     try:
         with warnings.catch_warnings():

@@ -16,7 +16,11 @@ TARGET = Target(1.2, 1.0)
 def prediction(settings: Settings) -> list[Row]:
     """Predict 1000 images by 200 draws of LeNet-5, in turn with 200 passes of the network."""
     network, (x, _) = problems.lenet(settings.device)
-    model, x, draws = problems.over_weights(network), x[:IMAGES], int(settings.pick(20, DRAWS))
+    model, x, draws = (
+        problems.over_weights(network),
+        x[:IMAGES],
+        int(settings.pick(20, DRAWS)),
+    )
     stored = {name: prior.sample((1, draws)) for name, prior in model.latents.items()}
     posterior = Posterior(model, state={}, info=None, draws=stored)
     network.eval()
@@ -26,8 +30,21 @@ def prediction(settings: Settings) -> list[Row]:
             for _ in range(draws):
                 network(x)
 
-    sides = {"ours": lambda: posterior.predict(x, num_samples=draws, progress=False), "passes": passes}
+    sides = {
+        "ours": lambda: posterior.predict(x, num_samples=draws, progress=False),
+        "passes": passes,
+    }
     times = in_turn(sides, rounds=3)  # of half a minute each
-    facts = {f"{name} s": round(seconds, 3) for name, seconds in times.items()} | {"draws": draws}
+    facts = {f"{name} s": round(seconds, 3) for name, seconds in times.items()} | {
+        "draws": draws
+    }
     work = f"prediction, {draws} draws, LeNet-5, {IMAGES} images"
-    return [Row(work, f"ours / {draws} deterministic passes", times["ours"] / times["passes"], TARGET, facts)]
+    return [
+        Row(
+            work,
+            f"ours / {draws} deterministic passes",
+            times["ours"] / times["passes"],
+            TARGET,
+            facts,
+        )
+    ]

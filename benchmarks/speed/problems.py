@@ -18,7 +18,10 @@ Images = tuple[Tensor, Tensor]
 def images(channels: int, size: int, device: str = "cpu") -> Images:
     """Make images of noise with labels: what they show costs nothing."""
     pyro.set_rng_seed(0)
-    x, y = torch.randn(NUM_IMAGES, channels, size, size), torch.randint(10, (NUM_IMAGES,))
+    x, y = (
+        torch.randn(NUM_IMAGES, channels, size, size),
+        torch.randint(10, (NUM_IMAGES,)),
+    )
     return x.to(device), y.to(device)
 
 
@@ -46,7 +49,9 @@ def over_nodes(network: nn.Module) -> zoo.BayesianNetwork:
     return zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
 
 
-def regression(num_data: int = 500, hidden: int = 50) -> tuple[zoo.BayesianNetwork, Images, Tensor]:
+def regression(
+    num_data: int = 500, hidden: int = 50
+) -> tuple[zoo.BayesianNetwork, Images, Tensor]:
     """Return the 13-50-1 network with its data, noise to be fitted exactly, and 20 further inputs."""
     torch.manual_seed(0)
     x, y = torch.randn(num_data, 13), torch.randn(num_data)
@@ -59,4 +64,8 @@ def regression(num_data: int = 500, hidden: int = 50) -> tuple[zoo.BayesianNetwo
         "layer2.bias": 1.0,
     }
     prior = priors.WeightPrior(lambda name, _: dist.Normal(0.0, scales[name]))
-    return zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE)), (x, y.unsqueeze(-1)), inputs
+    return (
+        zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE)),
+        (x, y.unsqueeze(-1)),
+        inputs,
+    )

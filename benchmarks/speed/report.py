@@ -16,7 +16,14 @@ from benchmarks.speed.row import COLUMNS, Row, Settings, Target
 from zoo.experiments.record import about
 from zoo.reports.table import Table
 
-PEERS = ("jax", "numpyro", "blackjax", "bayesian-torch", "torchbnn", "blitz-bayesian-pytorch")
+PEERS = (
+    "jax",
+    "numpyro",
+    "blackjax",
+    "bayesian-torch",
+    "torchbnn",
+    "blitz-bayesian-pytorch",
+)
 HEAD = """# Speed
 
 Written by `python -m benchmarks.speed`. Every row measures both sides in one run, in turn (A B A B), medians, without
@@ -46,13 +53,19 @@ def machine(settings: Settings) -> str:
         else ""
     )
     words = ", ".join(f"{name} {number}" for name, number in found.items())
-    return f"{processor()}, {os.cpu_count()} cores,{device} {threads}{lengths}. {words}."
+    return (
+        f"{processor()}, {os.cpu_count()} cores,{device} {threads}{lengths}. {words}."
+    )
 
 
 def processor() -> str:
     """Return what the processor calls itself."""
     information = Path("/proc/cpuinfo")
-    named = re.search(r"model name\s*:\s*(.+)", information.read_text()) if information.exists() else None
+    named = (
+        re.search(r"model name\s*:\s*(.+)", information.read_text())
+        if information.exists()
+        else None
+    )
     return named[1].strip() if named else platform.processor() or platform.machine()
 
 
@@ -70,12 +83,24 @@ def versions() -> dict[str, str]:
 def page(rows: Sequence[Row], settings: Settings) -> str:
     """Write the page."""
     compared = [row for row in rows if row.facts.get("sampler") is None]
-    parts = [HEAD, "\n", machine(settings), "\n\n", markdown(COLUMNS, [row.cells() for row in compared])]
-    notes = [f"- {row.work}, {row.compared}: {row.note}" for row in compared if row.note]
+    parts = [
+        HEAD,
+        "\n",
+        machine(settings),
+        "\n\n",
+        markdown(COLUMNS, [row.cells() for row in compared]),
+    ]
+    notes = [
+        f"- {row.work}, {row.compared}: {row.note}" for row in compared if row.note
+    ]
     parts += ["\n", "\n".join(notes), "\n"] if notes else []
     runs = [row.facts for row in rows if row.facts.get("sampler") is not None]
     if runs:
-        parts += [SAMPLERS, "\n", markdown(tuple(runs[0]), [tuple(map(str, run.values())) for run in runs])]
+        parts += [
+            SAMPLERS,
+            "\n",
+            markdown(tuple(runs[0]), [tuple(map(str, run.values())) for run in runs]),
+        ]
     own = [
         (row.work, ", ".join(f"{name} {value}" for name, value in row.facts.items()))
         for row in compared
@@ -84,7 +109,9 @@ def page(rows: Sequence[Row], settings: Settings) -> str:
     if own:
         parts += [OWN, "\n", markdown(("work", "numbers"), list(dict.fromkeys(own)))]
     if any(row.work.startswith("cost") for row in rows):
-        parts.append("\n## Cost as work grows\n\n![Seconds against data, units, chains and draws](../docs/speed.png)\n")
+        parts.append(
+            "\n## Cost as work grows\n\n![Seconds against data, units, chains and draws](../docs/speed.png)\n"
+        )
     return "".join(parts)
 
 
@@ -98,7 +125,11 @@ def save(folder: Path, parts: Mapping[str, Sequence[Row]], settings: Settings) -
     """Write the page and the JSON of all rows so far."""
     rows = [row for part in parts.values() for row in part]
     facts = {
-        "settings": {"quick": settings.quick, "threads": settings.threads, "device": settings.device},
+        "settings": {
+            "quick": settings.quick,
+            "threads": settings.threads,
+            "device": settings.device,
+        },
         "processor": processor(),
         "peers": {name: number for name, number in versions().items() if name in PEERS},
         "rows": {name: [asdict(row) for row in part] for name, part in parts.items()},
@@ -113,9 +144,15 @@ def load(folder: Path, settings: Settings) -> dict[str, list[Row]]:
     if not path.exists():
         return {}
     written = json.loads(path.read_text())
-    same = {"quick": settings.quick, "threads": settings.threads, "device": settings.device}
+    same = {
+        "quick": settings.quick,
+        "threads": settings.threads,
+        "device": settings.device,
+    }
     if written["settings"] != same:
-        raise SystemExit(f"{path} was measured with {written['settings']}, not {same}: give another folder by --out")
+        raise SystemExit(
+            f"{path} was measured with {written['settings']}, not {same}: give another folder by --out"
+        )
     return {name: [read(row) for row in rows] for name, rows in written["rows"].items()}
 
 

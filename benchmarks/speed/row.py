@@ -57,7 +57,12 @@ class Row:
             return self.work, self.compared, ratio, "", "", "", ""
         bounds = (self.target.floor, self.target.goal)
         words = [
-            part for bound in bounds for part in (self.target.words(bound), self.target.reached(self.ratio, bound))
+            part
+            for bound in bounds
+            for part in (
+                self.target.words(bound),
+                self.target.reached(self.ratio, bound),
+            )
         ]
         return self.work, self.compared, ratio, *words
 
@@ -88,4 +93,9 @@ class Settings:
 
 def missing(work: str, compared: str, library: str) -> Row:
     """Return the row of a peer that is not installed."""
-    return Row(work, compared, None, note=f"{library} is not installed: write pip install 'bnn-zoo[peers]'.")
+    return Row(
+        work,
+        compared,
+        None,
+        note=f"{library} is not installed: write pip install 'bnn-zoo[peers]'.",
+    )

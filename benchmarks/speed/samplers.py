@@ -20,21 +20,40 @@ from benchmarks.speed.score import Score, arrays
 from zoo import inference
 
 
-def functions(model: zoo.BayesianNetwork, draws: dict[str, Tensor], inputs: Tensor) -> Tensor:
+def functions(
+    model: zoo.BayesianNetwork, draws: dict[str, Tensor], inputs: Tensor
+) -> Tensor:
     """Evaluate draws (C, S, *shape) at inputs (M, D): (C, S, M)."""
     with torch.no_grad():
-        return vmap(vmap(lambda values: model.output(values, inputs).squeeze(-1)))(draws)
+        return vmap(vmap(lambda values: model.output(values, inputs).squeeze(-1)))(
+            draws
+        )
 
 
 def ours(
-    name: str, settings: Settings, num_chains: int, warmup_steps: int, num_samples: int, seed: int, **options: object
+    name: str,
+    settings: Settings,
+    num_chains: int,
+    warmup_steps: int,
+    num_samples: int,
+    seed: int,
+    **options: object,
 ) -> Score:
     """Run one of our samplers."""
     model, data, new = problems.regression()
-    model, data = model.to(settings.device), tuple(part.to(settings.device) for part in data)
+    model, data = (
+        model.to(settings.device),
+        tuple(part.to(settings.device) for part in data),
+    )
     pyro.set_rng_seed(seed)
-    counts = {"num_chains": num_chains, "warmup_steps": warmup_steps, "num_samples": num_samples}
-    posterior = getattr(inference, name)(model, **counts, **options, progress=False).fit(data)
+    counts = {
+        "num_chains": num_chains,
+        "warmup_steps": warmup_steps,
+        "num_samples": num_samples,
+    }
+    posterior = getattr(inference, name)(
+        model, **counts, **options, progress=False
+    ).fit(data)
     info = posterior.info
     inputs = torch.cat([data[0][:20], new.to(settings.device)])
     return Score(
@@ -49,11 +68,17 @@ def ours(
 
 
 def stock(
-    settings: Settings, num_chains: int, warmup_steps: int, num_samples: int, seed: int, **options: object
+    settings: Settings,
+    num_chains: int,
+    warmup_steps: int,
+    num_samples: int,
+    seed: int,
+    **options: object,
 ) -> Score:
     """Run Pyro's own NUTS, chains in turn; every call of the model is a gradient.
 
-    With options it starts at the network's own weights, for a step size that is given suits no other place.
+    With options it starts at the network's own weights, for a step size that is given
+    suits no other place.
     """
     model, data, new = problems.regression()
     pyro.set_rng_seed(seed)
@@ -78,7 +103,9 @@ def stock(
         began = time.perf_counter()
         kernel = PyroNUTS(counted, max_tree_depth=10, **options)
         counts = {"num_samples": num_samples, "warmup_steps": warmup_steps}
-        chain = MCMC(kernel, **counts, num_chains=1, disable_progbar=True, hook_fn=watch)
+        chain = MCMC(
+            kernel, **counts, num_chains=1, disable_progbar=True, hook_fn=watch
+        )
         chain.run(*data)
         seconds["warm-up"] += after_warmup[0] - began
         seconds["sampling"] += time.perf_counter() - after_warmup[0]
@@ -86,4 +113,12 @@ def stock(
         draws.append(chain.get_samples())
     stacked = {name: torch.stack([chain[name] for chain in draws]) for name in draws[0]}
     found = arrays(functions(model, stacked, torch.cat([data[0][:20], new])))
-    return Score("Pyro, NUTS", *found, seconds["warm-up"], seconds["sampling"], 0.0, gradients, note)
+    return Score(
+        "Pyro, NUTS",
+        *found,
+        seconds["warm-up"],
+        seconds["sampling"],
+        0.0,
+        gradients,
+        note,
+    )

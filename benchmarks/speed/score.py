@@ -17,8 +17,9 @@ WORST_RHAT = 1.05
 class Score:
     """A run of one sampler.
 
-    Function values at 20 of the data's inputs decide. At new inputs this posterior has modes between which
-    no sampler here moves; their R-hat is stated, and nothing hangs on it.
+    Function values at 20 of the data's inputs decide. At new inputs this posterior has
+    modes between which no sampler here moves; their R-hat is stated, and nothing hangs
+    on it.
 
     Arguments:
         sampler: Whose it is.
@@ -83,7 +84,11 @@ class Score:
 
 def largest(values: np.ndarray) -> float:
     """Return the largest R-hat of function values (C, S, 20); infinite where one chain says nothing."""
-    return float(np.nan_to_num(rhat(values), nan=np.inf).max()) if len(values) > 1 else np.inf
+    return (
+        float(np.nan_to_num(rhat(values), nan=np.inf).max())
+        if len(values) > 1
+        else np.inf
+    )
 
 
 def finite(number: float, digits: int) -> float | str:

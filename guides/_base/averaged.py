@@ -16,8 +16,9 @@ class Averaged(Guide):
 
     .. math:: q(z) = \delta(z - E[z])
 
-    The usual way to predict with dropout, and no posterior mean: a network is not linear in its weights. All
-    uncertainty about the weights is gone. It has nothing to fit, no density and no bound.
+    The usual way to predict with dropout, and no posterior mean: a network is not
+    linear in its weights. All uncertainty about the weights is gone. It has nothing to
+    fit, no density and no bound.
 
     References:
         Dropout: A Simple Way to Prevent Neural Networks from Overfitting (Srivastava et al., 2014)
@@ -33,7 +34,10 @@ class Averaged(Guide):
         nn.Module.__init__(self)
         self.sites = guide.sites
         with torch.no_grad():
-            means = {name: guide.distribution(site).mean for name, site in guide.sites.items()}
+            means = {
+                name: guide.distribution(site).mean
+                for name, site in guide.sites.items()
+            }
         self.mean = ByName(means).requires_grad_(False)
 
     def distribution(self, site: Site) -> dist.Delta:

@@ -24,15 +24,17 @@ PARTS = (Tensor, Distribution, Transform, list, tuple)  # what a distribution is
 class Guide(nn.Module):
     """A guide over exactly the latent sites of a Pyro model, with its parameters inside itself from the start.
 
-    A member gives the distribution of a site. `bound` says whether the negative loss is a lower bound of the log
-    evidence, which it never is under an improper prior; `has_density` whether `log_prob` is that of a density.
+    A member gives the distribution of a site. `bound` says whether the negative loss is
+    a lower bound of the log evidence, which it never is under an improper prior;
+    `has_density` whether `log_prob` is that of a density.
 
     Arguments:
         model: A Pyro model that runs on `example`; the zoo's run without arguments.
         example: Arguments to run the model with once.
 
     Raises:
-        ValueError: The model cannot be run on `example`, or has a site that the family cannot represent.
+        ValueError: The model cannot be run on `example`, or has a site that the family
+            cannot represent.
     """
 
     bound = True
@@ -41,7 +43,9 @@ class Guide(nn.Module):
     def __init__(self, model: Callable[..., object], *, example: tuple = ()) -> None:
         super().__init__()
         self.sites = latent_sites(model, example)
-        self.bound = type(self).bound and all(site.is_proper for site in self.sites.values())
+        self.bound = type(self).bound and all(
+            site.is_proper for site in self.sites.values()
+        )
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return q of one site."""
@@ -57,7 +61,10 @@ class Guide(nn.Module):
 
     def forward(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """Sample every site; the arguments are the model's and are not looked at."""
-        return {site.name: self.sample(site, self.distribution(site)) for site in self.sites.values()}
+        return {
+            site.name: self.sample(site, self.distribution(site))
+            for site in self.sites.values()
+        }
 
     def sample(self, site: Site, distribution: TorchDistributionMixin) -> Tensor:
         """State one site inside the plates that the model has it in."""
@@ -68,12 +75,18 @@ class Guide(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Guide:
         """Move what is known of the sites along with the parameters."""
-        self.sites = {name: replace(site, start=fn(site.start)) for name, site in self.sites.items()}
+        self.sites = {
+            name: replace(site, init=fn(site.init)) for name, site in self.sites.items()
+        }
         return super()._apply(fn, recurse)
 
     def num_parameters(self) -> int:
         """Count the numbers that a fit changes."""
-        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+        return sum(
+            parameter.numel()
+            for parameter in self.parameters()
+            if parameter.requires_grad
+        )
 
     def freeze(self, *patterns: str) -> Guide:
         """Keep parameters at their present values: `guide.freeze("loc.*")`, and return the guide.
@@ -85,10 +98,16 @@ class Guide(nn.Module):
             ValueError: A pattern that matches no parameter.
         """
         for pattern in patterns:
-            found = [parameter for name, parameter in self.named_parameters() if fnmatchcase(name, pattern)]
+            found = [
+                parameter
+                for name, parameter in self.named_parameters()
+                if fnmatchcase(name, pattern)
+            ]
             if not found:
                 names = ", ".join(name for name, _ in self.named_parameters())
-                raise ValueError(f"no parameter of {type(self).__name__} is called {pattern!r}; it has {names}")
+                raise ValueError(
+                    f"no parameter of {type(self).__name__} is called {pattern!r}; it has {names}"
+                )
             for parameter in found:
                 parameter.requires_grad_(False)
         return self
@@ -117,7 +136,10 @@ class Guide(nn.Module):
         """
         self.refuse_without_density()
         with torch.no_grad():
-            return {name: fixed(self.distribution(site)) for name, site in self.sites.items()}
+            return {
+                name: fixed(self.distribution(site))
+                for name, site in self.sites.items()
+            }
 
     def refuse_without_density(self) -> None:
         """Say that a family of point masses, or one whose entropy is dropped, has no density."""
@@ -137,7 +159,11 @@ def fixed(value: object) -> object:
         twin = copy.copy(value)
         if isinstance(value, Transform) and not isinstance(value, _InverseTransform):
             twin._inv = None  # the inverse that a transform remembers, which remembers the transform
-        parts = {key: fixed(part) for key, part in vars(twin).items() if isinstance(part, PARTS)}
+        parts = {
+            key: fixed(part)
+            for key, part in vars(twin).items()
+            if isinstance(part, PARTS)
+        }
         twin.__dict__.update(parts)
         return twin
     return value

@@ -23,12 +23,13 @@ class Joint(MeanField):
 
     .. math:: \log q(z) = \log q(u) - \sum_i \log \text{scale}_i - \log |\det T'|
 
-    A member gives the law of u, which is drawn at an auxiliary site; each model site is a part of it. Sites of no
-    group are mean-field normal.
+    A member gives the law of u, which is drawn at an auxiliary site; each model site is
+    a part of it. Sites of no group are mean-field normal.
 
     Arguments:
         model: A Pyro model.
-        groups: Names of the sites that are drawn together, by the name of their auxiliary site.
+        groups: Names of the sites that are drawn together, by the name of their
+            auxiliary site.
         init_scale: Scale of every number at the start, in unconstrained space.
         max_scale: Ceiling of the scales, none by default.
         example: Arguments to run the model with once; the zoo's models need none.
@@ -43,7 +44,9 @@ class Joint(MeanField):
         max_scale: float | None,
         example: tuple,
     ) -> None:
-        super().__init__(model, init_scale=init_scale, max_scale=max_scale, example=example)
+        super().__init__(
+            model, init_scale=init_scale, max_scale=max_scale, example=example
+        )
         self.groups = groups(self.sites)
 
     def law(self, group: str) -> TorchDistributionMixin:
@@ -62,7 +65,9 @@ class Joint(MeanField):
         """Return the group of a site, and where in it the site's numbers are."""
         for group, names in self.groups.items():
             if name in names:
-                start = sum(self.loc[other].numel() for other in names[: names.index(name)])
+                start = sum(
+                    self.loc[other].numel() for other in names[: names.index(name)]
+                )
                 return group, slice(start, start + self.loc[name].numel())
         raise KeyError(name)
 
@@ -78,26 +83,41 @@ class Joint(MeanField):
                 for name, noise in zip(names, joint.split(sizes, -1), strict=True)
             }
         return {
-            name: self.sample(site, parts[name] if name in parts else self.distribution(site))
+            name: self.sample(
+                site, parts[name] if name in parts else self.distribution(site)
+            )
             for name, site in self.sites.items()
         }
 
-    def part(self, site: Site, noise: Tensor, law: TorchDistributionMixin) -> TorchDistributionMixin:
+    def part(
+        self, site: Site, noise: Tensor, law: TorchDistributionMixin
+    ) -> TorchDistributionMixin:
         """Return what a site gets of a joint draw from `law`, its own numbers (*S, P_site)."""
         loc = self.loc[site.name]
-        value = loc + self.scale(site.name) * noise.reshape(noise.shape[:-1] + loc.shape)
-        return JointPart(biject_to(site.support)(value), self.log_volume(site, value), site.prior.event_dim)
+        value = loc + self.scale(site.name) * noise.reshape(
+            noise.shape[:-1] + loc.shape
+        )
+        return JointPart(
+            biject_to(site.support)(value),
+            self.log_volume(site, value),
+            site.prior.event_dim,
+        )
 
     def log_volume(self, site: Site, value: Tensor) -> Tensor:
         """Return log |dz / du| of a site at its unconstrained value (*S, *batch, *event), (*S, *batch)."""
-        transform, event_dim = biject_to(site.support), self.loc[site.name].dim() - len(site.prior.batch_shape)
+        transform, event_dim = (
+            biject_to(site.support),
+            self.loc[site.name].dim() - len(site.prior.batch_shape),
+        )
         slope = transform.log_abs_det_jacobian(value, transform(value))
         slope = sum_rightmost(slope, event_dim - transform.domain.event_dim)
         return slope + sum_rightmost(self.scale(site.name).log(), event_dim)
 
     def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return the log density of values (*S, *shape) of all sites together, (*S)."""
-        total: Tensor | float = sum(self.site_log_prob(name, values[name]) for name in self.sites)
+        total: Tensor | float = sum(
+            self.site_log_prob(name, values[name]) for name in self.sites
+        )
         for group, names in self.groups.items():
             noise = [self.noise(name, values[name]) for name in names]
             total = total + self.law(group).log_prob(torch.cat(noise, -1))
@@ -148,7 +168,9 @@ class JointPart(Part):
         return -self.log_volume.expand(self.batch_shape)
 
 
-def grouped(per: str, names: Sequence[str] | None) -> Callable[[Mapping[str, Site]], dict[str, list[str]]]:
+def grouped(
+    per: str, names: Sequence[str] | None
+) -> Callable[[Mapping[str, Site]], dict[str, list[str]]]:
     """Return what puts sites into groups: one of all, or one for each layer, which share the name's prefix.
 
     A group of a single number has no correlations and is left out.
@@ -165,7 +187,10 @@ def grouped(per: str, names: Sequence[str] | None) -> Callable[[Mapping[str, Sit
         for name in chosen(sites, names):
             prefix = name.rpartition(".")[0] if per == "layer" else ""
             groups.setdefault(f"{prefix}:joint".lstrip(":"), []).append(name)
-        sizes = {key: sum(unconstrained(sites[name]).numel() for name in group) for key, group in groups.items()}
+        sizes = {
+            key: sum(unconstrained(sites[name]).numel() for name in group)
+            for key, group in groups.items()
+        }
         return {key: group for key, group in groups.items() if sizes[key] > 1}
 
     return group
@@ -175,5 +200,7 @@ def chosen(sites: Mapping[str, Site], names: Sequence[str] | None) -> list[str]:
     """Return the named sites, all where None is named, in the order of the model."""
     unknown = sorted(set(names or ()) - sites.keys())
     if unknown or (names is not None and not names):
-        raise ValueError(f"sites={list(names)} names no site of the model at {unknown}; it has {', '.join(sites)}")
+        raise ValueError(
+            f"sites={list(names)} names no site of the model at {unknown}; it has {', '.join(sites)}"
+        )
     return [name for name in sites if names is None or name in names]

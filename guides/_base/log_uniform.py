@@ -12,7 +12,8 @@ CONSTANT = 0.6351814227307391  # minus the mean of log |N(0, 1)|: with it the di
 def is_log_uniform(prior: Distribution) -> bool:
     r"""Tell whether a prior is log p(w) = -log|w| + const, which neither torch nor Pyro has: by its name.
 
-    A class of that name with `improper = True`, as the zoo's; SciPy has a proper law of the same name.
+    A class of that name with `improper = True`, as the zoo's; SciPy has a proper law of
+    the same name.
     """
     while isinstance(prior, Independent):
         prior = prior.base_dist
@@ -42,4 +43,8 @@ def molchanov(log_alpha: Tensor) -> Tensor:
     References:
         Variational Dropout Sparsifies Deep Neural Networks (Molchanov, Ashukha, Vetrov, 2017), equation 14
     """
-    return 0.63576 - 0.63576 * (1.87320 + 1.48695 * log_alpha).sigmoid() + 0.5 * softplus(-log_alpha)
+    return (
+        0.63576
+        - 0.63576 * (1.87320 + 1.48695 * log_alpha).sigmoid()
+        + 0.5 * softplus(-log_alpha)
+    )

@@ -41,7 +41,9 @@ def free(scale: Tensor, ceiling: float | None = None) -> Tensor:
 def check_scales(init_scale: float, max_scale: float | None = None) -> None:
     """Refuse standard deviations that are not positive, or a start that is not below the ceiling."""
     if not init_scale > 0:
-        raise ValueError(f"init_scale is a standard deviation and must be positive, not {init_scale}")
+        raise ValueError(
+            f"init_scale is a standard deviation and must be positive, not {init_scale}"
+        )
     if max_scale is not None and not init_scale < max_scale:
         raise ValueError(
             f"max_scale is a ceiling for standard deviations above init_scale={init_scale}, not {max_scale}"

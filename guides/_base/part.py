@@ -41,4 +41,6 @@ class Part(TorchDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return 0: the density is that of the whole draw."""
-        return torch.zeros(self.batch_shape, dtype=self.value.dtype, device=self.value.device)
+        return torch.zeros(
+            self.batch_shape, dtype=self.value.dtype, device=self.value.device
+        )

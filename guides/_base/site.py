@@ -18,7 +18,8 @@ from torch.distributions import ComposeTransform, biject_to
 class Onto(ComposeTransform):
     """The transform of `biject_to`, that knows its image: torch takes an affine one's to be all real numbers.
 
-    Without it the distribution that a guide hands on as the next prior would allow what the site cannot be.
+    Without it the distribution that a guide hands on as the next prior would allow what
+    the site cannot be.
     """
 
     def __init__(self, support: constraints.Constraint) -> None:
@@ -38,14 +39,15 @@ class Site:
     Arguments:
         name: Name of the site.
         prior: Its distribution when the guide was built.
-        start: The value where the guide starts: what the model says (`infer={"init": value}`), else Pyro's usual.
+        init: The value where the guide starts: what the model says (`infer={"init":
+            value}`), else Pyro's usual.
         infer: The site's `infer` dictionary.
         frames: The plates it is in.
     """
 
     name: str
     prior: TorchDistributionMixin
-    start: Tensor
+    init: Tensor
     infer: Mapping[str, object] = field(default_factory=dict)
     frames: tuple = ()
 
@@ -54,7 +56,10 @@ class Site:
         """The values that the site can take; of a mixture, those of its components."""
         support, event_dim = self.prior.support, 0
         if isinstance(support, constraints.independent):
-            support, event_dim = support.base_constraint, support.reinterpreted_batch_ndims
+            support, event_dim = (
+                support.base_constraint,
+                support.reinterpreted_batch_ndims,
+            )
         if isinstance(support, constraints.MixtureSameFamilyConstraint):
             support = support.base_constraint
         return constraints.independent(support, event_dim) if event_dim else support
@@ -80,7 +85,9 @@ class Site:
     @property
     def is_binary(self) -> bool:
         """Whether the site is made of zeros and ones."""
-        return "Bernoulli" in type(getattr(self.prior, "base_dist", self.prior)).__name__
+        return (
+            "Bernoulli" in type(getattr(self.prior, "base_dist", self.prior)).__name__
+        )
 
     @property
     def is_proper(self) -> bool:
@@ -88,12 +95,19 @@ class Site:
         prior = self.prior
         while isinstance(prior, pyro.distributions.Independent):
             prior = prior.base_dist
-        return not (getattr(prior, "improper", False) or isinstance(prior, pyro.distributions.ImproperUniform))
+        return not (
+            getattr(prior, "improper", False)
+            or isinstance(prior, pyro.distributions.ImproperUniform)
+        )
 
 
 def latent_sites(model: Callable[..., object], example: tuple) -> dict[str, Site]:
     """Run a model once and return its latent sites with their starting values."""
-    start = InitMessenger(lambda site: site["infer"]["init"] if "init" in site["infer"] else init_to_feasible(site))
+    start = InitMessenger(
+        lambda site: (
+            site["infer"]["init"] if "init" in site["infer"] else init_to_feasible(site)
+        )
+    )
     with (
         torch.random.fork_rng(),
         torch.no_grad(),
@@ -111,7 +125,9 @@ def latent_sites(model: Callable[..., object], example: tuple) -> dict[str, Site
     latent = {
         name: node
         for name, node in nodes.items()
-        if node["type"] == "sample" and not node["is_observed"] and not poutine.util.site_is_subsample(node)
+        if node["type"] == "sample"
+        and not node["is_observed"]
+        and not poutine.util.site_is_subsample(node)
     }
     if not latent:
         raise ValueError(f"{model!r} has no latent site, so there is nothing to guide")
@@ -119,8 +135,12 @@ def latent_sites(model: Callable[..., object], example: tuple) -> dict[str, Site
     for name, node in latent.items():
         frames = tuple(frame for frame in node["cond_indep_stack"] if frame.vectorized)
         if any(frame.full_size not in (None, frame.size) for frame in frames):
-            raise ValueError(f"site {name!r} is in a subsampled plate; a guide over it needs amortisation")
-        sites[name] = Site(name, node["fn"], node["value"].detach().clone(), node["infer"], frames)
+            raise ValueError(
+                f"site {name!r} is in a subsampled plate; a guide over it needs amortisation"
+            )
+        sites[name] = Site(
+            name, node["fn"], node["value"].detach().clone(), node["infer"], frames
+        )
     return sites
 
 
@@ -131,4 +151,4 @@ def unconstrained(site: Site) -> Tensor:
             f"site {site.name!r} is discrete ({site.support}) and has no normal approximation; "
             "guides.MCDropout takes nodes that are Bernoulli"
         )
-    return biject_to(site.support).inv(site.start)
+    return biject_to(site.support).inv(site.init)

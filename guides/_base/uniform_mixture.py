@@ -6,11 +6,14 @@ import math
 
 import torch
 from pyro.distributions import constraints
-from pyro.distributions.torch_distribution import TorchDistribution, TorchDistributionMixin
+from pyro.distributions.torch_distribution import (
+    TorchDistribution,
+    TorchDistributionMixin,
+)
 from torch import Tensor
 
 
-class Even(TorchDistribution):
+class UniformMixture(TorchDistribution):
     """An even mixture of distributions of one shape.
 
     Arguments:
@@ -21,7 +24,9 @@ class Even(TorchDistribution):
 
     def __init__(self, parts: list[TorchDistributionMixin]) -> None:
         self.parts = parts
-        super().__init__(parts[0].batch_shape, parts[0].event_shape, validate_args=False)
+        super().__init__(
+            parts[0].batch_shape, parts[0].event_shape, validate_args=False
+        )
 
     @property
     def support(self) -> constraints.Constraint:
@@ -30,13 +35,23 @@ class Even(TorchDistribution):
 
     def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Draw from one distribution, drawn evenly for each element of a batch."""
-        draws = torch.stack([part.sample(sample_shape) for part in self.parts])  # (K, *S, *batch, *event)
-        chosen = torch.randint(len(draws), (1, *sample_shape, *self.batch_shape), device=draws.device)
-        return torch.take_along_dim(draws, chosen.reshape(*chosen.shape, *[1] * self.event_dim), 0)[0]
+        draws = torch.stack(
+            [part.sample(sample_shape) for part in self.parts]
+        )  # (K, *S, *batch, *event)
+        chosen = torch.randint(
+            len(draws), (1, *sample_shape, *self.batch_shape), device=draws.device
+        )
+        return torch.take_along_dim(
+            draws, chosen.reshape(*chosen.shape, *[1] * self.event_dim), 0
+        )[0]
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> Even:
+    def expand(
+        self, batch_shape: torch.Size, _instance: object = None
+    ) -> UniformMixture:
         """Return the distribution with another batch shape."""
-        return Even([part.expand(torch.Size(batch_shape)) for part in self.parts])
+        return UniformMixture(
+            [part.expand(torch.Size(batch_shape)) for part in self.parts]
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of the mixture."""

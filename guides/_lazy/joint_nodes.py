@@ -8,7 +8,7 @@ from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 
-from guides._base.cross_entropy import surprise
+from guides._base.cross_entropy import cross_entropy
 from guides._base.part import Part
 from guides._lazy.nodes import LazyNodes, NodeDraw
 from guides.mixture_entropy import MixtureEntropy
@@ -25,7 +25,9 @@ class Assignment:
         """Return the components (B,) of B examples, in slices that start anywhere."""
         if self.component is None or len(self.component) != size:
             shift = torch.randint(self.num_components, (), device=self.device)
-            slices = torch.arange(size, device=self.device) * self.num_components // size
+            slices = (
+                torch.arange(size, device=self.device) * self.num_components // size
+            )
             self.component = (slices + shift) % self.num_components
         return self.component
 
@@ -33,7 +35,8 @@ class Assignment:
 class Joint(TorchDistribution):
     """All nodes at once: an even mixture of K normals with diagonal covariance, loc and scale (K, C).
 
-    What enters the loss as its log density is minus the weighted estimate of its entropy.
+    What enters the loss as its log density is minus the weighted estimate of its
+    entropy.
     """
 
     arg_constraints = {"loc": constraints.real_vector, "scale": constraints.positive}  # noqa: RUF012
@@ -54,24 +57,33 @@ class Joint(TorchDistribution):
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Draw from a component drawn evenly; the gradient goes through the normal."""
         shape = torch.Size(sample_shape) + self.batch_shape
-        # a list of one, for a single number would leave the graph of a traced program to choose the row
-        component = torch.randint(len(self.loc), (shape.numel(),), device=self.loc.device)
+        # a list of one, for a single number would leave the graph of a traced program
+        # to choose the row
+        component = torch.randint(
+            len(self.loc), (shape.numel(),), device=self.loc.device
+        )
         loc = self.loc[component]
         return (loc + self.scale[component] * torch.randn_like(loc)).reshape(*shape, -1)
 
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> Joint:
         """Return the distribution for a batch of draws."""
-        return Joint(self.loc, self.scale, self.entropy, self.weight, torch.Size(batch_shape))
+        return Joint(
+            self.loc, self.scale, self.entropy, self.weight, torch.Size(batch_shape)
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return minus the weighted entropy, which is the log density itself in one draw's estimate."""
-        return (-self.weight * self.entropy(self.loc, self.scale, value)).expand(value.shape[:-1])
+        return (-self.weight * self.entropy(self.loc, self.scale, value)).expand(
+            value.shape[:-1]
+        )
 
 
 class Node(Part):
     """One layer's part of a joint draw, with a law for each example."""
 
-    def __init__(self, value: Tensor, loc: Tensor, scale: Tensor, component: Assignment) -> None:
+    def __init__(
+        self, value: Tensor, loc: Tensor, scale: Tensor, component: Assignment
+    ) -> None:
         super().__init__(value, event_dim=1)
         self.loc, self.scale, self.component = loc, scale, component
 
@@ -94,4 +106,4 @@ def _cross_entropy(q: Node, p: Independent) -> Tensor:
     if not isinstance(p.base_dist, Normal):
         raise NotImplementedError
     squared = (q.loc - p.base_dist.loc).square() + q.scale.square()  # (K, C)
-    return surprise(squared, p.base_dist).sum(-1).mean(0)
+    return cross_entropy(squared, p.base_dist).sum(-1).mean(0)

@@ -10,19 +10,34 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 LAYERS = (F.linear, F.conv1d, F.conv2d, F.conv3d)
-ATTRIBUTES = ("shape", "dtype", "device", "ndim", "requires_grad", "layout", "is_leaf", "grad_fn")
+ATTRIBUTES = (
+    "shape",
+    "dtype",
+    "device",
+    "ndim",
+    "requires_grad",
+    "layout",
+    "is_leaf",
+    "grad_fn",
+)
 METADATA = (
     *(getattr(torch.Tensor, name).__get__ for name in ATTRIBUTES),
-    *(torch.Tensor.size, torch.Tensor.dim, torch.Tensor.numel, torch.Tensor.is_floating_point),
+    *(
+        torch.Tensor.size,
+        torch.Tensor.dim,
+        torch.Tensor.numel,
+        torch.Tensor.is_floating_point,
+    ),
 )
 
 
 class Lazy(torch.Tensor):
     """A tensor that has not been drawn yet.
 
-    Given to a linear or convolution layer as its weight, it makes the layer's output itself (`output`). Anything
-    else that is done with it sees one ordinary draw (`value`), the same one however often it is asked for. It
-    knows nothing of the network: only the functions that are called with it.
+    Given to a linear or convolution layer as its weight, it makes the layer's output
+    itself (`output`). Anything else that is done with it sees one ordinary draw
+    (`value`), the same one however often it is asked for. It knows nothing of the
+    network: only the functions that are called with it.
 
     Arguments:
         like: A tensor with the shape, dtype and device of a draw.
@@ -33,7 +48,9 @@ class Lazy(torch.Tensor):
     @staticmethod
     def __new__(cls: type[Lazy], like: Tensor, *args: object, **kwargs: object) -> Lazy:
         """Make a tensor without storage."""
-        return torch.Tensor._make_wrapper_subclass(cls, like.shape, dtype=like.dtype, device=like.device)
+        return torch.Tensor._make_wrapper_subclass(
+            cls, like.shape, dtype=like.dtype, device=like.device
+        )
 
     def draw(self) -> Tensor:
         """Draw the tensor once."""
@@ -50,7 +67,9 @@ class Lazy(torch.Tensor):
         """Return the layer's output on a batch x, or None where an ordinary draw has to do."""
         return None
 
-    def intercept(self, func: Callable[..., object], args: tuple, kwargs: Mapping) -> object:
+    def intercept(
+        self, func: Callable[..., object], args: tuple, kwargs: Mapping
+    ) -> object:
         """Answer another function than a layer, or return `NotImplemented`."""
         return NotImplemented
 
@@ -74,10 +93,20 @@ class Lazy(torch.Tensor):
             with torch._C.DisableTorchFunctionSubclass():
                 return func(*args, **kwargs)
         if func in LAYERS:
-            named = dict(zip(("input", "weight", "bias"), args, strict=False)) | dict(kwargs)
-            x, weight, bias = named.pop("input"), named.pop("weight"), named.pop("bias", None)
+            named = dict(zip(("input", "weight", "bias"), args, strict=False)) | dict(
+                kwargs
+            )
+            x, weight, bias = (
+                named.pop("input"),
+                named.pop("weight"),
+                named.pop("bias", None),
+            )
             rest = {name: value for name, value in named.items() if name in kwargs}
-            lazy = isinstance(weight, Lazy) and weight.drawn is None and not isinstance(x, Lazy)
+            lazy = (
+                isinstance(weight, Lazy)
+                and weight.drawn is None
+                and not isinstance(x, Lazy)
+            )
             if lazy and batched(func, x, weight):
                 output = weight.output(func, x, bias, *args[3:], **rest)
                 if output is not None:
@@ -100,8 +129,11 @@ class Lazy(torch.Tensor):
         args: tuple = (),
         kwargs: Mapping | None = None,
     ) -> object:
-        # drawing here would lose the gradient without a word: below this point autograd has already looked away
-        raise RuntimeError(f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary draw")
+        # drawing here would lose the gradient without a word: below this point autograd
+        # has already looked away
+        raise RuntimeError(
+            f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary draw"
+        )
 
 
 def plain(value: object) -> object:

@@ -13,12 +13,14 @@ from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 
-from guides._base.cross_entropy import surprise
+from guides._base.cross_entropy import cross_entropy
 from guides._base.log_uniform import is_log_uniform
 from guides._base.site import Site
 from guides._lazy.lazy import Lazy, per_example, plain
 
-Noise = Callable[[torch.Size], Tensor]  # draws numbers of mean 1; the last dimension is that of the input units
+Noise = Callable[
+    [torch.Size], Tensor
+]  # draws numbers of mean 1; the last dimension is that of the input units
 
 
 def is_weight(site: Site) -> bool:
@@ -30,7 +32,8 @@ def noisy_sites(sites: Mapping[str, Site], layers: str | Sequence[str]) -> list[
     """Choose among weights and Bernoulli nodes by patterns of their names or of their layers'.
 
     Raises:
-        ValueError: There is none; or a pattern that matches none, with the nearest names.
+        ValueError: There is none; or a pattern that matches none, with the nearest
+            names.
     """
     names = [name for name, site in sites.items() if is_weight(site) or site.is_binary]
     if not names:
@@ -40,15 +43,24 @@ def noisy_sites(sites: Mapping[str, Site], layers: str | Sequence[str]) -> list[
         )
     chosen = set()
     for pattern in [layers] if isinstance(layers, str) else layers:
-        found = {name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[0], pattern)}
+        found = {
+            name
+            for name in names
+            if fnmatchcase(name, pattern)
+            or fnmatchcase(name.rpartition(".")[0], pattern)
+        }
         if not found:
             near = difflib.get_close_matches(pattern, names, n=3, cutoff=0.0)
-            raise ValueError(f"no weight to drop is called {pattern!r}; the nearest are {', '.join(near)}")
+            raise ValueError(
+                f"no weight to drop is called {pattern!r}; the nearest are {', '.join(near)}"
+            )
         chosen |= found
     return [name for name in names if name in chosen]
 
 
-def refuse_log_uniform(sites: Mapping[str, Site], names: Sequence[str], guide: object) -> None:
+def refuse_log_uniform(
+    sites: Mapping[str, Site], names: Sequence[str], guide: object
+) -> None:
     """Refuse zeros, or what is nearly zero, under priors whose density has no end there."""
     for name in names:
         if is_log_uniform(sites[name].prior):
@@ -61,7 +73,8 @@ def refuse_log_uniform(sites: Mapping[str, Site], names: Sequence[str], guide: o
 class Masked(TorchDistribution):
     """M times noise of mean one on its columns, which the elements of a column share.
 
-    A law over weights without a density: `log_prob` is minus the entropy of the noise, or 0 where it is dropped.
+    A law over weights without a density: `log_prob` is minus the entropy of the noise,
+    or 0 where it is dropped.
 
     Arguments:
         loc: Weights M (O, I, ...).
@@ -83,7 +96,13 @@ class Masked(TorchDistribution):
         masks: str = "channel",
         batch_shape: torch.Size = torch.Size(),  # noqa: B008
     ) -> None:
-        self.loc, self.noise, self.second, self.entropy_kept, self.masks = loc, noise, second, entropy, masks
+        self.loc, self.noise, self.second, self.entropy_kept, self.masks = (
+            loc,
+            noise,
+            second,
+            entropy,
+            masks,
+        )
         super().__init__(batch_shape, loc.shape, validate_args=False)
 
     @property
@@ -104,7 +123,14 @@ class Masked(TorchDistribution):
 
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> Masked:
         """Return the distribution for a batch of draws."""
-        return type(self)(self.loc, self.noise, self.second, self.entropy_kept, self.masks, torch.Size(batch_shape))
+        return type(self)(
+            self.loc,
+            self.noise,
+            self.second,
+            self.entropy_kept,
+            self.masks,
+            torch.Size(batch_shape),
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return minus the entropy that is kept."""
@@ -142,13 +168,17 @@ class MaskedWeight(Lazy):
         if self.masks == "weight":
             return None
         if self.masks == "element":
-            return layer(x * self.noise(x.shape), self.loc, plain(bias), *args, **kwargs)
+            return layer(
+                x * self.noise(x.shape), self.loc, plain(bias), *args, **kwargs
+            )
         size = self.loc.shape[1]
         if self.rows is None or len(self.rows) != len(x):
             self.rows = self.noise(torch.Size((len(x), size)))
         groups = (x.shape[-1] if layer is F.linear else x.shape[1]) // size
         rows = self.rows if groups == 1 else self.rows.repeat(1, groups)
-        return layer(x * per_example(rows, x, layer), self.loc, plain(bias), *args, **kwargs)
+        return layer(
+            x * per_example(rows, x, layer), self.loc, plain(bias), *args, **kwargs
+        )
 
 
 def columns(noise: Tensor | float, weight: Tensor) -> Tensor | float:
@@ -162,7 +192,9 @@ def bernoulli(like: Tensor, p: float) -> Noise:
     """Return noise that is 0 with probability p, else 1 / (1 - p)."""
 
     def noise(shape: torch.Size) -> Tensor:
-        kept = torch.rand(shape, dtype=like.dtype, device=like.device) >= p  # out of place, for vmap
+        kept = (
+            torch.rand(shape, dtype=like.dtype, device=like.device) >= p
+        )  # out of place, for vmap
         return kept.to(like.dtype) / (1 - p)
 
     return noise
@@ -175,4 +207,4 @@ def _divergence(q: Masked, p: Independent) -> Tensor:
         raise NotImplementedError
     loc = p.base_dist.loc
     squared = q.loc.square() * columns(q.second, q.loc) - 2 * q.loc * loc + loc.square()
-    return surprise(squared, p.base_dist).sum() - q.entropy_kept
+    return cross_entropy(squared, p.base_dist).sum() - q.entropy_kept

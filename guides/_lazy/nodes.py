@@ -22,7 +22,9 @@ class NodeDraw:
         each: Draws z (B, C) given B.
     """
 
-    def __init__(self, once: Callable[[], Tensor], each: Callable[[int], Tensor]) -> None:
+    def __init__(
+        self, once: Callable[[], Tensor], each: Callable[[int], Tensor]
+    ) -> None:
         self.once, self.each = once, each
         self.value: Tensor | None = None
         self.rows: Tensor | None = None
@@ -55,7 +57,9 @@ class LazyNodes(Lazy):
         """Return the draw for one function in the shape of this view."""
         return self.source.single().reshape(tuple(self.shape))
 
-    def intercept(self, func: Callable[..., object], args: tuple, kwargs: Mapping) -> object:
+    def intercept(
+        self, func: Callable[..., object], args: tuple, kwargs: Mapping
+    ) -> object:
         """Keep views of z lazy, and products of them with a weight."""
         if self.source.value is not None:
             return NotImplemented
@@ -63,7 +67,11 @@ class LazyNodes(Lazy):
             return LazyNodes(reshaped(self, args[1:]), self.source)
         if func in PRODUCTS:
             weight = args[1] if args[0] is self else args[0]
-            if isinstance(weight, Tensor) and self.dim() >= 2 and broadcasts(self, weight):
+            if (
+                isinstance(weight, Tensor)
+                and self.dim() >= 2
+                and broadcasts(self, weight)
+            ):
                 return ScaledWeight(weight, weight, self)
         return NotImplemented
 
@@ -78,7 +86,9 @@ class ScaledWeight(Lazy):
         """Multiply one draw of the weight by one draw of the nodes."""
         return (plain(self.weight) * plain(self.nodes)).reshape(tuple(self.shape))
 
-    def intercept(self, func: Callable[..., object], args: tuple, kwargs: Mapping) -> object:
+    def intercept(
+        self, func: Callable[..., object], args: tuple, kwargs: Mapping
+    ) -> object:
         """Stay lazy when the weight of a grouped convolution gets its shape back."""
         if func in VIEWS and args[0] is self and self.drawn is None:
             return ScaledWeight(reshaped(self, args[1:]), self.weight, self.nodes)
@@ -96,20 +106,36 @@ class ScaledWeight(Lazy):
         if self.nodes.source.value is not None:
             return None
         z = self.nodes.source.batch(len(x))  # (B, C)
-        weight = self.weight if self.weight.shape == self.shape else self.weight.reshape(tuple(self.shape))
-        grouped = self.nodes.dim() > self.dim()  # z has a dimension for the groups, then one for their inputs
-        alone = self.nodes.numel() == 1  # a layer is linear: one factor is as well put behind it, where it is cheaper
+        weight = (
+            self.weight
+            if self.weight.shape == self.shape
+            else self.weight.reshape(tuple(self.shape))
+        )
+        grouped = (
+            self.nodes.dim() > self.dim()
+        )  # z has a dimension for the groups, then one for their inputs
+        alone = (
+            self.nodes.numel() == 1
+        )  # a layer is linear: one factor is as well put behind it, where it is cheaper
         if not alone and (grouped or self.nodes.shape[0] == 1):
-            return on_scaled_input(layer, x, per_example(z, x, layer), weight, bias, *args, **kwargs)
+            return on_scaled_input(
+                layer, x, per_example(z, x, layer), weight, bias, *args, **kwargs
+            )
         output = layer(x, weight, None, *args, **kwargs)
         z = per_example(z, output, layer)
         if bias is None:
             return output * z
         bias = plain(bias)
-        return torch.addcmul(bias if layer is F.linear else bias.reshape(-1, *[1] * (x.dim() - 2)), output, z)
+        return torch.addcmul(
+            bias if layer is F.linear else bias.reshape(-1, *[1] * (x.dim() - 2)),
+            output,
+            z,
+        )
 
 
-def on_scaled_input(layer: Callable[..., Tensor], x: Tensor, z: Tensor, *args: object, **kwargs: object) -> Tensor:
+def on_scaled_input(
+    layer: Callable[..., Tensor], x: Tensor, z: Tensor, *args: object, **kwargs: object
+) -> Tensor:
     """Return layer(x z, ...), where x z is not kept for the way back but multiplied anew: it is as big as x."""
     product = x * z
     if torch._C._are_functorch_transforms_active():  # these keep what they keep
@@ -129,7 +155,9 @@ def on_scaled_input(layer: Callable[..., Tensor], x: Tensor, z: Tensor, *args: o
 def broadcasts(nodes: Tensor, weight: Tensor) -> bool:
     """Tell whether nodes have the weight's dimensions, and their product its shape."""
     pairs = zip(nodes.shape, weight.shape, strict=False)
-    return nodes.dim() == weight.dim() and all(own in (1, other) for own, other in pairs)
+    return nodes.dim() == weight.dim() and all(
+        own in (1, other) for own, other in pairs
+    )
 
 
 def reshaped(tensor: Lazy, shape: tuple) -> Tensor:

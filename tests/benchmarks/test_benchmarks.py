@@ -19,18 +19,27 @@ NOISE = 0.5
 
 def linear_model():
     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-    return zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[]).double(), prior, likelihoods.Gaussian(NOISE))
+    return zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[]).double(), prior, likelihoods.Gaussian(NOISE)
+    )
 
 
 def test_many_fits_at_once_are_each_the_fit_to_their_own_data():
     model = linear_model()
     several = [guides.Delta(model) for _ in range(3)]
     x = torch.randn(3, 20, 2, dtype=torch.float64)
-    y = x @ torch.randn(3, 2, 1, dtype=torch.float64) + NOISE * torch.randn(3, 20, 1, dtype=torch.float64)
+    y = x @ torch.randn(3, 2, 1, dtype=torch.float64) + NOISE * torch.randn(
+        3, 20, 1, dtype=torch.float64
+    )
     fit_many(model, several, x, y, num_steps=600, batch_size=20, lr=0.03, compile=False)
-    found = [torch.cat([guide.loc["layer1.weight"].flatten(), guide.loc["layer1.bias"]]) for guide in several]
+    found = [
+        torch.cat([guide.loc["layer1.weight"].flatten(), guide.loc["layer1.bias"]])
+        for guide in several
+    ]
     for number, coefficients in enumerate(found):
-        posterior = exact.linear_posterior(exact.features(x[number]), y[number].squeeze(-1), NOISE, 1.0)
+        posterior = exact.linear_posterior(
+            exact.features(x[number]), y[number].squeeze(-1), NOISE, 1.0
+        )
         assert torch.allclose(coefficients, posterior.mean, atol=1e-3)
         assert not torch.allclose(coefficients, found[number - 1], atol=0.05)
 
@@ -41,7 +50,14 @@ def test_many_fits_at_once_have_noise_of_their_own():
     several[1].load_state_dict(several[0].state_dict())
     x = torch.ones(2, 4, 2, dtype=torch.float64)
     losses = fit_many(
-        model, several, x, torch.zeros(2, 4, 1).double(), num_steps=1, batch_size=4, lr=1e-9, compile=False
+        model,
+        several,
+        x,
+        torch.zeros(2, 4, 1).double(),
+        num_steps=1,
+        batch_size=4,
+        lr=1e-9,
+        compile=False,
     )
     assert losses[0] != losses[1]
 
@@ -56,7 +72,10 @@ def test_every_row_of_the_table_of_exactness_is_measured(name):
 def test_the_closed_forms_of_the_table_of_exactness_are_those_of_the_tests():
     (x, y), problems = exactness.problems()
     truth = exact.linear_posterior(
-        exact.features(x), y.double().squeeze(-1), exactness.NOISE, torch.tensor(exactness.PRIOR_SCALE)
+        exact.features(x),
+        y.double().squeeze(-1),
+        exactness.NOISE,
+        torch.tensor(exactness.PRIOR_SCALE),
     )
     own = problems["weights"].exact
     assert torch.allclose(own.mean, truth.mean, atol=1e-5)
@@ -69,19 +88,47 @@ def test_the_closed_forms_of_the_table_of_exactness_are_those_of_the_tests():
 
 def test_continual_learning_runs_in_small(monkeypatch, tmp_path, capsys):
     out = tmp_path / "continual.json"
-    monkeypatch.setattr("sys.argv", ["continual", "--seeds", "1", "--steps", "2", "--hidden", "3", "--out", str(out)])
+    monkeypatch.setattr(
+        "sys.argv",
+        [
+            "continual",
+            "--seeds",
+            "1",
+            "--steps",
+            "2",
+            "--hidden",
+            "3",
+            "--out",
+            str(out),
+        ],
+    )
     continual.main()
     assert len(json.loads(out.read_text())["table"]) == 4
     assert "old tasks" in capsys.readouterr().out
 
 
-def test_the_uci_table_runs_in_small_and_is_not_run_again(monkeypatch, tmp_path, capsys):
+def test_the_uci_table_runs_in_small_and_is_not_run_again(
+    monkeypatch, tmp_path, capsys
+):
     out = tmp_path / "uci.json"
-    arguments = ["uci", "--data", "yacht", "--splits", "2", "--epochs", "1", "--method", "DeepEnsemble"]
+    arguments = [
+        "uci",
+        "--data",
+        "yacht",
+        "--splits",
+        "2",
+        "--epochs",
+        "1",
+        "--method",
+        "DeepEnsemble",
+    ]
     monkeypatch.setattr("sys.argv", [*arguments, "--out", str(out)])
     uci.main()
     written = out.read_text()
-    assert [row["split"] for row in json.loads(written)["results"]["DeepEnsemble yacht"]["rows"]] == [0, 1]
+    assert [
+        row["split"]
+        for row in json.loads(written)["results"]["DeepEnsemble yacht"]["rows"]
+    ] == [0, 1]
     uci.main()
     assert out.read_text() == written
     assert "1.580 ± 0.107" in capsys.readouterr().out
@@ -90,23 +137,41 @@ def test_the_uci_table_runs_in_small_and_is_not_run_again(monkeypatch, tmp_path,
 def test_the_halved_lenet_runs_in_small(monkeypatch, tmp_path, capsys):
     pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
     part = datasets.Split(torch.randn(16, 1, 28, 28), torch.arange(16) % 10)
-    monkeypatch.setattr(datasets, "mnist", lambda root, num_train: datasets.Dataset("MNIST", part, part))
+    monkeypatch.setattr(
+        datasets, "mnist", lambda path, num_train: datasets.Dataset("MNIST", part, part)
+    )
     monkeypatch.setattr(pruning, "STEPS", 1)
     out = tmp_path / "pruning.json"
-    arguments = ["pruning", "--mnist", "nowhere", "--epochs", "1", "--rounds", "1", "--out", str(out)]
+    arguments = [
+        "pruning",
+        "--mnist",
+        "nowhere",
+        "--epochs",
+        "1",
+        "--rounds",
+        "1",
+        "--out",
+        str(out),
+    ]
     monkeypatch.setattr("sys.argv", arguments)
     pruning.main()
     rows = {row["posterior"]: row for row in json.loads(out.read_text())["table"]}
     whole, zeros, small = (rows[name] for name in list(rows)[:3])
     assert whole["weights"] == zeros["weights"] == 431_080
-    assert small["weights"] == rows["half the width from the start"]["weights"] == small["left"]
+    assert (
+        small["weights"]
+        == rows["half the width from the start"]["weights"]
+        == small["left"]
+    )
     assert whole["megabytes"] > zeros["megabytes"] > small["megabytes"]
     assert "seconds of a training step" in capsys.readouterr().out
 
 
 def test_what_stress_costs_is_measured_in_small(monkeypatch, tmp_path, capsys):
     part = datasets.Split(torch.zeros(4, 1, 28, 28), torch.arange(4) % 10)
-    monkeypatch.setattr(datasets, "mnist", lambda root: datasets.Dataset("MNIST", part, part))
+    monkeypatch.setattr(
+        datasets, "mnist", lambda path: datasets.Dataset("MNIST", part, part)
+    )
     monkeypatch.setattr(stress, "NETWORKS", {"LeNet5": networks.LeNet5})
     monkeypatch.setattr(stress, "DRAWS", 2)
     out = tmp_path / "stress.json"

@@ -14,7 +14,19 @@ from zoo.__main__ import main
 from zoo.command import names
 from zoo.likelihoods import DeeplySupervised
 
-QUICK = ["--hidden", "3", "--steps", "3", "--warmup", "3", "--draws", "4", "--num-samples", "4", "--no-progress"]
+QUICK = [
+    "--hidden",
+    "3",
+    "--steps",
+    "3",
+    "--warmup",
+    "3",
+    "--draws",
+    "4",
+    "--num-samples",
+    "4",
+    "--no-progress",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +36,14 @@ def no_screen(monkeypatch):
 
 def build(prior, data):
     network = names.make_network("MLP", data, 3)
-    return zoo.BayesianNetwork(network, prior, names.make_likelihood(data, None, network))
+    return zoo.BayesianNetwork(
+        network, prior, names.make_likelihood(data, None, network)
+    )
 
 
 @pytest.mark.parametrize(
-    ("data", "score"), [("yacht", "rmse"), ("moons", "ece"), ("sinusoid", "rmse"), ("digits", "accuracy")]
+    ("data", "score"),
+    [("yacht", "rmse"), ("moons", "ece"), ("sinusoid", "rmse"), ("digits", "accuracy")],
 )
 def test_it_writes_a_posterior_results_and_a_figure(data, score, tmp_path, capsys):
     assert main(["fit", "--data", data, *QUICK, "--out", str(tmp_path)]) == 0
@@ -42,12 +57,30 @@ def test_it_writes_a_posterior_results_and_a_figure(data, score, tmp_path, capsy
 
 
 def test_the_posterior_is_read_back(tmp_path):
-    assert main(["fit", "--data", "moons", "--guide", "delta", *QUICK, "--out", str(tmp_path)]) == 0
+    assert (
+        main(
+            [
+                "fit",
+                "--data",
+                "moons",
+                "--guide",
+                "delta",
+                *QUICK,
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
     data = names.load_data("moons")
     model = build(names.PRIORS["normal"](), data)
-    posterior = zoo.load(tmp_path / "posterior.safetensors", model, guide=guides.Delta(model))
+    posterior = zoo.load(
+        tmp_path / "posterior.safetensors", model, guide=guides.Delta(model)
+    )
     nll = -posterior.predict(data.test.x, 4).log_prob(data.test.y).mean()
-    assert float(nll) == pytest.approx(json.loads((tmp_path / "results.json").read_text())["scores"]["nll"], rel=1e-4)
+    assert float(nll) == pytest.approx(
+        json.loads((tmp_path / "results.json").read_text())["scores"]["nll"], rel=1e-4
+    )
 
 
 @pytest.mark.usefixtures("at_the_prior")
@@ -55,10 +88,27 @@ def test_the_posterior_is_read_back(tmp_path):
 def test_every_engine_has_a_name(engine, tmp_path):
     if engine == "Laplace":
         pytest.importorskip("laplace", reason="Laplace needs laplace-torch")
-    plain = ["--set", "compile=False"] if "compile" in names.accepted(getattr(inference, engine), compile=False) else []
-    command = ["fit", "--data", "sinusoid", "--engine", engine, "--noise", "0.1", *plain, *QUICK]
+    plain = (
+        ["--set", "compile=False"]
+        if "compile" in names.accepted(getattr(inference, engine), compile=False)
+        else []
+    )
+    command = [
+        "fit",
+        "--data",
+        "sinusoid",
+        "--engine",
+        engine,
+        "--noise",
+        "0.1",
+        *plain,
+        *QUICK,
+    ]
     assert main([*command, "--out", str(tmp_path)]) == 0
-    assert json.loads((tmp_path / "results.json").read_text())["settings"]["engine"] == engine
+    assert (
+        json.loads((tmp_path / "results.json").read_text())["settings"]["engine"]
+        == engine
+    )
 
 
 @pytest.mark.parametrize("guide", names.GUIDES)
@@ -66,7 +116,9 @@ def test_every_guide_gets_a_prior_that_it_takes(guide):
     if guide == "Flow":
         pytest.importorskip("zuko", reason="Flow needs zuko")
     data = names.load_data("moons")
-    model, made = names.make_guide(guide, {}, None, "normal", lambda prior: build(prior, data))
+    model, made = names.make_guide(
+        guide, {}, None, "normal", lambda prior: build(prior, data)
+    )
     assert type(made).__name__ == guide
     assert set(made()) == set(model.latents)
 
@@ -77,11 +129,20 @@ def test_every_prior_makes_a_model(prior):
     if prior == "log_uniform":
         assert build(names.PRIORS[prior](), data).latents
     else:
-        assert build(names.PRIORS[prior](), data).prior_predictive(data.test.x[:3], 2).probs.shape == (3, 10)
+        assert build(names.PRIORS[prior](), data).prior_predictive(
+            data.test.x[:3], 2
+        ).probs.shape == (3, 10)
 
 
 def test_settings_reach_the_guide_and_the_engine(tmp_path):
-    own = ["--guide", "NodeMixture", "--set", "num_components=2", "--set", "num_particles=3"]
+    own = [
+        "--guide",
+        "NodeMixture",
+        "--set",
+        "num_components=2",
+        "--set",
+        "num_particles=3",
+    ]
     assert main(["fit", "--data", "moons", *own, *QUICK, "--out", str(tmp_path)]) == 0
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["settings"]["set"] == [["num_components", 2], ["num_particles", 3]]
@@ -105,11 +166,20 @@ def test_the_usual_network_fits_the_inputs(data, kind):
 
 @pytest.mark.parametrize("name", names.NETWORKS)
 def test_every_network_has_a_name_and_data_that_it_takes(name):
-    shape = (1, 140) if name == "ConvNet1d" else (1, 28, 28) if name.startswith("LeNet") else (3, 32, 32)
+    shape = (
+        (1, 140)
+        if name == "ConvNet1d"
+        else (1, 28, 28)
+        if name.startswith("LeNet")
+        else (3, 32, 32)
+    )
     part = zoo.datasets.Split(torch.zeros(2, *shape), torch.arange(2))
     network = names.make_network(name, zoo.datasets.Dataset("mine", part, part), 5)
     assert network.eval()(part.x).shape == (2, 2)
-    deep = isinstance(names.make_likelihood(zoo.datasets.Dataset("mine", part, part), None, network), DeeplySupervised)
+    deep = isinstance(
+        names.make_likelihood(zoo.datasets.Dataset("mine", part, part), None, network),
+        DeeplySupervised,
+    )
     assert deep is (name == "DSN")
 
 
@@ -122,22 +192,46 @@ def test_heart_beats_are_fitted_by_their_name(tmp_path):
     random = numpy.random.default_rng(0)
     x, y = random.normal(size=(12, 140)).astype("float32"), numpy.arange(12) % 5 + 1
     numpy.savez(tmp_path / "ECG5000.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    command = ["fit", "--data", "ecg5000", "--folder", str(tmp_path), "--num-train", "10", *QUICK]
+    command = [
+        "fit",
+        "--data",
+        "ecg5000",
+        "--path",
+        str(tmp_path),
+        "--num-train",
+        "10",
+        *QUICK,
+    ]
     assert main([*command, "--out", str(tmp_path)]) == 0
     results = json.loads((tmp_path / "results.json").read_text())
-    assert results["data"] == "Dataset('ECG5000', train=10, test=12, inputs=1x140, classes=5)"
+    assert (
+        results["data"]
+        == "Dataset('ECG5000', train=10, test=12, inputs=1x140, classes=5)"
+    )
     assert "accuracy" in results["scores"]
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "sentence"),
     [
-        ("AlexNet", (3, 28, 28), "AlexNet is for images of 32x32 pixels, and mine has 28x28: --network ResNet20 takes"),
+        (
+            "AlexNet",
+            (3, 28, 28),
+            "AlexNet is for images of 32x32 pixels, and mine has 28x28: --network ResNet20 takes",
+        ),
         ("VGG16", (1, 28, 28), "VGG16 is for images of 32x32 pixels"),
         ("LeNet", (1, 32, 32), "LeNet is for images of 28x28 pixels"),
         ("NIN", (3, 32, 28), "NIN is for images of 28x28 pixels, and mine has 32x28"),
-        ("WideResNet28-10", (6,), r"is for images, and mine has inputs of shape \(6,\): --network MLP"),
-        ("ConvNet1d", (1, 28, 28), r"ConvNet1d is for series, and mine has inputs of shape \(1, 28, 28\)"),
+        (
+            "WideResNet28-10",
+            (6,),
+            r"is for images, and mine has inputs of shape \(6,\): --network MLP",
+        ),
+        (
+            "ConvNet1d",
+            (1, 28, 28),
+            r"ConvNet1d is for series, and mine has inputs of shape \(1, 28, 28\)",
+        ),
     ],
 )
 def test_a_network_that_does_not_take_the_data_gets_a_sentence(name, shape, sentence):
@@ -166,16 +260,31 @@ def test_a_wrong_name_gets_the_nearest_right_one(wrong, right, capsys):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (["--data", "mnist"], "mnist is read from a folder of yours: --folder FOLDER"),
-        (["--data", "mnist", "--folder", "nowhere"], "does not hold the files of MNIST"),
+        (["--data", "mnist"], "mnist is read from a folder of yours: --path PATH"),
+        (["--data", "mnist", "--path", "nowhere"], "does not hold the files of MNIST"),
         (["--network", "LeNet5"], "LeNet5 is for images"),
         (["--data", "digits", "--network", "LeNet5"], "at least 16x16"),
-        (["--guide", "NodeMixture", "--prior", "normal"], "without --prior NodeMixture gets one that it takes"),
-        (["--set", "num_component=3", "--guide", "NodeMixture"], "the nearest is 'num_components'"),
+        (
+            ["--guide", "NodeMixture", "--prior", "normal"],
+            "without --prior NodeMixture gets one that it takes",
+        ),
+        (
+            ["--set", "num_component=3", "--guide", "NodeMixture"],
+            "the nearest is 'num_components'",
+        ),
         (["--engine", "HMC", "--prior", "nodes"], "optimises point estimates"),
         (["--split", "20"], "Gal made 20 splits"),
     ],
-    ids=["folder", "files", "tables", "small images", "prior", "setting", "points", "split"],
+    ids=[
+        "folder",
+        "files",
+        "tables",
+        "small images",
+        "prior",
+        "setting",
+        "points",
+        "split",
+    ],
 )
 def test_what_does_not_fit_ends_in_a_sentence(wrong, sentence, capsys, tmp_path):
     assert main(["fit", *wrong, *QUICK, "--out", str(tmp_path)]) == 2
@@ -199,10 +308,15 @@ def test_a_device_that_is_not_there_gets_a_sentence(command, capsys):
         assert f"there is no device '{device}'" in capsys.readouterr().err
 
 
-def test_an_experiment_without_its_data_says_where_they_are_looked_for(capsys, tmp_path):
+def test_an_experiment_without_its_data_says_where_they_are_looked_for(
+    capsys, tmp_path
+):
     out = tmp_path / "out"
-    assert main(["reproduce", "prune-ecg", "--folder", str(tmp_path), "--out", str(out)]) == 2
-    assert f"--folder says where they are, now '{tmp_path}'" in capsys.readouterr().err
+    assert (
+        main(["reproduce", "prune-ecg", "--path", str(tmp_path), "--out", str(out)])
+        == 2
+    )
+    assert f"--path says where they are, now '{tmp_path}'" in capsys.readouterr().err
     assert not out.exists()
 
 

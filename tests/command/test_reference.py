@@ -26,7 +26,15 @@ def test_an_unknown_reference_gets_the_nearest(capsys):
 
 
 def test_guides_are_compared_with_a_reference_that_ships(capsys, tmp_path):
-    wanted = ["compare", "--reference", "linear", "--guides", "Delta,MeanField,NodeMixture", "--steps", "30"]
+    wanted = [
+        "compare",
+        "--reference",
+        "linear",
+        "--guides",
+        "Delta,MeanField,NodeMixture",
+        "--steps",
+        "30",
+    ]
     assert main([*wanted, "--no-progress", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "MeanField: " in said
@@ -35,7 +43,12 @@ def test_guides_are_compared_with_a_reference_that_ships(capsys, tmp_path):
         "results.json",
     ]
     rows = json.loads((tmp_path / "results.json").read_text())["table"]
-    assert [row["guide"] for row in rows] == ["truth", "Delta", "MeanField", "NodeMixture"]
+    assert [row["guide"] for row in rows] == [
+        "truth",
+        "Delta",
+        "MeanField",
+        "NodeMixture",
+    ]
     assert rows[1]["spread ratio"] == 0.0
 
 

@@ -6,14 +6,21 @@ import torch
 
 from zoo import inference
 
-ROWS = cases.every(set(cases.REFUSED), cases.NETWORKS, cases.PRIORS, cases.GUIDES, cases.LIKELIHOODS)
+ROWS = cases.every(
+    set(cases.REFUSED), cases.NETWORKS, cases.PRIORS, cases.GUIDES, cases.LIKELIHOODS
+)
 
 
 @pytest.mark.full
 @cases.each("network, prior, guide, likelihood", ROWS)
 def test_every_combination_is_fitted_and_predicts(network, prior, guide, likelihood):
-    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
-    engine = inference.SVI(model, cases.GUIDES[guide](model), num_steps=2, progress=False)
+    model, (x, y) = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
+    engine = inference.SVI(
+        model, cases.GUIDES[guide](model), num_steps=2, progress=False
+    )
     posterior = engine.fit((x, y), batch_size=4)
     assert torch.isfinite(posterior.info.losses).all()
     draws = posterior.sample(2)

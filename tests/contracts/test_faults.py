@@ -21,11 +21,17 @@ X, Y = torch.randn(6, 2), torch.randn(6, 1)
 
 
 def make(likelihood=None, outputs=1, prior=PRIOR):
-    return zoo.BayesianNetwork(networks.MLP(2, outputs, hidden=[3]), prior, likelihood or likelihoods.Gaussian(0.1))
+    return zoo.BayesianNetwork(
+        networks.MLP(2, outputs, hidden=[3]),
+        prior,
+        likelihood or likelihoods.Gaussian(0.1),
+    )
 
 
 def svi(model, num_steps=2, **options):
-    return inference.SVI(model, guides.MeanField(model), num_steps=num_steps, progress=False, **options)
+    return inference.SVI(
+        model, guides.MeanField(model), num_steps=num_steps, progress=False, **options
+    )
 
 
 def sampler(model, **options):
@@ -36,21 +42,43 @@ ENGINES = pytest.mark.parametrize("engine", [svi, sampler], ids=["SVI", "HMC"])
 
 
 def spoiled(tensor, row, value):
-    return torch.cat([tensor[:row], torch.full_like(tensor[row : row + 1], value), tensor[row + 1 :]])
+    return torch.cat(
+        [tensor[:row], torch.full_like(tensor[row : row + 1], value), tensor[row + 1 :]]
+    )
 
 
 @ENGINES
 @pytest.mark.parametrize(
     ("x", "y", "sentence"),
     [
-        (spoiled(X, 3, torch.nan), Y, "the inputs hold NaN or infinite values, the first in row 3; remove or impute"),
-        (X, spoiled(Y, 4, torch.inf), "the targets hold NaN or infinite values, the first in row 4"),
+        (
+            spoiled(X, 3, torch.nan),
+            Y,
+            "the inputs hold NaN or infinite values, the first in row 3; remove or impute",
+        ),
+        (
+            X,
+            spoiled(Y, 4, torch.inf),
+            "the targets hold NaN or infinite values, the first in row 4",
+        ),
         (X, Y[:5], r"there are 6 inputs and 5 targets: shapes \(6, 2\), \(5, 1\)"),
         (X[:0], Y[:0], "there are no data"),
-        (X, Y.squeeze(-1), r"targets have shape \(6,\).*outputs of shape \(6, 1\).*write y.reshape\(\(6, 1\)\)"),
+        (
+            X,
+            Y.squeeze(-1),
+            r"targets have shape \(6,\).*outputs of shape \(6, 1\).*write y.reshape\(\(6, 1\)\)",
+        ),
         (X, Y.expand(6, 3), r"targets have shape \(6, 3\).*needs \(6, 1\)"),
-        (torch.randn(6, 5), Y, r"MLP does not take inputs of shape \(6, 5\): .*3x2|2x3"),
-        (torch.randn(6), Y, r"outputs of shape \(1,\) for inputs of shape \(2,\); the batch must be the first"),
+        (
+            torch.randn(6, 5),
+            Y,
+            r"MLP does not take inputs of shape \(6, 5\): .*3x2|2x3",
+        ),
+        (
+            torch.randn(6),
+            Y,
+            r"outputs of shape \(1,\) for inputs of shape \(2,\); the batch must be the first",
+        ),
     ],
 )
 def test_bad_regression_data(engine, x, y, sentence):
@@ -66,14 +94,34 @@ def test_bad_regression_data(engine, x, y, sentence):
             torch.tensor([0.0, 1, 2, 0, 1, 2]),
             r"labels are class indices.*torch.float32; write y.long\(\)",
         ),
-        ("Categorical", torch.tensor([0, 1, 2, 3, 1, 2]), r"target 3 is 3, outside the support of Categorical\(\)"),
+        (
+            "Categorical",
+            torch.tensor([0, 1, 2, 3, 1, 2]),
+            r"target 3 is 3, outside the support of Categorical\(\)",
+        ),
         ("Categorical", torch.tensor([0, 1, 2, 0, -1, 2]), "target 4 is -1, outside"),
-        ("Categorical", torch.zeros(6, 3, dtype=torch.long), r"targets have shape \(6, 3\).*needs \(6,\)"),
-        ("Bernoulli", torch.full((6, 1), 2.0), r"target 0 is \[2.0\], .* it needs zeros and ones"),
+        (
+            "Categorical",
+            torch.zeros(6, 3, dtype=torch.long),
+            r"targets have shape \(6, 3\).*needs \(6,\)",
+        ),
+        (
+            "Bernoulli",
+            torch.full((6, 1), 2.0),
+            r"target 0 is \[2.0\], .* it needs zeros and ones",
+        ),
         ("Bernoulli", torch.full((6, 1), 0.5), r"target 0 is \[0.5\]"),
         ("Bernoulli", torch.zeros(6), r"needs \(6, 1\); write y.reshape\(\(6, 1\)\)"),
-        ("From(Poisson)", torch.full((6, 1), -1.0), "it needs values in the support of Poisson"),
-        ("HeteroscedasticGaussian", torch.zeros(6, 2), r"targets have shape \(6, 2\).*needs \(6, 1\)"),
+        (
+            "From(Poisson)",
+            torch.full((6, 1), -1.0),
+            "it needs values in the support of Poisson",
+        ),
+        (
+            "HeteroscedasticGaussian",
+            torch.zeros(6, 2),
+            r"targets have shape \(6, 2\).*needs \(6, 1\)",
+        ),
     ],
 )
 def test_targets_outside_the_support(likelihood, y, sentence):
@@ -93,18 +141,32 @@ def test_a_heteroscedastic_network_needs_an_even_number_of_outputs():
 @pytest.mark.parametrize(
     ("network", "shape"),
     [
-        (lambda: nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(4, 1)), (6, 4)),
-        (lambda: nn.Sequential(nn.Conv2d(1, 1, 2), nn.Flatten(), nn.Linear(1, 1)), (6, 3, 2, 2)),
+        (
+            lambda: nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(4, 1)),
+            (6, 4),
+        ),
+        (
+            lambda: nn.Sequential(nn.Conv2d(1, 1, 2), nn.Flatten(), nn.Linear(1, 1)),
+            (6, 3, 2, 2),
+        ),
         (lambda: cases.Recurrent(1), (6, 2)),
-        (lambda: nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(3, 1)), (6, 1)),
+        (
+            lambda: nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(3, 1)),
+            (6, 1),
+        ),
     ],
     ids=["BatchNorm2d", "Conv2d", "GRU", "Embedding"],
 )
 def test_inputs_that_a_network_does_not_take(network, shape):
     model = zoo.BayesianNetwork(
-        network(), priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0))), likelihoods.Gaussian(0.1)
+        network(),
+        priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0))),
+        likelihoods.Gaussian(0.1),
     )
-    with pytest.raises(ValueError, match=rf"does not take inputs of shape \({', '.join(map(str, shape))}\)"):
+    with pytest.raises(
+        ValueError,
+        match=rf"does not take inputs of shape \({', '.join(map(str, shape))}\)",
+    ):
         svi(model).fit((torch.randn(shape), Y))
 
 
@@ -114,11 +176,15 @@ def test_inputs_to_predict_at():
         posterior.predict(torch.randn(4, 5))
     with pytest.raises(ValueError, match="inputs to predict at hold NaN or infinite"):
         posterior.predict(torch.full((4, 2), torch.nan))
-    with pytest.raises(ValueError, match=r"no inputs to predict at: they have shape \(0, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"no inputs to predict at: they have shape \(0, 2\)"
+    ):
         posterior.predict(torch.zeros(0, 2))
     with pytest.raises(ValueError, match="at least 1, not 0"):
         posterior.predict(X, num_samples=0)
-    with pytest.raises(ValueError, match=r"targets have shape \(3, 1\).*needs \(6, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"targets have shape \(3, 1\).*needs \(6, 1\)"
+    ):
         posterior.predict(X, num_samples=2).log_prob(torch.zeros(3, 1))
 
 
@@ -128,7 +194,10 @@ def test_a_network_that_loses_the_batch():
             return super().forward(x).sum(0, keepdim=True)
 
     model = zoo.BayesianNetwork(Summed(2, 1), PRIOR, likelihoods.Gaussian(0.1))
-    with pytest.raises(ValueError, match=r"outputs of shape \(1, 1\) for inputs of shape \(2, 2\); the batch must be"):
+    with pytest.raises(
+        ValueError,
+        match=r"outputs of shape \(1, 1\) for inputs of shape \(2, 2\); the batch must be",
+    ):
         svi(model).fit((X, Y))
 
 
@@ -153,12 +222,21 @@ class Stream(IterableDataset):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (DataLoader(TensorDataset(X, Y), 8, drop_last=True), "the DataLoader is empty: it gives no batch"),
+        (
+            DataLoader(TensorDataset(X, Y), 8, drop_last=True),
+            "the DataLoader is empty: it gives no batch",
+        ),
         (DataLoader(Nothing()), "the DataLoader is empty"),
         (Nothing(), "the data set is empty"),
         (TensorDataset(X[:0], Y[:0]), "there are no data"),
-        (DataLoader(Stream(), 2), "an IterableDataset does not say how many data it has"),
-        (DataLoader(TensorDataset(X, Y), batch_size=None), "does not say how many data its batches hold"),
+        (
+            DataLoader(Stream(), 2),
+            "an IterableDataset does not say how many data it has",
+        ),
+        (
+            DataLoader(TensorDataset(X, Y), batch_size=None),
+            "does not say how many data its batches hold",
+        ),
     ],
     ids=["drop_last", "loader", "data set", "tensors", "stream", "batches"],
 )
@@ -169,7 +247,9 @@ def test_an_empty_loader(engine, data, sentence):
 
 def test_a_loader_with_a_bad_batch():
     x = spoiled(X, 5, torch.nan)
-    with pytest.raises(ValueError, match="the inputs hold NaN or infinite values, the first in row 1"):
+    with pytest.raises(
+        ValueError, match="the inputs hold NaN or infinite values, the first in row 1"
+    ):
         svi(make(), num_steps=5).fit(DataLoader(TensorDataset(x, Y), 2))
 
 
@@ -190,9 +270,13 @@ def test_data_of_another_kind(data, sentence):
 
 
 def test_batch_sizes():
-    with pytest.raises(ValueError, match="batch_size is a number of data, at least 1, not 0"):
+    with pytest.raises(
+        ValueError, match="batch_size is a number of data, at least 1, not 0"
+    ):
         svi(make()).fit((X, Y), batch_size=0)
-    with pytest.raises(ValueError, match="has its batch size already; leave batch_size away"):
+    with pytest.raises(
+        ValueError, match="has its batch size already; leave batch_size away"
+    ):
         svi(make()).fit(DataLoader(TensorDataset(X, Y), 2), batch_size=2)
 
 
@@ -208,10 +292,17 @@ def test_batch_sizes():
             "no parameter or layer is called 'hidden'; the nearest are layer",
         ),
         (
-            priors.WeightPrior(priors.by_type({nn.Linear: dist.Normal(0.0, 1.0), nn.Conv2d: dist.Normal(0.0, 1.0)})),
+            priors.WeightPrior(
+                priors.by_type(
+                    {nn.Linear: dist.Normal(0.0, 1.0), nn.Conv2d: dist.Normal(0.0, 1.0)}
+                )
+            ),
             "MLP has no Conv2d; its layers are Linear, Tanh",
         ),
-        (priors.WeightPrior(priors.Frozen()), "makes nothing random in MLP: no latent site is left"),
+        (
+            priors.WeightPrior(priors.Frozen()),
+            "makes nothing random in MLP: no latent site is left",
+        ),
         (priors.WeightPrior(lambda name, w: None), "makes nothing random in MLP"),
         (
             priors.WeightPrior(dist.Normal(torch.zeros(7), 1.0)),
@@ -226,16 +317,32 @@ def test_a_prior_that_does_not_fit_the_network(prior, sentence):
 
 
 def test_a_prior_that_is_none():
-    with pytest.raises(TypeError, match=r"the prior is an object such as priors.WeightPrior.*not Normal"):
+    with pytest.raises(
+        TypeError,
+        match=r"the prior is an object such as priors.WeightPrior.*not Normal",
+    ):
         make(prior=dist.Normal(0.0, 1.0))
-    with pytest.raises(TypeError, match=r"the likelihood is an object such as likelihoods.Gaussian"):
+    with pytest.raises(
+        TypeError, match=r"the likelihood is an object such as likelihoods.Gaussian"
+    ):
         make(likelihood=dist.Normal(0.0, 1.0))
-    with pytest.raises(TypeError, match=r"a prior is a distribution, Point\(\).*'Normal' is none of them"):
+    with pytest.raises(
+        TypeError,
+        match=r"a prior is a distribution, Point\(\).*'Normal' is none of them",
+    ):
         make(prior=priors.WeightPrior("Normal"))
-    with pytest.raises(ValueError, match="where is 'in', 'out' or 'both', not 'inputs'"):
+    with pytest.raises(
+        ValueError, match="where is 'in', 'out' or 'both', not 'inputs'"
+    ):
         priors.NodePrior(dist.Normal(1.0, 0.3), where="inputs")
-    with pytest.raises(ValueError, match=r"GRU has no linear or convolution layer.*use a WeightPrior"):
-        zoo.BayesianNetwork(nn.GRU(2, 3), priors.NodePrior(dist.Normal(1.0, 0.3)), likelihoods.Gaussian(0.1))
+    with pytest.raises(
+        ValueError, match=r"GRU has no linear or convolution layer.*use a WeightPrior"
+    ):
+        zoo.BayesianNetwork(
+            nn.GRU(2, 3),
+            priors.NodePrior(dist.Normal(1.0, 0.3)),
+            likelihoods.Gaussian(0.1),
+        )
 
 
 @pytest.mark.parametrize(
@@ -245,19 +352,51 @@ def test_a_prior_that_is_none():
         (lambda: likelihoods.Gaussian(0.0), "must be positive, not 0.0"),
         (lambda: likelihoods.Gaussian(float("nan")), "must be positive, not nan"),
         (lambda: likelihoods.Gaussian(torch.tensor([0.1, -0.1])), "must be positive"),
-        (lambda: likelihoods.Gaussian(dist.Normal(0.0, 1.0)), r"Normal\(0, 1\), allows negative values; use a posit"),
-        (lambda: likelihoods.HeteroscedasticGaussian(min_scale=-1.0), "must be positive, not -1.0"),
-        (lambda: guides.MeanField(make(), init_scale=-0.1), "init_scale is a standard deviation.*not -0.1"),
+        (
+            lambda: likelihoods.Gaussian(dist.Normal(0.0, 1.0)),
+            r"Normal\(0, 1\), allows negative values; use a posit",
+        ),
+        (
+            lambda: likelihoods.HeteroscedasticGaussian(min_scale=-1.0),
+            "must be positive, not -1.0",
+        ),
+        (
+            lambda: guides.MeanField(make(), init_scale=-0.1),
+            "init_scale is a standard deviation.*not -0.1",
+        ),
         (lambda: guides.MeanField(make(), init_scale=float("nan")), "not nan"),
-        (lambda: guides.MCDropout(make(), p=1.0), "p is the probability of dropping a unit.*not 1.0"),
+        (
+            lambda: guides.MCDropout(make(), p=1.0),
+            "p is the probability of dropping a unit.*not 1.0",
+        ),
         (lambda: guides.MCDropout(make(), p=-0.1), "not -0.1"),
-        (lambda: guides.NodeMixture(cases.model("MLP", "NodePrior", "Gaussian"), num_components=0), "not 0"),
-        (lambda: svi(make(), lr=-1.0), "lr is a learning rate and must be positive, not -1.0"),
+        (
+            lambda: guides.NodeMixture(
+                cases.model("MLP", "NodePrior", "Gaussian"), num_components=0
+            ),
+            "not 0",
+        ),
+        (
+            lambda: svi(make(), lr=-1.0),
+            "lr is a learning rate and must be positive, not -1.0",
+        ),
         (lambda: svi(make(), num_steps=0), "num_steps is a count of at least 1, not 0"),
-        (lambda: svi(make(), num_epochs=2), r"give num_steps or num_epochs, not both \(2 and 2\)"),
-        (lambda: svi(make(), num_particles=0), "num_particles is a count of at least 1, not 0"),
-        (lambda: sampler(make(), num_samples=0), "num_samples is a count, at least 1, not 0"),
-        (lambda: sampler(make(), warmup_steps=-1), "warmup_steps is a count, at least 0, not -1"),
+        (
+            lambda: svi(make(), num_epochs=2),
+            r"give num_steps or num_epochs, not both \(2 and 2\)",
+        ),
+        (
+            lambda: svi(make(), num_particles=0),
+            "num_particles is a count of at least 1, not 0",
+        ),
+        (
+            lambda: sampler(make(), num_samples=0),
+            "num_samples is a count, at least 1, not 0",
+        ),
+        (
+            lambda: sampler(make(), warmup_steps=-1),
+            "warmup_steps is a count, at least 0, not -1",
+        ),
         (lambda: inference.NUTS(make(), max_tree_depth=0), "at least 1, not 0"),
         (lambda: inference.EarlyStopping(fraction=1.5), "between 0 and 1, not 1.5"),
         (lambda: inference.EarlyStopping(patience=0), "counts of at least 1"),
@@ -270,22 +409,32 @@ def test_numbers_out_of_range(build, sentence):
 
 def test_nodes_with_bounded_support_are_no_mixture():
     model = make(prior=priors.NodePrior(dist.LogNormal(0.0, 0.3)))
-    with pytest.raises(ValueError, match=r"layer1.nodes_in, layer2.nodes_in have bounded support .* dist.Normal"):
+    with pytest.raises(
+        ValueError,
+        match=r"layer1.nodes_in, layer2.nodes_in have bounded support .* dist.Normal",
+    ):
         guides.NodeMixture(model)
 
 
 @pytest.mark.parametrize("guide", [*cases.OURS, "pyro AutoNormal", "pyro function"])
 def test_a_guide_built_for_another_model(guide):
     prior = cases.prior_for(guide)
-    other = zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[4]), cases.PRIORS[prior](), likelihoods.Gaussian(0.1))
+    other = zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[4]), cases.PRIORS[prior](), likelihoods.Gaussian(0.1)
+    )
     model = make(prior=cases.PRIORS[prior]())
     name = (
         r"layer2.nodes_in \(model \(3,\), guide \(4,\)\)"
         if prior == "NodePrior"
         else (r"layer1.weight \(model \(3, 2\), guide \(4, 2\)\)")
     )
-    engine = inference.SVI(model, cases.GUIDES[guide](other), num_steps=2, progress=False)
-    with pytest.raises(ValueError, match=rf"the guide was built for another model: they differ at .*{name}"):
+    engine = inference.SVI(
+        model, cases.GUIDES[guide](other), num_steps=2, progress=False
+    )
+    with pytest.raises(
+        ValueError,
+        match=rf"the guide was built for another model: they differ at .*{name}",
+    ):
         engine.fit((X, Y))
 
 
@@ -294,10 +443,17 @@ def test_a_guide_with_discrete_draws_that_are_learned():
 
     def guide(*args, **kwargs):
         for name, law in model.latents.items():
-            probs = pyro.param(f"{name}.probs", torch.full(law.shape(), 0.5), dist.constraints.unit_interval)
+            probs = pyro.param(
+                f"{name}.probs",
+                torch.full(law.shape(), 0.5),
+                dist.constraints.unit_interval,
+            )
             pyro.sample(name, dist.Bernoulli(probs).to_event(1))
 
-    with pytest.raises(ValueError, match=r"'layer1.nodes_in' from a .* through which no gradient flows; use pyro"):
+    with pytest.raises(
+        ValueError,
+        match=r"'layer1.nodes_in' from a .* through which no gradient flows; use pyro",
+    ):
         inference.SVI(model, guide, num_steps=2, progress=False).fit((X, Y))
 
 
@@ -326,7 +482,10 @@ def fragile(**facts):
 def test_a_loss_turned_nan_keeps_the_last_good_parameters():
     model = fragile(fail_at=3)
     engine = svi(model, num_steps=10)
-    with pytest.warns(UserWarning, match="the loss was nan at step 3; the parameters before that step are kept"):
+    with pytest.warns(
+        UserWarning,
+        match="the loss was nan at step 3; the parameters before that step are kept",
+    ):
         posterior = engine.fit((X, Y))
     assert posterior.info.stopped == "the loss was nan at step 3"
     assert posterior.info.losses.isnan().tolist() == [False, False, True]
@@ -340,23 +499,32 @@ def test_a_gradient_turned_nan_in_the_last_step_keeps_the_parameters_before_it()
     class Cliff(nn.Linear):
         def forward(self, x):
             out = super().forward(x)
-            return out + (out - out).sqrt() if self.training else out  # 0, with an infinite slope
+            return (
+                out + (out - out).sqrt() if self.training else out
+            )  # 0, with an infinite slope
 
     model = zoo.BayesianNetwork(Cliff(2, 1), PRIOR, likelihoods.Gaussian(0.1))
-    with pytest.warns(UserWarning, match="not finite after step 1; the parameters before that step are kept"):
+    with pytest.warns(
+        UserWarning,
+        match="not finite after step 1; the parameters before that step are kept",
+    ):
         posterior = svi(model, num_steps=1).fit((X, Y))
     assert torch.isfinite(posterior.predict(X).mean).all()
 
 
 def test_ctrl_c_in_svi_returns_what_was_reached():
-    posterior = svi(fragile(fail_at=4, with_error=KeyboardInterrupt()), num_steps=10).fit((X, Y))
+    posterior = svi(
+        fragile(fail_at=4, with_error=KeyboardInterrupt()), num_steps=10
+    ).fit((X, Y))
     assert posterior.info.stopped == "interrupted after 3 of 10 steps"
     assert posterior.info.losses.shape == (3,)
     assert torch.isfinite(posterior.predict(X).mean).all()
 
 
 def test_ctrl_c_before_the_first_step_of_svi_returns_the_start():
-    posterior = svi(fragile(fail_at=1, with_error=KeyboardInterrupt()), num_steps=10).fit((X, Y))
+    posterior = svi(
+        fragile(fail_at=1, with_error=KeyboardInterrupt()), num_steps=10
+    ).fit((X, Y))
     assert posterior.info.stopped == "interrupted after 0 of 10 steps"
     assert torch.isfinite(posterior.predict(X).mean).all()
 
@@ -364,24 +532,28 @@ def test_ctrl_c_before_the_first_step_of_svi_returns_the_start():
 def interrupt(monkeypatch, at):
     """Press Ctrl-C in the n-th step of the chains through a graph, from the first draw on."""
     count, began = itertools.count(1), []
-    call, go = inference.traced.Traced.__call__, inference.run.Run.go
+    call, go = zoo.tracing.traced.Traced.__call__, inference.mcmc.run.Run.go
 
     def step(self, *inputs):
         if began and next(count) == at:
             raise KeyboardInterrupt
         return call(self, *inputs)
 
-    monkeypatch.setattr(inference.run.Run, "go", lambda self: began.append(True) or go(self))
-    monkeypatch.setattr(inference.traced.Traced, "__call__", step)
+    monkeypatch.setattr(
+        inference.mcmc.run.Run, "go", lambda self: began.append(True) or go(self)
+    )
+    monkeypatch.setattr(zoo.tracing.traced.Traced, "__call__", step)
 
 
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("kind", cases.SAMPLERS)
 def test_ctrl_c_in_a_sampler_returns_chains_of_equal_length(monkeypatch, kind):
-    engine = dataclasses.replace(cases.ENGINES[kind](make()), warmup_steps=0, num_samples=40)
+    engine = dataclasses.replace(
+        cases.ENGINES[kind](make()), warmup_steps=0, num_samples=40
+    )
     interrupt(monkeypatch, at=30)
     posterior = engine.fit((X, Y))
-    done = posterior.num_draws // 2
+    done = posterior.num_samples // 2
     assert 0 < done < 40
     assert posterior.info.stopped == f"interrupted after {done} of 40 steps"
     assert f"ended early: interrupted after {done} of 40 steps" in repr(posterior)
@@ -396,32 +568,48 @@ def test_ctrl_c_in_a_sampler_returns_chains_of_equal_length(monkeypatch, kind):
 def test_ctrl_c_in_warm_up_returns_where_the_chains_stood(monkeypatch, kind, at):
     engine = dataclasses.replace(cases.ENGINES[kind](make()), warmup_steps=60)
     interrupt(monkeypatch, at)
-    with pytest.warns(UserWarning, match="interrupted in warm-up: the one draw of each chain is where it stood"):
+    with pytest.warns(
+        UserWarning,
+        match="interrupted in warm-up: the one draw of each chain is where it stood",
+    ):
         posterior = engine.fit((X, Y))
     assert posterior.info.stopped.startswith("interrupted after ")
     assert posterior.draws["layer1.weight"].shape == (2, 1, 3, 2)
     assert torch.isfinite(posterior.info.lp).all()
     energy = Potential(posterior.model, X, Y)
     position = {name: value[:, 0] for name, value in posterior.draws.items()}
-    torch.testing.assert_close(-energy.gradient(energy.pack(position))[1], posterior.info.lp[:, 0])
+    torch.testing.assert_close(
+        -energy.gradient(energy.pack(position))[1], posterior.info.lp[:, 0]
+    )
 
 
 @pytest.mark.usefixtures("at_the_prior")
 def test_a_log_joint_that_is_nowhere_finite():
-    model = make(likelihoods.From(lambda f: dist.Normal(f * torch.inf, 1.0, validate_args=False)))
-    with pytest.raises(ValueError, match="not finite at 100 draws from the prior; scale the data, or narrow the"):
+    model = make(
+        likelihoods.From(lambda f: dist.Normal(f * torch.inf, 1.0, validate_args=False))
+    )
+    with pytest.raises(
+        ValueError,
+        match="not finite at 100 draws from the prior; scale the data, or narrow the",
+    ):
         sampler(model).fit((X, Y))
 
 
 def test_a_model_without_anything_to_optimise():
     model = make(prior=priors.NodePrior(dist.Bernoulli(0.9), weights=priors.Frozen()))
-    with pytest.raises(ValueError, match="neither the guide nor the model has anything to optimise"):
-        inference.SVI(model, guides.MCDropout(model), num_steps=2, progress=False).fit((X, Y))
+    with pytest.raises(
+        ValueError, match="neither the guide nor the model has anything to optimise"
+    ):
+        inference.SVI(model, guides.MCDropout(model), num_steps=2, progress=False).fit(
+            (X, Y)
+        )
 
 
 def test_more_draws_than_a_sampler_has(at_the_prior):
     posterior = sampler(make()).fit((X, Y))
-    with pytest.raises(ValueError, match="holds 6 draws, so num_samples is 1 to 6, not 7"):
+    with pytest.raises(
+        ValueError, match="holds 6 draws, so num_samples is 1 to 6, not 7"
+    ):
         posterior.sample(7)
 
 
@@ -430,7 +618,9 @@ def test_early_stopping_with_a_loader_needs_held_out_data():
     with pytest.raises(ValueError, match=r"with a DataLoader give held_out=\(x, y\)"):
         engine.fit(DataLoader(TensorDataset(X, Y), 2))
     engine = svi(make(), early_stopping=inference.EarlyStopping(fraction=0.99))
-    with pytest.raises(ValueError, match=r"holding out 0\.99 of 6 data leaves none to fit"):
+    with pytest.raises(
+        ValueError, match=r"holding out 0\.99 of 6 data leaves none to fit"
+    ):
         engine.fit((X, Y))
     engine = svi(make(), early_stopping=inference.EarlyStopping(held_out=(X, Y[:3])))
     with pytest.raises(ValueError, match="6 inputs and 3 targets"):
@@ -439,7 +629,9 @@ def test_early_stopping_with_a_loader_needs_held_out_data():
 
 def test_a_sampler_needs_all_data_of_a_loader():
     loader = DataLoader(TensorDataset(X, Y), 4, drop_last=True)
-    with pytest.raises(ValueError, match="this DataLoader drops its last batch; write drop_last=False"):
+    with pytest.raises(
+        ValueError, match="this DataLoader drops its last batch; write drop_last=False"
+    ):
         sampler(make()).fit(loader)
     assert svi(make()).fit(loader).info.num_steps == 2  # batches are all that SVI needs
 

@@ -15,7 +15,11 @@ def trace(model, *args, **kwargs):
 
 
 def latent(nodes):
-    return {name for name, node in nodes.items() if node["type"] == "sample" and not node["is_observed"]}
+    return {
+        name
+        for name, node in nodes.items()
+        if node["type"] == "sample" and not node["is_observed"]
+    }
 
 
 @MODELS
@@ -29,19 +33,28 @@ def test_without_data_a_model_runs_its_latent_sites_alone(network, prior, likeli
 
 
 @MODELS
-def test_site_names_are_state_dict_names_or_nodes_or_say_whose_they_are(network, prior, likelihood):
+def test_site_names_are_state_dict_names_or_nodes_or_say_whose_they_are(
+    network, prior, likelihood
+):
     model = cases.model(network, prior, likelihood)
     for name in model.latents:
-        assert name in model.network.state_dict() or ".nodes_" in name or name.startswith(("likelihood:", "prior:")), (
-            name
-        )
-        if name.startswith("prior:"):  # a parameter of the prior of a tensor that is random itself
+        assert (
+            name in model.network.state_dict()
+            or ".nodes_" in name
+            or name.startswith(("likelihood:", "prior:"))
+        ), name
+        if name.startswith(
+            "prior:"
+        ):  # a parameter of the prior of a tensor that is random itself
             assert name.removeprefix("prior:").rpartition(".")[0] in model.latents, name
 
 
 @MODELS
 def test_a_model_samples_targets_of_the_shape_it_observes(network, prior, likelihood):
-    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    model, (x, y) = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
     with pyro.get_param_store().scope():
         assert model(x).shape == y.shape
     assert torch.isfinite(trace(model, x, y).log_prob_sum())
@@ -49,12 +62,17 @@ def test_a_model_samples_targets_of_the_shape_it_observes(network, prior, likeli
 
 @MODELS
 def test_the_likelihood_alone_is_scaled_to_all_data(network, prior, likelihood):
-    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    model, (x, y) = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
     nodes = trace(model, x, y, num_data=5 * len(x)).nodes
     for name, node in nodes.items():
         if node["type"] == "sample":
             assert node["scale"] == (5.0 if name == "likelihood:y" else 1.0), name
-    assert nodes["likelihood:y"]["fn"].log_prob(nodes["likelihood:y"]["value"]).shape == (len(x),)
+    assert nodes["likelihood:y"]["fn"].log_prob(
+        nodes["likelihood:y"]["value"]
+    ).shape == (len(x),)
 
 
 @MODELS
@@ -63,14 +81,18 @@ def test_the_summary_accounts_for_every_weight(network, prior, likelihood):
     summary = model.summary()
     weights = sum(value.numel() for value in model.network.parameters())
     random_weights = sum(
-        law.shape().numel() for name, law in model.latents.items() if name in model.network.state_dict()
+        law.shape().numel()
+        for name, law in model.latents.items()
+        if name in model.network.state_dict()
     )
     others = sum(
         law.shape().numel()
         for name, law in model.latents.items()
         if name not in model.network.state_dict() and not name.startswith("likelihood:")
     )
-    assert summary.weights == weights == random_weights + summary.points + summary.frozen
+    assert (
+        summary.weights == weights == random_weights + summary.points + summary.frozen
+    )
     assert summary.random == random_weights + others
     assert str(weights) in str(summary).replace(",", "")
     assert "<table>" in summary._repr_html_()
@@ -78,7 +100,10 @@ def test_the_summary_accounts_for_every_weight(network, prior, likelihood):
 
 @MODELS
 def test_running_a_model_leaves_the_network_as_it_was(network, prior, likelihood):
-    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    model, (x, y) = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
     before = {name: value.clone() for name, value in model.network.state_dict().items()}
     modes = [layer.training for layer in model.modules()]
     trace(model, x, y)
@@ -91,7 +116,10 @@ def test_running_a_model_leaves_the_network_as_it_was(network, prior, likelihood
 
 @MODELS
 def test_a_model_predicts_before_it_has_seen_data(network, prior, likelihood):
-    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+    model, (x, y) = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
     prediction = model.prior_predictive(x, num_samples=3)
     assert prediction.samples().shape == (3, *y.shape)
     assert torch.isfinite(prediction.log_prob(y)).all()
@@ -99,12 +127,18 @@ def test_a_model_predicts_before_it_has_seen_data(network, prior, likelihood):
 
 @MODELS
 def test_a_model_in_double_precision_is_so_throughout(network, prior, likelihood):
-    model, (x, y) = cases.model(network, prior, likelihood).double(), cases.data(network, likelihood)
+    model, (x, y) = (
+        cases.model(network, prior, likelihood).double(),
+        cases.data(network, likelihood),
+    )
     nodes = trace(model, x.double(), y).nodes
     for name, node in nodes.items():
         if node["type"] == "sample" and name in model.latents:
             assert node["value"].dtype == torch.float64, name
-    assert nodes["likelihood:y"]["fn"].log_prob(nodes["likelihood:y"]["value"]).dtype == torch.float64
+    assert (
+        nodes["likelihood:y"]["fn"].log_prob(nodes["likelihood:y"]["value"]).dtype
+        == torch.float64
+    )
 
 
 @pytest.mark.parametrize("name", cases.DATASETS)

@@ -9,7 +9,9 @@ import torch
 
 import zoo
 from zoo import inference
-from zoo.predictive import evaluate
+from zoo.predictive import chunks
+from zoo.predictive.evaluate import evaluate_draws
+from zoo.runtime.modes import evaluation_mode
 
 FITS = cases.each("network, prior, guide, likelihood", cases.FITS)
 ENGINES = cases.each("network, prior, likelihood, engine", cases.RUNS)
@@ -17,8 +19,13 @@ BATCH_NORM = pytest.mark.filterwarnings("ignore:the network normalises batches")
 
 
 def fit(network, prior, guide, likelihood):
-    model, data = cases.model(network, prior, likelihood), cases.data(network, likelihood)
-    engine = inference.SVI(model, cases.GUIDES[guide](model), num_steps=2, progress=False)
+    model, data = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
+    engine = inference.SVI(
+        model, cases.GUIDES[guide](model), num_steps=2, progress=False
+    )
     return engine.fit(data), data
 
 
@@ -49,8 +56,14 @@ def assert_keeps_its_promises(posterior, x, y):
     prediction = posterior.predict(x, num_samples=3)
     assert prediction.samples().shape == (3, *y.shape)
     assert torch.isfinite(prediction.log_prob(y)).all()
-    total = prediction.entropy if prediction.likelihood.discrete else prediction.std.square()
-    assert torch.allclose(prediction.epistemic + prediction.aleatoric, total, rtol=1e-4, atol=1e-6)
+    total = (
+        prediction.entropy
+        if prediction.likelihood.discrete
+        else prediction.std.square()
+    )
+    assert torch.allclose(
+        prediction.epistemic + prediction.aleatoric, total, rtol=1e-4, atol=1e-6
+    )
     mean, uncertainty = prediction
     assert torch.equal(mean, prediction.mean)
     assert torch.equal(uncertainty, prediction.uncertainty)
@@ -62,12 +75,19 @@ def assert_keeps_its_promises(posterior, x, y):
 
 
 @FITS
-def test_a_fit_keeps_its_promises_and_leaves_the_network_as_it_was(network, prior, guide, likelihood):
-    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+def test_a_fit_keeps_its_promises_and_leaves_the_network_as_it_was(
+    network, prior, guide, likelihood
+):
+    model, (x, y) = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
     model.network[0].eval() if network == "BatchNorm" else model.network.train()
     next(model.network.parameters()).requires_grad_(False)
     before = frozen_copy(model)
-    posterior = inference.SVI(model, cases.GUIDES[guide](model), num_steps=2, progress=False).fit((x, y))
+    posterior = inference.SVI(
+        model, cases.GUIDES[guide](model), num_steps=2, progress=False
+    ).fit((x, y))
     assert posterior.info.losses.shape == (2,)
     assert torch.isfinite(posterior.info.losses).all()
     assert posterior.info.stopped == ""
@@ -78,11 +98,16 @@ def test_a_fit_keeps_its_promises_and_leaves_the_network_as_it_was(network, prio
 @BATCH_NORM
 @pytest.mark.usefixtures("at_the_prior")
 @ENGINES
-def test_every_engine_keeps_its_promises_and_leaves_the_network_as_it_was(network, prior, likelihood, engine):
-    model, (x, y) = cases.model(network, prior, likelihood), cases.data(network, likelihood)
+def test_every_engine_keeps_its_promises_and_leaves_the_network_as_it_was(
+    network, prior, likelihood, engine
+):
+    model, (x, y) = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
     before = frozen_copy(model)
     posterior = cases.ENGINES[engine](model).fit((x, y))
-    assert posterior.num_draws == (None if engine.startswith("SVI") else 6)
+    assert posterior.num_samples == (None if engine.startswith("SVI") else 6)
     if engine in cases.SAMPLERS:
         assert posterior.info.compiled == "traced"
         for name in ("acceptance_rate", "diverging", "n_steps", "lp"):
@@ -92,42 +117,66 @@ def test_every_engine_keeps_its_promises_and_leaves_the_network_as_it_was(networ
 
 
 @FITS
-def test_prediction_in_chunks_is_prediction_in_one_piece_is_one_by_one(network, prior, guide, likelihood, monkeypatch):
+def test_prediction_in_chunks_is_prediction_in_one_piece_is_one_by_one(
+    network, prior, guide, likelihood, monkeypatch
+):
     posterior, (x, _) = fit(network, prior, guide, likelihood)
     model, draws = posterior.model, posterior.sample(4)
-    whole = evaluate.outputs(model, draws, posterior.state, x)
-    monkeypatch.setattr(evaluate, "ELEMENTS", 1)  # a chunk is one draw at one input
-    chunks = evaluate.outputs(model, draws, posterior.state, x)
-    with evaluate.mode(model.network, training=False), torch.no_grad():
+    whole = evaluate_draws(model, draws, posterior.state, x)
+    monkeypatch.setattr(chunks, "ELEMENTS", 1)  # a chunk is one draw at one input
+    parts = evaluate_draws(model, draws, posterior.state, x)
+    with evaluation_mode(model.network), torch.no_grad():
         single = torch.stack(
-            [model.output({**posterior.state, **{n: v[i] for n, v in draws.items()}}, x) for i in range(4)]
+            [
+                model.output(
+                    {**posterior.state, **{n: v[i] for n, v in draws.items()}}, x
+                )
+                for i in range(4)
+            ]
         )
-    assert torch.allclose(chunks, whole, rtol=1e-4, atol=1e-5), (chunks - whole).abs().max()
-    assert torch.allclose(single, whole, rtol=1e-4, atol=1e-5), (single - whole).abs().max()
+    assert torch.allclose(parts, whole, rtol=1e-4, atol=1e-5), (
+        (parts - whole).abs().max()
+    )
+    assert torch.allclose(single, whole, rtol=1e-4, atol=1e-5), (
+        (single - whole).abs().max()
+    )
 
 
 @FITS
-def test_the_density_of_a_prediction_is_that_of_the_mixture(network, prior, guide, likelihood):
+def test_the_density_of_a_prediction_is_that_of_the_mixture(
+    network, prior, guide, likelihood
+):
     posterior, (x, y) = fit(network, prior, guide, likelihood)
     model, draws = posterior.model, posterior.sample(3)
     prediction = zoo.predictive.prediction.Prediction(
-        model.likelihood, evaluate.outputs(model, draws, posterior.state, x), draws
+        model.likelihood, evaluate_draws(model, draws, posterior.state, x), draws
     )
     direct = []
     for i in range(3):
         noise = {name: value[i] for name, value in draws.items()}
         law = model.likelihood.distribution(prediction.outputs[i], noise)
-        direct.append(law.log_prob(model.likelihood.encode(y, x)).reshape(len(x), -1).sum(-1).double())
+        direct.append(
+            law.log_prob(model.likelihood.encode(y, x))
+            .reshape(len(x), -1)
+            .sum(-1)
+            .double()
+        )
     mixture = torch.stack(direct).logsumexp(0) - math.log(3)
-    assert torch.allclose(prediction.log_prob(y).double(), mixture, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(
+        prediction.log_prob(y).double(), mixture, rtol=1e-4, atol=1e-4
+    )
 
 
 @FITS
-def test_a_posterior_is_read_back_into_a_model_built_anew(network, prior, guide, likelihood, tmp_path):
+def test_a_posterior_is_read_back_into_a_model_built_anew(
+    network, prior, guide, likelihood, tmp_path
+):
     posterior, (x, _) = fit(network, prior, guide, likelihood)
     posterior.save(tmp_path / "posterior.safetensors")
     anew = cases.model(network, prior, likelihood)
-    again = zoo.load(tmp_path / "posterior.safetensors", anew, guide=cases.GUIDES[guide](anew))
+    again = zoo.load(
+        tmp_path / "posterior.safetensors", anew, guide=cases.GUIDES[guide](anew)
+    )
     assert torch.equal(again.info.losses, posterior.info.losses)
     predictions = []
     for each in (posterior, again):
@@ -139,28 +188,42 @@ def test_a_posterior_is_read_back_into_a_model_built_anew(network, prior, guide,
 
 
 @FITS
-def test_a_posterior_is_a_snapshot_that_later_fits_do_not_touch(network, prior, guide, likelihood):
-    model, data = cases.model(network, prior, likelihood), cases.data(network, likelihood)
-    engine = inference.SVI(model, cases.GUIDES[guide](model), num_steps=2, progress=False)
+def test_a_posterior_is_a_snapshot_that_later_fits_do_not_touch(
+    network, prior, guide, likelihood
+):
+    model, data = (
+        cases.model(network, prior, likelihood),
+        cases.data(network, likelihood),
+    )
+    engine = inference.SVI(
+        model, cases.GUIDES[guide](model), num_steps=2, progress=False
+    )
     first = engine.fit(data)
     tensors = {**first.state, **first.scoped.tensors()}
     before = {name: value.detach().clone() for name, value in tensors.items()}
     second = engine.fit(data)
     for name, value in before.items():
         assert torch.equal(tensors[name], value), name
-    others = {value.data_ptr() for value in (*second.state.values(), *second.scoped.tensors().values())}
+    others = {
+        value.data_ptr()
+        for value in (*second.state.values(), *second.scoped.tensors().values())
+    }
     others |= {value.data_ptr() for value in model.state_dict().values()}
     for name, value in tensors.items():
         assert value.data_ptr() not in others, name
 
 
 @FITS
-def test_the_same_seed_gives_the_same_fit_and_prediction(network, prior, guide, likelihood):
+def test_the_same_seed_gives_the_same_fit_and_prediction(
+    network, prior, guide, likelihood
+):
     results = []
     for _ in range(2):
         pyro.set_rng_seed(7)
         posterior, (x, _) = fit(network, prior, guide, likelihood)
-        results.append((posterior.info.losses, posterior.predict(x, num_samples=2).outputs))
+        results.append(
+            (posterior.info.losses, posterior.predict(x, num_samples=2).outputs)
+        )
     assert torch.equal(results[0][0], results[1][0])
     assert torch.equal(results[0][1], results[1][1])
 

@@ -9,16 +9,27 @@ from zoo import inference
 @pytest.mark.parametrize("network", cases.NETWORKS)
 @cases.each("prior, guide", cases.REFUSED)
 def test_a_guide_refuses_a_prior_in_a_sentence(network, prior, guide):
-    model, data = cases.model(network, prior, "Gaussian"), cases.data(network, "Gaussian")
+    model, data = (
+        cases.model(network, prior, "Gaussian"),
+        cases.data(network, "Gaussian"),
+    )
     with pytest.raises(ValueError, match=cases.REFUSED[prior, guide]):
-        inference.SVI(model, cases.GUIDES[guide](model), num_steps=1, progress=False).fit(data)
+        inference.SVI(
+            model, cases.GUIDES[guide](model), num_steps=1, progress=False
+        ).fit(data)
 
 
 @pytest.mark.parametrize("network", cases.NETWORKS)
 @pytest.mark.parametrize("prior", cases.IMPROPER)
 def test_nothing_is_drawn_from_an_improper_prior(network, prior):
-    model, (x, _) = cases.model(network, prior, "Gaussian"), cases.data(network, "Gaussian")
-    with pytest.raises(ValueError, match=r"the prior of site '.*', .*, is improper, .* predict from a posterior"):
+    model, (x, _) = (
+        cases.model(network, prior, "Gaussian"),
+        cases.data(network, "Gaussian"),
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"the prior of site '.*', .*, is improper, .* predict from a posterior",
+    ):
         model.prior_predictive(x)
 
 

@@ -12,9 +12,18 @@ from zoo.inference.svi.elbo import elbo
 
 LOSSES = {"Trace_ELBO": Trace_ELBO, "TraceMeanField_ELBO": TraceMeanField_ELBO}
 MODELS = ("WeightPrior", "NodePrior+WeightPrior", "NodePrior(Bernoulli)")
-PAIRS = [(prior, guide) for prior in MODELS for guide in cases.GUIDES if (prior, guide) not in cases.REFUSED]
-QUIET = [(prior, guide) for prior, guide in PAIRS if guide != "pyro AutoIAF"]  # it starts at scale 1: all noise
-FORGETFUL = {"pyro AutoLaplace": "TraceMeanField_ELBO"}  # Pyro's divergence of a Delta drops the noise's Jacobian
+PAIRS = [
+    (prior, guide)
+    for prior in MODELS
+    for guide in cases.GUIDES
+    if (prior, guide) not in cases.REFUSED
+]
+QUIET = [
+    (prior, guide) for prior, guide in PAIRS if guide != "pyro AutoIAF"
+]  # it starts at scale 1: all noise
+FORGETFUL = {
+    "pyro AutoLaplace": "TraceMeanField_ELBO"
+}  # Pyro's divergence of a Delta drops the noise's Jacobian
 NUM_DATA, NUM_DRAWS = 24, 40
 
 
@@ -32,7 +41,9 @@ def own_store():
 
 
 def loss(estimator, model, guide, data):
-    return torch.tensor(estimator.loss(model, guide, *data, num_data=NUM_DATA), dtype=torch.float64)
+    return torch.tensor(
+        estimator.loss(model, guide, *data, num_data=NUM_DATA), dtype=torch.float64
+    )
 
 
 @pytest.mark.parametrize(("prior", "guide"), QUIET)
@@ -44,9 +55,13 @@ def test_the_losses_agree_in_expectation_with_ours(prior, guide):
     guide()
     with torch.no_grad():
         ours = -repeat(lambda: elbo(model, guide, *data, num_data=NUM_DATA), NUM_DRAWS)
-        without = -repeat(lambda: elbo(model, guide, *data), NUM_DRAWS)  # N / B left out
+        without = -repeat(
+            lambda: elbo(model, guide, *data), NUM_DRAWS
+        )  # N / B left out
         for make in makes:
-            theirs = repeat(lambda make=make: loss(make(), model, guide, data), NUM_DRAWS)
+            theirs = repeat(
+                lambda make=make: loss(make(), model, guide, data), NUM_DRAWS
+            )
             assert apart(theirs, ours) < LIMIT
             assert apart(theirs, without) > LIMIT
 
@@ -83,6 +98,10 @@ def test_two_guides_of_one_class_never_touch():
     before = {name: value.clone() for name, value in second.state_dict().items()}
     engine = SVI(model, first, Adam({"lr": 0.01}), Trace_ELBO())
     engine.step(*data)
-    assert all(torch.equal(value, before[name]) for name, value in second.state_dict().items())
-    assert not any(torch.equal(value, before[name]) for name, value in first.state_dict().items())
+    assert all(
+        torch.equal(value, before[name]) for name, value in second.state_dict().items()
+    )
+    assert not any(
+        torch.equal(value, before[name]) for name, value in first.state_dict().items()
+    )
     assert not pyro.get_param_store().keys()

@@ -10,7 +10,9 @@ from zoo import inference
 
 ROWS = [
     (network, guide, likelihood)
-    for network, guide, likelihood in product(["MLP", "BatchNorm"], cases.GUIDES, ["Gaussian", "Categorical"])
+    for network, guide, likelihood in product(
+        ["MLP", "BatchNorm"], cases.GUIDES, ["Gaussian", "Categorical"]
+    )
 ]
 MIXED = {"MeanField", "Delta", "pyro AutoNormal"}
 
@@ -18,21 +20,36 @@ MIXED = {"MeanField", "Delta", "pyro AutoNormal"}
 def prior_for(network, guide):
     """Return a prior that a guide takes, for some with point estimates beside what is random."""
     prior = cases.prior_for(guide)
-    return "by_name+Point" if network == "BatchNorm" and prior == "WeightPrior" and guide in MIXED else prior
+    return (
+        "by_name+Point"
+        if network == "BatchNorm" and prior == "WeightPrior" and guide in MIXED
+        else prior
+    )
 
 
 @cases.each("network, guide, likelihood", ROWS)
 def test_plain_and_traced_fits_are_equal_to_the_bit(network, guide, likelihood):
-    model, data = cases.model(network, prior_for(network, guide), likelihood), cases.data(network, likelihood)
+    model, data = (
+        cases.model(network, prior_for(network, guide), likelihood),
+        cases.data(network, likelihood),
+    )
     found = {}
     for way in ("plain", "traced"):
         pyro.clear_param_store()
         pyro.set_rng_seed(2)
-        engine = inference.SVI(model, cases.GUIDES[guide](model), num_steps=3, compile=way, progress=False)
+        engine = inference.SVI(
+            model, cases.GUIDES[guide](model), num_steps=3, compile=way, progress=False
+        )
         posterior = engine.fit(data)
         assert posterior.info.compiled == way
-        found[way] = posterior.info.losses, posterior.scoped.tensors() | posterior.state, torch.rand(2)
-    (losses, tensors, after), (traced_losses, traced_tensors, traced_after) = found.values()
+        found[way] = (
+            posterior.info.losses,
+            posterior.scoped.tensors() | posterior.state,
+            torch.rand(2),
+        )
+    (losses, tensors, after), (traced_losses, traced_tensors, traced_after) = (
+        found.values()
+    )
     assert torch.equal(losses, traced_losses)
     assert list(tensors) == list(traced_tensors)
     for name, tensor in tensors.items():

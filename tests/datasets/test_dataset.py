@@ -16,7 +16,9 @@ class Recorded:
 
 def regression_data(name="boat <b>"):
     split = Split(torch.zeros(3, 2), torch.ones(3, 1))
-    return Dataset(name, split, split, y_units=Units(torch.tensor([5.0]), torch.tensor([2.0])))
+    return Dataset(
+        name, split, split, y_units=Units(torch.tensor([5.0]), torch.tensor([2.0]))
+    )
 
 
 def test_parts_unpack():
@@ -28,7 +30,9 @@ def test_parts_unpack():
 
 def test_means_are_shifted_and_stretched():
     data = regression_data()
-    assert torch.equal(data.in_original_units(torch.ones(3, 1)), torch.full((3, 1), 7.0))
+    assert torch.equal(
+        data.in_original_units(torch.ones(3, 1)), torch.full((3, 1), 7.0)
+    )
     draws = data.in_original_units(torch.zeros(4, 3, 1, dtype=torch.float64))
     assert draws.dtype == torch.float64
     assert torch.equal(draws, torch.full((4, 3, 1), 5.0, dtype=torch.float64))
@@ -53,14 +57,18 @@ def test_units_there_and_back():
     values = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) * 4 + 9
     units = Units.fit(values)
     assert torch.allclose(units.scale, values.var(0, correction=0).sqrt())
-    assert not torch.allclose(units.scale, values.var(0, correction=0), rtol=0.5)  # no variance
+    assert not torch.allclose(
+        units.scale, values.var(0, correction=0), rtol=0.5
+    )  # no variance
     assert torch.allclose(units.restore(units.standardise(values)), values, atol=1e-5)
 
 
 @pytest.mark.parametrize("num_rows", [9, 277])
 def test_a_constant_column_has_scale_one(num_rows):
     values = torch.full((num_rows, 1), 0.3, dtype=torch.float64)
-    assert values.std(0, correction=0) > 0  # a rounding error, by which nothing is divided
+    assert (
+        values.std(0, correction=0) > 0
+    )  # a rounding error, by which nothing is divided
     assert Units.fit(values).scale == 1.0
 
 

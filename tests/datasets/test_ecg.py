@@ -13,9 +13,17 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "ecg"
 
 @pytest.fixture
 def folder(tmp_path):
-    rows = np.arange(30, dtype=np.float32)[:, None] * np.ones((30, 140), dtype=np.float32)
+    rows = np.arange(30, dtype=np.float32)[:, None] * np.ones(
+        (30, 140), dtype=np.float32
+    )
     labels = (np.arange(30) % 5 + 1).astype(np.int8)
-    np.savez(tmp_path / "ECG5000.npz", x_train=rows, y_train=labels, x_test=rows[:7], y_test=labels[:7])
+    np.savez(
+        tmp_path / "ECG5000.npz",
+        x_train=rows,
+        y_train=labels,
+        x_test=rows[:7],
+        y_test=labels[:7],
+    )
     return tmp_path
 
 
@@ -32,7 +40,9 @@ def test_series_have_a_channel_and_classes_start_at_zero(folder):
 
 def test_parts_are_always_the_same_and_nested(folder):
     number = lambda part: set(part.x[:, 0, 0].tolist())  # noqa: E731
-    small, large = (ecg5000(folder, num_train=size, num_validation=8) for size in (5, 22))
+    small, large = (
+        ecg5000(folder, num_train=size, num_validation=8) for size in (5, 22)
+    )
     assert number(small.train) < number(large.train)
     assert number(small.validation) == number(large.validation)
     assert number(large.train) | number(large.validation) == set(range(30))
@@ -41,19 +51,31 @@ def test_parts_are_always_the_same_and_nested(folder):
 
 
 def test_what_is_not_there_gets_a_sentence(folder, tmp_path):
-    with pytest.raises(ValueError, match="there are 30 training series of ECG5000, which cannot give 25 and 6"):
+    with pytest.raises(
+        ValueError,
+        match="there are 30 training series of ECG5000, which cannot give 25 and 6",
+    ):
         ecg5000(folder, num_train=25, num_validation=6)
-    with pytest.raises(FileNotFoundError, match=r"nowhere' does not hold ECG5000.npz; put ECG5000 of www.timeseries"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"nowhere' does not hold ECG5000.npz; put ECG5000 of www.timeseries",
+    ):
         ecg5000(tmp_path / "nowhere")
     np.savez(folder / "ECG5000.npz", series=np.zeros(3))
-    with pytest.raises(ValueError, match=r"is no archive of the arrays x_train, y_train, x_test, y_test; put"):
+    with pytest.raises(
+        ValueError,
+        match=r"is no archive of the arrays x_train, y_train, x_test, y_test; put",
+    ):
         ecg5000(folder)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs ECG5000.npz in ../shared/data/ecg")
 def test_the_real_beats_are_as_they_are_said_to_be():
     data = ecg5000(REAL, num_validation=100)
-    assert repr(data) == "Dataset('ECG5000', train=400, validation=100, test=4500, inputs=1x140, classes=5)"
+    assert (
+        repr(data)
+        == "Dataset('ECG5000', train=400, validation=100, test=4500, inputs=1x140, classes=5)"
+    )
     assert data.test.y.bincount().tolist() == [2627, 1590, 86, 175, 22]
     assert data.test.x.mean(-1).abs().max() < 1e-5
     assert (data.test.x.std(-1) - 1).abs().max() < 1e-4

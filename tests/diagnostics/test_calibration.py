@@ -18,7 +18,10 @@ X = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
 
 def model(**options):
     return zoo.BayesianNetwork(
-        networks.MLP(2, 1, hidden=[]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(NOISE), **options
+        networks.MLP(2, 1, hidden=[]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(NOISE),
+        **options,
     )
 
 
@@ -30,7 +33,11 @@ def exact(scale=1.0, shift=0.0):
         x, y = data
         known = exact_posterior(x.double(), y.double(), NOISE, 1.0)
         mean = known.mean.flatten() + shift * known.covariance.diag().sqrt()
-        draws = torch.distributions.MultivariateNormal(mean, scale**2 * known.covariance).sample((1, 99)).float()
+        draws = (
+            torch.distributions.MultivariateNormal(mean, scale**2 * known.covariance)
+            .sample((1, 99))
+            .float()
+        )
         sites = {"layer1.weight": draws[..., None, :-1], "layer1.bias": draws[..., -1:]}
         return Posterior(own, state={}, info=None, draws=sites)
 
@@ -45,12 +52,15 @@ def ranked(scale=1.0, shift=0.0, num_simulations=200):
 
 def test_the_exact_posterior_is_calibrated():
     found = ranked()
-    assert str(found).startswith("calibrated: 4 quantities in 200 simulations of 99 draws")
+    assert str(found).startswith(
+        "calibrated: 4 quantities in 200 simulations of 99 draws"
+    )
     assert sorted(found.ranks) == ["f[0]", "f[1]", "f[2]", "log likelihood"]
 
 
 @pytest.mark.parametrize(
-    ("scale", "shift", "says"), [(0.5, 0.0, "too narrow"), (2.0, 0.0, "too wide"), (1.0, 1.0, "too ")]
+    ("scale", "shift", "says"),
+    [(0.5, 0.0, "too narrow"), (2.0, 0.0, "too wide"), (1.0, 1.0, "too ")],
 )
 def test_what_is_wrong_is_caught_and_named(scale, shift, says):
     found = ranked(scale, shift)
@@ -65,10 +75,20 @@ def test_a_mean_field_guide_is_too_narrow_somewhere():
 
     def fit(data):
         guide = guides.MeanField(own)
-        return inference.SVI(own, guide, num_steps=200, lr=5e-2, compile="traced", progress=False).fit(data)
+        return inference.SVI(
+            own, guide, num_steps=200, lr=5e-2, compile="traced", progress=False
+        ).fit(data)
 
     pyro.set_rng_seed(0)
-    found = sbc(own, fit, correlated, correlated[:2], num_simulations=15, num_draws=19, progress=False)
+    found = sbc(
+        own,
+        fit,
+        correlated,
+        correlated[:2],
+        num_simulations=15,
+        num_samples=19,
+        progress=False,
+    )
     assert {len(ranks) for ranks in found.ranks.values()} == {15}
 
 
@@ -88,15 +108,21 @@ def test_noise_is_ranked_and_points_are_refused():
         likelihoods.Gaussian(dist.HalfNormal(1.0)),
     )
     pyro.set_rng_seed(0)
-    sampler = inference.HMC(own, num_chains=2, warmup_steps=10, num_samples=10, num_steps=3, progress=False)
-    found = sbc(own, sampler.fit, X, num_simulations=2, num_draws=9, progress=False)
+    sampler = inference.HMC(
+        own, num_chains=2, warmup_steps=10, num_samples=10, num_steps=3, progress=False
+    )
+    found = sbc(own, sampler.fit, X, num_simulations=2, num_samples=9, progress=False)
     assert "likelihood:scale" in found.ranks
     points = zoo.BayesianNetwork(
         networks.MLP(2, 1, hidden=[]),
-        priors.WeightPrior(priors.by_name({"*weight": dist.Normal(0.0, 1.0)}, otherwise=priors.Point())),
+        priors.WeightPrior(
+            priors.by_name({"*weight": dist.Normal(0.0, 1.0)}, otherwise=priors.Point())
+        ),
         likelihoods.Gaussian(NOISE),
     )
-    with pytest.raises(ValueError, match=r"draws the truth from the prior, and layer1\.bias have none"):
+    with pytest.raises(
+        ValueError, match=r"draws the truth from the prior, and layer1\.bias have none"
+    ):
         sbc(points, sampler.fit, X)
 
 

@@ -19,7 +19,9 @@ def drawn(scale=1.0, shift=0.0, count=800, seed=1):
     """Draw from the exact posterior with another scale round its mean, or moved by standard deviations."""
     torch.manual_seed(seed)
     covariance = EXACT.covariance * scale**2
-    exact = torch.distributions.MultivariateNormal(EXACT.mean + shift * EXACT.covariance.diag().sqrt(), covariance)
+    exact = torch.distributions.MultivariateNormal(
+        EXACT.mean + shift * EXACT.covariance.diag().sqrt(), covariance
+    )
     draws = exact.sample((1, count)).float()
     sites = {"layer1.weight": draws[..., None, :-1], "layer1.bias": draws[..., -1:]}
     return Posterior(REFERENCE.model, state={}, info=None, draws=sites)
@@ -33,11 +35,13 @@ def test_the_exact_posterior_is_at_the_floor():
         assert card.beyond(name) < 3, name
 
 
-@pytest.mark.parametrize(("scale", "says"), [(0.5, "% of the spread"), (2.0, " times the spread")])
+@pytest.mark.parametrize(
+    ("scale", "says"), [(0.5, "% of the spread"), (2.0, " times the spread")]
+)
 def test_half_and_double_the_scale_leave_it(scale, says):
     card = zoo.fidelity(drawn(scale), REFERENCE)
     assert card.spread_ratio == pytest.approx(scale, rel=0.1)
-    assert card.doubt_away == pytest.approx(scale, rel=0.1)
+    assert card.epistemic_away == pytest.approx(scale, rel=0.1)
     assert card.beyond("spread_ratio") > 5
     assert card.beyond("wasserstein") > 3
     assert card.verdict.startswith("right mean, ")
@@ -54,8 +58,13 @@ def test_a_moved_mean_leaves_it():
 def test_prior_draws_are_far_away():
     torch.manual_seed(0)
     sites = [poutine.trace(REFERENCE.model).get_trace().nodes for _ in range(400)]
-    draws = {name: torch.stack([each[name]["value"].detach() for each in sites])[None] for name in REFERENCE.weights}
-    card = zoo.fidelity(Posterior(REFERENCE.model, state={}, info=None, draws=draws), REFERENCE)
+    draws = {
+        name: torch.stack([each[name]["value"].detach() for each in sites])[None]
+        for name in REFERENCE.weights
+    }
+    card = zoo.fidelity(
+        Posterior(REFERENCE.model, state={}, info=None, draws=draws), REFERENCE
+    )
     assert card.spread_ratio > 5
     assert card.beyond("spread_ratio") > 20
     assert card.log_likelihood_gap > 0.5
@@ -63,7 +72,13 @@ def test_prior_draws_are_far_away():
 
 def test_a_second_run_scores_at_the_floor():
     sampler = inference.HMC(
-        REFERENCE.model, num_chains=4, warmup_steps=200, num_samples=200, num_steps=10, jitter=0.5, progress=False
+        REFERENCE.model,
+        num_chains=4,
+        warmup_steps=200,
+        num_samples=200,
+        num_steps=10,
+        jitter=0.5,
+        progress=False,
     )
     card = zoo.fidelity(sampler.fit(REFERENCE.data.train), REFERENCE)
     for name in card.scores:
@@ -71,7 +86,9 @@ def test_a_second_run_scores_at_the_floor():
 
 
 def test_a_guide_and_bare_function_values():
-    engine = inference.SVI(REFERENCE.model, guides.Delta(REFERENCE.model), num_steps=3, progress=False)
+    engine = inference.SVI(
+        REFERENCE.model, guides.Delta(REFERENCE.model), num_steps=3, progress=False
+    )
     card = zoo.fidelity(engine.fit(REFERENCE.data.train), REFERENCE)
     assert card.spread_ratio == 0.0
     values = REFERENCE.posterior.predict(REFERENCE.inputs).functions[::7]
@@ -81,14 +98,18 @@ def test_a_guide_and_bare_function_values():
 
 
 def test_inputs_come_from_one_side():
-    with pytest.raises(ValueError, match="none beside a reference, which brings its own"):
+    with pytest.raises(
+        ValueError, match="none beside a reference, which brings its own"
+    ):
         zoo.fidelity(drawn(), REFERENCE, REFERENCE.inputs)
     with pytest.raises(ValueError, match="give inputs x beside a posterior"):
         zoo.fidelity(drawn(), drawn())
 
 
 def test_the_gap_by_hand():
-    ours = Functions(torch.zeros(2, 1), torch.tensor([[0.5, 0.1], [0.1, 0.1]]).log())  # (S, K)
+    ours = Functions(
+        torch.zeros(2, 1), torch.tensor([[0.5, 0.1], [0.1, 0.1]]).log()
+    )  # (S, K)
     truth = Functions(torch.zeros(1, 1), torch.tensor([[0.6, 0.2]]).log())
     expected = (torch.tensor([0.6, 0.2]).log() - torch.tensor([0.3, 0.1]).log()).mean()
     assert held_out(ours, truth)["log_likelihood_gap"] == pytest.approx(float(expected))
@@ -106,11 +127,19 @@ def test_the_picture_has_bands_spreads_and_scores():
 
 def test_context_is_the_proposal_and_the_evidence():
     torch.manual_seed(0)
-    engine = inference.SVI(REFERENCE.model, guides.MeanField(REFERENCE.model), num_steps=1500, lr=1e-2, progress=False)
+    engine = inference.SVI(
+        REFERENCE.model,
+        guides.MeanField(REFERENCE.model),
+        num_steps=1500,
+        lr=1e-2,
+        progress=False,
+    )
     card = zoo.fidelity(engine.fit(REFERENCE.data.train), REFERENCE)
     gap = float(exact.mean_field_gap(EXACT.precision))
     assert gap > 0.5
-    assert card.context["ELBO gap"] == pytest.approx(gap, abs=0.25)  # what is left: 1000 draws, and the fit's own
+    assert card.context["ELBO gap"] == pytest.approx(
+        gap, abs=0.25
+    )  # what is left: 1000 draws, and the fit's own
     assert 0.2 < card.context["Pareto k"] < 1.5  # too narrow along what is correlated
     assert "Pareto" not in card.verdict
     assert "for context: Pareto k" in card.plot().get_suptitle()

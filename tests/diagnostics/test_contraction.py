@@ -17,7 +17,9 @@ EXACT = DATA.exact
 def fitted(scale=1.0):
     """Return a full-rank guide set to the exact posterior with another scale."""
     guide = guides.FullRank(MODEL)
-    return inference.SVI(MODEL, guide, num_steps=2500, lr=2e-2, progress=False).fit(DATA.train)
+    return inference.SVI(MODEL, guide, num_steps=2500, lr=2e-2, progress=False).fit(
+        DATA.train
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +32,15 @@ def test_contraction_is_the_posteriors_spread_over_the_priors(full_rank):
     pyro.set_rng_seed(0)
     found = contraction(full_rank, 4000)
     exact = EXACT.covariance.diag().sqrt().float() / DATA.prior_scale
-    torch.testing.assert_close(found.ratios["layer1.weight"].flatten(), exact[:-1], rtol=0.15, atol=0.0)
-    torch.testing.assert_close(found.ratios["layer1.bias"], exact[-1:], rtol=0.15, atol=0.0)
-    assert torch.allclose(found.by_node("layer1.weight"), found.ratios["layer1.weight"].mean(-1))
+    torch.testing.assert_close(
+        found.ratios["layer1.weight"].flatten(), exact[:-1], rtol=0.15, atol=0.0
+    )
+    torch.testing.assert_close(
+        found.ratios["layer1.bias"], exact[-1:], rtol=0.15, atol=0.0
+    )
+    assert torch.allclose(
+        found.by_node("layer1.weight"), found.ratios["layer1.weight"].mean(-1)
+    )
     assert "above 0.9" in str(found)
 
 
@@ -46,10 +54,16 @@ def test_a_draw_of_the_prior_has_learned_nothing():
 
 def test_improper_priors_have_no_spread():
     flat = zoo.BayesianNetwork(
-        networks.MLP(3, 1, hidden=[]), priors.WeightPrior(priors.LogUniform()), likelihoods.Gaussian(0.5)
+        networks.MLP(3, 1, hidden=[]),
+        priors.WeightPrior(priors.LogUniform()),
+        likelihoods.Gaussian(0.5),
     )
-    posterior = inference.SVI(flat, guides.MeanField(flat), num_steps=1, progress=False).fit(DATA.train)
-    with pytest.raises(ValueError, match="is improper, so there is nothing to draw from it"):
+    posterior = inference.SVI(
+        flat, guides.MeanField(flat), num_steps=1, progress=False
+    ).fit(DATA.train)
+    with pytest.raises(
+        ValueError, match="is improper, so there is nothing to draw from it"
+    ):
         contraction(posterior)
 
 
@@ -62,10 +76,14 @@ def test_k_of_a_good_proposal_is_small_and_of_a_narrow_one_large(full_rank):
 
 
 def test_k_needs_a_density_and_a_tail(full_rank):
-    dropout = inference.SVI(MODEL, guides.MCDropout(MODEL), num_steps=1, progress=False).fit(DATA.train)
+    dropout = inference.SVI(
+        MODEL, guides.MCDropout(MODEL), num_steps=1, progress=False
+    ).fit(DATA.train)
     with pytest.raises(ValueError, match="a guide with a density"):
         k_hat(dropout, DATA.train)
-    with pytest.raises(ValueError, match=r"a guide with a density.*this posterior is draws"):
+    with pytest.raises(
+        ValueError, match=r"a guide with a density.*this posterior is draws"
+    ):
         k_hat(REFERENCE.runs["NUTS"], DATA.train)
     with pytest.raises(ValueError, match="a thousand draws or more, not of 100"):
         k_hat(full_rank, DATA.train, num_samples=100)

@@ -17,10 +17,14 @@ x = torch.eye(3)
 def posterior(draws):
     """Make a posterior with given draws (C, S, 1, 3) of a linear layer."""
     model = zoo.BayesianNetwork(
-        torch.nn.Linear(3, 1, bias=False), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+        torch.nn.Linear(3, 1, bias=False),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(0.1),
     )
     facts = torch.zeros(draws.shape[:2])
-    info = MCMCInfo(facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain")
+    info = MCMCInfo(
+        facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain"
+    )
     return Posterior(model, state={}, info=info, draws={"weight": draws})
 
 
@@ -44,7 +48,9 @@ def test_swapped_hidden_units_are_one_function():
     """Weights of two chains differ by a permutation, function values do not: R-hat is about functions."""
     torch.manual_seed(0)
     model = zoo.BayesianNetwork(
-        networks.MLP(3, 1, hidden=[2]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+        networks.MLP(3, 1, hidden=[2]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(0.1),
     )
     loc = {name: torch.randn(prior.shape()) for name, prior in model.latents.items()}
     swapped = {
@@ -53,10 +59,17 @@ def test_swapped_hidden_units_are_one_function():
         "layer2.weight": loc["layer2.weight"].flip(1),
         "layer2.bias": loc["layer2.bias"],
     }
-    noise = {name: 0.05 * torch.randn(2, 400, *value.shape) for name, value in loc.items()}
-    draws = {name: torch.stack([loc[name] + noise[name][0], swapped[name] + noise[name][1]]) for name in loc}
+    noise = {
+        name: 0.05 * torch.randn(2, 400, *value.shape) for name, value in loc.items()
+    }
+    draws = {
+        name: torch.stack([loc[name] + noise[name][0], swapped[name] + noise[name][1]])
+        for name in loc
+    }
     facts = torch.zeros(2, 400)
-    info = MCMCInfo(facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain")
+    info = MCMCInfo(
+        facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain"
+    )
     result = zoo.convergence(Posterior(model, state={}, info=info, draws=draws), x)
     assert result.rhat.max() < 1.05
     assert result.weights["layer1.weight"] > 1.5

@@ -19,10 +19,14 @@ def posterior(values, likelihood=None, chains=CHAINS):
     outputs = values.shape[-1] if values.dim() == 3 else 1
     network = torch.nn.Linear(N, outputs, bias=False)
     model = zoo.BayesianNetwork(
-        network, priors.WeightPrior(dist.Normal(0.0, 10.0)), likelihood or likelihoods.Gaussian(0.1)
+        network,
+        priors.WeightPrior(dist.Normal(0.0, 10.0)),
+        likelihood or likelihoods.Gaussian(0.1),
     )
     weights = values.reshape(len(values), N, outputs).transpose(1, 2)
-    return Posterior(model, state={}, info=None, draws={"weight": weights.unflatten(0, (chains, -1))})
+    return Posterior(
+        model, state={}, info=None, draws={"weight": weights.unflatten(0, (chains, -1))}
+    )
 
 
 def normal(loc=0.0, scale=1.0, seed=0):
@@ -40,7 +44,8 @@ x = torch.eye(N)
 
 def test_a_second_run_scores_at_the_floor():
     score = zoo.fidelity(posterior(normal(seed=1)), posterior(normal()), x)
-    # 500 draws a side: the mean of |difference of means| is sqrt(2/500) * 0.8 = 0.05, over 20 inputs +- 0.009
+    # 500 draws a side: the mean of |difference of means| is sqrt(2/500) * 0.8 = 0.05,
+    # over 20 inputs +- 0.009
     assert score.mean_error == pytest.approx(0.05, abs=0.04)
     assert score.spread_ratio == pytest.approx(1.0, abs=0.05)
     assert score.coverage == pytest.approx(0.9, abs=0.02)
@@ -81,20 +86,22 @@ def test_the_mixture_over_draws_is_compared_not_draw_by_draw():
 
 def test_equal_numbers_of_draws_on_both_sides():
     score = zoo.fidelity(posterior(normal(seed=1)), posterior(normal()), x)
-    assert score.num_draws == DRAWS
+    assert score.num_samples == DRAWS
     assert len(bare(torch.randn(10, 2)).thin(4).values) == 4
 
 
 def test_wasserstein_of_shifted_draws_is_the_shift():
     draws = torch.randn(100, 3)
-    assert regression(bare(draws + 2 * draws.std(0, correction=0)), bare(draws))["wasserstein"] == pytest.approx(
-        2.0, rel=1e-5
-    )
+    assert regression(bare(draws + 2 * draws.std(0, correction=0)), bare(draws))[
+        "wasserstein"
+    ] == pytest.approx(2.0, rel=1e-5)
 
 
 def test_a_guide_is_no_truth():
     model = zoo.BayesianNetwork(
-        networks.MLP(N, 1, hidden=[2]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+        networks.MLP(N, 1, hidden=[2]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(0.1),
     )
     pyro.set_rng_seed(0)
     engine = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False)

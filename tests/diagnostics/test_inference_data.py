@@ -13,7 +13,10 @@ import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.diagnostics.labelled import load_arviz
 
-x, y = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)), torch.zeros(12, 1)
+x, y = (
+    torch.randn(12, 3, generator=torch.Generator().manual_seed(0)),
+    torch.zeros(12, 1),
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,13 @@ def model():
 def sampled(model):
     pyro.set_rng_seed(0)
     engine = inference.HMC(
-        model, num_chains=2, warmup_steps=5, num_samples=50, num_steps=5, progress=False, compile=False
+        model,
+        num_chains=2,
+        warmup_steps=5,
+        num_samples=50,
+        num_steps=5,
+        progress=False,
+        compile=False,
     )
     return engine.fit((x, y))
 
@@ -37,7 +46,9 @@ def sampled(model):
 @pytest.fixture(scope="module")
 def fitted(model):
     pyro.set_rng_seed(0)
-    return inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit((x, y))
+    return inference.SVI(
+        model, guides.MeanField(model), num_steps=5, progress=False
+    ).fit((x, y))
 
 
 def test_a_sampler_gives_all_groups(sampled):
@@ -46,8 +57,16 @@ def test_a_sampler_gives_all_groups(sampled):
     assert results["log_likelihood"]["y"].shape == (2, 50, 12)
     assert results["posterior_predictive"]["y"].shape == (2, 50, 12, 1)
     assert results["observed_data"]["y"].shape == (12, 1)
-    assert set(results["sample_stats"].data_vars) == {"acceptance_rate", "diverging", "energy", "n_steps", "lp"}
-    np.testing.assert_array_equal(results["posterior"]["layer1.bias"].values, sampled.draws["layer1.bias"].numpy())
+    assert set(results["sample_stats"].data_vars) == {
+        "acceptance_rate",
+        "diverging",
+        "energy",
+        "n_steps",
+        "lp",
+    }
+    np.testing.assert_array_equal(
+        results["posterior"]["layer1.bias"].values, sampled.draws["layer1.bias"].numpy()
+    )
 
 
 def test_the_log_likelihood_is_that_of_each_draw(sampled):
@@ -55,15 +74,24 @@ def test_the_log_likelihood_is_that_of_each_draw(sampled):
     draws = {name: value.flatten(0, 1) for name, value in sampled.draws.items()}
     by_hand = []
     for index in range(100):
-        f = sampled.model.output({name: value[index] for name, value in draws.items()}, x)
-        by_hand.append(dist.Normal(f, draws["likelihood:scale"][index]).log_prob(y).sum(-1))
+        f = sampled.model.output(
+            {name: value[index] for name, value in draws.items()}, x
+        )
+        by_hand.append(
+            dist.Normal(f, draws["likelihood:scale"][index]).log_prob(y).sum(-1)
+        )
     expected = torch.stack(by_hand).reshape(2, 50, 12).detach().numpy()
-    np.testing.assert_allclose(results["log_likelihood"]["y"].values, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        results["log_likelihood"]["y"].values, expected, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_a_guide_is_one_chain_without_sampler_statistics(fitted):
     results = fitted.to_arviz((x, y), num_samples=30)
-    groups = {name.strip("/") for name in (results.groups() if callable(results.groups) else results.groups)}
+    groups = {
+        name.strip("/")
+        for name in (results.groups() if callable(results.groups) else results.groups)
+    }
     assert results["posterior"]["layer1.weight"].shape == (1, 30, 4, 3)
     assert "sample_stats" not in groups
 
@@ -76,10 +104,14 @@ def test_weights_can_stay_out(fitted):
 def test_classes_have_integer_predictions():
     torch.manual_seed(0)
     model = zoo.BayesianNetwork(
-        networks.MLP(3, 4, hidden=[]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical()
+        networks.MLP(3, 4, hidden=[]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Categorical(),
     )
     labels = torch.arange(12) % 4
-    posterior = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((x, labels))
+    posterior = inference.SVI(
+        model, guides.MeanField(model), num_steps=2, progress=False
+    ).fit((x, labels))
     results = posterior.to_arviz((x, labels), num_samples=10, weights=False)
     assert results["posterior_predictive"]["y"].shape == (1, 10, 12)
     assert results["log_likelihood"]["y"].shape == (1, 10, 12)
@@ -89,7 +121,9 @@ def test_loo_runs_on_both(sampled, fitted):
     arviz = load_arviz()
     for posterior in (sampled, fitted):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # short runs have large Pareto k, and ArviZ says so
+            warnings.simplefilter(
+                "ignore"
+            )  # short runs have large Pareto k, and ArviZ says so
             assert arviz.loo(posterior.to_arviz((x, y))) is not None
 
 
@@ -97,18 +131,22 @@ def test_loo_runs_on_both(sampled, fitted):
 def test_function_values_are_variables(source, request):
     posterior = request.getfixturevalue(source)
     pyro.set_rng_seed(1)
-    results = posterior.to_arviz((x, y), num_samples=None if source == "sampled" else 30, weights=False, at=x[:4])
+    results = posterior.to_arviz(
+        (x, y), num_samples=None if source == "sampled" else 30, weights=False, x=x[:4]
+    )
     chains, draws = (2, 50) if source == "sampled" else (1, 30)
     assert results["posterior"]["f"].shape == (chains, draws, 4, 1)
     if source == "sampled":
         expected = posterior.predict(x[:4]).functions.reshape(2, 50, 4, 1).numpy()
-        np.testing.assert_allclose(results["posterior"]["f"].values, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            results["posterior"]["f"].values, expected, rtol=1e-5, atol=1e-6
+        )
     summary = load_arviz().summary(results, var_names=["f"])
     assert len(summary) == 4
 
 
 def test_the_prior_stands_beside(sampled):
-    results = sampled.to_arviz((x, y), num_prior=20)
+    results = sampled.to_arviz((x, y), num_prior_samples=20)
     assert results["prior"]["layer1.weight"].shape == (1, 20, 4, 3)
     assert results["prior_predictive"]["y"].shape == (1, 20, 12, 1)
-    assert "prior_predictive" not in str(sampled.to_arviz(num_prior=5))
+    assert "prior_predictive" not in str(sampled.to_arviz(num_prior_samples=5))

@@ -37,15 +37,29 @@ def prepared():
     """Make what the examples take for granted: a model, data, and a posterior; the same for classes."""
     pyro.set_rng_seed(0)
     model = zoo.BayesianNetwork(
-        networks.MLP(6, 1, hidden=[10]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+        networks.MLP(6, 1, hidden=[10]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(0.1),
     )
     data = datasets.uci("yacht")
-    posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
+    posterior = inference.SVI(
+        model, guides.MeanField(model), num_steps=5, progress=False
+    ).fit(data.train)
     network, digits = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), datasets.digits()
-    classes = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical())
+    classes = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical()
+    )
     guide = guides.MeanField(classes, init_scale=0.05)
-    classifier = inference.SVI(classes, guide, num_steps=100, lr=0.05, progress=False).fit(digits.train)
-    return {"model": model, "data": data, "posterior": posterior, "classifier": classifier, "digits": digits}
+    classifier = inference.SVI(
+        classes, guide, num_steps=100, lr=0.05, progress=False
+    ).fit(digits.train)
+    return {
+        "model": model,
+        "data": data,
+        "posterior": posterior,
+        "classifier": classifier,
+        "digits": digits,
+    }
 
 
 NAMES = {
@@ -70,5 +84,7 @@ def test_an_example_does_what_it_says(module, test, prepared, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     test.globs = {**NAMES, **vars(module), **prepared, "folder": tmp_path}
     lines = []
-    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).run(test, out=lines.append)
+    doctest.DocTestRunner(
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    ).run(test, out=lines.append)
     assert not lines, "".join(lines)

@@ -14,7 +14,12 @@ TUTORIALS = sorted((Path(__file__).parents[2] / "tutorials").glob("*.py"))
 def test_a_tutorial_runs(path, tmp_path):
     environment = {**os.environ, "SMOKE": "1", "MPLBACKEND": "Agg"}
     run = subprocess.run(
-        [sys.executable, str(path)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, str(path)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert run.returncode == 0, run.stderr
 

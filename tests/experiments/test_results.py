@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks import experiments
-from zoo.command.names import RECIPES
+from zoo.command.names import EXPERIMENTS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = experiments.results()
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_recipe_stands_in_the_readme(name):
     assert f"`{name}`" in (ROOT / "README.md").read_text()
 

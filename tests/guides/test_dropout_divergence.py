@@ -21,7 +21,9 @@ NOISE, KEPT = 0.4, 0.8
 def data():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(12, 2, generator=generator, dtype=torch.float64)
-    return x, x[:, :1].sin() + NOISE * torch.randn(12, 1, generator=generator, dtype=torch.float64)
+    return x, x[:, :1].sin() + NOISE * torch.randn(
+        12, 1, generator=generator, dtype=torch.float64
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +46,15 @@ def joint(network, data):
     """Log likelihood under each of the 32 masks of two inputs and three hidden units."""
     masks = exact.all_masks(5)
     tensors = network.state_dict()
-    hidden = (data[0] * masks[:, None, :2]) @ tensors["layer1.weight"].T + tensors["layer1.bias"]
-    outputs = (hidden.tanh() * masks[:, None, 2:]) @ tensors["layer2.weight"].T + tensors["layer2.bias"]
-    return masks, torch.distributions.Normal(outputs, NOISE).log_prob(data[1]).sum((1, 2))  # (32,)
+    hidden = (data[0] * masks[:, None, :2]) @ tensors["layer1.weight"].T + tensors[
+        "layer1.bias"
+    ]
+    outputs = (hidden.tanh() * masks[:, None, 2:]) @ tensors[
+        "layer2.weight"
+    ].T + tensors["layer2.bias"]
+    return masks, torch.distributions.Normal(outputs, NOISE).log_prob(data[1]).sum(
+        (1, 2)
+    )  # (32,)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.2, 0.7])
@@ -56,7 +64,9 @@ def test_the_divergence_over_nodes_is_exact(nodes, p):
     own = sum(kl_divergence(q.nodes[name]["fn"], prior[name]) for name in prior)
     divergence = exact.bernoulli_divergence(torch.full((5,), 1 - p), torch.tensor(KEPT))
     assert torch.allclose(own, divergence.double(), atol=1e-6)
-    swapped = exact.bernoulli_divergence(torch.full((5,), p), torch.tensor(KEPT))  # dropped for kept
+    swapped = exact.bernoulli_divergence(
+        torch.full((5,), p), torch.tensor(KEPT)
+    )  # dropped for kept
     assert not torch.allclose(own, swapped.double(), atol=1e-3)
 
 
@@ -98,15 +108,21 @@ def test_the_divergence_over_weights_is_gals_weight_decay(network, p):
     guide = guides.MCDropout(model, p=p)
     trace = poutine.trace(guide).get_trace()
     for name in ("layer1.weight", "layer2.weight"):
-        own = kl_divergence(trace.nodes[name]["fn"], model.latents[name]) / (num_data * precision)
+        own = kl_divergence(trace.nodes[name]["fn"], model.latents[name]) / (
+            num_data * precision
+        )
         (slope,) = torch.autograd.grad(own, guide.loc[name])
         decay = exact.weight_decay(length, num_data, precision, p)
         assert torch.allclose(slope, 2 * decay * guide.loc[name])
         for wrong in (
             exact.weight_decay(length, num_data, precision, p, unscaled_masks=True),
             exact.weight_decay(length, num_data, precision, 0.0),  # no dropout
-            exact.weight_decay(1 / length, num_data, precision, p),  # the length for the scale
-            exact.weight_decay(length, num_data, 1 / precision, p),  # a variance for a precision
+            exact.weight_decay(
+                1 / length, num_data, precision, p
+            ),  # the length for the scale
+            exact.weight_decay(
+                length, num_data, 1 / precision, p
+            ),  # a variance for a precision
         ):
             assert not torch.allclose(slope, 2 * wrong * guide.loc[name], rtol=0.05)
 
@@ -114,7 +130,10 @@ def test_the_divergence_over_weights_is_gals_weight_decay(network, p):
 def test_unscaled_masks_give_gals_own_weight_decay():
     r"""W = M z has E[W²] = (1 - p) M², which our M / (1 - p) turns into one over (1 - p)."""
     p, weight = 0.3, torch.tensor(1.7)
-    unscaled = exact.weight_decay(1.0, 10, 4.0, p, unscaled_masks=True) * (weight / (1 - p)) ** 2
+    unscaled = (
+        exact.weight_decay(1.0, 10, 4.0, p, unscaled_masks=True)
+        * (weight / (1 - p)) ** 2
+    )
     assert torch.allclose(unscaled, exact.weight_decay(1.0, 10, 4.0, p) * weight**2)
 
 
@@ -124,7 +143,9 @@ def test_the_loss_of_a_linear_model_is_ridge_regression(data, p):
     pyro.set_rng_seed(2)
     noise, scale, targets = 1.5, 0.7, data[1].squeeze(-1)
     prior = priors.WeightPrior(dist.Normal(0.0, scale))
-    model = zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[]).double(), prior, likelihoods.Gaussian(noise))
+    model = zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[]).double(), prior, likelihoods.Gaussian(noise)
+    )
     guide = guides.MCDropout(model, p=p)
     assert not guide.bound
     coefficients = torch.tensor([1.2, -0.8, 0.3], dtype=torch.float64)
@@ -132,12 +153,18 @@ def test_the_loss_of_a_linear_model_is_ridge_regression(data, p):
         guide.loc["layer1.weight"].copy_(coefficients[:2].reshape(1, 2))
         guide.loc["layer1.bias"].copy_(coefficients[2:])
     squares = coefficients.square() / torch.tensor([1 - p, 1 - p, 1.0])
-    log_prior = (-squares / (2 * scale**2) - torch.tensor(2 * torch.pi * scale**2).log() / 2).sum()
+    log_prior = (
+        -squares / (2 * scale**2) - torch.tensor(2 * torch.pi * scale**2).log() / 2
+    ).sum()
     dropped, kept = (
-        exact.dropout_log_likelihood(exact.features(data[0]), targets, noise, coefficients, rate, 2)
+        exact.dropout_log_likelihood(
+            exact.features(data[0]), targets, noise, coefficients, rate, 2
+        )
         for rate in (p, 0.0)
     )
     draws = repeat(lambda: elbo(model, guide, *data), 400)
     assert off(draws, dropped + log_prior) < LIMIT
-    assert off(draws, dropped + log_prior / 3) > LIMIT  # averaged over the three numbers
+    assert (
+        off(draws, dropped + log_prior / 3) > LIMIT
+    )  # averaged over the three numbers
     assert off(draws, kept + log_prior) > LIMIT  # nothing dropped

@@ -20,7 +20,9 @@ WEIGHTS = priors.WeightPrior(dist.Normal(0.0, 1.0))
 
 @pytest.fixture
 def model():
-    return zoo.BayesianNetwork(networks.MLP(3, 1, hidden=[4, 4]), WEIGHTS, likelihoods.Gaussian(0.5))
+    return zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[4, 4]), WEIGHTS, likelihoods.Gaussian(0.5)
+    )
 
 
 # Which layers
@@ -52,20 +54,42 @@ def test_only_the_chosen_layers_are_dropped(model, layers, dropped):
 def test_nodes_that_are_not_chosen_are_kept():
     prior = priors.NodePrior(dist.Bernoulli(0.5), weights=priors.Frozen())
     guide = guides.MCDropout(
-        zoo.BayesianNetwork(networks.MLP(3, 1, hidden=[4]), prior, likelihoods.Gaussian(0.5)), p=0.5, layers="layer2"
+        zoo.BayesianNetwork(
+            networks.MLP(3, 1, hidden=[4]), prior, likelihoods.Gaussian(0.5)
+        ),
+        p=0.5,
+        layers="layer2",
     )
-    kept = {name: guide.distribution(site).expand([50]).sample().mean() for name, site in guide.sites.items()}
+    kept = {
+        name: guide.distribution(site).expand([50]).sample().mean()
+        for name, site in guide.sites.items()
+    }
     assert kept["layer1.nodes_in"] == 1
     assert 0.3 < kept["layer2.nodes_in"] < 0.7
 
 
 FAULTS = {
-    "pattern": (lambda m: guides.MCDropout(m, layers="layer7"), r"no weight to drop is called 'layer7'; .*layer\d.we"),
-    "bias": (lambda m: guides.ConcreteDropout(m, layers=["*", "*.bias"]), r"no weight to drop is called '\*\.bias'"),
-    "masks": (lambda m: guides.MCDropout(m, masks="pixel"), "'channel', 'element' or 'weight', not 'pixel'"),
+    "pattern": (
+        lambda m: guides.MCDropout(m, layers="layer7"),
+        r"no weight to drop is called 'layer7'; .*layer\d.we",
+    ),
+    "bias": (
+        lambda m: guides.ConcreteDropout(m, layers=["*", "*.bias"]),
+        r"no weight to drop is called '\*\.bias'",
+    ),
+    "masks": (
+        lambda m: guides.MCDropout(m, masks="pixel"),
+        "'channel', 'element' or 'weight', not 'pixel'",
+    ),
     "p": (lambda m: guides.MCDropout(m, p=1.5), "from 0 up to but not 1, not 1.5"),
-    "init_p": (lambda m: guides.ConcreteDropout(m, init_p=0.0), "init_p .* above 0 and below 1, not 0.0"),
-    "temperature": (lambda m: guides.ConcreteDropout(m, temperature=2.0), "at most 1, not 2.0"),
+    "p of ConcreteDropout": (
+        lambda m: guides.ConcreteDropout(m, p=0.0),
+        "p .* above 0 and below 1, not 0.0",
+    ),
+    "temperature": (
+        lambda m: guides.ConcreteDropout(m, temperature=2.0),
+        "at most 1, not 2.0",
+    ),
 }
 
 
@@ -84,14 +108,24 @@ B, P = 4, 0.3
 def layer_case(kind):
     pyro.set_rng_seed(0)
     if kind == "linear":
-        return F.linear, torch.randn(2, 3, dtype=torch.float64), torch.randn(B, 3, dtype=torch.float64)
-    return F.conv2d, torch.randn(2, 3, 2, 2, dtype=torch.float64), 1 + torch.randn(B, 3, 3, 3, dtype=torch.float64)
+        return (
+            F.linear,
+            torch.randn(2, 3, dtype=torch.float64),
+            torch.randn(B, 3, dtype=torch.float64),
+        )
+    return (
+        F.conv2d,
+        torch.randn(2, 3, 2, 2, dtype=torch.float64),
+        1 + torch.randn(B, 3, 3, 3, dtype=torch.float64),
+    )
 
 
 def variances(layer, weight, x):
     """Variance of single outputs under the three kinds of masks."""
     odds = P / (1 - P)
-    channels = torch.stack([layer(x[:, i : i + 1], weight[:, i : i + 1]) for i in range(x.shape[1])])
+    channels = torch.stack(
+        [layer(x[:, i : i + 1], weight[:, i : i + 1]) for i in range(x.shape[1])]
+    )
     each = odds * layer(x.square(), weight.square())
     return {"channel": odds * channels.square().sum(0), "element": each, "weight": each}
 
@@ -100,14 +134,21 @@ def variances(layer, weight, x):
 @pytest.mark.parametrize("kind", ["linear", "conv2d"])
 def test_the_outputs_of_a_layer_have_the_moments_of_its_masks(kind, masks):
     layer, weight, x = layer_case(kind)
-    draws = torch.stack([layer(x, MaskedWeight(weight, bernoulli(weight, P), masks)) for _ in range(2000)])
+    draws = torch.stack(
+        [
+            layer(x, MaskedWeight(weight, bernoulli(weight, P), masks))
+            for _ in range(2000)
+        ]
+    )
     mean, expected = layer(x, weight), variances(layer, weight, x)
     assert off(draws, mean) < LIMIT
     assert off((draws - mean).square(), expected[masks]) < LIMIT
     assert off((draws - mean).square(), expected[masks] * (1 - P)) > LIMIT
     other = expected["channel" if masks != "channel" else "element"]
     assert (off((draws - mean).square(), other) < LIMIT) == (kind == "linear")
-    together = ((draws - mean)[:, 0] * (draws - mean)[:, 1]).flatten(1)  # two examples: one mask for all, or two
+    together = ((draws - mean)[:, 0] * (draws - mean)[:, 1]).flatten(
+        1
+    )  # two examples: one mask for all, or two
     assert (off(together, 0.0) < LIMIT) == (masks != "weight")
 
 
@@ -129,8 +170,13 @@ def test_a_kind_of_mask_changes_no_divergence(model):
         values = {}
         for masks in ("channel", "element", "weight"):
             guide = guides.MCDropout(model, p=P, masks=masks)
-            sites = {name: (guide.distribution(site), model.latents[name]) for name, site in guide.sites.items()}
-            values[masks] = sum(torch.distributions.kl_divergence(*pair) for pair in sites.values())
+            sites = {
+                name: (guide.distribution(site), model.latents[name])
+                for name, site in guide.sites.items()
+            }
+            values[masks] = sum(
+                torch.distributions.kl_divergence(*pair) for pair in sites.values()
+            )
             assert torch.isfinite(elbo(model, guide, *data))
     assert values["channel"] == values["element"] == values["weight"]
 
@@ -138,13 +184,17 @@ def test_a_kind_of_mask_changes_no_divergence(model):
 # Averaged weights
 
 
-def test_averaged_weights_are_one_deterministic_network_and_not_the_mean_of_draws(model):
+def test_averaged_weights_are_one_deterministic_network_and_not_the_mean_of_draws(
+    model,
+):
     pyro.set_rng_seed(2)
     x, y = torch.randn(20, 3), torch.randn(20, 1)
     guide = guides.MCDropout(model, p=0.4)
     for name in ("layer1.weight", "layer2.weight"):
         guide.loc[name].data.mul_(5)
-    posterior = inference.SVI(model, guide, num_steps=2, lr=0.05, progress=False).fit((x, y))
+    posterior = inference.SVI(model, guide, num_steps=2, lr=0.05, progress=False).fit(
+        (x, y)
+    )
     averaged = posterior.with_guide(posterior.guide.averaged())
     functions = averaged.predict(x, num_samples=3).functions
     assert torch.equal(functions[0], functions[2])
@@ -161,13 +211,23 @@ def test_averaged_weights_are_one_deterministic_network_and_not_the_mean_of_draw
 def test_averaged_nodes_are_scaled_by_what_is_kept_and_points_stay_what_was_fitted():
     pyro.set_rng_seed(3)
     prior = priors.NodePrior(dist.Bernoulli(0.8), weights=priors.Point())
-    model = zoo.BayesianNetwork(networks.MLP(3, 1, hidden=[4]), prior, likelihoods.Gaussian(0.5))
+    model = zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[4]), prior, likelihoods.Gaussian(0.5)
+    )
     x, y = torch.randn(20, 3), torch.randn(20, 1)
-    posterior = inference.SVI(model, guides.MCDropout(model, p=0.2), num_steps=5, lr=0.1, progress=False).fit((x, y))
+    posterior = inference.SVI(
+        model, guides.MCDropout(model, p=0.2), num_steps=5, lr=0.1, progress=False
+    ).fit((x, y))
     averaged = posterior.with_guide(posterior.guide.averaged())
-    hidden = F.linear(0.8 * x, posterior.state["layer1.weight"], posterior.state["layer1.bias"]).tanh()
-    expected = F.linear(0.8 * hidden, posterior.state["layer2.weight"], posterior.state["layer2.bias"])
-    assert torch.allclose(averaged.predict(x, num_samples=1).functions[0], expected, atol=1e-6)
+    hidden = F.linear(
+        0.8 * x, posterior.state["layer1.weight"], posterior.state["layer1.bias"]
+    ).tanh()
+    expected = F.linear(
+        0.8 * hidden, posterior.state["layer2.weight"], posterior.state["layer2.bias"]
+    )
+    assert torch.allclose(
+        averaged.predict(x, num_samples=1).functions[0], expected, atol=1e-6
+    )
 
 
 # Learned rates
@@ -179,14 +239,18 @@ COEFFICIENTS = torch.tensor([1.2, -0.8, 0.3], dtype=torch.float64)
 def linear(num_data):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(num_data, 2, generator=generator, dtype=torch.float64)
-    y = exact.features(x) @ COEFFICIENTS + NOISE * torch.randn(num_data, generator=generator, dtype=torch.float64)
+    y = exact.features(x) @ COEFFICIENTS + NOISE * torch.randn(
+        num_data, generator=generator, dtype=torch.float64
+    )
     prior = priors.WeightPrior(dist.Normal(0.0, SCALE))
-    model = zoo.BayesianNetwork(nn.Linear(2, 1).double(), prior, likelihoods.Gaussian(NOISE))
+    model = zoo.BayesianNetwork(
+        nn.Linear(2, 1).double(), prior, likelihoods.Gaussian(NOISE)
+    )
     return model, (x, y.unsqueeze(-1))
 
 
 def at_the_coefficients(model, p):
-    guide = guides.ConcreteDropout(model, init_p=p, temperature=TEMPERATURE)
+    guide = guides.ConcreteDropout(model, p=p, temperature=TEMPERATURE)
     with torch.no_grad():
         guide.loc["weight"].copy_(COEFFICIENTS[:2].unsqueeze(0))
         guide.loc["bias"].copy_(COEFFICIENTS[2:])
@@ -201,8 +265,13 @@ def parts(data, p):
     variance = inputs[:, :2].square().sum(-1) * (second - first**2) / (1 - p) ** 2
     log_density = torch.distributions.Normal(mean, NOISE).log_prob(data[1].squeeze(-1))
     squares = COEFFICIENTS.square() / torch.tensor([1 - p, 1 - p, 1.0])
-    log_prior = (-squares / (2 * SCALE**2) - torch.tensor(2 * torch.pi * SCALE**2).log() / 2).sum()
-    entropy = 2 * torch.distributions.Bernoulli(torch.tensor(p, dtype=torch.float64)).entropy()
+    log_prior = (
+        -squares / (2 * SCALE**2) - torch.tensor(2 * torch.pi * SCALE**2).log() / 2
+    ).sum()
+    entropy = (
+        2
+        * torch.distributions.Bernoulli(torch.tensor(p, dtype=torch.float64)).entropy()
+    )
     return (log_density - variance / (2 * NOISE**2)).sum(), log_prior, entropy
 
 
@@ -222,14 +291,21 @@ def test_the_loss_of_learned_rates_is_the_closed_form(p):
     likelihood, log_prior, entropy = parts(data, p)
     draws = repeat(lambda: elbo(model, guide, *data), 500)
     assert off(draws, likelihood + log_prior + entropy) < LIMIT
-    for wrong in (0.0, -entropy, entropy / 2):  # left out, of the wrong sign, of one unit
+    for wrong in (
+        0.0,
+        -entropy,
+        entropy / 2,
+    ):  # left out, of the wrong sign, of one unit
         assert off(draws, likelihood + log_prior + wrong) > LIMIT
 
 
 def slope(data, p, keep=lambda parts: sum(parts), step=1e-4):
     """The closed form's slope in the logit of p."""
     logit = torch.logit(torch.tensor(p, dtype=torch.float64))
-    up, down = (float(keep(parts(data, float((logit + sign * step).sigmoid())))) for sign in (1, -1))
+    up, down = (
+        float(keep(parts(data, float((logit + sign * step).sigmoid()))))
+        for sign in (1, -1)
+    )
     return (up - down) / (2 * step)
 
 
@@ -238,10 +314,19 @@ def test_the_gradient_of_a_rate_is_that_of_the_closed_form(p):
     pyro.set_rng_seed(5)
     model, data = linear(5)
     guide = at_the_coefficients(model, p)
-    draws = repeat(lambda: torch.autograd.grad(elbo(model, guide, *data), guide.logit["weight"])[0], 500)
+    draws = repeat(
+        lambda: torch.autograd.grad(elbo(model, guide, *data), guide.logit["weight"])[
+            0
+        ],
+        500,
+    )
     assert off(draws, slope(data, p)) < LIMIT
-    assert off(draws, slope(data, p, keep=lambda parts: parts[0] + parts[1])) > LIMIT  # a fixed entropy
-    assert off(draws, slope(data, p, keep=lambda parts: parts[1] + parts[2])) > LIMIT  # none through the masks
+    assert (
+        off(draws, slope(data, p, keep=lambda parts: parts[0] + parts[1])) > LIMIT
+    )  # a fixed entropy
+    assert (
+        off(draws, slope(data, p, keep=lambda parts: parts[1] + parts[2])) > LIMIT
+    )  # none through the masks
 
 
 def best(data):
@@ -256,7 +341,12 @@ def test_the_gradient_of_a_rate_is_zero_at_the_best_one():
 
     def draws(p):
         guide = at_the_coefficients(model, p)
-        return repeat(lambda: torch.autograd.grad(elbo(model, guide, *data), guide.logit["weight"])[0], 600)
+        return repeat(
+            lambda: torch.autograd.grad(
+                elbo(model, guide, *data), guide.logit["weight"]
+            )[0],
+            600,
+        )
 
     assert off(draws(best(data)), 0.0) < LIMIT
     for wrong in (best(data) * 2, 1 - best(data)):
@@ -270,7 +360,9 @@ def test_a_fitted_rate_falls_as_data_come_in():
         model, data = linear(num_data)
         guide = at_the_coefficients(model, 0.2).freeze("loc.*")
         rates.append(
-            inference.SVI(model, guide, num_steps=150, lr=0.1, progress=False).fit(data).guide.rates()["weight"]
+            inference.SVI(model, guide, num_steps=150, lr=0.1, progress=False)
+            .fit(data)
+            .guide.rates()["weight"]
         )
     assert rates[1] < 0.5 * rates[0]
     assert 0.5 < rates[0] / best(linear(4)[1]) < 2.0
@@ -278,7 +370,14 @@ def test_a_fitted_rate_falls_as_data_come_in():
 
 
 def test_a_relaxed_mask_does_not_take_a_log_uniform_prior():
-    model = zoo.BayesianNetwork(nn.Linear(2, 1), priors.WeightPrior(priors.LogUniform()), likelihoods.Gaussian(0.5))
+    model = zoo.BayesianNetwork(
+        nn.Linear(2, 1),
+        priors.WeightPrior(priors.LogUniform()),
+        likelihoods.Gaussian(0.5),
+    )
     for family in (guides.MCDropout, guides.ConcreteDropout):
-        with pytest.raises(ValueError, match=r"log-uniform prior of 'weight' is infinite at 0, where .*Dropout puts"):
+        with pytest.raises(
+            ValueError,
+            match=r"log-uniform prior of 'weight' is infinite at 0, where .*Dropout puts",
+        ):
             family(model)

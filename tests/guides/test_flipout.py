@@ -32,7 +32,10 @@ LAYERS = {
 def case(request):
     pyro.set_rng_seed(0)
     layer, options, weight, x = LAYERS[request.param]
-    weight, bias = torch.randn(weight, dtype=torch.float64), torch.randn(weight[0], dtype=torch.float64)
+    weight, bias = (
+        torch.randn(weight, dtype=torch.float64),
+        torch.randn(weight[0], dtype=torch.float64),
+    )
     return layer, options, weight, bias, 1 + torch.randn(x, dtype=torch.float64)
 
 
@@ -44,22 +47,30 @@ def moments(layer, options, weight, bias, scale, bias_scale, x):
 
     slopes = torch.autograd.functional.jacobian(outputs, (weight, bias))
     parts = [
-        (slope.flatten(1), width.flatten().square()) for slope, width in zip(slopes, (scale, bias_scale), strict=True)
+        (slope.flatten(1), width.flatten().square())
+        for slope, width in zip(slopes, (scale, bias_scale), strict=True)
     ]
     covariance = sum((slope * variance) @ slope.T for slope, variance in parts)
     owner = torch.arange(B).repeat_interleave(len(covariance) // B)
     return outputs(weight, bias), covariance, owner.unsqueeze(0) == owner.unsqueeze(1)
 
 
-def test_each_example_has_the_moments_of_mean_field_and_two_examples_are_uncorrelated(case):
+def test_each_example_has_the_moments_of_mean_field_and_two_examples_are_uncorrelated(
+    case,
+):
     """At most 324 pairs of outputs: false alarm 2e-3 a layer."""
     layer, options, weight, bias, x = case
     scale, bias_scale = 0.2 + torch.rand_like(weight), 0.2 + torch.rand_like(bias)
     mean, covariance, same = moments(layer, options, weight, bias, scale, bias_scale, x)
 
     def second(kind):
-        draws = [layer(x, kind(weight, scale), kind(bias, bias_scale), **options).flatten() for _ in range(2000)]
-        return torch.stack(draws), torch.stack([torch.outer(draw - mean, draw - mean) for draw in draws])
+        draws = [
+            layer(x, kind(weight, scale), kind(bias, bias_scale), **options).flatten()
+            for _ in range(2000)
+        ]
+        return torch.stack(draws), torch.stack(
+            [torch.outer(draw - mean, draw - mean) for draw in draws]
+        )
 
     outputs, squares = second(FlippedWeight)
     assert off(outputs, mean) < LIMIT
@@ -69,25 +80,38 @@ def test_each_example_has_the_moments_of_mean_field_and_two_examples_are_uncorre
     assert off(shared, covariance) < LIMIT
     local = second(LazyWeight)[1]
     plain_linear = layer is F.linear and x.dim() == 2
-    assert (off(local, covariance * same) < LIMIT) == plain_linear  # it draws positions on their own
+    assert (
+        off(local, covariance * same) < LIMIT
+    ) == plain_linear  # it draws positions on their own
 
 
-def test_a_layer_that_is_applied_again_meets_the_same_weights_and_a_draw_stays_drawn(case):
+def test_a_layer_that_is_applied_again_meets_the_same_weights_and_a_draw_stays_drawn(
+    case,
+):
     layer, options, weight, bias, x = case
     flipped = FlippedWeight(weight, torch.ones_like(weight))
-    assert torch.equal(layer(x, flipped, bias, **options), layer(x, flipped, bias, **options))
+    assert torch.equal(
+        layer(x, flipped, bias, **options), layer(x, flipped, bias, **options)
+    )
     drawn = flipped.clone()
-    assert torch.equal(layer(x, flipped, bias, **options), layer(x, drawn, bias, **options))
+    assert torch.equal(
+        layer(x, flipped, bias, **options), layer(x, drawn, bias, **options)
+    )
 
 
 def test_the_weight_of_another_kind_of_layer_is_an_ordinary_draw():
     pyro.set_rng_seed(1)
     weight = torch.randn(3, 2, 3, dtype=torch.float64)
-    flipped, x = FlippedWeight(weight, torch.ones_like(weight)), torch.randn(B, 3, 5, dtype=torch.float64)
+    flipped, x = (
+        FlippedWeight(weight, torch.ones_like(weight)),
+        torch.randn(B, 3, 5, dtype=torch.float64),
+    )
     output = F.conv_transpose1d(x, flipped)
     assert torch.equal(output, F.conv_transpose1d(x, flipped.clone()))
     unbatched = FlippedWeight(weight[:, :, 0], torch.ones(3, 2).double())
-    assert torch.equal(F.linear(x[0, :2, 0], unbatched), F.linear(x[0, :2, 0], unbatched.clone()))
+    assert torch.equal(
+        F.linear(x[0, :2, 0], unbatched), F.linear(x[0, :2, 0], unbatched.clone())
+    )
 
 
 # A convolution, a nonlinearity and a mean over positions: what positions share matters
@@ -97,21 +121,29 @@ def test_the_weight_of_another_kind_of_layer_is_an_ordinary_draw():
 def pooled():
     pyro.set_rng_seed(2)
     network = nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1)
+        nn.Conv2d(1, 4, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 1),
     ).double()
     x = 1 + torch.randn(20, 1, 6, 6, dtype=torch.float64)
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5))
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5)
+    )
     return model, (x, x.mean((1, 2, 3)).unsqueeze(-1))
 
 
-def log_likelihoods(model, guide, data, num_draws):
+def log_likelihoods(model, guide, data, num_samples):
     """Mean log likelihood of a datum under draws for all data, (S,); of lazy draws over twenty copies of the data."""
     x, y = data
     laws = {name: guide.distribution(site) for name, site in guide.sites.items()}
     with torch.no_grad():
         if type(guide) is guides.MeanField:
-            weights = {name: law.rsample((num_draws,)) for name, law in laws.items()}
-            outputs = vmap(lambda values: functional_call(model.network, values, x))(weights)
+            weights = {name: law.rsample((num_samples,)) for name, law in laws.items()}
+            outputs = vmap(lambda values: functional_call(model.network, values, x))(
+                weights
+            )
             return dist.Normal(outputs, 0.5).log_prob(y).mean((1, 2))
 
         def draw():
@@ -119,7 +151,7 @@ def log_likelihoods(model, guide, data, num_draws):
             output = functional_call(model.network, weights, x.repeat(20, 1, 1, 1))
             return dist.Normal(output, 0.5).log_prob(y.repeat(20, 1)).mean()
 
-        return repeat(draw, num_draws)
+        return repeat(draw, num_samples)
 
 
 def test_the_expected_likelihood_of_a_convolution_has_no_bias(pooled):
@@ -128,7 +160,11 @@ def test_the_expected_likelihood_of_a_convolution_has_no_bias(pooled):
     model, data = pooled
     mean_field, flipout, local = (
         log_likelihoods(model, family(model, init_scale=0.4), data, count)
-        for family, count in ((guides.MeanField, 5000), (guides.Flipout, 1000), (guides.LocalReparam, 100))
+        for family, count in (
+            (guides.MeanField, 5000),
+            (guides.Flipout, 1000),
+            (guides.LocalReparam, 100),
+        )
     )
     assert apart(flipout, mean_field) < LIMIT
     assert apart(local, mean_field) > LIMIT
@@ -142,7 +178,9 @@ def test_the_gradient_is_that_of_mean_field_with_less_variance(pooled):
         guide = family(model, init_scale=0.3)
 
         def gradient():
-            parts = torch.autograd.grad(elbo(model, guide, *data), list(guide.parameters()))
+            parts = torch.autograd.grad(
+                elbo(model, guide, *data), list(guide.parameters())
+            )
             return torch.cat([part.flatten() for part in parts])
 
         return repeat(gradient, 200)

@@ -18,7 +18,7 @@ import zoo
 from guides._lazy.nodes import LazyNodes
 from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.predictive.evaluate import draw
+from zoo.predictive.drawing import draw_sites
 
 NOISE, PRIOR_SCALE = 0.5, 2.0
 
@@ -27,14 +27,20 @@ class Linear:
     """A linear model in float64 whose bias and weight correlate, its data and its closed form."""
 
     def __init__(self, prior):
-        data = datasets.toy.linear(num_data=20, noise=NOISE, prior_scale=PRIOR_SCALE, correlation=0.8)
+        data = datasets.toy.linear(
+            num_data=20, noise=NOISE, prior_scale=PRIOR_SCALE, correlation=0.8
+        )
         self.x, self.y = data.train.x[:, :1].double() + 1.5, data.train.y.double()
         self.network = networks.MLP(1, 1, hidden=[]).double()
-        self.model = zoo.BayesianNetwork(self.network, prior, likelihoods.Gaussian(NOISE))
-        self.exact = exact.linear_posterior(exact.features(self.x), self.y.squeeze(-1), NOISE, PRIOR_SCALE)
+        self.model = zoo.BayesianNetwork(
+            self.network, prior, likelihoods.Gaussian(NOISE)
+        )
+        self.exact = exact.linear_posterior(
+            exact.features(self.x), self.y.squeeze(-1), NOISE, PRIOR_SCALE
+        )
 
-    def elbos(self, guide, num_draws):
-        return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_draws)
+    def elbos(self, guide, num_samples):
+        return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_samples)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +51,9 @@ def linear():
 
 def node_model():
     network = networks.MLP(2, 1, hidden=[3])
-    return zoo.BayesianNetwork(network, priors.NodePrior(dist.Normal(1.0, 0.3)), likelihoods.Gaussian(NOISE))
+    return zoo.BayesianNetwork(
+        network, priors.NodePrior(dist.Normal(1.0, 0.3)), likelihoods.Gaussian(NOISE)
+    )
 
 
 def spread(guide, amount=0.1):
@@ -75,9 +83,15 @@ def test_its_density_is_that_of_the_change_of_variables(linear, transform):
     jacobian = torch.autograd.functional.jacobian(law.transform, noise)
     value = law.transform(noise)
     base = dist.Normal(torch.zeros(2).double(), 1.0).log_prob(noise).sum()
-    assert torch.allclose(law.log_prob(value), base - jacobian.det().abs().log(), atol=1e-5)
-    assert transform or not torch.allclose(law.log_prob(value), base, atol=1e-2)  # without the determinant
-    assert transform or not torch.allclose(law.log_prob(value), base + jacobian.det().abs().log(), atol=1e-2)
+    assert torch.allclose(
+        law.log_prob(value), base - jacobian.det().abs().log(), atol=1e-5
+    )
+    assert transform or not torch.allclose(
+        law.log_prob(value), base, atol=1e-2
+    )  # without the determinant
+    assert transform or not torch.allclose(
+        law.log_prob(value), base + jacobian.det().abs().log(), atol=1e-2
+    )
 
 
 @FLOW
@@ -87,7 +101,9 @@ def test_the_density_of_a_draw_is_that_of_its_way_back(linear, transform):
     for one in (law, law.expand((4,))):
         value = one.rsample()
         assert one.log_prob(value) is one.drawn[1]
-        assert torch.allclose(one.log_prob(value), one.log_prob(value.clone()), atol=1e-5)
+        assert torch.allclose(
+            one.log_prob(value), one.log_prob(value.clone()), atol=1e-5
+        )
 
 
 # The exact posterior
@@ -96,8 +112,12 @@ def test_the_density_of_a_draw_is_that_of_its_way_back(linear, transform):
 def triangular(size):
     """A flow that is linear: a triangular matrix of parameters."""
     return zuko.flows.Flow(
-        zuko.lazy.UnconditionalTransform(zuko.transforms.LULinearTransform, torch.eye(size)),
-        zuko.lazy.UnconditionalDistribution(zuko.distributions.DiagNormal, torch.zeros(size), torch.ones(size)),
+        zuko.lazy.UnconditionalTransform(
+            zuko.transforms.LULinearTransform, torch.eye(size)
+        ),
+        zuko.lazy.UnconditionalDistribution(
+            zuko.distributions.DiagNormal, torch.zeros(size), torch.ones(size)
+        ),
     )
 
 
@@ -106,7 +126,9 @@ def test_a_linear_flow_at_the_exact_posterior_has_the_log_evidence_for_its_elbo(
     guide = guides.Flow(linear.model, transform=triangular)
     scale = posterior.covariance.diagonal().sqrt()
     factor = torch.linalg.cholesky(posterior.covariance / scale.outer(scale))
-    lower = factor / factor.diagonal()  # zuko's factors: unit lower triangular, then upper triangular
+    lower = (
+        factor / factor.diagonal()
+    )  # zuko's factors: unit lower triangular, then upper triangular
     with torch.no_grad():
         for index, name in enumerate(guide.sites):
             guide.loc[name].fill_(posterior.mean[index])
@@ -114,7 +136,9 @@ def test_a_linear_flow_at_the_exact_posterior_has_the_log_evidence_for_its_elbo(
         (packed,) = guide.transform.parameters()
         packed.copy_(lower.tril(-1) + torch.diag(factor.diagonal()))
         assert torch.allclose(guide.transform()(torch.eye(2).double()), factor.T)
-    assert torch.allclose(linear.elbos(guide, 10), posterior.log_evidence.expand(10), atol=1e-7)
+    assert torch.allclose(
+        linear.elbos(guide, 10), posterior.log_evidence.expand(10), atol=1e-7
+    )
     with torch.no_grad():
         packed.copy_(torch.eye(2))
     assert linear.elbos(guide, 10).std() > 0.1
@@ -127,10 +151,15 @@ def test_a_fit_comes_nearer_the_log_evidence_than_mean_field_can(linear):
         guides.Flow(linear.model, transform=FLOWS["MAF"], init_scale=0.3),
         num_steps=400,
         lr=0.05,
-        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99),
+        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(
+            optimizer, 0.99
+        ),
         progress=False,
     )
-    gap = linear.exact.log_evidence - linear.elbos(engine.fit((linear.x, linear.y)).guide, 300).mean()
+    gap = (
+        linear.exact.log_evidence
+        - linear.elbos(engine.fit((linear.x, linear.y)).guide, 300).mean()
+    )
     assert gap < 0.5 * exact.mean_field_gap(linear.exact.precision)
 
 
@@ -138,7 +167,9 @@ def test_a_fit_comes_nearer_the_log_evidence_than_mean_field_can(linear):
 
 
 def test_it_takes_the_nodes_or_the_last_layer():
-    assert guides.Flow(node_model()).groups == {"flow:joint": ["layer1.nodes_in", "layer2.nodes_in"]}
+    assert guides.Flow(node_model()).groups == {
+        "flow:joint": ["layer1.nodes_in", "layer2.nodes_in"]
+    }
     noisy = zoo.BayesianNetwork(
         networks.MLP(2, 1, hidden=[3]),
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
@@ -152,16 +183,22 @@ def test_it_takes_the_nodes_or_the_last_layer():
 def test_each_example_of_a_batch_has_nodes_of_its_own_from_the_same_law():
     pyro.set_rng_seed(4)
     guide = spread(guides.Flow(node_model(), init_scale=0.5), 0.3)
-    shapes = {name: site.start.shape for name, site in guide.sites.items()}
-    draws = torch.cat(list(draw(guide, 4000, shapes).values()), -1).double()
+    shapes = {name: site.init.shape for name, site in guide.sites.items()}
+    draws = torch.cat(list(draw_sites(guide, 4000, shapes).values()), -1).double()
     nodes = guide()
     assert all(isinstance(value, LazyNodes) for value in nodes.values())
-    rows = torch.cat([value.source.batch(4000) for value in nodes.values()], -1).detach().double()
+    rows = (
+        torch.cat([value.source.batch(4000) for value in nodes.values()], -1)
+        .detach()
+        .double()
+    )
     assert rows.shape == (4000, 5)
     pairs = [part.unsqueeze(-1) * part.unsqueeze(-2) for part in (rows, draws)]
     assert apart(rows, draws) < LIMIT
     assert apart(*pairs) < LIMIT
-    mixed = torch.cat([rows[:, :2].flip(0), rows[:, 2:]], -1)  # layers that do not belong to one draw
+    mixed = torch.cat(
+        [rows[:, :2].flip(0), rows[:, 2:]], -1
+    )  # layers that do not belong to one draw
     assert apart(mixed.unsqueeze(-1) * mixed.unsqueeze(-2), pairs[1]) > LIMIT
     assert rows.unique(dim=0).shape == rows.shape
 
@@ -172,13 +209,18 @@ def test_the_loss_with_nodes_per_example_is_that_of_shared_nodes():
     guide = spread(guides.Flow(model, init_scale=0.15))
     x, y = torch.randn(8, 2), torch.randn(8, 1)
     own = repeat(lambda: elbo(model, guide, x, y), 300)
-    shapes = {name: site.start.shape for name, site in guide.sites.items()}
-    draws = draw(guide, 1000, shapes)
+    shapes = {name: site.init.shape for name, site in guide.sites.items()}
+    draws = draw_sites(guide, 1000, shapes)
     with torch.no_grad():
         density = guide.log_prob(draws)
         prior = sum(law.log_prob(draws[name]) for name, law in model.latents.items())
         own_weights = dict(model.network.named_parameters())
-        f = torch.stack([model.output(own_weights | {n: v[i] for n, v in draws.items()}, x) for i in range(1000)])
+        f = torch.stack(
+            [
+                model.output(own_weights | {n: v[i] for n, v in draws.items()}, x)
+                for i in range(1000)
+            ]
+        )
         fit = dist.Normal(f, NOISE).log_prob(y).sum((-2, -1))
     shared = (fit + prior - density).double()
     assert apart(own, shared) < LIMIT
@@ -190,17 +232,27 @@ def test_the_loss_with_nodes_per_example_is_that_of_shared_nodes():
 
 def test_it_starts_at_the_network_with_its_scale():
     guide = guides.Flow(node_model(), init_scale=0.01)
-    for name, value in draw(guide, 50, {name: site.start.shape for name, site in guide.sites.items()}).items():
-        assert (value - guide.sites[name].start).abs().max() < 0.1, name
+    for name, value in draw_sites(
+        guide, 50, {name: site.init.shape for name, site in guide.sites.items()}
+    ).items():
+        assert (value - guide.sites[name].init).abs().max() < 0.1, name
 
 
 def test_what_it_cannot_be_is_refused(linear, monkeypatch):
-    with pytest.raises(ValueError, match=r"Flow has a joint density .* no marginal law of 'layer1.weight'"):
+    with pytest.raises(
+        ValueError,
+        match=r"Flow has a joint density .* no marginal law of 'layer1.weight'",
+    ):
         guides.Flow(linear.model).distributions()
-    with pytest.raises(ValueError, match=r"names no site .* \['nodes'\]; it has layer1.weight"):
+    with pytest.raises(
+        ValueError, match=r"names no site .* \['nodes'\]; it has layer1.weight"
+    ):
         guides.Flow(linear.model, sites=["nodes"])
     monkeypatch.setattr(guides.flow, "LIMIT", 1)
-    with pytest.raises(ValueError, match=r"hold 2 numbers, too many for a flow \(1 at most\); use guides\.LowRank"):
+    with pytest.raises(
+        ValueError,
+        match=r"hold 2 numbers, too many for a flow \(1 at most\); use guides\.LowRank",
+    ):
         guides.Flow(linear.model)
 
 
@@ -208,7 +260,9 @@ def test_without_zuko_it_says_what_to_install(linear, monkeypatch):
     before = vars(Distribution)["arg_constraints"]
     monkeypatch.setitem(sys.modules, "zuko", None)
     monkeypatch.setitem(sys.modules, "zuko.flows", None)
-    with pytest.raises(ImportError, match=r"takes its flows from zuko; pip install 'bnn-zoo\[flows\]'"):
+    with pytest.raises(
+        ImportError, match=r"takes its flows from zuko; pip install 'bnn-zoo\[flows\]'"
+    ):
         guides.Flow(linear.model)
     assert vars(Distribution)["arg_constraints"] is before
 
@@ -223,5 +277,11 @@ assert "zuko" not in __import__("sys").modules
 zuko_flows().NSF(3)
 assert before == (vars(Distribution)["_validate_args"], vars(Distribution)["arg_constraints"])
 """
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr

@@ -17,7 +17,7 @@ import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.evaluate import draw
+from zoo.predictive.drawing import draw_sites
 from zoo.runtime.param_scope import ScopedGuide
 
 NOISE, PRIOR_SCALE = 0.5, 2.0
@@ -38,19 +38,31 @@ class Linear:
     """A linear model in float64, its data and its closed form; `order` takes [w, b] to the order of the sites."""
 
     def __init__(self, network, order):
-        data = datasets.toy.linear(num_data=30, noise=NOISE, prior_scale=PRIOR_SCALE, correlation=0.8)
+        data = datasets.toy.linear(
+            num_data=30, noise=NOISE, prior_scale=PRIOR_SCALE, correlation=0.8
+        )
         self.x, self.y = data.train.x.double() + 1.0, data.train.y.double()
         prior = priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE))
-        self.model = zoo.BayesianNetwork(network.double(), prior, likelihoods.Gaussian(NOISE))
+        self.model = zoo.BayesianNetwork(
+            network.double(), prior, likelihoods.Gaussian(NOISE)
+        )
         features = exact.features(self.x)[:, order]
-        self.exact = exact.linear_posterior(features, self.y.squeeze(-1), NOISE, PRIOR_SCALE)
+        self.exact = exact.linear_posterior(
+            features, self.y.squeeze(-1), NOISE, PRIOR_SCALE
+        )
 
-    def elbos(self, guide, num_draws=30):
-        return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_draws)
+    def elbos(self, guide, num_samples=30):
+        return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_samples)
 
     def coefficients(self, values):
         """Values of all sites (S, P) in one row."""
-        return torch.cat([values[name].reshape(len(values[name]), -1) for name in self.model.latents], -1)
+        return torch.cat(
+            [
+                values[name].reshape(len(values[name]), -1)
+                for name in self.model.latents
+            ],
+            -1,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +80,12 @@ def layers():
 def place_marginals(guide, loc, covariance):
     """Put means and marginal standard deviations at given ones, in the order of the sites."""
     sizes = [guide.loc[name].numel() for name in guide.sites]
-    parts = zip(guide.sites, loc.split(sizes), covariance.diagonal().sqrt().split(sizes), strict=True)
+    parts = zip(
+        guide.sites,
+        loc.split(sizes),
+        covariance.diagonal().sqrt().split(sizes),
+        strict=True,
+    )
     with torch.no_grad():
         for name, mean, scale in parts:
             guide.loc[name].copy_(mean.reshape(guide.loc[name].shape))
@@ -99,13 +116,19 @@ def low_rank_at(guide, loc, covariance):
     place_marginals(guide, loc, covariance)
     values, vectors = torch.linalg.eigh(correlation(covariance))
     with torch.no_grad():
-        guide.factor["joint"].copy_(vectors[:, 1:] * ((values[1:] - values[0]) / values[0]).sqrt())
+        guide.factor["joint"].copy_(
+            vectors[:, 1:] * ((values[1:] - values[0]) / values[0]).sqrt()
+        )
     return guide
 
 
 PLACED = {
-    "FullRank": lambda model, loc, covariance: full_rank_at(guides.FullRank(model, per="all"), loc, covariance),
-    "LowRank": lambda model, loc, covariance: low_rank_at(guides.LowRank(model, per="all", rank=3), loc, covariance),
+    "FullRank": lambda model, loc, covariance: full_rank_at(
+        guides.FullRank(model, per="all"), loc, covariance
+    ),
+    "LowRank": lambda model, loc, covariance: low_rank_at(
+        guides.LowRank(model, per="all", rank=3), loc, covariance
+    ),
 }
 
 
@@ -117,11 +140,16 @@ def place(request):
 # The exact posterior
 
 
-def test_the_elbo_of_the_exact_posterior_is_the_log_evidence_whatever_is_drawn(linear, place):
+def test_the_elbo_of_the_exact_posterior_is_the_log_evidence_whatever_is_drawn(
+    linear, place
+):
     posterior = linear.exact
     draws = linear.elbos(place(linear.model, posterior.mean, posterior.covariance))
     assert torch.allclose(draws, posterior.log_evidence.expand(30), atol=1e-7)
-    for wrong in (torch.diag(posterior.covariance.diagonal()), 2 * posterior.covariance):
+    for wrong in (
+        torch.diag(posterior.covariance.diagonal()),
+        2 * posterior.covariance,
+    ):
         assert linear.elbos(place(linear.model, posterior.mean, wrong)).std() > 0.1
 
 
@@ -130,26 +158,42 @@ def test_draws_have_the_exact_mean_and_covariance_one_by_one_and_at_once(linear,
     mean, covariance = linear.exact.mean, linear.exact.covariance
     guide = place(linear.model, mean, covariance)
     shapes = {name: prior.shape() for name, prior in linear.model.latents.items()}
-    at_once = linear.coefficients(draw(guide, 3000, shapes))
-    one_by_one = repeat(lambda: linear.coefficients({n: v.unsqueeze(0) for n, v in guide().items()})[0], 600)
+    at_once = linear.coefficients(draw_sites(guide, 3000, shapes))
+    one_by_one = repeat(
+        lambda: linear.coefficients({n: v.unsqueeze(0) for n, v in guide().items()})[0],
+        600,
+    )
     for draws in (at_once, one_by_one):
         assert off(draws, mean) < LIMIT
         centred = draws - mean
         squares = centred.unsqueeze(-1) * centred.unsqueeze(-2)
         assert off(squares, covariance) < LIMIT
         assert off(squares, torch.diag(covariance.diagonal())) > LIMIT
-        assert off(squares, torch.linalg.inv(torch.diag(linear.exact.precision.diagonal()))) > LIMIT
+        assert (
+            off(
+                squares, torch.linalg.inv(torch.diag(linear.exact.precision.diagonal()))
+            )
+            > LIMIT
+        )
 
 
 def test_all_draws_come_from_one_run(linear, place, monkeypatch):
     guide, runs = place(linear.model, linear.exact.mean, linear.exact.covariance), []
     forward = guide.forward
-    monkeypatch.setattr(guide, "forward", lambda *args: runs.append(1) or forward(*args))
-    draw(guide, 50, {name: prior.shape() for name, prior in linear.model.latents.items()})
+    monkeypatch.setattr(
+        guide, "forward", lambda *args: runs.append(1) or forward(*args)
+    )
+    draw_sites(
+        guide, 50, {name: prior.shape() for name, prior in linear.model.latents.items()}
+    )
     assert len(runs) == 1
 
 
-@pytest.mark.parametrize("make", [guides.FullRank, partial(guides.LowRank, rank=3)], ids=["FullRank", "LowRank"])
+@pytest.mark.parametrize(
+    "make",
+    [guides.FullRank, partial(guides.LowRank, rank=3)],
+    ids=["FullRank", "LowRank"],
+)
 def test_a_fit_comes_near_the_log_evidence(linear, make):
     """Mean field stays below it by 2.3 nats."""
     pyro.set_rng_seed(2)
@@ -158,7 +202,9 @@ def test_a_fit_comes_near_the_log_evidence(linear, make):
         make(linear.model, per="all"),
         num_steps=400,
         lr=0.3,
-        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99),
+        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(
+            optimizer, 0.99
+        ),
         progress=False,
     )
     fitted = engine.fit((linear.x, linear.y)).guide
@@ -171,29 +217,42 @@ def test_a_fit_comes_near_the_log_evidence(linear, make):
 
 def block_optimum(posterior, sizes):
     """The best law with independent blocks: the inverse of each block of the precision, and its gap in nats."""
-    blocks = [slice(end - size, end) for size, end in zip(sizes, torch.tensor(sizes).cumsum(0).tolist(), strict=True)]
+    blocks = [
+        slice(end - size, end)
+        for size, end in zip(sizes, torch.tensor(sizes).cumsum(0).tolist(), strict=True)
+    ]
     precision = torch.block_diag(*(posterior.precision[rows, rows] for rows in blocks))
-    return torch.linalg.inv(precision), 0.5 * (torch.logdet(precision) - torch.logdet(posterior.precision))
+    return torch.linalg.inv(precision), 0.5 * (
+        torch.logdet(precision) - torch.logdet(posterior.precision)
+    )
 
 
-def gradients(layers, guide, num_draws):
+def gradients(layers, guide, num_samples):
     def gradient():
-        parts = torch.autograd.grad(elbo(layers.model, guide, layers.x, layers.y), list(guide.parameters()))
+        parts = torch.autograd.grad(
+            elbo(layers.model, guide, layers.x, layers.y), list(guide.parameters())
+        )
         return torch.cat([part.flatten() for part in parts])
 
-    return repeat(gradient, num_draws)
+    return repeat(gradient, num_samples)
 
 
 def test_by_layer_the_optimum_has_the_inverted_blocks_of_the_precision(layers):
     pyro.set_rng_seed(3)
     posterior = layers.exact
     guide = guides.FullRank(layers.model)
-    assert guide.groups == {"left:joint": ["left.weight", "left.bias"]}  # the other layer has a single number
+    assert guide.groups == {
+        "left:joint": ["left.weight", "left.bias"]
+    }  # the other layer has a single number
     covariance, gap = block_optimum(posterior, [3, 1])
     full_rank_at(guide, posterior.mean, covariance)
     assert off(layers.elbos(guide, 200), posterior.log_evidence - gap) < LIMIT
     assert off(gradients(layers, guide, 200), 0.0) < LIMIT
-    full_rank_at(guide, posterior.mean, torch.block_diag(posterior.covariance[:3, :3], posterior.covariance[3:, 3:]))
+    full_rank_at(
+        guide,
+        posterior.mean,
+        torch.block_diag(posterior.covariance[:3, :3], posterior.covariance[3:, 3:]),
+    )
     assert off(layers.elbos(guide, 200), posterior.log_evidence - gap) > LIMIT
     assert off(gradients(layers, guide, 200), 0.0) > LIMIT
 
@@ -202,7 +261,9 @@ def test_sites_that_are_not_named_are_mean_field(layers):
     guide = guides.FullRank(layers.model, per="all", sites=["left.weight"])
     assert guide.groups == {"joint": ["left.weight"]}
     assert guide.num_parameters() == 2 * 4 + 1
-    assert isinstance(guide.distribution(guide.sites["left.bias"]).base_dist, dist.Normal)
+    assert isinstance(
+        guide.distribution(guide.sites["left.bias"]).base_dist, dist.Normal
+    )
 
 
 # Densities
@@ -232,7 +293,9 @@ def spread(guide):
 JOINT = {
     "FullRank": lambda model: guides.FullRank(model, per="all", init_scale=0.5),
     "LowRank": lambda model: guides.LowRank(model, per="all", rank=2, init_scale=0.5),
-    "Flow": lambda model: guides.Flow(model, sites=list("abc"[: 3 if model is with_plate else 2]), init_scale=0.5),
+    "Flow": lambda model: guides.Flow(
+        model, sites=list("abc"[: 3 if model is with_plate else 2]), init_scale=0.5
+    ),
 }
 
 
@@ -245,8 +308,12 @@ def test_a_joint_density_integrates_to_one_bounded_sites_included(name):
     with torch.no_grad():
         density = guide.log_prob({"a": grid_a, "b": grid_b}).exp()
     step = (a[1] - a[0]) * (log_b[1] - log_b[0])
-    assert math.isclose((density * grid_b).sum() * step, 1.0, abs_tol=5e-3)  # db = b d(log b)
-    assert not math.isclose(density.sum() * step, 1.0, abs_tol=2e-2)  # without the Jacobian
+    assert math.isclose(
+        (density * grid_b).sum() * step, 1.0, abs_tol=5e-3
+    )  # db = b d(log b)
+    assert not math.isclose(
+        density.sum() * step, 1.0, abs_tol=2e-2
+    )  # without the Jacobian
 
 
 @pytest.mark.parametrize("name", JOINT)
@@ -262,7 +329,9 @@ def test_what_a_trace_adds_up_is_the_joint_density(name):
     batch = {site: value.expand(5, *value.shape) for site, value in values.items()}
     assert torch.allclose(guide.log_prob(batch), density.expand(5), atol=1e-6)
     auxiliary = next(iter(guide.groups))
-    assert not torch.allclose(trace.nodes[auxiliary]["log_prob"].sum(), density, atol=1e-2)  # no volumes
+    assert not torch.allclose(
+        trace.nodes[auxiliary]["log_prob"].sum(), density, atol=1e-2
+    )  # no volumes
 
 
 @pytest.mark.parametrize("name", ["FullRank", "LowRank"])
@@ -271,25 +340,40 @@ def test_its_distributions_are_the_exact_marginals(linear, name):
     laws = guide.distributions()
     rows = {"layer1.weight": slice(0, 3), "layer1.bias": slice(3, 4)}
     for site, law in laws.items():
-        part, mean = linear.exact.covariance[rows[site], rows[site]], linear.exact.mean[rows[site]]
+        part, mean = (
+            linear.exact.covariance[rows[site], rows[site]],
+            linear.exact.mean[rows[site]],
+        )
         value = mean + 0.3
         assert law.event_shape == guide.loc[site].shape
         density = dist.MultivariateNormal(mean, part).log_prob(value)
-        assert torch.allclose(law.log_prob(value.reshape(law.event_shape)), density, atol=1e-6)
+        assert torch.allclose(
+            law.log_prob(value.reshape(law.event_shape)), density, atol=1e-6
+        )
     diagonal = dist.Normal(mean, part.diagonal().sqrt()).log_prob(value).sum()
     assert torch.allclose(density, diagonal)  # of one number
     weights = linear.exact.covariance[:3, :3]
-    independent = dist.Normal(linear.exact.mean[:3], weights.diagonal().sqrt()).log_prob(linear.exact.mean[:3] + 0.3)
+    independent = dist.Normal(
+        linear.exact.mean[:3], weights.diagonal().sqrt()
+    ).log_prob(linear.exact.mean[:3] + 0.3)
     value = (linear.exact.mean[:3] + 0.3).reshape(1, 3)
-    assert not torch.allclose(laws["layer1.weight"].log_prob(value), independent.sum(), atol=0.1)
+    assert not torch.allclose(
+        laws["layer1.weight"].log_prob(value), independent.sum(), atol=0.1
+    )
 
 
 @pytest.mark.parametrize("name", ["FullRank", "LowRank"])
 def test_its_distributions_serve_as_priors(linear, name):
-    laws = PLACED[name](linear.model, linear.exact.mean, linear.exact.covariance).distributions()
+    laws = PLACED[name](
+        linear.model, linear.exact.mean, linear.exact.covariance
+    ).distributions()
     prior = priors.WeightPrior(lambda site, w: laws[site])
-    model = zoo.BayesianNetwork(networks.MLP(3, 1, hidden=[]).double(), prior, likelihoods.Gaussian(NOISE))
-    posterior = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((linear.x, linear.y))
+    model = zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[]).double(), prior, likelihoods.Gaussian(NOISE)
+    )
+    posterior = inference.SVI(
+        model, guides.MeanField(model), num_steps=2, progress=False
+    ).fit((linear.x, linear.y))
     assert torch.isfinite(posterior.info.losses).all()
     assert model.prior_predictive(linear.x, num_samples=4).mean.shape == (30, 1)
 
@@ -299,7 +383,9 @@ def test_scales_are_marginal_ones_and_stay_below_their_ceiling(linear, name):
     make = getattr(guides, name)
     guide = make(linear.model, init_scale=0.1, max_scale=0.2)
     for law in guide.distributions().values():
-        assert torch.allclose(law.base_dist.variance.sqrt(), torch.full((), 0.1).double())
+        assert torch.allclose(
+            law.base_dist.variance.sqrt(), torch.full((), 0.1).double()
+        )
     with torch.no_grad():
         for parameter in guide.parameters():
             parameter.add_(20.0)
@@ -313,7 +399,10 @@ def test_scales_are_marginal_ones_and_stay_below_their_ceiling(linear, name):
 
 def test_too_big_a_group_is_refused(linear, monkeypatch):
     monkeypatch.setattr(guides.full_rank, "LIMIT", 3)
-    with pytest.raises(ValueError, match=r"layer1.weight, layer1.bias hold 4 numbers, too many .* use guides\.LowRank"):
+    with pytest.raises(
+        ValueError,
+        match=r"layer1.weight, layer1.bias hold 4 numbers, too many .* use guides\.LowRank",
+    ):
         guides.FullRank(linear.model)
 
 
@@ -321,12 +410,16 @@ def test_too_big_a_group_is_refused(linear, monkeypatch):
 def test_groups_that_are_none_are_refused(linear, make):
     with pytest.raises(ValueError, match="per is 'layer' or 'all', not 'site'"):
         make(linear.model, per="site")
-    with pytest.raises(ValueError, match=r"names no site .* \['layer3.weight'\]; it has layer1.weight"):
+    with pytest.raises(
+        ValueError, match=r"names no site .* \['layer3.weight'\]; it has layer1.weight"
+    ):
         make(linear.model, sites=["layer3.weight"])
 
 
 def test_a_rank_below_one_is_refused(linear):
-    with pytest.raises(ValueError, match=r"rank is .* at least 1, not 0; guides\.MeanField has none"):
+    with pytest.raises(
+        ValueError, match=r"rank is .* at least 1, not 0; guides\.MeanField has none"
+    ):
         guides.LowRank(linear.model, rank=0)
 
 
@@ -343,10 +436,14 @@ def test_pyros_laplace_approximation_of_a_fit_is_the_exact_posterior(linear):
     with pyro.get_param_store().scope():
         laplace = ScopedGuide(mode.guide.laplace_approximation(linear.x, linear.y))
     posterior = Posterior(linear.model, state=mode.state, info=None, scoped=laplace)
-    draws = linear.coefficients(posterior.sample(4000))  # round the mode that the fit found
+    draws = linear.coefficients(
+        posterior.sample(4000)
+    )  # round the mode that the fit found
     centred = draws - draws.mean(0)
     squares = centred.unsqueeze(-1) * centred.unsqueeze(-2)
     assert off(squares, linear.exact.covariance) < LIMIT
     assert off(squares, torch.diag(1 / linear.exact.precision.diagonal())) > LIMIT
     again = engine.fit((linear.x, linear.y))  # the guide still knows its model
-    assert torch.allclose(again.sample(1)["layer1.bias"], mode.sample(1)["layer1.bias"], atol=0.05)
+    assert torch.allclose(
+        again.sample(1)["layer1.bias"], mode.sample(1)["layer1.bias"], atol=0.05
+    )

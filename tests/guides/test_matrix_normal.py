@@ -15,14 +15,17 @@ from guides._lazy.lazy import Lazy
 from guides.matrix_normal import LazyMatrixVariate, MatrixVariate
 from zoo import inference, likelihoods, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.predictive.evaluate import draw
+from zoo.predictive.drawing import draw_sites
 
 NOISE, PRIOR_SCALE, ROWS, COLUMNS = 0.5, 2.0, 2, 3
 
 
 def sides(structure="full"):
     """Factors A (O, O) and B (I, I), or their diagonals."""
-    row, column = torch.tensor([0.4, 0.9]).double(), torch.tensor([0.5, 1.1, 1.6]).double()
+    row, column = (
+        torch.tensor([0.4, 0.9]).double(),
+        torch.tensor([0.5, 1.1, 1.6]).double(),
+    )
     if structure == "diagonal":
         return row, column
     lower = 0.5 * torch.ones(3, 3).double().tril(-1)
@@ -47,8 +50,12 @@ def test_its_density_is_that_of_the_kronecker_product(structure):
     flat = dist.MultivariateNormal(law.loc.flatten(), torch.kron(row, column))
     assert torch.allclose(law.log_prob(value), flat.log_prob(value.flatten(1)))
     assert torch.allclose(law.variance.flatten(), flat.variance)
-    swapped = dist.MultivariateNormal(law.loc.flatten(), torch.kron(column, row))  # columns of W for its rows
-    assert not torch.allclose(law.log_prob(value), swapped.log_prob(value.flatten(1)), atol=0.1)
+    swapped = dist.MultivariateNormal(
+        law.loc.flatten(), torch.kron(column, row)
+    )  # columns of W for its rows
+    assert not torch.allclose(
+        law.log_prob(value), swapped.log_prob(value.flatten(1)), atol=0.1
+    )
 
 
 @STRUCTURES
@@ -64,7 +71,9 @@ def test_its_draws_have_its_covariance(structure, shape):
     row, column = map(dense, sides(structure))
     assert off(squares, torch.kron(row, column)) < LIMIT
     assert off(squares, torch.kron(column, row)) > LIMIT
-    assert off(squares, torch.kron(row.sqrt().nan_to_num(), column)) > LIMIT  # a scale for a variance
+    assert (
+        off(squares, torch.kron(row.sqrt().nan_to_num(), column)) > LIMIT
+    )  # a scale for a variance
 
 
 @STRUCTURES
@@ -74,9 +83,14 @@ def test_its_divergence_from_a_normal_prior_is_that_of_the_flat_law(structure):
     row, column = map(dense, sides(structure))
     flat = dist.MultivariateNormal(law.loc.flatten(), torch.kron(row, column))
     wide = prior.base_dist.scale.flatten()
-    expected = kl_divergence(flat, dist.MultivariateNormal(torch.full_like(wide, 0.3), torch.diag(wide.square())))
+    expected = kl_divergence(
+        flat,
+        dist.MultivariateNormal(torch.full_like(wide, 0.3), torch.diag(wide.square())),
+    )
     assert torch.allclose(kl_divergence(law, prior), expected)
-    independent = exact.normal_divergence(law.loc, law.variance.sqrt(), 0.3, prior.base_dist.scale)
+    independent = exact.normal_divergence(
+        law.loc, law.variance.sqrt(), 0.3, prior.base_dist.scale
+    )
     assert torch.allclose(expected, independent) == (structure == "diagonal")
     with pytest.raises(NotImplementedError):
         kl_divergence(law, dist.Laplace(torch.zeros(ROWS, COLUMNS), 1.0).to_event(2))
@@ -85,9 +99,11 @@ def test_its_divergence_from_a_normal_prior_is_that_of_the_flat_law(structure):
 # Layers
 
 
-def outputs(layer, x, num_draws):
+def outputs(layer, x, num_samples):
     """Outputs of a layer with a weight drawn anew each time, (S, B, O)."""
-    return repeat(lambda: layer(x, variate(kind=LazyMatrixVariate).rsample()), num_draws)
+    return repeat(
+        lambda: layer(x, variate(kind=LazyMatrixVariate).rsample()), num_samples
+    )
 
 
 def test_a_linear_layer_draws_the_law_of_its_output_for_each_example():
@@ -99,15 +115,27 @@ def test_a_linear_layer_draws_the_law_of_its_output_for_each_example():
     centred = (draws - x @ law.loc.T).flatten(1)
     squares = centred.unsqueeze(-1) * centred.unsqueeze(-2)
     spread = (x @ column @ x.T).diagonal()
-    assert off(squares, torch.kron(torch.diag(spread), row)) < LIMIT  # independent from example to example
-    assert off(squares, torch.kron(x @ column @ x.T, row)) > LIMIT  # one weight for both
-    assert off(squares, torch.kron(torch.diag((x @ dense(sides()[1].T) @ x.T).diagonal()), row)) > LIMIT  # B^T B
+    assert (
+        off(squares, torch.kron(torch.diag(spread), row)) < LIMIT
+    )  # independent from example to example
+    assert (
+        off(squares, torch.kron(x @ column @ x.T, row)) > LIMIT
+    )  # one weight for both
+    assert (
+        off(
+            squares,
+            torch.kron(torch.diag((x @ dense(sides()[1].T) @ x.T).diagonal()), row),
+        )
+        > LIMIT
+    )  # B^T B
 
 
 @pytest.mark.parametrize(
     "layer",
     [
-        lambda x, w: nn.functional.linear(x.unsqueeze(0), w)[0],  # two outputs of one example
+        lambda x, w: nn.functional.linear(x.unsqueeze(0), w)[
+            0
+        ],  # two outputs of one example
         lambda x, w: (w @ x.T).T,
         lambda x, w: nn.functional.conv1d(x.T.unsqueeze(0), w.unsqueeze(-1))[0].T,
     ],
@@ -121,7 +149,9 @@ def test_elsewhere_one_weight_is_drawn(layer):
     centred = (draws - x @ variate().loc.T).flatten(1)
     squares = centred.unsqueeze(-1) * centred.unsqueeze(-2)
     assert off(squares, torch.kron(x @ column @ x.T, row)) < LIMIT
-    assert off(squares, torch.kron(torch.diag((x @ column @ x.T).diagonal()), row)) > LIMIT
+    assert (
+        off(squares, torch.kron(torch.diag((x @ column @ x.T).diagonal()), row)) > LIMIT
+    )
 
 
 # The exact posterior
@@ -135,18 +165,25 @@ class Linear:
         mixing = torch.tensor([[1.0, 0.8, 0.0], [0.0, 0.6, 0.8], [0.0, 0.0, 0.6]])
         self.x = (torch.randn(20, COLUMNS, generator=generator) @ mixing).double()
         weight = torch.randn(ROWS, COLUMNS, generator=generator).double()
-        self.y = self.x @ weight.T + NOISE * torch.randn(20, ROWS, generator=generator).double()
+        self.y = (
+            self.x @ weight.T
+            + NOISE * torch.randn(20, ROWS, generator=generator).double()
+        )
         network = nn.Linear(COLUMNS, ROWS, bias=False).double()
         self.model = zoo.BayesianNetwork(
-            network, priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE)), likelihoods.Gaussian(NOISE)
+            network,
+            priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE)),
+            likelihoods.Gaussian(NOISE),
         )
-        self.rows = [exact.linear_posterior(self.x, y, NOISE, PRIOR_SCALE) for y in self.y.T]
+        self.rows = [
+            exact.linear_posterior(self.x, y, NOISE, PRIOR_SCALE) for y in self.y.T
+        ]
         self.mean = torch.stack([row.mean for row in self.rows])
         self.log_evidence = sum(row.log_evidence for row in self.rows)
         self.precision = self.rows[0].precision
 
-    def elbos(self, guide, num_draws):
-        return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_draws)
+    def elbos(self, guide, num_samples):
+        return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_samples)
 
 
 @pytest.fixture(scope="module")
@@ -165,16 +202,20 @@ def place(guide, mean, column):
         guide.column["weight"].copy_(scale.expm1().log())
         if guide.structure == "full":
             factor = factor / factor.diagonal().unsqueeze(-1)
-            guide.column_lower["weight"].copy_(factor[torch.ones_like(factor).tril(-1).bool()])
+            guide.column_lower["weight"].copy_(
+                factor[torch.ones_like(factor).tril(-1).bool()]
+            )
     return guide
 
 
-def gradients(linear, guide, num_draws):
+def gradients(linear, guide, num_samples):
     def gradient():
-        parts = torch.autograd.grad(elbo(linear.model, guide, linear.x, linear.y), list(guide.parameters()))
+        parts = torch.autograd.grad(
+            elbo(linear.model, guide, linear.x, linear.y), list(guide.parameters())
+        )
         return torch.cat([part.flatten() for part in parts])
 
-    return repeat(gradient, num_draws)
+    return repeat(gradient, num_samples)
 
 
 def test_full_covariances_hold_the_exact_posterior(linear):
@@ -195,17 +236,27 @@ def test_full_covariances_hold_the_exact_posterior(linear):
 
 def test_the_elbo_with_drawn_weights_is_that_of_drawn_outputs(linear):
     """At the exact posterior the loss of drawn weights, without the closed form, has no noise at all."""
-    guide = place(guides.MatrixNormal(linear.model, structure="full"), linear.mean, torch.linalg.inv(linear.precision))
-    values = draw(guide, 5, {"weight": (ROWS, COLUMNS)})["weight"]
+    guide = place(
+        guides.MatrixNormal(linear.model, structure="full"),
+        linear.mean,
+        torch.linalg.inv(linear.precision),
+    )
+    values = draw_sites(guide, 5, {"weight": (ROWS, COLUMNS)})["weight"]
     for value in values:
         joint = dist.Normal(0.0, PRIOR_SCALE).log_prob(value).sum()
         joint = joint + dist.Normal(linear.x @ value.T, NOISE).log_prob(linear.y).sum()
-        assert torch.allclose(joint - guide.log_prob({"weight": value}), linear.log_evidence)
+        assert torch.allclose(
+            joint - guide.log_prob({"weight": value}), linear.log_evidence
+        )
 
 
 def test_diagonal_covariances_have_the_mean_field_optimum_here(linear):
     pyro.set_rng_seed(5)
-    guide = place(guides.MatrixNormal(linear.model), linear.mean, torch.diag(1 / linear.precision.diagonal()))
+    guide = place(
+        guides.MatrixNormal(linear.model),
+        linear.mean,
+        torch.diag(1 / linear.precision.diagonal()),
+    )
     gap = ROWS * exact.mean_field_gap(linear.precision)
     assert gap > 0.5
     assert off(linear.elbos(guide, 300), linear.log_evidence - gap) < LIMIT
@@ -220,14 +271,22 @@ def test_a_fit_comes_near_the_log_evidence(linear):
         guides.MatrixNormal(linear.model, structure="full"),
         num_steps=400,
         lr=0.1,
-        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99),
+        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(
+            optimizer, 0.99
+        ),
         progress=False,
     )
     guide = engine.fit((linear.x, linear.y)).guide
     gap = kl_divergence(
-        dist.MultivariateNormal(guide.loc["weight"].flatten(), torch.kron(*map(dense, guide.factors("weight")))),
         dist.MultivariateNormal(
-            linear.mean.flatten(), torch.kron(torch.eye(2).double(), torch.linalg.inv(linear.precision).contiguous())
+            guide.loc["weight"].flatten(),
+            torch.kron(*map(dense, guide.factors("weight"))),
+        ),
+        dist.MultivariateNormal(
+            linear.mean.flatten(),
+            torch.kron(
+                torch.eye(2).double(), torch.linalg.inv(linear.precision).contiguous()
+            ),
         ),
     )
     assert gap < 0.3 * ROWS * exact.mean_field_gap(linear.precision)
@@ -238,12 +297,18 @@ def test_a_fit_comes_near_the_log_evidence(linear):
 
 @STRUCTURES
 def test_it_starts_at_its_scale_and_stays_below_its_ceiling(linear, structure):
-    guide = guides.MatrixNormal(linear.model, structure=structure, init_scale=0.1, max_scale=0.3)
-    assert torch.allclose(guide.scale("weight"), torch.full((ROWS, COLUMNS), 0.1).double())
+    guide = guides.MatrixNormal(
+        linear.model, structure=structure, init_scale=0.1, max_scale=0.3
+    )
+    assert torch.allclose(
+        guide.scale("weight"), torch.full((ROWS, COLUMNS), 0.1).double()
+    )
     with torch.no_grad():
         for parameter in guide.parameters():
             parameter.add_(20.0)
-    assert torch.allclose(guide.scale("weight"), torch.full((ROWS, COLUMNS), 0.3).double())
+    assert torch.allclose(
+        guide.scale("weight"), torch.full((ROWS, COLUMNS), 0.3).double()
+    )
 
 
 def test_its_distributions_are_ordinary_and_serve_as_priors(linear):
@@ -252,14 +317,25 @@ def test_its_distributions_are_ordinary_and_serve_as_priors(linear):
     assert not isinstance(law.rsample(), Lazy)
     assert isinstance(guide.distribution(guide.sites["weight"]).rsample(), Lazy)
     prior = priors.WeightPrior(lambda name, w: law)
-    model = zoo.BayesianNetwork(nn.Linear(COLUMNS, ROWS, bias=False).double(), prior, likelihoods.Gaussian(NOISE))
-    fit = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((linear.x, linear.y))
+    model = zoo.BayesianNetwork(
+        nn.Linear(COLUMNS, ROWS, bias=False).double(),
+        prior,
+        likelihoods.Gaussian(NOISE),
+    )
+    fit = inference.SVI(
+        model, guides.MeanField(model), num_steps=2, progress=False
+    ).fit((linear.x, linear.y))
     assert torch.isfinite(fit.info.losses).all()
 
 
 def test_what_it_cannot_be_is_refused(linear, monkeypatch):
-    with pytest.raises(ValueError, match="structure is 'diagonal' or 'full', not 'kronecker'"):
+    with pytest.raises(
+        ValueError, match="structure is 'diagonal' or 'full', not 'kronecker'"
+    ):
         guides.MatrixNormal(linear.model, structure="kronecker")
     monkeypatch.setattr(guides.matrix_normal, "LIMIT", 2)
-    with pytest.raises(ValueError, match=r"'weight' has 3 columns, too many .* use structure='diagonal'"):
+    with pytest.raises(
+        ValueError,
+        match=r"'weight' has 3 columns, too many .* use structure='diagonal'",
+    ):
         guides.MatrixNormal(linear.model, structure="full")

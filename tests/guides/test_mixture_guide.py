@@ -18,7 +18,7 @@ import zoo
 from guides._lazy.lazy import Lazy
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo, expected_log_joint_and_entropy
-from zoo.predictive import evaluate
+from zoo.predictive.drawing import draw_sites
 
 
 def regression(prior=None, seed=0):
@@ -27,13 +27,18 @@ def regression(prior=None, seed=0):
         network = networks.MLP(2, 1, hidden=[5]).double()
         x = torch.randn(8, 2).double()
     prior = prior or priors.WeightPrior(dist.Normal(0.0, 1.0))
-    return zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5)), (x, x[:, :1].sin())
+    return zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5)), (
+        x,
+        x[:, :1].sin(),
+    )
 
 
 # One component
 
 
-@pytest.mark.parametrize("make", [guides.MeanField, guides.LocalReparam], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [guides.MeanField, guides.LocalReparam], ids=lambda make: make.__name__
+)
 def test_one_component_is_the_guide_itself(make):
     pyro.set_rng_seed(1)
     model, data = regression()
@@ -42,14 +47,26 @@ def test_one_component_is_the_guide_itself(make):
     for name in model.latents:
         assert torch.equal(mixture.components[0].loc[name], guide.loc[name])
     shapes = {name: law.shape() for name, law in model.latents.items()}
-    values = evaluate.draw(guide, 4, shapes)
+    values = draw_sites(guide, 4, shapes)
     assert torch.allclose(mixture.log_prob(values), guide.log_prob(values))
-    own, its = (repeat(lambda each=each: elbo(model, each, *data), 250) for each in (guide, mixture))
+    own, its = (
+        repeat(lambda each=each: elbo(model, each, *data), 250)
+        for each in (guide, mixture)
+    )
     assert apart(own, its) < LIMIT
-    assert apart(own + guide.log_prob(values).mean().item(), its) > LIMIT  # an entropy too few
-    moments = [evaluate.draw(each, 250, shapes)["layer1.bias"] for each in (guide, mixture)]
+    assert (
+        apart(own + guide.log_prob(values).mean().item(), its) > LIMIT
+    )  # an entropy too few
+    moments = [
+        draw_sites(each, 250, shapes)["layer1.bias"] for each in (guide, mixture)
+    ]
     assert apart(*moments) < LIMIT
-    assert apart(*((draws - guide.loc["layer1.bias"].detach()).square() for draws in moments)) < LIMIT
+    assert (
+        apart(
+            *((draws - guide.loc["layer1.bias"].detach()).square() for draws in moments)
+        )
+        < LIMIT
+    )
 
 
 # Two modes
@@ -60,7 +77,8 @@ MODES, WIDTH = torch.tensor([-3.0, 3.0], dtype=torch.float64), 0.5
 def two_modes(*args):
     """Two far normals times e: log evidence 1."""
     law = dist.MixtureSameFamily(
-        dist.Categorical(logits=torch.zeros(2).double()), dist.Normal(MODES, torch.full_like(MODES, WIDTH))
+        dist.Categorical(logits=torch.zeros(2).double()),
+        dist.Normal(MODES, torch.full_like(MODES, WIDTH)),
     )
     value = pyro.sample("z", law, infer={"init": torch.tensor(0.5).double()})
     pyro.factor("evidence", torch.ones_like(value))
@@ -86,25 +104,36 @@ def test_two_components_reach_the_log_evidence_of_two_modes_and_one_is_log_two_s
         one = at_the_modes(guides.MeanField(two_modes))
         draws = repeat(lambda: elbo(two_modes, both), 300)
         assert torch.allclose(draws, torch.tensor(LOG_EVIDENCE).double(), atol=1e-6)
-        assert off(repeat(lambda: elbo(two_modes, one), 300), LOG_EVIDENCE - math.log(2)) < LIMIT
+        assert (
+            off(repeat(lambda: elbo(two_modes, one), 300), LOG_EVIDENCE - math.log(2))
+            < LIMIT
+        )
         # the mean of the components' divergences, which is none of the mixture's
         averaged = draws - math.log(2)
         assert off(averaged, LOG_EVIDENCE) > LIMIT
         assert both.bound
         for make in (Trace_ELBO, TraceMeanField_ELBO):
-            losses = repeat(lambda make=make: torch.tensor(make().loss(two_modes, both)), 20)
-            assert torch.allclose(-losses, torch.tensor(LOG_EVIDENCE).double(), atol=1e-6)
+            losses = repeat(
+                lambda make=make: torch.tensor(make().loss(two_modes, both)), 20
+            )
+            assert torch.allclose(
+                -losses, torch.tensor(LOG_EVIDENCE).double(), atol=1e-6
+            )
 
 
 def test_a_fit_finds_both_modes_from_spread_starts():
     pyro.set_rng_seed(3)
-    mixture = guides.Mixture(two_modes, num_components=2, starts=iter_starts([-0.5, 0.5]))
+    mixture = guides.Mixture(
+        two_modes, num_components=2, inits=iter_starts([-0.5, 0.5])
+    )
     optimiser = torch.optim.Adam(mixture.parameters(), lr=0.1)
     for _ in range(150):
         optimiser.zero_grad()
         (-elbo(two_modes, mixture)).backward()
         optimiser.step()
-    found = torch.stack([component.loc["z"].detach() for component in mixture.components])
+    found = torch.stack(
+        [component.loc["z"].detach() for component in mixture.components]
+    )
     assert (found - MODES).abs().max() < 0.3
     draws = repeat(lambda: elbo(two_modes, mixture), 200)
     assert above(draws, LOG_EVIDENCE) < LIMIT
@@ -123,14 +152,30 @@ def test_lazily_sampled_weights_keep_their_noise_for_each_example():
     """The density of the draw is asked for after the layers have made their outputs."""
     pyro.set_rng_seed(4)
     model, _ = regression()
-    mixture = guides.Mixture(model, partial(guides.LocalReparam, init_scale=0.5), num_components=2)
+    mixture = guides.Mixture(
+        model, partial(guides.LocalReparam, init_scale=0.5), num_components=2
+    )
     trace = poutine.trace(mixture).get_trace()
     assert all(isinstance(trace.nodes[name]["value"], Lazy) for name in model.latents)
-    replayed = poutine.trace(poutine.replay(model, trace=trace)).get_trace(torch.ones(5, 2).double())
-    assert replayed.nodes["likelihood:y"]["fn"].base_dist.loc.unique().numel() == 5  # equal inputs, unequal outputs
-    ordinary = guides.Mixture(model, partial(guides.MeanField, init_scale=0.5), num_components=2)
-    shared = poutine.trace(poutine.replay(model, trace=poutine.trace(ordinary).get_trace()))
-    assert shared.get_trace(torch.ones(5, 2).double()).nodes["likelihood:y"]["fn"].base_dist.loc.unique().numel() == 1
+    replayed = poutine.trace(poutine.replay(model, trace=trace)).get_trace(
+        torch.ones(5, 2).double()
+    )
+    assert (
+        replayed.nodes["likelihood:y"]["fn"].base_dist.loc.unique().numel() == 5
+    )  # equal inputs, unequal outputs
+    ordinary = guides.Mixture(
+        model, partial(guides.MeanField, init_scale=0.5), num_components=2
+    )
+    shared = poutine.trace(
+        poutine.replay(model, trace=poutine.trace(ordinary).get_trace())
+    )
+    assert (
+        shared.get_trace(torch.ones(5, 2).double())
+        .nodes["likelihood:y"]["fn"]
+        .base_dist.loc.unique()
+        .numel()
+        == 1
+    )
 
 
 def test_a_step_moves_every_component_through_the_density_and_one_of_an_ensemble():
@@ -139,7 +184,10 @@ def test_a_step_moves_every_component_through_the_density_and_one_of_an_ensemble
     for make, touched in ((guides.MeanField, 3), (guides.Delta, 1)):
         mixture = guides.Mixture(model, make, num_components=3)
         elbo(model, mixture, *data).backward()
-        moved = [component.loc["layer1.weight"].grad.abs().sum() > 0 for component in mixture.components]
+        moved = [
+            component.loc["layer1.weight"].grad.abs().sum() > 0
+            for component in mixture.components
+        ]
         assert sum(map(bool, moved)) == touched
     assert mixture.num_parameters() == 3 * guides.Delta(model).num_parameters()
 
@@ -147,13 +195,18 @@ def test_a_step_moves_every_component_through_the_density_and_one_of_an_ensemble
 def test_a_mixture_learns_under_stock_pyro():
     pyro.set_rng_seed(6)
     model, data = regression()
-    mixture = guides.Mixture(model, num_components=2, spread=0.01)
-    before = {name: value.detach().clone() for name, value in mixture.named_parameters()}
+    mixture = guides.Mixture(model, num_components=2, init_spread=0.01)
+    before = {
+        name: value.detach().clone() for name, value in mixture.named_parameters()
+    }
     engine = pyro.infer.SVI(model, mixture, pyro.optim.Adam({"lr": 0.01}), Trace_ELBO())
     with pyro.get_param_store().scope():
         engine.step(*data)
         assert not list(pyro.get_param_store().keys())
-    assert all(not torch.equal(value, before[name]) for name, value in mixture.named_parameters())
+    assert all(
+        not torch.equal(value, before[name])
+        for name, value in mixture.named_parameters()
+    )
 
 
 # Ensembles
@@ -167,20 +220,28 @@ def ensemble():
         model,
         guides.Delta,
         num_components=3,
-        starts=lambda: dict(networks.MLP(2, 1, hidden=[5]).named_parameters()),
+        inits=lambda: dict(networks.MLP(2, 1, hidden=[5]).named_parameters()),
     )
-    return model, data, inference.SVI(model, guide, num_steps=60, lr=0.02, progress=False).fit(data)
+    return (
+        model,
+        data,
+        inference.SVI(model, guide, num_steps=60, lr=0.02, progress=False).fit(data),
+    )
 
 
 def test_an_ensemble_has_members_that_differ_and_declares_no_bound(ensemble):
     model, _, posterior = ensemble
     guide = posterior.guide
-    members = torch.stack([component.loc["layer1.weight"].detach() for component in guide.components])
+    members = torch.stack(
+        [component.loc["layer1.weight"].detach() for component in guide.components]
+    )
     assert torch.pdist(members.flatten(1)).min() > 0.1
     assert not guide.bound
     assert not guide.has_density
     for ask in (guide.distributions, lambda: guide.log_prob({})):
-        with pytest.raises(ValueError, match=r"Mixture has no density over layer1\.weight"):
+        with pytest.raises(
+            ValueError, match=r"Mixture has no density over layer1\.weight"
+        ):
             ask()
     assert guides.Mixture(model, num_components=2).bound
 
@@ -191,7 +252,13 @@ def test_an_ensembles_prediction_is_the_average_of_its_members(ensemble):
     guide = posterior.guide
     members = torch.stack(
         [
-            model.output({**posterior.state, **{n: component.loc[n].detach() for n in model.latents}}, x)
+            model.output(
+                {
+                    **posterior.state,
+                    **{n: component.loc[n].detach() for n in model.latents},
+                },
+                x,
+            )
             for component in guide.components
         ]
     )  # (K, N, 1)
@@ -206,16 +273,24 @@ def test_an_ensembles_prediction_is_the_average_of_its_members(ensemble):
     values = repeat(lambda: elbo(model, guide, x, y), 60)
     joints = []
     for component in guide.components:
-        trace = poutine.trace(poutine.condition(model, data={n: component.loc[n].detach() for n in model.latents}))
+        trace = poutine.trace(
+            poutine.condition(
+                model, data={n: component.loc[n].detach() for n in model.latents}
+            )
+        )
         joints.append(trace.get_trace(x, y).log_prob_sum())
-    assert ((values.unsqueeze(1) - torch.stack(joints)).abs().min(1).values < 1e-9).all()
+    assert (
+        (values.unsqueeze(1) - torch.stack(joints)).abs().min(1).values < 1e-9
+    ).all()
 
 
 def test_an_ensemble_of_dropout_keeps_the_components_divergence():
     """E[-log p(W)] in closed form: the divergence varies with the member alone."""
     pyro.set_rng_seed(9)
     model, data = regression()
-    guide = guides.Mixture(model, partial(guides.MCDropout, p=0.3), num_components=2, spread=0.5)
+    guide = guides.Mixture(
+        model, partial(guides.MCDropout, p=0.3), num_components=2, init_spread=0.5
+    )
     assert not guide.bound
     divergences = set()
     for _ in range(20):
@@ -236,23 +311,35 @@ def likelihood(trace):
 
 def test_spread_is_the_standard_deviation_of_starts_in_unconstrained_space():
     def program():
-        pyro.sample("w", dist.Normal(torch.zeros(40), 1.0).to_event(1), infer={"init": torch.full((40,), 2.0)})
-        pyro.sample("s", dist.LogNormal(torch.zeros(40), 1.0).to_event(1), infer={"init": torch.full((40,), 3.0)})
+        pyro.sample(
+            "w",
+            dist.Normal(torch.zeros(40), 1.0).to_event(1),
+            infer={"init": torch.full((40,), 2.0)},
+        )
+        pyro.sample(
+            "s",
+            dist.LogNormal(torch.zeros(40), 1.0).to_event(1),
+            infer={"init": torch.full((40,), 3.0)},
+        )
 
     pyro.set_rng_seed(10)
-    mixture = guides.Mixture(program, num_components=20, spread=0.4)
+    mixture = guides.Mixture(program, num_components=20, init_spread=0.4)
     for name, centre in (("w", 2.0), ("s", math.log(3.0))):
-        starts = torch.cat([component.loc[name].detach() for component in mixture.components]).double()
+        starts = torch.cat(
+            [component.loc[name].detach() for component in mixture.components]
+        ).double()
         assert off(starts, centre) < LIMIT
         assert off((starts - centre).square(), 0.16) < LIMIT
         assert off((starts - centre).square(), 0.4) > LIMIT  # a variance for a scale
-    assert torch.equal(mixture.sites["w"].start, torch.full((40,), 2.0))
+    assert torch.equal(mixture.sites["w"].init, torch.full((40,), 2.0))
 
 
 def test_starts_are_made_anew_for_each_component():
     model, _ = regression()
     mixture = guides.Mixture(
-        model, num_components=2, starts=lambda: {"layer1.weight": torch.randn(5, 2), "elsewhere": torch.ones(1)}
+        model,
+        num_components=2,
+        inits=lambda: {"layer1.weight": torch.randn(5, 2), "elsewhere": torch.ones(1)},
     )
     first, second = mixture.components
     assert not torch.equal(first.loc["layer1.weight"], second.loc["layer1.weight"])
@@ -267,44 +354,73 @@ def test_starts_are_made_anew_for_each_component():
 def test_the_density_and_the_marginals_are_those_of_the_mixture():
     pyro.set_rng_seed(11)
     model, _ = regression()
-    mixture = guides.Mixture(model, partial(guides.MeanField, init_scale=0.2), num_components=3, spread=1.0)
+    mixture = guides.Mixture(
+        model,
+        partial(guides.MeanField, init_scale=0.2),
+        num_components=3,
+        init_spread=1.0,
+    )
     shapes = {name: law.shape() for name, law in model.latents.items()}
-    values = evaluate.draw(mixture, 50, shapes)
+    values = draw_sites(mixture, 50, shapes)
     assert values["layer1.weight"].shape == (50, 5, 2)
     each = torch.stack([component.log_prob(values) for component in mixture.components])
     assert torch.allclose(mixture.log_prob(values), each.exp().mean(0).log())
     marginals = mixture.distributions()
     parts = [
-        component.distributions()["layer2.bias"].log_prob(values["layer2.bias"]) for component in mixture.components
+        component.distributions()["layer2.bias"].log_prob(values["layer2.bias"])
+        for component in mixture.components
     ]
     assert torch.allclose(
-        marginals["layer2.bias"].log_prob(values["layer2.bias"]), torch.stack(parts).exp().mean(0).log()
+        marginals["layer2.bias"].log_prob(values["layer2.bias"]),
+        torch.stack(parts).exp().mean(0).log(),
     )
-    bias, means = marginals["layer2.bias"].sample((2000,)), [part.loc["layer2.bias"] for part in mixture.components]
+    bias, means = (
+        marginals["layer2.bias"].sample((2000,)),
+        [part.loc["layer2.bias"] for part in mixture.components],
+    )
     assert off(bias, torch.stack(means).mean(0).detach()) < LIMIT
     assert off(bias, means[0].detach()) > LIMIT
     again = zoo.BayesianNetwork(
-        model.network, priors.WeightPrior(lambda name, _: marginals[name]), likelihoods.Gaussian(0.5)
+        model.network,
+        priors.WeightPrior(lambda name, _: marginals[name]),
+        likelihoods.Gaussian(0.5),
     )
-    assert torch.isfinite(elbo(again, guides.MeanField(again), torch.ones(2, 2).double(), torch.ones(2, 1).double()))
+    assert torch.isfinite(
+        elbo(
+            again,
+            guides.MeanField(again),
+            torch.ones(2, 2).double(),
+            torch.ones(2, 1).double(),
+        )
+    )
 
 
 def test_a_fresh_mixture_takes_the_state_of_another_and_draws_the_same():
     model, data = regression()
     one, other = (guides.Mixture(model, num_components=3) for _ in range(2))
-    assert not torch.equal(one.components[0].loc["layer1.bias"], other.components[0].loc["layer1.bias"])
+    assert not torch.equal(
+        one.components[0].loc["layer1.bias"], other.components[0].loc["layer1.bias"]
+    )
     other.load_state_dict(one.state_dict())
     results = []
     for guide in (one, other, one):
         pyro.set_rng_seed(12)
-        results.append((elbo(model, guide, *data), [guide()["layer1.weight"] for _ in range(5)]))
+        results.append(
+            (elbo(model, guide, *data), [guide()["layer1.weight"] for _ in range(5)])
+        )
     for loss, draws in results[1:]:
         assert loss == results[0][0]
         assert all(torch.equal(a, b) for a, b in zip(draws, results[0][1], strict=True))
-    assert one.freeze("components.0.*").num_parameters() == 2 * guides.MeanField(model).num_parameters()
+    assert (
+        one.freeze("components.0.*").num_parameters()
+        == 2 * guides.MeanField(model).num_parameters()
+    )
 
 
-@pytest.mark.parametrize("prior", [priors.NodePrior(dist.Normal(1.0, 0.3)), priors.NodePrior(dist.Bernoulli(0.8))])
+@pytest.mark.parametrize(
+    "prior",
+    [priors.NodePrior(dist.Normal(1.0, 0.3)), priors.NodePrior(dist.Bernoulli(0.8))],
+)
 def test_a_mixture_over_nodes_has_a_density(prior):
     model, data = regression(prior)
     make = guides.MCDropout if "Bernoulli" in repr(prior) else guides.NodeMixture
@@ -320,7 +436,10 @@ def test_a_mixture_over_nodes_has_a_density(prior):
 
 def test_components_that_are_no_guides_of_ours_are_refused():
     model, _ = regression()
-    with pytest.raises(ValueError, match=r"components of a Mixture are guides of this package.* gave a AutoNormal"):
+    with pytest.raises(
+        ValueError,
+        match=r"components of a Mixture are guides of this package.* gave a AutoNormal",
+    ):
         guides.Mixture(model, AutoNormal)
 
 
@@ -334,26 +453,34 @@ def test_no_component_is_refused(make):
 def test_starts_that_fit_no_site_are_refused():
     model, _ = regression()
     with pytest.raises(
-        ValueError, match=r"starts\(\) has no value for any of the sites layer1.weight.* it has \['w'\]"
+        ValueError,
+        match=r"starts\(\) has no value for any of the sites layer1.weight.* it has \['w'\]",
     ):
-        guides.Mixture(model, starts=lambda: {"w": torch.ones(1)})
+        guides.Mixture(model, inits=lambda: {"w": torch.ones(1)})
     with pytest.raises(
-        ValueError, match=r"starts\(\) gives site 'layer1.bias' a value of shape \(3,\), and it has \(5,\)"
+        ValueError,
+        match=r"starts\(\) gives site 'layer1.bias' a value of shape \(3,\), and it has \(5,\)",
     ):
-        guides.Mixture(model, starts=lambda: {"layer1.bias": torch.ones(3)})
+        guides.Mixture(model, inits=lambda: {"layer1.bias": torch.ones(3)})
 
 
 def test_a_batch_of_draws_is_refused_and_made_one_by_one():
     pyro.set_rng_seed(13)
     model, _ = regression()
-    mixture = guides.Mixture(model, guides.Delta, num_components=2, spread=1.0)
+    mixture = guides.Mixture(model, guides.Delta, num_components=2, init_spread=1.0)
     with (
-        pytest.raises(ValueError, match=r"makes one draw at a time, and not a batch of shape \(4,\)"),
+        pytest.raises(
+            ValueError,
+            match=r"makes one draw at a time, and not a batch of shape \(4,\)",
+        ),
         pyro.plate("draws", 4),
     ):
         mixture()
-    draws = evaluate.draw(mixture, 30, {"layer1.bias": torch.Size([5])})["layer1.bias"]
-    assert draws.unique(dim=0).shape == (2, 5)  # from one component alone it would be one row
+    draws = draw_sites(mixture, 30, {"layer1.bias": torch.Size([5])})["layer1.bias"]
+    assert draws.unique(dim=0).shape == (
+        2,
+        5,
+    )  # from one component alone it would be one row
 
 
 # Tracing
@@ -361,8 +488,14 @@ def test_a_batch_of_draws_is_refused_and_made_one_by_one():
 NODES = priors.NodePrior(dist.Normal(1.0, 0.3), where="both", weights=priors.Frozen())
 TRACED = {
     "Mixture": (None, partial(guides.Mixture, num_components=3)),
-    "Mixture(Delta)": (None, partial(guides.Mixture, make=guides.Delta, num_components=3)),
-    "Mixture(LocalReparam)": (None, partial(guides.Mixture, make=guides.LocalReparam, num_components=3)),
+    "Mixture(Delta)": (
+        None,
+        partial(guides.Mixture, make=guides.Delta, num_components=3),
+    ),
+    "Mixture(LocalReparam)": (
+        None,
+        partial(guides.Mixture, make=guides.LocalReparam, num_components=3),
+    ),
     "NodeMixture": (NODES, guides.NodeMixture),
     "Rank1": (NODES, guides.Rank1),
 }

@@ -1,7 +1,7 @@
 """Slices of a batch: each example's component is even over draws for any batch size, and the ELBO unbiased.
 
-The components are thirty standard deviations apart, so that the entropy of the mixture is known: log K more than
-that of one component.
+The components are thirty standard deviations apart, so that the entropy of the mixture
+is known: log K more than that of one component.
 """
 
 import exact
@@ -32,8 +32,12 @@ def assigned(size, shift, monkeypatch):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_example_meets_every_component_once_over_all_shifts(size, monkeypatch):
-    shifts = torch.stack([assigned(size, shift, monkeypatch) for shift in range(K)])  # (K, B)
-    assert torch.equal(shifts.sort(0).values, torch.arange(K).reshape(-1, 1).expand(K, size))
+    shifts = torch.stack(
+        [assigned(size, shift, monkeypatch) for shift in range(K)]
+    )  # (K, B)
+    assert torch.equal(
+        shifts.sort(0).values, torch.arange(K).reshape(-1, 1).expand(K, size)
+    )
     counts = shifts[0].bincount(minlength=K)
     assert counts.max() - counts.min() <= 1  # slices of one batch are as even as can be
 
@@ -51,22 +55,42 @@ def linear():
     network = networks.MLP(3, 1, hidden=[]).double()
     prior = priors.NodePrior(dist.Normal(1.0, PRIOR), weights=priors.Frozen())
     model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE))
-    guide = guides.NodeMixture(model, num_components=K, init_scale=0.02, spread=0.6)
-    x = torch.randn(N, 3, dtype=torch.float64) * torch.linspace(0.3, 3.0, N).reshape(-1, 1)
-    return model, guide, x, network(x).detach() + NOISE * torch.randn(N, 1, dtype=torch.float64)
+    guide = guides.NodeMixture(
+        model, num_components=K, init_scale=0.02, init_spread=0.6
+    )
+    x = torch.randn(N, 3, dtype=torch.float64) * torch.linspace(0.3, 3.0, N).reshape(
+        -1, 1
+    )
+    return (
+        model,
+        guide,
+        x,
+        network(x).detach() + NOISE * torch.randn(N, 1, dtype=torch.float64),
+    )
 
 
 def per_component(linear):
     """Expected log likelihood of each datum under each component, (K, N), and the divergence of the mixture."""
     model, guide, x, y = linear
     tensors = model.network.state_dict()
-    loc, scale = guide.loc["layer1.nodes_in"].detach(), guide.scale("layer1.nodes_in").detach()
-    features, targets = x * tensors["layer1.weight"], (y - tensors["layer1.bias"]).squeeze(-1)
+    loc, scale = (
+        guide.loc["layer1.nodes_in"].detach(),
+        guide.scale("layer1.nodes_in").detach(),
+    )
+    features, targets = (
+        x * tensors["layer1.weight"],
+        (y - tensors["layer1.bias"]).squeeze(-1),
+    )
     likelihood = [
-        exact.expected_log_likelihood(features, targets, NOISE, loc[k], torch.diag(scale[k].square())) for k in range(K)
+        exact.expected_log_likelihood(
+            features, targets, NOISE, loc[k], torch.diag(scale[k].square())
+        )
+        for k in range(K)
     ]
     assert torch.pdist(loc).min() > 10 * scale.max()
-    return torch.stack(likelihood), exact.apart_mixture_divergence(loc, scale, 1.0, PRIOR)
+    return torch.stack(likelihood), exact.apart_mixture_divergence(
+        loc, scale, 1.0, PRIOR
+    )
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 24])
@@ -82,29 +106,44 @@ def test_the_elbo_is_unbiased_for_any_batch_size(linear, size, monkeypatch):
 
     own = draws()
     assert off(own, expected) < LIMIT
-    assert off(own, expected + 2 * torch.tensor(float(K)).log()) > LIMIT or size < 3  # log K subtracted
+    assert (
+        off(own, expected + 2 * torch.tensor(float(K)).log()) > LIMIT or size < 3
+    )  # log K subtracted
     if size == 24:  # the wrong answer: slices that never move
         fixed = torch.arange(size) * K // size
         monkeypatch.setattr(Assignment, "__call__", lambda self, _: fixed)
         assert off(draws(), expected) > LIMIT
-        assert off(draws(), likelihood[fixed, torch.arange(size)].sum() - divergence) < LIMIT
+        assert (
+            off(draws(), likelihood[fixed, torch.arange(size)].sum() - divergence)
+            < LIMIT
+        )
 
 
-def test_the_mixture_is_a_bound_and_the_mean_of_its_components_divergences_is_not_its_divergence(linear):
+def test_the_mixture_is_a_bound_and_the_mean_of_its_components_divergences_is_not_its_divergence(
+    linear,
+):
     """Log K nats are gained by a mixture of K parts that do not overlap."""
     pyro.set_rng_seed(3)
     model, guide, x, y = linear
     _, divergence = per_component(linear)
     tensors = model.network.state_dict()
     posterior = exact.linear_posterior(
-        x * tensors["layer1.weight"], (y - tensors["layer1.bias"]).squeeze(-1), NOISE, PRIOR, 1.0
+        x * tensors["layer1.weight"],
+        (y - tensors["layer1.bias"]).squeeze(-1),
+        NOISE,
+        PRIOR,
+        1.0,
     )
     draws = repeat(lambda: elbo(model, guide, x, y), 200)
     assert above(draws, posterior.log_evidence) < LIMIT
     entropy_of_one = [
         exact.normal_divergence(loc, scale, 1.0, PRIOR)
         for loc, scale in zip(
-            guide.loc["layer1.nodes_in"].detach(), guide.scale("layer1.nodes_in").detach(), strict=True
+            guide.loc["layer1.nodes_in"].detach(),
+            guide.scale("layer1.nodes_in").detach(),
+            strict=True,
         )
     ]
-    assert torch.allclose(torch.stack(entropy_of_one).mean() - divergence, torch.tensor(K).double().log())
+    assert torch.allclose(
+        torch.stack(entropy_of_one).mean() - divergence, torch.tensor(K).double().log()
+    )

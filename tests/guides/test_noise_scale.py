@@ -1,6 +1,7 @@
 """A learned noise scale is used in prediction as inferred: its posterior, not its prior, whatever the number of draws.
 
-The truth is a quadrature over the scale, with the coefficients of the linear model integrated out.
+The truth is a quadrature over the scale, with the coefficients of the linear model
+integrated out.
 """
 
 import cases
@@ -22,7 +23,9 @@ SITE = "likelihood:scale"
 
 @pytest.fixture(scope="module")
 def data():
-    data = datasets.toy.linear(num_data=25, num_inputs=2, noise=NOISE, prior_scale=PRIOR_SCALE)
+    data = datasets.toy.linear(
+        num_data=25, num_inputs=2, noise=NOISE, prior_scale=PRIOR_SCALE
+    )
     return data.train.x.double(), data.train.y.double()
 
 
@@ -31,29 +34,43 @@ def model():
     pyro.set_rng_seed(0)
     network = networks.MLP(2, 1, hidden=[]).double()
     likelihood = likelihoods.Gaussian(dist.HalfNormal(WIDTH))
-    return zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE)), likelihood)
+    return zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE)), likelihood
+    )
 
 
 @pytest.fixture(scope="module")
 def truth(data):
     """Posterior of the scale; the grid ends where nothing is left."""
     scales = torch.linspace(0.05, 3.0, 1000, dtype=torch.float64)
-    log_prior = torch.distributions.HalfNormal(torch.tensor(WIDTH).double()).log_prob(scales)
-    return exact.noise_posterior(exact.features(data[0]), data[1].squeeze(-1), PRIOR_SCALE, scales, log_prior)
+    log_prior = torch.distributions.HalfNormal(torch.tensor(WIDTH).double()).log_prob(
+        scales
+    )
+    return exact.noise_posterior(
+        exact.features(data[0]), data[1].squeeze(-1), PRIOR_SCALE, scales, log_prior
+    )
 
 
 @pytest.fixture(scope="module")
 def sampled(model, data):
     pyro.set_rng_seed(1)
     engine = inference.HMC(
-        model, num_chains=2, warmup_steps=80, num_samples=220, num_steps=5, compile=False, progress=False
+        model,
+        num_chains=2,
+        warmup_steps=80,
+        num_samples=220,
+        num_steps=5,
+        compile=False,
+        progress=False,
     )
     return engine.fit(data)
 
 
 def fitted(model, data, guide, num_steps=400):
     pyro.set_rng_seed(2)
-    return inference.SVI(model, guide, num_steps=num_steps, lr=0.05, progress=False).fit(data)
+    return inference.SVI(
+        model, guide, num_steps=num_steps, lr=0.05, progress=False
+    ).fit(data)
 
 
 def prior_mean_square():
@@ -65,15 +82,21 @@ def test_the_sampler_infers_the_posterior_of_the_scale(sampled, truth):
     scales = sampled.draws[SITE]  # (C, S)
     assert off_chains(scales, truth.mean()) < LIMIT
     assert off_chains(scales.square(), truth.mean(2.0)) < LIMIT
-    assert off_chains(scales, torch.tensor(WIDTH * (2 / torch.pi) ** 0.5)) > LIMIT  # the prior's mean
+    assert (
+        off_chains(scales, torch.tensor(WIDTH * (2 / torch.pi) ** 0.5)) > LIMIT
+    )  # the prior's mean
     assert off_chains(scales.square(), truth.mean()) > LIMIT  # a scale for a variance
 
 
 def test_prediction_averages_the_inferred_variance(sampled, truth, data):
     """The aleatoric variance is the same at every input: E[scale² | data]."""
     prediction = sampled.predict(data[0])
-    assert torch.allclose(prediction.aleatoric, sampled.draws[SITE].square().mean().expand(25, 1))
-    error = sampled.draws[SITE].square().std() / 10  # of a hundred effective draws, a low guess
+    assert torch.allclose(
+        prediction.aleatoric, sampled.draws[SITE].square().mean().expand(25, 1)
+    )
+    error = (
+        sampled.draws[SITE].square().std() / 10
+    )  # of a hundred effective draws, a low guess
     assert (prediction.aleatoric - truth.mean(2.0)).abs().max() < LIMIT * error
     assert (prediction.aleatoric - prior_mean_square()).abs().min() > LIMIT * error
 
@@ -83,7 +106,9 @@ def test_the_predictive_density_is_the_exact_mixture(sampled, truth, data):
     features, y = exact.features(data[0]), data[1].squeeze(-1)
     x, at = data[0][:1], exact.features(data[0][:1])
     laws = [
-        exact.predictive(at, exact.linear_posterior(features, y, float(scale), PRIOR_SCALE), scale)
+        exact.predictive(
+            at, exact.linear_posterior(features, y, float(scale), PRIOR_SCALE), scale
+        )
         for scale in truth.scale
     ]
     targets = laws[0].mean + torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
@@ -100,12 +125,21 @@ def test_the_predictive_density_is_the_exact_mixture(sampled, truth, data):
 
 
 @pytest.mark.parametrize(
-    "make", [guides.MeanField, guides.LocalReparam, AutoNormal], ids=["MeanField", "LocalReparam", "AutoNormal"]
+    "make",
+    [guides.MeanField, guides.LocalReparam, AutoNormal],
+    ids=["MeanField", "LocalReparam", "AutoNormal"],
 )
-def test_one_draw_of_a_guide_predicts_with_its_own_scale_as_many_draws_do(model, data, truth, make):
+def test_one_draw_of_a_guide_predicts_with_its_own_scale_as_many_draws_do(
+    model, data, truth, make
+):
     posterior = fitted(model, data, make(model))
     many = posterior.predict(data[0], num_samples=4000)
-    ones = torch.stack([posterior.predict(data[0][:2], num_samples=1).aleatoric[0, 0] for _ in range(150)])
+    ones = torch.stack(
+        [
+            posterior.predict(data[0][:2], num_samples=1).aleatoric[0, 0]
+            for _ in range(150)
+        ]
+    )
     assert off(ones, many.aleatoric[0, 0]) < LIMIT
     assert off(ones, prior_mean_square()) > LIMIT
     assert ones.std() > 0  # the draws differ, and each predicts with its own
@@ -115,12 +149,16 @@ def test_one_draw_of_a_guide_predicts_with_its_own_scale_as_many_draws_do(model,
 
 def test_one_draw_of_a_sampler_predicts_with_its_own_scale(sampled, data):
     prediction = sampled.predict(data[0], num_samples=1)
-    assert torch.allclose(prediction.aleatoric, sampled.draws[SITE][0, 0].square().expand(25, 1))
+    assert torch.allclose(
+        prediction.aleatoric, sampled.draws[SITE][0, 0].square().expand(25, 1)
+    )
     assert torch.equal(prediction.epistemic, torch.zeros(25, 1, dtype=torch.float64))
     assert prediction.log_prob(data[1]).shape == (25,)
 
 
-@pytest.mark.parametrize("name", [name for name in cases.OURS if ("WeightPrior", name) not in cases.REFUSED])
+@pytest.mark.parametrize(
+    "name", [name for name in cases.OURS if ("WeightPrior", name) not in cases.REFUSED]
+)
 def test_every_guide_leaves_the_prior_of_the_scale(model, data, name):
     """The variance is 0.25 by the data, 4 by the prior; dropped inputs add to it."""
     posterior = fitted(model, data, cases.GUIDES[name](model))
@@ -135,7 +173,9 @@ def test_a_scale_for_each_output_stays_with_its_output():
     y = x + noise * torch.randn(60, 2, dtype=torch.float64)
     likelihood = likelihoods.Gaussian(dist.HalfNormal(torch.tensor([2.0, 2.0])))
     network = networks.MLP(2, 2, hidden=[]).double()
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihood)
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihood
+    )
     posterior = fitted(model, (x, y), guides.MeanField(model), num_steps=500)
     for num_samples in (1, 200):
         std = posterior.predict(x, num_samples=num_samples).aleatoric.sqrt()

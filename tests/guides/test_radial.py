@@ -22,14 +22,21 @@ NOISE, PRIOR_SCALE = 0.5, 2.0
 def radial(size, event_dim=1):
     generator = torch.Generator().manual_seed(0)
     loc = torch.randn(size, generator=generator, dtype=torch.float64)
-    return RadialNormal(loc, 0.3 + torch.rand(size, generator=generator, dtype=torch.float64), event_dim)
+    return RadialNormal(
+        loc, 0.3 + torch.rand(size, generator=generator, dtype=torch.float64), event_dim
+    )
 
 
 def test_in_one_dimension_it_is_the_normal():
     points = torch.linspace(-3, 3, 7, dtype=torch.float64)
-    for law, values in ((radial(1), points.unsqueeze(-1)), (radial(1, event_dim=0), points.unsqueeze(-1))):
+    for law, values in (
+        (radial(1), points.unsqueeze(-1)),
+        (radial(1, event_dim=0), points.unsqueeze(-1)),
+    ):
         normal = dist.Normal(law.loc, law.scale)
-        assert torch.allclose(law.log_prob(values).flatten(), normal.log_prob(values).flatten())
+        assert torch.allclose(
+            law.log_prob(values).flatten(), normal.log_prob(values).flatten()
+        )
         assert torch.allclose(law.entropy(), normal.entropy())
 
 
@@ -39,10 +46,16 @@ def spherical(size, steps):
     turns = (torch.arange(steps, dtype=torch.float64) + 0.5) * 2 * math.pi / steps
     if size == 2:
         r, phi = torch.cartesian_prod(radii, turns).unbind(-1)
-        return torch.stack([r * phi.cos(), r * phi.sin()], -1), r * (9 / steps) * (2 * math.pi / steps)
+        return torch.stack([r * phi.cos(), r * phi.sin()], -1), r * (9 / steps) * (
+            2 * math.pi / steps
+        )
     r, theta, phi = torch.cartesian_prod(radii, turns / 2, turns).unbind(-1)
-    points = torch.stack([r * theta.sin() * phi.cos(), r * theta.sin() * phi.sin(), r * theta.cos()], -1)
-    return points, r.square() * theta.sin() * (9 / steps) * (math.pi / steps) * (2 * math.pi / steps)
+    points = torch.stack(
+        [r * theta.sin() * phi.cos(), r * theta.sin() * phi.sin(), r * theta.cos()], -1
+    )
+    return points, r.square() * theta.sin() * (9 / steps) * (math.pi / steps) * (
+        2 * math.pi / steps
+    )
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -50,11 +63,15 @@ def test_the_density_integrates_to_one(size):
     """The grid round the centre is stretched by the scales, whose product is its Jacobian."""
     law = radial(size)
     points, volume = spherical(size, 60)
-    density = law.log_prob(law.loc + law.scale * points).exp() * volume * law.scale.prod()
+    density = (
+        law.log_prob(law.loc + law.scale * points).exp() * volume * law.scale.prod()
+    )
     assert abs(density.sum() - 1) < 1e-3
     both_sides = density.sum() / 2  # a length that is normal and not its absolute value
     without_scale = density.sum() / law.scale.prod()
-    normal = density.sum() * 2 / (2 * math.pi ** (size / 2) / math.gamma(size / 2))  # the surface of the ball left out
+    normal = (
+        density.sum() * 2 / (2 * math.pi ** (size / 2) / math.gamma(size / 2))
+    )  # the surface of the ball left out
     for wrong in (both_sides, without_scale, normal):
         assert abs(wrong - 1) > 0.05
 
@@ -62,7 +79,9 @@ def test_the_density_integrates_to_one(size):
 def test_draws_have_the_moments_and_the_entropy_that_the_law_states():
     """Twelve variances, a length and an entropy; 4.5 standard errors each, false alarm 1e-4."""
     pyro.set_rng_seed(1)
-    law = RadialNormal(*(part.reshape(3, 4) for part in (radial(12).loc, radial(12).scale)), 2)
+    law = RadialNormal(
+        *(part.reshape(3, 4) for part in (radial(12).loc, radial(12).scale)), 2
+    )
     draws = law.rsample((4000,))
     assert draws.shape == (4000, 3, 4)
     squares = (draws - law.loc).square()
@@ -72,16 +91,27 @@ def test_draws_have_the_moments_and_the_entropy_that_the_law_states():
     assert off((squares / law.scale.square()).sum((1, 2)), 1.0) < LIMIT
     assert torch.allclose(law.entropy(), exact.radial_entropy(law.scale))
     assert off(-law.log_prob(draws), law.entropy()) < LIMIT
-    assert off(-law.log_prob(draws), dist.Normal(law.loc, law.scale).entropy().sum()) > LIMIT
+    assert (
+        off(-law.log_prob(draws), dist.Normal(law.loc, law.scale).entropy().sum())
+        > LIMIT
+    )
 
 
 def test_the_divergence_from_normals_is_what_draws_estimate():
     pyro.set_rng_seed(2)
-    law, prior = radial(5), dist.Normal(torch.tensor(0.3).double(), 0.7).expand([5]).to_event(1)
+    law, prior = (
+        radial(5),
+        dist.Normal(torch.tensor(0.3).double(), 0.7).expand([5]).to_event(1),
+    )
     draws = law.rsample((4000,))
     estimates = law.log_prob(draws) - prior.log_prob(draws)
     assert off(estimates, kl_divergence(law, prior)) < LIMIT
-    assert off(estimates, kl_divergence(dist.Normal(law.loc, law.scale).to_event(1), prior)) > LIMIT
+    assert (
+        off(
+            estimates, kl_divergence(dist.Normal(law.loc, law.scale).to_event(1), prior)
+        )
+        > LIMIT
+    )
     with pytest.raises(NotImplementedError):
         kl_divergence(law, dist.Laplace(prior.base_dist.loc, 1.0).to_event(1))
 
@@ -104,23 +134,39 @@ def linear():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(30, 3, generator=generator, dtype=torch.float64)
     x[:, 1] += 0.8 * x[:, 0]
-    y = x.sum(-1, keepdim=True) + NOISE * torch.randn(30, 1, generator=generator, dtype=torch.float64)
+    y = x.sum(-1, keepdim=True) + NOISE * torch.randn(
+        30, 1, generator=generator, dtype=torch.float64
+    )
     prior = priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE))
-    model = zoo.BayesianNetwork(networks.MLP(3, 1, hidden=[]).double(), prior, likelihoods.Gaussian(NOISE))
+    model = zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[]).double(), prior, likelihoods.Gaussian(NOISE)
+    )
     features = exact.features(x)
-    return model, (x, y), features, exact.linear_posterior(features, y.squeeze(-1), NOISE, PRIOR_SCALE)
+    return (
+        model,
+        (x, y),
+        features,
+        exact.linear_posterior(features, y.squeeze(-1), NOISE, PRIOR_SCALE),
+    )
 
 
 def place(model, loc, scale):
     guide = guides.Radial(model)
     with torch.no_grad():
-        for name, part in (("layer1.weight", slice(0, 3)), ("layer1.bias", slice(3, 4))):
+        for name, part in (
+            ("layer1.weight", slice(0, 3)),
+            ("layer1.bias", slice(3, 4)),
+        ):
             guide.loc[name].copy_(loc[part].reshape(guide.loc[name].shape))
-            guide.rho[name].copy_(scale[part].expm1().log().reshape(guide.rho[name].shape))
+            guide.rho[name].copy_(
+                scale[part].expm1().log().reshape(guide.rho[name].shape)
+            )
     return guide
 
 
-SIZES = torch.tensor([3.0, 3.0, 3.0, 1.0], dtype=torch.float64)  # of the site that each coefficient is in
+SIZES = torch.tensor(
+    [3.0, 3.0, 3.0, 1.0], dtype=torch.float64
+)  # of the site that each coefficient is in
 
 
 def optimum(posterior):
@@ -132,8 +178,12 @@ def test_the_elbo_at_the_optimum_is_the_closed_form_and_a_bound(linear):
     model, data, features, posterior = linear
     loc, scale = optimum(posterior)
     variance = scale.square() / SIZES
-    likelihood = exact.expected_log_likelihood(features, data[1].squeeze(-1), NOISE, loc, variance.diag()).sum()
-    prior = torch.distributions.Normal(0.0, PRIOR_SCALE).log_prob(loc).sum() - variance.sum() / (2 * PRIOR_SCALE**2)
+    likelihood = exact.expected_log_likelihood(
+        features, data[1].squeeze(-1), NOISE, loc, variance.diag()
+    ).sum()
+    prior = torch.distributions.Normal(0.0, PRIOR_SCALE).log_prob(
+        loc
+    ).sum() - variance.sum() / (2 * PRIOR_SCALE**2)
     entropy = exact.radial_entropy(scale[:3]) + exact.radial_entropy(scale[3:])
     guide = place(model, loc, scale)
     draws = repeat(lambda: elbo(model, guide, *data), 500)
@@ -150,14 +200,16 @@ def test_the_gradient_is_zero_at_the_root_of_the_size_over_the_precision(linear)
     model, data, _, posterior = linear
     loc, scale = optimum(posterior)
 
-    def gradients(scale, num_draws):
+    def gradients(scale, num_samples):
         guide = place(model, loc, scale)
 
         def gradient():
-            parts = torch.autograd.grad(elbo(model, guide, *data), list(guide.parameters()))
+            parts = torch.autograd.grad(
+                elbo(model, guide, *data), list(guide.parameters())
+            )
             return torch.cat([part.flatten() for part in parts])
 
-        return repeat(gradient, num_draws)
+        return repeat(gradient, num_samples)
 
     assert off(gradients(scale, 500), 0.0) < LIMIT
     for wrong in (posterior.precision.diagonal().rsqrt(), scale.square()):
@@ -166,7 +218,9 @@ def test_the_gradient_is_zero_at_the_root_of_the_size_over_the_precision(linear)
 
 def test_a_site_with_bounded_support_is_radial_before_its_transform():
     likelihood = likelihoods.Gaussian(dist.HalfNormal(1.0))
-    model = zoo.BayesianNetwork(nn_layer(), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihood)
+    model = zoo.BayesianNetwork(
+        nn_layer(), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihood
+    )
     guide = guides.Radial(model, init_scale=0.4, max_scale=0.5)
     values = torch.linspace(1e-3, 20.0, 20001, dtype=torch.float64)
     density = guide.distribution(guide.sites["likelihood:scale"]).log_prob(values).exp()

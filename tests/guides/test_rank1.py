@@ -20,7 +20,9 @@ def model_with(where="both", hidden=(4,), seed=0):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = networks.MLP(3, 2, hidden=list(hidden)).double()
-    prior = priors.NodePrior(dist.Normal(1.0, PRIOR), where=where, weights=priors.Frozen())
+    prior = priors.NodePrior(
+        dist.Normal(1.0, PRIOR), where=where, weights=priors.Frozen()
+    )
     return zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5))
 
 
@@ -40,15 +42,26 @@ def test_members_start_at_random_signs():
     pyro.set_rng_seed(2)
     model = model_with(hidden=(50,))
     means = {
-        share: guides.Rank1(model, num_components=8, random_sign_init=share).loc for share in (0.0, 0.5, 0.75, 1.0)
+        share: guides.Rank1(model, num_components=8, random_sign_init=share).loc
+        for share in (0.0, 0.5, 0.75, 1.0)
     }
     for share, loc in means.items():
         signs = torch.cat([loc[name].flatten() for name in model.latents])  # 840
         assert (signs.abs() == 1).all()
-        assert abs((signs == 1).double().mean() - share) <= LIMIT * (share * (1 - share) / len(signs)) ** 0.5
-    both = guides.Rank1(model, num_components=8, spread=0.2).loc["layer2.nodes_in"].abs()
+        assert (
+            abs((signs == 1).double().mean() - share)
+            <= LIMIT * (share * (1 - share) / len(signs)) ** 0.5
+        )
+    both = (
+        guides.Rank1(model, num_components=8, init_spread=0.2)
+        .loc["layer2.nodes_in"]
+        .abs()
+    )
     assert 0.1 < both.std() < 0.3
-    assert guides.Rank1(model, num_components=1).loc["layer2.nodes_in"].unique().numel() == 2
+    assert (
+        guides.Rank1(model, num_components=1).loc["layer2.nodes_in"].unique().numel()
+        == 2
+    )
 
 
 def test_the_divergence_is_the_mean_of_the_components():
@@ -71,7 +84,12 @@ def test_the_divergence_is_the_mean_of_the_components():
 
     loc = torch.cat([guide.loc[name] for name in guide.nodes], -1).detach()
     scale = torch.cat([guide.scale(name) for name in guide.nodes], -1).detach()
-    parts = torch.stack([exact.normal_divergence(*part, 1.0, PRIOR) for part in zip(loc, scale, strict=True)])
+    parts = torch.stack(
+        [
+            exact.normal_divergence(*part, 1.0, PRIOR)
+            for part in zip(loc, scale, strict=True)
+        ]
+    )
     own = divergence(3)
     assert torch.allclose(own, parts.mean().expand(3))
     for wrong in (parts.sum(), exact.apart_mixture_divergence(loc, scale, 1.0, PRIOR)):
@@ -81,7 +99,9 @@ def test_the_divergence_is_the_mean_of_the_components():
 def test_it_is_a_node_mixture_with_starts_of_its_own():
     model, x, y = model_with(), torch.randn(6, 3).double(), torch.randn(6, 2).double()
     rank1 = guides.Rank1(model, num_components=K)
-    mixture = guides.NodeMixture(model, num_components=K, entropy=guides.mixture_entropy.ComponentMean())
+    mixture = guides.NodeMixture(
+        model, num_components=K, entropy=guides.mixture_entropy.ComponentMean()
+    )
     mixture.load_state_dict(rank1.state_dict())
     values = []
     for guide in (rank1, mixture):
@@ -91,7 +111,9 @@ def test_it_is_a_node_mixture_with_starts_of_its_own():
     unbiased = guides.NodeMixture(model, num_components=K)
     unbiased.load_state_dict(rank1.state_dict())
     gains = []
-    for seed in range(100):  # the same draws, so that what is left is the entropy's own noise
+    for seed in range(
+        100
+    ):  # the same draws, so that what is left is the entropy's own noise
         values = []
         for guide in (unbiased, rank1):
             pyro.set_rng_seed(seed)
@@ -104,10 +126,15 @@ def test_it_is_a_node_mixture_with_starts_of_its_own():
 
 @pytest.mark.parametrize(("where", "side"), [("in", "in"), ("out", "out")])
 def test_nodes_on_one_side_are_refused(where, side):
-    with pytest.raises(ValueError, match=rf"inputs and the outputs of a layer, .* are {side}-nodes all; use .*both"):
+    with pytest.raises(
+        ValueError,
+        match=rf"inputs and the outputs of a layer, .* are {side}-nodes all; use .*both",
+    ):
         guides.Rank1(model_with(where))
 
 
 def test_a_probability_outside_zero_and_one_is_refused():
-    with pytest.raises(ValueError, match=r"random_sign_init is a probability, from 0 to 1, not -0\.5"):
+    with pytest.raises(
+        ValueError, match=r"random_sign_init is a probability, from 0 to 1, not -0\.5"
+    ):
         guides.Rank1(model_with(), random_sign_init=-0.5)

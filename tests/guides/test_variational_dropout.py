@@ -25,7 +25,11 @@ NORMAL = priors.WeightPrior(dist.Normal(0.0, 1.0))
 
 
 def build(prior, network=None):
-    return zoo.BayesianNetwork(network or networks.MLP(2, 1, hidden=[3]).double(), prior, likelihoods.Gaussian(0.5))
+    return zoo.BayesianNetwork(
+        network or networks.MLP(2, 1, hidden=[3]).double(),
+        prior,
+        likelihoods.Gaussian(0.5),
+    )
 
 
 # The divergence from the log-uniform prior
@@ -33,7 +37,10 @@ def build(prior, network=None):
 
 def worst(approximation, log_alphas):
     return max(
-        abs(approximation(torch.tensor(value)).item() - exact.log_uniform_divergence(math.exp(value)))
+        abs(
+            approximation(torch.tensor(value)).item()
+            - exact.log_uniform_divergence(math.exp(value))
+        )
         for value in log_alphas
     )
 
@@ -43,7 +50,9 @@ def test_the_approximations_are_as_near_the_truth_as_they_say():
     narrow = [value for value in everywhere if value <= 0]
     assert worst(molchanov, everywhere) < 0.01
     assert 0.01 < worst(kingma, narrow) < 0.041
-    assert worst(kingma, [1.0, 2.0]) > 1.0  # past alpha = 1 the polynomial is no approximation
+    assert (
+        worst(kingma, [1.0, 2.0]) > 1.0
+    )  # past alpha = 1 the polynomial is no approximation
 
     def entropy_alone(log_alpha):
         return -0.5 * log_alpha
@@ -95,7 +104,10 @@ def test_the_loss_differs_from_the_exact_one_by_a_constant_for_every_weight():
     pyro.set_rng_seed(0)
     model = build(LOG_UNIFORM)
     guide = guides.SparseVariationalDropout(model, init_scale=0.3)
-    law, prior = guide.distribution(guide.sites["layer1.weight"]), model.latents["layer1.weight"]
+    law, prior = (
+        guide.distribution(guide.sites["layer1.weight"]),
+        model.latents["layer1.weight"],
+    )
     draws = law.expand([4000]).rsample()
     estimates = (law.log_prob(draws) - prior.log_prob(draws)).detach()
     normal = 0.5 * math.log(
@@ -103,8 +115,14 @@ def test_the_loss_differs_from_the_exact_one_by_a_constant_for_every_weight():
     )  # -E[log q] = log scale + normal; the limit is that of E[log |N(0, 1)|]
     constant = -normal - 0.6351814
     size = draws[0].numel()
-    assert off(estimates, kl_divergence(law, prior).detach() + size * constant) < LIMIT + size * 0.01
-    assert off(estimates, kl_divergence(law, prior).detach() + 2 * size * constant) > 3 * LIMIT
+    assert (
+        off(estimates, kl_divergence(law, prior).detach() + size * constant)
+        < LIMIT + size * 0.01
+    )
+    assert (
+        off(estimates, kl_divergence(law, prior).detach() + 2 * size * constant)
+        > 3 * LIMIT
+    )
 
 
 # Under proper priors
@@ -124,7 +142,10 @@ def test_noise_of_weights_is_an_ordinary_normal_under_a_proper_prior(learn):
     prior = model.latents["layer2.weight"]
     assert torch.allclose(kl_divergence(law, prior), kl_divergence(normal, prior))
     assert torch.allclose(law.log_prob(loc), normal.log_prob(loc))
-    assert guide.num_parameters() == 13 + 4 + {None: 0, "layer": 2, "unit": 5, "weight": 9}[learn]
+    assert (
+        guide.num_parameters()
+        == 13 + 4 + {None: 0, "layer": 2, "unit": 5, "weight": 9}[learn]
+    )
 
 
 def test_noise_of_units_has_its_second_moment_in_the_divergence_and_its_own_entropy():
@@ -136,11 +157,17 @@ def test_noise_of_units_has_its_second_moment_in_the_divergence_and_its_own_entr
         guide.raw_alpha["layer1.weight"].copy_(torch.tensor([[-1.0, 0.5]]))
     loc, alpha = guide.loc["layer1.weight"], guide.alpha()["layer1.weight"]
     assert alpha.shape == (1, 2)
-    own = kl_divergence(guide.distribution(guide.sites["layer1.weight"]), model.latents["layer1.weight"])
+    own = kl_divergence(
+        guide.distribution(guide.sites["layer1.weight"]), model.latents["layer1.weight"]
+    )
     cross = (loc.square() * (1 + alpha) / 2).sum() + 6 * 0.5 * math.log(2 * math.pi)
     entropy = dist.Normal(torch.ones_like(alpha), alpha.sqrt()).entropy().sum()
     assert torch.allclose(own, cross - entropy)
-    for wrong in (cross, cross - 3 * entropy, cross + entropy):  # none, one for each weight, the wrong sign
+    for wrong in (
+        cross,
+        cross - 3 * entropy,
+        cross + entropy,
+    ):  # none, one for each weight, the wrong sign
         assert not torch.allclose(own, wrong)
 
 
@@ -159,7 +186,9 @@ def test_the_noise_of_units_is_on_the_inputs_of_a_layer():
     assert off(strays.square(), alpha**0.5 * x.square() @ loc.square().T) > LIMIT
     shared = alpha * x.square() @ (loc[0] * loc[1])
     assert off(strays[..., 0] * strays[..., 1], shared) < LIMIT
-    assert off(strays[..., 0] * strays[..., 1], 0.0) > LIMIT  # noise of its own for each weight
+    assert (
+        off(strays[..., 0] * strays[..., 1], 0.0) > LIMIT
+    )  # noise of its own for each weight
     assert isinstance(guide()["weight"], MaskedWeight)
 
 
@@ -168,7 +197,9 @@ def test_the_elbo_stays_below_the_evidence_under_a_proper_prior(family):
     """From the exact posterior mean, for a weight keeps its sign."""
     pyro.set_rng_seed(2)
     x = torch.randn(30, 2, dtype=torch.float64)
-    y = x @ torch.tensor([[1.0], [-0.7]], dtype=torch.float64) + 0.5 * torch.randn(30, 1, dtype=torch.float64)
+    y = x @ torch.tensor([[1.0], [-0.7]], dtype=torch.float64) + 0.5 * torch.randn(
+        30, 1, dtype=torch.float64
+    )
     model = build(NORMAL, nn.Linear(2, 1).double())
     truth = exact.linear_posterior(exact.features(x), y.squeeze(-1), 0.5, 1.0)
     guide = (
@@ -179,13 +210,22 @@ def test_the_elbo_stays_below_the_evidence_under_a_proper_prior(family):
     with torch.no_grad():
         guide.loc["weight"].copy_(truth.mean[:2].unsqueeze(0))
         guide.loc["bias"].copy_(truth.mean[2:])
-    guide = inference.SVI(model, guide, num_steps=200, lr=0.1, progress=False).fit((x, y)).guide
+    guide = (
+        inference.SVI(model, guide, num_steps=200, lr=0.1, progress=False)
+        .fit((x, y))
+        .guide
+    )
     draws = repeat(lambda: elbo(model, guide, x, y), 200)
     assert above(draws, truth.log_evidence) < LIMIT
     assert draws.mean() > truth.log_evidence - 3.0
-    pairs = [(guide.distribution(site), model.latents[name]) for name, site in guide.sites.items()]
+    pairs = [
+        (guide.distribution(site), model.latents[name])
+        for name, site in guide.sites.items()
+    ]
     divergence = sum(kl_divergence(*pair) for pair in pairs).detach()
-    assert above(draws + divergence * 2 / 3, truth.log_evidence) > LIMIT  # the divergence averaged over three numbers
+    assert (
+        above(draws + divergence * 2 / 3, truth.log_evidence) > LIMIT
+    )  # the divergence averaged over three numbers
 
 
 @pytest.mark.parametrize("noise", ["weight", "unit"])
@@ -203,9 +243,15 @@ def test_the_noise_has_a_ceiling_and_zero_weights_have_a_finite_loss(noise):
 
 
 FAULTS = {
-    "rate": ({"p": 0.5}, "above 0 and below 0.5, where the noise has variance 1, not 0.5"),
+    "rate": (
+        {"p": 0.5},
+        "above 0 and below 0.5, where the noise has variance 1, not 0.5",
+    ),
     "noise": ({"noise": "layer"}, 'noise is "unit" or "weight".*not \'layer\''),
-    "learn": ({"noise": "unit", "learn": "weight"}, "for the noise of weights, \"weight\": not 'unit' with 'weight'"),
+    "learn": (
+        {"noise": "unit", "learn": "weight"},
+        "for the noise of weights, \"weight\": not 'unit' with 'weight'",
+    ),
     "layers": ({"layers": "layer9"}, "no weight to drop is called 'layer9'"),
     "scale": ({"init_scale": -1.0}, "init_scale is a standard deviation"),
 }
@@ -224,15 +270,22 @@ def test_a_fault_gets_a_sentence(fault):
 def test_sparse_dropout_drops_the_inputs_that_do_not_matter_and_keeps_the_others():
     """Two inputs of six count; the slopes of the others are 0.4 standard errors, which a normal prior drops none of."""
     pyro.set_rng_seed(3)
-    x, noise = torch.randn(100, 6, dtype=torch.float64), 0.5 * torch.randn(100, 1, dtype=torch.float64)
-    noise = noise - x @ torch.linalg.lstsq(x, noise).solution  # or chance adds to the slopes
+    x, noise = (
+        torch.randn(100, 6, dtype=torch.float64),
+        0.5 * torch.randn(100, 1, dtype=torch.float64),
+    )
+    noise = (
+        noise - x @ torch.linalg.lstsq(x, noise).solution
+    )  # or chance adds to the slopes
     slopes = torch.tensor([1.0, -0.6, 0.02, -0.02, 0.02, 0.02], dtype=torch.float64)
     y = x @ slopes.unsqueeze(-1) + noise
     decay = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.99)
     for prior, dropped in ((LOG_UNIFORM, 4), (NORMAL, 0)):
         model = build(prior, nn.Linear(6, 1, bias=False).double())
         guide = guides.SparseVariationalDropout(model, init_scale=0.05)
-        engine = inference.SVI(model, guide, num_steps=500, lr=0.05, scheduler=decay, progress=False)
+        engine = inference.SVI(
+            model, guide, num_steps=500, lr=0.05, scheduler=decay, progress=False
+        )
         fitted = engine.fit((x, y)).guide
         assert (fitted.log_alpha()["weight"][0, :2] < -2).all()
         assert (fitted.loc["weight"][0, :2] - slopes[:2]).abs().max() < 0.1
@@ -243,9 +296,18 @@ def test_sparse_dropout_drops_the_inputs_that_do_not_matter_and_keeps_the_others
 def test_log_alpha_is_clipped_and_counted():
     guide = guides.SparseVariationalDropout(build(NORMAL), init_scale=0.1)
     with torch.no_grad():
-        guide.loc["layer1.weight"].copy_(torch.tensor([[0.0, 1.0], [0.1, 1e9], [0.1, 1.0]]))
+        guide.loc["layer1.weight"].copy_(
+            torch.tensor([[0.0, 1.0], [0.1, 1e9], [0.1, 1.0]])
+        )
     log_alpha = guide.log_alpha()["layer1.weight"]
-    expected = torch.tensor([[8.0, -4.6052], [0.0, -8.0], [0.0, -4.6052]], dtype=torch.float64)
+    expected = torch.tensor(
+        [[8.0, -4.6052], [0.0, -8.0], [0.0, -4.6052]], dtype=torch.float64
+    )
     assert torch.allclose(log_alpha, expected, atol=1e-3)
     assert guide.sparsity(threshold=7.9) == pytest.approx(1 / 13)
-    assert set(guide.log_alpha()) == {"layer1.weight", "layer1.bias", "layer2.weight", "layer2.bias"}
+    assert set(guide.log_alpha()) == {
+        "layer1.weight",
+        "layer1.bias",
+        "layer2.weight",
+        "layer2.bias",
+    }

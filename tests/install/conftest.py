@@ -33,13 +33,23 @@ class Installed:
         (site_packages / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
         options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
         editable = ["--config-settings", "editable_mode=compat", "-e", "."]
-        self.run("python", "-m", "pip", "install", *options, *editable, folder=self.clone)
+        self.run(
+            "python", "-m", "pip", "install", *options, *editable, folder=self.clone
+        )
 
     def run(self, program: str, *arguments: str, folder: Path | None = None) -> str:
         """Run a program of the environment in a folder, by default the clone's parent; return what it prints."""
         command = [str(self.bin / program), *arguments]
-        ended = subprocess.run(command, cwd=folder or self.folder, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}{ended.stderr}"
+        ended = subprocess.run(
+            command,
+            cwd=folder or self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, (
+            f"{' '.join(command)}\n{ended.stdout}{ended.stderr}"
+        )
         return ended.stdout
 
 

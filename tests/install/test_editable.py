@@ -2,7 +2,9 @@
 
 
 def test_package_is_found_beside_a_clone_of_its_name(installed):
-    found = installed.run("python", "-c", "import zoo; print(zoo.__file__, zoo.BayesianNetwork)")
+    found = installed.run(
+        "python", "-c", "import zoo; print(zoo.__file__, zoo.BayesianNetwork)"
+    )
     assert str(installed.clone / "zoo" / "__init__.py") in found
 
 

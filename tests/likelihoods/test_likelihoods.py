@@ -16,8 +16,12 @@ F = torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
 
 def test_gaussian():
     y = torch.randn(6, 2)
-    expected = -0.5 * ((y - F) / 0.3).square() - math.log(0.3) - 0.5 * math.log(2 * math.pi)
-    assert torch.allclose(likelihoods.Gaussian(0.3).distribution(F, {}).log_prob(y), expected, atol=1e-5)
+    expected = (
+        -0.5 * ((y - F) / 0.3).square() - math.log(0.3) - 0.5 * math.log(2 * math.pi)
+    )
+    assert torch.allclose(
+        likelihoods.Gaussian(0.3).distribution(F, {}).log_prob(y), expected, atol=1e-5
+    )
     scales = likelihoods.Gaussian(torch.tensor([0.1, 0.2])).distribution(F, {}).scale
     assert torch.allclose(scales, torch.tensor([0.1, 0.2]).expand(6, 2))
 
@@ -31,14 +35,24 @@ def test_gaussian_with_a_prior_for_each_output():
 
 
 @pytest.mark.parametrize(
-    "prior", [dist.LogNormal(0.0, 1.0), dist.Gamma(2.0, 2.0), dist.HalfCauchy(1.0), dist.Uniform(0.01, 3.0)]
+    "prior",
+    [
+        dist.LogNormal(0.0, 1.0),
+        dist.Gamma(2.0, 2.0),
+        dist.HalfCauchy(1.0),
+        dist.Uniform(0.01, 3.0),
+    ],
 )
 def test_the_noise_is_learned(prior):
     network = networks.MLP(1, 1, hidden=[])
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(prior))
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(prior)
+    )
     x = torch.randn(200, 1)
     y = x + 0.5 * torch.randn(200, 1)
-    engine = inference.SVI(model, guides.MeanField(model), num_steps=400, lr=0.05, progress=False)
+    engine = inference.SVI(
+        model, guides.MeanField(model), num_steps=400, lr=0.05, progress=False
+    )
     noise = engine.fit((x, y)).sample(100)["likelihood:scale"].mean()
     assert noise.item() == pytest.approx((y - x).std().item(), rel=0.15)
 
@@ -47,7 +61,9 @@ def test_heteroscedastic():
     y = torch.randn(6, 1)
     mean, scale = F[:, :1], 1e-3 + softplus(F[:, 1:])
     expected = torch.distributions.Normal(mean, scale).log_prob(y)
-    assert torch.allclose(likelihoods.HeteroscedasticGaussian().distribution(F, {}).log_prob(y), expected)
+    assert torch.allclose(
+        likelihoods.HeteroscedasticGaussian().distribution(F, {}).log_prob(y), expected
+    )
 
 
 def test_heteroscedastic_noise_is_found_where_it_is():
@@ -58,24 +74,38 @@ def test_heteroscedastic_noise_is_found_where_it_is():
         priors.WeightPrior(dist.Normal(0.0, 2.0)),
         likelihoods.HeteroscedasticGaussian(),
     )
-    engine = inference.SVI(model, guides.Delta(model), num_steps=500, lr=0.03, progress=False)
-    noise = engine.fit((x, y)).predict(torch.tensor([[-0.7], [0.7]]), num_samples=1).aleatoric.sqrt()
+    engine = inference.SVI(
+        model, guides.Delta(model), num_steps=500, lr=0.03, progress=False
+    )
+    noise = (
+        engine.fit((x, y))
+        .predict(torch.tensor([[-0.7], [0.7]]), num_samples=1)
+        .aleatoric.sqrt()
+    )
     assert noise[0] < 0.25 < 0.6 < noise[1]
 
 
 def test_categorical():
     y = torch.tensor([0, 1, 0, 1, 1, 0])
     expected = F.log_softmax(-1)[torch.arange(6), y]
-    assert torch.allclose(likelihoods.Categorical().distribution(F, {}).log_prob(y), expected)
+    assert torch.allclose(
+        likelihoods.Categorical().distribution(F, {}).log_prob(y), expected
+    )
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.long, torch.int32, torch.bool])
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64, torch.long, torch.int32, torch.bool]
+)
 def test_bernoulli_takes_zeros_and_ones_of_any_type(dtype):
     y = torch.tensor([0, 1, 0, 1, 1, 0]).reshape(6, 1).to(dtype)
     model = zoo.BayesianNetwork(
-        networks.MLP(2, 1, hidden=[]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Bernoulli()
+        networks.MLP(2, 1, hidden=[]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Bernoulli(),
     )
-    posterior = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((F, y))
+    posterior = inference.SVI(
+        model, guides.MeanField(model), num_steps=2, progress=False
+    ).fit((F, y))
     prediction = posterior.predict(F, num_samples=5)
     assert prediction.probs.shape == (6, 1)
     probs = prediction.outputs.sigmoid().mean(0)
@@ -85,11 +115,15 @@ def test_bernoulli_takes_zeros_and_ones_of_any_type(dtype):
 
 def test_integer_labels_of_any_width():
     model = zoo.BayesianNetwork(
-        networks.MLP(2, 3, hidden=[]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical()
+        networks.MLP(2, 3, hidden=[]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Categorical(),
     )
     for dtype in (torch.int64, torch.int32, torch.uint8):
         y = torch.tensor([0, 1, 2, 0, 1, 2]).to(dtype)
-        posterior = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((F, y))
+        posterior = inference.SVI(
+            model, guides.MeanField(model), num_steps=2, progress=False
+        ).fit((F, y))
         assert torch.isfinite(posterior.predict(F, num_samples=2).log_prob(y)).all()
 
 
@@ -98,9 +132,15 @@ def test_pixels_with_a_class_each():
         def forward(self, x):
             return super().forward(x).movedim(1, -1)  # classes last
 
-    model = zoo.BayesianNetwork(Pixels(1, 3, 1), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical())
+    model = zoo.BayesianNetwork(
+        Pixels(1, 3, 1),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Categorical(),
+    )
     x, y = torch.randn(6, 1, 4, 4), torch.randint(3, (6, 4, 4))
-    posterior = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((x, y))
+    posterior = inference.SVI(
+        model, guides.MeanField(model), num_steps=2, progress=False
+    ).fit((x, y))
     prediction = posterior.predict(x, num_samples=2)
     assert prediction.log_prob(y).shape == (6,)
     assert prediction.entropy.shape == (6, 4, 4)
@@ -109,7 +149,10 @@ def test_pixels_with_a_class_each():
 @pytest.mark.parametrize(
     ("make", "y"),
     [
-        (lambda f: dist.Poisson(f.exp()), torch.tensor([0, 1, 4, 2, 0, 1]).reshape(6, 1)),
+        (
+            lambda f: dist.Poisson(f.exp()),
+            torch.tensor([0, 1, 4, 2, 0, 1]).reshape(6, 1),
+        ),
         (lambda f: dist.Gamma(2.0, f.exp()), torch.rand(6, 1) + 0.1),
         (lambda f: dist.StudentT(3.0, f, 1.0), torch.randn(6, 1)),
         (lambda f: dist.VonMises(f, 2.0), torch.randn(6, 1).remainder(6) - 3),
@@ -118,19 +161,30 @@ def test_pixels_with_a_class_each():
 )
 def test_any_distribution_is_a_likelihood(make, y):
     model = zoo.BayesianNetwork(
-        networks.MLP(2, 1, hidden=[]), priors.WeightPrior(dist.Normal(0.0, 0.3)), likelihoods.From(make)
+        networks.MLP(2, 1, hidden=[]),
+        priors.WeightPrior(dist.Normal(0.0, 0.3)),
+        likelihoods.From(make),
     )
-    posterior = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((F, y))
+    posterior = inference.SVI(
+        model, guides.MeanField(model), num_steps=2, progress=False
+    ).fit((F, y))
     prediction = posterior.predict(F, num_samples=4)
     direct = make(prediction.outputs).log_prob(y.float()).reshape(4, 6)
-    assert torch.allclose(prediction.log_prob(y), direct.logsumexp(0) - math.log(4), atol=1e-4)
+    assert torch.allclose(
+        prediction.log_prob(y), direct.logsumexp(0) - math.log(4), atol=1e-4
+    )
     assert prediction.samples().shape == (4, *y.shape)
-    assert torch.allclose(prediction.epistemic + prediction.aleatoric, prediction.std.square(), atol=1e-5)
+    assert torch.allclose(
+        prediction.epistemic + prediction.aleatoric, prediction.std.square(), atol=1e-5
+    )
 
 
 def test_a_distribution_over_vectors_is_refused():
     likelihood = likelihoods.From(lambda f: dist.MultivariateNormal(f, torch.eye(2)))
-    with pytest.raises(ValueError, match=r"a MultivariateNormal is over events of shape \(2,\), but From needs"):
+    with pytest.raises(
+        ValueError,
+        match=r"a MultivariateNormal is over events of shape \(2,\), but From needs",
+    ):
         likelihood.check(F, F)
 
 

@@ -23,14 +23,20 @@ def draw(num_data=300):
 def test_it_is_the_share_of_pairs_in_order_ties_half(round_to):
     scores, positive = draw()
     scores = scores if round_to is None else scores.round()
-    assert metrics.auroc(scores, positive) == pytest.approx(pairs(scores, positive), abs=1e-6)
+    assert metrics.auroc(scores, positive) == pytest.approx(
+        pairs(scores, positive), abs=1e-6
+    )
 
 
-@pytest.mark.parametrize("change", [lambda s: 1e4 + s, lambda s: 100 * s, torch.exp, torch.sigmoid])
+@pytest.mark.parametrize(
+    "change", [lambda s: 1e4 + s, lambda s: 100 * s, torch.exp, torch.sigmoid]
+)
 def test_only_the_order_counts(change):
     scores, positive = draw()
     expected = metrics.auroc(scores.double(), positive)
-    assert metrics.auroc(change(scores.double()), positive) == pytest.approx(float(expected))
+    assert metrics.auroc(change(scores.double()), positive) == pytest.approx(
+        float(expected)
+    )
 
 
 def test_turning_the_scores_round_turns_the_area_round():
@@ -47,7 +53,9 @@ def test_zeros_and_ones_will_do_for_positive():
 
 def test_bad_input_gets_a_sentence():
     scores, positive = draw()
-    with pytest.raises(ValueError, match=r"scores has shape \(300,\), positive has shape \(5,\)"):
+    with pytest.raises(
+        ValueError, match=r"scores has shape \(300,\), positive has shape \(5,\)"
+    ):
         metrics.auroc(scores, positive[:5])
     with pytest.raises(ValueError, match=r"positive holds 1; .*both kinds"):
         metrics.auroc(scores, torch.ones(300))

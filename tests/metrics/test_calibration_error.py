@@ -10,7 +10,9 @@ from zoo.runtime.torchvision_shim import load_torchmetrics
 def synthetic(power=1.0, num_data=20_000, num_classes=5, seed=0):
     """Labels drawn from known probabilities, and these sharpened by a power; 1 is calibrated."""
     random = torch.Generator().manual_seed(seed)
-    logits = 1.5 * torch.randn(num_data, num_classes, generator=random, dtype=torch.float64)
+    logits = 1.5 * torch.randn(
+        num_data, num_classes, generator=random, dtype=torch.float64
+    )
     y = torch.multinomial(logits.softmax(-1), 1, generator=random).squeeze(-1)
     return (power * logits).softmax(-1), y
 
@@ -64,7 +66,9 @@ def test_away_from_the_edges_torchmetrics_agrees(bins):
 
     probs, y = synthetic(power=1.5, num_data=2_000)
     theirs = multiclass_calibration_error(probs, y, num_classes=5, n_bins=bins)
-    assert metrics.calibration_error(probs, y, bins) == pytest.approx(float(theirs), abs=1e-6)
+    assert metrics.calibration_error(probs, y, bins) == pytest.approx(
+        float(theirs), abs=1e-6
+    )
 
 
 def test_rounding_above_one_is_no_logit():

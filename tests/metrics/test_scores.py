@@ -19,20 +19,26 @@ def test_rmse_is_in_the_units_of_y():
 
 
 def test_rmse_refuses_to_broadcast():
-    with pytest.raises(ValueError, match=r"mean has shape \(3,\), y has shape \(3, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"mean has shape \(3,\), y has shape \(3, 1\)"
+    ):
         metrics.rmse(torch.zeros(3), torch.zeros(3, 1))
 
 
 def test_nll_is_a_mean_in_nats():
     log_prob = torch.distributions.Normal(0.0, 2.0).log_prob(torch.tensor([0.0, 2.0]))
-    assert metrics.nll(log_prob) == pytest.approx(math.log(2.0 * math.sqrt(2 * math.pi)) + 0.25)
+    assert metrics.nll(log_prob) == pytest.approx(
+        math.log(2.0 * math.sqrt(2 * math.pi)) + 0.25
+    )
     with pytest.raises(ValueError, match=r"shape \(5, 2\); write \(N,\).*logsumexp"):
         metrics.nll(torch.zeros(5, 2))
 
 
 def test_accuracy_counts_hits():
     assert metrics.accuracy(PROBS, LABELS) == pytest.approx(2 / 3)
-    assert metrics.accuracy(torch.tensor([0.2, 0.8, 0.6]), torch.tensor([0, 1, 0])) == (pytest.approx(2 / 3))
+    assert metrics.accuracy(torch.tensor([0.2, 0.8, 0.6]), torch.tensor([0, 1, 0])) == (
+        pytest.approx(2 / 3)
+    )
     # a class that never occurs does not count: the average is over points, not over classes
     assert metrics.accuracy(PROBS[:1], LABELS[:1]) == 1.0
 
@@ -42,7 +48,9 @@ def test_brier_sums_over_classes():
     assert metrics.brier(PROBS, LABELS) == pytest.approx(by_hand)
     assert metrics.brier(torch.eye(2), torch.tensor([1, 0])) == 2.0
     one_column = torch.tensor([[0.3], [0.9]])
-    assert metrics.brier(one_column, torch.tensor([1.0, 1.0])) == pytest.approx(0.49 + 0.01)
+    assert metrics.brier(one_column, torch.tensor([1.0, 1.0])) == pytest.approx(
+        0.49 + 0.01
+    )
 
 
 def test_brier_is_proper():
@@ -71,10 +79,14 @@ def test_coverage_of_a_calibrated_normal_is_nominal():
     error = 4.5 * math.sqrt(0.95 * 0.05 / 20_000)  # false alarm 7e-6
     half = torch.full_like(y, 1.959964 * 2.0)
     assert abs(metrics.coverage(-half, half, y) - 0.95) < error
-    assert abs(metrics.coverage(-2.0 * half, 2.0 * half, y) - 0.95) > error  # variance for scale
+    assert (
+        abs(metrics.coverage(-2.0 * half, 2.0 * half, y) - 0.95) > error
+    )  # variance for scale
 
 
-@pytest.mark.parametrize("metric", [metrics.accuracy, metrics.brier, metrics.calibration_error])
+@pytest.mark.parametrize(
+    "metric", [metrics.accuracy, metrics.brier, metrics.calibration_error]
+)
 @pytest.mark.parametrize(
     ("probs", "y", "sentence"),
     [
@@ -88,7 +100,11 @@ def test_coverage_of_a_calibrated_normal_is_nominal():
         (PROBS.expand(5, 3, 3), LABELS, r"\(5, 3, 3\).*averaged over draws"),
         (PROBS.where(PROBS < 0.7, torch.nan), LABELS, "probs has 1 NaN"),
         (PROBS[:0], LABELS[:0], "holds no data"),
-        (torch.tensor([0.2, 0.8, 0.6]), torch.tensor([0, 1, 2]), "y holds 2.*from 0 to 1"),
+        (
+            torch.tensor([0.2, 0.8, 0.6]),
+            torch.tensor([0, 1, 2]),
+            "y holds 2.*from 0 to 1",
+        ),
     ],
 )
 def test_bad_probabilities_and_labels_get_a_sentence(metric, probs, y, sentence):
@@ -101,7 +117,9 @@ def test_arrays_are_asked_to_become_tensors():
         metrics.rmse(torch.zeros(2), [0.0, 0.0])
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+)
 def test_results_are_scalars_no_coarser_than_float32(dtype):
     probs = PROBS.to(dtype).requires_grad_()
     for metric in (metrics.accuracy, metrics.brier, metrics.calibration_error):

@@ -27,15 +27,22 @@ def standard_error(logits, temperature):
 def test_it_finds_what_the_logits_were_multiplied_by(temperature):
     logits, y = synthetic(temperature)
     found = float(metrics.temperature_scaling(logits, y))
-    error = standard_error(logits, temperature)  # of log T: 4.5 of them are one false alarm in 100,000
+    error = standard_error(
+        logits, temperature
+    )  # of log T: 4.5 of them are one false alarm in 100,000
     assert abs(math.log(found / temperature)) < 4.5 * error
-    assert abs(math.log(found * temperature)) > 4.5 * error or temperature == 1.0  # 1 / T, the common slip
+    assert (
+        abs(math.log(found * temperature)) > 4.5 * error or temperature == 1.0
+    )  # 1 / T, the common slip
 
 
 def test_no_other_temperature_has_a_better_likelihood():
     logits, y = synthetic(3.0, num_data=300)
     best = metrics.temperature_scaling(logits, y)
-    nll = {t: torch.nn.functional.cross_entropy(logits / (t * best), y).item() for t in (0.98, 1.0, 1.02)}
+    nll = {
+        t: torch.nn.functional.cross_entropy(logits / (t * best), y).item()
+        for t in (0.98, 1.0, 1.02)
+    }
     assert nll[1.0] < min(nll[0.98], nll[1.02])
 
 
@@ -43,15 +50,24 @@ def test_scaled_predictions_are_calibrated_and_their_error_is_the_same():
     logits, y = synthetic(3.0)
     scaled = (logits / metrics.temperature_scaling(logits, y)).softmax(-1)
     before = logits.softmax(-1)
-    assert metrics.calibration_error(scaled, y) < 0.04 < 0.1 < metrics.calibration_error(before, y)
+    assert (
+        metrics.calibration_error(scaled, y)
+        < 0.04
+        < 0.1
+        < metrics.calibration_error(before, y)
+    )
     assert torch.equal(scaled.argmax(-1), before.argmax(-1))
 
 
 def test_constants_added_to_logits_and_large_ones_change_nothing():
     logits, y = synthetic(2.0, num_data=200)
     expected = float(metrics.temperature_scaling(logits, y))
-    assert float(metrics.temperature_scaling(logits + 500.0, y)) == pytest.approx(expected, rel=1e-4)
-    assert float(metrics.temperature_scaling(100 * logits.double(), y)) == pytest.approx(100 * expected, rel=1e-4)
+    assert float(metrics.temperature_scaling(logits + 500.0, y)) == pytest.approx(
+        expected, rel=1e-4
+    )
+    assert float(
+        metrics.temperature_scaling(100 * logits.double(), y)
+    ) == pytest.approx(100 * expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +75,11 @@ def test_constants_added_to_logits_and_large_ones_change_nothing():
     [
         (torch.eye(3), torch.arange(3), "every one of 3 labels has the greatest logit"),
         (-torch.eye(3), torch.arange(3), "no more of the labels than chance"),
-        (torch.zeros(2, 3, 4), torch.zeros(3), r"logits has shape \(2, 3, 4\); write \(N, O\)"),
+        (
+            torch.zeros(2, 3, 4),
+            torch.zeros(3),
+            r"logits has shape \(2, 3, 4\); write \(N, O\)",
+        ),
         (torch.full((3, 3), -torch.inf), torch.arange(3), "infinite"),
         (torch.eye(3), torch.tensor([0, 1, 3]), "no class index"),
         (torch.eye(3), torch.arange(2), "one class index for each row"),

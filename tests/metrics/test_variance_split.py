@@ -5,7 +5,9 @@ import torch
 
 from zoo import metrics
 
-PROBS = torch.randn(40, 7, 5, generator=torch.Generator().manual_seed(0)).mul(2).softmax(-1)
+PROBS = (
+    torch.randn(40, 7, 5, generator=torch.Generator().manual_seed(0)).mul(2).softmax(-1)
+)
 
 
 def test_both_parts_are_traces_of_matrices():
@@ -20,11 +22,17 @@ def test_both_parts_are_traces_of_matrices():
 
 def test_they_add_up_to_the_variance_of_the_class():
     epistemic, aleatoric = metrics.variance_split(PROBS)
-    torch.testing.assert_close(epistemic + aleatoric, 1 - PROBS.mean(0).square().sum(-1))
+    torch.testing.assert_close(
+        epistemic + aleatoric, 1 - PROBS.mean(0).square().sum(-1)
+    )
     classes = torch.distributions.Categorical(PROBS[:, 0]).sample((20_000,)).flatten()
     coded = torch.nn.functional.one_hot(classes, 5).double()
-    assert coded.var(0).sum() == pytest.approx(float(epistemic[0] + aleatoric[0]), abs=5e-3)
-    unbiased = (PROBS - PROBS.mean(0)).square().sum((0, -1)) / 39  # divided by S - 1 it does not
+    assert coded.var(0).sum() == pytest.approx(
+        float(epistemic[0] + aleatoric[0]), abs=5e-3
+    )
+    unbiased = (PROBS - PROBS.mean(0)).square().sum(
+        (0, -1)
+    ) / 39  # divided by S - 1 it does not
     assert not torch.allclose(unbiased + aleatoric, 1 - PROBS.mean(0).square().sum(-1))
 
 

@@ -22,7 +22,15 @@ SHAPES = {
     "LeNet": (1, 28, 28),
     "ConvNet1d": (1, 140),
 }
-HALF = {"AlexNet": 32, "VGG16": 32, "PreActResNet": 32, "NIN": 96, "DSN": 96, "LeNet": 250, "ConvNet1d": 16}
+HALF = {
+    "AlexNet": 32,
+    "VGG16": 32,
+    "PreActResNet": 32,
+    "NIN": 96,
+    "DSN": 96,
+    "LeNet": 250,
+    "ConvNet1d": 16,
+}
 
 
 def size(network):
@@ -31,16 +39,25 @@ def size(network):
 
 @pytest.mark.parametrize("name", HALF)
 def test_half_the_width_is_about_a_quarter_of_the_weights(name):
-    make = partial(networks.DSN, companions=False) if name == "DSN" else getattr(networks, name)
+    make = (
+        partial(networks.DSN, companions=False)
+        if name == "DSN"
+        else getattr(networks, name)
+    )
     whole, half = make(), make(width=HALF[name])
     assert 3.5 < size(whole) / size(half) < 4.1
     assert half.eval()(torch.randn(2, *SHAPES[name])).shape[0] == 2
 
 
-@pytest.mark.parametrize(("where", "rates"), [("none", [0, 0, 0]), ("ip", [0, 0, 0.5]), ("all", [0.5, 0.5, 0.5])])
+@pytest.mark.parametrize(
+    ("where", "rates"),
+    [("none", [0, 0, 0]), ("ip", [0, 0, 0.5]), ("all", [0.5, 0.5, 0.5])],
+)
 def test_lenet_drops_out_where_it_is_told_to(where, rates):
     network = networks.LeNet(dropout=where)
-    assert [layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)] == rates
+    assert [
+        layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)
+    ] == rates
     assert size(network) == 431_080  # as in the example network of Caffe
     with pytest.raises(ValueError, match="dropout is 'none', 'ip' or 'all'"):
         networks.LeNet(dropout="some")
@@ -51,8 +68,12 @@ def test_the_response_of_a_filter_does_not_depend_on_the_batch():
     x = 5 * torch.randn(4, 3, 6, 6)
     torch.testing.assert_close(norm(x)[:1], norm(x[:1]))
     linear = networks.FilterResponseNorm(3, threshold=False)
-    torch.testing.assert_close(linear(x).square().mean((-2, -1)), torch.ones(4, 3), rtol=1e-3, atol=1e-3)
-    assert float(norm(x).detach().min()) == 0.0  # the threshold begins at zero: a rectifier
+    torch.testing.assert_close(
+        linear(x).square().mean((-2, -1)), torch.ones(4, 3), rtol=1e-3, atol=1e-3
+    )
+    assert (
+        float(norm(x).detach().min()) == 0.0
+    )  # the threshold begins at zero: a rectifier
     with torch.no_grad():
         norm.threshold.fill_(-0.5)
     assert float(norm(x).detach().min()) == -0.5
@@ -62,8 +83,12 @@ def test_a_resnet_without_skips_or_without_batches():
     x = torch.randn(2, 3, 16, 16)
     plain = networks.ResNet(8, width=4, skips=False).eval()
     nn.init.zeros_(plain.layer2[0].bn2.weight)
-    assert not plain.layer2[0](plain.layer1(torch.randn(1, 4, 8, 8))).any()  # nothing goes round a block
-    frn = networks.ResNet(8, width=4, norm=networks.FilterResponseNorm, activation=nn.Identity)
+    assert not plain.layer2[0](
+        plain.layer1(torch.randn(1, 4, 8, 8))
+    ).any()  # nothing goes round a block
+    frn = networks.ResNet(
+        8, width=4, norm=networks.FilterResponseNorm, activation=nn.Identity
+    )
     assert not [layer for layer in frn.modules() if isinstance(layer, nn.BatchNorm2d)]
     torch.testing.assert_close(frn(x)[:1], frn(x[:1]))
 
@@ -102,7 +127,9 @@ def test_what_is_no_network_gets_a_sentence(make, sentence):
 
 @pytest.mark.parametrize("over", ["weights", "nodes"])
 @pytest.mark.parametrize("name", cases.FAMILIES)
-def test_every_family_takes_a_posterior_over_weights_and_over_nodes(name, over, tmp_path):
+def test_every_family_takes_a_posterior_over_weights_and_over_nodes(
+    name, over, tmp_path
+):
     pyro.set_rng_seed(0)
     row = cases.FAMILIES[name]
     weights = priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 0.1)))
@@ -110,7 +137,9 @@ def test_every_family_takes_a_posterior_over_weights_and_over_nodes(name, over, 
     model = zoo.BayesianNetwork(row.make(3), prior, likelihoods.Categorical())
     make = guides.MeanField if over == "weights" else guides.NodeMixture
     x, y = torch.randn(8, *row.inputs), torch.arange(8) % 3
-    posterior = inference.SVI(model, make(model), num_steps=3, progress=False).fit((x, y))
+    posterior = inference.SVI(model, make(model), num_steps=3, progress=False).fit(
+        (x, y)
+    )
     assert torch.isfinite(posterior.info.losses).all()
     prediction = posterior.predict(x, 4)
     assert prediction.mean.shape == (8, 3)
@@ -120,7 +149,14 @@ def test_every_family_takes_a_posterior_over_weights_and_over_nodes(name, over, 
     assert again.predict(x, 2).mean.shape == (8, 3)
 
 
-@pytest.mark.parametrize("make", [networks.AlexNet, partial(networks.NIN, width=48), partial(networks.DSN, width=48)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        networks.AlexNet,
+        partial(networks.NIN, width=48),
+        partial(networks.DSN, width=48),
+    ],
+)
 def test_a_deep_network_tells_images_apart_before_it_has_learnt(make):
     torch.manual_seed(0)
     x, network = torch.randn(32, 3, 32, 32), make().eval()

@@ -19,20 +19,34 @@ def model(network, prior):
     return zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
 
 
-@pytest.mark.parametrize(("depth", "weights"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85)])
+@pytest.mark.parametrize(
+    ("depth", "weights"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85)]
+)
 def test_the_number_of_weights_is_that_of_the_paper(depth, weights):
     network = networks.ResNet(depth)
     count = sum(parameter.numel() for parameter in network.parameters())
     assert round(count / 1e6, 2) == weights  # table 6 of the paper, in millions
-    assert sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in network.modules()) == depth
+    assert (
+        sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in network.modules())
+        == depth
+    )
 
 
 @pytest.mark.parametrize("name", ["resnet20-12fca82f.th", "resnet56-4bfd9763.th"])
-@pytest.mark.skipif(not CHECKPOINTS.is_dir(), reason="needs the checkpoints in ../shared/data/cifar10_resnets")
+@pytest.mark.skipif(
+    not CHECKPOINTS.is_dir(),
+    reason="needs the checkpoints in ../shared/data/cifar10_resnets",
+)
 def test_published_checkpoints_load(name):
-    state = torch.load(CHECKPOINTS / name, map_location="cpu", weights_only=True)["state_dict"]
+    state = torch.load(CHECKPOINTS / name, map_location="cpu", weights_only=True)[
+        "state_dict"
+    ]
     network = networks.ResNet(int(name[6:8]))
-    assert str(network.load_state_dict({key.removeprefix("module."): value for key, value in state.items()}))
+    assert str(
+        network.load_state_dict(
+            {key.removeprefix("module."): value for key, value in state.items()}
+        )
+    )
 
 
 def test_a_shortcut_takes_every_second_pixel_and_fills_up_on_both_sides():
@@ -49,14 +63,19 @@ def test_a_shortcut_takes_every_second_pixel_and_fills_up_on_both_sides():
     assert network.layer3[0].shortcut(torch.ones(1, 8, 4, 4)).shape == (1, 16, 2, 2)
 
 
-@pytest.mark.parametrize(("depth", "width", "sentence"), [(18, 16, "depth is 6 n"), (2, 16, "depth"), (20, 5, "width")])
+@pytest.mark.parametrize(
+    ("depth", "width", "sentence"),
+    [(18, 16, "depth is 6 n"), (2, 16, "depth"), (20, 5, "width")],
+)
 def test_what_is_no_resnet_gets_a_sentence(depth, width, sentence):
     with pytest.raises(ValueError, match=sentence):
         networks.ResNet(depth, width=width)
 
 
 def test_a_node_prior_sees_every_convolution_and_the_last_layer():
-    summary = model(networks.ResNet(20), priors.NodePrior(dist.Normal(1.0, 0.1))).summary()
+    summary = model(
+        networks.ResNet(20), priors.NodePrior(dist.Normal(1.0, 0.1))
+    ).summary()
     assert summary.nodes == summary.random == 3 + 7 * 16 + 6 * 32 + 5 * 64 + 64
     assert summary.weights == summary.points == 269_722
 
@@ -64,9 +83,15 @@ def test_a_node_prior_sees_every_convolution_and_the_last_layer():
 def test_resnet50_has_the_nodes_of_table_1():
     network = load_torchvision().models.resnet50(weights=None)
     summary = model(network, priors.NodePrior(dist.Normal(1.0, 0.1))).summary()
-    assert summary.nodes == summary.random == 24_579  # Trinh, Kaski, Heinonen (2020), table 1
+    assert (
+        summary.nodes == summary.random == 24_579
+    )  # Trinh, Kaski, Heinonen (2020), table 1
     assert summary.weights == 25_557_032
     without_shortcuts = priors.NodePrior(
-        priors.by_name({"*downsample*": priors.Frozen()}, otherwise=dist.Normal(1.0, 0.1))
+        priors.by_name(
+            {"*downsample*": priors.Frozen()}, otherwise=dist.Normal(1.0, 0.1)
+        )
     )
-    assert model(network, without_shortcuts).summary().random == 24_579 - (64 + 256 + 512 + 1024)
+    assert model(network, without_shortcuts).summary().random == 24_579 - (
+        64 + 256 + 512 + 1024
+    )

@@ -38,17 +38,23 @@ def test_a_band_of_mean_and_std_is_normal():
 
 def test_a_band_lays_the_data_on_top():
     x, y = torch.randn(7), torch.randn(7)
-    ax = plots.predictive_band(LINE, draws=torch.randn(9, 30), observed=(x, y), label="guide")
+    ax = plots.predictive_band(
+        LINE, draws=torch.randn(9, 30), observed=(x, y), label="guide"
+    )
     torch.testing.assert_close(torch.as_tensor(ax.lines[1].get_ydata()), y.double())
     assert ax.lines[0].get_label() == "guide"
 
 
 def test_a_band_needs_draws_or_moments_of_its_line():
-    with pytest.raises(ValueError, match=r"draws has shape \(30, 9\); give .* \(S, 30\)"):
+    with pytest.raises(
+        ValueError, match=r"draws has shape \(30, 9\); give .* \(S, 30\)"
+    ):
         plots.predictive_band(LINE, draws=torch.randn(30, 9))
     with pytest.raises(ValueError, match="draws=, or mean and std together"):
         plots.predictive_band(LINE, torch.zeros(30))
-    with pytest.raises(ValueError, match=r"std has shape \(1,\); give numbers of shape \(30,\)"):
+    with pytest.raises(
+        ValueError, match=r"std has shape \(1,\); give numbers of shape \(30,\)"
+    ):
         plots.predictive_band(LINE, torch.zeros(30), torch.ones(1))
     with pytest.raises(ValueError, match="probabilities between 0 and 1"):
         plots.predictive_band(LINE, draws=torch.randn(9, 30), levels=(50, 90))
@@ -80,7 +86,9 @@ def test_the_training_curve_names_what_it_cannot_draw():
         plots.training_curve(torch.zeros(2, 3))
     with pytest.raises(ValueError, match="window is 0"):
         plots.training_curve(torch.zeros(3), window=0)
-    plots.training_curve(torch.full((3,), torch.nan))  # a failed fit still has its picture
+    plots.training_curve(
+        torch.full((3,), torch.nan)
+    )  # a failed fit still has its picture
 
 
 def test_no_picture_changes_the_settings_of_matplotlib():

@@ -7,7 +7,15 @@ from matplotlib.figure import Figure
 from zoo import plots
 
 LINE = torch.linspace(-1, 1, 30)
-NAMES = ["Delta", "MeanField", "LocalReparam", "MCDropout", "LowRank", "Radial", "Laplace"]
+NAMES = [
+    "Delta",
+    "MeanField",
+    "LocalReparam",
+    "MCDropout",
+    "LowRank",
+    "Radial",
+    "Laplace",
+]
 
 
 def arguments(number):
@@ -20,8 +28,14 @@ def arguments(number):
 
 def test_fidelity_puts_a_dot_and_a_name_for_each_guide_above_the_floor():
     ax = Figure().add_subplot()
-    assert plots.fidelity(["a", "b"], torch.tensor([1.0, 10.0]), [0.4, 0.2], 0.1, ax=ax) is ax
-    assert [(*line.get_xdata(), *line.get_ydata()) for line in ax.lines] == [(1, 0.4), (10, 0.2)]
+    assert (
+        plots.fidelity(["a", "b"], torch.tensor([1.0, 10.0]), [0.4, 0.2], 0.1, ax=ax)
+        is ax
+    )
+    assert [(*line.get_xdata(), *line.get_ydata()) for line in ax.lines] == [
+        (1, 0.4),
+        (10, 0.2),
+    ]
     assert ax.patches[0].get_y() == 0
     assert ax.patches[0].get_height() == pytest.approx(0.1)
     assert ax.get_xscale() == "log"
@@ -29,7 +43,9 @@ def test_fidelity_puts_a_dot_and_a_name_for_each_guide_above_the_floor():
 
 
 def test_the_names_of_guides_on_one_spot_do_not_cover_each_other():
-    ax = plots.fidelity(NAMES[:5], [1, 1.01, 1.02, 1.03, 1.04], [0.5, 0.5, 0.51, 0.51, 0.5])
+    ax = plots.fidelity(
+        NAMES[:5], [1, 1.01, 1.02, 1.03, 1.04], [0.5, 0.5, 0.51, 0.51, 0.5]
+    )
     ax.figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts]
     for i, box in enumerate(boxes):
@@ -44,7 +60,9 @@ def test_fidelity_names_what_does_not_fit():
 
 
 def test_fidelity_stands_against_any_cost_on_either_scale():
-    ax = plots.fidelity(["a", "b"], [100, 10_000], [0.4, 0.02], 0.01, xlabel="parameters", yscale="log")
+    ax = plots.fidelity(
+        ["a", "b"], [100, 10_000], [0.4, 0.02], 0.01, xlabel="parameters", yscale="log"
+    )
     assert (ax.get_xlabel(), ax.get_yscale()) == ("parameters", "log")
     low, high = ax.get_ylim()
     assert 0 < low < 0.01 < 0.4 < high
@@ -96,7 +114,9 @@ def test_a_comparison_names_what_does_not_fit():
     with pytest.raises(ValueError, match=r"truth has shape \(30,\); .* \(S, 30\)"):
         plots.comparison(line, truth[0], bands, seconds, scores)
     with pytest.raises(ValueError, match=r"bands\['Delta'\] has shape"):
-        plots.comparison(line, truth, {**bands, "Delta": torch.zeros(2, 3)}, seconds, scores)
+        plots.comparison(
+            line, truth, {**bands, "Delta": torch.zeros(2, 3)}, seconds, scores
+        )
     with pytest.raises(ValueError, match=r"seconds \['Delta'\], .*the same names"):
         plots.comparison(line, truth, bands, {"Delta": 1.0}, scores)
     with pytest.raises(ValueError, match="bands is empty"):

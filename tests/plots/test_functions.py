@@ -27,7 +27,11 @@ def test_the_data_lie_on_top():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r"draws has shape \(30, 9\); give .* \(S, 30\)"):
+    with pytest.raises(
+        ValueError, match=r"draws has shape \(30, 9\); give .* \(S, 30\)"
+    ):
         plots.functions(LINE, torch.randn(30, 9))
-    with pytest.raises(ValueError, match="num_functions is a number of curves, at least 1, not 0"):
+    with pytest.raises(
+        ValueError, match="num_functions is a number of curves, at least 1, not 0"
+    ):
         plots.functions(LINE, torch.randn(9, 30), num_functions=0)

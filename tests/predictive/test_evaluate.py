@@ -8,7 +8,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import zoo
 from zoo import likelihoods, networks, priors
-from zoo.predictive import evaluate
+from zoo.predictive import chunks, evaluate
+from zoo.predictive.chunks import chunk_sizes, even
+from zoo.predictive.drawing import draw_sites
+from zoo.predictive.evaluate import evaluate_draws
+from zoo.runtime.modes import evaluation_mode
 
 Normal = dist.Normal
 FROZEN = priors.last_layer(Normal(0.0, 1.0), otherwise=priors.Frozen())
@@ -16,11 +20,17 @@ FROZEN = priors.last_layer(Normal(0.0, 1.0), otherwise=priors.Frozen())
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # on which the size of a chunk depends
+    monkeypatch.setattr(
+        torch, "get_num_threads", lambda: 1
+    )  # on which the size of a chunk depends
 
 
 def drawn(model, num_samples):
-    return evaluate.draw(model, num_samples, {name: prior.shape() for name, prior in model.latents.items()})
+    return draw_sites(
+        model,
+        num_samples,
+        {name: prior.shape() for name, prior in model.latents.items()},
+    )
 
 
 def build(network, prior):
@@ -37,35 +47,55 @@ class Biggest(TorchDispatchMode):
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
         if isinstance(out, torch.Tensor):
-            before = {arg.untyped_storage().data_ptr() for arg in args if isinstance(arg, torch.Tensor)}
+            before = {
+                arg.untyped_storage().data_ptr()
+                for arg in args
+                if isinstance(arg, torch.Tensor)
+            }
             if out.untyped_storage().data_ptr() not in before:
                 self.numel = max(self.numel, out.numel())
         return out
 
 
 @pytest.mark.parametrize("network", cases.NETWORKS)
-@pytest.mark.parametrize("prior", ["WeightPrior", "last_layer+Frozen", "NodePrior", "NodePrior+WeightPrior"])
-def test_every_way_of_cutting_gives_what_one_draw_after_the_other_gives(network, prior, monkeypatch):
+@pytest.mark.parametrize(
+    "prior", ["WeightPrior", "last_layer+Frozen", "NodePrior", "NodePrior+WeightPrior"]
+)
+def test_every_way_of_cutting_gives_what_one_draw_after_the_other_gives(
+    network, prior, monkeypatch
+):
     model = cases.model(network, prior, "Categorical").double()
     x, draws = cases.data(network, "Categorical")[0].double(), drawn(model, 9)
-    with torch.no_grad(), evaluate.mode(model.network, training=False):
-        expected = torch.stack([model.output({n: v[i] for n, v in draws.items()}, x) for i in range(9)])
+    with torch.no_grad(), evaluation_mode(model.network):
+        expected = torch.stack(
+            [model.output({n: v[i] for n, v in draws.items()}, x) for i in range(9)]
+        )
     seen = set()
     for cached in (1, 2**10, 2**14, 2**24):
-        monkeypatch.setattr(evaluate, "CACHED", cached)
-        seen.add(evaluate.chunk_sizes(model, draws, {}, x))
-        found = evaluate.outputs(model, draws, {}, x)
+        monkeypatch.setattr(chunks, "CACHED", cached)
+        seen.add(chunk_sizes(model, draws, {}, x))
+        found = evaluate_draws(model, draws, {}, x)
         assert found.dtype == torch.float64
-        assert torch.allclose(found, expected, rtol=1e-10, atol=1e-12), (found - expected).abs().max()
-        assert torch.equal(found, evaluate.outputs(model, draws, {}, x))
+        assert torch.allclose(found, expected, rtol=1e-10, atol=1e-12), (
+            (found - expected).abs().max()
+        )
+        assert torch.equal(found, evaluate_draws(model, draws, {}, x))
     assert {(1, 1), (len(x), 9)} <= seen
     turned = {name: value.flip(0) for name, value in draws.items()}
-    assert not torch.allclose(evaluate.outputs(model, turned, {}, x), expected)
+    assert not torch.allclose(evaluate_draws(model, turned, {}, x), expected)
 
 
 WIDE = {
-    "weights": (networks.MLP(64, 10, hidden=[64]), priors.WeightPrior(Normal(0.0, 1.0)), (64,)),
-    "nodes": (networks.MLP(64, 10, hidden=[64]), priors.NodePrior(Normal(1.0, 0.3)), (64,)),
+    "weights": (
+        networks.MLP(64, 10, hidden=[64]),
+        priors.WeightPrior(Normal(0.0, 1.0)),
+        (64,),
+    ),
+    "nodes": (
+        networks.MLP(64, 10, hidden=[64]),
+        priors.NodePrior(Normal(1.0, 0.3)),
+        (64,),
+    ),
     "last layer": (networks.ResNet(8), priors.WeightPrior(FROZEN), (3, 32, 32)),
     "images": (networks.LeNet5(10), priors.WeightPrior(Normal(0.0, 1.0)), (1, 28, 28)),
 }
@@ -76,12 +106,12 @@ def test_a_chunk_holds_no_more_than_it_may(name, monkeypatch):
     network, prior, shape = WIDE[name]
     model, x = build(network, prior), torch.randn(30, *shape)
     draws = drawn(model, 60)
-    monkeypatch.setattr(evaluate, "CACHED", 2**16)
+    monkeypatch.setattr(chunks, "CACHED", 2**16)
     with Biggest() as bounded:
-        evaluate.outputs(model, draws, {}, x)
-    monkeypatch.setattr(evaluate, "CACHED", 2**24)
+        evaluate_draws(model, draws, {}, x)
+    monkeypatch.setattr(chunks, "CACHED", 2**24)
     with Biggest() as free:
-        evaluate.outputs(model, draws, {}, x)
+        evaluate_draws(model, draws, {}, x)
     assert bounded.numel <= 2**16
     assert free.numel > 2**16
 
@@ -91,33 +121,41 @@ def test_what_the_draws_share_is_computed_once(monkeypatch):
     calls = []
     model.network.conv1.register_forward_hook(lambda *_: calls.append(1))
     draws = drawn(model, 50)
-    evaluate.outputs(model, draws, {}, torch.randn(20, 3, 32, 32))
+    evaluate_draws(model, draws, {}, torch.randn(20, 3, 32, 32))
     assert len(calls) == 2  # one for the sizes, one for the features
-    monkeypatch.setattr(evaluate, "CACHED", 4 * 16 * 32 * 32)  # four images
-    evaluate.outputs(model, draws, {}, torch.randn(20, 3, 32, 32))
+    monkeypatch.setattr(chunks, "CACHED", 4 * 16 * 32 * 32)  # four images
+    evaluate_draws(model, draws, {}, torch.randn(20, 3, 32, 32))
     assert len(calls) == 2 + 1 + 5
 
 
 def test_on_a_cpu_a_draw_goes_alone_where_its_images_fill_the_cache(monkeypatch):
     model = build(networks.LeNet5(10), priors.WeightPrior(Normal(0.0, 1.0)))
     draws = drawn(model, 200)
-    assert evaluate.chunk_sizes(model, draws, {}, torch.zeros(1000, 1, 28, 28)) == (334, 1)
-    assert evaluate.chunk_sizes(model, draws, {}, torch.zeros(2, 1, 28, 28)) == (2, 29)
-    shared = evaluate.chunk_sizes(model, draws, {}, torch.zeros(1000, 1, 28, 28), linearised=True)
+    assert chunk_sizes(model, draws, {}, torch.zeros(1000, 1, 28, 28)) == (334, 1)
+    assert chunk_sizes(model, draws, {}, torch.zeros(2, 1, 28, 28)) == (2, 29)
+    shared = chunk_sizes(
+        model, draws, {}, torch.zeros(1000, 1, 28, 28), linearised=True
+    )
     assert shared == (53, 6)  # the pass at the centre is
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)  # each has a cache of its own
-    assert evaluate.chunk_sizes(model, draws, {}, torch.zeros(1000, 1, 28, 28)) == (500, 1)
+    monkeypatch.setattr(
+        torch, "get_num_threads", lambda: 2
+    )  # each has a cache of its own
+    assert chunk_sizes(model, draws, {}, torch.zeros(1000, 1, 28, 28)) == (500, 1)
 
 
 def test_on_a_cpu_small_networks_go_many_draws_at_a_time():
-    model = build(networks.MLP(13, 2, hidden=[50]), priors.WeightPrior(Normal(0.0, 1.0)))
-    assert evaluate.chunk_sizes(model, drawn(model, 200), {}, torch.zeros(500, 13)) == (500, 67)
+    model = build(
+        networks.MLP(13, 2, hidden=[50]), priors.WeightPrior(Normal(0.0, 1.0))
+    )
+    assert chunk_sizes(model, drawn(model, 200), {}, torch.zeros(500, 13)) == (500, 67)
 
 
 def test_elsewhere_many_draws_go_together():
     model = build(networks.LeNet5(10), priors.WeightPrior(Normal(0.0, 1.0)))
     draws = {name: value.to("meta") for name, value in drawn(model, 200).items()}
-    assert evaluate.chunk_sizes(model.to("meta"), draws, {}, torch.zeros(1000, 1, 28, 28, device="meta")) == (1000, 3)
+    assert chunk_sizes(
+        model.to("meta"), draws, {}, torch.zeros(1000, 1, 28, 28, device="meta")
+    ) == (1000, 3)
 
 
 @torch.inference_mode()
@@ -125,23 +163,29 @@ def test_without_gradients_at_all_chunks_are_as_small():
     model = build(networks.LeNet5(10), priors.WeightPrior(Normal(0.0, 1.0)))
     draws, x = drawn(model, 30), torch.zeros(20, 1, 28, 28)
     with torch.inference_mode(False):
-        sizes = evaluate.chunk_sizes(model, {name: value.clone() for name, value in draws.items()}, {}, x.clone())
-    assert evaluate.chunk_sizes(model, draws, {}, x) == sizes == (20, 10)
-    assert evaluate.outputs(model, draws, {}, x).shape == (30, 20, 10)
+        sizes = chunk_sizes(
+            model, {name: value.clone() for name, value in draws.items()}, {}, x.clone()
+        )
+    assert chunk_sizes(model, draws, {}, x) == sizes == (20, 10)
+    assert evaluate_draws(model, draws, {}, x).shape == (30, 20, 10)
 
 
 @pytest.mark.parametrize(
-    ("total", "most", "size"), [(1000, 445, 334), (1000, 1000, 1000), (7, 3, 3), (5, 0, 1), (5, 9, 5)]
+    ("total", "most", "size"),
+    [(1000, 445, 334), (1000, 1000, 1000), (7, 3, 3), (5, 0, 1), (5, 9, 5)],
 )
 def test_parts_are_even(total, most, size):
-    assert evaluate.even(total, most) == size
+    assert even(total, most) == size
 
 
 @pytest.mark.parametrize(
-    ("patience", "progress", "shows"), [(0.0, True, True), (60.0, True, False), (0.0, False, False)]
+    ("patience", "progress", "shows"),
+    [(0.0, True, True), (60.0, True, False), (0.0, False, False)],
 )
-def test_only_long_predictions_show_a_bar(monkeypatch, capsys, patience, progress, shows):
+def test_only_long_predictions_show_a_bar(
+    monkeypatch, capsys, patience, progress, shows
+):
     monkeypatch.setattr(evaluate, "PATIENCE", patience)
     model = build(networks.MLP(3, 2, hidden=[4]), priors.WeightPrior(Normal(0.0, 1.0)))
-    evaluate.outputs(model, drawn(model, 5), {}, torch.zeros(4, 3), progress=progress)
+    evaluate_draws(model, drawn(model, 5), {}, torch.zeros(4, 3), progress=progress)
     assert ("predicting: 20/20" in capsys.readouterr().err) == shows

@@ -12,36 +12,60 @@ from zoo.predictive.prediction import Prediction
 
 OUTPUTS = torch.randn(40, 5, 1, generator=torch.Generator().manual_seed(0))  # (S, N, O)
 SCALES = torch.linspace(0.2, 1.0, 40)  # learned noise, one for each draw
-GAUSSIAN = Prediction(likelihoods.Gaussian(dist.HalfNormal(1.0)), OUTPUTS, {"likelihood:scale": SCALES})
-CLASSES = Prediction(likelihoods.Categorical(), torch.randn(40, 5, 3, generator=torch.Generator().manual_seed(1)))
+GAUSSIAN = Prediction(
+    likelihoods.Gaussian(dist.HalfNormal(1.0)), OUTPUTS, {"likelihood:scale": SCALES}
+)
+CLASSES = Prediction(
+    likelihoods.Categorical(),
+    torch.randn(40, 5, 3, generator=torch.Generator().manual_seed(1)),
+)
 Y = torch.linspace(-1, 1, 5).reshape(5, 1)
 
 
 def test_the_density_is_that_of_the_mixture_and_not_of_its_moments():
-    density = torch.distributions.Normal(OUTPUTS, SCALES.reshape(-1, 1, 1)).log_prob(Y).double().exp().mean(0).log()
+    density = (
+        torch.distributions.Normal(OUTPUTS, SCALES.reshape(-1, 1, 1))
+        .log_prob(Y)
+        .double()
+        .exp()
+        .mean(0)
+        .log()
+    )
     assert torch.allclose(GAUSSIAN.log_prob(Y).double(), density.squeeze(-1), atol=1e-5)
-    matched = torch.distributions.Normal(GAUSSIAN.mean, GAUSSIAN.std).log_prob(Y).squeeze(-1)
+    matched = (
+        torch.distributions.Normal(GAUSSIAN.mean, GAUSSIAN.std).log_prob(Y).squeeze(-1)
+    )
     assert not torch.allclose(GAUSSIAN.log_prob(Y), matched, atol=1e-2)
 
 
 def test_the_learned_noise_belongs_to_its_draw():
-    shuffled = Prediction(GAUSSIAN.likelihood, OUTPUTS, {"likelihood:scale": SCALES.flip(0)})
+    shuffled = Prediction(
+        GAUSSIAN.likelihood, OUTPUTS, {"likelihood:scale": SCALES.flip(0)}
+    )
     assert not torch.allclose(GAUSSIAN.log_prob(Y), shuffled.log_prob(Y), atol=1e-3)
 
 
 def test_a_scale_for_each_output():
     outputs, scales = torch.zeros(3, 5, 2), torch.tensor([[0.1, 1.0]]).expand(3, 2)
-    prediction = Prediction(likelihoods.Gaussian(dist.HalfNormal(1.0)), outputs, {"likelihood:scale": scales})
+    prediction = Prediction(
+        likelihoods.Gaussian(dist.HalfNormal(1.0)),
+        outputs,
+        {"likelihood:scale": scales},
+    )
     assert torch.allclose(prediction.std, torch.tensor([0.1, 1.0]).expand(5, 2))
     y = torch.full((5, 2), 0.5)
-    expected = torch.distributions.Normal(0.0, torch.tensor([0.1, 1.0])).log_prob(y).sum(-1)
+    expected = (
+        torch.distributions.Normal(0.0, torch.tensor([0.1, 1.0])).log_prob(y).sum(-1)
+    )
     assert torch.allclose(prediction.log_prob(y), expected)
 
 
 def test_the_variance_is_split_into_epistemic_and_aleatoric():
     assert torch.allclose(GAUSSIAN.epistemic, OUTPUTS.var(0, correction=0))
     assert torch.allclose(GAUSSIAN.aleatoric, SCALES.square().mean().expand(5, 1))
-    assert torch.allclose(GAUSSIAN.epistemic + GAUSSIAN.aleatoric, GAUSSIAN.std.square())
+    assert torch.allclose(
+        GAUSSIAN.epistemic + GAUSSIAN.aleatoric, GAUSSIAN.std.square()
+    )
     assert torch.allclose(GAUSSIAN.samples().std(0), GAUSSIAN.std, rtol=0.6)
 
 
@@ -57,13 +81,20 @@ def test_the_entropy_is_split_into_mutual_information_and_expected_entropy():
 
 
 def test_draws_that_agree_have_no_epistemic_uncertainty():
-    for likelihood, width in ((likelihoods.Gaussian(0.1), 1), (likelihoods.Categorical(), 3)):
-        prediction = Prediction(likelihood, torch.randn(1, 5, width).expand(7, 5, width))
+    for likelihood, width in (
+        (likelihoods.Gaussian(0.1), 1),
+        (likelihoods.Categorical(), 3),
+    ):
+        prediction = Prediction(
+            likelihood, torch.randn(1, 5, width).expand(7, 5, width)
+        )
         assert torch.allclose(prediction.epistemic, torch.zeros(()), atol=1e-6)
     sure = torch.distributions.Categorical(logits=1e3 * torch.randn(1, 5000, 3))
     assert Prediction(likelihoods.Categorical(), sure.logits).epistemic.max() == 0
     mixture = torch.distributions.Categorical(probs=sure.probs[0])
-    assert (mixture.entropy() - sure.entropy()[0]).max() > 1e-5  # the wrong answer: two roundings of one entropy
+    assert (
+        mixture.entropy() - sure.entropy()[0]
+    ).max() > 1e-5  # the wrong answer: two roundings of one entropy
 
 
 @pytest.mark.parametrize("probability", [0.5, 0.9, 0.99])
@@ -94,13 +125,17 @@ def test_an_interval_of_any_distribution_has_its_probability(name, num_samples):
     lower, upper = Prediction(likelihoods.From(LAWS[name]), outputs).interval(0.8)
     drawn = LAWS[name](outputs).sample((8000 // num_samples,))
     inside = ((drawn >= lower) & (drawn <= upper)).double().mean((0, 1))
-    error = 4.5 * math.sqrt(0.8 * 0.2 * (1 / 8000 + 1 / max(num_samples, 1000)))  # false alarm 4e-4 over all rows
+    error = 4.5 * math.sqrt(
+        0.8 * 0.2 * (1 / 8000 + 1 / max(num_samples, 1000))
+    )  # false alarm 4e-4 over all rows
     assert (inside - 0.8).abs().max() < error, inside
 
 
 def test_an_interval_of_counts_has_at_least_its_probability():
     outputs = 2.0 + 0.1 * torch.randn(4000, 3, 1)
-    lower, upper = Prediction(likelihoods.From(lambda f: dist.Poisson(f.exp())), outputs).interval(0.8)
+    lower, upper = Prediction(
+        likelihoods.From(lambda f: dist.Poisson(f.exp())), outputs
+    ).interval(0.8)
     drawn = dist.Poisson(outputs.exp()).sample()
     inside = ((drawn >= lower) & (drawn <= upper)).double().mean(0)
     assert (inside > 0.78).all(), inside
@@ -109,11 +144,15 @@ def test_an_interval_of_counts_has_at_least_its_probability():
 def test_an_interval_of_the_wrong_probability():
     with pytest.raises(ValueError, match="a probability between 0 and 1, not 90"):
         GAUSSIAN.interval(90)
-    with pytest.raises(AttributeError, match=r"classes have no order under Categorical\(\); use probs"):
+    with pytest.raises(
+        AttributeError, match=r"classes have no order under Categorical\(\); use probs"
+    ):
         CLASSES.interval()
 
 
-@pytest.mark.parametrize("scale", [2.5, -2.5, torch.tensor([2.5])], ids=["positive", "negative", "tensor"])
+@pytest.mark.parametrize(
+    "scale", [2.5, -2.5, torch.tensor([2.5])], ids=["positive", "negative", "tensor"]
+)
 def test_other_units(scale):
     loc, moved = 10.0, GAUSSIAN.affine(10.0, scale)
     size = float(torch.as_tensor(scale).abs())
@@ -122,12 +161,18 @@ def test_other_units(scale):
     assert torch.allclose(moved.epistemic, size**2 * GAUSSIAN.epistemic)
     assert torch.allclose(moved.aleatoric, size**2 * GAUSSIAN.aleatoric)
     assert torch.allclose(moved.functions, loc + scale * GAUSSIAN.functions)
-    assert torch.allclose(moved.log_prob(loc + scale * Y), GAUSSIAN.log_prob(Y) - math.log(size), atol=1e-4)
+    assert torch.allclose(
+        moved.log_prob(loc + scale * Y),
+        GAUSSIAN.log_prob(Y) - math.log(size),
+        atol=1e-4,
+    )
     lower, upper = moved.interval(0.9)
     ends = torch.stack([loc + scale * end for end in GAUSSIAN.interval(0.9)])
     assert torch.allclose(lower, ends.amin(0), atol=1e-4)
     assert torch.allclose(upper, ends.amax(0), atol=1e-4)
-    assert (moved.samples().mean(0) - moved.mean).abs().max() < 6 * float(moved.std.max()) / math.sqrt(40)
+    assert (moved.samples().mean(0) - moved.mean).abs().max() < 6 * float(
+        moved.std.max()
+    ) / math.sqrt(40)
 
 
 def test_units_compose_and_go_back():
@@ -141,17 +186,25 @@ def test_units_compose_and_go_back():
 def test_the_density_in_other_units_integrates_to_one():
     moved = Prediction(likelihoods.Gaussian(0.3), OUTPUTS[:, :1]).affine(2.0, -3.0)
     grid = torch.linspace(-40, 40, 8001).reshape(-1, 1)
-    many = Prediction(likelihoods.Gaussian(0.3), OUTPUTS[:, :1].expand(40, 8001, 1)).affine(2.0, -3.0)
-    assert torch.trapezoid(many.log_prob(grid).exp(), grid.squeeze()) == pytest.approx(1.0, abs=1e-4)
+    many = Prediction(
+        likelihoods.Gaussian(0.3), OUTPUTS[:, :1].expand(40, 8001, 1)
+    ).affine(2.0, -3.0)
+    assert torch.trapezoid(many.log_prob(grid).exp(), grid.squeeze()) == pytest.approx(
+        1.0, abs=1e-4
+    )
     assert len(moved) == 1
 
 
 def test_what_a_prediction_of_classes_does_not_have():
     with pytest.raises(AttributeError, match="a class has no standard deviation"):
         _ = CLASSES.std
-    with pytest.raises(ValueError, match=r"classes have no units under Categorical\(\)"):
+    with pytest.raises(
+        ValueError, match=r"classes have no units under Categorical\(\)"
+    ):
         CLASSES.affine(0.0, 1.0)
-    with pytest.raises(AttributeError, match="has no classes; use mean, std or interval"):
+    with pytest.raises(
+        AttributeError, match="has no classes; use mean, std or interval"
+    ):
         _ = GAUSSIAN.probs
     with pytest.raises(AttributeError, match="has no closed entropy; use std"):
         _ = GAUSSIAN.entropy
@@ -164,14 +217,19 @@ def test_a_prediction_unpacks_and_says_what_it_is():
     probs, entropy = CLASSES
     assert torch.equal(probs.argmax(-1), CLASSES.probs.argmax(-1))
     assert torch.equal(entropy, CLASSES.entropy)
-    assert repr(CLASSES) == "Prediction at 5 inputs from 40 draws under Categorical(): mean (5, 3)"
+    assert (
+        repr(CLASSES)
+        == "Prediction at 5 inputs from 40 draws under Categorical(): mean (5, 3)"
+    )
     assert CLASSES._repr_html_().startswith("<p>")
     assert len(GAUSSIAN) == 5
 
 
 def test_the_prior_predictive_spreads_as_the_prior_says():
     network = networks.MLP(2, 1, hidden=[])
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 2.0)), likelihoods.Gaussian(0.5))
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 2.0)), likelihoods.Gaussian(0.5)
+    )
     x = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
     prediction = model.prior_predictive(x, num_samples=4000)
     exact = 4.0 * (1 + x.square().sum(-1, keepdim=True))  # Var f = s^2 (1 + |x|^2)
@@ -181,7 +239,11 @@ def test_the_prior_predictive_spreads_as_the_prior_says():
 
 
 def test_the_first_inputs_alone():
-    prediction = Prediction(likelihoods.Gaussian(0.1), torch.randn(5, 8, 1)).affine(2.0, 3.0)
+    prediction = Prediction(likelihoods.Gaussian(0.1), torch.randn(5, 8, 1)).affine(
+        2.0, 3.0
+    )
     y = torch.randn(8, 1)
     assert torch.equal(prediction.first(3).mean, prediction.mean[:3])
-    assert torch.equal(prediction.first(3).pointwise(y[:3]), prediction.pointwise(y)[:, :3])
+    assert torch.equal(
+        prediction.first(3).pointwise(y[:3]), prediction.pointwise(y)[:, :3]
+    )

@@ -39,35 +39,56 @@ def test_a_scale_mixture_of_one_component_is_normal(pi):
     scale = 1.0 if pi else 0.1
     value = torch.randn(5)
     mixture = priors.ScaleMixture(pi, 1.0, 0.1)
-    assert torch.allclose(mixture.log_prob(value), dist.Normal(0.0, scale).log_prob(value))
+    assert torch.allclose(
+        mixture.log_prob(value), dist.Normal(0.0, scale).log_prob(value)
+    )
 
 
 @pytest.mark.parametrize("scales", [(1.0, math.exp(-6)), (math.exp(-6), 1.0)])
 def test_in_the_tail_of_a_scale_mixture_nothing_cancels(scales):
     value = torch.tensor([0.0, 0.001, 0.01, 0.1, 1.0, 5.0])
-    mixture, exact = (priors.ScaleMixture(*torch.tensor([0.5, *scales], dtype=kind)) for kind in (None, torch.double))
-    assert torch.allclose(mixture.log_prob(value).double(), exact.log_prob(value.double()), rtol=1e-5)
-    narrow = -value.square() / (2 * min(scales) ** 2)  # what the formula must not begin with
+    mixture, exact = (
+        priors.ScaleMixture(*torch.tensor([0.5, *scales], dtype=kind))
+        for kind in (None, torch.double)
+    )
+    assert torch.allclose(
+        mixture.log_prob(value).double(), exact.log_prob(value.double()), rtol=1e-5
+    )
+    narrow = -value.square() / (
+        2 * min(scales) ** 2
+    )  # what the formula must not begin with
     begun_wrongly = narrow + (mixture.log_prob(value) - narrow)
-    assert not torch.allclose(begun_wrongly.double(), exact.log_prob(value.double()), rtol=1e-5)
+    assert not torch.allclose(
+        begun_wrongly.double(), exact.log_prob(value.double()), rtol=1e-5
+    )
 
 
 def test_a_scale_mixture_gives_a_number_for_each_of_its_batch():
-    assert priors.ScaleMixture(0.5, 1.0, 0.1).expand((4, 2)).log_prob(torch.tensor(0.3)).shape == (4, 2)
-    assert priors.ScaleMixture(0.5, torch.tensor([1.0, 2.0]), 0.1).expand((4, 2)).log_prob(torch.zeros(2)).shape == (
+    assert priors.ScaleMixture(0.5, 1.0, 0.1).expand((4, 2)).log_prob(
+        torch.tensor(0.3)
+    ).shape == (4, 2)
+    assert priors.ScaleMixture(0.5, torch.tensor([1.0, 2.0]), 0.1).expand(
+        (4, 2)
+    ).log_prob(torch.zeros(2)).shape == (
         4,
         2,
     )
 
 
 def filters(scale=0.5, lengthscale=2.0, taps=(3, 2)):
-    return CorrelatedFilters(torch.tensor(scale).double(), torch.tensor(lengthscale).double(), torch.Size(taps))
+    return CorrelatedFilters(
+        torch.tensor(scale).double(),
+        torch.tensor(lengthscale).double(),
+        torch.Size(taps),
+    )
 
 
 def covariance(scale=0.5, lengthscale=2.0, taps=(3, 2)):
     """Write the covariance of the taps out by hand."""
     places = [(i, j) for i in range(taps[0]) for j in range(taps[1])]
-    distance = torch.tensor([[((a - c) ** 2 + (b - d) ** 2) ** 0.5 for c, d in places] for a, b in places]).double()
+    distance = torch.tensor(
+        [[((a - c) ** 2 + (b - d) ** 2) ** 0.5 for c, d in places] for a, b in places]
+    ).double()
     return scale**2 * (-distance / lengthscale).exp()
 
 
@@ -75,18 +96,31 @@ def test_the_density_of_correlated_filters_is_that_of_a_multivariate_normal():
     ours = filters().expand((4, 5))
     value = ours.sample((2,))
     assert value.shape == (2, 4, 5, 3, 2)
-    theirs = torch.distributions.MultivariateNormal(torch.zeros(6).double(), covariance())
+    theirs = torch.distributions.MultivariateNormal(
+        torch.zeros(6).double(), covariance()
+    )
     assert torch.allclose(ours.log_prob(value), theirs.log_prob(value.flatten(-2)))
-    squared = torch.distributions.MultivariateNormal(torch.zeros(6).double(), 0.25 * (covariance() / 0.25) ** 2)
-    assert not torch.allclose(squared.log_prob(value.flatten(-2)), theirs.log_prob(value.flatten(-2)))
+    squared = torch.distributions.MultivariateNormal(
+        torch.zeros(6).double(), 0.25 * (covariance() / 0.25) ** 2
+    )
+    assert not torch.allclose(
+        squared.log_prob(value.flatten(-2)), theirs.log_prob(value.flatten(-2))
+    )
 
 
 def test_the_divergence_from_correlated_filters_is_the_mean_of_its_estimates():
-    loc, scale = 0.3 * torch.randn(2, 2, 3, 2).double(), 0.1 + torch.rand(2, 2, 3, 2).double()
+    loc, scale = (
+        0.3 * torch.randn(2, 2, 3, 2).double(),
+        0.1 + torch.rand(2, 2, 3, 2).double(),
+    )
     q, p = dist.Normal(loc, scale).to_event(4), filters().expand((2, 2)).to_event(2)
     exact = kl_divergence(q, p)
-    one = torch.distributions.MultivariateNormal(loc.flatten(-2), torch.diag_embed(scale.flatten(-2) ** 2))
-    whole = torch.distributions.MultivariateNormal(torch.zeros(6).double(), covariance())
+    one = torch.distributions.MultivariateNormal(
+        loc.flatten(-2), torch.diag_embed(scale.flatten(-2) ** 2)
+    )
+    whole = torch.distributions.MultivariateNormal(
+        torch.zeros(6).double(), covariance()
+    )
     assert torch.allclose(exact, kl_divergence(one, whole).sum())
 
     def estimate():
@@ -95,17 +129,28 @@ def test_the_divergence_from_correlated_filters_is_the_mean_of_its_estimates():
 
     draws = repeat(estimate, 2000)
     assert off(draws, exact) < LIMIT
-    assert off(draws, kl_divergence(q, dist.Normal(torch.zeros_like(loc), 0.5).to_event(4))) > LIMIT  # no correlation
+    assert (
+        off(
+            draws, kl_divergence(q, dist.Normal(torch.zeros_like(loc), 0.5).to_event(4))
+        )
+        > LIMIT
+    )  # no correlation
 
 
 def test_correlated_filters_are_for_convolutions_of_any_dimension(at_the_prior):
-    network = nn.Sequential(nn.Conv1d(2, 4, 5), nn.Conv1d(4, 4, 3, groups=2), nn.Flatten(), nn.Linear(4, 1))
+    network = nn.Sequential(
+        nn.Conv1d(2, 4, 5), nn.Conv1d(4, 4, 3, groups=2), nn.Flatten(), nn.Linear(4, 1)
+    )
     rule = priors.correlated_filters(0.5, otherwise=NORMAL)
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(rule), likelihoods.Gaussian(0.5))
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(rule), likelihoods.Gaussian(0.5)
+    )
     assert model.latents["0.weight"].shape() == (4, 2, 5)
     assert type(model.latents["1.weight"].base_dist) is CorrelatedFilters
     assert type(model.latents["3.weight"].base_dist) is dist.Normal
-    posterior = cases.ENGINES["HMC"](model).fit((torch.randn(6, 2, 7), torch.randn(6, 1)))
+    posterior = cases.ENGINES["HMC"](model).fit(
+        (torch.randn(6, 2, 7), torch.randn(6, 1))
+    )
     assert posterior.info.compiled == "traced"
     assert "CorrelatedFilters(0.5, 1)" in str(model.summary())
 
@@ -121,14 +166,19 @@ def test_the_log_uniform_density_and_its_cut():
     value = torch.tensor([2.0, -0.5, 0.0])
     assert torch.allclose(law.log_prob(value)[:2], -torch.tensor([2.0, 0.5]).log())
     assert torch.isfinite(law.log_prob(value)).all()
-    with pytest.raises(ValueError, match="the log-uniform prior is improper and has no draws"):
+    with pytest.raises(
+        ValueError, match="the log-uniform prior is improper and has no draws"
+    ):
         law.sample()
 
 
 def improper(**options):
     rule = priors.by_name({"layer1.weight": priors.LogUniform()}, otherwise=NORMAL)
     return zoo.BayesianNetwork(
-        networks.MLP(2, 1, hidden=[3]), priors.WeightPrior(rule), likelihoods.Gaussian(0.5), **options
+        networks.MLP(2, 1, hidden=[3]),
+        priors.WeightPrior(rule),
+        likelihoods.Gaussian(0.5),
+        **options,
     )
 
 
@@ -141,7 +191,9 @@ def test_an_improper_prior_predicts_nothing_and_names_its_site():
 def test_a_noise_scale_without_a_proper_prior_starts_inside_its_support():
     flat = dist.ImproperUniform(dist.constraints.positive, (), ())
     network = networks.MLP(2, 1, hidden=[3])
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(NORMAL), likelihoods.Gaussian(flat))
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(NORMAL), likelihoods.Gaussian(flat)
+    )
     energy = inference.potential.Potential(model, torch.randn(5, 2), torch.randn(5, 1))
     assert (energy.unpack(energy.prior_draws(2))[0]["likelihood:scale"] == 1.0).all()
 
@@ -154,24 +206,37 @@ def test_a_model_with_an_improper_prior_is_explained_without_draws_from_it():
 
 
 @pytest.mark.parametrize(
-    ("law", "centre"), [(dist.LogNormal(0.0, 0.3), 1.0), (dist.Gamma(20.0, 20.0), 1.0)], ids=["LogNormal", "Gamma"]
+    ("law", "centre"),
+    [(dist.LogNormal(0.0, 0.3), 1.0), (dist.Gamma(20.0, 20.0), 1.0)],
+    ids=["LogNormal", "Gamma"],
 )
 def test_positive_nodes_under_mean_field_and_nuts(law, centre, at_the_prior):
     """One node on a frozen weight: its posterior is one-dimensional, and both come near what quadrature says."""
     network = nn.Linear(1, 1, bias=False).double()
     with torch.no_grad():
         network.weight.fill_(2.0)
-    model = zoo.BayesianNetwork(network, priors.NodePrior(law, weights=priors.Frozen()), likelihoods.Gaussian(1.0))
+    model = zoo.BayesianNetwork(
+        network,
+        priors.NodePrior(law, weights=priors.Frozen()),
+        likelihoods.Gaussian(1.0),
+    )
     x = torch.linspace(-1, 1, 9).double().unsqueeze(-1)
     y = 3.0 * x
     grid = torch.linspace(0.01, 5.0, 5000).double()
     joint = law.log_prob(grid) + dist.Normal(x * 2.0 * grid, 1.0).log_prob(y).sum(0)
     mean = (joint.softmax(0) * grid).sum()
     assert mean > 1.1 * centre  # the data have moved it
-    fitted = inference.SVI(model, guides.MeanField(model), num_steps=600, lr=0.01, progress=False).fit((x, y))
-    drawn = inference.NUTS(model, num_chains=2, warmup_steps=60, num_samples=100, compile=False, progress=False).fit(
-        (x, y)
-    )
+    fitted = inference.SVI(
+        model, guides.MeanField(model), num_steps=600, lr=0.01, progress=False
+    ).fit((x, y))
+    drawn = inference.NUTS(
+        model,
+        num_chains=2,
+        warmup_steps=60,
+        num_samples=100,
+        compile=False,
+        progress=False,
+    ).fit((x, y))
     for posterior in (fitted, drawn):
         nodes = posterior.sample(200)["nodes_in"]
         assert bool((nodes > 0).all())
@@ -180,7 +245,9 @@ def test_positive_nodes_under_mean_field_and_nuts(law, centre, at_the_prior):
 
 def test_a_transform_that_remembers_its_inverse_is_moved():
     law = dist.LogNormal(0.0, 0.3)
-    expected = law.log_prob(torch.tensor(2.0))  # from here on the transform knows its inverse, and that the transform
+    expected = law.log_prob(
+        torch.tensor(2.0)
+    )  # from here on the transform knows its inverse, and that the transform
     moved = zoo.runtime.distributions.to(law, torch.zeros((), dtype=torch.float64))
     assert torch.allclose(moved.log_prob(torch.tensor(2.0).double()).float(), expected)
     back = dist.TransformedDistribution(law, [torch.distributions.ExpTransform().inv])

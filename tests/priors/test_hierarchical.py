@@ -19,7 +19,9 @@ from zoo.runtime.param_scope import ScopedGuide
 
 NOISE = 0.5
 X = torch.randn(12, 3, generator=torch.Generator().manual_seed(1))
-Y = X @ torch.tensor([[4.0], [-3.0], [2.0]]) + NOISE * torch.randn(12, 1, generator=torch.Generator().manual_seed(2))
+Y = X @ torch.tensor([[4.0], [-3.0], [2.0]]) + NOISE * torch.randn(
+    12, 1, generator=torch.Generator().manual_seed(2)
+)
 
 
 def normal(value, scale):
@@ -32,12 +34,16 @@ def half_cauchy(value, scale=1.0):
 
 def regression(rule=priors.Hierarchical(dist.HalfNormal(1.0))):  # noqa: B008
     network = nn.Linear(3, 1, bias=False)
-    return zoo.BayesianNetwork(network, priors.WeightPrior(rule), likelihoods.Gaussian(NOISE))
+    return zoo.BayesianNetwork(
+        network, priors.WeightPrior(rule), likelihoods.Gaussian(NOISE)
+    )
 
 
 def truth(log_prior):
     scales = torch.linspace(0.002, 8.0, 4000, dtype=torch.float64)
-    return exact.scale_posterior(X.double(), Y.double().squeeze(-1), NOISE, scales, log_prior(scales))
+    return exact.scale_posterior(
+        X.double(), Y.double().squeeze(-1), NOISE, scales, log_prior(scales)
+    )
 
 
 def half_normal(scales):
@@ -50,11 +56,19 @@ def half_normal_on_the_variance(scales):
 
 def log_joint(model, values, x, y):
     with pyro.get_param_store().scope():
-        return poutine.trace(poutine.condition(model, data=values)).get_trace(x, y).log_prob_sum()
+        return (
+            poutine.trace(poutine.condition(model, data=values))
+            .get_trace(x, y)
+            .log_prob_sum()
+        )
 
 
 def draw(model):
-    return {name: value["value"] for name, value in poutine.trace(model).get_trace().nodes.items() if "value" in value}
+    return {
+        name: value["value"]
+        for name, value in poutine.trace(model).get_trace().nodes.items()
+        if "value" in value
+    }
 
 
 def latents(model):
@@ -64,11 +78,18 @@ def latents(model):
 
 def test_the_log_joint_with_a_scale_for_each_input():
     rule = priors.Hierarchical(dist.HalfCauchy(0.7), by="input")
-    model = zoo.BayesianNetwork(networks.MLP(3, 1, hidden=[4]), priors.WeightPrior(rule), likelihoods.Gaussian(NOISE))
+    model = zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[4]),
+        priors.WeightPrior(rule),
+        likelihoods.Gaussian(NOISE),
+    )
     z = latents(model)
     expected = 0.0
     for layer, inputs in (("layer1", 3), ("layer2", 4)):
-        scale, bias_scale = z[f"prior:{layer}.weight.scale"], z[f"prior:{layer}.bias.scale"]
+        scale, bias_scale = (
+            z[f"prior:{layer}.weight.scale"],
+            z[f"prior:{layer}.bias.scale"],
+        )
         assert scale.shape == (inputs,)
         assert bias_scale.shape == ()
         expected += half_cauchy(scale, 0.7) + half_cauchy(bias_scale, 0.7)
@@ -77,41 +98,68 @@ def test_the_log_joint_with_a_scale_for_each_input():
     hidden = (X @ z["layer1.weight"].T + z["layer1.bias"]).tanh()
     expected += normal(Y - hidden @ z["layer2.weight"].T - z["layer2.bias"], NOISE)
     assert torch.allclose(log_joint(model, z, X, Y), expected, rtol=1e-4)
-    rows = sum(normal(z["layer2.weight"][:, j], z["prior:layer2.weight.scale"][0]) for j in range(4))  # one scale
+    rows = sum(
+        normal(z["layer2.weight"][:, j], z["prior:layer2.weight.scale"][0])
+        for j in range(4)
+    )  # one scale
     assert not torch.allclose(rows, sum(columns), rtol=1e-4)
 
 
 def test_a_scale_for_each_channel_of_a_convolution():
-    rule = priors.by_name({"0.weight": priors.Hierarchical(dist.HalfNormal(1.0), by="input")}, priors.Frozen())
-    model = zoo.BayesianNetwork(nn.Sequential(nn.Conv2d(2, 3, 3)), priors.WeightPrior(rule), likelihoods.Gaussian(1.0))
+    rule = priors.by_name(
+        {"0.weight": priors.Hierarchical(dist.HalfNormal(1.0), by="input")},
+        priors.Frozen(),
+    )
+    model = zoo.BayesianNetwork(
+        nn.Sequential(nn.Conv2d(2, 3, 3)),
+        priors.WeightPrior(rule),
+        likelihoods.Gaussian(1.0),
+    )
     z = latents(model)
     scale = z["prior:0.weight.scale"]
     expected = torch.distributions.HalfNormal(1.0).log_prob(scale).sum()
-    expected += normal(z["0.weight"][:, 0], scale[0]) + normal(z["0.weight"][:, 1], scale[1])
+    expected += normal(z["0.weight"][:, 0], scale[0]) + normal(
+        z["0.weight"][:, 1], scale[1]
+    )
     with pyro.get_param_store().scope():
-        found = poutine.trace(poutine.condition(model, data=z)).get_trace().log_prob_sum()
+        found = (
+            poutine.trace(poutine.condition(model, data=z)).get_trace().log_prob_sum()
+        )
     assert torch.allclose(found, expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("by", ["weight", "input", "layer"])
 def test_the_log_joint_of_the_regularised_horseshoe(by):
-    model = regression(priors.RegularisedHorseshoe(0.3, slab_scale=1.5, slab_df=5.0, by=by))
+    model = regression(
+        priors.RegularisedHorseshoe(0.3, slab_scale=1.5, slab_df=5.0, by=by)
+    )
     z = latents(model)
     for name in ("tau", "lambda"):
         z[f"prior:weight.{name}"] += 1.0  # where the slab is felt
     tau, local, slab = (z[f"prior:weight.{name}"] for name in ("tau", "lambda", "slab"))
     assert local.shape == {"weight": (1, 3), "input": (3,), "layer": ()}[by]
     scale = (slab * tau**2 * local**2 / (slab + tau**2 * local**2)).sqrt()
-    gamma = torch.distributions.Gamma(2.5, 2.5 * 1.5**2).log_prob(1 / slab) - 2 * slab.log()  # of 1 / c², carried over
-    expected = half_cauchy(tau, 0.3) + half_cauchy(local) + gamma + normal(z["weight"], scale)
+    gamma = (
+        torch.distributions.Gamma(2.5, 2.5 * 1.5**2).log_prob(1 / slab) - 2 * slab.log()
+    )  # of 1 / c², carried over
+    expected = (
+        half_cauchy(tau, 0.3) + half_cauchy(local) + gamma + normal(z["weight"], scale)
+    )
     expected += normal(Y - X @ z["weight"].T, NOISE)
     assert torch.allclose(log_joint(model, z, X, Y), expected, rtol=1e-4)
-    assert not torch.allclose(normal(z["weight"], scale), normal(z["weight"], tau * local), rtol=1e-4)  # no slab
+    assert not torch.allclose(
+        normal(z["weight"], scale), normal(z["weight"], tau * local), rtol=1e-4
+    )  # no slab
 
 
 def test_nuts_finds_the_posterior_of_the_scale(at_the_prior):
     engine = inference.NUTS(
-        regression().double(), num_chains=2, warmup_steps=80, num_samples=80, compile=False, progress=False
+        regression().double(),
+        num_chains=2,
+        warmup_steps=80,
+        num_samples=80,
+        compile=False,
+        progress=False,
     )
     posterior = engine.fit((X.double(), Y.double()))
     scale = posterior.draws["prior:weight.scale"].double()
@@ -125,8 +173,13 @@ def test_mean_field_comes_near_it_and_stays_below_the_evidence():
     model = regression().double()
     guide = guides.MeanField(model)
     data = X.double(), Y.double()
-    posterior = inference.SVI(model, guide, num_steps=400, lr=0.05, progress=False).fit(data)
-    found, right = posterior.sample(2000)["prior:weight.scale"].mean(), truth(half_normal)
+    posterior = inference.SVI(model, guide, num_steps=400, lr=0.05, progress=False).fit(
+        data
+    )
+    found, right = (
+        posterior.sample(2000)["prior:weight.scale"].mean(),
+        truth(half_normal),
+    )
     assert (
         abs(found - right.mean()) < 0.2 * right.mean()
     )  # normals for the weights are too narrow, and so is the scale's
@@ -134,7 +187,9 @@ def test_mean_field_comes_near_it_and_stays_below_the_evidence():
     bound = repeat(lambda: elbo(model, scoped, *data), 200)
     assert above(bound, right.log_evidence) < LIMIT
     assert bound.mean() > right.log_evidence - 1.0
-    assert above(bound, right.log_evidence - 2.0) > LIMIT  # a bound that a slip of two nats would break
+    assert (
+        above(bound, right.log_evidence - 2.0) > LIMIT
+    )  # a bound that a slip of two nats would break
 
 
 def test_pyros_own_bounds_take_a_prior_of_random_scale():
@@ -145,16 +200,23 @@ def test_pyros_own_bounds_take_a_prior_of_random_scale():
         theirs = estimate.differentiable_loss(model, guide, X, Y)
         pyro.set_rng_seed(2)
         ours = -elbo(model, guide, X, Y)
-        assert torch.allclose(theirs, ours, rtol=0.2)  # closed-form divergences differ from the draw's own
+        assert torch.allclose(
+            theirs, ours, rtol=0.2
+        )  # closed-form divergences differ from the draw's own
     assert torch.allclose(theirs, ours, rtol=1e-5)
 
 
 def test_a_chain_starts_with_its_scales_where_the_prior_drew_them():
     """Downhill the joint density of weights and their scale has no end: it grows without bound as both vanish."""
-    energy = Potential(regression(priors.Hierarchical(dist.HalfCauchy(1.0), by="weight")), X, Y)
+    energy = Potential(
+        regression(priors.Hierarchical(dist.HalfCauchy(1.0), by="weight")), X, Y
+    )
     with energy.program.running():
         drawn = energy.prior_draws(2)
-        (before, _), (after, _) = energy.unpack(drawn), energy.unpack(descend(energy, energy.gradient, drawn, 50))
+        (before, _), (after, _) = (
+            energy.unpack(drawn),
+            energy.unpack(descend(energy, energy.gradient, drawn, 50)),
+        )
     assert torch.equal(before["prior:weight.scale"], after["prior:weight.scale"])
     assert not torch.allclose(before["weight"], after["weight"])
 
@@ -162,7 +224,9 @@ def test_a_chain_starts_with_its_scales_where_the_prior_drew_them():
 def test_nodes_of_random_scale():
     rule = priors.Hierarchical(dist.HalfNormal(0.5), loc=1.0)
     prior = priors.NodePrior(rule, weights=priors.Frozen())
-    model = zoo.BayesianNetwork(networks.MLP(3, 1, hidden=[4]), prior, likelihoods.Gaussian(NOISE))
+    model = zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[4]), prior, likelihoods.Gaussian(NOISE)
+    )
     assert list(model.latents) == [
         "prior:layer1.nodes_in.scale",
         "layer1.nodes_in",
@@ -170,25 +234,40 @@ def test_nodes_of_random_scale():
         "layer2.nodes_in",
     ]
     assert model.summary().random == 3 + 4 + 2
-    posterior = inference.SVI(model, guides.NodeMixture(model), num_steps=3, progress=False).fit((X, Y))
+    posterior = inference.SVI(
+        model, guides.NodeMixture(model), num_steps=3, progress=False
+    ).fit((X, Y))
     assert torch.isfinite(posterior.info.losses).all()
 
 
 def test_a_prior_of_random_scale_is_told_in_words():
     rule = priors.Hierarchical(dist.HalfCauchy(2.0), by="input")
     assert repr(rule) == "Hierarchical(HalfCauchy(2), by='input')"
-    assert repr(priors.Hierarchical(dist.Gamma(2.0, 4.0), loc=1.0)) == "Hierarchical(Gamma(2, 4), by='layer', loc=1)"
+    assert (
+        repr(priors.Hierarchical(dist.Gamma(2.0, 4.0), loc=1.0))
+        == "Hierarchical(Gamma(2, 4), by='layer', loc=1)"
+    )
     model = regression(rule)
     assert "Hierarchical(HalfCauchy(2), by='input')" in str(model.summary())
-    assert "Hierarchical(HalfCauchy(2), by='input')" in str(zoo.explain(model, guides.MeanField(model)))
+    assert "Hierarchical(HalfCauchy(2), by='input')" in str(
+        zoo.explain(model, guides.MeanField(model))
+    )
 
 
 def test_what_is_no_scale_is_refused():
-    with pytest.raises(TypeError, match=r"scale is the prior of a scale, such as dist.HalfCauchy\(2.0\), not 2.0"):
+    with pytest.raises(
+        TypeError,
+        match=r"scale is the prior of a scale, such as dist.HalfCauchy\(2.0\), not 2.0",
+    ):
         priors.Hierarchical(2.0)
-    with pytest.raises(ValueError, match=r"Normal\(0, 1\) has negative values; use dist.HalfNormal"):
+    with pytest.raises(
+        ValueError, match=r"Normal\(0, 1\) has negative values; use dist.HalfNormal"
+    ):
         priors.Hierarchical(dist.Normal(0.0, 1.0))
-    with pytest.raises(ValueError, match="by is 'layer', 'input' or 'weight', what has a scale of its own, not 'unit'"):
+    with pytest.raises(
+        ValueError,
+        match="by is 'layer', 'input' or 'weight', what has a scale of its own, not 'unit'",
+    ):
         priors.Hierarchical(dist.HalfCauchy(1.0), by="unit")
     with pytest.raises(ValueError, match="slab_df must be positive, not 0"):
         priors.RegularisedHorseshoe(slab_df=0)

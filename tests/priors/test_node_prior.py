@@ -12,7 +12,9 @@ NORMAL = dist.Normal(1.0, 0.3)
 
 
 def model(network, **options):
-    return zoo.BayesianNetwork(network, priors.NodePrior(NORMAL, **options), likelihoods.Gaussian(0.5))
+    return zoo.BayesianNetwork(
+        network, priors.NodePrior(NORMAL, **options), likelihoods.Gaussian(0.5)
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,7 +22,15 @@ def model(network, **options):
     [
         ("in", {"layer1.nodes_in": 2, "layer2.nodes_in": 3}),
         ("out", {"layer1.nodes_out": 3, "layer2.nodes_out": 1}),
-        ("both", {"layer1.nodes_in": 2, "layer1.nodes_out": 3, "layer2.nodes_in": 3, "layer2.nodes_out": 1}),
+        (
+            "both",
+            {
+                "layer1.nodes_in": 2,
+                "layer1.nodes_out": 3,
+                "layer2.nodes_in": 3,
+                "layer2.nodes_out": 1,
+            },
+        ),
     ],
 )
 def test_a_site_for_each_layer_and_side(where, sizes):
@@ -47,13 +57,19 @@ def test_nodes_multiply_the_input_or_the_output_before_the_bias(name):
     z_in = torch.randn(x.shape[1])
     view = [1, -1] + [1] * (x.dim() - 2)
     expected = layer(x * z_in.reshape(view))
-    assert torch.allclose(model(network).output({"0.nodes_in": z_in}, x), expected, atol=1e-5)
+    assert torch.allclose(
+        model(network).output({"0.nodes_in": z_in}, x), expected, atol=1e-5
+    )
 
     plain = layer(x)
     z_out = torch.randn(plain.shape[1])
     bias = layer.bias.reshape(view) if layer.bias is not None else 0.0
     expected = (plain - bias) * z_out.reshape(view) + bias
-    assert torch.allclose(model(network, where="out").output({"0.nodes_out": z_out}, x), expected, atol=1e-5)
+    assert torch.allclose(
+        model(network, where="out").output({"0.nodes_out": z_out}, x),
+        expected,
+        atol=1e-5,
+    )
 
 
 def test_nodes_of_one_leave_the_network_what_it_was():
@@ -66,13 +82,24 @@ def test_nodes_of_one_leave_the_network_what_it_was():
 def test_weights_get_what_they_are_given():
     network = networks.MLP(2, 1, hidden=[3])
     assert model(network).plan.points == list(network.state_dict())
-    assert model(network, weights=priors.Frozen()).plan.frozen == list(network.state_dict())
+    assert model(network, weights=priors.Frozen()).plan.frozen == list(
+        network.state_dict()
+    )
     both = model(network, weights=dist.Normal(0.0, 1.0))
-    assert set(both.latents) == {*network.state_dict(), "layer1.nodes_in", "layer2.nodes_in"}
+    assert set(both.latents) == {
+        *network.state_dict(),
+        "layer1.nodes_in",
+        "layer2.nodes_in",
+    }
     x = torch.randn(4, 2)
     values = {name: law.sample() for name, law in both.latents.items()}
-    hidden = ((x * values["layer1.nodes_in"]) @ values["layer1.weight"].T + values["layer1.bias"]).tanh()
-    expected = (hidden * values["layer2.nodes_in"]) @ values["layer2.weight"].T + values["layer2.bias"]
+    hidden = (
+        (x * values["layer1.nodes_in"]) @ values["layer1.weight"].T
+        + values["layer1.bias"]
+    ).tanh()
+    expected = (hidden * values["layer2.nodes_in"]) @ values[
+        "layer2.weight"
+    ].T + values["layer2.bias"]
     assert torch.allclose(both.output(values, x), expected, atol=1e-5)
 
 
@@ -80,13 +107,19 @@ def test_layers_are_chosen_by_name_and_type():
     network = networks.LeNet5(3, image_size=16)
 
     def sites(rule):
-        return list(zoo.BayesianNetwork(network, priors.NodePrior(rule), likelihoods.Categorical()).latents)
+        return list(
+            zoo.BayesianNetwork(
+                network, priors.NodePrior(rule), likelihoods.Categorical()
+            ).latents
+        )
 
     assert sites(priors.by_type({nn.Conv2d: NORMAL}, otherwise=priors.Frozen())) == [
         "features.0.nodes_in",
         "features.3.nodes_in",
     ]
-    assert sites(priors.by_name({"classifier.5": NORMAL}, otherwise=priors.Frozen())) == ["classifier.5.nodes_in"]
+    assert sites(
+        priors.by_name({"classifier.5": NORMAL}, otherwise=priors.Frozen())
+    ) == ["classifier.5.nodes_in"]
     assert sites(priors.last_layer(NORMAL)) == ["classifier.5.nodes_in"]
 
 

@@ -1,7 +1,7 @@
 """Quantiles of draws from every proper prior, against the law that it claims and against one that it is not.
 
-An empirical quantile at p lies where the law's distribution function is p, give or take √(p(1-p)/S): deviations are
-counted in that unit.
+An empirical quantile at p lies where the law's distribution function is p, give or take
+√(p(1-p)/S): deviations are counted in that unit.
 """
 
 import cases
@@ -16,13 +16,15 @@ from torch import nn
 import guides
 import zoo
 from zoo import likelihoods, networks, plots, priors
-from zoo.predictive import evaluate
+from zoo.predictive.drawing import draw_sites
 
 DRAWS = 20_000
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NETWORK = networks.MLP(4, 1, hidden=[9])
 FILTERS = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(3, 1))
-BEFORE = zoo.BayesianNetwork(NETWORK, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5))
+BEFORE = zoo.BayesianNetwork(
+    NETWORK, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5)
+)
 WEIGHT = NETWORK.layer1.weight[0, 0].item()
 
 
@@ -47,7 +49,9 @@ def horseshoe(global_scale, slab_scale, slab_df):
 
 
 def mixture(pi, first, second):
-    return lambda x: pi * stats.norm.cdf(x, scale=first) + (1 - pi) * stats.norm.cdf(x, scale=second)
+    return lambda x: (
+        pi * stats.norm.cdf(x, scale=first) + (1 - pi) * stats.norm.cdf(x, scale=second)
+    )
 
 
 def weight(draws):
@@ -74,18 +78,54 @@ def two_filters(draws):
     return draws["0.weight"][:, 2, 0, 1, 1] - draws["0.weight"][:, 2, 1, 1, 1]
 
 
-half_normal, half_cauchy = stats.halfnorm.ppf(between(2000)), stats.halfcauchy.ppf(between(2000))
-filters = priors.correlated_filters(0.5, lengthscale=2.0, otherwise=dist.Normal(0.0, 1.0))
+half_normal, half_cauchy = (
+    stats.halfnorm.ppf(between(2000)),
+    stats.halfcauchy.ppf(between(2000)),
+)
+filters = priors.correlated_filters(
+    0.5, lengthscale=2.0, otherwise=dist.Normal(0.0, 1.0)
+)
 apart = 0.5 * np.sqrt(2 - 2 * np.exp(-np.sqrt(2) / 2))
 
-# The prior, the number that is looked at, its distribution function, and one that it does not have.
+# The prior, the number that is looked at, its distribution function, and one that it
+# does not have.
 LAWS = {
-    "normal": (dist.Normal(0.0, 0.5), weight, stats.norm(scale=0.5).cdf, stats.norm(scale=0.25).cdf),
-    "laplace": (dist.Laplace(0.0, 0.5), weight, stats.laplace(scale=0.5).cdf, stats.norm(scale=0.5**0.5).cdf),
-    "student": (dist.StudentT(3.0, 0.0, 0.5), weight, stats.t(3, scale=0.5).cdf, stats.norm(scale=0.75**0.5).cdf),
-    "fan-in": (priors.fan_in(), weight, stats.norm(scale=1 / 2).cdf, stats.norm(scale=1 / 4).cdf),
-    "fan-in of a bias": (priors.fan_in(3.0), bias, stats.norm(scale=3 / 3).cdf, stats.norm(scale=3.0).cdf),
-    "scale mixture": (priors.ScaleMixture(0.25, 1.0, 0.1), weight, mixture(0.25, 1.0, 0.1), mixture(0.75, 1.0, 0.1)),
+    "normal": (
+        dist.Normal(0.0, 0.5),
+        weight,
+        stats.norm(scale=0.5).cdf,
+        stats.norm(scale=0.25).cdf,
+    ),
+    "laplace": (
+        dist.Laplace(0.0, 0.5),
+        weight,
+        stats.laplace(scale=0.5).cdf,
+        stats.norm(scale=0.5**0.5).cdf,
+    ),
+    "student": (
+        dist.StudentT(3.0, 0.0, 0.5),
+        weight,
+        stats.t(3, scale=0.5).cdf,
+        stats.norm(scale=0.75**0.5).cdf,
+    ),
+    "fan-in": (
+        priors.fan_in(),
+        weight,
+        stats.norm(scale=1 / 2).cdf,
+        stats.norm(scale=1 / 4).cdf,
+    ),
+    "fan-in of a bias": (
+        priors.fan_in(3.0),
+        bias,
+        stats.norm(scale=3 / 3).cdf,
+        stats.norm(scale=3.0).cdf,
+    ),
+    "scale mixture": (
+        priors.ScaleMixture(0.25, 1.0, 0.1),
+        weight,
+        mixture(0.25, 1.0, 0.1),
+        mixture(0.75, 1.0, 0.1),
+    ),
     "moped": (
         priors.moped(delta=0.5),
         weight,
@@ -120,14 +160,41 @@ LAWS = {
         priors.RegularisedHorseshoe(0.1, slab_scale=3.0, by="input"),
         weight,
         given_scale(horseshoe(0.1, 3.0, 4.0)),
-        given_scale(horseshoe(0.1**0.5, 3.0, 4.0)),  # the global scale read as a variance
+        given_scale(
+            horseshoe(0.1**0.5, 3.0, 4.0)
+        ),  # the global scale read as a variance
     ),
     "a tap": (filters, tap, stats.norm(scale=0.5).cdf, stats.norm(scale=0.25).cdf),
-    "neighbouring taps": (filters, diagonal_neighbours, stats.norm(scale=apart).cdf, stats.norm(scale=0.5**0.5).cdf),
-    "taps of two filters": (filters, two_filters, stats.norm(scale=0.5**0.5).cdf, stats.norm(scale=apart).cdf),
-    "normal nodes": (dist.Normal(1.0, 0.3), nodes, stats.norm(1.0, 0.3).cdf, stats.norm(0.0, 0.3).cdf),
-    "log-normal nodes": (dist.LogNormal(0.0, 0.5), nodes, stats.lognorm(0.5).cdf, stats.lognorm(0.25).cdf),
-    "gamma nodes": (dist.Gamma(4.0, 2.0), nodes, stats.gamma(4, scale=1 / 2).cdf, stats.gamma(4, scale=2).cdf),
+    "neighbouring taps": (
+        filters,
+        diagonal_neighbours,
+        stats.norm(scale=apart).cdf,
+        stats.norm(scale=0.5**0.5).cdf,
+    ),
+    "taps of two filters": (
+        filters,
+        two_filters,
+        stats.norm(scale=0.5**0.5).cdf,
+        stats.norm(scale=apart).cdf,
+    ),
+    "normal nodes": (
+        dist.Normal(1.0, 0.3),
+        nodes,
+        stats.norm(1.0, 0.3).cdf,
+        stats.norm(0.0, 0.3).cdf,
+    ),
+    "log-normal nodes": (
+        dist.LogNormal(0.0, 0.5),
+        nodes,
+        stats.lognorm(0.5).cdf,
+        stats.lognorm(0.25).cdf,
+    ),
+    "gamma nodes": (
+        dist.Gamma(4.0, 2.0),
+        nodes,
+        stats.gamma(4, scale=1 / 2).cdf,
+        stats.gamma(4, scale=2).cdf,
+    ),
     "hierarchical nodes": (
         priors.Hierarchical(dist.HalfNormal(1.0), loc=1.0),
         nodes,
@@ -141,7 +208,9 @@ def prior_draws(rule, number):
     prior = priors.NodePrior(rule) if number is nodes else priors.WeightPrior(rule)
     network = FILTERS if rule is filters else NETWORK
     model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5))
-    return evaluate.draw(model, DRAWS, {name: law.shape() for name, law in model.latents.items()})
+    return draw_sites(
+        model, DRAWS, {name: law.shape() for name, law in model.latents.items()}
+    )
 
 
 def off_quantiles(values, distribution_function):
@@ -168,7 +237,9 @@ def test_bernoulli_nodes_are_kept_as_often_as_they_say():
 
 @pytest.mark.parametrize("prior", cases.PROPER)
 def test_every_proper_prior_is_drawn_as_functions(prior):
-    model = zoo.BayesianNetwork(networks.MLP(1, 1, hidden=[3]), cases.PRIORS[prior](), likelihoods.Gaussian(0.5))
+    model = zoo.BayesianNetwork(
+        networks.MLP(1, 1, hidden=[3]), cases.PRIORS[prior](), likelihoods.Gaussian(0.5)
+    )
     line = torch.linspace(-2.0, 2.0, 11)
     draws = model.prior_predictive(line.unsqueeze(-1), num_samples=7).outputs[..., 0]
     from matplotlib.figure import Figure

@@ -10,7 +10,9 @@ from zoo import datasets, inference, likelihoods, networks, priors, pruning
 
 
 def build(network):
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 0.3)), likelihoods.Categorical())
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 0.3)), likelihoods.Categorical()
+    )
     return model, guides.LocalReparam(model, max_scale=0.1)
 
 
@@ -27,7 +29,9 @@ def data():
 def trained(data):
     pyro.set_rng_seed(0)
     model, guide = build(networks.MLP(64, 10, hidden=[100, 100]))
-    return inference.SVI(model, guide, num_epochs=60, lr=1e-2, progress=False).fit(data.train, batch_size=128)
+    return inference.SVI(model, guide, num_epochs=60, lr=1e-2, progress=False).fit(
+        data.train, batch_size=128
+    )
 
 
 @pytest.mark.parametrize("application", ["desk", "embedded"])
@@ -56,10 +60,16 @@ def test_a_smaller_network_predicts_as_the_pruned_one(trained, data, tmp_path):
     model, guide = build(networks.MLP(64, 10, hidden=[50, 50]))
     found, expected, whole = (
         posterior.predict(data.test.x, 400).functions
-        for posterior in (zoo.load(tmp_path / "small", model, guide=guide), half, trained)
+        for posterior in (
+            zoo.load(tmp_path / "small", model, guide=guide),
+            half,
+            trained,
+        )
     )
     assert accuracy(found.mean(0), data) > 0.92
     error = ((found.var(0) + expected.var(0)) / 400).sqrt().clamp_min(1e-4)
     off = (found.mean(0) - expected.mean(0)).abs() / error
     assert float(off.square().mean()) < 1.5  # 1 where both are the same law
-    assert float(((whole.mean(0) - expected.mean(0)) / error).square().mean()) > 10  # what was not pruned is another
+    assert (
+        float(((whole.mean(0) - expected.mean(0)) / error).square().mean()) > 10
+    )  # what was not pruned is another

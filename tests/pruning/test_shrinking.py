@@ -17,12 +17,20 @@ pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
 
 NORMAL = priors.WeightPrior(dist.Normal(0.0, 1.0))
 NETWORKS = {
-    "MLP": (lambda: networks.MLP(6, 3, hidden=[10, 8], activation=nn.ReLU), (6,), 6 * 5 + 5 + 5 * 4 + 4 + 4 * 3 + 3),
+    "MLP": (
+        lambda: networks.MLP(6, 3, hidden=[10, 8], activation=nn.ReLU),
+        (6,),
+        6 * 5 + 5 + 5 * 4 + 4 + 4 * 3 + 3,
+    ),
     "LeNet": (lambda: networks.LeNet(3, width=100), (1, 28, 28), None),
     "ConvNet1d": (lambda: networks.ConvNet1d(3, width=6), (1, 32), None),
     "NIN": (lambda: networks.NIN(3, width=12), (3, 8, 8), None),
     "ResNet": (lambda: networks.ResNet(8, 3, width=4), (3, 8, 8), None),
-    "filter response": (lambda: networks.ResNet(8, 3, width=4, norm=networks.FilterResponseNorm), (3, 8, 8), None),
+    "filter response": (
+        lambda: networks.ResNet(8, 3, width=4, norm=networks.FilterResponseNorm),
+        (3, 8, 8),
+        None,
+    ),
 }
 
 
@@ -30,17 +38,27 @@ def sampled(network, shape, prior=NORMAL, draws=3):
     """Make a posterior of drawn weights, as a sampler would, and inputs; outputs are then equal or not."""
     pyro.set_rng_seed(0)
     model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
-    values = {name: value.unsqueeze(0) for name, value in model.prior_draws(draws).items()}
-    state = {name: p.detach() for name, p in network.named_parameters() if name not in values}
+    values = {
+        name: value.unsqueeze(0) for name, value in model.prior_draws(draws).items()
+    }
+    state = {
+        name: p.detach() for name, p in network.named_parameters() if name not in values
+    }
     state |= dict(network.named_buffers())
-    return Posterior(model, state=state, info=None, draws=values), torch.randn(5, *shape)
+    return Posterior(model, state=state, info=None, draws=values), torch.randn(
+        5, *shape
+    )
 
 
 def fitted(guide, network=None, prior=NORMAL, **options):
     pyro.set_rng_seed(0)
     x, y = torch.randn(20, 6), torch.arange(20) % 3
-    model = zoo.BayesianNetwork(network or networks.MLP(6, 3, hidden=[10, 8]), prior, likelihoods.Categorical())
-    return inference.SVI(model, guide(model, **options), num_steps=3, progress=False).fit((x, y)), x
+    model = zoo.BayesianNetwork(
+        network or networks.MLP(6, 3, hidden=[10, 8]), prior, likelihoods.Categorical()
+    )
+    return inference.SVI(
+        model, guide(model, **options), num_steps=3, progress=False
+    ).fit((x, y)), x
 
 
 def halved(posterior, rule=pruning.filter_norm):
@@ -70,8 +88,12 @@ def test_the_smaller_network_says_the_same(name):
     pruned = halved(posterior)
     small = pruning.shrink(pruned, x)
     expected, found = pruned.predict(x).outputs, small.predict(x).outputs
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
-    assert float((posterior.predict(x).outputs - expected).abs().max()) > 0.05 * float(expected.abs().max())
+    torch.testing.assert_close(
+        found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max())
+    )
+    assert float((posterior.predict(x).outputs - expected).abs().max()) > 0.05 * float(
+        expected.abs().max()
+    )
     assert size(small) < 0.65 * size(posterior)
     assert left is None or size(small) == left
     assert size(pruned) == size(posterior)  # what was there is as it was
@@ -96,7 +118,10 @@ def test_inside_a_block_filters_go_and_along_the_skips_they_stay():
     assert block.bn1.running_mean.shape == (2,)
 
 
-@pytest.mark.parametrize(("guide", "options"), [(guides.MeanField, {}), (guides.LocalReparam, {"max_scale": 0.2})])
+@pytest.mark.parametrize(
+    ("guide", "options"),
+    [(guides.MeanField, {}), (guides.LocalReparam, {"max_scale": 0.2})],
+)
 def test_a_guide_of_independent_normals_stays_one(guide, options):
     posterior, x = fitted(guide, **options)
     pruned = halved(posterior)
@@ -110,26 +135,38 @@ def test_a_guide_of_independent_normals_stays_one(guide, options):
         torch.testing.assert_close(after[name].stddev, before[name].stddev[mask])
     rows, columns = kept["layer2.bias"], kept["layer1.bias"]
     for moment in ("mean", "stddev"):
-        whole, left = (getattr(laws["layer2.weight"], moment) for laws in (before, after))
+        whole, left = (
+            getattr(laws["layer2.weight"], moment) for laws in (before, after)
+        )
         torch.testing.assert_close(left, whole[rows][:, columns])
-    assert bool(posterior.guide.loc["layer1.weight"].shape == (10, 6))  # and the guide before is as it was
-    again = inference.SVI(small.model, small.guide, num_steps=2, progress=False).fit((x, torch.arange(20) % 3))
+    assert bool(
+        posterior.guide.loc["layer1.weight"].shape == (10, 6)
+    )  # and the guide before is as it was
+    again = inference.SVI(small.model, small.guide, num_steps=2, progress=False).fit(
+        (x, torch.arange(20) % 3)
+    )
     assert torch.isfinite(again.info.losses).all()  # it can be fitted further
 
 
-@pytest.mark.parametrize("guide", [guides.LowRank, guides.Radial, guides.MCDropout, guides.Delta, guides.Mixture])
+@pytest.mark.parametrize(
+    "guide",
+    [guides.LowRank, guides.Radial, guides.MCDropout, guides.Delta, guides.Mixture],
+)
 def test_of_another_guide_draws_are_kept(guide):
     posterior, x = fitted(guide)
     small = pruning.shrink(halved(posterior), x, num_samples=7)
     assert small.guide is None
-    assert small.num_draws == 7
+    assert small.num_samples == 7
     assert small.predict(x).mean.shape == (20, 3)
 
 
 def test_what_is_left_without_weights_goes_along():
     """Units of the second layer read only units of the first that went; inputs of the network stay."""
     posterior, x = sampled(networks.MLP(6, 3, hidden=[4, 4], activation=nn.ReLU), (6,))
-    masks = {name: torch.ones(shape, dtype=torch.bool) for name, shape in posterior.shapes.items()}
+    masks = {
+        name: torch.ones(shape, dtype=torch.bool)
+        for name, shape in posterior.shapes.items()
+    }
     masks["layer1.weight"][:2] = masks["layer1.bias"][:2] = False
     masks["layer2.weight"][0, 2:] = masks["layer2.bias"][0] = False
     masks["layer3.weight"][:, 3] = False  # nothing reads the last unit
@@ -137,13 +174,19 @@ def test_what_is_left_without_weights_goes_along():
     draws = {name: value * masks[name] for name, value in posterior.draws.items()}
     pruned = Posterior(posterior.model, state={}, info=None, draws=draws, masks=masks)
     small = pruning.shrink(pruned, x)
-    assert {name: tuple(shape) for name, shape in small.shapes.items() if name.endswith("weight")} == {
+    assert {
+        name: tuple(shape)
+        for name, shape in small.shapes.items()
+        if name.endswith("weight")
+    } == {
         "layer1.weight": (2, 6),
         "layer2.weight": (2, 2),
         "layer3.weight": (3, 2),
     }
     torch.testing.assert_close(small.predict(x).outputs, pruned.predict(x).outputs)
-    assert not small.masks["layer1.weight"][:, 5].any()  # weights that went one by one stay zeros
+    assert not small.masks["layer1.weight"][
+        :, 5
+    ].any()  # weights that went one by one stay zeros
     assert small.masks["layer1.weight"][:, :5].all()
 
 
@@ -157,10 +200,14 @@ def test_one_unit_of_a_layer_stays():
 
 def test_a_mode_shrinks_with_its_draws():
     posterior, x = sampled(networks.MLP(6, 3, hidden=[10]), (6,))
-    posterior.centre = {name: value[0].mean(0) for name, value in posterior.draws.items()}
+    posterior.centre = {
+        name: value[0].mean(0) for name, value in posterior.draws.items()
+    }
     pruned = halved(posterior)
     small = pruning.shrink(pruned, x)
-    expected, found = (each.predict(x, linearised=True).outputs for each in (pruned, small))
+    expected, found = (
+        each.predict(x, linearised=True).outputs for each in (pruned, small)
+    )
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -187,7 +234,8 @@ def test_a_file_about_another_network_gets_a_sentence(tmp_path):
     posterior, x = fitted(guides.MeanField)
     pruning.shrink(halved(posterior), x).save(tmp_path / "small")
     with pytest.raises(
-        ValueError, match=r"is about another network: 'layer1.weight' is \(5, 6\) there and \(3, 6\) in"
+        ValueError,
+        match=r"is about another network: 'layer1.weight' is \(5, 6\) there and \(3, 6\) in",
     ):
         pruning.narrow(networks.MLP(6, 3, hidden=[3, 8]), tmp_path / "small")
     with pytest.raises(ValueError, match=r"'features.0.weight' is not there"):
@@ -199,10 +247,15 @@ def test_a_file_about_another_network_gets_a_sentence(tmp_path):
 def test_a_prior_over_what_shrinks_gets_a_sentence():
     by_input = priors.WeightPrior(priors.Hierarchical(dist.HalfNormal(1.0), by="input"))
     posterior, x = fitted(guides.MeanField, prior=by_input)
-    with pytest.raises(ValueError, match=r"site 'prior:layer\d.weight.scale' has a number for each unit of a layer"):
+    with pytest.raises(
+        ValueError,
+        match=r"site 'prior:layer\d.weight.scale' has a number for each unit of a layer",
+    ):
         pruning.shrink(halved(posterior), x)
     earlier, _ = fitted(guides.MeanField)
-    posterior, x = fitted(guides.MeanField, prior=priors.WeightPrior(priors.previous(earlier)))
+    posterior, x = fitted(
+        guides.MeanField, prior=priors.WeightPrior(priors.previous(earlier))
+    )
     with pytest.raises(ValueError, match="does not fit the smaller network"):
         pruning.shrink(halved(posterior), x)
     one_scale = priors.WeightPrior(priors.Hierarchical(dist.HalfNormal(1.0)))
@@ -212,7 +265,9 @@ def test_a_prior_over_what_shrinks_gets_a_sentence():
 
 def test_what_has_nothing_to_shrink_gets_a_sentence():
     posterior, x = fitted(guides.MeanField)
-    with pytest.raises(ValueError, match="is not pruned, so nothing of its network can go"):
+    with pytest.raises(
+        ValueError, match="is not pruned, so nothing of its network can go"
+    ):
         pruning.shrink(posterior, x)
     with pytest.raises(ValueError, match="no filter or unit of MLP was dropped whole"):
         pruning.shrink(zoo.prune(posterior, fraction=0.1), x)
@@ -223,12 +278,27 @@ def test_what_has_nothing_to_shrink_gets_a_sentence():
 @pytest.mark.parametrize(
     ("network", "reason"),
     [
-        (networks.MLP(6, 3, hidden=[8], activation=nn.Softplus), "is not zero where 'layer2' reads it"),
-        (nn.Sequential(nn.Linear(6, 6), nn.LayerNorm(6), nn.Linear(6, 3)), "LayerNorm '1' looks at other channels too"),
+        (
+            networks.MLP(6, 3, hidden=[8], activation=nn.Softplus),
+            "is not zero where 'layer2' reads it",
+        ),
+        (
+            nn.Sequential(nn.Linear(6, 6), nn.LayerNorm(6), nn.Linear(6, 3)),
+            "LayerNorm '1' looks at other channels too",
+        ),
         (Odd(lambda _own, x, f: x + f.relu()), "is not zero where 'last' reads it"),
         (Odd(lambda own, _x, f: own.extra(f.relu()).relu(), nn.Linear(6, 6)), None),
-        (Odd(lambda own, x, f: own.extra(x) + f, nn.Linear(6, 6)), "what is added to it or what normalises it stays"),
-        (Odd(lambda own, _x, f: own.extra(f[:, None])[0][:, 0], nn.GRU(6, 6, batch_first=True)), "does not see"),
+        (
+            Odd(lambda own, x, f: own.extra(x) + f, nn.Linear(6, 6)),
+            "what is added to it or what normalises it stays",
+        ),
+        (
+            Odd(
+                lambda own, _x, f: own.extra(f[:, None])[0][:, 0],
+                nn.GRU(6, 6, batch_first=True),
+            ),
+            "does not see",
+        ),
     ],
     ids=["softplus", "LayerNorm", "skip", "chain", "sum", "GRU"],
 )

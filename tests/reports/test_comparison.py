@@ -13,7 +13,19 @@ import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.__main__ import main
 
-QUICK = ["--hidden", "3", "--steps", "5", "--warmup", "6", "--draws", "8", "--max-tree-depth", "2", "--no-progress"]
+QUICK = [
+    "--hidden",
+    "3",
+    "--steps",
+    "5",
+    "--warmup",
+    "6",
+    "--draws",
+    "8",
+    "--max-tree-depth",
+    "2",
+    "--no-progress",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +36,13 @@ def no_screen(monkeypatch):
 def fitted(model, data, draws=12):
     pyro.set_rng_seed(0)
     engine = inference.HMC(
-        model, num_chains=2, warmup_steps=8, num_samples=draws, num_steps=5, progress=False, compile=False
+        model,
+        num_chains=2,
+        warmup_steps=8,
+        num_samples=draws,
+        num_steps=5,
+        progress=False,
+        compile=False,
     )
     return engine.fit(data.train)
 
@@ -33,16 +51,26 @@ def fitted(model, data, draws=12):
 def comparison():
     data = datasets.uci("yacht")
     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-    model = zoo.BayesianNetwork(networks.MLP(6, 1, hidden=[3]), prior, likelihoods.Gaussian(0.1))
+    model = zoo.BayesianNetwork(
+        networks.MLP(6, 1, hidden=[3]), prior, likelihoods.Gaussian(0.1)
+    )
     own = [guides.Delta(model), guides.MeanField(model)]
-    return zoo.compare(model, own, fitted(model, data), data, num_steps=5, progress=False)
+    return zoo.compare(
+        model, own, fitted(model, data), data, num_steps=5, progress=False
+    )
 
 
 def test_a_row_per_guide_and_the_truth_first(comparison):
     assert comparison.table.column("guide") == ["truth", "Delta", "MeanField"]
-    assert {"rmse", "nll", "coverage 90 %", "mean error", "spread ratio", "wasserstein", "seconds"} < set(
-        comparison.table.columns
-    )
+    assert {
+        "rmse",
+        "nll",
+        "coverage 90 %",
+        "mean error",
+        "spread ratio",
+        "wasserstein",
+        "seconds",
+    } < set(comparison.table.columns)
     assert "<table>" in comparison._repr_html_()
 
 
@@ -67,11 +95,20 @@ def test_the_figure_has_a_panel_per_guide(comparison):
 def test_classes_are_compared_by_agreement():
     data = datasets.toy.moons(num_data=40, num_test=30)
     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-    model = zoo.BayesianNetwork(networks.MLP(2, 2, hidden=[3]), prior, likelihoods.Categorical())
-    result = zoo.compare(
-        model, {"mine": guides.MeanField(model)}, fitted(model, data), data, num_steps=5, progress=False
+    model = zoo.BayesianNetwork(
+        networks.MLP(2, 2, hidden=[3]), prior, likelihoods.Categorical()
     )
-    assert {"accuracy", "ece", "agreement", "total variation"} < set(result.table.columns)
+    result = zoo.compare(
+        model,
+        {"mine": guides.MeanField(model)},
+        fitted(model, data),
+        data,
+        num_steps=5,
+        progress=False,
+    )
+    assert {"accuracy", "ece", "agreement", "total variation"} < set(
+        result.table.columns
+    )
     with pytest.raises(ValueError, match="a line through input space needs"):
         result.plot()
 
@@ -79,16 +116,27 @@ def test_classes_are_compared_by_agreement():
 def test_two_guides_of_one_family_need_names():
     data = datasets.uci("yacht")
     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-    model = zoo.BayesianNetwork(networks.MLP(6, 1, hidden=[3]), prior, likelihoods.Gaussian(0.1))
+    model = zoo.BayesianNetwork(
+        networks.MLP(6, 1, hidden=[3]), prior, likelihoods.Gaussian(0.1)
+    )
     with pytest.raises(ValueError, match="give a mapping from names to guides"):
         zoo.compare(model, [guides.Delta(model), guides.Delta(model)], None, data)
 
 
 @pytest.mark.usefixtures("at_the_prior")
 def test_the_command_writes_results_and_figure(tmp_path, capsys):
-    assert main(["compare", *QUICK, "--guides", "Delta,nodemixture", "--out", str(tmp_path)]) == 0
+    assert (
+        main(
+            ["compare", *QUICK, "--guides", "Delta,nodemixture", "--out", str(tmp_path)]
+        )
+        == 0
+    )
     results = json.loads((tmp_path / "results.json").read_text())
-    assert [row["guide"] for row in results["table"]] == ["truth", "Delta", "NodeMixture"]
+    assert [row["guide"] for row in results["table"]] == [
+        "truth",
+        "Delta",
+        "NodeMixture",
+    ]
     assert results["settings"]["seed"] == 0
     assert results["versions"]["torch"] == torch.__version__
     assert (tmp_path / "zoo.png").stat().st_size > 10_000
@@ -114,7 +162,14 @@ def test_a_wrong_value_ends_in_a_sentence(capsys):
 def test_the_menus_are_listed(capsys):
     assert main(["list"]) == 0
     text = capsys.readouterr().out
-    for name in ("MLP", "NodePrior", "Categorical", "LocalReparam", "NUTS", "toy.linear"):
+    for name in (
+        "MLP",
+        "NodePrior",
+        "Categorical",
+        "LocalReparam",
+        "NUTS",
+        "toy.linear",
+    ):
         assert f"  {name} " in text, name
     assert text.count("--") >= 20
     assert "-- \n" not in text

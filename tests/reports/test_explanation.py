@@ -13,8 +13,14 @@ from zoo.reports.table import Table
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    prior = priors.NodePrior(dist.Normal(1.0, 0.3), weights=priors.last_layer(dist.Normal(0.0, 2.0)))
-    return zoo.BayesianNetwork(networks.MLP(6, 1, hidden=[10]), prior, likelihoods.Gaussian(dist.HalfNormal(1.0)))
+    prior = priors.NodePrior(
+        dist.Normal(1.0, 0.3), weights=priors.last_layer(dist.Normal(0.0, 2.0))
+    )
+    return zoo.BayesianNetwork(
+        networks.MLP(6, 1, hidden=[10]),
+        prior,
+        likelihoods.Gaussian(dist.HalfNormal(1.0)),
+    )
 
 
 def test_the_summary_counts_weights_and_nodes(model):
@@ -29,7 +35,9 @@ def test_the_summary_counts_weights_and_nodes(model):
 def test_lenet_has_the_published_numbers():
     """42K weights and 23 nodes in Trinh et al. count another LeNet's convolutions; ours are counted by hand."""
     summary = zoo.BayesianNetwork(
-        networks.LeNet5(), priors.NodePrior(dist.Normal(1.0, 0.1)), likelihoods.Categorical()
+        networks.LeNet5(),
+        priors.NodePrior(dist.Normal(1.0, 0.1)),
+        likelihoods.Categorical(),
     ).summary()
     assert summary.weights == 156 + 2416 + 48120 + 10164 + 850
     assert summary.nodes == 1 + 6 + 400 + 120 + 84
@@ -57,12 +65,18 @@ def test_explaining_changes_nothing(model):
     state = torch.get_rng_state()
     zoo.explain(model, guide)
     assert torch.equal(state, torch.get_rng_state())
-    assert all(torch.equal(value, before[name]) for name, value in guide.state_dict().items())
+    assert all(
+        torch.equal(value, before[name]) for name, value in guide.state_dict().items()
+    )
 
 
 def test_a_table_aligns_numbers_and_words():
     table = Table(("name", "score"), [("a", 1.0), ("longer", None)], {"score": 1})
-    assert str(table).splitlines() == ["name    score", "a         1.0", "longer      -"]
+    assert str(table).splitlines() == [
+        "name    score",
+        "a         1.0",
+        "longer      -",
+    ]
     assert table.to_dicts()[1] == {"name": "longer", "score": None}
     assert "<td>longer</td>" in table._repr_html_()
 

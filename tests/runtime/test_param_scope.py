@@ -83,8 +83,26 @@ def test_importing_plots_chooses_no_backend():
 
 # Packages that take a tenth of a second or more to import, and that few programs need.
 HEAVY = (
-    *("arviz", "jax", "laplace", "matplotlib", "numpyro", "pandas", "scipy", "sklearn", "sympy", "torchmetrics"),
-    *("torchvision", "xarray", "zuko", "torch._dynamo", "torch._inductor", "numpy.random"),
+    *(
+        "arviz",
+        "jax",
+        "laplace",
+        "matplotlib",
+        "numpyro",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "sympy",
+        "torchmetrics",
+    ),
+    *(
+        "torchvision",
+        "xarray",
+        "zuko",
+        "torch._dynamo",
+        "torch._inductor",
+        "numpy.random",
+    ),
 )
 NEW = f"""
 import sys, torch, pyro
@@ -101,23 +119,31 @@ def test_importing_zoo_and_guides_imports_nothing_heavy():
 
 
 def test_guides_is_imported_without_zoo():
-    run("import sys, guides\nassert not any(name.split('.')[0] == 'zoo' for name in sys.modules)\n")
+    run(
+        "import sys, guides\nassert not any(name.split('.')[0] == 'zoo' for name in sys.modules)\n"
+    )
 
 
 def test_zoo_is_imported_without_guides():
-    run("import sys, zoo\nassert not any(name.split('.')[0] == 'guides' for name in sys.modules)\n")
+    run(
+        "import sys, zoo\nassert not any(name.split('.')[0] == 'guides' for name in sys.modules)\n"
+    )
 
 
 def build(network=None):
     network = network if network is not None else networks.MLP(2, 1, hidden=[3])
-    prior = priors.WeightPrior(priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Point()))
+    prior = priors.WeightPrior(
+        priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Point())
+    )
     return zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5))
 
 
 def tensors(posterior):
     found = {f"state {name}": value for name, value in posterior.state.items()}
     if posterior.scoped is not None:
-        found |= {f"guide {name}": value for name, value in posterior.scoped.tensors().items()}
+        found |= {
+            f"guide {name}": value for name, value in posterior.scoped.tensors().items()
+        }
     else:
         found |= {f"draws {name}": value for name, value in posterior.draws.items()}
     return found
@@ -128,13 +154,18 @@ def assert_nothing_shared(*owners):
     for owner, values in enumerate(owners):
         for name, value in values.items():
             address = value.untyped_storage().data_ptr()
-            assert seen.setdefault(address, owner) == owner, f"{name} of {owner} belongs to {seen[address]} as well"
+            assert seen.setdefault(address, owner) == owner, (
+                f"{name} of {owner} belongs to {seen[address]} as well"
+            )
 
 
 @pytest.mark.parametrize("guide", [guides.MeanField, AutoNormal, cases.function_guide])
 def test_two_models_of_one_architecture_share_no_tensor(guide):
     models = [build(), build()]
-    fits = [inference.SVI(model, guide(model), num_steps=2, progress=False).fit((X, Y)) for model in models]
+    fits = [
+        inference.SVI(model, guide(model), num_steps=2, progress=False).fit((X, Y))
+        for model in models
+    ]
     networks_ = [dict(model.network.state_dict()) for model in models]
     assert_nothing_shared(*networks_, *map(tensors, fits))
     for model, posterior in zip(models, fits, strict=True):
@@ -146,16 +177,23 @@ def test_two_models_of_one_architecture_share_no_tensor(guide):
 @pytest.mark.parametrize("guide", [guides.MeanField, AutoNormal, cases.function_guide])
 def test_two_fits_of_one_model_share_no_tensor(guide):
     model = build()
-    fits = [inference.SVI(model, guide(model), num_steps=2, progress=False).fit((X, Y)) for _ in range(2)]
+    fits = [
+        inference.SVI(model, guide(model), num_steps=2, progress=False).fit((X, Y))
+        for _ in range(2)
+    ]
     again = inference.SVI(model, fits[0].guide, num_steps=2, progress=False).fit((X, Y))
-    assert_nothing_shared(model.network.state_dict(), *map(tensors, fits), tensors(again))
+    assert_nothing_shared(
+        model.network.state_dict(), *map(tensors, fits), tensors(again)
+    )
 
 
 @pytest.mark.usefixtures("at_the_prior")
 def test_two_runs_of_a_sampler_share_no_tensor():
     network = networks.MLP(2, 1, hidden=[3])
     network.register_buffer("running", torch.ones(3))
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5))
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5)
+    )
     fits = [cases.ENGINES["HMC"](model).fit((X, Y)) for _ in range(2)]
     assert_nothing_shared(model.network.state_dict(), *map(tensors, fits))
 
@@ -163,12 +201,16 @@ def test_two_runs_of_a_sampler_share_no_tensor():
 def test_two_autonormals_in_one_process_never_touch():
     model = build()
     far, near = AutoNormal(model), AutoNormal(model)
-    first = inference.SVI(model, far, num_steps=30, lr=0.1, progress=False).fit((X, Y + 10.0))
+    first = inference.SVI(model, far, num_steps=30, lr=0.1, progress=False).fit(
+        (X, Y + 10.0)
+    )
     before = {name: value.detach().clone() for name, value in tensors(first).items()}
     second = inference.SVI(model, near, num_steps=1, progress=False).fit((X, Y))
     for name, value in tensors(first).items():
         assert torch.equal(value, before[name]), name
-    assert tensors(second)["guide locs.layer2.bias_unconstrained"].abs().max() < 0.05  # it starts at 0
+    assert (
+        tensors(second)["guide locs.layer2.bias_unconstrained"].abs().max() < 0.05
+    )  # it starts at 0
     assert tensors(first)["guide locs.layer2.bias_unconstrained"].abs().max() > 0.5
 
 
@@ -191,9 +233,11 @@ def test_a_fit_goes_on_where_the_guide_stands():
     guide = guides.MeanField(model)
     engine = inference.SVI(model, guide, num_steps=50, lr=0.05, progress=False)
     first = engine.fit((X, Y))
-    second = engine.fit((X, Y), start=first)
+    second = engine.fit((X, Y), init=first)
     assert second.info.losses[0] < first.info.losses[0]
-    restarted = inference.SVI(model, guides.MeanField(model), num_steps=1, progress=False).fit((X, Y))
+    restarted = inference.SVI(
+        model, guides.MeanField(model), num_steps=1, progress=False
+    ).fit((X, Y))
     assert restarted.info.losses[0] > second.info.losses[0]
 
 
@@ -225,9 +269,15 @@ class Failing(networks.MLP):
 @pytest.mark.parametrize(
     "engine",
     [
-        lambda model: inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False),
-        lambda model: inference.SVI(model, AutoNormal(model), num_steps=5, progress=False),
-        lambda model: inference.SVI(model, cases.function_guide(model), num_steps=5, progress=False),
+        lambda model: inference.SVI(
+            model, guides.MeanField(model), num_steps=5, progress=False
+        ),
+        lambda model: inference.SVI(
+            model, AutoNormal(model), num_steps=5, progress=False
+        ),
+        lambda model: inference.SVI(
+            model, cases.function_guide(model), num_steps=5, progress=False
+        ),
     ],
     ids=["MeanField", "AutoNormal", "function"],
 )
@@ -238,8 +288,13 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(engine):
     network.layer2.bias.grad = torch.ones(1)
     model = build(network)
     with pyro.get_param_store().scope():
-        pyro.param("layer1.weight", torch.tensor(3.0))  # the user's own, of the same name
-        before, weights = global_state(), {name: value.clone() for name, value in network.state_dict().items()}
+        pyro.param(
+            "layer1.weight", torch.tensor(3.0)
+        )  # the user's own, of the same name
+        before, weights = (
+            global_state(),
+            {name: value.clone() for name, value in network.state_dict().items()},
+        )
         with pytest.raises(LookupError, match="on purpose"):
             engine(model).fit((X, Y))
         assert global_state() == before
@@ -253,16 +308,23 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(engine):
 
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("name", ["HMC", "NUTS"])
-@pytest.mark.parametrize("where", ["run.Run.advance", "start.Start.__call__", "store.Store.add"])
+@pytest.mark.parametrize(
+    "where", ["run.Run.advance", "initialisation.Start.__call__", "store.Store.add"]
+)
 def test_a_sampler_that_fails_leaves_everything_as_it_was(name, where, monkeypatch):
     def fail(*args, **kwargs):
         raise LookupError("on purpose")
 
-    monkeypatch.setattr(f"zoo.inference.{where}", fail)
+    monkeypatch.setattr(f"zoo.inference.mcmc.{where}", fail)
     model = zoo.BayesianNetwork(
-        networks.MLP(2, 1, hidden=[3]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.5)
+        networks.MLP(2, 1, hidden=[3]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(0.5),
     )
-    before, weights = global_state(), {name: value.clone() for name, value in model.state_dict().items()}
+    before, weights = (
+        global_state(),
+        {name: value.clone() for name, value in model.state_dict().items()},
+    )
     with pytest.raises(LookupError, match="on purpose"):
         cases.ENGINES[name](model).fit((X, Y))
     assert global_state() == before
@@ -291,8 +353,12 @@ def test_fit_predict_save_and_load_change_nothing_global(tmp_path):
 @pytest.mark.parametrize("rest", [priors.Point(), priors.Frozen()], ids=str)
 def test_a_prediction_does_not_move_when_the_network_is_trained_on(rest):
     prior = priors.WeightPrior(priors.last_layer(dist.Normal(0.0, 1.0), otherwise=rest))
-    model = zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(0.5))
-    posterior = inference.SVI(model, guides.Delta(model), num_steps=2, progress=False).fit((X, Y))
+    model = zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(0.5)
+    )
+    posterior = inference.SVI(
+        model, guides.Delta(model), num_steps=2, progress=False
+    ).fit((X, Y))
     before = posterior.predict(X).mean
     with torch.no_grad():
         for parameter in model.network.parameters():
@@ -302,9 +368,18 @@ def test_a_prediction_does_not_move_when_the_network_is_trained_on(rest):
 
 def test_one_network_serves_models_with_different_priors():
     network = networks.MLP(2, 1, hidden=[3])
-    for prior in ("WeightPrior", "NodePrior", "NodePrior+WeightPrior", "last_layer+Frozen"):
-        model = zoo.BayesianNetwork(network, cases.PRIORS[prior](), likelihoods.Gaussian(0.5))
+    for prior in (
+        "WeightPrior",
+        "NodePrior",
+        "NodePrior+WeightPrior",
+        "last_layer+Frozen",
+    ):
+        model = zoo.BayesianNetwork(
+            network, cases.PRIORS[prior](), likelihoods.Gaussian(0.5)
+        )
         before = {name: value.clone() for name, value in network.state_dict().items()}
-        inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((X, Y))
+        inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit(
+            (X, Y)
+        )
         for name, value in network.state_dict().items():
             assert torch.equal(value, before[name]), (prior, name)

@@ -8,7 +8,7 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks
-from zoo.runtime.subnormals import flushed, is_flushing
+from zoo.runtime.subnormals import flush_subnormals, is_flushing
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +21,10 @@ def unset():
 @pytest.mark.parametrize("before", [True, False])
 def test_what_was_set_is_set_again_after_an_error_too(before):
     torch.set_flush_denormal(before)
-    with flushed():
+    with flush_subnormals():
         assert is_flushing()
     assert is_flushing() is before
-    with pytest.raises(ValueError, match="mine"), flushed():
+    with pytest.raises(ValueError, match="mine"), flush_subnormals():
         raise ValueError("mine")
     assert is_flushing() is before
 
@@ -35,15 +35,19 @@ def test_it_is_told_under_any_default_type(dtype):
     torch.set_default_dtype(dtype)
     try:
         assert not is_flushing()
-        with flushed():
+        with flush_subnormals():
             assert is_flushing()
     finally:
         torch.set_default_dtype(default)
 
 
 ENGINES = {
-    "SVI": lambda model: inference.SVI(model, guides.Delta(model), num_steps=2, compile="traced", progress=False),
-    "HMC": lambda model: inference.HMC(model, num_samples=5, warmup_steps=20, compile="traced", progress=False),
+    "SVI": lambda model: inference.SVI(
+        model, guides.Delta(model), num_steps=2, compile="traced", progress=False
+    ),
+    "HMC": lambda model: inference.HMC(
+        model, num_samples=5, warmup_steps=20, compile="traced", progress=False
+    ),
 }
 
 
@@ -61,7 +65,9 @@ def test_fits_and_predictions_are_made_so(engine):
                 seen.add(is_flushing())
             return self.network(x)
 
-    model = zoo.BayesianNetwork(Watching(), cases.PRIORS["WeightPrior"](), likelihoods.Gaussian(0.5))
+    model = zoo.BayesianNetwork(
+        Watching(), cases.PRIORS["WeightPrior"](), likelihoods.Gaussian(0.5)
+    )
     x, y = torch.randn(8, 6), torch.randn(8, 1)
     Watching()(x)
     assert seen == {False}

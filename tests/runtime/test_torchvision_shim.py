@@ -33,7 +33,9 @@ print("ok")
 def test_a_fresh_process_loads_both_even_after_a_failed_import():
     path = importlib.util.find_spec("zoo.runtime.torchvision_shim").origin
     command = [sys.executable, "-W", "error", "-c", FRESH_PROCESS, path]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False
+    )
     assert result.stdout == "ok\n", result.stderr
 
 
@@ -58,16 +60,22 @@ def test_operators_that_are_there_are_not_defined_again():
 
 def test_an_import_that_works_defines_nothing(monkeypatch):
     monkeypatch.setattr(vision.importlib, "import_module", lambda name: sys)
-    monkeypatch.setattr(vision, "_define_missing_schemas", lambda: pytest.fail("defined"))
+    monkeypatch.setattr(
+        vision, "_define_missing_schemas", lambda: pytest.fail("defined")
+    )
     assert vision.load_torchvision() is sys
 
 
-@pytest.mark.parametrize("error", [ImportError("no torchvision"), RuntimeError("other trouble")])
+@pytest.mark.parametrize(
+    "error", [ImportError("no torchvision"), RuntimeError("other trouble")]
+)
 def test_other_errors_pass_through(monkeypatch, error):
     def fail(name):
         raise error
 
     monkeypatch.setattr(vision.importlib, "import_module", fail)
-    monkeypatch.setattr(vision, "_define_missing_schemas", lambda: pytest.fail("defined"))
+    monkeypatch.setattr(
+        vision, "_define_missing_schemas", lambda: pytest.fail("defined")
+    )
     with pytest.raises(type(error), match=str(error)):
         vision.load_torchvision()

@@ -26,7 +26,14 @@ def fitted(digits):
         network = nn.Sequential(nn.Flatten(), networks.MLP(64, 10, hidden=[30]))
         prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
         model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
-        engine = inference.SVI(model, guide(model, **options), num_steps=300, lr=0.02, compile="plain", progress=False)
+        engine = inference.SVI(
+            model,
+            guide(model, **options),
+            num_steps=300,
+            lr=0.02,
+            compile="plain",
+            progress=False,
+        )
         return engine.fit(digits.train)
 
     return fit
@@ -45,8 +52,12 @@ def point(fitted):
 @pytest.fixture(scope="session")
 def regressor():
     model = zoo.BayesianNetwork(
-        networks.MLP(64, 1, hidden=[]), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+        networks.MLP(64, 1, hidden=[]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(0.1),
     )
-    engine = inference.SVI(model, guides.MeanField(model), num_steps=1, compile="plain", progress=False)
+    engine = inference.SVI(
+        model, guides.MeanField(model), num_steps=1, compile="plain", progress=False
+    )
     data = datasets.digits(flatten=True).test
     return engine.fit((data.x, data.y[:, None].float()))

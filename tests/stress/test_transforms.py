@@ -1,4 +1,4 @@
-"""Spoilers do to pixels what their equations say, by computations of another kind."""
+"""Transforms do to pixels what their equations say, by computations of another kind."""
 
 import math
 
@@ -9,16 +9,16 @@ import torch
 
 from zoo import stress
 from zoo.datasets import Dataset, Split, Units
-from zoo.stress.pixels import images, spoiled
+from zoo.stress.pixels import corrupted, images
 from zoo.stress.transforms import displaced
 
 SPOILERS = [stress.rotation, stress.noise, stress.warp, stress.skew]
 IMAGES = torch.rand(5, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("spoil", SPOILERS)
-def test_nothing_is_spoiled_at_strength_zero(spoil):
-    torch.testing.assert_close(spoil(IMAGES, 0.0), IMAGES, atol=1e-5, rtol=0)
+@pytest.mark.parametrize("corrupt", SPOILERS)
+def test_nothing_is_spoiled_at_strength_zero(corrupt):
+    torch.testing.assert_close(corrupt(IMAGES, 0.0), IMAGES, atol=1e-5, rtol=0)
 
 
 def test_a_rotation_is_counter_clockwise():
@@ -30,7 +30,9 @@ def test_a_rotation_is_counter_clockwise():
 def test_noise_has_the_scale_it_says_and_is_not_clipped():
     x = torch.full((100, 1, 20, 20), 0.5)
     found = stress.noise(x, 0.8) - x
-    error = 5 * 0.8 / math.sqrt(2 * found.numel())  # five standard errors of a standard deviation
+    error = (
+        5 * 0.8 / math.sqrt(2 * found.numel())
+    )  # five standard errors of a standard deviation
     assert abs(found.std() - 0.8) < error
     assert abs(found.std() - 0.8**2) > error  # a variance taken for a scale
     assert found.max() > 1.5
@@ -41,17 +43,25 @@ def test_pixels_come_from_where_a_field_points():
     field = torch.zeros(1, 2, 10, 10)
     field[:, 0] = 1.5
     torch.testing.assert_close(displaced(ramp, field)[..., :8], ramp[..., :8] + 0.15)
-    torch.testing.assert_close(displaced(ramp.mT, field.flip(1))[..., :8, :], ramp.mT[..., :8, :] + 0.15)
+    torch.testing.assert_close(
+        displaced(ramp.mT, field.flip(1))[..., :8, :], ramp.mT[..., :8, :] + 0.15
+    )
 
 
 def test_a_warp_moves_pixels_as_far_as_it_says(monkeypatch):
     fields = []
-    monkeypatch.setattr("zoo.stress.transforms.displaced", lambda x, field: fields.append(field) or x)
+    monkeypatch.setattr(
+        "zoo.stress.transforms.displaced", lambda x, field: fields.append(field) or x
+    )
     stress.warp(IMAGES, 2.5)
-    torch.testing.assert_close(fields[0].square().mean((1, 2, 3)).sqrt(), torch.full((5,), 2.5))
+    torch.testing.assert_close(
+        fields[0].square().mean((1, 2, 3)).sqrt(), torch.full((5,), 2.5)
+    )
     assert not torch.equal(fields[0][0], fields[0][1])  # another field for each image
     steps = fields[0].diff(dim=-1).abs().mean()
-    assert steps < 0.6 * 2.5  # neighbours move together; independent numbers would differ by 1.13 times 2.5
+    assert (
+        steps < 0.6 * 2.5
+    )  # neighbours move together; independent numbers would differ by 1.13 times 2.5
 
 
 def test_a_skew_is_the_linear_map_of_the_talk():
@@ -59,8 +69,12 @@ def test_a_skew_is_the_linear_map_of_the_talk():
     v, u = np.meshgrid(side, side, indexing="ij")
     place = np.stack([s * u + (1 + s) * v, (1 - s) * u + s * v]) - 0.5
     image = IMAGES[0, 0].numpy()
-    expected = scipy.ndimage.map_coordinates(image, place, order=1, mode="grid-constant")
-    np.testing.assert_allclose(stress.skew(IMAGES, s)[0, 0].numpy(), expected, atol=1e-5)
+    expected = scipy.ndimage.map_coordinates(
+        image, place, order=1, mode="grid-constant"
+    )
+    np.testing.assert_allclose(
+        stress.skew(IMAGES, s)[0, 0].numpy(), expected, atol=1e-5
+    )
     assert not np.allclose(stress.skew(IMAGES, -s)[0, 0].numpy(), expected, atol=0.1)
 
 
@@ -68,13 +82,17 @@ def test_images_are_spoiled_in_the_same_way_each_time_and_nobody_else_notices():
     same = torch.full((501, 1, 4, 4), 0.5)
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    found = spoiled(same, stress.noise, 0.5)
+    found = corrupted(same, stress.noise, 0.5)
     assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(spoiled(same, stress.noise, 0.5), found)
-    assert not torch.equal(spoiled(same, stress.noise, 0.5, seed=1), found)
-    assert not torch.equal(found[0], found[500])  # which go to the spoiler in two parts
-    torch.testing.assert_close(spoiled(same, stress.noise, 1.0) - same, 2 * (found - same))  # more of the same noise
-    assert spoiled(same, lambda x, _: 1 / 0, 0) is same
+    assert torch.equal(corrupted(same, stress.noise, 0.5), found)
+    assert not torch.equal(corrupted(same, stress.noise, 0.5, seed=1), found)
+    assert not torch.equal(
+        found[0], found[500]
+    )  # which go to the corruption in two parts
+    torch.testing.assert_close(
+        corrupted(same, stress.noise, 1.0) - same, 2 * (found - same)
+    )  # more of the same noise
+    assert corrupted(same, lambda x, _: 1 / 0, 0) is same
 
 
 def test_pixels_of_a_data_set_are_restored_by_its_units():
@@ -86,44 +104,58 @@ def test_pixels_of_a_data_set_are_restored_by_its_units():
     assert images((IMAGES, part.y)).units is None
 
 
-@pytest.mark.parametrize("spoil", [*SPOILERS, stress.fog, stress.jpeg])
+@pytest.mark.parametrize("corrupt", [*SPOILERS, stress.fog, stress.jpeg])
 @pytest.mark.parametrize(
     ("x", "sentence"),
     [
-        (255 * IMAGES, "pixels lie between 0 and 1, but these reach from .* to 25.*; divide by 255"),
+        (
+            255 * IMAGES,
+            "pixels lie between 0 and 1, but these reach from .* to 25.*; divide by 255",
+        ),
         (IMAGES - 1, "pixels lie between 0 and 1"),
-        (IMAGES.flatten(1), r"images are floats of shape \(N, channels, height, width\).*\(5, 144\)"),
+        (
+            IMAGES.flatten(1),
+            r"images are floats of shape \(N, channels, height, width\).*\(5, 144\)",
+        ),
         ((255 * IMAGES).byte(), "divide bytes by 255"),
         (IMAGES / 0, "NaN or infinite"),
     ],
 )
-def test_what_is_no_image_gets_a_sentence(spoil, x, sentence):
+def test_what_is_no_image_gets_a_sentence(corrupt, x, sentence):
     with pytest.raises(ValueError, match=sentence):
-        spoil(x, 1)
+        corrupt(x, 1)
 
 
 def test_strengths_that_are_none_get_a_sentence():
-    for spoil, word in ((stress.noise, "scale"), (stress.warp, "strength")):
-        with pytest.raises(ValueError, match=f"{word} is a finite number of at least 0, not -1"):
-            spoil(IMAGES, -1)
-    for spoil, word in ((stress.rotation, "degrees"), (stress.skew, "strength")):
+    for corrupt, word in ((stress.noise, "scale"), (stress.warp, "severity")):
+        with pytest.raises(
+            ValueError, match=f"{word} is a finite number of at least 0, not -1"
+        ):
+            corrupt(IMAGES, -1)
+    for corrupt, word in ((stress.rotation, "degrees"), (stress.skew, "severity")):
         with pytest.raises(ValueError, match=f"{word} is a finite number, not nan"):
-            spoil(IMAGES, math.nan)
+            corrupt(IMAGES, math.nan)
 
 
 def test_a_spoiler_of_ones_own_is_held_to_shape_and_numbers():
     def halved(x, _):
         return x[..., ::2, ::2]
 
-    with pytest.raises(ValueError, match=r"of the same shape, \(5, 1, 12, 12\), but halved at 1 gave shape \(5, 1, 6"):
-        spoiled(IMAGES, halved, 1)
+    with pytest.raises(
+        ValueError,
+        match=r"of the same shape, \(5, 1, 12, 12\), but halved at 1 gave shape \(5, 1, 6",
+    ):
+        corrupted(IMAGES, halved, 1)
     with pytest.raises(ValueError, match="values not finite"):
-        spoiled(IMAGES, lambda x, _: x / 0, 1)
+        corrupted(IMAGES, lambda x, _: x / 0, 1)
 
 
 def test_data_without_pixels_get_a_sentence(digits):
     y = torch.zeros(5, dtype=torch.long)
-    with pytest.raises(ValueError, match=r"reach from -?\d.* to .*; give the whole Dataset, whose x_units"):
+    with pytest.raises(
+        ValueError,
+        match=r"reach from -?\d.* to .*; give the whole Dataset, whose x_units",
+    ):
         images((10 * IMAGES, y))
     with pytest.raises(ValueError, match="5 images and 4 labels"):
         images((IMAGES, y[:4]))

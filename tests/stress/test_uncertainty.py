@@ -1,4 +1,4 @@
-"""What a posterior says of spoiled, foreign, doubtful and hard images, against computations by hand."""
+"""What a posterior says of corrupted, foreign, doubtful and hard images, against computations by hand."""
 
 import math
 
@@ -11,13 +11,20 @@ import zoo
 from zoo import likelihoods, metrics, priors, stress
 from zoo.datasets import Dataset, Split, Units
 from zoo.posterior.posterior import Posterior
-from zoo.stress.evaluation import judged, sampled
+from zoo.stress.evaluation import evaluated, sampled
 
 
 def exact(weight, bias=0.0):
     """Return the posterior that knows p(y = 1 | x) = sigmoid(weight x + bias): one draw of two logits."""
-    model = zoo.BayesianNetwork(nn.Linear(1, 2), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical())
-    draws = {"weight": torch.tensor([[[[0.0], [weight]]]]), "bias": torch.tensor([[[0.0, bias]]])}
+    model = zoo.BayesianNetwork(
+        nn.Linear(1, 2),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Categorical(),
+    )
+    draws = {
+        "weight": torch.tensor([[[[0.0], [weight]]]]),
+        "bias": torch.tensor([[[0.0, bias]]]),
+    }
     return Posterior(model, state={}, info=None, draws=draws)
 
 
@@ -28,9 +35,12 @@ def labelled(x, weight):
 def test_a_judgement_is_the_prediction_in_parts(classifier, digits, monkeypatch):
     draws = sampled(classifier, 7)
     monkeypatch.setattr("zoo.stress.evaluation.TOGETHER", 100)
-    found = judged(classifier, draws, *digits.test)
+    found = evaluated(classifier, draws, *digits.test)
     prediction = Posterior(
-        classifier.model, state=classifier.state, info=None, draws={n: v[None] for n, v in draws.items()}
+        classifier.model,
+        state=classifier.state,
+        info=None,
+        draws={n: v[None] for n, v in draws.items()},
     )
     prediction = prediction.predict(digits.test.x)
     torch.testing.assert_close(found.probs, prediction.probs)
@@ -39,53 +49,91 @@ def test_a_judgement_is_the_prediction_in_parts(classifier, digits, monkeypatch)
     torch.testing.assert_close(found.aleatoric, prediction.aleatoric, atol=1e-5, rtol=0)
     torch.testing.assert_close(found.log_prob, prediction.log_prob(digits.test.y))
     variances = found.epistemic_variance + found.aleatoric_variance
-    torch.testing.assert_close(variances, 1 - found.probs.square().sum(-1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        variances, 1 - found.probs.square().sum(-1), atol=1e-5, rtol=0
+    )
     scores = found.scores
-    assert scores["accuracy"] == pytest.approx(float((prediction.probs.argmax(-1) == digits.test.y).double().mean()))
-    assert scores["nll"] == pytest.approx(float(-prediction.log_prob(digits.test.y).mean()))
-    assert scores["entropy"] == pytest.approx(scores["epistemic"] + scores["aleatoric"], abs=1e-6)
+    assert scores["accuracy"] == pytest.approx(
+        float((prediction.probs.argmax(-1) == digits.test.y).double().mean())
+    )
+    assert scores["nll"] == pytest.approx(
+        float(-prediction.log_prob(digits.test.y).mean())
+    )
+    assert scores["entropy"] == pytest.approx(
+        scores["epistemic"] + scores["aleatoric"], abs=1e-6
+    )
 
 
 def test_a_bernoulli_is_judged_as_its_two_classes():
-    model = zoo.BayesianNetwork(nn.Linear(1, 1), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Bernoulli())
+    model = zoo.BayesianNetwork(
+        nn.Linear(1, 1),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Bernoulli(),
+    )
     draws = {"weight": torch.tensor([[[[2.0]], [[1.0]]]]), "bias": torch.zeros(1, 2, 1)}
     single = Posterior(model, state={}, info=None, draws=draws)
-    twin = zoo.BayesianNetwork(nn.Linear(1, 2), priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical())
-    draws = {"weight": torch.tensor([[[[0.0], [2.0]], [[0.0], [1.0]]]]), "bias": torch.zeros(1, 2, 2)}
+    twin = zoo.BayesianNetwork(
+        nn.Linear(1, 2),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Categorical(),
+    )
+    draws = {
+        "weight": torch.tensor([[[[0.0], [2.0]], [[0.0], [1.0]]]]),
+        "bias": torch.zeros(1, 2, 2),
+    }
     double = Posterior(twin, state={}, info=None, draws=draws)
     x, y = torch.randn(20, 1), torch.randint(2, (20,))
-    one, two = judged(single, sampled(single, 2), x, y[:, None]), judged(double, sampled(double, 2), x, y)
+    one, two = (
+        evaluated(single, sampled(single, 2), x, y[:, None]),
+        evaluated(double, sampled(double, 2), x, y),
+    )
     assert torch.equal(one.predicted, two.predicted)
     torch.testing.assert_close(one.confidence, two.confidence)
     assert one.scores == pytest.approx(two.scores, abs=1e-5)
 
 
 def test_severity_begins_with_the_images_as_they_are(classifier, digits):
-    found = stress.severity(classifier, digits, stress.rotation, (60, 30), num_samples=20, progress=False)
+    found = stress.severity(
+        classifier, digits, stress.rotation, (60, 30), num_samples=20, progress=False
+    )
     assert found.severities == (0, 30, 60)
-    assert found.spoiler == "rotation"
+    assert found.corruption == "rotation"
     scores = found.scores
     assert scores["accuracy"][0] > 0.9 > scores["accuracy"][1] > scores["accuracy"][2]
     assert scores["entropy"][2] > 1.5 * scores["entropy"][0]
     assert torch.equal(found.shown[0], digits.test.x[:16])
     rows = found.table.to_dicts()
     assert [row["rotation"] for row in rows] == [0.0, 30.0, 60.0]
-    assert rows[1]["epistemic variance"] == pytest.approx(scores["epistemic variance"][1])
+    assert rows[1]["epistemic variance"] == pytest.approx(
+        scores["epistemic variance"][1]
+    )
     assert len(found.plot().axes) == 2
     assert len(found.strip(3).axes) == 6
     assert len(found.reliability().axes) == 2
-    both = stress.severity(classifier, digits, stress.rotation, (-60, 60), num_samples=2, progress=False)
-    assert [ax.get_title() for ax in both.reliability().axes] == ["as they are", "rotation 60"]
-    with pytest.raises(ValueError, match="the first 16 images are kept to be shown; 16 is none"):
+    both = stress.severity(
+        classifier, digits, stress.rotation, (-60, 60), num_samples=2, progress=False
+    )
+    assert [ax.get_title() for ax in both.reliability().axes] == [
+        "as they are",
+        "rotation 60",
+    ]
+    with pytest.raises(
+        ValueError, match="the first 16 images are kept to be shown; 16 is none"
+    ):
         found.strip(16)
 
 
 def test_severity_meets_every_posterior_with_the_same_images(classifier, point, digits):
     first, second = (
-        stress.severity(one, digits, stress.noise, (0.3,), num_samples=2, progress=False) for one in (classifier, point)
+        stress.severity(
+            one, digits, stress.noise, (0.3,), num_samples=2, progress=False
+        )
+        for one in (classifier, point)
     )
     assert torch.equal(first.shown, second.shown)
-    other = stress.severity(point, digits, stress.noise, (0.3,), num_samples=2, seed=1, progress=False)
+    other = stress.severity(
+        point, digits, stress.noise, (0.3,), num_samples=2, seed=1, progress=False
+    )
     assert not torch.equal(other.shown[1], second.shown[1])
 
 
@@ -98,20 +146,33 @@ def test_standardised_images_are_spoiled_as_pixels(classifier, digits):
         seen.append(x)
         return x
 
-    stress.severity(classifier, Dataset("digits", part, part, units), looked_at, (1,), num_samples=2, progress=False)
+    stress.severity(
+        classifier,
+        Dataset("digits", part, part, units),
+        looked_at,
+        (1,),
+        num_samples=2,
+        progress=False,
+    )
     torch.testing.assert_close(torch.cat(seen), digits.test.x)
 
 
 def test_the_area_is_the_share_of_pairs_that_are_told_apart(classifier, digits):
     inside, outside = digits.test.x[:60], torch.rand(50, 1, 8, 8)
-    found = stress.out_of_distribution(classifier, inside, (outside, torch.zeros(50)), num_samples=20)
+    found = stress.out_of_distribution(
+        classifier, inside, (outside, torch.zeros(50)), num_samples=20
+    )
     for name, area in found.auroc.items():
         low, high = found.inside[name], found.outside[name]
         pairs = (high[:, None] > low).double() + 0.5 * (high[:, None] == low).double()
         assert area == pytest.approx(float(pairs.mean()), abs=1e-6)
         assert area > 0.8
-    halves = stress.out_of_distribution(classifier, digits.test.x[::2], digits.test.x[1::2], num_samples=20)
-    error = 4.5 * math.sqrt(361 / (12 * 180 * 180))  # of a rank sum when there is no difference
+    halves = stress.out_of_distribution(
+        classifier, digits.test.x[::2], digits.test.x[1::2], num_samples=20
+    )
+    error = 4.5 * math.sqrt(
+        361 / (12 * 180 * 180)
+    )  # of a rank sum when there is no difference
     assert abs(halves.auroc["entropy"] - 0.5) < error
     assert abs(found.auroc["entropy"] - 0.5) > error
     assert [row["measure"] for row in found.table.to_dicts()] == list(found.auroc)
@@ -120,11 +181,20 @@ def test_the_area_is_the_share_of_pairs_that_are_told_apart(classifier, digits):
 
 def test_foreign_data_are_standardised_as_the_networks_own_were(classifier, digits):
     bright = Units(torch.tensor([[[0.9]]]), torch.tensor([[[0.1]]]))
-    foreign = Dataset("bright", digits.train, Split(bright.standardise(digits.test.x), digits.test.y), bright)
+    foreign = Dataset(
+        "bright",
+        digits.train,
+        Split(bright.standardise(digits.test.x), digits.test.y),
+        bright,
+    )
     same = stress.out_of_distribution(classifier, digits, foreign, num_samples=20)
     assert abs(same.auroc["entropy"] - 0.5) < 0.05  # the same digits, in other units
-    as_tensors = stress.out_of_distribution(classifier, digits.test.x, foreign.test.x, num_samples=20)
-    assert as_tensors.auroc["entropy"] > 0.6 or as_tensors.auroc["entropy"] < 0.4  # which tensors do not know
+    as_tensors = stress.out_of_distribution(
+        classifier, digits.test.x, foreign.test.x, num_samples=20
+    )
+    assert (
+        as_tensors.auroc["entropy"] > 0.6 or as_tensors.auroc["entropy"] < 0.4
+    )  # which tensors do not know
 
 
 def test_referral_keeps_the_least_uncertain(digits):
@@ -135,7 +205,9 @@ def test_referral_keeps_the_least_uncertain(digits):
     assert found.kept == (5, 4, 3)
     assert found.scores["entropy"]["accuracy"] == pytest.approx([0.8, 0.75, 1.0])
     nll = torch.nn.functional.softplus(-(2.0 * y - 1) * x[:, 0])
-    expected = [float(nll[rows].mean()) for rows in ([0, 1, 2, 3, 4], [1, 2, 3, 4], [1, 3, 4])]
+    expected = [
+        float(nll[rows].mean()) for rows in ([0, 1, 2, 3, 4], [1, 2, 3, 4], [1, 3, 4])
+    ]
     assert found.scores["entropy"]["nll"] == pytest.approx(expected, abs=1e-5)
     assert len(found.table.rows) == 6
 
@@ -143,8 +215,12 @@ def test_referral_keeps_the_least_uncertain(digits):
 def test_referral_by_doubt_beats_referral_at_random(classifier, digits):
     found = stress.referral(classifier, digits, fractions=(0.3,), num_samples=20)
     draws = sampled(classifier, 20)
-    right = (judged(classifier, draws, digits.test.x).predicted == digits.test.y).double()
-    at_random = torch.stack([right[torch.randperm(360)[: found.kept[1]]].mean() for _ in range(200)])
+    right = (
+        evaluated(classifier, draws, digits.test.x).predicted == digits.test.y
+    ).double()
+    at_random = torch.stack(
+        [right[torch.randperm(360)[: found.kept[1]]].mean() for _ in range(200)]
+    )
     whole, kept = found.scores["entropy"]["accuracy"]
     assert abs(at_random.mean() - whole) < 0.01
     assert kept > at_random.max()
@@ -154,31 +230,43 @@ def test_referral_by_doubt_beats_referral_at_random(classifier, digits):
 
 @pytest.mark.parametrize("fraction", [1.0, -0.1, 0.999, math.nan])
 def test_a_fraction_that_leaves_nothing_gets_a_sentence(fraction, classifier, digits):
-    with pytest.raises(ValueError, match=f"is referred, from 0 to below 1, and one of 360 .* {fraction} is none"):
+    with pytest.raises(
+        ValueError,
+        match=f"is referred, from 0 to below 1, and one of 360 .* {fraction} is none",
+    ):
         stress.referral(classifier, digits, fractions=(fraction,))
 
 
 def test_a_harder_test_set_doubles_the_odds_by_every_so_many_nats():
-    x = torch.cat([torch.zeros(4000, 1), torch.full((4000, 1), 30.0)])  # a fair coin, and no doubt
+    x = torch.cat(
+        [torch.zeros(4000, 1), torch.full((4000, 1), 30.0)]
+    )  # a fair coin, and no doubt
     data = Dataset("coins", Split(x, labelled(x, 1.0)), Split(x, labelled(x, 1.0)))
-    found = stress.harder(data, exact(1.0), size=400, strength=3.0, num_samples=1)
+    found = stress.harder(data, exact(1.0), size=400, severity=3.0, num_samples=1)
     share = float((found.test.x == 0).double().mean())
     expected = 2**3 / (1 + 2**3)  # e^(3 log 2) to 1, of as many
     error = 5 * math.sqrt(expected * (1 - expected) / 400)
     assert abs(share - expected) < error
     assert abs(0.5 - expected) > error  # drawn at random
     assert found.name == "coins, harder"
-    easy = stress.harder(data, exact(1.0), size=400, strength=0.0, num_samples=1)
-    assert abs(float((easy.test.x == 0).double().mean()) - 0.5) < 5 * math.sqrt(0.25 / 400)
+    easy = stress.harder(data, exact(1.0), size=400, severity=0.0, num_samples=1)
+    assert abs(float((easy.test.x == 0).double().mean()) - 0.5) < 5 * math.sqrt(
+        0.25 / 400
+    )
 
 
 def test_no_image_is_drawn_twice(classifier, digits):
     found = stress.harder(digits, classifier, size=360, num_samples=2)
     assert torch.equal(found.test.x, digits.test.x)
-    fewer = stress.harder(digits, classifier, size=100, strength=10.0, num_samples=20).test
+    fewer = stress.harder(
+        digits, classifier, size=100, severity=10.0, num_samples=20
+    ).test
     assert len({tuple(image.flatten().tolist()) for image in fewer.x}) == 100
-    judgement, chosen = (judged(classifier, sampled(classifier, 20), *part) for part in (digits.test, fewer))
-    assert chosen.entropy.mean() > 2 * judgement.entropy.mean()
+    evaluation, chosen = (
+        evaluated(classifier, sampled(classifier, 20), *part)
+        for part in (digits.test, fewer)
+    )
+    assert chosen.entropy.mean() > 2 * evaluation.entropy.mean()
 
 
 def test_on_a_set_drawn_by_doubt_the_truth_stays_calibrated():
@@ -187,16 +275,20 @@ def test_on_a_set_drawn_by_doubt_the_truth_stays_calibrated():
     data = Dataset("known", Split(x, labelled(x, 1.0)), Split(x, labelled(x, 1.0)))
     truth = exact(1.0)
 
-    def surprise(part):
+    def cross_entropy(part):
         """How much larger the loss is than the entropy that the truth claims, in standard errors."""
-        found = judged(truth, sampled(truth, 1), *part)
+        found = evaluated(truth, sampled(truth, 1), *part)
         gap = -found.log_prob - found.entropy
         return float(gap.mean() / (gap.std() / math.sqrt(len(gap))))
 
-    assert abs(surprise(stress.harder(data, truth, 2_000, num_samples=1).test)) < 4.5
-    loss = -judged(truth, sampled(truth, 1), *data.test).log_prob
+    assert (
+        abs(cross_entropy(stress.harder(data, truth, 2_000, num_samples=1).test)) < 4.5
+    )
+    loss = -evaluated(truth, sampled(truth, 1), *data.test).log_prob
     rows = torch.multinomial((3.0 * loss).exp(), 2_000)
-    assert surprise(Split(data.test.x[rows], data.test.y[rows])) > 20  # drawn by the loss, it is not
+    assert (
+        cross_entropy(Split(data.test.x[rows], data.test.y[rows])) > 20
+    )  # drawn by the loss, it is not
 
 
 @pytest.mark.parametrize(
@@ -204,11 +296,16 @@ def test_on_a_set_drawn_by_doubt_the_truth_stays_calibrated():
     [
         ({"size": 361}, "size is a number of the 360 test images, at least 1, not 361"),
         ({"size": 0}, "at least 1, not 0"),
-        ({"size": 10, "strength": -1.0}, "strength is a finite number, 0 or more, not -1.0"),
+        (
+            {"size": 10, "severity": -1.0},
+            "severity is a finite number, 0 or more, not -1.0",
+        ),
         ({"size": 10, "num_samples": 0}, "num_samples is a number of draws"),
     ],
 )
-def test_a_harder_set_that_cannot_be_gets_a_sentence(options, sentence, classifier, digits):
+def test_a_harder_set_that_cannot_be_gets_a_sentence(
+    options, sentence, classifier, digits
+):
     with pytest.raises(ValueError, match=sentence):
         stress.harder(digits, classifier, **options)
 
@@ -229,6 +326,11 @@ def test_calls_on_what_has_no_classes_get_a_sentence(regressor, digits):
 def test_the_split_of_variances_stands_beside_the_one_in_nats(classifier, digits):
     prediction = classifier.predict(digits.test.x, 50)
     epistemic, aleatoric = metrics.variance_split(prediction.functions)
-    ranks = [values.argsort().argsort().double() for values in (epistemic, prediction.epistemic)]
-    assert torch.corrcoef(torch.stack(ranks))[0, 1] > 0.9  # they order inputs much alike
+    ranks = [
+        values.argsort().argsort().double()
+        for values in (epistemic, prediction.epistemic)
+    ]
+    assert (
+        torch.corrcoef(torch.stack(ranks))[0, 1] > 0.9
+    )  # they order inputs much alike
     assert (aleatoric <= 0.9 + 1e-6).all()

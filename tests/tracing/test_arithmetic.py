@@ -10,21 +10,30 @@ aten = torch.ops.aten
 
 
 def test_tanh_is_right_to_a_few_units_in_the_last_place():
-    x = torch.cat([torch.linspace(-10.0, 10.0, 200_001), torch.logspace(-20, 1, 20_001)])
+    x = torch.cat(
+        [torch.linspace(-10.0, 10.0, 200_001), torch.logspace(-20, 1, 20_001)]
+    )
     exact = x.double().tanh()
-    error = (tanh(x).double() - exact).abs() / (torch.finfo(torch.float32).eps * exact.abs()).clamp_min(1e-300)
+    error = (tanh(x).double() - exact).abs() / (
+        torch.finfo(torch.float32).eps * exact.abs()
+    ).clamp_min(1e-300)
     assert float(error.max()) < 4
     cubic = (x - x**3 / 3).double()  # a series is far outside
     assert float((cubic - exact).abs().max()) > 1
 
 
 def test_tanh_at_the_ends_of_the_numbers():
-    assert torch.equal(tanh(torch.tensor([torch.inf, -torch.inf, 0.0])), torch.tensor([1.0, -1.0, 0.0]))
+    assert torch.equal(
+        tanh(torch.tensor([torch.inf, -torch.inf, 0.0])), torch.tensor([1.0, -1.0, 0.0])
+    )
     assert bool(tanh(torch.tensor(torch.nan)).isnan())
 
 
 FACTORS = {
-    "shared": lambda: (torch.randn(1, 5, 3).expand(4, 5, 3), torch.randn(4, 2, 3).transpose(1, 2)),
+    "shared": lambda: (
+        torch.randn(1, 5, 3).expand(4, 5, 3),
+        torch.randn(4, 2, 3).transpose(1, 2),
+    ),
     "outer": lambda: (torch.randn(4, 5, 1), torch.randn(4, 1, 2)),
     "both": lambda: (torch.randn(1, 5, 1).expand(4, 5, 1), torch.randn(4, 1, 2)),
     "any": lambda: (torch.randn(4, 5, 3), torch.randn(4, 3, 2)),
@@ -49,7 +58,9 @@ def test_a_graph_keeps_its_results_and_loses_its_dear_operations():
     inputs = [torch.randn(4, 3, 5), torch.randn(4, 5, 2)]
     module, captured = trace(network, inputs)
     cheap, more = cheaper(module, [*inputs, *captured])
-    for one, other in zip(cheap(*inputs, *captured, *more), network(*inputs), strict=True):
+    for one, other in zip(
+        cheap(*inputs, *captured, *more), network(*inputs), strict=True
+    ):
         torch.testing.assert_close(one, other)
     targets = [node.target for node in cheap.graph.nodes]
     assert (targets.count(aten.mm.default), targets.count(aten.bmm.default)) == (1, 1)

@@ -43,7 +43,9 @@ def test_every_call_draws_afresh_and_a_seed_gives_one_answer():
     for one, other in zip(*answers, strict=True):
         assert torch.equal(one, other)
     assert not torch.equal(answers[0][0], answers[0][1])
-    assert abs(torch.stack(answers[0]).std().item() - 1) < 0.06  # 6600 draws: six standard errors
+    assert (
+        abs(torch.stack(answers[0]).std().item() - 1) < 0.06
+    )  # 6600 draws: six standard errors
 
 
 def test_the_trials_leave_what_is_written_alone():
@@ -66,7 +68,9 @@ def test_a_fit_comes_to_where_a_plain_one_comes(batch_size):
         network = networks.MLP(2, 1, hidden=[5]).cuda()
         prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
         model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.2))
-        engine = inference.SVI(model, guides.MeanField(model), num_steps=300, compile=way, progress=False)
+        engine = inference.SVI(
+            model, guides.MeanField(model), num_steps=300, compile=way, progress=False
+        )
         info = engine.fit(data, batch_size=batch_size).info
         assert info.losses[-1] < info.losses[0]
         assert len(info.losses.unique()) > 290

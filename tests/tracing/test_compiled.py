@@ -12,7 +12,11 @@ from zoo.tracing.traced import Traced
     [
         (64, CACHED // 10, 8),  # ten would fit, but sixty-four has no divisor nearer
         (100, CACHED // 10, 10),
-        (101, CACHED // 10, 101),  # a prime: one by one would lose more than the cache gives
+        (
+            101,
+            CACHED // 10,
+            101,
+        ),  # a prime: one by one would lose more than the cache gives
         (4, CACHED // 10, 4),
         (6, 2 * CACHED, 1),  # not even one fits
         (5, 0, 5),  # nothing is known
@@ -38,7 +42,9 @@ def test_rows_are_worked_off_in_order():
     assert torch.equal(sums, y.sum(-1))
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's compiler about itself
+@pytest.mark.filterwarnings(
+    "ignore:.torch.jit:DeprecationWarning"
+)  # torch's compiler about itself
 def test_what_is_compiled_for_a_few_rows_takes_them_all():
     shape = torch.zeros(())  # read by every row
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.func import grad_and_value, vmap
 
-from zoo.tracing.graph import level, statement, trace
+from zoo.runtime.caller import stack_level, statement
+from zoo.tracing.graph import trace
 from zoo.tracing.simplify import BIG
 
 aten = torch.ops.aten
@@ -28,7 +29,10 @@ def equal_after_seeding(function, traced, *inputs):
     torch.manual_seed(5)
     said = function(*inputs)
     torch.manual_seed(5)
-    return all(torch.equal(one, other) for one, other in zip(said, run(traced, *inputs), strict=True))
+    return all(
+        torch.equal(one, other)
+        for one, other in zip(said, run(traced, *inputs), strict=True)
+    )
 
 
 def test_what_a_program_reads_is_seen_as_it_is_later():
@@ -61,7 +65,10 @@ def test_gradients_are_part_of_the_graph():
 
 
 def test_gradients_of_many_chains_are_part_of_the_graph():
-    function = vmap(grad_and_value(lambda q: (q.cos() * torch.randn_like(q)).sum()), randomness="different")
+    function = vmap(
+        grad_and_value(lambda q: (q.cos() * torch.randn_like(q)).sum()),
+        randomness="different",
+    )
     traced, q = trace(lambda q: function(q), [torch.zeros(5, 3)]), torch.randn(5, 3)
     assert equal_after_seeding(function, traced, q)
 
@@ -94,7 +101,9 @@ def test_a_draw_that_nothing_needs_is_drawn_all_the_same():
         torch.randn(7)
         return (x + torch.randn(3),)
 
-    assert equal_after_seeding(function, trace(function, [torch.zeros(3)]), torch.ones(3))
+    assert equal_after_seeding(
+        function, trace(function, [torch.zeros(3)]), torch.ones(3)
+    )
 
 
 def test_what_is_computed_twice_is_computed_once():
@@ -102,7 +111,9 @@ def test_what_is_computed_twice_is_computed_once():
         return ((x.exp() + x.exp().detach()) * x.exp().view(3), x.exp())
 
     traced = trace(function, [torch.zeros(3)])
-    assert count(traced, aten.exp.default) == 2  # the second is returned, and its owner may write to it
+    assert (
+        count(traced, aten.exp.default) == 2
+    )  # the second is returned, and its owner may write to it
     assert count(traced, aten.detach.default, aten.view.default) == 0
     assert equal_after_seeding(function, traced, torch.randn(3))
 
@@ -114,7 +125,9 @@ def test_what_is_written_to_in_between_is_computed_twice():
         a[1:].add_(1.0)
         return before + a.exp() + b.exp(), a, b
 
-    assert equal_after_seeding(function, trace(function, [torch.zeros(3)]), torch.randn(3))
+    assert equal_after_seeding(
+        function, trace(function, [torch.zeros(3)]), torch.randn(3)
+    )
 
 
 def test_parts_that_do_not_say_that_they_are_views_are_views():
@@ -124,7 +137,9 @@ def test_parts_that_do_not_say_that_they_are_views_are_views():
         torch.unsafe_split(whole, 1)[0].add_(1.0)
         return (before + whole.exp(),)
 
-    assert equal_after_seeding(function, trace(function, [torch.zeros(3)]), torch.randn(3))
+    assert equal_after_seeding(
+        function, trace(function, [torch.zeros(3)]), torch.randn(3)
+    )
 
 
 def test_what_is_read_from_outside_and_written_to_is_read_anew():
@@ -192,9 +207,12 @@ def test_a_literal_is_the_same_at_every_run():
 def test_a_question_to_a_tensor_is_refused_where_it_stands(ask):
     with pytest.raises(RuntimeError, match="no graph can know beforehand") as caught:
         trace(lambda x: (x * ask(x),), [torch.ones(2)])
-    where, line = statement(caught.value), linecache.getline(__file__, ask.__code__.co_firstlineno).strip()
+    where, line = (
+        statement(caught.value),
+        linecache.getline(__file__, ask.__code__.co_firstlineno).strip(),
+    )
     assert where == f"test_graph.py, line {ask.__code__.co_firstlineno}, `{line}`"
 
 
 def test_the_level_of_a_warning_is_that_of_the_user():
-    assert level() == 1  # this file is no library's
+    assert stack_level() == 1  # this file is no library's

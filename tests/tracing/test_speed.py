@@ -10,32 +10,52 @@ from torch.distributions import Normal
 
 import guides
 from benchmarks.speed import __main__ as program
-from benchmarks.speed import by_hand, clock, gradients, growth, importing, peers_svi, problems, report, score
+from benchmarks.speed import (
+    by_hand,
+    clock,
+    gradients,
+    growth,
+    importing,
+    peers_svi,
+    problems,
+    report,
+    score,
+)
 from benchmarks.speed.row import Row, Settings, Target
 from zoo import inference
 from zoo.inference.mcmc.potential import Potential
 from zoo.inference.svi.elbo import elbo
-from zoo.predictive.evaluate import fitting
+from zoo.runtime.modes import training_mode
 
 
 def losses(model, guide, data, count):
     torch.manual_seed(0)
-    with fitting(model):
-        return torch.stack([-elbo(model, guide, *data, num_data=len(data[0])) / len(data[0]) for _ in range(count)])
+    with training_mode(model.network, model.plan.frozen):
+        return torch.stack(
+            [
+                -elbo(model, guide, *data, num_data=len(data[0])) / len(data[0])
+                for _ in range(count)
+            ]
+        )
 
 
 def test_the_estimator_by_hand_is_ours_and_not_one_with_an_averaged_divergence():
     network, (x, y) = problems.lenet()
     data = x[:16], y[:16]
     model = problems.over_weights(network)
-    guide, loss = guides.MeanField(model, init_scale=by_hand.INIT_SCALE), by_hand.MeanField(network, 16)
+    guide, loss = (
+        guides.MeanField(model, init_scale=by_hand.INIT_SCALE),
+        by_hand.MeanField(network, 16),
+    )
     torch.manual_seed(1)
     with torch.no_grad():
         ours = losses(model, guide, data, 30)
         theirs = torch.stack([loss(*data) for _ in range(30)])
     error = float((ours.var() / 30 + theirs.var() / 30).sqrt())
     assert abs(float(ours.mean() - theirs.mean())) < 4 * error
-    divergence = float(ours.mean()) - math.log(10)  # most of the loss, so that a mean in its place is far away
+    divergence = float(ours.mean()) - math.log(
+        10
+    )  # most of the loss, so that a mean in its place is far away
     assert divergence > 100 * error
 
 
@@ -45,7 +65,10 @@ def test_the_regression_is_the_prototype_s():
     w1, b1, w2, b2 = q[:650].view(50, 13), q[650:700], q[700:750].view(1, 50), q[750:]
     f = torch.tanh(x @ w1.T + b1) @ w2.T + b2
     prior = [(w1, 13**-0.5), (b1, 50**-0.5), (w2, 50**-0.5), (b2, 1.0)]
-    density = sum(Normal(0.0, scale).log_prob(value).sum() for value, scale in prior) + Normal(f, 0.1).log_prob(y).sum()
+    density = (
+        sum(Normal(0.0, scale).log_prob(value).sum() for value, scale in prior)
+        + Normal(f, 0.1).log_prob(y).sum()
+    )
     assert torch.allclose(Potential(model, x, y).energy(q), -density, rtol=1e-5)
 
 
@@ -62,7 +85,12 @@ def test_a_fit_is_clocked_between_its_steps_and_ends_when_enough_was_seen():
     taken = []
     beside = clock.Beside({"rival": lambda: taken.append(1)}, block=2, blocks=3)
     engine = inference.SVI(
-        model, guides.MeanField(model), num_steps=1000, scheduler=beside, compile="plain", progress=False
+        model,
+        guides.MeanField(model),
+        num_steps=1000,
+        scheduler=beside,
+        compile="plain",
+        progress=False,
     )
     assert engine.fit(data).info.num_steps <= 10
     assert len(taken) == 10
@@ -72,23 +100,31 @@ def test_a_fit_is_clocked_between_its_steps_and_ends_when_enough_was_seen():
 
 def test_sides_are_measured_in_turn():
     order = []
-    times = clock.in_turn({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=2)
+    times = clock.in_turn(
+        {"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=2
+    )
     assert order == ["a", "b"] * 3
     assert set(times) == {"a", "b"}
 
 
-@pytest.mark.parametrize(("ratio", "floor", "goal"), [(1.0, "yes", "yes"), (1.2, "yes", "no"), (1.3, "no", "no")])
+@pytest.mark.parametrize(
+    ("ratio", "floor", "goal"),
+    [(1.0, "yes", "yes"), (1.2, "yes", "no"), (1.3, "no", "no")],
+)
 def test_a_ratio_is_held_to_floor_and_goal(ratio, floor, goal):
     cells = Row("work", "ours / theirs", ratio, Target(1.25, 1.05)).cells()
     assert cells[3:] == ("≤ 1.25", floor, "≤ 1.05", goal)
-    upwards = Row("work", "theirs / ours", 1 / ratio, Target(1 / 1.25, 1 / 1.05, at_most=False)).cells()
+    upwards = Row(
+        "work", "theirs / ours", 1 / ratio, Target(1 / 1.25, 1 / 1.05, at_most=False)
+    ).cells()
     assert (upwards[4], upwards[6]) == (floor, goal)
 
 
 def test_draws_that_do_not_agree_count_as_zero():
     values = np.random.default_rng(0).normal(size=(4, 200, 20))
     made = [
-        score.Score("s", found, found, 1.0, 2.0, 0.0, 100) for found in (values, values + np.arange(4)[:, None, None])
+        score.Score("s", found, found, 1.0, 2.0, 0.0, 100)
+        for found in (values, values + np.arange(4)[:, None, None])
     ]
     assert made[0].per_second == pytest.approx(made[0].least / 2)
     assert made[0].least > 400
@@ -109,9 +145,14 @@ def test_a_peer_that_is_not_there_is_a_sentence(monkeypatch):
     monkeypatch.setattr(peers_svi.importlib, "import_module", absent)
     monkeypatch.setattr(gradients, "theirs", absent)
     monkeypatch.setattr(gradients, "ours", lambda *_: (None, None))
-    rows = [*peers_svi.lenet_peers(Settings(quick=True)), *gradients.gradients(Settings(quick=True))]
+    rows = [
+        *peers_svi.lenet_peers(Settings(quick=True)),
+        *gradients.gradients(Settings(quick=True)),
+    ]
     assert len(rows) == 5
-    assert all(row.ratio is None and "pip install 'bnn-zoo[peers]'" in row.note for row in rows)
+    assert all(
+        row.ratio is None and "pip install 'bnn-zoo[peers]'" in row.note for row in rows
+    )
 
 
 def test_modules_that_are_slow_to_import_are_named(monkeypatch):
@@ -128,9 +169,20 @@ def test_modules_that_are_slow_to_import_are_named(monkeypatch):
     assert importing.costly() == [("zoo.model", 3e-4), ("zoo", 2e-5)]
 
 
-def test_the_program_writes_a_page_and_goes_on_when_a_part_fails(monkeypatch, tmp_path, capsys, caplog):
+def test_the_program_writes_a_page_and_goes_on_when_a_part_fails(
+    monkeypatch, tmp_path, capsys, caplog
+):
     def fine(_):
-        return [Row("work", "ours / theirs", 1.5, Target(1.25, 1.05), {"ours ms": 3.0}, "A note.")]
+        return [
+            Row(
+                "work",
+                "ours / theirs",
+                1.5,
+                Target(1.25, 1.05),
+                {"ours ms": 3.0},
+                "A note.",
+            )
+        ]
 
     def broken(_):
         raise RuntimeError("no luck")
@@ -138,7 +190,10 @@ def test_the_program_writes_a_page_and_goes_on_when_a_part_fails(monkeypatch, tm
     monkeypatch.setattr(program, "ROWS", {"broken": broken, "fine": fine})
     monkeypatch.setattr(program, "prepare", lambda _: None)
     program.main(["--quick", "--out", str(tmp_path)])
-    facts, page = json.loads((tmp_path / "results" / "speed.json").read_text()), (tmp_path / "RESULTS.md").read_text()
+    facts, page = (
+        json.loads((tmp_path / "results" / "speed.json").read_text()),
+        (tmp_path / "RESULTS.md").read_text(),
+    )
     assert facts["rows"]["fine"][0]["ratio"] == 1.5
     assert facts["rows"]["broken"][0]["note"] == "RuntimeError: no luck"
     assert "| work | ours / theirs | 1.5 | ≤ 1.25 | no | ≤ 1.05 | no |" in page
@@ -147,7 +202,9 @@ def test_the_program_writes_a_page_and_goes_on_when_a_part_fails(monkeypatch, tm
 
 
 def test_parts_alone_are_printed_and_not_written(monkeypatch, capsys):
-    monkeypatch.setattr(program, "ROWS", {"fine": lambda _: [Row("work", "ours / theirs", None)]})
+    monkeypatch.setattr(
+        program, "ROWS", {"fine": lambda _: [Row("work", "ours / theirs", None)]}
+    )
     monkeypatch.setattr(program, "prepare", lambda _: None)
     monkeypatch.setattr(report, "save", lambda *_: pytest.fail("written"))
     program.main(["--rows", "fine"])
@@ -156,9 +213,15 @@ def test_parts_alone_are_printed_and_not_written(monkeypatch, capsys):
 
 def test_parts_that_are_measured_again_replace_those_of_an_earlier_run(tmp_path):
     settings = Settings(quick=True)
-    rows = [Row("work", "ours / theirs", 0.5, Target(1.0, 0.5), {"ours s": 1.0}, "A note."), Row("none", "there", None)]
+    rows = [
+        Row("work", "ours / theirs", 0.5, Target(1.0, 0.5), {"ours s": 1.0}, "A note."),
+        Row("none", "there", None),
+    ]
     report.save(tmp_path, {"imports": rows}, settings)
     assert report.load(tmp_path, settings) == {"imports": rows}
     assert report.load(tmp_path / "nothing", settings) == {}
-    with pytest.raises(SystemExit, match=r"measured with .*'quick': True.* give another folder by --out"):
+    with pytest.raises(
+        SystemExit,
+        match=r"measured with .*'quick': True.* give another folder by --out",
+    ):
         report.load(tmp_path, Settings(quick=False))

@@ -49,9 +49,15 @@ def test_a_few_calls_are_not_worth_a_trace():
 
 
 def test_ways_that_there_are_none_of():
-    with pytest.raises(ValueError, match=r"compile is True, False or one of auto, plain, .*, not 'quick'"):
+    with pytest.raises(
+        ValueError,
+        match=r"compile is True, False or one of auto, plain, .*, not 'quick'",
+    ):
         Traced(noisy, compile="quick")
-    with pytest.raises(ValueError, match="'captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'"):
+    with pytest.raises(
+        ValueError,
+        match="'captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'",
+    ):
         Traced(noisy, compile="captured")(X)
 
 
@@ -103,7 +109,10 @@ def test_a_program_that_asks_a_tensor_is_named_and_runs_as_it_is():
 def test_a_counter_in_python_is_noticed():
     count = iter(range(100))
     run = Traced(lambda x: (x * next(count),), compile="traced")
-    with pytest.warns(UserWarning, match="depends on something that changes between calls and is no tensor"):
+    with pytest.warns(
+        UserWarning,
+        match="depends on something that changes between calls and is no tensor",
+    ):
         run(X)
     assert run.how == "plain"
     assert not torch.equal(run(X)[0], run(X)[0])
@@ -114,7 +123,9 @@ def test_without_a_compiler_the_graph_runs(monkeypatch):
     monkeypatch.setattr(module, "WAIT", 0.0)
     monkeypatch.setattr(module, "WAIT_PER_NODE", 1e-9)
     with config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}):
-        with pytest.warns(UserWarning, match="running without compiling, several times slower") as caught:
+        with pytest.warns(
+            UserWarning, match="running without compiling, several times slower"
+        ) as caught:
             results, run = answers("auto", calls=10**9)
         with pytest.raises(Exception, match="compiler"):
             answers("compiled")
@@ -127,7 +138,9 @@ def test_the_faster_way_is_kept(monkeypatch):
     monkeypatch.setattr(Traced, "_compiled", lambda *arguments: noisy)
     for seconds, how in (([1.0, 2.0], "compiled"), ([2.0, 1.0], "traced")):
         measured = iter(seconds)
-        monkeypatch.setattr(Traced, "_seconds", lambda *arguments, measured=measured: next(measured))
+        monkeypatch.setattr(
+            Traced, "_seconds", lambda *arguments, measured=measured: next(measured)
+        )
         assert answers("auto", calls=1000)[1].how == how
 
 
@@ -153,7 +166,10 @@ def test_the_bound_of_a_pyro_model_of_someone_else():
         losses = {}
         start = [parameter.detach().clone() for parameter in parameters]
         for way in ("plain", "traced"):
-            run, optimizer = Traced(function, compile=way), torch.optim.Adam(parameters, lr=0.02)
+            run, optimizer = (
+                Traced(function, compile=way),
+                torch.optim.Adam(parameters, lr=0.02),
+            )
             with torch.no_grad():
                 torch._foreach_copy_(parameters, start)
             pyro.set_rng_seed(0)
@@ -174,14 +190,18 @@ def test_the_bound_of_a_pyro_model_of_someone_else():
 
 def model_of(network=None):
     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-    return zoo.BayesianNetwork(network or networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(0.2))
+    return zoo.BayesianNetwork(
+        network or networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(0.2)
+    )
 
 
 def fit(model, guide=None, **options):
     pyro.set_rng_seed(1)
     data = X, X.sum(-1, keepdim=True)
     options = {"num_steps": 40, "progress": False} | options
-    return inference.SVI(model, guide or guides.MeanField(model), **options).fit(data, batch_size=3)
+    return inference.SVI(model, guide or guides.MeanField(model), **options).fit(
+        data, batch_size=3
+    )
 
 
 def test_a_fit_says_how_it_was_run_and_a_file_keeps_it(tmp_path):
@@ -191,23 +211,35 @@ def test_a_fit_says_how_it_was_run_and_a_file_keeps_it(tmp_path):
     assert 0 < posterior.info.seconds_tracing < posterior.info.seconds
     posterior.save(tmp_path / "posterior")
     again = zoo.load(tmp_path / "posterior", model, guide=guides.MeanField(model)).info
-    assert (again.compiled, again.seconds_tracing) == ("traced", posterior.info.seconds_tracing)
+    assert (again.compiled, again.seconds_tracing) == (
+        "traced",
+        posterior.info.seconds_tracing,
+    )
     assert fit(model, num_steps=3).info.compiled == "plain"
 
 
 @pytest.mark.parametrize("batches", ["steps", "epochs"])
 def test_a_fit_is_the_same_plain_and_traced(batches):
     model = model_of()
-    options = {"num_particles": 2, "scheduler": lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9)}
-    options |= {"num_steps": None, "num_epochs": 12} if batches == "epochs" else {}  # of batches of 3, 3 and 2
-    plain, traced = (fit(model, compile=way, **options).info for way in ("plain", "traced"))
+    options = {
+        "num_particles": 2,
+        "scheduler": lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9),
+    }
+    options |= (
+        {"num_steps": None, "num_epochs": 12} if batches == "epochs" else {}
+    )  # of batches of 3, 3 and 2
+    plain, traced = (
+        fit(model, compile=way, **options).info for way in ("plain", "traced")
+    )
     assert torch.equal(plain.losses, traced.losses)
     assert (plain.compiled, traced.compiled) == ("plain", "traced")
 
 
 def test_a_compiled_fit_goes_the_same_way():
     model = model_of(networks.MLP(2, 1, hidden=[]))
-    compiled, traced = (fit(model, compile=way, num_steps=5).info for way in (True, False))
+    compiled, traced = (
+        fit(model, compile=way, num_steps=5).info for way in (True, False)
+    )
     assert compiled.compiled == "compiled"
     torch.testing.assert_close(compiled.losses, traced.losses, rtol=1e-4, atol=1e-4)
 
@@ -223,7 +255,12 @@ def test_what_the_loss_does_not_reach_is_not_moved():
 
     for way in ("plain", "traced"):
         guide = Wide(model)
-        fit(model, guide, optimizer=lambda p, lr: torch.optim.Adam(p, lr=lr, weight_decay=0.5), compile=way)
+        fit(
+            model,
+            guide,
+            optimizer=lambda p, lr: torch.optim.Adam(p, lr=lr, weight_decay=0.5),
+            compile=way,
+        )
         assert torch.equal(guide.unused, torch.ones(2))
         assert all(parameter.grad is None for parameter in guide.parameters())
 
@@ -247,14 +284,27 @@ def test_an_optimiser_may_write_to_gradients():
 
     options = {"num_steps": 3, "lr": 0.1}
     for way in ("plain", "traced"):
-        halved = fit(model, guide, optimizer=Halving, compile=way, **options).info.losses
-        slower = fit(model, guide, optimizer=torch.optim.SGD, compile=way, **options | {"lr": 0.05}).info.losses
+        halved = fit(
+            model, guide, optimizer=Halving, compile=way, **options
+        ).info.losses
+        slower = fit(
+            model,
+            guide,
+            optimizer=torch.optim.SGD,
+            compile=way,
+            **options | {"lr": 0.05},
+        ).info.losses
         assert torch.equal(halved, slower)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("flat", "pixelwise"), [(lambda h: h.flatten(1), True), (lambda h: h.view(len(h), -1), False)])
-def test_images_lie_pixel_by_pixel_where_the_network_takes_it(flat, pixelwise, channels):
+@pytest.mark.parametrize(
+    ("flat", "channels_last"),
+    [(lambda h: h.flatten(1), True), (lambda h: h.view(len(h), -1), False)],
+)
+def test_images_lie_pixel_by_pixel_where_the_network_takes_it(
+    flat, channels_last, channels
+):
     seen = set()
 
     class Images(nn.Module):
@@ -267,9 +317,14 @@ def test_images_lie_pixel_by_pixel_where_the_network_takes_it(flat, pixelwise, c
                 seen.add(x.stride()[1] == 1)
             return self.linear(flat(self.convolution(x)))
 
-    model, data = model_of(Images()), (torch.randn(4, channels, 4, 4), torch.randn(4, 1))
-    posterior = inference.SVI(model, guides.LocalReparam(model), num_steps=3, progress=False).fit(data)
-    assert seen == {pixelwise}
+    model, data = (
+        model_of(Images()),
+        (torch.randn(4, channels, 4, 4), torch.randn(4, 1)),
+    )
+    posterior = inference.SVI(
+        model, guides.LocalReparam(model), num_steps=3, progress=False
+    ).fit(data)
+    assert seen == {channels_last}
     assert torch.isfinite(posterior.info.losses).all()
 
 
@@ -279,7 +334,9 @@ def test_a_warning_points_to_the_fit():
             return super().forward(x) * (1.0 if x.sum().item() > 1e9 else 2.0)
 
     model = model_of(Asking(2, 1, hidden=[3]))
-    with pytest.warns(UserWarning, match="`return super.*item.*which no graph can know") as caught:
+    with pytest.warns(
+        UserWarning, match="`return super.*item.*which no graph can know"
+    ) as caught:
         posterior = fit(model)
     assert (caught[0].filename, len(caught)) == (__file__, 1)
     assert posterior.info.compiled == "plain"
@@ -296,14 +353,22 @@ def test_a_weight_that_changes_with_python_is_noticed():
                 return super().forward(*args, **kwargs)
 
     model = model_of()
-    with pytest.warns(UserWarning, match="depends on something that changes between calls"):
+    with pytest.warns(
+        UserWarning, match="depends on something that changes between calls"
+    ):
         assert fit(model, Warming(model)).info.compiled == "plain"
 
 
 def test_a_point_prior_that_looks_at_values_does_not_stop_the_trace():
     network = networks.MLP(2, 1, hidden=[3])
-    before = zoo.BayesianNetwork(network, priors.WeightPrior(priors.fan_in()), likelihoods.Gaussian(0.1)).latents
-    nodes = priors.NodePrior(dist.Normal(1.0, 0.3), weights=lambda name, _: priors.Point(before[name]))
+    before = zoo.BayesianNetwork(
+        network, priors.WeightPrior(priors.fan_in()), likelihoods.Gaussian(0.1)
+    ).latents
+    nodes = priors.NodePrior(
+        dist.Normal(1.0, 0.3), weights=lambda name, _: priors.Point(before[name])
+    )
     model = zoo.BayesianNetwork(network, nodes, likelihoods.Gaussian(0.1))
-    engine = inference.SVI(model, guides.MeanField(model), num_steps=40, compile="traced", progress=False)
+    engine = inference.SVI(
+        model, guides.MeanField(model), num_steps=40, compile="traced", progress=False
+    )
     assert engine.fit((torch.randn(5, 2), torch.randn(5, 1))).info.compiled == "traced"

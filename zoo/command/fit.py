@@ -47,31 +47,104 @@ def add(commands: argparse._SubParsersAction) -> None:
     ):
         default = {"data": "yacht", "guide": "MeanField", "engine": "SVI"}.get(flag)
         rest = "" if default else "; by default one that fits the data and the guide"
-        argument = {"type": names.one_of(choices, kind), "default": default or argparse.SUPPRESS, "metavar": "NAME"}
+        argument = {
+            "type": names.one_of(choices, kind),
+            "default": default or argparse.SUPPRESS,
+            "metavar": "NAME",
+        }
         fit.add_argument(f"--{flag}", **argument, help=", ".join(choices) + rest)
     argument = fit.add_argument
     argument("--set", type=names.setting, action="append", default=[], metavar="NAME=VALUE",
              help="an argument of the guide or else of the engine, num_components=8 say; may be repeated")  # fmt: skip
-    argument("--folder", help=f"where the files of {', '.join(names.BY_FOLDER)} are", default=argparse.SUPPRESS)
-    argument("--num-train", type=int, default=argparse.SUPPRESS, metavar="N", help="size of the training part; all")
-    argument("--split", type=int, default=0, metavar="K", help="one of Gal's 20 splits of a UCI table, 0 to 19")
-    argument("--hidden", type=int, default=50, metavar="H", help="units of an MLP's hidden layer")
-    argument("--noise", type=float, default=0.0, metavar="SCALE", help="noise of regression; 0 infers it")
-    argument("--steps", type=int, default=2000, metavar="T", help="gradient steps of SVI, and of Laplace to the mode")
     argument(
-        "--lr", type=float, default=1e-2, metavar="RATE", help="learning rate; falls to zero as a cosine under SVI"
+        "--path",
+        help=f"where the files of {', '.join(names.BY_FOLDER)} are",
+        default=argparse.SUPPRESS,
+    )
+    argument(
+        "--num-train",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="size of the training part; all",
+    )
+    argument(
+        "--split",
+        type=int,
+        default=0,
+        metavar="K",
+        help="one of Gal's 20 splits of a UCI table, 0 to 19",
+    )
+    argument(
+        "--hidden",
+        type=int,
+        default=50,
+        metavar="H",
+        help="units of an MLP's hidden layer",
+    )
+    argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="SCALE",
+        help="noise of regression; 0 infers it",
+    )
+    argument(
+        "--steps",
+        type=int,
+        default=2000,
+        metavar="T",
+        help="gradient steps of SVI, and of Laplace to the mode",
+    )
+    argument(
+        "--lr",
+        type=float,
+        default=1e-2,
+        metavar="RATE",
+        help="learning rate; falls to zero as a cosine under SVI",
     )
     argument("--batch-size", type=int, default=argparse.SUPPRESS, metavar="B",
              help=f"data in a batch; by default all, 128 of more than {MANY}")  # fmt: skip
     argument("--chains", type=int, default=2, metavar="C", help="chains of a sampler")
-    argument("--warmup", type=int, default=300, metavar="W", help="draws per chain in which a sampler adapts")
-    argument("--draws", type=int, default=300, metavar="S", help="draws that are stored, per chain of a sampler")
-    argument("--num-samples", type=int, default=50, metavar="S", help="draws behind the predictions")
+    argument(
+        "--warmup",
+        type=int,
+        default=300,
+        metavar="W",
+        help="draws per chain in which a sampler adapts",
+    )
+    argument(
+        "--draws",
+        type=int,
+        default=300,
+        metavar="S",
+        help="draws that are stored, per chain of a sampler",
+    )
+    argument(
+        "--num-samples",
+        type=int,
+        default=50,
+        metavar="S",
+        help="draws behind the predictions",
+    )
     argument("--seed", type=int, default=0, help="seed of everything random")
-    argument("--device", type=names.device, default="cpu", help="where to compute, cuda for a GPU")
-    argument("--out", type=Path, default=Path("fit"), metavar="FOLDER", help="where the three files go")
+    argument(
+        "--device",
+        type=names.device,
+        default="cpu",
+        help="where to compute, cuda for a GPU",
+    )
+    argument(
+        "--out",
+        type=Path,
+        default=Path("fit"),
+        metavar="FOLDER",
+        help="where the three files go",
+    )
     argument("--no-progress", action="store_true", help="no progress bar")
-    fit.set_defaults(run=run, network=None, prior=None, folder=None, num_train=None, batch_size=None)
+    fit.set_defaults(
+        run=run, network=None, prior=None, path=None, num_train=None, batch_size=None
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -81,21 +154,31 @@ def run(arguments: argparse.Namespace) -> None:
     matplotlib.use("Agg")  # this is a program: the figure goes to a file
     pyro.set_rng_seed(arguments.seed)
     data = names.load_data(
-        arguments.data, split=arguments.split, folder=arguments.folder, num_train=arguments.num_train
+        arguments.data,
+        split=arguments.split,
+        path=arguments.path,
+        num_train=arguments.num_train,
     )
     model, engine = put_together(arguments, data)
     print(f"{data!r}\n{model.summary()}\n{engine!r}\n", flush=True)
 
     size = arguments.batch_size or (128 if len(data.train.x) > MANY else None)
     posterior = engine.fit(data.train, **names.accepted(engine.fit, batch_size=size))
-    count = min(arguments.num_samples, posterior.num_draws or arguments.num_samples)
+    count = min(arguments.num_samples, posterior.num_samples or arguments.num_samples)
     prediction = posterior.predict(data.test.x, count)
     scores = accuracy_scores(prediction, data.test.y, data)
-    if posterior.draws is not None and posterior.guide is None and hasattr(posterior.info, "diverging"):
+    if (
+        posterior.draws is not None
+        and posterior.guide is None
+        and hasattr(posterior.info, "diverging")
+    ):
         print(f"the chains have {zoo.convergence(posterior, data.test.x)}")
 
     arguments.out.mkdir(parents=True, exist_ok=True)
-    paths = [arguments.out / name for name in ("posterior.safetensors", "results.json", "fit.png")]
+    paths = [
+        arguments.out / name
+        for name in ("posterior.safetensors", "results.json", "fit.png")
+    ]
     posterior.save(paths[0])
     facts = {
         "scores": scores,
@@ -108,17 +191,29 @@ def run(arguments: argparse.Namespace) -> None:
     }
     paths[1].write_text(json.dumps(facts, indent=2) + "\n")
     picture(posterior, prediction, data).savefig(paths[2], dpi=150)
-    print(", ".join(f"{name} {value:.4g}" for name, value in scores.items()), f"in {posterior.info.seconds:.1f} s")
+    print(
+        ", ".join(f"{name} {value:.4g}" for name, value in scores.items()),
+        f"in {posterior.info.seconds:.1f} s",
+    )
     print(f"written: {', '.join(map(str, paths))}")
 
 
-def put_together(arguments: argparse.Namespace, data: Dataset) -> tuple[zoo.BayesianNetwork, object]:
+def put_together(
+    arguments: argparse.Namespace, data: Dataset
+) -> tuple[zoo.BayesianNetwork, object]:
     """Make the model and the engine from names, and pass on the settings that each has an argument for."""
-    network = names.make_network(arguments.network, data, arguments.hidden).to(arguments.device)
+    network = names.make_network(arguments.network, data, arguments.hidden).to(
+        arguments.device
+    )
     likelihood = names.make_likelihood(data, arguments.noise, network)
-    make_engine, make_guide = getattr(inference, arguments.engine), getattr(guides, arguments.guide)
+    make_engine, make_guide = (
+        getattr(inference, arguments.engine),
+        getattr(guides, arguments.guide),
+    )
     guided = bool(names.accepted(make_engine, guide=make_guide))
-    wrong = names.unknown(dict(arguments.set), *([make_guide, make_engine] if guided else [make_engine]))
+    wrong = names.unknown(
+        dict(arguments.set), *([make_guide, make_engine] if guided else [make_engine])
+    )
     if wrong:
         raise ValueError(f"--set: {wrong}")
 
@@ -130,13 +225,25 @@ def put_together(arguments: argparse.Namespace, data: Dataset) -> tuple[zoo.Baye
     rest = {name: value for name, value in arguments.set if name not in own}
     given = {"progress": not arguments.no_progress} | rest
     if guided:
-        model, guide = names.make_guide(arguments.guide, own, arguments.prior, usual, build)
-        decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=arguments.steps)
+        model, guide = names.make_guide(
+            arguments.guide, own, arguments.prior, usual, build
+        )
+        decay = partial(
+            torch.optim.lr_scheduler.CosineAnnealingLR, T_max=arguments.steps
+        )
         common = {"num_steps": arguments.steps, "lr": arguments.lr, "scheduler": decay}
-        return model, make_engine(model, guide, **names.accepted(make_engine, **common) | given)
+        return model, make_engine(
+            model, guide, **names.accepted(make_engine, **common) | given
+        )
     model = build(names.PRIORS[arguments.prior or usual]())
-    common = {"num_chains": arguments.chains, "warmup_steps": arguments.warmup, "num_samples": arguments.draws}
-    if names.accepted(make_engine, lr=arguments.lr):  # steps are gradient steps there, and not those of a trajectory
+    common = {
+        "num_chains": arguments.chains,
+        "warmup_steps": arguments.warmup,
+        "num_samples": arguments.draws,
+    }
+    if names.accepted(
+        make_engine, lr=arguments.lr
+    ):  # steps are gradient steps there, and not those of a trajectory
         common |= {"num_steps": arguments.steps, "lr": arguments.lr}
     return model, make_engine(model, **names.accepted(make_engine, **common) | given)
 
@@ -150,28 +257,60 @@ def picture(posterior: Posterior, prediction: Prediction, data: Dataset) -> Figu
         [lambda ax: plots.training_curve(losses, ax=ax)] if losses is not None else []
     )
     panels.append(lambda ax: verdict(posterior, prediction, data, ax))
-    figure, axes = plt.subplots(1, len(panels), figsize=(5 * len(panels), 4.2), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(5 * len(panels), 4.2),
+        layout="constrained",
+        squeeze=False,
+    )
     for ax, panel in zip(axes[0], panels, strict=True):
         panel(ax)
     return figure
 
 
-def verdict(posterior: Posterior, prediction: Prediction, data: Dataset, ax: Axes) -> None:
+def verdict(
+    posterior: Posterior, prediction: Prediction, data: Dataset, ax: Axes
+) -> None:
     """Draw a reliability diagram for classes, a band for one input, else predictions against targets."""
     x, y = data.test
     if prediction.likelihood.discrete:
-        plots.reliability_diagram(*metrics.reliability(prediction.probs.cpu(), y), ax=ax)
+        plots.reliability_diagram(
+            *metrics.reliability(prediction.probs.cpu(), y), ax=ax
+        )
     elif x.shape[1:].numel() == 1 and y.shape[-1] == 1:
         low, high = float(data.train.x.min()), float(data.train.x.max())
-        line = torch.linspace(low - 0.3 * (high - low), high + 0.3 * (high - low), 150).unsqueeze(-1)
+        line = torch.linspace(
+            low - 0.3 * (high - low), high + 0.3 * (high - low), 150
+        ).unsqueeze(-1)
         functions = posterior.predict(line, len(prediction.outputs)).functions[..., 0]
-        plots.predictive_band(line[:, 0], draws=functions, observed=(data.train.x[:, 0], data.train.y[:, 0]), ax=ax)
+        plots.predictive_band(
+            line[:, 0],
+            draws=functions,
+            observed=(data.train.x[:, 0], data.train.y[:, 0]),
+            ax=ax,
+        )
         ax.set(xlabel="x", ylabel="f(x)")
     else:
         original = data.in_original_units(prediction)
-        mean, (low, high) = original.mean.cpu(), (end.cpu() for end in original.interval(0.9))
+        mean, (low, high) = (
+            original.mean.cpu(),
+            (end.cpu() for end in original.interval(0.9)),
+        )
         target = data.y_units.restore(y)
         below, above = (mean - low).clamp_min(0)[:, 0], (high - mean).clamp_min(0)[:, 0]
-        ax.errorbar(target[:, 0], mean[:, 0], yerr=torch.stack([below, above]), fmt=".", elinewidth=0.5)
-        ax.axline((float(target.mean()),) * 2, slope=1, color="black", linestyle=":", linewidth=1)
+        ax.errorbar(
+            target[:, 0],
+            mean[:, 0],
+            yerr=torch.stack([below, above]),
+            fmt=".",
+            elinewidth=0.5,
+        )
+        ax.axline(
+            (float(target.mean()),) * 2,
+            slope=1,
+            color="black",
+            linestyle=":",
+            linewidth=1,
+        )
         ax.set(xlabel="target", ylabel="mean and 90 % interval")

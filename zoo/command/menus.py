@@ -18,12 +18,19 @@ MENUS = {
     "engines": inference,
     "data sets": datasets,
 }
-LEFT_OUT = {"Dataset", "Split", "Units", "EarlyStopping"}  # parts of members, no members
+LEFT_OUT = {
+    "Dataset",
+    "Split",
+    "Units",
+    "EarlyStopping",
+}  # parts of members, no members
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    menus = commands.add_parser("list", help="print the menus, one sentence and a reference each")
+    menus = commands.add_parser(
+        "list", help="print the menus, one sentence and a reference each"
+    )
     menus.set_defaults(run=run)
 
 
@@ -47,7 +54,11 @@ def members(folder: object) -> list[tuple[str, object]]:
     for name in folder.__all__:
         member = getattr(folder, name)
         if inspect.ismodule(member):
-            found += [(f"{name}.{own}", getattr(member, own)) for own in member.__all__ if own.islower()]
+            found += [
+                (f"{name}.{own}", getattr(member, own))
+                for own in member.__all__
+                if own.islower()
+            ]
         elif name not in LEFT_OUT:
             found.append((name, member))
     return found

@@ -63,6 +63,12 @@ def counted() -> Table:
         weights = sum(parameter.numel() for parameter in network.parameters())
         layers = [layer for layer in network.modules() if has_nodes(layer)]
         nodes = sum(channels(layer, "in") for layer in layers)
-        convolved = sum(channels(layer, "in") for layer in layers if not isinstance(layer, nn.Linear))
+        convolved = sum(
+            channels(layer, "in")
+            for layer in layers
+            if not isinstance(layer, nn.Linear)
+        )
         rows.append((name, weights, nodes, convolved, round(weights / nodes)))
-    return Table(("network", "weights", "nodes", "of convolutions", "weights to a node"), rows)
+    return Table(
+        ("network", "weights", "nodes", "of convolutions", "weights to a node"), rows
+    )

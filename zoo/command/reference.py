@@ -22,10 +22,25 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     argument = reference.add_argument
-    argument("name", type=one_of(REFERENCES, "reference"), metavar="NAME", help=", ".join(REFERENCES))
-    argument("--show", action="store_true", help="print the evidence of the file that is there, and run nothing")
+    argument(
+        "name",
+        type=one_of(REFERENCES, "reference"),
+        metavar="NAME",
+        help=", ".join(REFERENCES),
+    )
+    argument(
+        "--show",
+        action="store_true",
+        help="print the evidence of the file that is there, and run nothing",
+    )
     argument("--seed", type=int, default=0, help="seed of everything random")
-    argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="where NAME.safetensors goes")
+    argument(
+        "--out",
+        type=Path,
+        default=FOLDER,
+        metavar="FOLDER",
+        help="where NAME.safetensors goes",
+    )
     reference.set_defaults(run=run)
 
 
@@ -40,6 +55,12 @@ def run(arguments: argparse.Namespace) -> None:
         reference = references.make(problem, arguments.seed)
         reference.save(path)
     print(f"\n{reference!r}\n{reference.table}\n")
-    good = "the evidence is enough to ship it" if ships(reference.evidence) else "the evidence is NOT enough to ship it"
-    print(f"{good}: R-hat of 99 % of the function values below 1.02, and of none above 1.05, in every run and between")
+    good = (
+        "the evidence is enough to ship it"
+        if ships(reference.evidence)
+        else "the evidence is NOT enough to ship it"
+    )
+    print(
+        f"{good}: R-hat of 99 % of the function values below 1.02, and of none above 1.05, in every run and between"
+    )
     print(f"{'read' if arguments.show else 'written'}: {path}")

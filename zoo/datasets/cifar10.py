@@ -13,7 +13,7 @@ SOURCE = "unpack cifar-10-python.tar.gz of www.cs.toronto.edu/~kriz/cifar.html t
 
 
 def cifar10(
-    root: str | Path,
+    path: str | Path,
     *,
     num_train: int | None = None,
     num_validation: int = 0,
@@ -25,18 +25,22 @@ def cifar10(
 
     .. math:: x = (\text{pixel} / 255 - \text{loc}) / \text{scale}
 
-    Which images go into a part is drawn once and for all; a smaller training part is a subset of a larger one.
+    Which images go into a part is drawn once and for all; a smaller training part is a
+    subset of a larger one.
 
     References:
         Learning Multiple Layers of Features from Tiny Images (Krizhevsky, 2009)
 
     Arguments:
-        root: The folder that holds `cifar-10-batches-py`, whose files torchvision checks by their sums.
+        path: The folder that holds `cifar-10-batches-py`, whose files torchvision
+            checks by their sums.
         num_train: Size of the training part; by default all that is not kept aside.
-        num_validation: Training images kept aside as `data.validation`, the same whatever the training part.
+        num_validation: Training images kept aside as `data.validation`, the same
+            whatever the training part.
         num_test: Size of the test part; all by default.
-        units: loc and scale of each channel, (C, 1, 1); by default mean and standard deviation of the training pixels;
-            `zoo.datasets.images.IMAGENET` for networks that were trained with those.
+        units: loc and scale of each channel, (C, 1, 1); by default mean and standard
+            deviation of the training pixels; `zoo.datasets.images.IMAGENET` for
+            networks that were trained with those.
         download: Whether torchvision may fetch missing files.
 
     Raises:
@@ -47,4 +51,11 @@ def cifar10(
         >>> datasets.cifar10("data", units=IMAGENET, num_test=1_000)  # doctest: +SKIP
         Dataset('CIFAR10', train=50000, test=1000, inputs=3x32x32, classes=10)
     """
-    return images("CIFAR10", root, Sizes(num_train, num_validation, num_test), units, download=download, source=SOURCE)
+    return images(
+        "CIFAR10",
+        path,
+        Sizes(num_train, num_validation, num_test),
+        units,
+        download=download,
+        source=SOURCE,
+    )

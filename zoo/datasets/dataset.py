@@ -14,7 +14,8 @@ class Split(NamedTuple):
 
     Arguments:
         x: Inputs, (N, D) for tables and (N, channels, height, width) for images.
-        y: Targets, (N, O) for regression; class indices (N,), int64, for classification.
+        y: Targets, (N, O) for regression; class indices (N,), int64, for
+            classification.
     """
 
     x: Tensor
@@ -37,9 +38,11 @@ class Dataset:
         name: What the data set is called in tables and figures.
         train: Inputs and targets to learn from.
         test: Inputs and targets to judge by.
-        x_units: loc and scale of the inputs, (D,) each, (C, 1, 1) for images; None where they are as they came.
+        x_units: loc and scale of the inputs, (D,) each, (C, 1, 1) for images; None
+            where they are as they came.
         y_units: loc and scale of the targets, each (O,); None for classification.
-        validation: A part of the training data kept aside to choose by; None where nothing is.
+        validation: A part of the training data kept aside to choose by; None where
+            nothing is.
 
     Example:
         >>> from zoo import datasets
@@ -60,13 +63,15 @@ class Dataset:
         """Map a prediction for standardised targets to the units in which y was measured.
 
         Arguments:
-            prediction: A tensor of predictive means, (N, O) or (S, N, O), or any object with a
-                method `affine(loc, scale)`, such as the library's predictions, whose interval,
-                standard deviation and log density are mapped as well. A tensor of standard
-                deviations is not a mean: multiply it by `y_units.scale` alone.
+            prediction: A tensor of predictive means, (N, O) or (S, N, O), or any object
+                with a method `affine(loc, scale)`, such as the library's predictions,
+                whose interval, standard deviation and log density are mapped as well. A
+                tensor of standard deviations is not a mean: multiply it by
+                `y_units.scale` alone.
 
         Raises:
-            ValueError: The targets are class indices, or the last dimension is not (O,).
+            ValueError: The targets are class indices, or the last dimension is not
+                (O,).
             TypeError: The argument is neither a tensor nor an object with `affine`.
         """
         if self.y_units is None:
@@ -97,19 +102,25 @@ class Dataset:
     def _repr_html_(self) -> str:
         cells = {"data set": self.name, **self._facts()}
         row = "<tr><th>{}</th><td>{}</td></tr>"
-        rows = "".join(row.format(escape(key), escape(value)) for key, value in cells.items())
+        rows = "".join(
+            row.format(escape(key), escape(value)) for key, value in cells.items()
+        )
         return f"<table>{rows}</table>"
 
     def _facts(self) -> dict[str, str]:
         """Sizes, the shape of one input and what the targets are."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        facts = {role: str(len(part.x)) for role, part in parts.items() if part is not None}
+        facts = {
+            role: str(len(part.x)) for role, part in parts.items() if part is not None
+        }
         facts["inputs"] = "x".join(map(str, self.train.x.shape[1:]))
         if self.y_units is None:
             facts["classes"] = str(int(self.train.y.max()) + 1)
         else:
             facts["outputs"] = str(self.train.y.shape[-1])
-            moved = bool((self.y_units.loc != 0).any() or (self.y_units.scale != 1).any())
+            moved = bool(
+                (self.y_units.loc != 0).any() or (self.y_units.scale != 1).any()
+            )
             facts["targets"] = "standardised" if moved else "in original units"
         return facts
 
@@ -127,7 +138,9 @@ def regression(name: str, train: Split, test: Split, *, standardise: bool) -> Da
     x_units, y_units = choose(train.x), choose(train.y)
 
     def convert(part: Split) -> Split:
-        return Split(x_units.standardise(part.x).float(), y_units.standardise(part.y).float())
+        return Split(
+            x_units.standardise(part.x).float(), y_units.standardise(part.y).float()
+        )
 
     x_units32 = Units(x_units.loc.float(), x_units.scale.float())
     y_units32 = Units(y_units.loc.float(), y_units.scale.float())

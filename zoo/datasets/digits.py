@@ -13,8 +13,9 @@ def digits(flatten: bool = False) -> Dataset:
 
     .. math:: x = \text{count of inked pixels in a } 4 \times 4 \text{ block} / 16 \in [0, 1]
 
-    The split is fixed and stratified: every class has its share in the test part. It is not the
-    split by writer of UCI, so that test images come from writers seen in training.
+    The split is fixed and stratified: every class has its share in the test part. It is
+    not the split by writer of UCI, so that test images come from writers seen in
+    training.
 
     References:
         Methods of Combining Multiple Classifiers and Their Applications to Handwritten Digit
@@ -47,5 +48,7 @@ def _stratified(labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     from sklearn.model_selection import train_test_split
 
     rows = np.arange(len(labels))
-    train, test = train_test_split(rows, test_size=NUM_TEST, stratify=labels, random_state=0)
+    train, test = train_test_split(
+        rows, test_size=NUM_TEST, stratify=labels, random_state=0
+    )
     return torch.from_numpy(train), torch.from_numpy(test)

@@ -6,12 +6,14 @@ from zoo.datasets.dataset import Dataset
 from zoo.datasets.images import Sizes, images, per_channel
 from zoo.datasets.units import Units
 
-UNITS = per_channel([0.2860], [0.3530])  # mean and standard deviation of the training pixels
+UNITS = per_channel(
+    [0.2860], [0.3530]
+)  # mean and standard deviation of the training pixels
 SOURCE = "put the four idx files of the Debian package dataset-fashion-mnist, unpacked, into FashionMNIST/raw there"
 
 
 def fashion_mnist(
-    root: str | Path,
+    path: str | Path,
     *,
     num_train: int | None = None,
     num_validation: int = 0,
@@ -23,17 +25,20 @@ def fashion_mnist(
 
     .. math:: x = (\text{pixel} / 255 - \text{loc}) / \text{scale}
 
-    Which images go into a part is drawn once and for all; a smaller training part is a subset of a larger one.
+    Which images go into a part is drawn once and for all; a smaller training part is a
+    subset of a larger one.
 
     References:
         Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms (Xiao, Rasul, Vollgraf, 2017)
 
     Arguments:
-        root: The folder that holds `FashionMNIST/raw` with its four idx files.
+        path: The folder that holds `FashionMNIST/raw` with its four idx files.
         num_train: Size of the training part; by default all that is not kept aside.
-        num_validation: Training images kept aside as `data.validation`, the same whatever the training part.
+        num_validation: Training images kept aside as `data.validation`, the same
+            whatever the training part.
         num_test: Size of the test part; all by default.
-        units: loc and scale of each channel, (C, 1, 1); by default mean and standard deviation of the training pixels.
+        units: loc and scale of each channel, (C, 1, 1); by default mean and standard
+            deviation of the training pixels.
         download: Whether torchvision may fetch missing files.
 
     Raises:
@@ -45,5 +50,10 @@ def fashion_mnist(
         Dataset('FashionMNIST', train=5000, test=10000, inputs=1x28x28, classes=10)
     """
     return images(
-        "FashionMNIST", root, Sizes(num_train, num_validation, num_test), units, download=download, source=SOURCE
+        "FashionMNIST",
+        path,
+        Sizes(num_train, num_validation, num_test),
+        units,
+        download=download,
+        source=SOURCE,
     )

@@ -21,18 +21,28 @@ class Sizes(NamedTuple):
 
 def per_channel(loc: list[float], scale: list[float]) -> Units:
     """Make units for pixels between 0 and 1 from a number per channel, (C, 1, 1) each."""
-    return Units(torch.tensor(loc).reshape(-1, 1, 1), torch.tensor(scale).reshape(-1, 1, 1))
+    return Units(
+        torch.tensor(loc).reshape(-1, 1, 1), torch.tensor(scale).reshape(-1, 1, 1)
+    )
 
 
 IMAGENET = per_channel([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
 
-def images(name: str, root: str | Path, sizes: Sizes, units: Units, *, download: bool, source: str) -> Dataset:
+def images(
+    name: str,
+    path: str | Path,
+    sizes: Sizes,
+    units: Units,
+    *,
+    download: bool,
+    source: str,
+) -> Dataset:
     """Read a set of images and cut it into parts.
 
     Arguments:
         name: What torchvision calls the set.
-        root: The folder with the set's own folder in it.
+        path: The folder with the set's own folder in it.
         sizes: Sizes of the parts.
         units: loc and scale of each channel.
         download: Whether torchvision may fetch missing files.
@@ -40,13 +50,17 @@ def images(name: str, root: str | Path, sizes: Sizes, units: Units, *, download:
     """
     kind = getattr(load_torchvision().datasets, name)
     try:
-        train, test = (kind(str(root), train=part, download=download) for part in (True, False))
+        train, test = (
+            kind(str(path), train=part, download=download) for part in (True, False)
+        )
     except RuntimeError as error:  # torchvision's word for files that are not there
         raise FileNotFoundError(
-            f"the folder {str(root)!r} does not hold the files of {name}, or not whole; {source}, or "
+            f"the folder {str(path)!r} does not hold the files of {name}, or not whole; {source}, or "
             "load them once in Python with download=True, which has torchvision fetch them"
         ) from error
-    rows, validation = held_out(f"training images of {name}", len(train), sizes.train, sizes.validation)
+    rows, validation = held_out(
+        f"training images of {name}", len(train), sizes.train, sizes.validation
+    )
     test_rows, _ = held_out(f"test images of {name}", len(test), sizes.test, 0)
     return Dataset(
         name,
@@ -57,11 +71,15 @@ def images(name: str, root: str | Path, sizes: Sizes, units: Units, *, download:
     )
 
 
-def held_out(what: str, total: int, size: int | None, held: int) -> tuple[Tensor, Tensor]:
+def held_out(
+    what: str, total: int, size: int | None, held: int
+) -> tuple[Tensor, Tensor]:
     """Draw rows to use and rows to keep aside, always the same ones, both in the order of the files."""
     size = total - held if size is None else size
     if size < 1 or held < 0 or size + held > total:
-        raise ValueError(f"there are {total:,} {what}, which cannot give {size:,} and {held:,} beside them")
+        raise ValueError(
+            f"there are {total:,} {what}, which cannot give {size:,} and {held:,} beside them"
+        )
     order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
     return order[:size].sort().values, order[total - held :].sort().values
 

@@ -16,9 +16,10 @@ class Units(NamedTuple):
         The Elements of Statistical Learning (Hastie, Tibshirani and Friedman, 2009), section 11.5
 
     Arguments:
-        loc: Mean of each column over the training part, in original units, (D,) or (O,).
-        scale: Standard deviation of each column over the training part, divided by N and not by
-            N - 1, in original units, (D,) or (O,); 1 for a constant column.
+        loc: Mean of each column over the training part, in original units, (D,) or
+            (O,).
+        scale: Standard deviation of each column over the training part, divided by N
+            and not by N - 1, in original units, (D,) or (O,); 1 for a constant column.
 
     Example:
         >>> import torch
@@ -37,8 +38,8 @@ class Units(NamedTuple):
     def fit(cls, values: Tensor) -> "Units":
         """Read loc and scale off the rows of `values`, (N, D); the training part, never the test.
 
-        A constant column is found by its range: its standard deviation is often a rounding error
-        above zero, and dividing by that would blow up the test part.
+        A constant column is found by its range: its standard deviation is often a
+        rounding error above zero, and dividing by that would blow up the test part.
         """
         constant = values.amax(0) == values.amin(0)
         scale = values.std(0, correction=0).masked_fill(constant, 1.0)
@@ -47,7 +48,9 @@ class Units(NamedTuple):
     @classmethod
     def identity(cls, values: Tensor) -> "Units":
         """Leave columns like those of `values`, (N, D), in the units they are in."""
-        return cls(values.new_zeros(values.shape[1:]), values.new_ones(values.shape[1:]))
+        return cls(
+            values.new_zeros(values.shape[1:]), values.new_ones(values.shape[1:])
+        )
 
     def standardise(self, values: Tensor) -> Tensor:
         """Map values in original units, (..., D), to standardised ones."""

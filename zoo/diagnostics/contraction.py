@@ -31,7 +31,19 @@ class Contraction(Tabled):
     def table(self) -> Table:
         """A row for each site: the mean, the least and the most, and the share that learned nothing."""
         rows = [
-            (name, ratio.numel(), *map(float, (ratio.mean(), ratio.min(), ratio.max(), (ratio > 0.9).double().mean())))
+            (
+                name,
+                ratio.numel(),
+                *map(
+                    float,
+                    (
+                        ratio.mean(),
+                        ratio.min(),
+                        ratio.max(),
+                        (ratio > 0.9).double().mean(),
+                    ),
+                ),
+            )
             for name, ratio in self.ratios.items()
         ]
         return Table(("site", "numbers", "mean", "least", "most", "above 0.9"), rows)
@@ -42,8 +54,9 @@ def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:
 
     .. math:: c_i = \frac{\operatorname{sd}[z_i \mid D]}{\operatorname{sd}[z_i]}
 
-    One is a number that learned nothing; a network with more units than it needs has many. Within one mode, that is,
-    for chains that visit several the permutations of hidden units widen every weight, whatever the functions do.
+    One is a number that learned nothing; a network with more units than it needs has
+    many. Within one mode, that is, for chains that visit several the permutations of
+    hidden units widen every weight, whatever the functions do.
 
     References:
         Toward a principled Bayesian workflow in cognitive science (Schad, Betancourt, Vasishth, 2021)
@@ -55,7 +68,8 @@ def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:
         num_samples: Draws of the prior, and of a guide.
 
     Raises:
-        ValueError: An improper prior; a Pyro model of its own; a posterior that kept function values, not weights.
+        ValueError: An improper prior; a Pyro model of its own; a posterior that kept
+            function values, not weights.
 
     Example:
         >>> sorted(contraction(posterior, 100).ratios)[:2]
@@ -63,7 +77,14 @@ def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:
     """
     model = posterior.model
     if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError("contraction compares draws of weights with their prior, and this posterior has none of them")
+        raise ValueError(
+            "contraction compares draws of weights with their prior, and this posterior has none of them"
+        )
     before = model.prior_draws(num_samples)
     after = posterior.sample(None if posterior.draws is not None else num_samples)
-    return Contraction({name: after[name].std(0).cpu() / before[name].std(0).clamp_min(1e-12).cpu() for name in before})
+    return Contraction(
+        {
+            name: after[name].std(0).cpu() / before[name].std(0).clamp_min(1e-12).cpu()
+            for name in before
+        }
+    )

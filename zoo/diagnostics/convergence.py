@@ -1,4 +1,4 @@
-"""Convergence of a sampler, judged where it matters: in function space."""
+"""Convergence of a sampler, evaluated where it matters: in function space."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ class Convergence:
         rhat: Rank-normalised split R-hat of each function value, (M,).
         ess: Bulk effective sample size of each function value, (M,).
         num_chains: Number of chains C.
-        num_draws: Draws per chain S.
+        num_samples: Draws per chain S.
         divergences: Number of divergent trajectories.
-        weights: The largest R-hat at each site of weights or nodes, by name; infinite where chains never moved.
+        weights: The largest R-hat at each site of weights or nodes, by name; infinite
+            where chains never moved.
     """
 
     rhat: Tensor
     ess: Tensor
     num_chains: int
-    num_draws: int
+    num_samples: int
     divergences: int
     weights: Mapping[str, float] = field(default_factory=dict)
 
@@ -44,7 +45,7 @@ class Convergence:
         facts = (
             f"R-hat of {len(self.rhat)} function values: {self.rhat.max():.3f} at most, {within:.0%} below 1.02; "
             f"ESS {self.ess.min():.0f} at least, {self.ess.median():.0f} in the middle, of "
-            f"{self.num_chains} x {self.num_draws} draws; {self.divergences} divergences"
+            f"{self.num_chains} x {self.num_samples} draws; {self.divergences} divergences"
         )
         if not self.converged:
             return f"not converged: {facts}; run longer, or with more chains"
@@ -68,9 +69,10 @@ class Convergence:
 def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     r"""Rank-normalised split R-hat and bulk ESS of function values f(x), draws of a sampler.
 
-    Weights may wander among the permutations of hidden units that give one and the same function, so their R-hat
-    says little; function values are what predictions are made of. Theirs is in `weights`, and is explained where it
-    is large though the functions agree.
+    Weights may wander among the permutations of hidden units that give one and the same
+    function, so their R-hat says little; function values are what predictions are made
+    of. Theirs is in `weights`, and is explained where it is large though the functions
+    agree.
 
     References:
         Rank-normalization, folding, and localization: An improved R-hat (Vehtari et al., 2021)
@@ -81,28 +83,39 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
         x: Inputs (N, ...) at which the functions are looked at.
 
     Raises:
-        ValueError: A guide's draws, which are independent by construction; one chain; fewer than four draws.
+        ValueError: A guide's draws, which are independent by construction; one chain;
+            fewer than four draws.
     """
     if posterior.draws is None:
         raise ValueError(
             "draws from a guide are independent, so their R-hat is 1 whatever the guide; zoo.diagnostics.sbc says "
             "whether guide and engine are calibrated, and zoo.fidelity how far they are from the truth"
         )
-    chains, draws = posterior.num_chains, posterior.num_draws // posterior.num_chains
+    chains, draws = posterior.num_chains, posterior.num_samples // posterior.num_chains
     if chains < 2 or draws < 4:
         raise ValueError(
             f"R-hat needs at least 2 chains and at least 4 draws per chain, and this posterior has {chains} x {draws}"
         )
-    values = posterior.predict(x).functions.double().cpu().numpy().reshape(chains, draws, -1)  # (C, S, M)
+    values = (
+        posterior.predict(x).functions.double().cpu().numpy().reshape(chains, draws, -1)
+    )  # (C, S, M)
     still = np.ptp(values, axis=(0, 1)) == 0
     moving = values[:, :, ~still]
     if moving.shape[-1] == 0:
         raise ValueError(
             "no function value ever changed: every proposal was rejected; narrow the prior or warm up longer"
         )
-    divergences = int(posterior.info.diverging.sum()) if posterior.info is not None else 0
-    weights = {name: worst(value) for name, value in posterior.draws.items() if not name.startswith("likelihood:")}
-    return Convergence(Tensor(rhat(moving)), Tensor(ess(moving)), chains, draws, divergences, weights)
+    divergences = (
+        int(posterior.info.diverging.sum()) if posterior.info is not None else 0
+    )
+    weights = {
+        name: worst(value)
+        for name, value in posterior.draws.items()
+        if not name.startswith("likelihood:")
+    }
+    return Convergence(
+        Tensor(rhat(moving)), Tensor(ess(moving)), chains, draws, divergences, weights
+    )
 
 
 def worst(draws: Tensor) -> float:

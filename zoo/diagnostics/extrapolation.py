@@ -11,7 +11,8 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.evaluate import outputs, placed_inputs
+from zoo.predictive.evaluate import evaluate_draws
+from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 from zoo.reports.table import Table, Tabled
 
@@ -25,51 +26,58 @@ class Extrapolation(Tabled):
 
     Arguments:
         factors: How many times farther from their middle the inputs are, (K,).
-        doubt: The posterior's doubt there, (K,): a standard deviation in units of the targets, or nats of mutual
-            information between class and draw.
+        epistemic: The posterior's doubt there, (K,): a standard deviation in units of
+            the targets, or nats of mutual information between class and draw.
         prior: The prior's, (K,).
     """
 
     factors: Tensor
-    doubt: Tensor
+    epistemic: Tensor
     prior: Tensor
 
     @property
     def ratios(self) -> Tensor:
         """The share of the prior's doubt that is left, (K,)."""
-        return self.doubt / self.prior.clamp_min(1e-12)
+        return self.epistemic / self.prior.clamp_min(1e-12)
 
     @property
     def table(self) -> Table:
         """A row for each distance."""
-        columns = (self.factors, self.doubt, self.prior, self.ratios)
+        columns = (self.factors, self.epistemic, self.prior, self.ratios)
         return Table(
-            ("times as far", "doubt", "prior's", "ratio"), list(zip(*map(Tensor.tolist, columns), strict=True))
+            ("times as far", "doubt", "prior's", "ratio"),
+            list(zip(*map(Tensor.tolist, columns), strict=True)),
         )
 
     def plot(self) -> Axes:
         """Draw the doubt of prior and posterior over the distance."""
         from zoo import plots
 
-        return plots.extrapolation(self.factors, {"posterior": self.doubt}, self.prior)
+        return plots.extrapolation(
+            self.factors, {"posterior": self.epistemic}, self.prior
+        )
 
 
 def extrapolation(
-    posterior: Posterior, x: Tensor, factors: Sequence[float] = (1, 2, 4, 8, 16), num_samples: int = 200
+    posterior: Posterior,
+    x: Tensor,
+    factors: Sequence[float] = (1, 2, 4, 8, 16),
+    num_samples: int = 200,
 ) -> Extrapolation:
-    r"""Push inputs out from their middle, and return what the posterior still doubts there, beside the prior.
+    r"""Push inputs out from their middle, and return what the posterior still epistemic there, beside the prior.
 
     .. math:: x'_n = \bar x + a (x_n - \bar x), \qquad
         \frac1N \sum_n \operatorname{sd}_q[f(x'_n; z)], \quad \frac1N \sum_n \operatorname{sd}_p[f(x'_n; z)]
 
-    For classes the mutual information of class and draw takes the standard deviation's place. A posterior that is sure
-    where there are no data is overconfident; the truth itself keeps less than the prior's doubt, so that a guide is to
-    be held beside a sampler.
+    For classes the mutual information of class and draw takes the standard deviation's
+    place. A posterior that is sure where there are no data is overconfident; the truth
+    itself keeps less than the prior's doubt, so that a guide is to be held beside a
+    sampler.
 
     References:
         Why ReLU networks yield high-confidence predictions far away from the training data and how to mitigate the
         problem (Hein, Andriushchenko, Bitterwolf, 2019)
-        Being Bayesian, Even Just a Bit, Fixes Overconfidence in ReLU Networks (Kristiadi, Hein, Hennig, 2020)
+        Being Bayesian, UniformMixture Just a Bit, Fixes Overconfidence in ReLU Networks (Kristiadi, Hein, Hennig, 2020)
 
     Arguments:
         posterior: The posterior of one of the zoo's models.
@@ -78,7 +86,8 @@ def extrapolation(
         num_samples: Draws of the posterior and of the prior.
 
     Raises:
-        ValueError: An improper prior; a Pyro model of its own; a posterior that kept function values, not weights.
+        ValueError: An improper prior; a Pyro model of its own; a posterior that kept
+            function values, not weights.
 
     Example:
         >>> extrapolation(posterior, data.train.x, factors=(1, 10)).ratios.shape
@@ -86,18 +95,29 @@ def extrapolation(
     """
     model = posterior.model
     if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError("extrapolation draws functions at new inputs, and this posterior has no weights to do so")
-    x = placed_inputs(model, x)
-    own = posterior.num_draws
+        raise ValueError(
+            "extrapolation draws functions at new inputs, and this posterior has no weights to do so"
+        )
+    x = place_inputs(model, x)
+    own = posterior.num_samples
     after = posterior.sample(num_samples if own is None else min(own, num_samples))
     sides = after, model.prior_draws(num_samples)
     middle = x.mean(0)
-    doubts = [[doubt(posterior, draws, middle + factor * (x - middle)) for factor in factors] for draws in sides]
-    return Extrapolation(torch.tensor(factors, dtype=torch.float64), *map(torch.tensor, doubts))
+    epistemic = [
+        [doubt(posterior, draws, middle + factor * (x - middle)) for factor in factors]
+        for draws in sides
+    ]
+    return Extrapolation(
+        torch.tensor(factors, dtype=torch.float64), *map(torch.tensor, epistemic)
+    )
 
 
 def doubt(posterior: Posterior, draws: dict[str, Tensor], x: Tensor) -> float:
     """Return the mean standard deviation of the function, or mutual information, of draws at inputs."""
     model = posterior.model
-    epistemic = Prediction(model.likelihood, outputs(model, draws, posterior.state, x), draws).epistemic
-    return float(epistemic.mean() if model.likelihood.discrete else epistemic.sqrt().mean())
+    epistemic = Prediction(
+        model.likelihood, evaluate_draws(model, draws, posterior.state, x), draws
+    ).epistemic
+    return float(
+        epistemic.mean() if model.likelihood.discrete else epistemic.sqrt().mean()
+    )

@@ -28,8 +28,8 @@ def labelled(groups: Mapping[str, Arrays]) -> object:
     """Make ArviZ's container of groups of arrays.
 
     Arguments:
-        groups: Group name (`posterior`, `log_likelihood`, ...) -> variable -> array, (C, S, ...) where the group has
-            draws and (N, ...) in `observed_data`.
+        groups: Group name (`posterior`, `log_likelihood`, ...) -> variable -> array,
+            (C, S, ...) where the group has draws and (N, ...) in `observed_data`.
 
     Returns:
         `arviz.InferenceData` in 0.23, `xarray.DataTree` in 1.x.
@@ -39,7 +39,9 @@ def labelled(groups: Mapping[str, Arrays]) -> object:
     if is_one(arviz):
         return arviz.from_dict(groups)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # more chains than draws, which a short run may have
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # more chains than draws, which a short run may have
         return arviz.from_dict(**groups)
 
 
@@ -58,7 +60,9 @@ def _by_column(function: str, values: np.ndarray, method: str) -> np.ndarray:
     data = labelled({"posterior": {"values": values}})
     data = data["posterior"].dataset if is_one(arviz) else data.posterior
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column that never moves has no R-hat; it is counted
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # a column that never moves has no R-hat; it is counted
         return np.asarray(getattr(arviz, function)(data, method=method)["values"])
 
 
@@ -68,7 +72,11 @@ def pareto_k(log_weights: np.ndarray) -> float:
     if is_one(arviz):
         from arviz_stats.base import array_stats as arviz
 
-        weights = -weights  # it takes log likelihoods, whose inverses are the weights of leave-one-out
+        weights = (
+            -weights
+        )  # it takes log likelihoods, whose inverses are the weights of leave-one-out
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a k that is large is the answer, not a warning
+        warnings.simplefilter(
+            "ignore"
+        )  # a k that is large is the answer, not a warning
         return float(arviz.psislw(weights)[1])

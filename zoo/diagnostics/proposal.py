@@ -19,9 +19,9 @@ def k_hat(posterior: Posterior, data: Data, num_samples: int = 1000) -> float:
 
     .. math:: r_s = \frac{p(y, z_s)}{q(z_s)}, \quad z_s \sim q, \quad P(r > t) \sim t^{-1/k}
 
-    It sees only where the guide goes: a mode of the posterior that no draw visits does not move it, so that a small k
-    says nothing of modes left out. In thousands of dimensions every guide that is not exact has a large one. It is
-    context, no score.
+    It sees only where the guide goes: a mode of the posterior that no draw visits does
+    not move it, so that a small k says nothing of modes left out. In thousands of
+    dimensions every guide that is not exact has a large one. It is context, no score.
 
     References:
         Pareto Smoothed Importance Sampling (Vehtari, Simpson, Gelman, Yao, Gabry, 2024)
@@ -33,10 +33,13 @@ def k_hat(posterior: Posterior, data: Data, num_samples: int = 1000) -> float:
         num_samples: Draws, a thousand or more.
 
     Raises:
-        ValueError: Draws of a sampler, a guide without a density, point estimates in the model, too few draws.
+        ValueError: Draws of a sampler, a guide without a density, point estimates in
+            the model, too few draws.
     """
     if num_samples < 1000:
-        raise ValueError(f"Pareto k needs the tail of a thousand draws or more, not of {num_samples}")
+        raise ValueError(
+            f"Pareto k needs the tail of a thousand draws or more, not of {num_samples}"
+        )
     return pareto_k(log_ratios(posterior, data, num_samples).cpu().numpy())
 
 
@@ -62,4 +65,6 @@ def log_ratios(posterior: Posterior, data: Data, num_samples: int) -> Tensor:
 
 def has_density(posterior: Posterior) -> bool:
     """Tell whether a posterior is a guide with a density that the zoo knows."""
-    return getattr(posterior.guide, "has_density", False) and hasattr(posterior.guide, "log_prob")
+    return getattr(posterior.guide, "has_density", False) and hasattr(
+        posterior.guide, "log_prob"
+    )

@@ -1,11 +1,11 @@
-"""Recipes: experiments of the literature as short programs, run here beside the published numbers."""
+"""Experiments: experiments of the literature as short programs, run here beside the published numbers."""
 
 from zoo.experiments.bayes_cnn import bayes_alexnet_cifar10, bayes_lenet_mnist
 from zoo.experiments.bbb_mnist import bbb_mnist
-from zoo.experiments.corrupt_mnist import spoil_mnist
+from zoo.experiments.corrupt_mnist import corrupt_mnist
 from zoo.experiments.dropout_cifar10 import dropout_dsn_cifar10, dropout_nin_cifar10
 from zoo.experiments.dropout_lenet_mnist import dropout_lenet_mnist
-from zoo.experiments.experiment import Recipe
+from zoo.experiments.experiment import Experiment
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
 from zoo.experiments.ood_mnist import ood_mnist
@@ -15,12 +15,13 @@ from zoo.experiments.result import Result, read
 from zoo.experiments.run import Run
 
 __all__ = [
-    "Recipe",
+    "Experiment",
     "Result",
     "Run",
     "bayes_alexnet_cifar10",
     "bayes_lenet_mnist",
     "bbb_mnist",
+    "corrupt_mnist",
     "dropout_dsn_cifar10",
     "dropout_lenet_mnist",
     "dropout_nin_cifar10",
@@ -32,5 +33,4 @@ __all__ = [
     "prune_mnist",
     "read",
     "referral_cifar10",
-    "spoil_mnist",
 ]

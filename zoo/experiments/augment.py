@@ -33,9 +33,14 @@ class Augmented(Dataset):
         x = torch.where((torch.rand(count) < 0.5).reshape(-1, 1, 1, 1), x.flip(-1), x)
         framed = pad(x, (margin,) * 4, value=float(x.min()))
         down, right = torch.randint(2 * margin + 1, (2, count, 1))
-        down, right = down + torch.arange(height), right + torch.arange(width)  # (B, H), (B, W)
+        down, right = (
+            down + torch.arange(height),
+            right + torch.arange(width),
+        )  # (B, H), (B, W)
         index = torch.arange(count).reshape(-1, 1, 1)
-        return framed.movedim(1, -1)[index, down[:, :, None], right[:, None]].movedim(-1, 1), self.part.y[rows]
+        return framed.movedim(1, -1)[index, down[:, :, None], right[:, None]].movedim(
+            -1, 1
+        ), self.part.y[rows]
 
 
 def loader(part: Split, batch_size: int = 128) -> DataLoader:

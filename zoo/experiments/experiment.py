@@ -1,4 +1,4 @@
-"""A recipe: an experiment of the literature as a short program over the core."""
+"""A experiment: an experiment of the literature as a short program over the core."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Experiment:
     """An experiment of the literature, and the numbers that were published for it.
 
     Arguments:
         name: What it is called on the command line, "bbb-mnist" say.
         question: What it asks, in a sentence.
         reference: Title, authors and year.
-        minutes: The budget of all its fits together where nobody says otherwise, in minutes.
-        cook: Runs it: fits, scores, states findings, draws a figure.
+        minutes: The budget of all its fits together where nobody says otherwise, in
+            minutes.
+        run: Runs it: fits, scores, states findings, draws a figure.
     """
 
     name: str
     question: str
     reference: str
     minutes: float
-    cook: Callable[[Run], None]
+    run: Callable[[Run], None]
 
     def __repr__(self) -> str:
-        return f"Recipe({self.name!r}: {self.question})"
+        return f"Experiment({self.name!r}: {self.question})"

@@ -1,4 +1,4 @@
-"""The result of a recipe: settings, fits, scores, and what was found beside what was published."""
+"""The result of an experiment: settings, fits, scores, and what was found beside what was published."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class Finding:
     Arguments:
         what: What the number is, with its unit.
         ours: Our number, with its standard error.
-        published: The published one, or its range in words; None where nothing was published.
-        headline: Whether it stands in the table of all recipes.
+        published: The published one, or its range in words; None where nothing was
+            published.
+        headline: Whether it stands in the table of all experiments.
     """
 
     what: str
@@ -30,20 +31,25 @@ class Finding:
     @property
     def difference(self) -> float | None:
         """Ours minus published, where that is a number."""
-        return self.ours.value - self.published if isinstance(self.published, (int, float)) else None
+        return (
+            self.ours.value - self.published
+            if isinstance(self.published, (int, float))
+            else None
+        )
 
 
 @dataclass
 class Result:
-    """What a run of a recipe came to, as its file holds it.
+    """What a run of an experiment came to, as its file holds it.
 
     Arguments:
-        name: The recipe.
+        name: The experiment.
         settings: Budget, seed, device and sizes of the data.
         fits: What is known of each fit by name: rate, epochs, seconds and more.
         scores: Scores by contestant and by name.
         findings: Numbers beside published ones.
-        tables: Whatever else was measured, such as curves, by name: a list of rows each.
+        tables: Whatever else was measured, such as curves, by name: a list of rows
+            each.
         notes: What must be said about it, a sentence each.
     """
 
@@ -62,14 +68,22 @@ class Result:
             found["difference"] = finding.difference
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".part")
-        fresh.write_text(json.dumps(facts | about(str(self.settings.get("device", "cpu"))), indent=1) + "\n")
+        fresh.write_text(
+            json.dumps(facts | about(str(self.settings.get("device", "cpu"))), indent=1)
+            + "\n"
+        )
         fresh.replace(path)
 
     @property
     def table(self) -> Table:
         """The findings, a row each."""
         rows = [
-            (found.what, str(found.ours), None if found.published is None else str(found.published), found.difference)
+            (
+                found.what,
+                str(found.ours),
+                None if found.published is None else str(found.published),
+                found.difference,
+            )
             for found in self.findings
         ]
         return Table(("finding", "ours", "published", "difference"), rows)
@@ -78,10 +92,20 @@ class Result:
 def read(path: Path) -> Result:
     """Read the file of a result."""
     facts = json.loads(path.read_text())
-    kept = {name: facts[name] for name in ("name", "settings", "fits", "tables", "notes")}
-    scores = {one: {name: Number(**value) for name, value in of.items()} for one, of in facts["scores"].items()}
+    kept = {
+        name: facts[name] for name in ("name", "settings", "fits", "tables", "notes")
+    }
+    scores = {
+        one: {name: Number(**value) for name, value in of.items()}
+        for one, of in facts["scores"].items()
+    }
     findings = [
-        Finding(found["what"], Number(**found["ours"]), found["published"], found.get("headline", False))
+        Finding(
+            found["what"],
+            Number(**found["ours"]),
+            found["published"],
+            found.get("headline", False),
+        )
         for found in facts["findings"]
     ]
     return Result(**kept, scores=scores, findings=findings)

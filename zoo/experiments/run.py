@@ -1,4 +1,4 @@
-"""One run of a recipe: its budget, its device, what it has done so far, and where that is kept."""
+"""One run of an experiment: its budget, its device, what it has done so far, and where that is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from zoo import likelihoods
 from zoo.data import Data
 from zoo.datasets import Dataset
-from zoo.experiments.experiment import Recipe
+from zoo.experiments.experiment import Experiment
 from zoo.experiments.result import Finding, Result
 from zoo.experiments.scores import Cases, Number
 from zoo.experiments.training import Build, Training
@@ -28,15 +28,18 @@ SETTINGS = "settings.json"  # of what was fitted, beside it
 
 
 class Run:
-    """What a recipe is handed: data, fits within the budget, and a place for what it finds.
+    """What an experiment is handed: data, fits within the budget, and a place for what it finds.
 
-    Every fit is kept in a file, so that a run that is started again goes on after the last one.
+    Every fit is kept in a file, so that a run that is started again goes on after the
+    last one.
 
     Arguments:
-        recipe: The recipe.
-        folder: The folder of the data sets, with a folder each, "mnist" say, or all in torchvision's own.
+        experiment: The experiment.
+        path: The folder of the data sets, with a folder each, "mnist" say, or all in
+            torchvision's own.
         out: The folder for NAME.json and NAME.png, and a folder NAME with the fits.
-        minutes: The budget of all fits together; infinite for the published number of epochs.
+        minutes: The budget of all fits together; infinite for the published number of
+            epochs.
         device: Where to compute, "cuda" say.
         seed: Seed of everything random.
         progress: Whether to show progress bars.
@@ -44,24 +47,29 @@ class Run:
 
     def __init__(
         self,
-        recipe: Recipe,
+        experiment: Experiment,
         *,
-        folder: Path = Path("data"),
+        path: Path = Path("data"),
         out: Path = Path("reproduce"),
         minutes: float | None = None,
         device: str = "cpu",
         seed: int = 0,
         progress: bool = True,
     ) -> None:
-        self.recipe, self.folder, self.out = recipe, folder, out
-        self.minutes = recipe.minutes if minutes is None else minutes
+        self.experiment, self.path, self.out = experiment, path, out
+        self.minutes = experiment.minutes if minutes is None else minutes
         if not self.minutes > 0:
-            raise ValueError(f"a budget is a number of minutes above zero, not {minutes}")
+            raise ValueError(
+                f"a budget is a number of minutes above zero, not {minutes}"
+            )
         self.device, self.seed, self.progress = torch.device(device), seed, progress
-        self.fits = out / recipe.name
+        self.fits = out / experiment.name
         self.cases: dict[str, Cases] = {}
         budget = "as published" if self.full else self.minutes
-        self.result = Result(recipe.name, {"minutes": budget, "seed": seed, "device": named(self.device)})
+        self.result = Result(
+            experiment.name,
+            {"minutes": budget, "seed": seed, "device": named(self.device)},
+        )
         self.result.settings["threads"] = torch.get_num_threads()
 
     @property
@@ -69,8 +77,8 @@ class Run:
         """Whether the run is the published one: its epochs, its widths, its draws."""
         return math.isinf(self.minutes)
 
-    def cook(self) -> Result:
-        """Run the recipe and write its result.
+    def run(self) -> Result:
+        """Run the experiment and write its result.
 
         Raises:
             ValueError: The folder has fits of another budget, seed or device.
@@ -81,28 +89,38 @@ class Run:
                 f"{self.fits} holds what was fitted with {worded(before)}, and this run is with {worded(asked)}; give "
                 "another --out, or delete that folder"
             )
-        self.recipe.cook(self)
+        self.experiment.run(self)
         self._write()
         return self.result
 
     def _write(self) -> None:
-        self.result.write(self.out / f"{self.recipe.name}.json")
+        self.result.write(self.out / f"{self.experiment.name}.json")
 
-    def path(self, name: str) -> Path:
+    def data_path(self, name: str) -> Path:
         """Return the folder of a data set: its own, or the one that holds all."""
-        own = self.folder / name
-        return own if own.is_dir() else self.folder
+        own = self.path / name
+        return own if own.is_dir() else self.path
 
     def dataset(self, load: Callable[..., Dataset], **options: object) -> Dataset:
         """Load a data set from its folder, and note how many data are in its parts."""
-        found = load(self.path(load.__name__), **options)
-        parts = {"train": found.train, "validation": found.validation, "test": found.test}
-        self.result.settings[found.name] = {name: len(part.x) for name, part in parts.items() if part is not None}
+        found = load(self.data_path(load.__name__), **options)
+        parts = {
+            "train": found.train,
+            "validation": found.validation,
+            "test": found.test,
+        }
+        self.result.settings[found.name] = {
+            name: len(part.x) for name, part in parts.items() if part is not None
+        }
         return found
 
-    def model(self, network: nn.Module, prior: object, likelihood: object | None = None) -> BayesianNetwork:
+    def model(
+        self, network: nn.Module, prior: object, likelihood: object | None = None
+    ) -> BayesianNetwork:
         """Make a model of classes on the run's device."""
-        return BayesianNetwork(network.to(self.device), prior, likelihood or likelihoods.Categorical())
+        return BayesianNetwork(
+            network.to(self.device), prior, likelihood or likelihoods.Categorical()
+        )
 
     def fit(
         self, name: str, build: Build, data: Dataset, *, share: float, epochs: float, train: Data | None = None,
@@ -114,22 +132,32 @@ class Run:
             name: What the fit is called, in files too.
             build: Makes model and guide anew.
             data: The data set, with a validation part.
-            share: Share of the budget, 0 to 1; infinite where the number of epochs is known.
+            share: Share of the budget, 0 to 1; infinite where the number of epochs is
+                known.
             epochs: The published number of epochs.
             train: Training data other than the data set's.
             options: Arguments of `Training`.
         """
-        training = Training(60 * self.minutes * share, epochs, seed=self.seed, progress=self.progress, **options)
+        training = Training(
+            60 * self.minutes * share,
+            epochs,
+            seed=self.seed,
+            progress=self.progress,
+            **options,
+        )
         path = self._file(name, "safetensors")
         train = (data.train.x, data.train.y) if train is None else train
         posterior, facts = training.fit(build, train, data.validation, path)
         self.result.fits[name] = facts | {"epochs at most": epochs}
         return posterior
 
-    def score(self, name: str, predict: Callable[[], Prediction], y: Tensor) -> dict[str, Number]:
+    def score(
+        self, name: str, predict: Callable[[], Prediction], y: Tensor
+    ) -> dict[str, Number]:
         """Score a prediction, and keep its cases for differences; an earlier run's are read.
 
-        Every prediction draws from the run's seed, so that a posterior and what is left of it differ by that alone.
+        Every prediction draws from the run's seed, so that a posterior and what is left
+        of it differ by that alone.
 
         Arguments:
             name: Whose prediction it is, in files too.
@@ -151,7 +179,9 @@ class Run:
         return self.fits / f"{re.sub(r'[^A-Za-z0-9-]+', '_', name)}.{ending}"
 
     def _asked(self) -> dict[str, object]:
-        return {name: self.result.settings[name] for name in ("minutes", "seed", "device")}
+        return {
+            name: self.result.settings[name] for name in ("minutes", "seed", "device")
+        }
 
     @contextmanager
     def same_draws(self) -> Iterator[None]:
@@ -165,7 +195,11 @@ class Run:
         return self.cases[one].minus(self.cases[other])
 
     def find(
-        self, what: str, ours: Number | float, published: float | str | None = None, headline: bool = False
+        self,
+        what: str,
+        ours: Number | float,
+        published: float | str | None = None,
+        headline: bool = False,
     ) -> None:
         """State a number of ours beside the published one, and write what there is so far.
 
@@ -173,7 +207,7 @@ class Run:
             what: What the number is, with its unit.
             ours: Ours.
             published: The published one, or its direction in words.
-            headline: Whether it stands in the table of all recipes.
+            headline: Whether it stands in the table of all experiments.
         """
         ours = ours if isinstance(ours, Number) else Number(float(ours))
         self.result.findings.append(Finding(what, ours, published, headline))
@@ -188,7 +222,9 @@ class Run:
         self.result.tables[name] = [dict(row) for row in rows]
 
     @contextmanager
-    def panels(self, rows: int = 1, columns: int = 1, title: str = "", share: str = "none") -> Iterator[np.ndarray]:
+    def panels(
+        self, rows: int = 1, columns: int = 1, title: str = "", share: str = "none"
+    ) -> Iterator[np.ndarray]:
         """Give axes (rows, columns) to draw on, and write their figure beside the result.
 
         Arguments:
@@ -202,14 +238,21 @@ class Run:
         from zoo.plots.canvas import COLORS
 
         size = (max(6.4, 4.2 * columns), 1.0 + 3.2 * rows)
-        figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", sharey=share, squeeze=False)
+        figure, axes = plt.subplots(
+            rows,
+            columns,
+            figsize=size,
+            layout="constrained",
+            sharey=share,
+            squeeze=False,
+        )
         for ax in axes.flat:
             ax.set_prop_cycle(color=COLORS)
         yield axes
         for ax in axes.flat:
             ax.spines[["top", "right"]].set_visible(False)
         figure.suptitle(title)
-        figure.savefig(self.out / f"{self.recipe.name}.png", dpi=120)
+        figure.savefig(self.out / f"{self.experiment.name}.png", dpi=120)
         plt.close(figure)
 
 

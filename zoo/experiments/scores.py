@@ -13,7 +13,9 @@ from torch import Tensor
 from zoo.metrics.calibration import binned, gap
 from zoo.predictive.prediction import Prediction
 
-EDGES = (torch.arange(1, 15) / 15).double()  # of the bins of the calibration error, rounded as probabilities are
+EDGES = (
+    torch.arange(1, 15) / 15
+).double()  # of the bins of the calibration error, rounded as probabilities are
 RESAMPLED = 100
 
 
@@ -47,7 +49,8 @@ class Cases:
     """What a prediction is worth at each of N test cases, and over all.
 
     Arguments:
-        error: 100 where the most probable class is wrong, else 0, (N,): its mean is the error in per cent.
+        error: 100 where the most probable class is wrong, else 0, (N,): its mean is the
+            error in per cent.
         nll: Negative log probability of the target, (N,), in nats.
         confidence: Probability of the most probable class, (N,).
     """
@@ -70,22 +73,40 @@ class Cases:
 
     def write(self, path: Path) -> None:
         """Write the numbers of every case, so that a prediction that took long is made once."""
-        save_file({"error": self.error, "nll": self.nll, "confidence": self.confidence}, path)
+        save_file(
+            {"error": self.error, "nll": self.nll, "confidence": self.confidence}, path
+        )
 
     def numbers(self) -> dict[str, Number]:
         """Return the error in per cent, the NLL in nats and the ECE."""
-        return {"error %": Number.mean(self.error), "nll": Number.mean(self.nll), "ece": self._ece()}
+        return {
+            "error %": Number.mean(self.error),
+            "nll": Number.mean(self.nll),
+            "ece": self._ece(),
+        }
 
     def minus(self, other: Cases) -> dict[str, Number]:
         """Return the paired differences of error, NLL and ECE: negative where this one is better."""
         error, nll = self.error - other.error, self.nll - other.nll
-        return {"error %": Number.mean(error), "nll": Number.mean(nll), "ece": self._ece(other)}
+        return {
+            "error %": Number.mean(error),
+            "nll": Number.mean(nll),
+            "ece": self._ece(other),
+        }
 
     def _ece(self, other: Cases | None = None) -> Number:
         """Return the ECE, or its difference, with its spread over resampled cases."""
         random, size = torch.Generator().manual_seed(0), len(self.error)
-        rows = [torch.arange(size), *(torch.randint(size, (size,), generator=random) for _ in range(RESAMPLED))]
-        values = torch.tensor([self._gap(row) - (0.0 if other is None else other._gap(row)) for row in rows])
+        rows = [
+            torch.arange(size),
+            *(torch.randint(size, (size,), generator=random) for _ in range(RESAMPLED)),
+        ]
+        values = torch.tensor(
+            [
+                self._gap(row) - (0.0 if other is None else other._gap(row))
+                for row in rows
+            ]
+        )
         return Number(float(values[0]), float(values[1:].std()))
 
     def _gap(self, rows: Tensor) -> float:

@@ -52,11 +52,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Training:
-    """One fit of a recipe: how long at most, in what batches, at which learning rates.
+    """One fit of an experiment: how long at most, in what batches, at which learning rates.
 
     Arguments:
         seconds: The time that it may take; infinite for the published number of epochs.
-        epochs: The published number of passes through the data, which are never exceeded.
+        epochs: The published number of passes through the data, which are never
+            exceeded.
         batch_size: Data in a batch.
         rates: Learning rates to choose from; one alone is taken as it is.
         optimizer: Makes the optimiser.
@@ -74,7 +75,9 @@ class Training:
     seed: int = 0
     progress: bool = True
 
-    def fit(self, build: Build, train: Data, validation: Split, path: Path) -> tuple[Posterior, dict[str, object]]:
+    def fit(
+        self, build: Build, train: Data, validation: Split, path: Path
+    ) -> tuple[Posterior, dict[str, object]]:
         """Fit, or read what an earlier run has fitted, and return the posterior with the facts of its fit.
 
         Arguments:
@@ -90,9 +93,15 @@ class Training:
         facts = json.loads(beside.read_text()) if beside.is_file() else {}
         if path.is_file():
             return storage.load(path, *self._built(build)), facts
-        plan = Plan(**facts["plan"]) if facts else self.planned(build, train, validation, path.stem)
+        plan = (
+            Plan(**facts["plan"])
+            if facts
+            else self.planned(build, train, validation, path.stem)
+        )
         beside.write_text(json.dumps({"plan": asdict(plan)}))
-        posterior = self.run(build, train, plan.rate, plan.steps, checkpoint=path.with_suffix(".run"))
+        posterior = self.run(
+            build, train, plan.rate, plan.steps, checkpoint=path.with_suffix(".run")
+        )
         facts = {"plan": asdict(plan), **run_facts(posterior.info)}
         beside.write_text(json.dumps(facts))
         posterior.save(path)
@@ -106,7 +115,11 @@ class Training:
         for steps in (2, PROBE):  # the first pays for what is imported late
             probe = self.run(build, train, self.rates[0], steps, progress=False).info
             each, tracing = probe.seconds / steps, probe.seconds_tracing
-        budget = self.seconds if math.isfinite(self.seconds) else 4 * each * per_epoch / TRIALS
+        budget = (
+            self.seconds
+            if math.isfinite(self.seconds)
+            else 4 * each * per_epoch / TRIALS
+        )
         least = self.least * per_epoch
         if each * least > 3 * budget:
             raise self.too_short(name, each * least)
@@ -120,11 +133,20 @@ class Training:
             trials[f"{rate:g}"] = held_out_nll(tried, validation)
         rate = float(min(trials, key=trials.__getitem__)) if trials else self.rates[0]
         spent = time.perf_counter() - began
-        left = self.seconds - spent - tracing if math.isfinite(self.seconds) else math.inf
+        left = (
+            self.seconds - spent - tracing if math.isfinite(self.seconds) else math.inf
+        )
         possible = min(left / each, self.epochs * per_epoch)
         if possible < least:
             raise self.too_short(name, each * least)
-        return Plan(rate, int(possible), round(int(possible) / per_epoch, 1), trials, steps, round(spent, 1))
+        return Plan(
+            rate,
+            int(possible),
+            round(int(possible) / per_epoch, 1),
+            trials,
+            steps,
+            round(spent, 1),
+        )
 
     def run(
         self, build: Build, train: Data, rate: float, steps: int, progress: bool | None = None,
@@ -136,11 +158,16 @@ class Training:
             model, guide, num_steps=steps, lr=rate, optimizer=self.optimizer, checkpoint=checkpoint,
             scheduler=partial(CosineAnnealingLR, T_max=steps), progress=self.progress if progress is None else progress,
         )  # fmt: skip
-        return engine.fit(train, **({} if is_loader(train) else {"batch_size": self.batch_size}))
+        return engine.fit(
+            train, **({} if is_loader(train) else {"batch_size": self.batch_size})
+        )
 
     def too_short(self, name: str, needed: float) -> ValueError:
         """Make the error of a budget too short for the seconds that one epoch needs."""
-        epochs, needed = "one epoch" if self.least == 1 else f"{self.least:g} of an epoch", needed / (1 - TRIALS)
+        epochs, needed = (
+            "one epoch" if self.least == 1 else f"{self.least:g} of an epoch",
+            needed / (1 - TRIALS),
+        )
         return ValueError(
             f"the fit {name!r} has {self.seconds:.2g} s of the budget, and trying learning rates and {epochs} take "
             f"about {needed:.2g} s; give {math.ceil(1.2 * needed / self.seconds)} times the budget"

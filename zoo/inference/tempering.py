@@ -14,7 +14,8 @@ class Tempering:
 
     .. math:: p_T(z \mid y) \propto \big[ p(y \mid z)^{1 / T_l} \, p(z) \big]^{1 / T}
 
-    A whole temperature below 1 is a cold posterior; at 0 it would be the maximum a posteriori.
+    A whole temperature below 1 is a cold posterior; at 0 it would be the maximum a
+    posteriori.
 
     References:
         How Good is the Bayes Posterior in Deep Neural Networks Really? (Wenzel et al., 2020)
@@ -36,7 +37,10 @@ class Tempering:
     likelihood: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, value in (("temperature", self.whole), ("likelihood_temperature", self.likelihood)):
+        for name, value in (
+            ("temperature", self.whole),
+            ("likelihood_temperature", self.likelihood),
+        ):
             if not 0 < value < float("inf"):
                 raise ValueError(
                     f"{name} divides a log density and must be positive and finite, not {value}; 1.0 is the posterior"

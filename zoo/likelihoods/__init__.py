@@ -7,4 +7,11 @@ from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
 
-__all__ = ["Bernoulli", "Categorical", "DeeplySupervised", "From", "Gaussian", "HeteroscedasticGaussian"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "DeeplySupervised",
+    "From",
+    "Gaussian",
+    "HeteroscedasticGaussian",
+]

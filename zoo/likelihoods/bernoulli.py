@@ -26,7 +26,9 @@ class Bernoulli(Categorical):
 
     target = "zeros and ones"
 
-    def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Bernoulli:
+    def distribution(
+        self, output: Tensor, noise: Mapping[str, Tensor]
+    ) -> dist.Bernoulli:
         """Return Bernoulli(logits=output)."""
         return dist.Bernoulli(logits=output)
 

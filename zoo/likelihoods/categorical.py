@@ -27,7 +27,9 @@ class Categorical(Likelihood):
     target = "class indices 0 .. O - 1"
     discrete = True
 
-    def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Categorical:
+    def distribution(
+        self, output: Tensor, noise: Mapping[str, Tensor]
+    ) -> dist.Categorical:
         """Return Categorical(logits=output)."""
         return dist.Categorical(logits=output)
 
@@ -38,7 +40,9 @@ class Categorical(Likelihood):
     def check(self, output: Tensor, y: Tensor) -> None:
         """Refuse labels that are no class index."""
         if y.is_floating_point() or y.is_complex():
-            raise ValueError(f"labels are class indices, integers, but these are {y.dtype}; write y.long()")
+            raise ValueError(
+                f"labels are class indices, integers, but these are {y.dtype}; write y.long()"
+            )
         super().check(output, y)
 
     def expectation(self, distribution: dist.Categorical) -> Tensor:
@@ -50,7 +54,9 @@ class Categorical(Likelihood):
 
         .. math:: H[E_w p(y | w)] = I[y, w] + E_w H[p(y | w)]
         """
-        aleatoric = type(distribution)(probs=distribution.probs).entropy().mean(0)  # rounded as the whole is
+        aleatoric = (
+            type(distribution)(probs=distribution.probs).entropy().mean(0)
+        )  # rounded as the whole is
         return (self.uncertainty(distribution) - aleatoric).clamp_min(0.0), aleatoric
 
     def uncertainty(self, distribution: TorchDistributionMixin) -> Tensor:

@@ -18,10 +18,11 @@ class DeeplySupervised(Categorical):
 
     .. math:: \log p(y = c | f) + \alpha \sum_m \log p(y = c | f_m)
 
-    Outputs (N, 1 + M, O), which `networks.DSN` gives in training, are scored all; predictions are of the first, which
-    is all that it gives in evaluation. Each label then counts more than once: what a fit maximises is no bound on the
-    evidence of y, and `info.bound` says so. Laplace and samplers run networks in evaluation: to samplers this is
-    `Categorical`, and Laplace refuses it.
+    Outputs (N, 1 + M, O), which `networks.DSN` gives in training, are scored all;
+    predictions are of the first, which is all that it gives in evaluation. Each label
+    then counts more than once: what a fit maximises is no bound on the evidence of y,
+    and `info.bound` says so. Laplace and samplers run networks in evaluation: to
+    samplers this is `Categorical`, and Laplace refuses it.
 
     References:
         Deeply-Supervised Nets (Lee, Xie, Gallagher, Zhang, Tu, 2015), whose alpha falls in the course of training
@@ -48,7 +49,9 @@ class DeeplySupervised(Categorical):
             )
         self.weight = weight
 
-    def targets(self, output: Tensor, y: Tensor | None, noise: Mapping[str, Tensor]) -> Tensor:
+    def targets(
+        self, output: Tensor, y: Tensor | None, noise: Mapping[str, Tensor]
+    ) -> Tensor:
         """Sample or observe y from the first logits, and observe it from the others where there are any."""
         if output.dim() < 3:
             return super().targets(output, y, noise)
@@ -56,7 +59,11 @@ class DeeplySupervised(Categorical):
         if y is not None:
             with poutine.scale(scale=self.weight):
                 told = y.unsqueeze(1).expand(others.shape[:2])
-                pyro.sample(f"{PREFIX}companions", dist.Categorical(logits=others).to_event(1), obs=told)
+                pyro.sample(
+                    f"{PREFIX}companions",
+                    dist.Categorical(logits=others).to_event(1),
+                    obs=told,
+                )
         return super().targets(own, y, noise)
 
     def __repr__(self) -> str:

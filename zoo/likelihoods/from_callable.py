@@ -19,8 +19,9 @@ class From(Likelihood):
         Generalized Linear Models (McCullagh, Nelder, 1989)
 
     Arguments:
-        make: Turns outputs (*, N, O) into a distribution whose batch shape is the shape of y, (*, N, ...). It
-            must work on the last dimensions, so that draws may be stacked in front.
+        make: Turns outputs (*, N, O) into a distribution whose batch shape is the shape
+            of y, (*, N, ...). It must work on the last dimensions, so that draws may be
+            stacked in front.
 
     Example:
         >>> likelihood = From(lambda f: dist.Poisson(f.exp()))
@@ -33,7 +34,9 @@ class From(Likelihood):
     def __init__(self, make: Callable[[Tensor], TorchDistributionMixin]) -> None:
         self.make = make
 
-    def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> TorchDistributionMixin:
+    def distribution(
+        self, output: Tensor, noise: Mapping[str, Tensor]
+    ) -> TorchDistributionMixin:
         """Return the distribution that the callable makes."""
         return self.make(output)
 

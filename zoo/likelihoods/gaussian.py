@@ -18,14 +18,16 @@ class Gaussian(Likelihood):
 
     .. math:: y \sim N(f(x), \text{scale}^2)
 
-    Should not be confused with `HeteroscedasticGaussian`, where the network gives the scale as well.
+    Should not be confused with `HeteroscedasticGaussian`, where the network gives the
+    scale as well.
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.1
 
     Arguments:
-        scale: Standard deviation of the noise in units of y: a positive number, a tensor (O,), or a distribution
-            with positive support, of shape () or (O,), when the noise is to be inferred (site `likelihood:scale`).
+        scale: Standard deviation of the noise in units of y: a positive number, a
+            tensor (O,), or a distribution with positive support, of shape () or (O,),
+            when the noise is to be inferred (site `likelihood:scale`).
 
     Example:
         >>> Gaussian(scale=dist.HalfNormal(1.0))
@@ -36,20 +38,28 @@ class Gaussian(Likelihood):
 
     def __init__(self, scale: float | Tensor | TorchDistributionMixin) -> None:
         if isinstance(scale, TorchDistributionMixin):
-            lowest = scale.support.base_constraint if hasattr(scale.support, "base_constraint") else scale.support
+            lowest = (
+                scale.support.base_constraint
+                if hasattr(scale.support, "base_constraint")
+                else scale.support
+            )
             if getattr(lowest, "lower_bound", -1) < 0:
                 raise ValueError(
                     f"the prior of the noise scale, {describe(scale)}, allows negative values; "
                     "use a positive one, dist.HalfNormal(1.0) say"
                 )
         elif not bool(torch.as_tensor(scale > 0).all()):
-            raise ValueError(f"the noise scale is a standard deviation and must be positive, not {scale}")
+            raise ValueError(
+                f"the noise scale is a standard deviation and must be positive, not {scale}"
+            )
         self.scale = scale
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:
         """Return Normal(output, scale)."""
         scale = noise.get(f"{PREFIX}scale", self.scale)
-        return dist.Normal(output, scale.to(output) if isinstance(scale, Tensor) else scale)
+        return dist.Normal(
+            output, scale.to(output) if isinstance(scale, Tensor) else scale
+        )
 
     def priors(self, like: Tensor) -> dict[str, TorchDistributionMixin]:
         """Return the prior of the scale if it has one."""
@@ -59,5 +69,9 @@ class Gaussian(Likelihood):
         return {f"{PREFIX}scale": prior.to_event(len(prior.batch_shape))}
 
     def __repr__(self) -> str:
-        scale = describe(self.scale) if isinstance(self.scale, TorchDistributionMixin) else self.scale
+        scale = (
+            describe(self.scale)
+            if isinstance(self.scale, TorchDistributionMixin)
+            else self.scale
+        )
         return f"Gaussian(scale={scale})"

@@ -20,7 +20,8 @@ class HeteroscedasticGaussian(Likelihood):
         Estimating the mean and variance of the target probability distribution (Nix, Weigend, 1994)
 
     Arguments:
-        min_scale: Least standard deviation in units of y, which keeps the density bounded.
+        min_scale: Least standard deviation in units of y, which keeps the density
+            bounded.
 
     Example:
         >>> likelihood = HeteroscedasticGaussian()
@@ -32,7 +33,9 @@ class HeteroscedasticGaussian(Likelihood):
 
     def __init__(self, min_scale: float = 1e-3) -> None:
         if min_scale <= 0:
-            raise ValueError(f"min_scale is a standard deviation and must be positive, not {min_scale}")
+            raise ValueError(
+                f"min_scale is a standard deviation and must be positive, not {min_scale}"
+            )
         self.min_scale = min_scale
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:

@@ -24,7 +24,9 @@ class Likelihood:
     discrete = False  # whether the uncertainty is split in nats instead of variances
     bound = True  # whether what it observes is the density of y and nothing beside it
 
-    def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> TorchDistributionMixin:
+    def distribution(
+        self, output: Tensor, noise: Mapping[str, Tensor]
+    ) -> TorchDistributionMixin:
         """Return p(y | f): output (*, N, O) gives a distribution whose batch shape is that of y, (*, N, ...)."""
         raise NotImplementedError
 
@@ -38,7 +40,9 @@ class Likelihood:
 
     def sample(self, like: Tensor) -> dict[str, Tensor]:
         """Draw the likelihood's own sites: the Pyro statements of its noise."""
-        return {name: pyro.sample(name, prior) for name, prior in self.priors(like).items()}
+        return {
+            name: pyro.sample(name, prior) for name, prior in self.priors(like).items()
+        }
 
     def observe(
         self,
@@ -51,10 +55,14 @@ class Likelihood:
         batch = len(output)
         y = None if y is None else self.encode(y, output)
         subsample = torch.arange(batch, device=output.device)
-        with pyro.plate(f"{PREFIX}data", size=num_data or batch, subsample=subsample, dim=-1):
+        with pyro.plate(
+            f"{PREFIX}data", size=num_data or batch, subsample=subsample, dim=-1
+        ):
             return self.targets(output, y, noise)
 
-    def targets(self, output: Tensor, y: Tensor | None, noise: Mapping[str, Tensor]) -> Tensor:
+    def targets(
+        self, output: Tensor, y: Tensor | None, noise: Mapping[str, Tensor]
+    ) -> Tensor:
         """Sample or observe y, in the plate of the data."""
         distribution = self.distribution(output, noise)
         event_dim = len(distribution.batch_shape) - 1
@@ -80,7 +88,11 @@ class Likelihood:
             distribution = self.distribution(output, self.example_noise(output))
         expected = tuple(distribution.batch_shape)
         if tuple(y.shape) != expected:
-            hint = f"; write y.reshape({expected})" if y.numel() == distribution.batch_shape.numel() else ""
+            hint = (
+                f"; write y.reshape({expected})"
+                if y.numel() == distribution.batch_shape.numel()
+                else ""
+            )
             raise ValueError(
                 f"targets have shape {tuple(y.shape)}, but with outputs of shape {tuple(output.shape)} "
                 f"{self!r} needs {expected}{hint}"
@@ -102,7 +114,8 @@ class Likelihood:
 
         .. math:: \text{Var}[y] = \text{Var}_w E[y | w] + E_w \text{Var}[y | w]
 
-        Regression gets these variances; classification mutual information and expected entropy, in nats.
+        Regression gets these variances; classification mutual information and expected
+        entropy, in nats.
 
         References:
             Decomposition of Uncertainty in Bayesian Deep Learning (Depeweg et al., 2018)

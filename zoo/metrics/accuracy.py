@@ -15,12 +15,14 @@ def accuracy(probs: Tensor, y: Tensor) -> Tensor:
         TorchMetrics: Measuring Reproducibility in PyTorch (Detlefsen et al., 2022), micro average
 
     Arguments:
-        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli the
-            probability of label 1, (N,) or (N, 1), where exactly 1/2 counts as label 0.
+        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli
+            the probability of label 1, (N,) or (N, 1), where exactly 1/2 counts as
+            label 0.
         y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
 
     Raises:
-        ValueError: probs are no probabilities, y no class indices, or the shapes do not fit.
+        ValueError: probs are no probabilities, y no class indices, or the shapes do not
+            fit.
 
     Example:
         >>> import torch
@@ -34,4 +36,6 @@ def accuracy(probs: Tensor, y: Tensor) -> Tensor:
 
     classes = checked.probs.argmax(-1)
     num_classes = checked.probs.shape[-1]
-    return like(multiclass_accuracy(classes, checked.y, num_classes, average="micro"), probs)
+    return like(
+        multiclass_accuracy(classes, checked.y, num_classes, average="micro"), probs
+    )

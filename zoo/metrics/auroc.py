@@ -12,8 +12,9 @@ def auroc(scores: Tensor, positive: Tensor) -> Tensor:
 
     .. math:: P(s_+ > s_-) + \tfrac{1}{2} P(s_+ = s_-)
 
-    For out-of-distribution detection the positives are the foreign points and the scores their
-    predictive uncertainty. Only the order of the scores counts, so any scale will do.
+    For out-of-distribution detection the positives are the foreign points and the
+    scores their predictive uncertainty. Only the order of the scores counts, so any
+    scale will do.
 
     References:
         A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks
@@ -24,7 +25,8 @@ def auroc(scores: Tensor, positive: Tensor) -> Tensor:
         positive: Whether a point is positive, bool or 0 and 1, (N,).
 
     Raises:
-        ValueError: The shapes differ, there are NaNs, or one of the two kinds is absent.
+        ValueError: The shapes differ, there are NaNs, or one of the two kinds is
+            absent.
 
     Example:
         >>> import torch
@@ -35,10 +37,14 @@ def auroc(scores: Tensor, positive: Tensor) -> Tensor:
     """
     values, kinds = numbers(scores=scores, positive=positive)
     if values.ndim != 1:
-        raise ValueError(f"scores has shape {tuple(values.shape)}; write (N,), one score a point.")
+        raise ValueError(
+            f"scores has shape {tuple(values.shape)}; write (N,), one score a point."
+        )
     if sorted(set(kinds.tolist())) != [0.0, 1.0]:
         found = ", ".join(f"{kind:g}" for kind in sorted(set(kinds.tolist()))[:3])
-        raise ValueError(f"positive holds {found}; write a bool for each point, both kinds present.")
+        raise ValueError(
+            f"positive holds {found}; write a bool for each point, both kinds present."
+        )
     load_torchmetrics()
     from torchmetrics.functional.classification import binary_auroc
 

@@ -11,19 +11,20 @@ def brier(probs: Tensor, y: Tensor) -> Tensor:
 
     .. math:: \frac{1}{N} \sum_n \sum_k (\text{probs}_{nk} - 1[y_n = k])^2
 
-    This is Brier's own sum over all classes. For two classes it is twice the one-column form
-    (p - y)^2 of scikit-learn's `brier_score_loss`; no division by O takes place.
+    This is Brier's own sum over all classes. For two classes it is twice the one-column
+    form (p - y)^2 of scikit-learn's `brier_score_loss`; no division by O takes place.
 
     References:
         Verification of Forecasts Expressed in Terms of Probability (Brier, 1950)
 
     Arguments:
-        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli the
-            probability of label 1, (N,) or (N, 1).
+        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli
+            the probability of label 1, (N,) or (N, 1).
         y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
 
     Raises:
-        ValueError: probs are no probabilities, y no class indices, or the shapes do not fit.
+        ValueError: probs are no probabilities, y no class indices, or the shapes do not
+            fit.
 
     Example:
         >>> import torch

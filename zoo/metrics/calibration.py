@@ -12,8 +12,10 @@ class Reliability(NamedTuple):
     """Points of a reliability diagram, one entry a bin of equal width.
 
     Arguments:
-        confidence: Mean probability of the predicted class, (bins,); NaN in an empty bin.
-        accuracy: Share of points whose predicted class is right, (bins,); NaN in an empty bin.
+        confidence: Mean probability of the predicted class, (bins,); NaN in an empty
+            bin.
+        accuracy: Share of points whose predicted class is right, (bins,); NaN in an
+            empty bin.
         count: Number of points, (bins,), int64.
     """
 
@@ -27,21 +29,23 @@ def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
 
     .. math:: B_b = \{ n : (b - 1)/\text{bins} < \max_k \text{probs}_{nk} \le b/\text{bins} \}
 
-    Bins are closed on the right as in the paper, so confidence 1 shares the last bin with 0.99;
-    the edges are rounded to the dtype of probs, so that 0.2 in float32 lies on the edge 0.2.
+    Bins are closed on the right as in the paper, so confidence 1 shares the last bin
+    with 0.99; the edges are rounded to the dtype of probs, so that 0.2 in float32 lies
+    on the edge 0.2.
 
     References:
         On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
 
     Arguments:
-        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli the
-            probability of label 1, (N,) or (N, 1), whose confidence is max(p, 1 - p).
+        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli
+            the probability of label 1, (N,) or (N, 1), whose confidence is max(p, 1 -
+            p).
         y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
         bins: Number of bins of equal width on [0, 1].
 
     Raises:
-        ValueError: probs are no probabilities, y no class indices, the shapes do not fit, or bins
-            is below 1.
+        ValueError: probs are no probabilities, y no class indices, the shapes do not
+            fit, or bins is below 1.
 
     Example:
         >>> import torch
@@ -51,7 +55,9 @@ def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
         tensor([0, 3])
     """
     confidence, accuracy, count = _in_bins(probs, y, bins)
-    return Reliability(like(confidence, probs), like(accuracy, probs), count.to(probs.device))
+    return Reliability(
+        like(confidence, probs), like(accuracy, probs), count.to(probs.device)
+    )
 
 
 def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
@@ -67,14 +73,15 @@ def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
         On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
 
     Arguments:
-        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli the
-            probability of label 1, (N,) or (N, 1), whose confidence is max(p, 1 - p).
+        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli
+            the probability of label 1, (N,) or (N, 1), whose confidence is max(p, 1 -
+            p).
         y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
         bins: Number of bins of equal width on [0, 1].
 
     Raises:
-        ValueError: probs are no probabilities, y no class indices, the shapes do not fit, or bins
-            is below 1.
+        ValueError: probs are no probabilities, y no class indices, the shapes do not
+            fit, or bins is below 1.
 
     Example:
         >>> import torch
@@ -87,14 +94,18 @@ def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
 
 def gap(found: Reliability) -> Tensor:
     """Return the calibration error of a reliability diagram, a scalar."""
-    gaps = (found.accuracy - found.confidence).abs().nan_to_num(0.0)  # empty bins have no gap and no weight
+    gaps = (
+        (found.accuracy - found.confidence).abs().nan_to_num(0.0)
+    )  # empty bins have no gap and no weight
     return (found.count * gaps).sum() / found.count.sum()
 
 
 def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
     """Sort points into bins, in float64 on the CPU."""
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-        raise ValueError(f"bins is {bins!r}; write an integer of at least 1, such as 15.")
+        raise ValueError(
+            f"bins is {bins!r}; write an integer of at least 1, such as 15."
+        )
     checked = classification(probs, y)
     confidence, predicted = checked.probs.max(-1)  # (N, O) -> (N,)
     edges = torch.arange(1, bins, dtype=torch.float64) / bins

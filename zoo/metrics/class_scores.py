@@ -13,7 +13,8 @@ def class_scores(probs: Tensor, log_prob: Tensor, y: Tensor) -> dict[str, float]
     """Return accuracy, negative log likelihood in nats and calibration error.
 
     Arguments:
-        probs: Predictive probabilities, averaged over draws, (N, O); of label 1 for a Bernoulli.
+        probs: Predictive probabilities, averaged over draws, (N, O); of label 1 for a
+            Bernoulli.
         log_prob: Log probability of the label, (N,).
         y: Class indices, (N,).
 

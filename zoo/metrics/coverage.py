@@ -10,8 +10,9 @@ def coverage(lower: Tensor, upper: Tensor, y: Tensor) -> Tensor:
 
     .. math:: \frac{1}{NO} \sum_{n,o} 1[\text{lower}_{no} \le y_{no} \le \text{upper}_{no}]
 
-    Its standard error at nominal share p is sqrt(p (1 - p) / N): with 31 points 0.95 is known to
-    0.04. Infinitely wide intervals cover everything; look at their width beside it.
+    Its standard error at nominal share p is sqrt(p (1 - p) / N): with 31 points 0.95 is
+    known to 0.04. Infinitely wide intervals cover everything; look at their width
+    beside it.
 
     References:
         Strictly Proper Scoring Rules, Prediction, and Estimation (Gneiting and Raftery, 2007),
@@ -23,7 +24,8 @@ def coverage(lower: Tensor, upper: Tensor, y: Tensor) -> Tensor:
         y: Targets, (N, O).
 
     Raises:
-        ValueError: The shapes differ, there are NaNs, or a lower end lies above its upper end.
+        ValueError: The shapes differ, there are NaNs, or a lower end lies above its
+            upper end.
 
     Example:
         >>> import torch

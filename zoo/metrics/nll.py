@@ -10,15 +10,17 @@ def nll(log_prob: Tensor) -> Tensor:
 
     .. math:: -\frac{1}{N} \sum_n \log p(y_n \mid x_n, \text{data})
 
-    It is the density in the units of y: standardising y by a scale lowers it by log(scale), so
-    compare numbers in original units, `data.in_original_units(prediction).log_prob(y)`.
+    It is the density in the units of y: standardising y by a scale lowers it by
+    log(scale), so compare numbers in original units,
+    `data.in_original_units(prediction).log_prob(y)`.
 
     References:
         Strictly Proper Scoring Rules, Prediction, and Estimation (Gneiting and Raftery, 2007)
 
     Arguments:
-        log_prob: Log predictive density of each point, the mixture over draws, (N,), nats. Log
-            densities of single draws, (S, N), are refused: their average is no predictive density.
+        log_prob: Log predictive density of each point, the mixture over draws, (N,),
+            nats. Log densities of single draws, (S, N), are refused: their average is
+            no predictive density.
 
     Raises:
         ValueError: The shape is not (N,), or there are NaNs.

@@ -20,8 +20,8 @@ def rmse(mean: Tensor, y: Tensor) -> Tensor:
         y: Targets of the same shape and in the same units, (N, O).
 
     Raises:
-        ValueError: The shapes differ, or there are NaNs. (N,) beside (N, 1) is refused, for
-            broadcasting would compare every point with every other.
+        ValueError: The shapes differ, or there are NaNs. (N,) beside (N, 1) is refused,
+            for broadcasting would compare every point with every other.
 
     Example:
         >>> import torch
@@ -33,5 +33,7 @@ def rmse(mean: Tensor, y: Tensor) -> Tensor:
     load_torchmetrics()
     from torchmetrics.functional.regression import mean_squared_error
 
-    result = mean_squared_error(predicted.reshape(-1), measured.reshape(-1), squared=False)
+    result = mean_squared_error(
+        predicted.reshape(-1), measured.reshape(-1), squared=False
+    )
     return like(result, mean)

@@ -21,13 +21,19 @@ def numbers(**tensors: Tensor) -> list[Tensor]:
             kind = type(tensor).__name__
             raise TypeError(f"{name} is a {kind}; write torch.as_tensor({name}).")
         if not tensor.numel():
-            raise ValueError(f"{name} has shape {tuple(tensor.shape)}, which holds no data.")
+            raise ValueError(
+                f"{name} has shape {tuple(tensor.shape)}, which holds no data."
+            )
         if tensor.isnan().any():
-            raise ValueError(f"{name} has {int(tensor.isnan().sum())} NaN(s); drop or repair them.")
+            raise ValueError(
+                f"{name} has {int(tensor.isnan().sum())} NaN(s); drop or repair them."
+            )
         shapes[name] = tuple(tensor.shape)
     if len(set(shapes.values())) > 1:
         found = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
-        raise ValueError(f"{found}; write tensors of one shape, for nothing is broadcast.")
+        raise ValueError(
+            f"{found}; write tensors of one shape, for nothing is broadcast."
+        )
     return [tensor.detach().to("cpu", torch.float64) for tensor in tensors.values()]
 
 
@@ -39,14 +45,20 @@ def classification(probs: Tensor, y: Tensor) -> Classification:
             f"probs has shape {tuple(values.shape)}; write (N, O), averaged over draws, as "
             "probs.mean(0) does for (S, N, O)."
         )
-    tolerance = max(1e-3, 4.0 * torch.finfo(probs.dtype).eps) if probs.is_floating_point() else 0.0
+    tolerance = (
+        max(1e-3, 4.0 * torch.finfo(probs.dtype).eps)
+        if probs.is_floating_point()
+        else 0.0
+    )
     if values.min() < -tolerance or values.max() > 1.0 + tolerance:
         raise ValueError(
             f"probs reaches from {values.min():.4g} to {values.max():.4g}, outside [0, 1]; "
             "write logits.softmax(-1), or logits.sigmoid() for two classes."
         )
     values = values.clamp(0.0, 1.0)
-    if values.ndim == 1 or values.shape[-1] == 1:  # Bernoulli: the probability of label 1
+    if (
+        values.ndim == 1 or values.shape[-1] == 1
+    ):  # Bernoulli: the probability of label 1
         one = values.reshape(-1)
         values = torch.stack([1.0 - one, one], -1)  # (N,) -> (N, 2)
         labels = labels.squeeze(-1) if labels.shape == (len(one), 1) else labels
@@ -60,7 +72,9 @@ def classification(probs: Tensor, y: Tensor) -> Classification:
     return Classification(values, labels.long())
 
 
-def _check_labels(labels: Tensor, shape: tuple[int, ...], num_data: int, num_classes: int) -> None:
+def _check_labels(
+    labels: Tensor, shape: tuple[int, ...], num_data: int, num_classes: int
+) -> None:
     """Refuse labels that are not N class indices below O."""
     if labels.shape != (num_data,):
         raise ValueError(

@@ -26,7 +26,8 @@ def variance_split(probs: Tensor) -> VarianceSplit:
         \underbrace{\tfrac1S \sum_s \operatorname{tr} [\operatorname{diag}(p_s) - p_s p_s^T]}_\text{aleatoric}
         = 1 - |\bar p|^2
 
-    Both lie between 0 and 1 - 1/O. The split in nats is `prediction.epistemic` and `prediction.aleatoric`.
+    Both lie between 0 and 1 - 1/O. The split in nats is `prediction.epistemic` and
+    `prediction.aleatoric`.
 
     References:
         Uncertainty quantification using Bayesian neural networks in classification: Application to biomedical image
@@ -51,7 +52,9 @@ def variance_split(probs: Tensor) -> VarianceSplit:
             "every draw, as prediction.functions is"
         )
     if values.min() < -1e-3 or (values.sum(-1) - 1).abs().max() > 1e-3:
-        raise ValueError("probs holds no probabilities that sum to one over classes; write logits.softmax(-1)")
+        raise ValueError(
+            "probs holds no probabilities that sum to one over classes; write logits.softmax(-1)"
+        )
     mean = values.mean(0)
     epistemic = (values - mean).square().sum(-1).mean(0)
     aleatoric = (values - values.square()).sum(-1).mean(0)

@@ -18,8 +18,10 @@ class AlexNet(nn.Module):
     Arguments:
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        width: Channels of the first convolution; the others keep their proportion. 32 is the half width.
-        activation: Makes the module after each convolution, `nn.Softplus` in the Bayesian one.
+        width: Channels of the first convolution; the others keep their proportion. 32
+            is the half width.
+        activation: Makes the module after each convolution, `nn.Softplus` in the
+            Bayesian one.
 
     Raises:
         ValueError: A width that is not positive.

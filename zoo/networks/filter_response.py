@@ -9,8 +9,8 @@ class FilterResponseNorm(nn.Module):
 
     .. math:: y = \max\Big( \gamma \frac{x}{\sqrt{\overline{x^2} + \epsilon}} + \beta, \; \tau \Big)
 
-    The mean of squares is over the pixels of one channel of one image: nothing depends on the rest of the batch, as a
-    likelihood of independent images requires.
+    The mean of squares is over the pixels of one channel of one image: nothing depends
+    on the rest of the batch, as a likelihood of independent images requires.
 
     References:
         Filter Response Normalization Layer: Eliminating Batch Dependence in the Training of Deep Neural Networks
@@ -19,7 +19,8 @@ class FilterResponseNorm(nn.Module):
 
     Arguments:
         channels: Number of channels C.
-        threshold: Whether tau is there; without it the layer is linear, and an activation of one's own follows.
+        threshold: Whether tau is there; without it the layer is linear, and an
+            activation of one's own follows.
         eps: Added to the mean of squares.
 
     Example:
@@ -27,7 +28,9 @@ class FilterResponseNorm(nn.Module):
         torch.Size([2, 4, 8, 8])
     """
 
-    def __init__(self, channels: int, threshold: bool = True, eps: float = 1e-6) -> None:
+    def __init__(
+        self, channels: int, threshold: bool = True, eps: float = 1e-6
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
@@ -40,7 +43,11 @@ class FilterResponseNorm(nn.Module):
         shape = (-1, *(1 for _ in places))
         y = x * (x.square().mean(places, keepdim=True) + self.eps).rsqrt()
         y = y * self.weight.reshape(shape) + self.bias.reshape(shape)
-        return y if self.threshold is None else torch.maximum(y, self.threshold.reshape(shape))
+        return (
+            y
+            if self.threshold is None
+            else torch.maximum(y, self.threshold.reshape(shape))
+        )
 
     def extra_repr(self) -> str:
         """Say how many channels there are."""

@@ -8,8 +8,9 @@ def he(network: nn.Module) -> None:
 
     .. math:: w \sim N(0, 2 / \text{fan-in})
 
-    Drawn as PyTorch does, outputs shrink with every layer: those of nine convolutions are all but the same for every
-    image, and a prior pulls the weights to zero before the data can be heard.
+    Drawn as PyTorch does, outputs shrink with every layer: those of nine convolutions
+    are all but the same for every image, and a prior pulls the weights to zero before
+    the data can be heard.
 
     References:
         Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet Classification (He, Zhang, Ren,

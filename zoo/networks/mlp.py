@@ -38,7 +38,9 @@ class MLP(nn.Sequential):
     ) -> None:
         widths = [num_inputs, *hidden, num_outputs]
         if min(widths) < 1:
-            raise ValueError(f"every layer needs at least one unit, but the widths are {widths}")
+            raise ValueError(
+                f"every layer needs at least one unit, but the widths are {widths}"
+            )
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         for number, (width_in, width_out) in enumerate(pairwise(widths), 1):
             layers[f"layer{number}"] = nn.Linear(width_in, width_out)

@@ -21,7 +21,7 @@ class NIN(nn.Module):
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
         width: Channels of the widest layers. 96 is the half width.
-        dropout: Rate of dropout.
+        p: Rate of dropout.
         activation: Makes the module after each convolution, `nn.Softplus` say.
 
     Raises:
@@ -37,19 +37,23 @@ class NIN(nn.Module):
         num_classes: int = 10,
         in_channels: int = 3,
         width: int = 192,
-        dropout: float = 0.5,
+        p: float = 0.5,
         activation: Activation = nn.ReLU,
     ) -> None:
         super().__init__()
         if width < 6 or width % 6:
-            raise ValueError(f"width is a multiple of 6, whose half and five sixths are layers too, not {width}")
+            raise ValueError(
+                f"width is a multiple of 6, whose half and five sixths are layers too, not {width}"
+            )
         self.features = nn.Sequential(
-            *perceptron(in_channels, 5, (width, width * 5 // 6, width // 2), activation),
+            *perceptron(
+                in_channels, 5, (width, width * 5 // 6, width // 2), activation
+            ),
             nn.MaxPool2d(3, 2, ceil_mode=True),
-            nn.Dropout(dropout),
+            nn.Dropout(p),
             *perceptron(width // 2, 5, (width, width, width), activation),
             nn.AvgPool2d(3, 2, ceil_mode=True),
-            nn.Dropout(dropout),
+            nn.Dropout(p),
             *perceptron(width, 3, (width, width, num_classes), activation)[:-1],
         )
         he(self)
@@ -59,7 +63,9 @@ class NIN(nn.Module):
         return self.features(x).mean((-2, -1))
 
 
-def perceptron(channels_in: int, size: int, widths: tuple[int, ...], activation: Activation) -> list[nn.Module]:
+def perceptron(
+    channels_in: int, size: int, widths: tuple[int, ...], activation: Activation
+) -> list[nn.Module]:
     """Return a convolution and more of 1x1, each with an activation: a perceptron slid over the image."""
     layers: list[nn.Module] = []
     for number, width in enumerate(widths):

@@ -13,8 +13,8 @@ class PreActResNet(nn.Module):
 
     .. math:: f_{l+1} = s(f_l) + W_2 * \text{relu}(\text{bn}(W_1 * \text{relu}(\text{bn}(f_l))))
 
-    The shortcut s is a convolution of 1x1 where size or channels change, on what went through the first normalisation
-    and rectifier.
+    The shortcut s is a convolution of 1x1 where size or channels change, on what went
+    through the first normalisation and rectifier.
 
     References:
         Identity Mappings in Deep Residual Networks (He, Zhang, Ren, Sun, 2016)
@@ -23,7 +23,8 @@ class PreActResNet(nn.Module):
         depth: 18 or 34.
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        width: Channels of the first of the four stages; each has twice as many as the one before. 32 is the half width.
+        width: Channels of the first of the four stages; each has twice as many as the
+            one before. 32 is the half width.
         norm: Makes a normalisation from a number of channels.
 
     Raises:
@@ -51,7 +52,13 @@ class PreActResNet(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
         self.stages = nn.Sequential(
             *(
-                stage(max(width, width * 2**k // 2), width * 2**k, number, 1 if k == 0 else 2, norm)
+                stage(
+                    max(width, width * 2**k // 2),
+                    width * 2**k,
+                    number,
+                    1 if k == 0 else 2,
+                    norm,
+                )
                 for k, number in enumerate(blocks)
             )
         )
@@ -71,15 +78,17 @@ class WideResNet(nn.Module):
         Wide Residual Networks (Zagoruyko, Komodakis, 2016)
 
     Arguments:
-        depth: Number of convolutions, 6 n + 4 with n blocks a stage; shortcuts not counted.
+        depth: Number of convolutions, 6 n + 4 with n blocks a stage; shortcuts not
+            counted.
         widen: Factor k of the widths 16, 32 and 64.
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        dropout: Rate of dropout between the convolutions of a block.
+        p: Rate of dropout between the convolutions of a block.
         norm: Makes a normalisation from a number of channels.
 
     Raises:
-        ValueError: A depth that is not 10, 16, 22, 28, ...; a factor that is not positive.
+        ValueError: A depth that is not 10, 16, 22, 28, ...; a factor that is not
+            positive.
 
     Example:
         >>> WideResNet(depth=10, widen=1)(torch.zeros(2, 3, 32, 32)).shape
@@ -92,18 +101,23 @@ class WideResNet(nn.Module):
         widen: int = 10,
         num_classes: int = 10,
         in_channels: int = 3,
-        dropout: float = 0.0,
+        p: float = 0.0,
         norm: Norm = nn.BatchNorm2d,
     ) -> None:
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
-            raise ValueError(f"depth is 6 n + 4 with n blocks a stage: 10, 16, 22, 28, ..., not {depth}")
+            raise ValueError(
+                f"depth is 6 n + 4 with n blocks a stage: 10, 16, 22, 28, ..., not {depth}"
+            )
         if widen < 1:
             raise ValueError(f"widen is a factor of at least 1, not {widen}")
         blocks, widths = (depth - 4) // 6, (16, 16 * widen, 32 * widen, 64 * widen)
         self.conv1 = nn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False)
         self.stages = nn.Sequential(
-            *(stage(widths[k], widths[k + 1], blocks, 1 if k == 0 else 2, norm, dropout) for k in range(3))
+            *(
+                stage(widths[k], widths[k + 1], blocks, 1 if k == 0 else 2, norm, p)
+                for k in range(3)
+            )
         )
         self.norm = norm(widths[-1])
         self.linear = nn.Linear(widths[-1], num_classes)
@@ -117,15 +131,23 @@ class WideResNet(nn.Module):
 class Block(nn.Module):
     """Normalise, rectify, convolve, twice; added to what went in, or to a convolution of it."""
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int, norm: Norm, dropout: float) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, stride: int, norm: Norm, p: float
+    ) -> None:
         super().__init__()
         self.norm1 = norm(channels_in)
-        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(
+            channels_in, channels_out, 3, stride=stride, padding=1, bias=False
+        )
         self.norm2 = norm(channels_out)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(p)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
         changes = stride != 1 or channels_in != channels_out
-        self.shortcut = nn.Conv2d(channels_in, channels_out, 1, stride=stride, bias=False) if changes else None
+        self.shortcut = (
+            nn.Conv2d(channels_in, channels_out, 1, stride=stride, bias=False)
+            if changes
+            else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
@@ -136,8 +158,16 @@ class Block(nn.Module):
 
 
 def stage(
-    channels_in: int, channels_out: int, blocks: int, stride: int, norm: Norm, dropout: float = 0.0
+    channels_in: int,
+    channels_out: int,
+    blocks: int,
+    stride: int,
+    norm: Norm,
+    p: float = 0.0,
 ) -> nn.Sequential:
     """Put blocks in a row, the first of which may halve the image."""
-    first = Block(channels_in, channels_out, stride, norm, dropout)
-    return nn.Sequential(first, *(Block(channels_out, channels_out, 1, norm, dropout) for _ in range(blocks - 1)))
+    first = Block(channels_in, channels_out, stride, norm, p)
+    return nn.Sequential(
+        first,
+        *(Block(channels_out, channels_out, 1, norm, p) for _ in range(blocks - 1)),
+    )

@@ -15,9 +15,10 @@ class ResNet(nn.Module):
 
     .. math:: f_{l+1} = \text{relu}(f_l + \text{bn}(W_2 * \text{relu}(\text{bn}(W_1 * f_l))))
 
-    Where a stage halves the image and doubles the channels, the shortcut takes every second pixel and fills up with
-    zeros (the paper's option A). Tensors are named as in github.com/akamaster/pytorch_resnet_cifar10, so its
-    checkpoints load once `module.` is taken off their names; they want inputs in units `zoo.datasets.images.IMAGENET`.
+    Where a stage halves the image and doubles the channels, the shortcut takes every
+    second pixel and fills up with zeros (the paper's option A). Tensors are named as in
+    github.com/akamaster/pytorch_resnet_cifar10, so its checkpoints load once `module.`
+    is taken off their names; they want inputs in units `zoo.datasets.images.IMAGENET`.
 
     References:
         Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2016), section 4.2
@@ -27,10 +28,13 @@ class ResNet(nn.Module):
         depth: Number of layers that have weights, 6 n + 2 with n blocks a stage.
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        width: Channels of the first stage; the others have twice and four times as many.
+        width: Channels of the first stage; the others have twice and four times as
+            many.
         skips: Whether shortcuts are there.
-        norm: Makes a normalisation from a number of channels: `nn.BatchNorm2d`, or `FilterResponseNorm`.
-        activation: Makes the module after each normalisation; `nn.Identity` where filter responses have a threshold.
+        norm: Makes a normalisation from a number of channels: `nn.BatchNorm2d`, or
+            `FilterResponseNorm`.
+        activation: Makes the module after each normalisation; `nn.Identity` where
+            filter responses have a threshold.
 
     Raises:
         ValueError: A depth that is not 8, 14, 20, ...; an odd width.
@@ -55,9 +59,13 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
-            raise ValueError(f"depth is 6 n + 2 with n blocks a stage: 8, 14, 20, 32, 44, 56, ..., not {depth}")
+            raise ValueError(
+                f"depth is 6 n + 2 with n blocks a stage: 8, 14, 20, 32, 44, 56, ..., not {depth}"
+            )
         if width < 2 or width % 2:
-            raise ValueError(f"width is an even number of channels, which shortcuts fill up on both sides, not {width}")
+            raise ValueError(
+                f"width is an even number of channels, which shortcuts fill up on both sides, not {width}"
+            )
         blocks = (depth - 2) // 6
         self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
         self.bn1 = norm(width)
@@ -81,10 +89,19 @@ class Block(nn.Module):
     """Two 3x3 convolutions, added to what went in."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, stride: int, *, skips: bool, norm: Make, activation: Make
+        self,
+        channels_in: int,
+        channels_out: int,
+        stride: int,
+        *,
+        skips: bool,
+        norm: Make,
+        activation: Make,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(
+            channels_in, channels_out, 3, stride=stride, padding=1, bias=False
+        )
         self.bn1 = norm(channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
         self.bn2 = norm(channels_out)
@@ -100,10 +117,18 @@ class Block(nn.Module):
         """Take every second pixel where the block does, and fill up with channels of zeros on both sides."""
         if not self.filled:
             return x
-        return F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, self.filled, self.filled))
+        return F.pad(
+            x[..., :: self.stride, :: self.stride],
+            (0, 0, 0, 0, self.filled, self.filled),
+        )
 
 
-def stage(channels_in: int, channels_out: int, blocks: int, stride: int, **makes: object) -> nn.Sequential:
+def stage(
+    channels_in: int, channels_out: int, blocks: int, stride: int, **makes: object
+) -> nn.Sequential:
     """Put blocks in a row, the first of which may halve the image."""
     first = Block(channels_in, channels_out, stride, **makes)
-    return nn.Sequential(first, *(Block(channels_out, channels_out, 1, **makes) for _ in range(blocks - 1)))
+    return nn.Sequential(
+        first,
+        *(Block(channels_out, channels_out, 1, **makes) for _ in range(blocks - 1)),
+    )

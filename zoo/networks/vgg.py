@@ -6,7 +6,13 @@ from torch import Tensor, nn
 
 from zoo.networks.initialisation import he
 
-BLOCKS = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))  # channels of each convolution in units of the width
+BLOCKS = (
+    (1, 1),
+    (2, 2),
+    (4, 4, 4),
+    (8, 8, 8),
+    (8, 8, 8),
+)  # channels of each convolution in units of the width
 
 
 class VGG16(nn.Module):
@@ -20,9 +26,11 @@ class VGG16(nn.Module):
     Arguments:
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        width: Channels of the first block; the last has eight times as many. 32 is the half width.
-        norm: Makes the layer after each convolution, `nn.BatchNorm2d` say; none by default.
-        dropout: Rate of dropout before each hidden linear layer.
+        width: Channels of the first block; the last has eight times as many. 32 is the
+            half width.
+        norm: Makes the layer after each convolution, `nn.BatchNorm2d` say; none by
+            default.
+        p: Rate of dropout before each hidden linear layer.
         activation: Makes the module after each layer, `nn.Softplus` say.
 
     Raises:
@@ -39,7 +47,7 @@ class VGG16(nn.Module):
         in_channels: int = 3,
         width: int = 64,
         norm: Callable[[int], nn.Module] | None = None,
-        dropout: float = 0.5,
+        p: float = 0.5,
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
@@ -55,10 +63,10 @@ class VGG16(nn.Module):
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
-            nn.Dropout(dropout),
+            nn.Dropout(p),
             nn.Linear(in_channels, in_channels),
             activation(),
-            nn.Dropout(dropout),
+            nn.Dropout(p),
             nn.Linear(in_channels, in_channels),
             activation(),
             nn.Linear(in_channels, num_classes),

@@ -26,8 +26,9 @@ def predictive_band(
 
     .. math:: [\,q_{(1-\text{level})/2}(x),\; q_{(1+\text{level})/2}(x)\,]
 
-    The quantiles are those of the draws, or of N(mean, std) at each point of the line. Draws of
-    function values show what is not known of the function; draws of y show the noise as well.
+    The quantiles are those of the draws, or of N(mean, std) at each point of the line.
+    Draws of function values show what is not known of the function; draws of y show the
+    noise as well.
 
     Arguments:
         line: Positions along the line, in increasing order, (N,).
@@ -52,7 +53,9 @@ def predictive_band(
     line = numbers(line, "line", "N")
     levels = sorted(levels, reverse=True)
     if not levels or not 0 < min(levels) <= max(levels) < 1:
-        raise ValueError(f"levels are {levels}; give probabilities between 0 and 1, as (0.5, 0.9).")
+        raise ValueError(
+            f"levels are {levels}; give probabilities between 0 and 1, as (0.5, 0.9)."
+        )
     sides = [(1 + sign * level) / 2 for level in levels for sign in (-1, 1)]
     edges = _quantiles([0.5, *sides], len(line), mean, std, draws)  # (1 + 2 levels, N)
 

@@ -44,15 +44,19 @@ def numbers(value: Tensor | Sequence[float], name: str, shape: str) -> np.ndarra
     Arguments:
         value: Numbers.
         name: What the user calls them, for the sentence of the error.
-        shape: Names or sizes, such as "S, N" or "S, 50"; a size must be met, a name is free.
+        shape: Names or sizes, such as "S, N" or "S, 50"; a size must be met, a name is
+            free.
     """
     tensor = torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
     wanted = shape.split(", ")
     fits = len(wanted) == tensor.dim() and all(
-        not size.isdigit() or int(size) == actual for size, actual in zip(wanted, tensor.shape, strict=True)
+        not size.isdigit() or int(size) == actual
+        for size, actual in zip(wanted, tensor.shape, strict=True)
     )
     if not fits or tensor.numel() == 0:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}; give numbers of shape {bracket(wanted)}.")
+        raise ValueError(
+            f"{name} has shape {tuple(tensor.shape)}; give numbers of shape {bracket(wanted)}."
+        )
     return tensor.numpy()
 
 

@@ -37,8 +37,8 @@ def comparison(
 
     .. math:: [\,q_{0.05}(x), q_{0.95}(x)\,] \text{ of the guide, and of the truth in grey}
 
-    All panels share their axes. The vertical range is that of the truth: what leaves it is
-    clipped, so that one guide gone astray does not flatten the others.
+    All panels share their axes. The vertical range is that of the truth: what leaves it
+    is clipped, so that one guide gone astray does not flatten the others.
 
     Arguments:
         line: Positions along a line through input space, in increasing order, (N,).
@@ -67,7 +67,9 @@ def comparison(
     line = numbers(line, "line", "N")
     shape = f"S, {len(line)}"
     grey = np.quantile(numbers(truth, "truth", shape), SIDES, axis=0)  # (5, N)
-    draws = {name: numbers(band, f"bands[{name!r}]", shape) for name, band in bands.items()}
+    draws = {
+        name: numbers(band, f"bands[{name!r}]", shape) for name, band in bands.items()
+    }
     _check(set(draws), set(seconds), set(scores))
 
     points = None if observed is None else _points(*observed)
@@ -123,7 +125,10 @@ def _panels(number: int, figure: Figure | None) -> tuple[Figure, list[Axes], Axe
         figure.set_layout_engine("constrained", wspace=0.03, hspace=0.05)
     grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1.0] * columns + [1.6])
     first = figure.add_subplot(grid[0, 0])
-    rest = [figure.add_subplot(grid[divmod(i, columns)], sharex=first, sharey=first) for i in range(1, number)]
+    rest = [
+        figure.add_subplot(grid[divmod(i, columns)], sharex=first, sharey=first)
+        for i in range(1, number)
+    ]
     beside = figure.add_subplot(grid[:, columns])
     for ax in (first, *rest, beside):
         ax.spines[["top", "right"]].set_visible(False)
@@ -134,7 +139,9 @@ def _panels(number: int, figure: Figure | None) -> tuple[Figure, list[Axes], Axe
     return figure, [first, *rest], beside
 
 
-def _shades(ax: Axes, line: np.ndarray, truth: np.ndarray, guide: np.ndarray, color: str) -> None:
+def _shades(
+    ax: Axes, line: np.ndarray, truth: np.ndarray, guide: np.ndarray, color: str
+) -> None:
     ax.fill_between(line, truth[0], truth[4], color=TRUTH, alpha=0.3, linewidth=0)
     ax.fill_between(line, truth[1], truth[3], color=TRUTH, alpha=0.5, linewidth=0)
     ax.fill_between(line, guide[0], guide[4], color=color, alpha=0.25, linewidth=0)

@@ -39,19 +39,36 @@ def corruptions(
         >>> figure.axes[0].get_title()
         'accuracy (clean 0.95)'
     """
-    size = (1.6 + (0.8 + 0.55 * len(severities)) * len(scores), 1.0 + 0.27 * len(families))
+    size = (
+        1.6 + (0.8 + 0.55 * len(severities)) * len(scores),
+        1.0 + 0.27 * len(families),
+    )
     figure = sheet(figure, size)
     panels = figure.subplots(1, len(scores), squeeze=False, sharey=True)[0]
     for ax, (name, values) in zip(panels, scores.items(), strict=True):
         table = numbers(values, name, f"{len(families)}, {len(severities)}")
         low, high = min(0.0, table.min()), max(1.0, table.max())
         ax.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
-        for row, column in ((i, j) for i in range(len(families)) for j in range(len(severities))):
+        for row, column in (
+            (i, j) for i in range(len(families)) for j in range(len(severities))
+        ):
             value = table[row, column]
             color = "black" if value > (low + high) / 2 else "white"
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize="small")
-        ax.set_xticks(range(len(severities)), [f"{severity:g}" for severity in severities])
-        ax.set_title(f"{name} (clean {clean[name]:.2f})" if clean else name, fontsize="medium")
+            ax.text(
+                column,
+                row,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                color=color,
+                fontsize="small",
+            )
+        ax.set_xticks(
+            range(len(severities)), [f"{severity:g}" for severity in severities]
+        )
+        ax.set_title(
+            f"{name} (clean {clean[name]:.2f})" if clean else name, fontsize="medium"
+        )
         ax.set_xlabel("severity")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)

@@ -25,17 +25,17 @@ def filters(
 
     .. math:: \frac1P \sum_i N(w \mid \mu_i, \sigma_i^2) \quad\text{beside}\quad \{w_i\}
 
-    The filled curve is the average over all weights, a thin line is one weight; bars are the values of the network
-    without distributions, at the same moment. With training means move apart and standard deviations shrink where the
-    data speak.
+    The filled curve is the average over all weights, a thin line is one weight; bars
+    are the values of the network without distributions, at the same moment. With
+    training means move apart and standard deviations shrink where the data speak.
 
     References:
         A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference (Shridhar, Laumann,
         Liwicki, 2019), figures of filter weights over epochs
 
     Arguments:
-        bayesian: Means and standard deviations of the layer's weights, each of any shape with P entries, by moment:
-            `{"epoch 1": (mean, std), ...}`.
+        bayesian: Means and standard deviations of the layer's weights, each of any
+            shape with P entries, by moment: `{"epoch 1": (mean, std), ...}`.
         frequentist: The plain network's weights, P entries, by the same moments.
         figure: An empty figure to draw on; a new one without it.
 
@@ -48,14 +48,28 @@ def filters(
         >>> [ax.get_title() for ax in figure.axes]
         ['epoch 1', 'epoch 50']
     """
-    if not bayesian or (frequentist is not None and frequentist.keys() != bayesian.keys()):
-        raise ValueError("give means and standard deviations of one moment at least, and plain weights of the same.")
-    moments = {name: tuple(map(flat, pair, ("means", "standard deviations"))) for name, pair in bayesian.items()}
-    plain = {name: flat(values, "frequentist") for name, values in (frequentist or {}).items()}
+    if not bayesian or (
+        frequentist is not None and frequentist.keys() != bayesian.keys()
+    ):
+        raise ValueError(
+            "give means and standard deviations of one moment at least, and plain weights of the same."
+        )
+    moments = {
+        name: tuple(map(flat, pair, ("means", "standard deviations")))
+        for name, pair in bayesian.items()
+    }
+    plain = {
+        name: flat(values, "frequentist")
+        for name, values in (frequentist or {}).items()
+    }
     for name, (mean, std) in moments.items():
         if mean.shape != std.shape or not (std > 0).all():
-            raise ValueError(f"{name} has {len(mean)} means and {len(std)} standard deviations; give positive ones.")
-    reach = max(float(np.quantile(abs(mean) + 3 * std, 0.98)) for mean, std in moments.values())
+            raise ValueError(
+                f"{name} has {len(mean)} means and {len(std)} standard deviations; give positive ones."
+            )
+    reach = max(
+        float(np.quantile(abs(mean) + 3 * std, 0.98)) for mean, std in moments.values()
+    )
     reach = max([reach, *(float(abs(values).max()) for values in plain.values())])
     line = np.linspace(-1.05 * reach, 1.05 * reach, 600)
     figure = sheet(figure, (max(0.6 + 2.9 * len(moments), 6.0), 3.4))
@@ -65,11 +79,22 @@ def filters(
         ax.set_title(name)
         ax.set_xlabel("weight")
     panels[0].set_ylabel("density")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+    )
     return figure
 
 
-def draw_moment(ax: Axes, line: np.ndarray, mean: np.ndarray, std: np.ndarray, plain: np.ndarray | None) -> None:
+def draw_moment(
+    ax: Axes,
+    line: np.ndarray,
+    mean: np.ndarray,
+    std: np.ndarray,
+    plain: np.ndarray | None,
+) -> None:
     """Draw one moment: the average density, some of the weights', and the plain network's values."""
     average = np.mean([normal(line, m, s) for m, s in zip(mean, std, strict=True)], 0)
     ax.fill_between(line, average, color=OURS, alpha=0.3, linewidth=0)
@@ -80,7 +105,15 @@ def draw_moment(ax: Axes, line: np.ndarray, mean: np.ndarray, std: np.ndarray, p
         label = None if number else "one weight, height divided by 4"
         ax.plot(line, curve / 4, color=OURS, linewidth=0.5, alpha=0.6, label=label)
     if plain is not None:
-        ax.hist(plain, bins=line[::12], density=True, histtype="step", color=THEIRS, linewidth=1.3, label="frequentist")
+        ax.hist(
+            plain,
+            bins=line[::12],
+            density=True,
+            histtype="step",
+            color=THEIRS,
+            linewidth=1.3,
+            label="frequentist",
+        )
     ax.set_ylim(bottom=0)
     ax.spines[["top", "right"]].set_visible(False)
 

@@ -20,11 +20,13 @@ def functions(
 
     .. math:: f(\cdot \,; z_s), \qquad z_s \sim p(z) \;\text{or}\; p(z \mid y)
 
-    Where `predictive_band` shows what holds at each point by itself, curves show how points hang together.
+    Where `predictive_band` shows what holds at each point by itself, curves show how
+    points hang together.
 
     Arguments:
         line: Positions along the line, in increasing order, (N,).
-        draws: Draws of the function at each position, (S, N): `model.prior_predictive(line[:, None]).outputs[..., 0]`.
+        draws: Draws of the function at each position, (S, N):
+            `model.prior_predictive(line[:, None]).outputs[..., 0]`.
         num_functions: Most curves to draw; the first so many draws are taken.
         observed: Data to lay on top, x and y, each (N',).
         label: Name for a legend.
@@ -45,7 +47,9 @@ def functions(
     line = numbers(line, "line", "N")
     draws = numbers(draws, "draws", f"S, {len(line)}")
     if num_functions < 1:
-        raise ValueError(f"num_functions is a number of curves, at least 1, not {num_functions}.")
+        raise ValueError(
+            f"num_functions is a number of curves, at least 1, not {num_functions}."
+        )
 
     ax = axis(ax)
     curves = ax.plot(line, draws[:num_functions].T, color=color, linewidth=1, alpha=0.5)

@@ -29,10 +29,12 @@ def network(
 
     .. math:: w_i \sim N(\mu_i, \sigma_i^2)
 
-    Of a convolution the kernel with the largest means is shown, tap by tap; of a linear layer five by five weights, of
-    outputs (downwards) and inputs that lie evenly over the layer. In each cell the dotted line is zero; a density is
-    blue where its mean is negative and red where it is positive, as strongly as the mean outweighs the standard
-    deviation. All cells of a layer share their range, so that wide is uncertain.
+    Of a convolution the kernel with the largest means is shown, tap by tap; of a linear
+    layer five by five weights, of outputs (downwards) and inputs that lie evenly over
+    the layer. In each cell the dotted line is zero; a density is blue where its mean is
+    negative and red where it is positive, as strongly as the mean outweighs the
+    standard deviation. All cells of a layer share their range, so that wide is
+    uncertain.
 
     References:
         A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference (Shridhar, Laumann,
@@ -40,10 +42,12 @@ def network(
         Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015), figure 1
 
     Arguments:
-        weights: Means and standard deviations by layer, in the order of the network: (O, C, height, width) of a
-            convolution, (O, I) of a linear layer; vectors, such as biases, are left out.
+        weights: Means and standard deviations by layer, in the order of the network:
+            (O, C, height, width) of a convolution, (O, I) of a linear layer; vectors,
+            such as biases, are left out.
         image: What goes in, (C, H, W), to be drawn in front.
-        probs: Class probabilities of every draw, (S, O), to be drawn behind, as means and central 90 %.
+        probs: Class probabilities of every draw, (S, O), to be drawn behind, as means
+            and central 90 %.
         figure: An empty figure to draw on; a new one without it.
 
     Example:
@@ -54,16 +58,26 @@ def network(
         >>> [ax.get_title() for ax in plots.network(weights, figure=Figure()).axes]
         ['layer1', 'layer2']
     """
-    layers = {name: pair for name, pair in weights.items() if pair[0].dim() in (2, 3, 4)}
+    layers = {
+        name: pair for name, pair in weights.items() if pair[0].dim() in (2, 3, 4)
+    }
     if not layers:
-        raise ValueError("no weights of a linear or convolution layer are given; give (O, I) or (O, C, height, width)")
-    steps = [*(["image"] if image is not None else []), *layers, *(["probs"] if probs is not None else [])]
+        raise ValueError(
+            "no weights of a linear or convolution layer are given; give (O, I) or (O, C, height, width)"
+        )
+    steps = [
+        *(["image"] if image is not None else []),
+        *layers,
+        *(["probs"] if probs is not None else []),
+    ]
     columns = min(len(steps), IN_A_ROW)
     rows = -(-len(steps) // columns)
     figure = sheet(figure, (1.95 * columns, 2.75 * rows))
     if figure.get_layout_engine() is not None:
         figure.get_layout_engine().set(wspace=0.12, hspace=0.08)
-    axes = [figure.add_subplot(rows, columns, number + 1) for number in range(len(steps))]
+    axes = [
+        figure.add_subplot(rows, columns, number + 1) for number in range(len(steps))
+    ]
     for ax, name in zip(axes, steps, strict=True):
         if name in layers:
             draw_layer(ax, name, *layers[name])
@@ -83,27 +97,42 @@ def draw_layer(ax: Axes, name: str, mean: Tensor, std: Tensor) -> None:
     means = numbers(mean, f"means of {name}", ", ".join("OIHW"[: len(shape)]))
     stds = numbers(std, f"standard deviations of {name}", ", ".join(map(str, shape)))
     if not (stds >= 0).all():
-        raise ValueError(f"{name} has negative standard deviations; give those of its weights")
+        raise ValueError(
+            f"{name} has negative standard deviations; give those of its weights"
+        )
     some = chosen(means)
     cells, widths = means[some], np.maximum(stds[some], 1e-6)
     reach = 1.05 * float(np.quantile(abs(cells) + 2 * widths, 0.95))
     line = np.linspace(-1, 1, 61)
     for (row, column), m in np.ndenumerate(cells):
         draw_cell(ax, row, column, line, m / reach, widths[row, column] / reach)
-    ax.set(xlim=(-0.08, cells.shape[1] + 0.08), ylim=(cells.shape[0] + 0.08, -0.08), xticks=[], yticks=[])
+    ax.set(
+        xlim=(-0.08, cells.shape[1] + 0.08),
+        ylim=(cells.shape[0] + 0.08, -0.08),
+        xticks=[],
+        yticks=[],
+    )
     ax.set_aspect("equal")
     ax.set_title(name.removesuffix(".weight"), fontsize="medium", fontweight="bold")
     times = " x ".join(map(str, shape[2:] or shape))
-    what = f"{shape[0]} x {shape[1]} kernels of {times}" if mean.dim() > 2 else f"{times} weights"
+    what = (
+        f"{shape[0]} x {shape[1]} kernels of {times}"
+        if mean.dim() > 2
+        else f"{times} weights"
+    )
     certain = np.median(abs(means) / np.maximum(stds, 1e-12))
     ax.set_xlabel(f"{what}\n|mean| / std {certain:.1f}", fontsize="small")
 
 
-def draw_cell(ax: Axes, row: int, column: int, line: np.ndarray, mean: float, std: float) -> None:
+def draw_cell(
+    ax: Axes, row: int, column: int, line: np.ndarray, mean: float, std: float
+) -> None:
     """Draw one weight's density in its cell; line, mean and std are in units of the layer's range."""
     place, bottom = column + 0.5 + 0.46 * line, row + 0.93
     height = 0.84 * np.exp(-0.5 * ((line - mean) / std) ** 2)
-    color = (BELOW if mean < 0 else ABOVE) + f"{int(60 + 195 * math.erf(abs(mean) / std / 2**0.5)):02x}"
+    color = (
+        BELOW if mean < 0 else ABOVE
+    ) + f"{int(60 + 195 * math.erf(abs(mean) / std / 2**0.5)):02x}"
     ax.fill_between(place, bottom, bottom - height, facecolor=color, linewidth=0)
     ax.plot([column + 0.5] * 2, [row + 0.09, bottom], ":", color=TRUTH, linewidth=0.6)
     ax.plot([column + 0.04, column + 0.96], [bottom] * 2, color=TRUTH, linewidth=0.5)
@@ -115,13 +144,20 @@ def chosen(means: np.ndarray) -> tuple:
         sizes = np.square(means).sum(tuple(range(2, means.ndim)))
         place = np.unravel_index(sizes.argmax(), sizes.shape)
         return (*place, None) if means.ndim == 3 else place
-    return np.ix_(*(np.linspace(0, side - 1, min(side, SIDE)).astype(int) for side in means.shape))
+    return np.ix_(
+        *(np.linspace(0, side - 1, min(side, SIDE)).astype(int) for side in means.shape)
+    )
 
 
 def draw_image(ax: Axes, image: Tensor) -> None:
     """Draw what goes in."""
     pixels = numbers(image, "image", "C, H, W").transpose(1, 2, 0).clip(0, 1)
-    ax.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=1)
+    ax.imshow(
+        pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels,
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+    )
     ax.set(xticks=[], yticks=[])
     ax.set_title("image", fontsize="medium")
     ax.set_xlabel(" x ".join(map(str, image.shape)), fontsize="small")
@@ -132,7 +168,9 @@ def draw_probs(ax: Axes, probs: Tensor) -> None:
     values = numbers(probs, "probs", "S, O")
     low, high = np.quantile(values, (0.05, 0.95), axis=0)
     place, mean = np.arange(values.shape[1]), values.mean(0)
-    ax.barh(place, mean, 0.8, color=[ABOVE if i == mean.argmax() else TRUTH for i in place])
+    ax.barh(
+        place, mean, 0.8, color=[ABOVE if i == mean.argmax() else TRUTH for i in place]
+    )
     ax.hlines(place, low, high, color="black", linewidth=1.2)
     ax.set(xlim=(0, 1), ylim=(len(place) - 0.4, -0.6), box_aspect=1)
     ax.set_xticks([0, 1])

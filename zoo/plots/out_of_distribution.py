@@ -22,7 +22,8 @@ def out_of_distribution(
 ) -> Figure:
     """Draw a panel for each measure of uncertainty, with its histogram inside and outside the data.
 
-    Heights are shares of the inputs, on a logarithmic axis: most inputs inside have next to none.
+    Heights are shares of the inputs, on a logarithmic axis: most inputs inside have
+    next to none.
 
     Arguments:
         inside: Uncertainty at inputs of the data's kind, (N,), by the measure's name.
@@ -40,18 +41,26 @@ def out_of_distribution(
         'AUROC 1.000'
     """
     if not inside or inside.keys() != outside.keys():
-        raise ValueError(f"inside has {sorted(inside)}, outside {sorted(outside)}; give both the same measures.")
+        raise ValueError(
+            f"inside has {sorted(inside)}, outside {sorted(outside)}; give both the same measures."
+        )
     figure = sheet(figure, (1.0 + 3.6 * len(inside), 3.4))
     panels = figure.subplots(1, len(inside), squeeze=False)[0]
     for ax, name in zip(panels, inside, strict=True):
         both = [numbers(values[name], name, "N") for values in (inside, outside)]
         edges = np.histogram_bin_edges(np.concatenate(both), BINS)
-        for values, label, color in zip(both, ("inside", "outside"), COLORS, strict=False):
+        for values, label, color in zip(
+            both, ("inside", "outside"), COLORS, strict=False
+        ):
             shares = np.histogram(values, edges)[0] / len(values)
             ax.stairs(shares, edges, color=color, fill=True, alpha=0.25)
             ax.stairs(shares, edges, color=color, label=label, linewidth=1.5)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.set(yscale="log", xlabel=f"{name}{', nats' if name in NATS else ''}", ylim=(0.5 / max(map(len, both)), 1.5))
+        ax.set(
+            yscale="log",
+            xlabel=f"{name}{', nats' if name in NATS else ''}",
+            ylim=(0.5 / max(map(len, both)), 1.5),
+        )
         ax.set_title("" if auroc is None else f"AUROC {auroc[name]:.3f}")
     panels[0].set_ylabel("share of the inputs")
     panels[-1].legend(frameon=False)

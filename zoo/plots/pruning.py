@@ -37,7 +37,13 @@ def pruning(
     for color, (rule, values) in zip(colors(len(scores)), scores.items(), strict=True):
         line = numbers(torch.as_tensor(values), rule, "K")
         ax.plot(100 * place, line, "o-", color=color, label=rule, markersize=4)
-    ax.axhline(float(next(iter(scores.values()))[0]), color=TRUTH, linewidth=1, linestyle="--", label="all weights")
+    ax.axhline(
+        float(next(iter(scores.values()))[0]),
+        color=TRUTH,
+        linewidth=1,
+        linestyle="--",
+        label="all weights",
+    )
     ax.set(xlabel="weights dropped, %", ylabel=ylabel)
     ax.legend(frameon=False)
     return ax

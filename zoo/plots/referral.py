@@ -18,7 +18,8 @@ def referral(
 ) -> Axes:
     """Draw a score of the inputs that are kept over the fraction referred, one line for each rule or posterior.
 
-    The grey line is what referring at random would leave: the first line's score of all inputs.
+    The grey line is what referring at random would leave: the first line's score of all
+    inputs.
 
     References:
         Leveraging uncertainty information from deep neural networks for disease detection (Leibig, Allken, Ayhan,
@@ -40,10 +41,25 @@ def referral(
     ax = axis(ax)
     place = numbers(fractions, "fractions", "K")
     if not scores or place[0] != 0:
-        raise ValueError("give fractions that begin with 0, and the scores of one rule at least, by its name.")
-    ax.axhline(float(next(iter(scores.values()))[0]), color=TRUTH, linewidth=1, linestyle="--", label="at random")
+        raise ValueError(
+            "give fractions that begin with 0, and the scores of one rule at least, by its name."
+        )
+    ax.axhline(
+        float(next(iter(scores.values()))[0]),
+        color=TRUTH,
+        linewidth=1,
+        linestyle="--",
+        label="at random",
+    )
     for color, (name, values) in zip(colors(len(scores)), scores.items(), strict=True):
-        ax.plot(100 * place, numbers(values, name, f"{len(place)}"), "o-", color=color, markersize=4, label=name)
+        ax.plot(
+            100 * place,
+            numbers(values, name, f"{len(place)}"),
+            "o-",
+            color=color,
+            markersize=4,
+            label=name,
+        )
     ax.set(xlabel="referred to a human, %", ylabel=ylabel)
     ax.legend(frameon=False)
     return ax

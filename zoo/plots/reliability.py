@@ -7,21 +7,26 @@ from torch import Tensor
 from zoo.plots.canvas import COLORS, axis, numbers
 
 
-def reliability_diagram(confidence: Tensor, accuracy: Tensor, count: Tensor, *, ax: Axes | None = None) -> Axes:
+def reliability_diagram(
+    confidence: Tensor, accuracy: Tensor, count: Tensor, *, ax: Axes | None = None
+) -> Axes:
     r"""Draw accuracy against confidence, bin by bin, with the gap shaded and the ECE written in.
 
     .. math:: \text{ECE} = \sum_b \frac{|B_b|}{N} \, |\text{accuracy}_b - \text{confidence}_b|
 
-    Below the axis stands how many predictions fall into each bin: a wide gap in a bin of three
-    predictions is noise. What the numbers are comes from `metrics.reliability`.
+    Below the axis stands how many predictions fall into each bin: a wide gap in a bin
+    of three predictions is noise. What the numbers are comes from
+    `metrics.reliability`.
 
     References:
         On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
 
     Arguments:
-        confidence: Mean confidence of the predictions in each bin of equal width on [0, 1], (B,).
+        confidence: Mean confidence of the predictions in each bin of equal width on [0,
+            1], (B,).
         accuracy: Part of them that is right, (B,).
-        count: How many there are, (B,); bins with 0 are left empty, whatever else they hold.
+        count: How many there are, (B,); bins with 0 are left empty, whatever else they
+            hold.
         ax: Axis to draw on; a new figure without it.
 
     Example:
@@ -39,7 +44,9 @@ def reliability_diagram(confidence: Tensor, accuracy: Tensor, count: Tensor, *, 
     accuracy = numbers(accuracy, "accuracy", f"{bins}")
     count = numbers(count, "count", f"{bins}")
     if not count.sum() > 0:
-        raise ValueError("count is zero in every bin; give the number of predictions in each, (B,).")
+        raise ValueError(
+            "count is zero in every bin; give the number of predictions in each, (B,)."
+        )
 
     used = count > 0
     centre = ((np.arange(bins) + 0.5) / bins)[used]
@@ -54,7 +61,14 @@ def reliability_diagram(confidence: Tensor, accuracy: Tensor, count: Tensor, *, 
         facecolor="#D55E0040", edgecolor=COLORS[1], linewidth=1,
     )  # fmt: skip
     ax.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1)
-    ax.text(0.03, 0.79, f"ECE {error:.3f}", transform=ax.transAxes, fontsize="large", va="top")
+    ax.text(
+        0.03,
+        0.79,
+        f"ECE {error:.3f}",
+        transform=ax.transAxes,
+        fontsize="large",
+        va="top",
+    )
     ax.legend(loc="upper left", frameon=False)
     ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     _counts(ax, centre, count[used], 0.94 / bins)

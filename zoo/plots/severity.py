@@ -1,4 +1,4 @@
-"""Severity: accuracy and uncertainty as inputs are spoiled more and more, of several posteriors."""
+"""Severity: accuracy and uncertainty as inputs are corrupted more and more, of several posteriors."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ def severity(
 ) -> Figure:
     """Draw accuracy over severity, and beside it the entropy, with the part of it that is epistemic dashed.
 
-    A posterior that knows what it does not know grows uncertain as fast as it loses accuracy.
+    A posterior that knows what it does not know grows uncertain as fast as it loses
+    accuracy.
 
     References:
         Can You Trust Your Model's Uncertainty? Evaluating Predictive Uncertainty Under Dataset Shift (Ovadia, Fertig,
         Ren, Nado, Sculley, Nowozin, Dillon, Lakshminarayanan, Snoek, 2019)
 
     Arguments:
-        severities: How much inputs are spoiled, (K,).
-        scores: "accuracy", "entropy" and "epistemic" at each severity, (K,) each, by the posterior's name; entropies in
-            nats.
+        severities: How much inputs are corrupted, (K,).
+        scores: "accuracy", "entropy" and "epistemic" at each severity, (K,) each, by
+            the posterior's name; entropies in nats.
         xlabel: What severity is.
         figure: An empty figure to draw on; a new one without it.
 
@@ -40,12 +41,17 @@ def severity(
         ['accuracy', 'entropy, nats']
     """
     if not scores:
-        raise ValueError("scores is empty; give those of one posterior at least, by its name.")
+        raise ValueError(
+            "scores is empty; give those of one posterior at least, by its name."
+        )
     figure = sheet(figure, (9.0, 3.8))
     left, right = figure.subplots(1, 2, sharex=True)
     place = numbers(severities, "severities", "K")
     for color, (name, found) in zip(colors(len(scores)), scores.items(), strict=True):
-        lines = {score: numbers(found[score], f"{score} of {name}", f"{len(place)}") for score in SCORES}
+        lines = {
+            score: numbers(found[score], f"{score} of {name}", f"{len(place)}")
+            for score in SCORES
+        }
         left.plot(place, lines["accuracy"], "o-", color=color, markersize=4, label=name)
         right.plot(place, lines["entropy"], "o-", color=color, markersize=4)
         right.plot(place, lines["epistemic"], "--", color=color)

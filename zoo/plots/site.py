@@ -28,15 +28,16 @@ def site_posterior(
     .. math:: \text{interval} = [\,q_{0.05},\; q_{0.95}\,]
 
     Histograms are densities: each has area 1. The prior is grey: a density behind the
-    histograms, a wide bar behind the intervals. An entry whose interval is its prior's has
-    learned nothing.
+    histograms, a wide bar behind the intervals. An entry whose interval is its prior's
+    has learned nothing.
 
     Arguments:
         draws: Draws of the site, (S, ...); weights, or the z of a node prior.
-        prior: Draws of the prior, (S', ...) as the site or (S',) where all entries share it, or
-            the distribution itself, from which 4,000 draws are taken beside the global seed.
-        entries: Which entries to show, as indices such as 3 or (0, 2); without it the first
-            forty, in order.
+        prior: Draws of the prior, (S', ...) as the site or (S',) where all entries
+            share it, or the distribution itself, from which 4,000 draws are taken
+            beside the global seed.
+        entries: Which entries to show, as indices such as 3 or (0, 2); without it the
+            first forty, in order.
         name: Name of the site, for the labels.
         ax: Axis to draw on; a new figure without it.
 
@@ -58,13 +59,19 @@ def site_posterior(
     labels = [f"{name}[{', '.join(map(str, i))}]" if i else name for i in indices]
     if len(indices) <= 3:
         return _histograms(values, before, labels, name, axis(ax))
-    return _intervals(values, before, labels, axis(ax, (6.4, 1.2 + 0.24 * len(indices))))
+    return _intervals(
+        values, before, labels, axis(ax, (6.4, 1.2 + 0.24 * len(indices)))
+    )
 
 
-def _indices(shape: tuple[int, ...], entries: Sequence[Index] | None) -> list[tuple[int, ...]]:
+def _indices(
+    shape: tuple[int, ...], entries: Sequence[Index] | None
+) -> list[tuple[int, ...]]:
     if entries is None:
         return list(product(*map(range, shape)))[:40]
-    indices = [(entry,) if isinstance(entry, int) else tuple(entry) for entry in entries]
+    indices = [
+        (entry,) if isinstance(entry, int) else tuple(entry) for entry in entries
+    ]
     for index in indices:
         inside = (-size <= i < size for i, size in zip(index, shape, strict=False))
         if len(index) != len(shape) or not all(inside):
@@ -77,10 +84,14 @@ def _indices(shape: tuple[int, ...], entries: Sequence[Index] | None) -> list[tu
     return indices
 
 
-def _prior_draws(prior: Tensor | Distribution, shape: tuple[int, ...], indices: list[tuple[int, ...]]) -> np.ndarray:
+def _prior_draws(
+    prior: Tensor | Distribution, shape: tuple[int, ...], indices: list[tuple[int, ...]]
+) -> np.ndarray:
     if isinstance(prior, Distribution):
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)  # torch.manual_seed would reach the GPU's too
+            torch.default_generator.manual_seed(
+                0
+            )  # torch.manual_seed would reach the GPU's too
             prior = prior.sample(torch.Size([4000]))
     found = tuple(torch.as_tensor(prior).shape[1:])
     before = numbers(prior, "prior", ", ".join(["S'", *map(str, found)]))
@@ -94,27 +105,45 @@ def _prior_draws(prior: Tensor | Distribution, shape: tuple[int, ...], indices: 
     return np.stack([before[:, *i] for i in indices], -1)
 
 
-def _histograms(values: np.ndarray, before: np.ndarray | None, labels: list[str], name: str, ax: Axes) -> Axes:
-    if before is not None:  # one grey shade: entries shown together mostly share their prior
+def _histograms(
+    values: np.ndarray,
+    before: np.ndarray | None,
+    labels: list[str],
+    name: str,
+    ax: Axes,
+) -> Axes:
+    if (
+        before is not None
+    ):  # one grey shade: entries shown together mostly share their prior
         first = before[:, 0]
-        low, high = np.quantile(first, (0.005, 0.995))  # a heavy tail would hide the middle
+        low, high = np.quantile(
+            first, (0.005, 0.995)
+        )  # a heavy tail would hide the middle
         count, edges = np.histogram(first, bins=50, range=(low, high))
         density = count / len(first) / np.diff(edges)
         ax.stairs(density, edges, fill=True, color=TRUTH, alpha=0.35, label="prior")
     bins = min(40, 2 + math.isqrt(len(values)))
     for column, label, color in zip(values.T, labels, colors(len(labels)), strict=True):
-        style = {"histtype": "stepfilled", "facecolor": color + "40", "edgecolor": color}
+        style = {
+            "histtype": "stepfilled",
+            "facecolor": color + "40",
+            "edgecolor": color,
+        }
         ax.hist(column, bins=bins, density=True, label=label, **style)
     ax.set(xlabel=name or "value", ylabel="density", ylim=(0, None))
     ax.legend(frameon=False)
     return ax
 
 
-def _intervals(values: np.ndarray, before: np.ndarray | None, labels: list[str], ax: Axes) -> Axes:
+def _intervals(
+    values: np.ndarray, before: np.ndarray | None, labels: list[str], ax: Axes
+) -> Axes:
     row, color = np.arange(len(labels)), colors(1)[0]
     if before is not None:
         low, high = np.quantile(before, (0.05, 0.95), axis=0)
-        ax.barh(row, high - low, 0.8, left=low, color=TRUTH, alpha=0.25, label="prior, 90 %")
+        ax.barh(
+            row, high - low, 0.8, left=low, color=TRUTH, alpha=0.25, label="prior, 90 %"
+        )
     low, high = np.quantile(values, (0.05, 0.95), axis=0)
     ax.hlines(row, low, high, color=color, linewidth=2, label="posterior, 90 %")
     ax.plot(values.mean(0), row, "o", color=color, markersize=4, label="mean")

@@ -36,7 +36,8 @@ def strip(
         Decomposition of Uncertainty in Bayesian Deep Learning (Depeweg et al., 2018)
 
     Arguments:
-        images: Pixels, (N, C, H, W), grey where C is 1; what leaves [0, 1] is shown as black or white.
+        images: Pixels, (N, C, H, W), grey where C is 1; what leaves [0, 1] is shown as
+            black or white.
         predicted: Class indices, (N,).
         total: Entropy of the averaged probabilities, (N,).
         epistemic: Mutual information of class and draw, (N,); aleatoric is the rest.
@@ -57,7 +58,11 @@ def strip(
     number = len(pixels)
     classes, sums, doubts = (
         numbers(values, name, f"{number}")
-        for values, name in ((predicted, "predicted"), (total, "total"), (epistemic, "epistemic"))
+        for values, name in (
+            (predicted, "predicted"),
+            (total, "total"),
+            (epistemic, "epistemic"),
+        )
     )
     nats = np.stack([sums, sums - doubts, doubts], 1)  # (N, 3), in the order of PARTS
     columns = min(number, IN_A_ROW)
@@ -67,12 +72,31 @@ def strip(
     most = max(float(sums.max()), 0.05)
     for i in range(number):
         row, column = divmod(i, columns)
-        above, below = (figure.add_subplot(grid[2 * row + part, column]) for part in (0, 1))
-        above.imshow(pixels[i].squeeze(-1) if pixels.shape[-1] == 1 else pixels[i], cmap="gray", vmin=0, vmax=1)
+        above, below = (
+            figure.add_subplot(grid[2 * row + part, column]) for part in (0, 1)
+        )
+        above.imshow(
+            pixels[i].squeeze(-1) if pixels.shape[-1] == 1 else pixels[i],
+            cmap="gray",
+            vmin=0,
+            vmax=1,
+        )
         above.set(xticks=[], yticks=[], title="" if titles is None else titles[i])
         above.title.set_fontsize("small")
-        color = "black" if true is None else RIGHT if int(true[i]) == int(classes[i]) else WRONG
-        above.set_xlabel(f"{int(classes[i])}", color=color, fontweight="bold", fontsize="large", labelpad=2)
+        color = (
+            "black"
+            if true is None
+            else RIGHT
+            if int(true[i]) == int(classes[i])
+            else WRONG
+        )
+        above.set_xlabel(
+            f"{int(classes[i])}",
+            color=color,
+            fontweight="bold",
+            fontsize="large",
+            labelpad=2,
+        )
         bars(below, nats[i], most, named=column == 0)
     return figure
 

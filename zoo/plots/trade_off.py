@@ -36,12 +36,13 @@ def fidelity(
 
     .. math:: \text{score}_i \ge 0, \quad 0 \text{ is the truth itself}
 
-    The floor is what two independent runs of the truth score against each other: a guide inside
-    the band cannot be told from the truth by these draws.
+    The floor is what two independent runs of the truth score against each other: a
+    guide inside the band cannot be told from the truth by these draws.
 
     Arguments:
         names: Names of the guides, (G,).
-        costs: What each costs, (G,), above 0: seconds to fit, say, or parameters; the axis is logarithmic.
+        costs: What each costs, (G,), above 0: seconds to fit, say, or parameters; the
+            axis is logarithmic.
         scores: Distance of each from the truth, lower is closer, (G,).
         floor: The score that the truth gets against itself.
         colors: A colour for each, (G,).
@@ -62,7 +63,9 @@ def fidelity(
     costs = numbers(costs, "costs", f"{len(names)}")
     scores = numbers(scores, "scores", f"{len(names)}")
     if not (costs > 0).all():
-        raise ValueError(f"costs are {costs.tolist()}; the axis is logarithmic, give numbers > 0.")
+        raise ValueError(
+            f"costs are {costs.tolist()}; the axis is logarithmic, give numbers > 0."
+        )
     shades = canvas.colors(len(names)) if colors is None else colors
 
     ax = axis(ax)
@@ -85,7 +88,9 @@ def fidelity(
     return ax
 
 
-def _limits(ax: Axes, costs: np.ndarray, scores: np.ndarray, floor: float | None) -> None:
+def _limits(
+    ax: Axes, costs: np.ndarray, scores: np.ndarray, floor: float | None
+) -> None:
     low, high = costs.min().item(), costs.max().item()
     pad = max((high / low) ** 0.15, 1.5)
     ax.set_xlim(low / pad, high * pad)
@@ -97,12 +102,21 @@ def _limits(ax: Axes, costs: np.ndarray, scores: np.ndarray, floor: float | None
         ax.set_ylim(min([0.0, *finite]), 1.1 * max(finite) or 1.0)
 
 
-def _labels(ax: Axes, names: list[str], costs: np.ndarray, scores: np.ndarray, shades: Sequence[str]) -> None:
+def _labels(
+    ax: Axes,
+    names: list[str],
+    costs: np.ndarray,
+    scores: np.ndarray,
+    shades: Sequence[str],
+) -> None:
     """Put each name where it covers least, in steps of a few points around its dot."""
     ax.figure.canvas.figure.draw_without_rendering()  # the layout moves axes when it first draws
     scale = ax.figure.dpi / 72
     dots = ax.transData.transform(np.stack([costs, scores], -1))
-    taken = [Bbox.from_bounds(x - 6 * scale, y - 6 * scale, 12 * scale, 12 * scale) for x, y in dots]
+    taken = [
+        Bbox.from_bounds(x - 6 * scale, y - 6 * scale, 12 * scale, 12 * scale)
+        for x, y in dots
+    ]
     for i in sorted(range(len(names)), key=lambda i: scores[i]):
         boxes = [_box(dots[i], place, names[i], scale) for place in PLACES]
         cost = [_cost(box, taken[:i] + taken[i + 1 :], ax.bbox) + 1e-3 * rank
@@ -114,11 +128,18 @@ def _labels(ax: Axes, names: list[str], costs: np.ndarray, scores: np.ndarray, s
                     ha=side, va="center", color=shades[i], zorder=4)  # fmt: skip
 
 
-def _box(dot: Sequence[float], place: tuple[float, float, str], name: str, scale: float) -> Bbox:
+def _box(
+    dot: Sequence[float], place: tuple[float, float, str], name: str, scale: float
+) -> Bbox:
     right, up, side = place
-    width, height = 6.0 * len(name) * scale, 12 * scale  # a letter of 10 points is about 6 wide
+    width, height = (
+        6.0 * len(name) * scale,
+        12 * scale,
+    )  # a letter of 10 points is about 6 wide
     left = {"left": 0, "center": width / 2, "right": width}[side]
-    return Bbox.from_bounds(dot[0] + right * scale - left, dot[1] + up * scale - height / 2, width, height)
+    return Bbox.from_bounds(
+        dot[0] + right * scale - left, dot[1] + up * scale - height / 2, width, height
+    )
 
 
 def _cost(box: Bbox, taken: list[Bbox], frame: Bbox) -> float:

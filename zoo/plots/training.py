@@ -19,15 +19,15 @@ def training_curve(
 
     .. math:: \bar\ell_t = \frac{1}{w} \sum_{s = t-w+1}^{t} \ell_s
 
-    The first losses of a fit are often a thousand times the last. The vertical range is that of
-    98 % of the steps after the first tenth, in which no single bad step counts; where the curve
-    starts above it, the picture says how high.
+    The first losses of a fit are often a thousand times the last. The vertical range is
+    that of 98 % of the steps after the first tenth, in which no single bad step counts;
+    where the curve starts above it, the picture says how high.
 
     Arguments:
-        losses: Loss of each step in nats per datum, lower is better, (T,); the running mean
-            leaves out what is not finite.
-        window: Steps w in the running mean; T / 50 without it. The first steps average what
-            is there.
+        losses: Loss of each step in nats per datum, lower is better, (T,); the running
+            mean leaves out what is not finite.
+        window: Steps w in the running mean; T / 50 without it. The first steps average
+            what is there.
         label: Name for a legend.
         color: Any colour of matplotlib.
         ax: Axis to draw on; a new figure without it.
@@ -75,4 +75,6 @@ def _clip(ax: Axes, losses: np.ndarray) -> None:
     ax.set_ylim(low - pad, high + pad)
     if losses[0] > high + pad:
         text = f"first step: {losses[0]:.3g}"
-        ax.annotate(text, (0, 1.01), xycoords="axes fraction", va="bottom", color="#737373")
+        ax.annotate(
+            text, (0, 1.01), xycoords="axes fraction", va="bottom", color="#737373"
+        )

@@ -13,13 +13,16 @@ class SVIInfo:
 
     Arguments:
         losses: Negative ELBO of each step in nats per datum, (T,).
-        bound: Whether the negative loss is a lower bound of the log evidence, as the guide declares; False where a
-            temperature is not 1, or the likelihood observes more than the targets.
+        bound: Whether the negative loss is a lower bound of the log evidence, as the
+            guide declares; False where a temperature is not 1, or the likelihood
+            observes more than the targets.
         num_steps: Gradient steps taken.
         num_parameters: Numbers optimised, the guide's and the point estimates.
         seconds: Wall time.
-        stopped: Why the run ended before its time ("" where it did not): interrupted, early stopping, a NaN loss.
-        held_out: Negative log likelihood per datum on the held-out part, at each check of early stopping.
+        stopped: Why the run ended before its time ("" where it did not): interrupted,
+            early stopping, a NaN loss.
+        held_out: Negative log likelihood per datum on the held-out part, at each check
+            of early stopping.
         compiled: How a step was run: "plain", "traced", "compiled" or "captured".
         seconds_tracing: Wall time of tracing and compiling.
         temperature: Temperature of the whole posterior.
@@ -47,7 +50,8 @@ class MCMCInfo:
         acceptance_rate: Acceptance statistic of each draw, (C, S).
         diverging: Whether the trajectory diverged, (C, S).
         n_steps: Leapfrog steps of each draw, (C, S).
-        lp: Log joint density in unconstrained space, at its temperatures, up to a constant, (C, S).
+        lp: Log joint density in unconstrained space, at its temperatures, up to a
+            constant, (C, S).
         step_size: Step size of each chain after warm-up, (C,).
         num_gradients: Gradients evaluated in all, warm-up included.
         seconds_warmup: Wall time of warm-up, all chains.
@@ -58,9 +62,12 @@ class MCMCInfo:
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
         thinning: One of so many draws is stored.
-        divergences: How many draws of the sampling phase diverged and at which site they lie apart, "" where none did.
-        trajectory_length: The longest that trajectories are, where that was learned: step sizes times leapfrog steps.
-        energy: Potential and kinetic energy of each draw, (C, S), where momenta are drawn anew for each.
+        divergences: How many draws of the sampling phase diverged and at which site
+            they lie apart, "" where none did.
+        trajectory_length: The longest that trajectories are, where that was learned:
+            step sizes times leapfrog steps.
+        energy: Potential and kinetic energy of each draw, (C, S), where momenta are
+            drawn anew for each.
     """
 
     acceptance_rate: Tensor
@@ -87,10 +94,13 @@ class LaplaceInfo:
     """Facts of a Laplace approximation.
 
     Arguments:
-        losses: Negative log joint density of each step to the mode in nats per datum, (T,).
-        log_marginal_likelihood: Laplace's log integral over the parameters that are random of the likelihood, at its
-            temperature, times the prior; what is held is held. In nats, over all data.
-        prior_precision: Precision of the prior that was used, (1,), one for each tensor or one for each parameter.
+        losses: Negative log joint density of each step to the mode in nats per datum,
+            (T,).
+        log_marginal_likelihood: Laplace's log integral over the parameters that are
+            random of the likelihood, at its temperature, times the prior; what is held
+            is held. In nats, over all data.
+        prior_precision: Precision of the prior that was used, (1,), one for each tensor
+            or one for each parameter.
         structure: "diag", "kron" or "full".
         layers: "all" or "last".
         num_parameters: Parameters P that are normal.

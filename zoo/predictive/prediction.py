@@ -21,8 +21,8 @@ class Prediction:
 
     .. math:: p(y \mid x, D) \approx \frac{1}{S} \sum_s p(y \mid f(x; w_s), \text{noise}_s)
 
-    `mean, uncertainty = prediction` is the short form: mean and standard deviation for regression, class
-    probabilities and entropy in nats for classification.
+    `mean, uncertainty = prediction` is the short form: mean and standard deviation for
+    regression, class probabilities and entropy in nats for classification.
 
     References:
         Bayesian Deep Learning and a Probabilistic Perspective of Generalization (Wilson, Izmailov, 2020)
@@ -49,9 +49,16 @@ class Prediction:
         loc: Tensor | float = 0.0,
         scale: Tensor | float = 1.0,
     ) -> None:
-        self.likelihood, self.outputs, self.loc, self.scale = likelihood, outputs, loc, scale
+        self.likelihood, self.outputs, self.loc, self.scale = (
+            likelihood,
+            outputs,
+            loc,
+            scale,
+        )
         self.noise = {
-            name: value.reshape(len(value), *[1] * (outputs.dim() - value.dim()), *value.shape[1:])
+            name: value.reshape(
+                len(value), *[1] * (outputs.dim() - value.dim()), *value.shape[1:]
+            )
             for name, value in (noise or {}).items()
             if name.startswith("likelihood:")
         }
@@ -82,7 +89,9 @@ class Prediction:
     def probs(self) -> Tensor:
         """Class probabilities averaged over draws, (N, O)."""
         if not self.likelihood.discrete:
-            raise AttributeError(f"{self.likelihood!r} has no classes; use mean, std or interval")
+            raise AttributeError(
+                f"{self.likelihood!r} has no classes; use mean, std or interval"
+            )
         return self.mean
 
     @property
@@ -99,14 +108,22 @@ class Prediction:
     def std(self) -> Tensor:
         """Standard deviation of the mixture, (N, ...): the root of epistemic plus aleatoric variance."""
         if self.likelihood.discrete:
-            raise AttributeError(f"a class has no standard deviation under {self.likelihood!r}; use entropy")
-        return sum(self.likelihood.split(self.distribution)).mul(self._squared_scale).sqrt()
+            raise AttributeError(
+                f"a class has no standard deviation under {self.likelihood!r}; use entropy"
+            )
+        return (
+            sum(self.likelihood.split(self.distribution))
+            .mul(self._squared_scale)
+            .sqrt()
+        )
 
     @property
     def entropy(self) -> Tensor:
         """Entropy of the averaged class probabilities, (N,), in nats: epistemic plus aleatoric."""
         if not self.likelihood.discrete:
-            raise AttributeError(f"the mixture under {self.likelihood!r} has no closed entropy; use std")
+            raise AttributeError(
+                f"the mixture under {self.likelihood!r} has no closed entropy; use std"
+            )
         return self.likelihood.uncertainty(self.distribution)
 
     @property
@@ -117,10 +134,12 @@ class Prediction:
     def log_prob(self, y: Tensor) -> Tensor:
         r"""Log density of the mixture at targets y, in nats per datum: log (1/S) sum_s p(y | draw s).
 
-        Should not be confused with the average over draws of the log density, which is never larger.
+        Should not be confused with the average over draws of the log density, which is
+        never larger.
 
         Arguments:
-            y: Targets, as the model was fitted with them (in other units after `affine`).
+            y: Targets, as the model was fitted with them (in other units after
+                `affine`).
 
         Returns:
             (N,), summed over the dimensions of one target.
@@ -134,15 +153,23 @@ class Prediction:
         y = y.to(self.outputs.device)
         y = y if discrete else (y - self.loc) / self.scale
         self.likelihood.check(self.outputs[0], y)
-        log_prob = self.distribution.log_prob(self.likelihood.encode(y, self.outputs))  # (S, N, ...)
-        log_prob = log_prob.flatten(2).sum(-1) if log_prob.dim() > 2 else log_prob  # (S, N)
+        log_prob = self.distribution.log_prob(
+            self.likelihood.encode(y, self.outputs)
+        )  # (S, N, ...)
+        log_prob = (
+            log_prob.flatten(2).sum(-1) if log_prob.dim() > 2 else log_prob
+        )  # (S, N)
         if discrete:
             return log_prob
-        return log_prob - torch.as_tensor(self.scale).abs().log().expand(y.shape[1:]).sum().to(y)
+        return log_prob - torch.as_tensor(self.scale).abs().log().expand(
+            y.shape[1:]
+        ).sum().to(y)
 
     def first(self, number: int) -> Prediction:
         """Return the prediction at the first of the inputs."""
-        return Prediction(self.likelihood, self.outputs[:, :number], self.noise, self.loc, self.scale)
+        return Prediction(
+            self.likelihood, self.outputs[:, :number], self.noise, self.loc, self.scale
+        )
 
     def samples(self) -> Tensor:
         """Draw one target per draw and input, (S, N, ...)."""
@@ -152,19 +179,25 @@ class Prediction:
     def interval(self, probability: float = 0.9) -> tuple[Tensor, Tensor]:
         """Return the central interval of the mixture, lower and upper ends (N, ...).
 
-        Exact (by bisection of the mixture's distribution function) where the likelihood has one on the real line, else
-        from samples.
+        Exact (by bisection of the mixture's distribution function) where the likelihood
+        has one on the real line, else from samples.
 
         Arguments:
             probability: Mass inside the interval.
         """
         if not 0 < probability < 1:
-            raise ValueError(f"an interval holds a probability between 0 and 1, not {probability}")
+            raise ValueError(
+                f"an interval holds a probability between 0 and 1, not {probability}"
+            )
         if self.likelihood.discrete:
-            raise AttributeError(f"classes have no order under {self.likelihood!r}; use probs")
+            raise AttributeError(
+                f"classes have no order under {self.likelihood!r}; use probs"
+            )
         tails = (0.5 - probability / 2, 0.5 + probability / 2)
         ends = [self.loc + self.scale * self._quantile(tail) for tail in tails]
-        return torch.minimum(*ends), torch.maximum(*ends)  # a negative scale turns them round
+        return torch.minimum(*ends), torch.maximum(
+            *ends
+        )  # a negative scale turns them round
 
     def affine(self, loc: Tensor | float, scale: Tensor | float) -> Prediction:
         """Return the prediction of loc + scale * y, for targets in other units."""
@@ -177,7 +210,9 @@ class Prediction:
     def _quantile(self, tail: float) -> Tensor:
         distribution = self.distribution
         try:
-            exact = distribution.support is constraints.real and bool(torch.isfinite(distribution.stddev).all())
+            exact = distribution.support is constraints.real and bool(
+                torch.isfinite(distribution.stddev).all()
+            )
             exact = exact and distribution.cdf(distribution.mean) is not None
         except NotImplementedError:
             exact = False
@@ -185,12 +220,20 @@ class Prediction:
             each = -(-SAMPLES // len(self.outputs))
             drawn = distribution.sample((each,)).flatten(0, 1).sort(0).values
             return drawn[round(tail * (len(drawn) - 1))]
-        reach = distribution.stddev * min(tail, 1 - tail) ** -0.5  # Cantelli's inequality
-        low, high = (distribution.mean - reach).amin(0), (distribution.mean + reach).amax(0)
+        reach = (
+            distribution.stddev * min(tail, 1 - tail) ** -0.5
+        )  # Cantelli's inequality
+        low, high = (
+            (distribution.mean - reach).amin(0),
+            (distribution.mean + reach).amax(0),
+        )
         for _ in range(50):
             middle = (low + high) / 2
             below = distribution.cdf(middle).mean(0) < tail
-            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+            low, high = (
+                torch.where(below, middle, low),
+                torch.where(below, high, middle),
+            )
         return (low + high) / 2
 
     @property

@@ -9,7 +9,13 @@ from zoo.priors.moped import moped
 from zoo.priors.node import NodePrior
 from zoo.priors.previous import previous
 from zoo.priors.scale_mixture import ScaleMixture
-from zoo.priors.selection import all_but_normalisation, by_depth, by_name, by_type, last_layer
+from zoo.priors.selection import (
+    all_but_normalisation,
+    by_depth,
+    by_name,
+    by_type,
+    last_layer,
+)
 from zoo.priors.treatment import Frozen, Point
 from zoo.priors.weight import WeightPrior
 

@@ -17,7 +17,9 @@ GROUPS = ("layer", "input", "weight")
 class Conditional:
     """A treatment whose distribution has random parameters: the sites `prior:layer1.weight.scale` and the like."""
 
-    def hyperpriors(self, like: Tensor) -> dict[str, tuple[TorchDistributionMixin, torch.Size]]:
+    def hyperpriors(
+        self, like: Tensor
+    ) -> dict[str, tuple[TorchDistributionMixin, torch.Size]]:
         """Return the distribution of one hyperparameter and the shape of all of them, by name.
 
         Arguments:
@@ -25,11 +27,14 @@ class Conditional:
         """
         raise NotImplementedError
 
-    def given(self, values: Mapping[str, Tensor], like: Tensor) -> TorchDistributionMixin:
+    def given(
+        self, values: Mapping[str, Tensor], like: Tensor
+    ) -> TorchDistributionMixin:
         """Return the distribution of the tensor given its hyperparameters.
 
         Arguments:
-            values: Hyperparameters (*S, *shape) by name; S are the dimensions of plates.
+            values: Hyperparameters (*S, *shape) by name; S are the dimensions of
+                plates.
             like: The tensor that the prior is for.
         """
         raise NotImplementedError
@@ -38,7 +43,9 @@ class Conditional:
 def checked_group(by: str) -> str:
     """Return the name of a group, or say which there are."""
     if by not in GROUPS:
-        raise ValueError(f"by is 'layer', 'input' or 'weight', what has a scale of its own, not {by!r}")
+        raise ValueError(
+            f"by is 'layer', 'input' or 'weight', what has a scale of its own, not {by!r}"
+        )
     return by
 
 
@@ -58,7 +65,9 @@ def aligned(value: Tensor, by: str, like: Tensor) -> Tensor:
     return value.reshape(*value.shape[: value.dim() - len(shape)], *view)
 
 
-def middle(distribution: TorchDistributionMixin, like: Tensor, shape: torch.Size) -> Tensor:
+def middle(
+    distribution: TorchDistributionMixin, like: Tensor, shape: torch.Size
+) -> Tensor:
     """Return the median of a distribution where it has a closed form, else the image of 0 in its support."""
     moved = to(distribution, like)
     try:

@@ -46,15 +46,24 @@ def correlated_filters(
         if not value > 0:
             raise ValueError(f"{name} must be positive, not {value}")
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         def rule(name: str, tensor: Tensor) -> Rule:
             if tensor.dim() < 3 or not isinstance(owner(network, name), _ConvNd):
                 return otherwise
-            return CorrelatedFilters(tensor.new_tensor(scale), tensor.new_tensor(lengthscale), tensor.shape[2:])
+            return CorrelatedFilters(
+                tensor.new_tensor(scale),
+                tensor.new_tensor(lengthscale),
+                tensor.shape[2:],
+            )
 
         return rule
 
-    return Selected(choose, f"correlated_filters({scale:g}, lengthscale={lengthscale:g}, otherwise={words(otherwise)})")
+    return Selected(
+        choose,
+        f"correlated_filters({scale:g}, lengthscale={lengthscale:g}, otherwise={words(otherwise)})",
+    )
 
 
 class CorrelatedFilters(TorchDistribution):
@@ -66,14 +75,21 @@ class CorrelatedFilters(TorchDistribution):
         taps: Shape of a filter, (h, w) or of any dimension.
     """
 
-    arg_constraints = {"scale": constraints.positive, "lengthscale": constraints.positive}  # noqa: RUF012
+    arg_constraints = {
+        "scale": constraints.positive,
+        "lengthscale": constraints.positive,
+    }
     has_rsample = True
 
     def __init__(self, scale: Tensor, lengthscale: Tensor, taps: torch.Size) -> None:
         self.scale, self.lengthscale = scale, lengthscale
-        places = torch.ones(taps, device=scale.device).nonzero().to(scale.dtype)  # (T, dimensions)
+        places = (
+            torch.ones(taps, device=scale.device).nonzero().to(scale.dtype)
+        )  # (T, dimensions)
         distance = (places.unsqueeze(0) - places.unsqueeze(1)).square().sum(-1).sqrt()
-        self.scale_tril = scale * torch.linalg.cholesky((-distance / lengthscale).exp())  # (T, T)
+        self.scale_tril = scale * torch.linalg.cholesky(
+            (-distance / lengthscale).exp()
+        )  # (T, T)
         super().__init__(torch.Size(), torch.Size(taps))
 
     @property
@@ -81,11 +97,19 @@ class CorrelatedFilters(TorchDistribution):
         """All real filters."""
         return constraints.independent(constraints.real, len(self.event_shape))
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> CorrelatedFilters:
+    def expand(
+        self, batch_shape: torch.Size, _instance: object = None
+    ) -> CorrelatedFilters:
         """Return the distribution for a batch of filters."""
         new = self._get_checked_instance(CorrelatedFilters, _instance)
-        new.scale, new.lengthscale, new.scale_tril = self.scale, self.lengthscale, self.scale_tril
-        TorchDistribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
+        new.scale, new.lengthscale, new.scale_tril = (
+            self.scale,
+            self.lengthscale,
+            self.scale_tril,
+        )
+        TorchDistribution.__init__(
+            new, torch.Size(batch_shape), self.event_shape, validate_args=False
+        )
         return new
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
@@ -101,12 +125,18 @@ class CorrelatedFilters(TorchDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of each filter."""
-        return -self.half_distance(value) - self.half_log_det() - 0.5 * len(self.scale_tril) * math.log(2 * math.pi)
+        return (
+            -self.half_distance(value)
+            - self.half_log_det()
+            - 0.5 * len(self.scale_tril) * math.log(2 * math.pi)
+        )
 
     def half_distance(self, value: Tensor) -> Tensor:
         """Return half the squared Mahalanobis distance of each filter from 0."""
         flat = value.flatten(value.dim() - len(self.event_shape))  # (*, T)
-        white = torch.linalg.solve_triangular(self.scale_tril, flat.unsqueeze(-1), upper=False).squeeze(-1)
+        white = torch.linalg.solve_triangular(
+            self.scale_tril, flat.unsqueeze(-1), upper=False
+        ).squeeze(-1)
         return 0.5 * white.square().sum(-1)
 
     def half_log_det(self) -> Tensor:
@@ -123,4 +153,8 @@ def _divergence(q: Independent, p: CorrelatedFilters) -> Tensor:
     loc, scale = q.base_dist.loc, q.base_dist.scale
     precision = torch.cholesky_inverse(p.scale_tril).diagonal().reshape(p.event_shape)
     each = 0.5 * (scale.square() * precision - 1) - scale.log()
-    return each.flatten(each.dim() - taps).sum(-1) + p.half_distance(loc) + p.half_log_det()
+    return (
+        each.flatten(each.dim() - taps).sum(-1)
+        + p.half_distance(loc)
+        + p.half_log_det()
+    )

@@ -17,7 +17,8 @@ def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
 
     .. math:: w \sim N\Big(0, \frac{\text{scale}^2}{\text{fan-in}}\Big)
 
-    A bias has the fan-in of the weight beside it. A vector without one (normalisation) has fan-in 1.
+    A bias has the fan-in of the weight beside it. A vector without one (normalisation)
+    has fan-in 1.
 
     References:
         Bayesian Learning for Neural Networks (Neal, 1996)
@@ -25,7 +26,8 @@ def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
 
     Arguments:
         scale: Standard deviation at fan-in 1.
-        bias_scale: Standard deviation of the biases, whatever their fan-in; None treats them as the weights.
+        bias_scale: Standard deviation of the biases, whatever their fan-in; None treats
+            them as the weights.
 
     Raises:
         ValueError: A scale that is not positive.
@@ -37,22 +39,32 @@ def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
     """
     for name, value in (("scale", scale), ("bias_scale", bias_scale)):
         if value is not None and not value > 0:
-            raise ValueError(f"{name} is a standard deviation and must be positive, not {value}")
+            raise ValueError(
+                f"{name} is a standard deviation and must be positive, not {value}"
+            )
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         parameters = dict(network.named_parameters(remove_duplicate=False))
 
         def rule(name: str, tensor: Tensor) -> Rule:
             if tensor.dim() > 1:
                 weight = tensor
             elif bias_scale is not None:
-                return dist.Normal(tensor.new_tensor(0.0), tensor.new_tensor(bias_scale))
+                return dist.Normal(
+                    tensor.new_tensor(0.0), tensor.new_tensor(bias_scale)
+                )
             else:
                 path, _, leaf = name.rpartition(".")
                 beside = leaf.replace("bias", "weight")
                 weight = parameters.get(f"{path}.{beside}" if path else beside, tensor)
-            inputs = count_inputs(owner(network, name), weight) if weight.dim() > 1 else 1
-            return dist.Normal(tensor.new_tensor(0.0), tensor.new_tensor(scale * inputs**-0.5))
+            inputs = (
+                count_inputs(owner(network, name), weight) if weight.dim() > 1 else 1
+            )
+            return dist.Normal(
+                tensor.new_tensor(0.0), tensor.new_tensor(scale * inputs**-0.5)
+            )
 
         return rule
 

@@ -13,9 +13,11 @@ class LogUniform(TorchDistribution):
 
     .. math:: \log p(w) = -\log |w| + \text{const}
 
-    Improper: it does not integrate to one, neither at infinity nor at 0, so it has no draws and no guide over it has a
-    bound. Under most likelihoods the posterior is improper as well, all its mass at 0, where the density is cut off at
-    the smallest normal number; what a guide finds is a regularised fit and no approximation of a posterior.
+    Improper: it does not integrate to one, neither at infinity nor at 0, so it has no
+    draws and no guide over it has a bound. Under most likelihoods the posterior is
+    improper as well, all its mass at 0, where the density is cut off at the smallest
+    normal number; what a guide finds is a regularised fit and no approximation of a
+    posterior.
 
     References:
         Variational Dropout and the Local Reparameterization Trick (Kingma, Salimans, Welling, 2015)

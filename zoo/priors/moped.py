@@ -39,7 +39,9 @@ def moped(delta: float = 0.1, floor: float = 1e-3) -> Selected:
         if not value > 0:
             raise ValueError(f"{name} must be positive, not {value}")
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         def rule(name: str, tensor: Tensor) -> Rule:
             centre = tensor.detach().clone()
             return dist.Normal(centre, (delta * centre.abs()).clamp_min(floor))

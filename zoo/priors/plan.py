@@ -41,7 +41,9 @@ class Nodes:
             return weight * z.reshape(-1, 1, *ones)
         if self.groups == 1:
             return weight * z.reshape(1, -1, *ones)
-        grouped = weight.reshape(self.groups, -1, *weight.shape[1:])  # (G, O / G, I / G, ...)
+        grouped = weight.reshape(
+            self.groups, -1, *weight.shape[1:]
+        )  # (G, O / G, I / G, ...)
         return (grouped * z.reshape(self.groups, 1, -1, *ones)).reshape(weight.shape)
 
 
@@ -55,17 +57,28 @@ class Plan:
     @property
     def points(self) -> list[str]:
         """Names of the parameters that are point-estimated."""
-        return [name for name, treatment in self.weights.items() if isinstance(treatment, Point)]
+        return [
+            name
+            for name, treatment in self.weights.items()
+            if isinstance(treatment, Point)
+        ]
 
     @property
     def frozen(self) -> list[str]:
         """Names of the parameters that keep the network's value."""
-        return [name for name, treatment in self.weights.items() if isinstance(treatment, Frozen)]
+        return [
+            name
+            for name, treatment in self.weights.items()
+            if isinstance(treatment, Frozen)
+        ]
 
-    def priors(self, network: nn.Module) -> dict[str, tuple[TorchDistributionMixin, dict]]:
+    def priors(
+        self, network: nn.Module
+    ) -> dict[str, tuple[TorchDistributionMixin, dict]]:
         """Return each latent site's distribution and its `infer` dictionary, which says where to start.
 
-        A site whose scale is a site itself has here the distribution that it has where that one starts.
+        A site whose scale is a site itself has here the distribution that it has where
+        that one starts.
         """
         sites: dict[str, tuple[TorchDistributionMixin, dict]] = {}
 
@@ -76,16 +89,22 @@ class Plan:
         self.run(network, start)
         return sites
 
-    def starts(self, network: nn.Module) -> dict[str, Tensor]:
+    def inits(self, network: nn.Module) -> dict[str, Tensor]:
         """Return where every random site begins: at the network's own values."""
-        return {name: infer["init"] for name, (_, infer) in self.priors(network).items()}
+        return {
+            name: infer["init"] for name, (_, infer) in self.priors(network).items()
+        }
 
     def sample(self, network: nn.Module) -> dict[str, Tensor]:
         """Draw every latent site: the Pyro statements of the prior."""
-        return self.run(network, lambda name, prior, infer: pyro.sample(name, prior, infer=infer))
+        return self.run(
+            network, lambda name, prior, infer: pyro.sample(name, prior, infer=infer)
+        )
 
     def run(
-        self, network: nn.Module, state: Callable[[str, TorchDistributionMixin, dict], Tensor]
+        self,
+        network: nn.Module,
+        state: Callable[[str, TorchDistributionMixin, dict], Tensor],
     ) -> dict[str, Tensor]:
         """State every latent site, each after those that its distribution depends on, and return their values."""
         values = {}
@@ -95,21 +114,27 @@ class Plan:
                 given = {}
                 for key, (law, shape) in treatment.hyperpriors(like).items():
                     site, centre = f"prior:{name}.{key}", middle(law, like, shape)
-                    given[key] = values[site] = state(site, placed(law, centre, site), {"init": centre})
+                    given[key] = values[site] = state(
+                        site, placed(law, centre, site), {"init": centre}
+                    )
                 prior = treatment.given(given, like)
             else:
                 prior = placed(treatment, like, name)
             values[name] = state(name, prior, infer)
         return values
 
-    def random(self, network: nn.Module) -> Iterator[tuple[str, TorchDistributionMixin | Conditional, dict]]:
+    def random(
+        self, network: nn.Module
+    ) -> Iterator[tuple[str, TorchDistributionMixin | Conditional, dict]]:
         """Go through the tensors and nodes that are random: name, treatment and `infer` dictionary of each."""
         parameters = dict(network.named_parameters())
         for name, treatment in self.weights.items():
             if isinstance(treatment, (TorchDistributionMixin, Conditional)):
                 yield name, treatment, {"init": parameters[name].detach()}
         for name, node in self.nodes.items():
-            ones = torch.ones_like(parameters[node.weight].detach()[:1].flatten()[:1]).expand(node.size)
+            ones = torch.ones_like(
+                parameters[node.weight].detach()[:1].flatten()[:1]
+            ).expand(node.size)
             yield name, node.prior, {"init": ones, "node": node.side}
 
     def estimate(self, network: nn.Module) -> dict[str, Tensor]:
@@ -117,14 +142,20 @@ class Plan:
         parameters = dict(network.named_parameters())
         points = {}
         for name in self.points:
-            points[name] = pyro.param(name, lambda name=name: parameters[name].detach().clone())
+            points[name] = pyro.param(
+                name, lambda name=name: parameters[name].detach().clone()
+            )
             prior = self.weights[name].prior
             if prior is not None and am_i_wrapped():
-                log_prob = unvalidated(placed(prior, parameters[name], name)).log_prob(points[name])
+                log_prob = unvalidated(placed(prior, parameters[name], name)).log_prob(
+                    points[name]
+                )
                 pyro.factor(f"{name}:prior", log_prob)
         return points
 
-    def tensors(self, network: nn.Module, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def tensors(
+        self, network: nn.Module, values: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Turn values of sites, points and buffers into tensors by the names of the network's `state_dict`."""
         own = dict(network.named_parameters(remove_duplicate=False))
         tensors = {name: values.get(name, own[name].detach()) for name in self.weights}

@@ -24,13 +24,15 @@ def previous(posterior: HasDistributions, otherwise: Rule = Point()) -> Selected
 
     .. math:: p_{t}(w) = q_{t-1}(w)
 
-    Each tensor, or the nodes of each layer, get the distribution that the posterior has for that site, as it is now.
+    Each tensor, or the nodes of each layer, get the distribution that the posterior has
+    for that site, as it is now.
 
     References:
         Variational Continual Learning (Nguyen, Li, Bui, Turner, 2018)
 
     Arguments:
-        posterior: A posterior whose guide has a density for each site, or that guide: what has `distributions()`.
+        posterior: A posterior whose guide has a density for each site, or that guide:
+            what has `distributions()`.
         otherwise: What a tensor gets that the posterior does not have, a new head, say.
 
     Raises:
@@ -43,10 +45,14 @@ def previous(posterior: HasDistributions, otherwise: Rule = Point()) -> Selected
         torch.Size([10, 6])
     """
     if not hasattr(posterior, "distributions"):
-        raise TypeError(f"previous takes a posterior or a guide that has distributions(), not {posterior!r}")
+        raise TypeError(
+            f"previous takes a posterior or a guide that has distributions(), not {posterior!r}"
+        )
     sites = posterior.distributions()
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         layers = [name for name, _ in network.named_modules()]
         known = {name for name, _ in network.named_parameters()}
         known |= {site for layer in layers for site in node_sites(layer).values()}
@@ -65,9 +71,14 @@ def previous(posterior: HasDistributions, otherwise: Rule = Point()) -> Selected
 
         return rule
 
-    return Selected(choose, f"previous({type(posterior).__name__}, otherwise={words(otherwise)})")
+    return Selected(
+        choose, f"previous({type(posterior).__name__}, otherwise={words(otherwise)})"
+    )
 
 
 def node_sites(layer: str) -> dict[str, str]:
     """Return the names of the sites that the nodes of a layer have, by side."""
-    return {side: f"{layer}.nodes_{side}" if layer else f"nodes_{side}" for side in ("in", "out")}
+    return {
+        side: f"{layer}.nodes_{side}" if layer else f"nodes_{side}"
+        for side in ("in", "out")
+    }

@@ -17,7 +17,8 @@ class ScaleMixture(TorchDistribution):
 
     .. math:: p(w) = \pi \, N(w \mid 0, \sigma_1^2) + (1 - \pi) \, N(w \mid 0, \sigma_2^2)
 
-    It has no closed-form divergence from a normal, which is then estimated from the draw.
+    It has no closed-form divergence from a normal, which is then estimated from the
+    draw.
 
     References:
         Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015)
@@ -26,7 +27,8 @@ class ScaleMixture(TorchDistribution):
         pi: Weight of the first component, from 0 to 1.
         scale1: Standard deviation of the first component.
         scale2: Standard deviation of the second component.
-        validate_args: Whether to check arguments and values, as in every distribution of torch.
+        validate_args: Whether to check arguments and values, as in every distribution
+            of torch.
 
     Example:
         >>> priors.WeightPrior(ScaleMixture(0.5, 1.0, 0.1))
@@ -43,7 +45,11 @@ class ScaleMixture(TorchDistribution):
     support = constraints.real
 
     def __init__(
-        self, pi: Tensor | float, scale1: Tensor | float, scale2: Tensor | float, validate_args: bool | None = None
+        self,
+        pi: Tensor | float,
+        scale1: Tensor | float,
+        scale2: Tensor | float,
+        validate_args: bool | None = None,
     ) -> None:
         self.pi, self.scale1, self.scale2 = broadcast_all(pi, scale1, scale2)
         self.terms = terms(self.pi, self.scale1, self.scale2)
@@ -62,7 +68,9 @@ class ScaleMixture(TorchDistribution):
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> ScaleMixture:
         """Return the distribution for a batch."""
         batch_shape, new = torch.Size(batch_shape), ScaleMixture.__new__(ScaleMixture)
-        new.pi, new.scale1, new.scale2 = (part.expand(batch_shape) for part in (self.pi, self.scale1, self.scale2))
+        new.pi, new.scale1, new.scale2 = (
+            part.expand(batch_shape) for part in (self.pi, self.scale1, self.scale2)
+        )
         new.terms = self.terms  # a few numbers, however many weights there are
         super(ScaleMixture, new).__init__(batch_shape, validate_args=False)
         return new
@@ -88,10 +96,14 @@ def terms(pi: Tensor, scale1: Tensor, scale2: Tensor) -> tuple[Tensor, ...]:
 
     .. math:: \log p(w) = a - b w^2 + \operatorname{softplus}(c - d w^2)
 
-    The wide component stands before the softplus: in the tail, where the narrow one is nothing, none of it cancels.
+    The wide component stands before the softplus: in the tail, where the narrow one is
+    nothing, none of it cancels.
     """
     first = (scale1 >= scale2) & (pi > 0) | (pi == 1)
-    wide, narrow = torch.where(first, scale1, scale2), torch.where(first, scale2, scale1)
+    wide, narrow = (
+        torch.where(first, scale1, scale2),
+        torch.where(first, scale2, scale1),
+    )
     weight, other = torch.where(first, pi, 1 - pi), torch.where(first, 1 - pi, pi)
     constant = (weight / wide).log() - 0.5 * math.log(2 * math.pi)
     odds = (other / narrow).log() - (weight / wide).log()

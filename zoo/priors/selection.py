@@ -29,7 +29,9 @@ class Selected:
     ) -> None:
         self.choose, self.text = choose, text
 
-    def bind(self, network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def bind(
+        self, network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         """Return the choice for each of the named tensors of this network."""
         return self.choose(network, tensors)
 
@@ -44,7 +46,8 @@ def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  
         TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)
 
     Arguments:
-        rules: Shell-style patterns of parameter names (or layer names, for nodes) and what each gets.
+        rules: Shell-style patterns of parameter names (or layer names, for nodes) and
+            what each gets.
         otherwise: What the others get.
 
     Raises:
@@ -55,18 +58,27 @@ def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  
         by_name({'*.bias': Normal(0, 10)}, otherwise=Normal(0, 1))
     """
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         for pattern in rules if len(tensors) > 1 else ():
             if not any(fnmatchcase(name, pattern) for name in tensors):
                 near = difflib.get_close_matches(pattern, tensors, n=3, cutoff=0.0)
-                raise ValueError(f"no parameter or layer is called {pattern!r}; the nearest are {', '.join(near)}")
-        return lambda name, _: next((rule for pattern, rule in rules.items() if fnmatchcase(name, pattern)), otherwise)
+                raise ValueError(
+                    f"no parameter or layer is called {pattern!r}; the nearest are {', '.join(near)}"
+                )
+        return lambda name, _: next(
+            (rule for pattern, rule in rules.items() if fnmatchcase(name, pattern)),
+            otherwise,
+        )
 
     table = ", ".join(f"{pattern!r}: {words(rule)}" for pattern, rule in rules.items())
     return Selected(choose, f"by_name({{{table}}}, otherwise={words(otherwise)})")
 
 
-def by_type(rules: Mapping[type[nn.Module], Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
+def by_type(
+    rules: Mapping[type[nn.Module], Rule], otherwise: Rule = Point()
+) -> Selected:
     """Choose by the type of the layer that owns the parameter.
 
     References:
@@ -77,20 +89,33 @@ def by_type(rules: Mapping[type[nn.Module], Rule], otherwise: Rule = Point()) ->
         otherwise: What the others get.
 
     Raises:
-        ValueError: A type of which the network has no layer, with the types that it has.
+        ValueError: A type of which the network has no layer, with the types that it
+            has.
 
     Example:
         >>> by_type({nn.Linear: dist.Normal(0.0, 1.0)})
         by_type({Linear: Normal(0, 1)}, otherwise=Point())
     """
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         for kind in rules:
             if not any(isinstance(layer, kind) for layer in network.modules()):
-                kinds = {type(layer).__name__: None for layer in network.modules() if not any(layer.children())}
-                raise ValueError(f"{type(network).__name__} has no {kind.__name__}; its layers are {', '.join(kinds)}")
+                kinds = {
+                    type(layer).__name__: None
+                    for layer in network.modules()
+                    if not any(layer.children())
+                }
+                raise ValueError(
+                    f"{type(network).__name__} has no {kind.__name__}; its layers are {', '.join(kinds)}"
+                )
         return lambda name, _: next(
-            (rule for kind, rule in rules.items() if isinstance(owner(network, name), kind)),
+            (
+                rule
+                for kind, rule in rules.items()
+                if isinstance(owner(network, name), kind)
+            ),
             otherwise,
         )
 
@@ -113,7 +138,9 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
         last_layer(Normal(0, 1), otherwise=Frozen())
     """
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         last = owner(network, [name for name, _ in network.named_parameters()][-1])
         return lambda name, _: rule if owner(network, name) is last else otherwise
 
@@ -135,13 +162,23 @@ def by_depth(rules: Mapping[int, Rule], otherwise: Rule = Point()) -> Selected: 
         by_depth({0: Normal(0, 2), -1: Laplace(0, 1)}, otherwise=Frozen())
     """
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
-        layers = list(dict.fromkeys(owner(network, name) for name, _ in network.named_parameters()))
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
+        layers = list(
+            dict.fromkeys(
+                owner(network, name) for name, _ in network.named_parameters()
+            )
+        )
         for depth in rules:
             if not -len(layers) <= depth < len(layers):
-                raise ValueError(f"there is no layer {depth}: {type(network).__name__} has {len(layers)} layers")
+                raise ValueError(
+                    f"there is no layer {depth}: {type(network).__name__} has {len(layers)} layers"
+                )
         chosen = [(layers[depth], rule) for depth, rule in rules.items()]
-        return lambda name, _: next((rule for layer, rule in chosen if layer is owner(network, name)), otherwise)
+        return lambda name, _: next(
+            (rule for layer, rule in chosen if layer is owner(network, name)), otherwise
+        )
 
     table = ", ".join(f"{depth}: {words(rule)}" for depth, rule in rules.items())
     return Selected(choose, f"by_depth({{{table}}}, otherwise={words(otherwise)})")
@@ -162,10 +199,16 @@ def all_but_normalisation(rule: Rule, otherwise: Rule = Point()) -> Selected:  #
         all_but_normalisation(Normal(0, 1), otherwise=Point())
     """
 
-    def choose(network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
-        return lambda name, _: otherwise if isinstance(owner(network, name), NORMALISATION) else rule
+    def choose(
+        network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
+        return lambda name, _: (
+            otherwise if isinstance(owner(network, name), NORMALISATION) else rule
+        )
 
-    return Selected(choose, f"all_but_normalisation({words(rule)}, otherwise={words(otherwise)})")
+    return Selected(
+        choose, f"all_but_normalisation({words(rule)}, otherwise={words(otherwise)})"
+    )
 
 
 def owner(network: nn.Module, name: str) -> nn.Module:

@@ -21,7 +21,8 @@ class Point:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
 
     Arguments:
-        prior: Distribution whose log density is added at the estimate; none for maximum likelihood.
+        prior: Distribution whose log density is added at the estimate; none for maximum
+            likelihood.
 
     Raises:
         TypeError: A prior that is no distribution.
@@ -34,8 +35,12 @@ class Point:
     prior: TorchDistributionMixin | None = None
 
     def __post_init__(self) -> None:
-        if self.prior is not None and not isinstance(self.prior, TorchDistributionMixin):
-            raise TypeError(f"the MAP prior of a point estimate is a distribution, not {words(self.prior)}")
+        if self.prior is not None and not isinstance(
+            self.prior, TorchDistributionMixin
+        ):
+            raise TypeError(
+                f"the MAP prior of a point estimate is a distribution, not {words(self.prior)}"
+            )
 
     def __repr__(self) -> str:
         return f"Point({describe(self.prior)})" if self.prior is not None else "Point()"
@@ -67,7 +72,9 @@ class BySide:
 class Selection(Protocol):
     """A rule that must see the network before it can choose."""
 
-    def bind(self, network: nn.Module, tensors: dict[str, Tensor]) -> Callable[[str, Tensor], Rule]:
+    def bind(
+        self, network: nn.Module, tensors: dict[str, Tensor]
+    ) -> Callable[[str, Tensor], Rule]:
         """Return the choice for each of the named tensors; a selection that selects nothing raises."""
 
 
@@ -75,7 +82,9 @@ Treatment = TorchDistributionMixin | Conditional | Point | Frozen | BySide
 Rule = Treatment | Selection | Callable[[str, Tensor], "Rule | None"]
 
 
-def treat(rule: Rule, network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Treatment]:
+def treat(
+    rule: Rule, network: nn.Module, tensors: dict[str, Tensor]
+) -> dict[str, Treatment]:
     """Apply a rule to the named tensors of a network: name -> distribution, `Point` or `Frozen`."""
     if isinstance(rule, Treatment):
         return dict.fromkeys(tensors, rule)

@@ -17,8 +17,9 @@ class WeightPrior:
         Bayesian Learning for Neural Networks (Neal, 1996)
 
     Arguments:
-        rule: A distribution for every parameter; or a callable `(name, parameter) -> distribution`; or a
-            selection such as `last_layer(dist.Normal(0.0, 1.0))`. Scales are standard deviations.
+        rule: A distribution for every parameter; or a callable `(name, parameter) ->
+            distribution`; or a selection such as `last_layer(dist.Normal(0.0, 1.0))`.
+            Scales are standard deviations.
 
     Example:
         >>> WeightPrior(dist.Normal(0.0, 1.0))

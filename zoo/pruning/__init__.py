@@ -3,7 +3,14 @@
 from zoo.pruning.curve import Curves, curve
 from zoo.pruning.masking import prune
 from zoo.pruning.narrow import narrow
-from zoo.pruning.rules import density_at_zero, filter_norm, log_alpha, magnitude, node_norm, signal_to_noise
+from zoo.pruning.rules import (
+    density_at_zero,
+    filter_norm,
+    log_alpha,
+    magnitude,
+    node_norm,
+    signal_to_noise,
+)
 from zoo.pruning.shrink import shrink
 
 __all__ = [

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FRACTIONS = (0.0, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
-RULES = {"density at zero": density_at_zero, "signal to noise": signal_to_noise, "magnitude": magnitude}
+RULES = {
+    "density at zero": density_at_zero,
+    "signal to noise": signal_to_noise,
+    "magnitude": magnitude,
+}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -100,11 +104,18 @@ def curve(
     return Curves(tuple(fractions), scores)
 
 
-def scored(posterior: Posterior, x: Tensor, y: Tensor, num_samples: int) -> dict[str, float]:
+def scored(
+    posterior: Posterior, x: Tensor, y: Tensor, num_samples: int
+) -> dict[str, float]:
     """Return accuracy, negative log likelihood and calibration error; for real targets root mean square and nll."""
-    own = posterior.num_draws
-    prediction = posterior.predict(x, num_samples if own is None else min(own, num_samples), progress=False)
+    own = posterior.num_samples
+    prediction = posterior.predict(
+        x, num_samples if own is None else min(own, num_samples), progress=False
+    )
     log_prob = prediction.log_prob(y)
     if not posterior.model.likelihood.discrete:
-        return {"rmse": float(metrics.rmse(prediction.mean, y)), "nll": float(metrics.nll(log_prob))}
+        return {
+            "rmse": float(metrics.rmse(prediction.mean, y)),
+            "nll": float(metrics.nll(log_prob)),
+        }
     return class_scores(prediction.mean, log_prob, y.long())

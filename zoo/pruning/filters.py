@@ -23,7 +23,11 @@ def with_filters(network: nn.Module, masks: Mapping[str, Tensor]) -> dict[str, T
     for name, mask in masks.items():
         layer, left = owner(name), mask.flatten(1).any(1)  # (O,)
         layers = (layer, following.get(layer, layer))
-        found |= {other: left for other, p in own.items() if owner(other) in layers and p.shape == left.shape}
+        found |= {
+            other: left
+            for other, p in own.items()
+            if owner(other) in layers and p.shape == left.shape
+        }
     return found
 
 
@@ -42,15 +46,26 @@ def normalisations(network: nn.Module) -> dict[str, str]:
     """Return which normalisation follows each layer, by the layers' names; none where a network cannot be traced."""
     try:
         nodes = Leaves().trace(network).nodes
-    except (fx.proxy.TraceError, AttributeError, RuntimeError, TypeError, ValueError):  # its flow depends on the data
+    except (
+        fx.proxy.TraceError,
+        AttributeError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ):  # its flow depends on the data
         return {}
     found = {}
     for node in nodes:
         before = node.args[0] if node.op == "call_module" and node.args else None
         if isinstance(before, fx.Node) and before.op == "call_module":
-            layer, after = network.get_submodule(before.target), network.get_submodule(node.target)
+            layer, after = (
+                network.get_submodule(before.target),
+                network.get_submodule(node.target),
+            )
             if has_nodes(layer) and not has_nodes(after):
-                found[before.target] = node.target  # an activation has nothing of its own to drop
+                found[before.target] = (
+                    node.target
+                )  # an activation has nothing of its own to drop
     return found
 
 

@@ -11,13 +11,20 @@ from torch import nn
 from zoo.posterior.storage import read
 from zoo.pruning.channels import tensors
 
-SIZES = {"in_features": 1, "out_features": 0, "in_channels": 1, "out_channels": 0, "num_features": 0}
+SIZES = {
+    "in_features": 1,
+    "out_features": 0,
+    "in_channels": 1,
+    "out_channels": 0,
+    "num_features": 0,
+}
 
 
 def narrow(network: nn.Module, path: str | Path) -> nn.Module:
     """Return a copy of a network as narrow as the shrunk one whose posterior lies in a file, for `zoo.load` to read it.
 
-    Needs no other library. What the weights are does not matter, for the posterior brings its own.
+    Needs no other library. What the weights are does not matter, for the posterior
+    brings its own.
 
     Arguments:
         network: A network as it was before `shrink`, freshly built say.
@@ -35,11 +42,18 @@ def narrow(network: nn.Module, path: str | Path) -> nn.Module:
         Linear(in_features=6, out_features=5, bias=True)
     """
     header, _ = read(Path(path))
-    shapes = {name: ast.literal_eval(words[words.index("(") :]) for name, words in header["tensors"].items()}
+    shapes = {
+        name: ast.literal_eval(words[words.index("(") :])
+        for name, words in header["tensors"].items()
+    }
     small = copy.deepcopy(network)
     for name, tensor in tensors(small).items():
         shape, own = shapes.get(name), tuple(tensor.shape)
-        if shape is None or len(shape) != len(own) or any(new > old for new, old in zip(shape, own, strict=True)):
+        if (
+            shape is None
+            or len(shape) != len(own)
+            or any(new > old for new, old in zip(shape, own, strict=True))
+        ):
             raise ValueError(
                 f"{path} is about another network: {name!r} is {shape or 'not'} there and {own} in "
                 f"{type(network).__name__}; build the network that was pruned"
@@ -47,6 +61,10 @@ def narrow(network: nn.Module, path: str | Path) -> nn.Module:
         tensor.data = tensor.data[tuple(slice(size) for size in shape)].clone()
     for layer in small.modules():
         for name, side in SIZES.items():
-            if hasattr(layer, name) and layer.weight is not None and getattr(layer, "groups", 1) == 1:
+            if (
+                hasattr(layer, name)
+                and layer.weight is not None
+                and getattr(layer, "groups", 1) == 1
+            ):
                 setattr(layer, name, layer.weight.shape[side])
     return small

@@ -10,14 +10,23 @@ from torch.func import functional_call
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.evaluate import evaluate, mode, outputs, placed_inputs
+from zoo.predictive.evaluate import evaluate_draws
+from zoo.predictive.inputs import evaluate_once, place_inputs
 from zoo.priors.node import has_nodes
 from zoo.pruning.channels import Channels, tensors
 from zoo.pruning.masking import exact, site_of
+from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.param_scope import ScopedGuide
 
 MOST = 32  # inputs at which the smaller network is held against the whole one
-FAILURES = (AttributeError, AssertionError, LookupError, NotImplementedError, RuntimeError, TypeError)
+FAILURES = (
+    AttributeError,
+    AssertionError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+)
 CLOSE = 1e-3  # of the largest output: other sums, in another order
 
 
@@ -27,11 +36,13 @@ def shrink(posterior: Posterior, x: Tensor, num_samples: int = 100) -> Posterior
     .. math:: w_{oi} = 0 \;\forall i, \; b_o = 0, \; \sigma(0) = 0 \quad\text{or}\quad w_{po} = 0 \;\forall p
         \qquad\Rightarrow\qquad \text{unit } o \text{ goes}
 
-    A unit goes if it is zero under every draw, or if nothing reads it; what is left without weights by that goes too.
-    A guide whose weights are independent normals stays a guide, of the smaller model; of others draws are kept. The
-    prior is bound anew, so a rule that looks at a layer's width, `priors.fan_in` say, gives other scales there. The
-    network is `posterior.model.network`; `pruning.narrow` builds it again for `zoo.load`. It is looked at in evaluation
-    mode: layers that only training runs, as the companions of `networks.DSN`, keep their size and fit it no more.
+    A unit goes if it is zero under every draw, or if nothing reads it; what is left
+    without weights by that goes too. A guide whose weights are independent normals
+    stays a guide, of the smaller model; of others draws are kept. The prior is bound
+    anew, so a rule that looks at a layer's width, `priors.fan_in` say, gives other
+    scales there. The network is `posterior.model.network`; `pruning.narrow` builds it
+    again for `zoo.load`. It is looked at in evaluation mode: layers that only training
+    runs, as the companions of `networks.DSN`, keep their size and fit it no more.
 
     References:
         Pruning Filters for Efficient ConvNets (Li, Kadav, Durdanovic, Samet, Graf, 2017)
@@ -39,11 +50,13 @@ def shrink(posterior: Posterior, x: Tensor, num_samples: int = 100) -> Posterior
 
     Arguments:
         posterior: A pruned posterior.
-        x: Inputs (N, ...), of which one is enough: the network is run to learn what follows what, and compared.
+        x: Inputs (N, ...), of which one is enough: the network is run to learn what
+            follows what, and compared.
         num_samples: Draws that are kept of a guide that cannot be cut.
 
     Raises:
-        ValueError: Nothing that could go; a prior that does not fit; the smaller network says something else.
+        ValueError: Nothing that could go; a prior that does not fit; the smaller
+            network says something else.
         ImportError: torch-pruning is not installed.
 
     Example:
@@ -54,36 +67,63 @@ def shrink(posterior: Posterior, x: Tensor, num_samples: int = 100) -> Posterior
     """
     model = posterior.model
     if not posterior.masks:
-        raise ValueError("this posterior is not pruned, so nothing of its network can go; zoo.prune comes first")
-    x = placed_inputs(model, x)[:MOST]
+        raise ValueError(
+            "this posterior is not pruned, so nothing of its network can go; zoo.prune comes first"
+        )
+    x = place_inputs(model, x)[:MOST]
     one = {name: value[:1].to(x.device) for name, value in posterior.sample(1).items()}
     try:
-        network, places = narrowed(posterior, {name: value[0] for name, value in one.items()}, x)
+        network, places = narrowed(
+            posterior, {name: value[0] for name, value in one.items()}, x
+        )
     except FAILURES as error:
-        raise ValueError(f"{unseen(model.network)} ({type(error).__name__}: {error})") from error
+        raise ValueError(
+            f"{unseen(model.network)} ({type(error).__name__}: {error})"
+        ) from error
     small = rebuilt(model, network)
 
     def cut(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {n: v.flatten(v.dim() - ranks[n])[..., places[n]] if n in places else v for n, v in values.items()}
+        return {
+            n: v.flatten(v.dim() - ranks[n])[..., places[n]] if n in places else v
+            for n, v in values.items()
+        }
 
     ranks = {name: tensor.dim() for name, tensor in tensors(model.network).items()}
     state = cut(posterior.state)
-    compare(outputs(model, one, posterior.state, x), outputs(small, cut(one), state, x), model.network)
+    compare(
+        evaluate_draws(model, one, posterior.state, x),
+        evaluate_draws(small, cut(one), state, x),
+        model.network,
+    )
     facts = {"state": state, "info": posterior.info, "masks": cut(posterior.masks)}
     scoped = None if posterior.guide is None else cut_guide(posterior, small, places)
     if scoped is not None:
         return Posterior(small, scoped=scoped, **facts)
-    draws = posterior.draws or {name: value.unsqueeze(0) for name, value in posterior.sample(num_samples).items()}
-    return Posterior(small, draws=cut(draws), centre=posterior.centre and cut(posterior.centre), **facts)
+    draws = posterior.draws or {
+        name: value.unsqueeze(0)
+        for name, value in posterior.sample(num_samples).items()
+    }
+    return Posterior(
+        small,
+        draws=cut(draws),
+        centre=posterior.centre and cut(posterior.centre),
+        **facts,
+    )
 
 
-def narrowed(posterior: Posterior, draw: Mapping[str, Tensor], x: Tensor) -> tuple[nn.Module, dict[str, Tensor]]:
+def narrowed(
+    posterior: Posterior, draw: Mapping[str, Tensor], x: Tensor
+) -> tuple[nn.Module, dict[str, Tensor]]:
     """Return the network without what nothing needs, and the places of what is left in each tensor as it was."""
     model, network = posterior.model, posterior.model.network
     values = model.plan.tensors(network, {**posterior.state, **draw})
-    evaluate(model, {**posterior.state, **draw}, x)  # or say that it does not take them
+    evaluate_once(
+        model, {**posterior.state, **draw}, x
+    )  # or say that it does not take them
     zero = {
-        name: ~posterior.masks.get(name, torch.ones_like(value, dtype=torch.bool)) if name in draw else value == 0
+        name: ~posterior.masks.get(name, torch.ones_like(value, dtype=torch.bool))
+        if name in draw
+        else value == 0
         for name, value in values.items()
     }
     zero = {name: value.cpu() for name, value in zero.items()}
@@ -96,11 +136,18 @@ def narrowed(posterior: Posterior, draw: Mapping[str, Tensor], x: Tensor) -> tup
         if not gone:
             return network, places
         network, left = channels.without(gone)
-        zero, values = ({n: v.flatten()[left[n]] for n, v in of.items()} for of in (zero, values))
-        places = {name: places[name].flatten()[left[name]] if places else left[name] for name in left}
+        zero, values = (
+            {n: v.flatten()[left[n]] for n, v in of.items()} for of in (zero, values)
+        )
+        places = {
+            name: places[name].flatten()[left[name]] if places else left[name]
+            for name in left
+        }
 
 
-def silent(network: nn.Module, values: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+def silent(
+    network: nn.Module, values: Mapping[str, Tensor], x: Tensor
+) -> dict[str, Tensor]:
     """Return which inputs of each linear and convolution layer are zero at all x, (I,), by the weight's name."""
     found = {}
 
@@ -111,10 +158,16 @@ def silent(network: nn.Module, values: Mapping[str, Tensor], x: Tensor) -> dict[
 
         return hook
 
-    layers = {f"{name}.weight": layer for name, layer in network.named_modules() if has_nodes(layer)}
-    hooks = [layer.register_forward_pre_hook(watch(name)) for name, layer in layers.items()]
+    layers = {
+        f"{name}.weight": layer
+        for name, layer in network.named_modules()
+        if has_nodes(layer)
+    }
+    hooks = [
+        layer.register_forward_pre_hook(watch(name)) for name, layer in layers.items()
+    ]
     try:
-        with torch.no_grad(), mode(network, training=False):
+        with torch.no_grad(), evaluation_mode(network):
             functional_call(network, dict(values), (x,))
     finally:
         for hook in hooks:
@@ -130,7 +183,11 @@ def refuse(network: nn.Module, reasons: Mapping[str, str]) -> None:
             "prune(posterior, fraction=0.5, rule=filter_norm, per_layer=True) drops half of each layer's"
         )
     first, why = next(iter(reasons.items()))
-    others = f" ({len(reasons) - 1} other layers keep theirs too)" if len(reasons) > 1 else ""
+    others = (
+        f" ({len(reasons) - 1} other layers keep theirs too)"
+        if len(reasons) > 1
+        else ""
+    )
     raise ValueError(
         f"{type(network).__name__} has filters or units without weights, but {first!r} keeps its own because "
         f"{why}{others}"
@@ -143,7 +200,9 @@ def rebuilt(model: BayesianNetwork, network: nn.Module) -> BayesianNetwork:
         small = BayesianNetwork(network, model.prior, model.likelihood)
         latents = {name: prior.shape() for name, prior in small.latents.items()}
     except (RuntimeError, ValueError) as error:
-        raise ValueError(f"{model.prior!r} does not fit the smaller network: {error}") from error
+        raise ValueError(
+            f"{model.prior!r} does not fit the smaller network: {error}"
+        ) from error
     own = tensors(network)
     for name, prior in model.latents.items():
         if name not in own and latents.get(name) != prior.shape():
@@ -156,7 +215,9 @@ def rebuilt(model: BayesianNetwork, network: nn.Module) -> BayesianNetwork:
 
 def compare(whole: Tensor, small: Tensor, network: nn.Module) -> None:
     """Refuse a smaller network that is another function."""
-    if whole.shape == small.shape and bool((whole - small).abs().max() <= CLOSE * whole.abs().max()):
+    if whole.shape == small.shape and bool(
+        (whole - small).abs().max() <= CLOSE * whole.abs().max()
+    ):
         return
     raise ValueError(f"{unseen(network)} (the smaller network says something else)")
 
@@ -169,14 +230,23 @@ def unseen(network: nn.Module) -> str:
     )
 
 
-def cut_guide(posterior: Posterior, small: BayesianNetwork, places: Mapping[str, Tensor]) -> ScopedGuide | None:
+def cut_guide(
+    posterior: Posterior, small: BayesianNetwork, places: Mapping[str, Tensor]
+) -> ScopedGuide | None:
     """Return a guide of independent normals over what is left of the weights; None of any other guide."""
-    own, normals = {name: shape for name, shape in posterior.shapes.items() if name in places}, exact(posterior)
+    own, normals = (
+        {name: shape for name, shape in posterior.shapes.items() if name in places},
+        exact(posterior),
+    )
     sites = {name: site_of(name, own) for name in posterior.scoped.tensors()}
     if own.keys() - normals.keys():
         return None
     scoped = posterior.scoped.snapshot(posterior.model)
-    cut = {name: tensor for name, tensor in scoped.tensors().items() if sites[name] is not None}
+    cut = {
+        name: tensor
+        for name, tensor in scoped.tensors().items()
+        if sites[name] is not None
+    }
     if any(tensor.shape != own[sites[name]] for name, tensor in cut.items()):
         return None
     try:

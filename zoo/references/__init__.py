@@ -33,7 +33,9 @@ __all__ = [
 ]
 
 
-def load(problem: Callable[[], Problem] | Problem, path: str | Path | None = None) -> Reference:
+def load(
+    problem: Callable[[], Problem] | Problem, path: str | Path | None = None
+) -> Reference:
     """Load the reference posterior of a problem: `references.load(references.moons)`.
 
     Arguments:

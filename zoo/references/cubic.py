@@ -23,7 +23,9 @@ def cubic() -> Problem:
     data = toy.cubic(standardise=True)
     noise = 3.0 / float(data.y_units.scale)
     prior = priors.WeightPrior(priors.fan_in(2.0, bias_scale=2.0))
-    model = BayesianNetwork(networks.MLP(1, 1, hidden=[100]), prior, likelihoods.Gaussian(noise))
+    model = BayesianNetwork(
+        networks.MLP(1, 1, hidden=[100]), prior, likelihoods.Gaussian(noise)
+    )
     inputs = data.test.x[::2]
     away = inputs[:, 0].abs() > data.train.x.abs().max()
     runs = hamiltonian_and_microcanonical(model, warmup_steps=1000, num_samples=2000)

@@ -15,20 +15,27 @@ from zoo.posterior.posterior import Posterior
 from zoo.posterior.thinning import evenly
 from zoo.predictive.prediction import Prediction
 
-QUANTILE, MOST, WORST = 0.99, 1.02, 1.05  # of function values, such a share below, and all below
+QUANTILE, MOST, WORST = (
+    0.99,
+    1.02,
+    1.05,
+)  # of function values, such a share below, and all below
 BETWEEN = "between"
 
 
-def evidence(functions: Mapping[str, Tensor], posteriors: Mapping[str, Posterior]) -> list[dict[str, object]]:
+def evidence(
+    functions: Mapping[str, Tensor], posteriors: Mapping[str, Posterior]
+) -> list[dict[str, object]]:
     r"""Return a row of evidence for each run, and one for all of them together.
 
-    R-hat is rank-normalised and split, ESS that of the bulk, both of function values without noise. E-BFMI is the
-    least over chains,
+    R-hat is rank-normalised and split, ESS that of the bulk, both of function values
+    without noise. E-BFMI is the least over chains,
 
     .. math:: \text{E-BFMI} = \frac{\sum_n (E_n - E_{n-1})^2}{\sum_n (E_n - \bar E)^2},
 
-    low where momenta do not carry a chain across energies. The last row takes every run's chains as one sampler's,
-    and has the floor of every score of `zoo.fidelity`: what one chain scores against the rest.
+    low where momenta do not carry a chain across energies. The last row takes every
+    run's chains as one sampler's, and has the floor of every score of `zoo.fidelity`:
+    what one chain scores against the rest.
 
     References:
         Rank-normalization, folding, and localization: An improved R-hat (Vehtari et al., 2021)
@@ -38,13 +45,25 @@ def evidence(functions: Mapping[str, Tensor], posteriors: Mapping[str, Posterior
         functions: Function values (C, S, M, O) by run.
         posteriors: The posteriors they are of.
     """
-    rows = [row(name, values, posteriors[name].info) for name, values in functions.items()]
+    rows = [
+        row(name, values, posteriors[name].info) for name, values in functions.items()
+    ]
     least = min(values.shape[1] for values in functions.values())
     together = torch.cat([thinned(values, least) for values in functions.values()])
-    discrete = next(iter(posteriors.values())).model.likelihood.discrete and together.shape[-1] > 1
-    chains = [Functions(chain, chain.new_zeros(len(chain), 0)) for chain in thinned(together, min(least, 500)).double()]
+    discrete = (
+        next(iter(posteriors.values())).model.likelihood.discrete
+        and together.shape[-1] > 1
+    )
+    chains = [
+        Functions(chain, chain.new_zeros(len(chain), 0))
+        for chain in thinned(together, min(least, 500)).double()
+    ]
     scores = floor(chains, classification if discrete else regression)
-    return [*rows, row(BETWEEN, together, None) | {name: round(value, 4) for name, value in scores.items()}]
+    return [
+        *rows,
+        row(BETWEEN, together, None)
+        | {name: round(value, 4) for name, value in scores.items()},
+    ]
 
 
 def row(name: str, values: Tensor, info: MCMCInfo | None) -> dict[str, object]:
@@ -63,7 +82,9 @@ def row(name: str, values: Tensor, info: MCMCInfo | None) -> dict[str, object]:
     }
     if info is not None:
         found["divergences"] = int(info.diverging.sum())
-        found["E-BFMI"] = None if info.energy is None else round(float(bfmi(info.energy).min()), 2)
+        found["E-BFMI"] = (
+            None if info.energy is None else round(float(bfmi(info.energy).min()), 2)
+        )
         found["gradients"] = info.num_gradients
         found["seconds"] = round(info.seconds)
     return found

@@ -25,9 +25,10 @@ def lenet_nodes() -> Problem:
 
     .. math:: f_l = \sigma(W_l \, (f_{l-1} \circ z_l) + b_l), \qquad z_l \sim N(1, 0.5^2)
 
-    The weights come from 55,000 other images of the training part, the thousand did not train them, and all that is
-    needed lies in the package. Functions are kept at 30 test images, and at 10 others turned by a quarter. A gradient
-    takes an eighth of a second on a core, and 16,000 of each sampler were not enough: make it on a GPU.
+    The weights come from 55,000 other images of the training part, the thousand did not
+    train them, and all that is needed lies in the package. Functions are kept at 30
+    test images, and at 10 others turned by a quarter. A gradient takes an eighth of a
+    second on a core, and 16,000 of each sampler were not enough: make it on a GPU.
 
     References:
         Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)
@@ -35,16 +36,30 @@ def lenet_nodes() -> Problem:
     """
     _, tensors = read_file(TRAINED, "trained")
     network = networks.LeNet5(10)
-    network.load_state_dict({name: tensors[f"network/{name}"] for name in network.state_dict()})
+    network.load_state_dict(
+        {name: tensors[f"network/{name}"] for name in network.state_dict()}
+    )
     prior = priors.NodePrior(dist.Normal(1.0, 0.5), weights=priors.Frozen())
     model = BayesianNetwork(network, prior, likelihoods.Categorical())
-    train, test = (Split(standardised(tensors[f"{part}/x"]), tensors[f"{part}/y"].long()) for part in ("train", "test"))
-    data = Dataset("Fashion-MNIST", train, Split(test.x[:NUM_TEST], test.y[:NUM_TEST]), x_units=UNITS)
+    train, test = (
+        Split(standardised(tensors[f"{part}/x"]), tensors[f"{part}/y"].long())
+        for part in ("train", "test")
+    )
+    data = Dataset(
+        "Fashion-MNIST",
+        train,
+        Split(test.x[:NUM_TEST], test.y[:NUM_TEST]),
+        x_units=UNITS,
+    )
     turned = test.x[NUM_TEST : NUM_TEST + NUM_AWAY].rot90(dims=(-2, -1))
     inputs = torch.cat([data.test.x, turned])
     away = torch.arange(len(inputs)) >= NUM_TEST
-    runs = hamiltonian_and_microcanonical(model, warmup_steps=300, num_samples=3000, num_steps=10, start="prior")
-    return Problem("lenet-nodes", 1, model, data, inputs, away, data.test.y, runs, kept=100)
+    runs = hamiltonian_and_microcanonical(
+        model, warmup_steps=300, num_samples=3000, num_steps=10, init="prior"
+    )
+    return Problem(
+        "lenet-nodes", 1, model, data, inputs, away, data.test.y, runs, kept=100
+    )
 
 
 def standardised(pixels: Tensor) -> Tensor:

@@ -39,7 +39,10 @@ class Exact:
         """Draw; the data are those that the closed form is of."""
         exact = MultivariateNormal(self.data.exact.mean, self.data.exact.covariance)
         draws = exact.sample((CHAINS, self.num_samples)).float()
-        values = {"layer1.weight": draws[..., None, :-1], "layer1.bias": draws[..., -1:]}
+        values = {
+            "layer1.weight": draws[..., None, :-1],
+            "layer1.bias": draws[..., -1:],
+        }
         return Posterior(self.model, state={}, info=None, draws=values)
 
 
@@ -53,10 +56,26 @@ def linear() -> Problem:
     """
     data = toy.linear()
     prior = priors.WeightPrior(dist.Normal(0.0, data.prior_scale))
-    model = BayesianNetwork(networks.MLP(data.train.x.shape[1], 1, hidden=[]), prior, likelihoods.Gaussian(data.noise))
+    model = BayesianNetwork(
+        networks.MLP(data.train.x.shape[1], 1, hidden=[]),
+        prior,
+        likelihoods.Gaussian(data.noise),
+    )
     inputs = torch.cat([data.test.x[:NUM_TEST], beyond(data.train.x, NUM_AWAY)])
     away = torch.arange(len(inputs)) >= NUM_TEST
-    sampler = NUTS(model, num_chains=CHAINS, warmup_steps=500, num_samples=1000, full_mass=True)
+    sampler = NUTS(
+        model, num_chains=CHAINS, warmup_steps=500, num_samples=1000, full_mass=True
+    )
     runs = {"exact": Exact(model, data, 1000), "NUTS": sampler}
     evidence = float(data.exact.log_evidence)
-    return Problem("linear", 1, model, data, inputs, away, data.test.y[:NUM_TEST], runs, log_evidence=evidence)
+    return Problem(
+        "linear",
+        1,
+        model,
+        data,
+        inputs,
+        away,
+        data.test.y[:NUM_TEST],
+        runs,
+        log_evidence=evidence,
+    )

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.evaluate import outputs
+from zoo.predictive.evaluate import evaluate_draws
 from zoo.references.evidence import evidence, function_values, thinned
 from zoo.references.problem import Problem
 from zoo.references.reference import WEIGHTS, Reference
 
 
-def make(problem: Problem, seed: int = 0, say: Callable[[str], object] = print) -> Reference:
+def make(
+    problem: Problem, seed: int = 0, say: Callable[[str], object] = print
+) -> Reference:
     """Run every engine of a problem and keep what is worth keeping.
 
     Arguments:
@@ -29,15 +31,25 @@ def make(problem: Problem, seed: int = 0, say: Callable[[str], object] = print) 
         posteriors[name] = engine.fit(problem.data.train)
         values[name] = at_inputs(problem, posteriors[name])
         say(f"{name}: {posteriors[name]!r}")
-    functions = {name: function_values(posteriors[name], found) for name, found in values.items()}
+    functions = {
+        name: function_values(posteriors[name], found) for name, found in values.items()
+    }
     kept = min(problem.kept, *(found.shape[1] for found in values.values()))
     runs = {}
     for name, posterior in posteriors.items():
-        noise = {site: thinned(value, kept) for site, value in posterior.draws.items() if is_noise(site)}
+        noise = {
+            site: thinned(value, kept)
+            for site, value in posterior.draws.items()
+            if is_noise(site)
+        }
         known = problem.inputs, thinned(values[name], kept)
-        runs[name] = Posterior(problem.model, state={}, info=posterior.info, draws=noise, functions=known)
+        runs[name] = Posterior(
+            problem.model, state={}, info=posterior.info, draws=noise, functions=known
+        )
     weights = {
-        site: torch.cat([posterior.sample(WEIGHTS)[site] for posterior in posteriors.values()])
+        site: torch.cat(
+            [posterior.sample(WEIGHTS)[site] for posterior in posteriors.values()]
+        )
         for site in problem.model.latents
     }
     return Reference(problem, runs, weights, evidence(functions, posteriors))
@@ -46,7 +58,9 @@ def make(problem: Problem, seed: int = 0, say: Callable[[str], object] = print) 
 def at_inputs(problem: Problem, posterior: Posterior) -> Tensor:
     """Return the network's outputs at the problem's inputs, (C, S, M, O)."""
     draws = {name: value.flatten(0, 1) for name, value in posterior.draws.items()}
-    found = outputs(problem.model, draws, posterior.state, problem.inputs, progress=True)
+    found = evaluate_draws(
+        problem.model, draws, posterior.state, problem.inputs, progress=True
+    )
     return found.unflatten(0, (posterior.num_chains, -1))
 
 

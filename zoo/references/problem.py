@@ -34,10 +34,12 @@ class Problem:
         data: The data set.
         inputs: Inputs (M, ...) at which function values are kept.
         away: Which of them lie away from the data, (M,).
-        targets: Targets (K, ...) of the first K inputs, held out; None where there are none with noise.
+        targets: Targets (K, ...) of the first K inputs, held out; None where there are
+            none with noise.
         runs: Engines of two kinds, each with several chains, by name.
         kept: Draws of each chain whose function values are kept.
-        label: What is to be known of the posterior beforehand, such as that it is a mode's.
+        label: What is to be known of the posterior beforehand, such as that it is a
+            mode's.
         log_evidence: log p(y | x) in nats, where it is known exactly.
     """
 
@@ -60,7 +62,9 @@ class Problem:
             said.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         for name, prior in self.model.latents.items():
             said.update(f"{name} {tuple(prior.shape())}".encode())
-            said.update(f"{float(prior.log_prob(0.5 * torch.ones(prior.shape()))):.4g}".encode())
+            said.update(
+                f"{float(prior.log_prob(0.5 * torch.ones(prior.shape()))):.4g}".encode()
+            )
         return said.hexdigest()[:16]
 
     def __repr__(self) -> str:
@@ -78,5 +82,7 @@ def beyond(x: Tensor, number: int, distance: float = 2.0, seed: int = 0) -> Tens
         distance: How far they are pushed, in units of their own distance.
         seed: Seed of the choice.
     """
-    chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:number]
+    chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[
+        :number
+    ]
     return x.mean(0) + (1 + distance) * (x[chosen] - x.mean(0))

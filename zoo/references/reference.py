@@ -31,7 +31,8 @@ class Reference:
 
     Arguments:
         problem: The problem.
-        runs: The posterior that each run gave, its function values at the problem's inputs, by the run's name.
+        runs: The posterior that each run gave, its function values at the problem's
+            inputs, by the run's name.
         weights: Some draws (T, *shape) of every site, of all runs together.
         evidence: Rows of the evidence, what each says by name; see `evidence`.
     """
@@ -81,26 +82,46 @@ class Reference:
         """The posterior of all runs together, chain after chain: what predictions are compared with."""
         posteriors = list(self.runs.values())
         values = torch.cat([posterior.functions[1] for posterior in posteriors])
-        draws = {name: torch.cat([posterior.draws[name] for posterior in posteriors]) for name in posteriors[0].draws}
-        return Posterior(self.model, state={}, info=None, draws=draws, functions=(self.inputs, values))
+        draws = {
+            name: torch.cat([posterior.draws[name] for posterior in posteriors])
+            for name in posteriors[0].draws
+        }
+        return Posterior(
+            self.model,
+            state={},
+            info=None,
+            draws=draws,
+            functions=(self.inputs, values),
+        )
 
     @property
     def weight_posterior(self) -> Posterior:
         """The posterior by the weights that were kept, few draws of all runs: it predicts at any inputs."""
         draws = {name: value[None] for name, value in self.weights.items()}
-        state = {name: value.detach() for name, value in self.model.network.named_buffers()} | self.model.frozen()
+        state = {
+            name: value.detach() for name, value in self.model.network.named_buffers()
+        } | self.model.frozen()
         return Posterior(self.model, state=state, info=None, draws=draws)
 
     @property
     def table(self) -> Table:
         """The evidence."""
         columns = tuple(dict.fromkeys(key for row in self.evidence for key in row))
-        return Table(columns, [tuple(row.get(column) for column in columns) for row in self.evidence], {})
+        return Table(
+            columns,
+            [tuple(row.get(column) for column in columns) for row in self.evidence],
+            {},
+        )
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{name} {tuple(run.functions[1].shape[:2])}" for name, run in self.runs.items())
+        sizes = ", ".join(
+            f"{name} {tuple(run.functions[1].shape[:2])}"
+            for name, run in self.runs.items()
+        )
         label = f"; {self.problem.label}" if self.problem.label else ""
-        return f"Reference({self.name!r}, version {self.problem.version}: {sizes}{label})"
+        return (
+            f"Reference({self.name!r}, version {self.problem.version}: {sizes}{label})"
+        )
 
     def _repr_html_(self) -> str:
         return f"<p>{self!r}</p>{self.table._repr_html_()}"
@@ -112,7 +133,10 @@ class Reference:
         tensors = {f"weights/{name}": value for name, value in self.weights.items()}
         for run, posterior in self.runs.items():
             tensors[f"functions/{run}"] = posterior.functions[1].float()
-            tensors |= {f"noise/{run}/{name}": value.float() for name, value in posterior.draws.items()}
+            tensors |= {
+                f"noise/{run}/{name}": value.float()
+                for name, value in posterior.draws.items()
+            }
         header = {
             "name": self.name,
             "version": self.problem.version,
@@ -139,8 +163,13 @@ def read(problem: Problem, path: Path | None = None) -> Reference:
         )
     header, tensors = read_file(path, "reference")
     if header.get("name") != problem.name:
-        raise ValueError(f"{path} holds {header.get('name')!r}, not the reference {problem.name!r}")
-    if (header["version"], header["fingerprint"]) != (problem.version, problem.fingerprint()):
+        raise ValueError(
+            f"{path} holds {header.get('name')!r}, not the reference {problem.name!r}"
+        )
+    if (header["version"], header["fingerprint"]) != (
+        problem.version,
+        problem.fingerprint(),
+    ):
         raise ValueError(
             f"{path} is of version {header['version']} ({header['fingerprint']}), and the problem {problem.name!r} of "
             f"version {problem.version} ({problem.fingerprint()}): make it anew, python -m zoo reference {problem.name}"
@@ -149,7 +178,11 @@ def read(problem: Problem, path: Path | None = None) -> Reference:
         raise ValueError(f"{path} is damaged: its checksum is not {header['checksum']}")
 
     def part(prefix: str) -> dict[str, Tensor]:
-        return {n.removeprefix(prefix): value for n, value in tensors.items() if n.startswith(prefix)}
+        return {
+            n.removeprefix(prefix): value
+            for n, value in tensors.items()
+            if n.startswith(prefix)
+        }
 
     values = part("functions/")
     runs = {

@@ -15,7 +15,7 @@ def hamiltonian_and_microcanonical(
     warmup_steps: int = 500,
     num_samples: int = 1000,
     num_steps: int | None = None,
-    start: str = "map",
+    init: str = "map",
 ) -> dict[str, Engine]:
     """Return NUTS, or HMC of jittered trajectories where their length is known, and adjusted MCLMC.
 
@@ -23,14 +23,21 @@ def hamiltonian_and_microcanonical(
         model: The model.
         warmup_steps: Draws in which a chain adapts.
         num_samples: Draws of a chain that count.
-        num_steps: Leapfrog steps of HMC; MCLMC takes half as many, of two gradients each.
-        start: Where chains begin.
+        num_steps: Leapfrog steps of HMC; MCLMC takes half as many, of two gradients
+            each.
+        init: Where chains begin.
     """
-    counts = {"num_chains": CHAINS, "warmup_steps": warmup_steps, "num_samples": num_samples}
-    counts |= {"shared_mass": True, "start": start}
+    counts = {
+        "num_chains": CHAINS,
+        "warmup_steps": warmup_steps,
+        "num_samples": num_samples,
+    }
+    counts |= {"shared_mass": True, "init": init}
     if num_steps is None:
         first = NUTS(model, target_accept_prob=0.85, **counts)
     else:
         first = HMC(model, num_steps=num_steps, jitter=0.9, **counts)
-    second = MCLMC(model, adjusted=True, num_steps=num_steps and num_steps // 2, **counts)
+    second = MCLMC(
+        model, adjusted=True, num_steps=num_steps and num_steps // 2, **counts
+    )
     return {type(first).__name__: first, "MCLMC": second}

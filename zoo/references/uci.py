@@ -24,7 +24,7 @@ def energy_50() -> Problem:
 
 
 def concrete_50() -> Problem:
-    """Concrete strength, 927 rows, split 0."""
+    """Concrete severity, 927 rows, split 0."""
     return table("concrete", num_steps=200)
 
 
@@ -33,8 +33,8 @@ def table(name: str, num_steps: int | None = None) -> Problem:
 
     .. math:: w \sim N(0, 1 / \text{fan-in}), \quad \sigma \sim \text{HalfNormal}(1), \quad y \sim N(f(x; w), \sigma^2)
 
-    Functions are kept at 40 test inputs (yacht has 31), and at 20 training inputs pushed out to three times their
-    distance from the middle.
+    Functions are kept at 40 test inputs (yacht has 31), and at 20 training inputs
+    pushed out to three times their distance from the middle.
 
     References:
         Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
@@ -47,7 +47,11 @@ def table(name: str, num_steps: int | None = None) -> Problem:
     data = datasets.uci(name, split=0)
     size = data.train.x.shape[1]
     prior = priors.WeightPrior(priors.fan_in(1.0, bias_scale=1.0))
-    model = BayesianNetwork(networks.MLP(size, 1, hidden=[50]), prior, likelihoods.Gaussian(dist.HalfNormal(1.0)))
+    model = BayesianNetwork(
+        networks.MLP(size, 1, hidden=[50]),
+        prior,
+        likelihoods.Gaussian(dist.HalfNormal(1.0)),
+    )
     test = data.test.x[:NUM_TEST]
     inputs = torch.cat([test, beyond(data.train.x, NUM_AWAY)])
     away = torch.arange(len(inputs)) >= len(test)

@@ -48,44 +48,52 @@ class Comparison(Tabled):
     def plot(
         self,
         feature: int | None = None,
-        at: Tensor | None = None,
+        x: Tensor | None = None,
         names: Sequence[str] | None = None,
         num_samples: int = 200,
     ) -> Figure:
         """Draw each guide's predictive band over the truth's along a line in input space, and fidelity against time.
 
-        The line varies one input, half its range beyond the data on either side, and keeps the others.
+        The line varies one input, half its range beyond the data on either side, and
+        keeps the others.
 
         Arguments:
-            feature: Index of the input that varies; by default the one along which the truth is least certain.
-            at: The others' values (D,); by default the training input where the truth is least certain.
+            feature: Index of the input that varies; by default the one along which the
+                truth is least certain.
+            x: The others' values (D,); by default the training input where the truth is
+                least certain.
             names: Names of the inputs, for the axis.
             num_samples: Draws behind each band.
         """
         from zoo import plots
 
-        x, y = self.data.train
-        if x.dim() != 2 or not y.is_floating_point() or y.shape[-1] != 1:
+        inputs, y = self.data.train
+        if inputs.dim() != 2 or not y.is_floating_point() or y.shape[-1] != 1:
             raise ValueError(
-                f"a line through input space needs inputs (N, D) and one real target (N, 1), not {tuple(x.shape)} and "
+                f"a line through input space needs inputs (N, D) and one real target (N, 1), not {tuple(inputs.shape)} and "
                 f"{tuple(y.shape)}; draw the posteriors' predictions with zoo.plots instead"
             )
         truth = self.posteriors[TRUTH]
         if truth.functions is not None:
-            raise ValueError("a reference is known at its own inputs alone; draw .fidelities[NAME].plot() instead")
-        if at is None:
-            at = x[int(truth.predict(x).epistemic.argmax())]
+            raise ValueError(
+                "a reference is known at its own inputs alone; draw .fidelities[NAME].plot() instead"
+            )
+        if x is None:
+            x = inputs[int(truth.predict(inputs).epistemic.argmax())]
         if feature is None:
-            doubt = [truth.predict(line_through(x, at, index)).epistemic.mean() for index in range(x.shape[1])]
-            feature = int(torch.stack(doubt).argmax())
-        inputs = line_through(x, at, feature)
+            lines = [line_through(inputs, x, index) for index in range(inputs.shape[1])]
+            epistemic = [truth.predict(line).epistemic.mean() for line in lines]
+            feature = int(torch.stack(epistemic).argmax())
+        line = line_through(inputs, x, feature)
         bands = {
-            name: posterior.predict(inputs, min(num_samples, posterior.num_draws or num_samples)).functions[..., 0]
+            name: posterior.predict(
+                line, min(num_samples, posterior.num_samples or num_samples)
+            ).functions[..., 0]
             for name, posterior in self.posteriors.items()
         }
         floor = next(iter(self.fidelities.values())).floor["wasserstein"]
         return plots.comparison(
-            inputs[:, feature],
+            line[:, feature],
             bands.pop(TRUTH),
             bands,
             {name: self.posteriors[name].info.seconds for name in bands},
@@ -97,12 +105,14 @@ class Comparison(Tabled):
         )
 
 
-def line_through(x: Tensor, at: Tensor, feature: int, num: int = 100) -> Tensor:
+def line_through(inputs: Tensor, x: Tensor, feature: int, num: int = 100) -> Tensor:
     """Return inputs (num, D) that differ in one feature, from below the data to above them."""
-    low, high = float(x[:, feature].min()), float(x[:, feature].max())
-    inputs = at.repeat(num, 1)
-    inputs[:, feature] = torch.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), num)
-    return inputs
+    low, high = float(inputs[:, feature].min()), float(inputs[:, feature].max())
+    line = x.repeat(num, 1)
+    line[:, feature] = torch.linspace(
+        low - 0.5 * (high - low), high + 0.5 * (high - low), num
+    )
+    return line
 
 
 def compare(
@@ -119,19 +129,20 @@ def compare(
 ) -> Comparison:
     """Fit guides to one data set and lay them beside the truth.
 
-    Errors and log likelihoods are in the data set's original units; the fidelity columns are those of `zoo.fidelity`,
-    and in the row of the truth its floor.
+    Errors and log likelihoods are in the data set's original units; the fidelity
+    columns are those of `zoo.fidelity`, and in the row of the truth its floor.
 
     References:
         What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
 
     Arguments:
         model: The model that the guides are for.
-        guides: The guides, or a mapping from names to guides; a guide that needs a prior of its own comes as a pair
-            (model, guide).
-        reference: The truth: the posterior of `inference.NUTS` or `HMC` on the model, or one of `zoo.references`.
-        data: The data set; guides are fitted to its training part and scored on its test part. A reference brings its
-            own, and is compared at its own inputs.
+        guides: The guides, or a mapping from names to guides; a guide that needs a
+            prior of its own comes as a pair (model, guide).
+        reference: The truth: the posterior of `inference.NUTS` or `HMC` on the model,
+            or one of `zoo.references`.
+        data: The data set; guides are fitted to its training part and scored on its
+            test part. A reference brings its own, and is compared at its own inputs.
         num_steps: Gradient steps of each fit.
         lr: Learning rate of each fit, which decays to zero as a cosine.
         batch_size: Batch size of each fit; all data at once where nothing is said.
@@ -145,23 +156,42 @@ def compare(
         >>> comparison.table.column("guide")
         ['truth', 'Delta']
     """
-    named = guides if isinstance(guides, Mapping) else {type(guide).__name__: guide for guide in guides}
+    named = (
+        guides
+        if isinstance(guides, Mapping)
+        else {type(guide).__name__: guide for guide in guides}
+    )
     if len(named) < len(guides):
-        raise ValueError("two guides are of one family; give a mapping from names to guides")
+        raise ValueError(
+            "two guides are of one family; give a mapping from names to guides"
+        )
     known = None if isinstance(reference, Posterior) else reference
     if (data is None) == (known is None):
-        raise ValueError("give data beside a posterior, and none beside a reference, which brings its own")
+        raise ValueError(
+            "give data beside a posterior, and none beside a reference, which brings its own"
+        )
     data = data if known is None else known.data
     posteriors = {TRUTH: reference if known is None else known.posterior}
     for name, guide in named.items():
         own, guide = guide if isinstance(guide, tuple) else (model, guide)
         decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=num_steps)
-        engine = SVI(own, guide, num_steps=num_steps, lr=lr, scheduler=decay, progress=progress)
+        engine = SVI(
+            own, guide, num_steps=num_steps, lr=lr, scheduler=decay, progress=progress
+        )
         posteriors[name] = engine.fit(data.train, batch_size=batch_size)
     at = data.test.x if known is None else None
-    fidelities = {name: fidelity(posterior, reference, at) for name, posterior in posteriors.items() if name != TRUTH}
+    fidelities = {
+        name: fidelity(posterior, reference, at)
+        for name, posterior in posteriors.items()
+        if name != TRUTH
+    }
     test = data.test if known is None else Split(known.inputs, known.targets)
-    return Comparison(tabled(posteriors, fidelities, data, test, num_samples), posteriors, fidelities, data)
+    return Comparison(
+        tabled(posteriors, fidelities, data, test, num_samples),
+        posteriors,
+        fidelities,
+        data,
+    )
 
 
 def tabled(
@@ -174,24 +204,38 @@ def tabled(
     """Make a row for each posterior; the truth's has the floor."""
     rows = []
     for name, posterior in posteriors.items():
-        count = min(num_samples, posterior.num_draws or num_samples)
-        scores = {} if test.y is None else accuracy_scores(posterior.predict(test.x, count), test.y, data)
+        count = min(num_samples, posterior.num_samples or num_samples)
+        scores = (
+            {}
+            if test.y is None
+            else accuracy_scores(posterior.predict(test.x, count), test.y, data)
+        )
         if name == TRUTH:
             closeness = next(iter(fidelities.values())).floor if fidelities else {}
         else:
             closeness = fidelities[name].scores
-        closeness = {key: value for key, value in closeness.items() if key != "coverage"}
+        closeness = {
+            key: value for key, value in closeness.items() if key != "coverage"
+        }
         seconds = posterior.info.seconds if posterior.info is not None else None
         rows.append({"guide": name, **scores, **closeness, "seconds": seconds})
     columns = tuple(rows[-1])
     return Table(
         tuple(column.replace("_", " ") for column in columns),
         [tuple(row.get(column) for column in columns) for row in rows],
-        {"seconds": 1, "coverage 90 %": 2, "mean error": 2, "spread ratio": 2, "wasserstein": 2},
+        {
+            "seconds": 1,
+            "coverage 90 %": 2,
+            "mean error": 2,
+            "spread ratio": 2,
+            "wasserstein": 2,
+        },
     )
 
 
-def accuracy_scores(prediction: Prediction, y: Tensor, data: Dataset) -> dict[str, float]:
+def accuracy_scores(
+    prediction: Prediction, y: Tensor, data: Dataset
+) -> dict[str, float]:
     """Score a prediction against the targets (K, ...) of the first of its inputs, in original units."""
     y = y.to(prediction.outputs.device)
     prediction = prediction.first(len(y))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.predictive.evaluate import draw
+from zoo.predictive.drawing import draw_sites
 from zoo.priors.conditional import Conditional
 from zoo.priors.treatment import words
 from zoo.reports.table import Table
@@ -31,15 +31,21 @@ class Explanation:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        paragraphs = ["".join(f"<p>{line}</p>" for line in part) for part in (self.before, self.after)]
+        paragraphs = [
+            "".join(f"<p>{line}</p>" for line in part)
+            for part in (self.before, self.after)
+        ]
         return f"{paragraphs[0]}{self.table._repr_html_()}{paragraphs[1]}"
 
 
-def explain(model: BayesianNetwork, guide: Callable[..., object], num_samples: int = 200) -> Explanation:
+def explain(
+    model: BayesianNetwork, guide: Callable[..., object], num_samples: int = 200
+) -> Explanation:
     """Lay a model and a guide side by side: for every site its prior, and the mean and spread that the guide gives it.
 
-    Nothing is fitted, nothing is copied and the activations are not touched: a guide is a second program with the same
-    site names, and inference moves its parameters until it resembles the posterior.
+    Nothing is fitted, nothing is copied and the activations are not touched: a guide is
+    a second program with the same site names, and inference moves its parameters until
+    it resembles the posterior.
 
     Arguments:
         model: The model.
@@ -54,15 +60,24 @@ def explain(model: BayesianNetwork, guide: Callable[..., object], num_samples: i
     shapes = {name: prior.shape() for name, prior in latents.items()}
     scoped = ScopedGuide(guide)
     with torch.random.fork_rng():
-        own = draw(scoped, num_samples, shapes)
-        theirs = draw(model, num_samples, shapes) if all(map(is_proper, latents.values())) else {}
+        own = draw_sites(scoped, num_samples, shapes)
+        theirs = (
+            draw_sites(model, num_samples, shapes)
+            if all(map(is_proper, latents.values()))
+            else {}
+        )
     family = type(guide).__name__
-    treatments = {**model.plan.weights, **{name: node.prior for name, node in model.plan.nodes.items()}}
+    treatments = {
+        **model.plan.weights,
+        **{name: node.prior for name, node in model.plan.nodes.items()},
+    }
     rows = [
         (
             name,
             "x".join(map(str, shapes[name])) or "scalar",
-            words(treatments[name]) if isinstance(treatments.get(name), Conditional) else describe(prior),
+            words(treatments[name])
+            if isinstance(treatments.get(name), Conditional)
+            else describe(prior),
             spread(theirs[name]) if theirs else None,
             family,
             float(own[name].mean()),
@@ -70,7 +85,15 @@ def explain(model: BayesianNetwork, guide: Callable[..., object], num_samples: i
         )
         for name, prior in latents.items()
     ]
-    columns = ("site", "shape", "prior", "prior spread", "guide", "guide mean", "guide spread")
+    columns = (
+        "site",
+        "shape",
+        "prior",
+        "prior spread",
+        "guide",
+        "guide mean",
+        "guide spread",
+    )
     latent = sum(shape.numel() for shape in shapes.values())
     parameters = sum(parameter.numel() for parameter in scoped.parameters())
     before = (
@@ -88,7 +111,10 @@ def explain(model: BayesianNetwork, guide: Callable[..., object], num_samples: i
             if bound
             else "The loss bounds nothing: part of the guide's entropy is dropped or infinite, or a prior is improper."
         )
-    for kind, names in (("optimised", model.plan.points), ("frozen", model.plan.frozen)):
+    for kind, names in (
+        ("optimised", model.plan.points),
+        ("frozen", model.plan.frozen),
+    ):
         if names:
             after.append(f"Not random, {kind}: {', '.join(names)}.")
     return Explanation(Table(columns, rows), before, tuple(after))

@@ -19,7 +19,8 @@ class Summary:
     Arguments:
         table: A row per layer.
         weights: Number of weights and biases.
-        nodes: Number of input nodes of linear and convolution layers, whether or not they are random.
+        nodes: Number of input nodes of linear and convolution layers, whether or not
+            they are random.
         random: Number of random numbers: the latent dimension of the prior.
         points: Number of weights that are point estimates.
         frozen: Number of weights that are frozen.
@@ -53,7 +54,9 @@ def summarise(network: nn.Module, plan: Plan) -> Summary:
     rows = []
     for name, layer in network.named_modules():
         prefix = f"{name}." if name else ""
-        own = {prefix + key: value for key, value in layer.named_parameters(recurse=False)}
+        own = {
+            prefix + key: value for key, value in layer.named_parameters(recurse=False)
+        }
         own = {key: value for key, value in own.items() if key in parameters}
         if not own:
             continue
@@ -70,7 +73,10 @@ def summarise(network: nn.Module, plan: Plan) -> Summary:
                 "; ".join(nodes) or "-",
             )
         )
-    table = Table(("layer", "type", "weights", "nodes", "prior of weights", "prior of nodes"), rows)
+    table = Table(
+        ("layer", "type", "weights", "nodes", "prior of weights", "prior of nodes"),
+        rows,
+    )
     return Summary(
         table,
         weights=sum(row[2] for row in rows),

@@ -16,7 +16,8 @@ class Table:
     Arguments:
         columns: Headings.
         rows: A sequence of cells per row.
-        digits: Decimal places of each column of floats, by heading; 3 where nothing is said.
+        digits: Decimal places of each column of floats, by heading; 3 where nothing is
+            said.
 
     Example:
         >>> print(Table(("guide", "rmse"), [("MeanField", 0.0812)]))
@@ -57,7 +58,11 @@ class Table:
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(self._text(i, cell))}</td>" for i, cell in enumerate(row)) + "</tr>"
+            "<tr>"
+            + "".join(
+                f"<td>{escape(self._text(i, cell))}</td>" for i, cell in enumerate(row)
+            )
+            + "</tr>"
             for row in self.rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -14,11 +14,14 @@ from torch.distributions.transforms import _InverseTransform
 Part = TypeVar("Part")
 
 
-def placed(distribution: TorchDistributionMixin, like: Tensor, name: str) -> TorchDistributionMixin:
+def placed(
+    distribution: TorchDistributionMixin, like: Tensor, name: str
+) -> TorchDistributionMixin:
     """Give a distribution the device, dtype and shape of a tensor, every dimension of it an event.
 
     Raises:
-        ValueError: The distribution does not broadcast to the shape of the tensor; both shapes are named.
+        ValueError: The distribution does not broadcast to the shape of the tensor; both
+            shapes are named.
     """
     moved = to(distribution, like)
     event = len(moved.event_shape)
@@ -37,7 +40,9 @@ def placed(distribution: TorchDistributionMixin, like: Tensor, name: str) -> Tor
 def to(value: Part, like: Tensor) -> Part:
     """Copy a distribution, or what it is made of, to the device and floating dtype of a tensor."""
     if isinstance(value, Tensor):
-        return value.to(like.device, like.dtype if value.is_floating_point() else value.dtype)
+        return value.to(
+            like.device, like.dtype if value.is_floating_point() else value.dtype
+        )
     if type(value) in (list, tuple):
         return type(value)(to(part, like) for part in value)
     if isinstance(value, (Distribution, Transform)):
@@ -53,7 +58,11 @@ def to(value: Part, like: Tensor) -> Part:
 
 def unvalidated(distribution: Part) -> Part:
     """Return a distribution that does not look at values, as one made while validation was on does."""
-    parts = {name: unvalidated(part) for name, part in vars(distribution).items() if isinstance(part, Distribution)}
+    parts = {
+        name: unvalidated(part)
+        for name, part in vars(distribution).items()
+        if isinstance(part, Distribution)
+    }
     if not parts and not vars(distribution).get("_validate_args"):
         return distribution
     copied = copy.copy(distribution)
@@ -75,7 +84,10 @@ def is_proper(distribution: TorchDistributionMixin) -> bool:
     """Tell whether a distribution integrates to one; an improper one has an attribute `improper = True`."""
     while isinstance(distribution, Independent):
         distribution = distribution.base_dist
-    return not (getattr(distribution, "improper", False) or isinstance(distribution, ImproperUniform))
+    return not (
+        getattr(distribution, "improper", False)
+        or isinstance(distribution, ImproperUniform)
+    )
 
 
 def describe(distribution: TorchDistributionMixin) -> str:
@@ -86,7 +98,9 @@ def describe(distribution: TorchDistributionMixin) -> str:
     names = [name for name in names if name in vars(distribution)] or names
     values = [getattr(distribution, name) for name in names]
     numbers = (
-        f"{value.flatten()[0].item():.4g}" if value.unique().numel() == 1 else f"{tuple(value.shape)}"
+        f"{value.flatten()[0].item():.4g}"
+        if value.unique().numel() == 1
+        else f"{tuple(value.shape)}"
         for value in values
     )
     return f"{type(distribution).__name__}({', '.join(numbers)})"

@@ -11,15 +11,17 @@ from torch import Tensor, nn
 
 @effectful(type="buffer")
 def _buffer(value: Tensor) -> Tensor:
-    return value.clone()  # a batch norm in training mode writes here, never into the network
+    return (
+        value.clone()
+    )  # a batch norm in training mode writes here, never into the network
 
 
 def buffers(network: nn.Module) -> dict[str, Tensor]:
-    """State the network's buffers: a copy of each, or what `Given` has in its place."""
+    """State the network's buffers: a copy of each, or what `Substitute` has in its place."""
     return {name: _buffer(value, name=name) for name, value in network.named_buffers()}
 
 
-class Given(Messenger):
+class Substitute(Messenger):
     """Give values to `pyro.param` and buffer statements by name; what is not named keeps its own.
 
     Unlike `poutine.substitute` it leaves the parameter store alone and reaches buffers.

@@ -20,9 +20,17 @@ def bar(total: int, description: str, enabled: bool, delay: float = 0.0) -> plai
     if not enabled:
         return plain_tqdm(total=total, disable=True)
     if in_notebook() or sys.stderr.isatty():
-        return tqdm(total=total, desc=description, dynamic_ncols=True, leave=True, delay=delay)
+        return tqdm(
+            total=total, desc=description, dynamic_ncols=True, leave=True, delay=delay
+        )
     form = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]\n"
-    options = {"mininterval": 10, "maxinterval": 20, "bar_format": form, "file": Lines(), "delay": delay}
+    options = {
+        "mininterval": 10,
+        "maxinterval": 20,
+        "bar_format": form,
+        "file": Lines(),
+        "delay": delay,
+    }
     return plain_tqdm(total=total, desc=description, **options)
 
 

@@ -17,17 +17,18 @@ SCHEMAS = {
 def load_torchvision() -> ModuleType:
     """Import torchvision, also where its compiled operators are missing.
 
-    The wheels of the package index are built against CUDA torch. Beside a CPU torch the compiled
-    part does not load and `import torchvision` raises `operator torchvision::nms does not exist`.
-    Only then the missing schemas are defined and the import is tried again: data sets,
-    transforms and models work, `torchvision.ops.nms` itself stays without an implementation.
+    The wheels of the package index are built against CUDA torch. Beside a CPU torch the
+    compiled part does not load and `import torchvision` raises `operator
+    torchvision::nms does not exist`. Only then the missing schemas are defined and the
+    import is tried again: data sets, transforms and models work, `torchvision.ops.nms`
+    itself stays without an implementation.
 
     References:
         torchvision's documentation (PyTorch contributors, 2016-2026), docs.pytorch.org/vision
 
     Raises:
-        ImportError: torchvision is not installed. Any other failure of its import also passes
-            through unchanged.
+        ImportError: torchvision is not installed. Any other failure of its import also
+            passes through unchanged.
 
     Example:
         >>> from zoo.runtime.torchvision_shim import load_torchvision

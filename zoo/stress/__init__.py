@@ -1,10 +1,16 @@
-"""Stress: what happens to prediction and uncertainty when the input is spoiled."""
+"""Stress: what happens to prediction and uncertainty when the input is corrupted."""
 
 from zoo.stress.attacks import Attack, fgsm, pgd
-from zoo.stress.blurs import defocus_blur, gaussian_blur, glass_blur, motion_blur, zoom_blur
+from zoo.stress.blurs import (
+    defocus_blur,
+    gaussian_blur,
+    glass_blur,
+    motion_blur,
+    zoom_blur,
+)
 from zoo.stress.corruptions import Corruptions, corruptions
 from zoo.stress.digital import elastic, jpeg, pixelate
-from zoo.stress.evaluation import Judgement
+from zoo.stress.evaluation import Evaluation
 from zoo.stress.fooling import Fooling, fooling
 from zoo.stress.harder import harder
 from zoo.stress.light import brightness, contrast, saturate
@@ -18,8 +24,8 @@ from zoo.stress.weather import fog, snow
 __all__ = [
     "Attack",
     "Corruptions",
+    "Evaluation",
     "Fooling",
-    "Judgement",
     "OutOfDistribution",
     "Referral",
     "Severity",

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.evaluate import placed_inputs
+from zoo.predictive.inputs import place_inputs
 from zoo.reports.table import Table, Tabled
 from zoo.runtime.progress import bar
-from zoo.stress.evaluation import Draws, Judgement, judged, two_sets
+from zoo.stress.evaluation import Draws, Evaluation, evaluated, two_sets
 from zoo.stress.gradients import Loss, loss_and_slope
 from zoo.stress.pixels import images
 
@@ -41,8 +41,8 @@ class Attack(Tabled):
     radius: float
     pixels: Tensor
     x: Tensor
-    before: Judgement
-    after: Judgement
+    before: Evaluation
+    after: Evaluation
 
     @property
     def scores(self) -> Mapping[str, Mapping[str, float]]:
@@ -60,8 +60,12 @@ class Attack(Tabled):
         from zoo import plots
 
         after = self.after
-        columns = (part[:number] for part in (after.predicted, after.entropy, after.epistemic))
-        return plots.strip(self.pixels[:number], *columns, true=after.y[:number].tolist())
+        columns = (
+            part[:number] for part in (after.predicted, after.entropy, after.epistemic)
+        )
+        return plots.strip(
+            self.pixels[:number], *columns, true=after.y[:number].tolist()
+        )
 
 
 def fgsm(
@@ -82,16 +86,18 @@ def fgsm(
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
-        data: A data set, whose test part is attacked, or a pair (x, y) whose x are pixels.
+        data: A data set, whose test part is attacked, or a pair (x, y) whose x are
+            pixels.
         radius: The largest change of a pixel, where white is 1.
-        through: Whose loss it is: "draws" of the posterior, averaged as for a prediction; "one" of them; or that of
-            the network at their "mean".
-        num_samples: Draws that are attacked, and as many others that judge; a sampler's are shared out.
+        through: Whose loss it is: "draws" of the posterior, averaged as for a
+            prediction; "one" of them; or that of the network at their "mean".
+        num_samples: Draws that are attacked, and as many others that judge; a sampler's
+            are shared out.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: Values that are no pixels; a radius outside [0, 1]; another word for `through`; a posterior without
-            weights or classes.
+        ValueError: Values that are no pixels; a radius outside [0, 1]; another word for
+            `through`; a posterior without weights or classes.
 
     Example:
         >>> from zoo import stress
@@ -99,14 +105,16 @@ def fgsm(
         >>> found.scores["after"]["nll"] > found.scores["before"]["nll"]
         True
     """
-    return attack(posterior, data, radius, through, num_samples, steps=0, progress=progress)
+    return attack(
+        posterior, data, radius, through, num_samples, num_steps=0, progress=progress
+    )
 
 
 def pgd(
     posterior: Posterior,
     data: Dataset | tuple[Tensor, Tensor],
     radius: float,
-    steps: int = 10,
+    num_steps: int = 10,
     through: str = "draws",
     num_samples: int = 20,
     progress: bool = True,
@@ -116,8 +124,9 @@ def pgd(
     .. math:: x_{t+1} = \Pi [x_t + \alpha \operatorname{sign} \nabla_x L(x_t, y)], \qquad
         \alpha = 2.5 \, \epsilon / T, \quad L = -\log \frac1S \sum_s p(y \mid x, w_s)
 
-    The projection keeps every pixel within the radius of its own, and between 0 and 1. Averaging over draws is the
-    expectation over transformations, here of the weights: an attack on a single draw need not carry over to others.
+    The projection keeps every pixel within the radius of its own, and between 0 and 1.
+    Averaging over draws is the expectation over transformations, here of the weights:
+    an attack on a single draw need not carry over to others.
 
     References:
         Towards Deep Learning Models Resistant to Adversarial Attacks (Madry, Makelov, Schmidt, Tsipras, Vladu, 2018)
@@ -125,27 +134,31 @@ def pgd(
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
-        data: A data set, whose test part is attacked, or a pair (x, y) whose x are pixels.
+        data: A data set, whose test part is attacked, or a pair (x, y) whose x are
+            pixels.
         radius: The largest change of a pixel, where white is 1.
-        steps: Number of steps T.
-        through: Whose loss it is: "draws" of the posterior, averaged as for a prediction; "one" of them; or that of
-            the network at their "mean".
-        num_samples: Draws that are attacked, and as many others that judge; a sampler's are shared out.
+        num_steps: Number of steps T.
+        through: Whose loss it is: "draws" of the posterior, averaged as for a
+            prediction; "one" of them; or that of the network at their "mean".
+        num_samples: Draws that are attacked, and as many others that judge; a sampler's
+            are shared out.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: Values that are no pixels; a radius outside [0, 1]; no step; another word for `through`; a
-            posterior without weights or classes.
+        ValueError: Values that are no pixels; a radius outside [0, 1]; no step; another
+            word for `through`; a posterior without weights or classes.
 
     Example:
         >>> from zoo import stress
-        >>> found = stress.pgd(classifier, digits, radius=0.1, steps=3, num_samples=5, progress=False)
+        >>> found = stress.pgd(classifier, digits, radius=0.1, num_steps=3, num_samples=5, progress=False)
         >>> bool(((found.pixels - digits.test.x).abs() <= 0.1 + 1e-6).all())
         True
     """
-    if steps < 1:
-        raise ValueError(f"steps is a number of gradient steps, at least 1, not {steps}")
-    return attack(posterior, data, radius, through, num_samples, steps, progress)
+    if num_steps < 1:
+        raise ValueError(
+            f"num_steps is a number of gradient steps, at least 1, not {num_steps}"
+        )
+    return attack(posterior, data, radius, through, num_samples, num_steps, progress)
 
 
 def attack(
@@ -154,23 +167,35 @@ def attack(
     radius: float,
     through: str,
     num_samples: int,
-    steps: int,
+    num_steps: int,
     progress: bool,
 ) -> Attack:
     """Attack images by one full step, or by so many small ones from a random place, and judge by fresh draws."""
     if not 0 <= radius <= 1:
-        raise ValueError(f"radius is the largest change of a pixel, from 0 to 1, not {radius}; divide bytes by 255")
+        raise ValueError(
+            f"radius is the largest change of a pixel, from 0 to 1, not {radius}; divide bytes by 255"
+        )
     test = images(data)
     attacked, fresh = two_sets(posterior, num_samples)
     aim = victim(attacked, through)
-    before = judged(posterior, fresh, test.standardised(), test.y)
-    pixels, y = placed_inputs(posterior.model, test.pixels), test.y.to(posterior.model.reference.device)
+    before = evaluated(posterior, fresh, test.standardised(), test.y)
+    pixels, y = (
+        place_inputs(posterior.model, test.pixels),
+        test.y.to(posterior.model.first_parameter.device),
+    )
     loss = loss_and_slope(posterior, aim, test.standardised, pixels)
-    with bar(max(1, steps), "gradients", progress) as shown:
-        found = climbed(loss, pixels, y, radius, steps, shown.update)
+    with bar(max(1, num_steps), "gradients", progress) as shown:
+        found = climbed(loss, pixels, y, radius, num_steps, shown.update)
     x = test.standardised(found)
-    name = f"{f'PGD-{steps}' if steps else 'FGSM'} through {THROUGH[through]}"
-    return Attack(name, radius, found.cpu(), x.cpu(), before, judged(posterior, fresh, x, test.y))
+    name = f"{f'PGD-{num_steps}' if num_steps else 'FGSM'} through {THROUGH[through]}"
+    return Attack(
+        name,
+        radius,
+        found.cpu(),
+        x.cpu(),
+        before,
+        evaluated(posterior, fresh, x, test.y),
+    )
 
 
 def victim(draws: Draws, through: str) -> Draws:
@@ -179,15 +204,33 @@ def victim(draws: Draws, through: str) -> Draws:
         raise ValueError(f"through is 'draws', 'one' or 'mean', not {through!r}")
     if through == "mean":
         return {name: value.mean(0, keepdim=True) for name, value in draws.items()}
-    return {name: value[:1] for name, value in draws.items()} if through == "one" else draws
+    return (
+        {name: value[:1] for name, value in draws.items()}
+        if through == "one"
+        else draws
+    )
 
 
-def climbed(loss: Loss, pixels: Tensor, y: Tensor, radius: float, steps: int, done: Callable[[], object]) -> Tensor:
+def climbed(
+    loss: Loss,
+    pixels: Tensor,
+    y: Tensor,
+    radius: float,
+    num_steps: int,
+    done: Callable[[], object],
+) -> Tensor:
     """Return where a climb within the radius ends; no small steps are one full one, from the images themselves."""
     low, high = (pixels - radius).clamp_min(0), (pixels + radius).clamp_max(1)
-    start = radius * (2 * torch.rand_like(pixels) - 1) if steps else torch.zeros_like(pixels)
-    current, size = torch.clamp(pixels + start, low, high), 2.5 * radius / steps if steps else radius
-    for _ in range(max(1, steps)):
+    start = (
+        radius * (2 * torch.rand_like(pixels) - 1)
+        if num_steps
+        else torch.zeros_like(pixels)
+    )
+    current, size = (
+        torch.clamp(pixels + start, low, high),
+        2.5 * radius / num_steps if num_steps else radius,
+    )
+    for _ in range(max(1, num_steps)):
         current = torch.clamp(current + size * loss(current, y)[1].sign(), low, high)
         done()
     return current

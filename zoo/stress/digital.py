@@ -19,8 +19,8 @@ def elastic(x: Tensor, severity: int) -> Tensor:
 
     .. math:: x'(p) = x(A^{-1} (p + u(p))), \qquad u = \alpha \, (G_\sigma * U(-1, 1))
 
-    A moves three points by up to a share of the image's side. What is drawn in from beyond the border is the image's
-    reflection.
+    A moves three points by up to a share of the image's side. What is drawn in from
+    beyond the border is the image's reflection.
 
     References:
         Benchmarking Neural Network Robustness to Common Corruptions and Perturbations (Hendrycks, Dietterich, 2019)
@@ -34,21 +34,40 @@ def elastic(x: Tensor, severity: int) -> Tensor:
         tensor(1.)
     """
     alpha, sigma, tilt = level(
-        severity, ((0.0, 0.0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03))
+        severity,
+        (
+            (0.0, 0.0, 0.08),
+            (0.05, 0.2, 0.07),
+            (0.08, 0.06, 0.06),
+            (0.1, 0.04, 0.05),
+            (0.1, 0.03, 0.03),
+        ),
     )
     height, width = grid_of(x).shape[-2:]
     side = min(height, width)
     field = x.new_zeros(len(x), 2, height, width)
     if alpha:
-        field = alpha * side * smoothed(2 * torch.rand_like(field) - 1, sigma * side, reach=3.0)
-    down, right = torch.meshgrid(torch.arange(height).to(x), torch.arange(width).to(x), indexing="ij")
+        field = (
+            alpha
+            * side
+            * smoothed(2 * torch.rand_like(field) - 1, sigma * side, reach=3.0)
+        )
+    down, right = torch.meshgrid(
+        torch.arange(height).to(x), torch.arange(width).to(x), indexing="ij"
+    )
     place = torch.stack([right, down]) + field  # (N, 2, H, W)
     third, middle = side // 3, x.new_tensor([width // 2, height // 2])
     before = middle + x.new_tensor([[third, third], [third, -third], [-third, -third]])
     after = before + tilt * side * (2 * torch.rand(len(x), 3, 2).to(x) - 1)
-    back = torch.linalg.solve(with_one(after), before)  # (N, 3, 2), from where a point is to where it was
-    was = torch.einsum("nihw,nij->njhw", torch.cat([place, torch.ones_like(place[:, :1])], 1), back)
-    return displaced(x, was - torch.stack([right, down]), border="reflection").clamp(0, 1)
+    back = torch.linalg.solve(
+        with_one(after), before
+    )  # (N, 3, 2), from where a point is to where it was
+    was = torch.einsum(
+        "nihw,nij->njhw", torch.cat([place, torch.ones_like(place[:, :1])], 1), back
+    )
+    return displaced(x, was - torch.stack([right, down]), border="reflection").clamp(
+        0, 1
+    )
 
 
 def pixelate(x: Tensor, severity: int) -> Tensor:
@@ -69,7 +88,9 @@ def pixelate(x: Tensor, severity: int) -> Tensor:
 
     def blocks(image: Image.Image) -> Image.Image:
         small = [int(side * share) for side in image.size]
-        return image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.BOX)
+        return image.resize(small, Image.Resampling.BOX).resize(
+            image.size, Image.Resampling.BOX
+        )
 
     return through_pillow(grid_of(x), blocks)
 
@@ -109,6 +130,13 @@ def through_pillow(x: Tensor, change: Callable[[Image.Image], Image.Image]) -> T
     if x.shape[1] not in (1, 3):
         raise ValueError(f"Pillow takes images of 1 channel or 3, not of {x.shape[1]}")
     bytes_of = (255 * x).round().to("cpu", torch.uint8).permute(0, 2, 3, 1)
-    images = [change(Image.fromarray((image.squeeze(-1)).numpy())) for image in bytes_of]
-    rows = [torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8) for image in images]
-    return (torch.stack(rows).reshape(bytes_of.shape).permute(0, 3, 1, 2).to(x) / 255).contiguous()
+    images = [
+        change(Image.fromarray((image.squeeze(-1)).numpy())) for image in bytes_of
+    ]
+    rows = [
+        torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+        for image in images
+    ]
+    return (
+        torch.stack(rows).reshape(bytes_of.shape).permute(0, 3, 1, 2).to(x) / 255
+    ).contiguous()

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.evaluate import placed_inputs
+from zoo.predictive.inputs import place_inputs
 from zoo.reports.table import Table, Tabled
 from zoo.runtime.progress import bar
 from zoo.stress.attacks import THROUGH, victim
-from zoo.stress.evaluation import Judgement, judged, two_sets
+from zoo.stress.evaluation import Evaluation, evaluated, two_sets
 from zoo.stress.gradients import loss_and_slope
 from zoo.stress.pixels import images
 
@@ -34,30 +34,51 @@ class Fooling(Tabled):
         classes: The class that each pattern is to be taken for, (K,).
         patterns: Pixels between 0 and 1, (K, ...).
         confidence: The probability that the fooled gives to the class, (K,).
-        judgement: What the posterior says, by draws that took no part.
+        evaluation: What the posterior says, by draws that took no part.
     """
 
     through: str
     classes: Tensor
     patterns: Tensor
     confidence: Tensor
-    judgement: Judgement
+    evaluation: Evaluation
 
     @property
     def table(self) -> Table:
         """A row for each pattern."""
-        own = self.judgement
+        own = self.evaluation
         shared = own.probs.gather(1, self.classes[:, None]).squeeze(1)
-        columns = self.classes, self.confidence, shared, own.predicted, own.entropy, own.epistemic
-        names = ("class", self.through, "posterior", "predicted", "entropy", "epistemic")
-        return Table(names, list(zip(*(column.tolist() for column in columns), strict=True)))
+        columns = (
+            self.classes,
+            self.confidence,
+            shared,
+            own.predicted,
+            own.entropy,
+            own.epistemic,
+        )
+        names = (
+            "class",
+            self.through,
+            "posterior",
+            "predicted",
+            "entropy",
+            "epistemic",
+        )
+        return Table(
+            names, list(zip(*(column.tolist() for column in columns), strict=True))
+        )
 
     def strip(self) -> Figure:
         """Draw the patterns with what the posterior predicts, and how surely."""
         from zoo import plots
 
-        own, titles = self.judgement, [f"a {number}, {100 * sure:.1f} %" for number, sure in self._titles()]
-        return plots.strip(self.patterns, own.predicted, own.entropy, own.epistemic, titles=titles)
+        own, titles = (
+            self.evaluation,
+            [f"a {number}, {100 * sure:.1f} %" for number, sure in self._titles()],
+        )
+        return plots.strip(
+            self.patterns, own.predicted, own.entropy, own.epistemic, titles=titles
+        )
 
     def _titles(self) -> zip:
         return zip(self.classes.tolist(), self.confidence.tolist(), strict=True)
@@ -69,7 +90,7 @@ def fooling(
     classes: Sequence[int] | None = None,
     confidence: float = 0.996,
     through: str = "draws",
-    steps: int = 300,
+    num_steps: int = 300,
     num_samples: int = 20,
     progress: bool = True,
 ) -> Fooling:
@@ -77,8 +98,8 @@ def fooling(
 
     .. math:: x_{t+1} = [x_t + \alpha \operatorname{sign} \nabla_x \log p(c \mid x_t)]_0^1, \qquad x_0 \sim U(0, 1)
 
-    A pattern is left alone as soon as the class has the confidence that is asked for. One that the steps do not get
-    there keeps what it has reached: the table says so.
+    A pattern is left alone as soon as the class has the confidence that is asked for.
+    One that the steps do not get there keeps what it has reached: the table says so.
 
     References:
         Deep Neural Networks are Easily Fooled: High Confidence Predictions for Unrecognizable Images (Nguyen, Yosinski,
@@ -86,17 +107,21 @@ def fooling(
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
-        data: A data set, or a pair (x, y) of pixels and labels: the shape and the units of the images, no more.
-        classes: Classes that patterns are to be taken for, one pattern each; every class by default.
+        data: A data set, or a pair (x, y) of pixels and labels: the shape and the units
+            of the images, no more.
+        classes: Classes that patterns are to be taken for, one pattern each; every
+            class by default.
         confidence: The probability at which a pattern is left alone.
-        through: Who is fooled: "draws" of the posterior, averaged as for a prediction; "one" of them; or the network
-            at their "mean".
-        steps: Most steps, each of 0.02 for every pixel.
-        num_samples: Draws that are fooled, and as many others that judge; a sampler's are shared out.
+        through: Who is fooled: "draws" of the posterior, averaged as for a prediction;
+            "one" of them; or the network at their "mean".
+        num_steps: Most steps, each of 0.02 for every pixel.
+        num_samples: Draws that are fooled, and as many others that judge; a sampler's
+            are shared out.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: A class that there is not; a confidence that is none; no step; another word for `through`.
+        ValueError: A class that there is not; a confidence that is none; no step;
+            another word for `through`.
 
     Example:
         >>> from zoo import stress
@@ -105,34 +130,58 @@ def fooling(
         (torch.Size([1, 1, 8, 8]), True)
     """
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence is a probability between 0 and 1, not {confidence}")
-    if steps < 1:
-        raise ValueError(f"steps is a number of gradient steps, at least 1, not {steps}")
+        raise ValueError(
+            f"confidence is a probability between 0 and 1, not {confidence}"
+        )
+    if num_steps < 1:
+        raise ValueError(
+            f"num_steps is a number of gradient steps, at least 1, not {num_steps}"
+        )
     test = images(data)
     attacked, fresh = two_sets(posterior, num_samples)
     aim = victim(attacked, through)
-    goal = targets(judged(posterior, fresh, test.standardised(test.pixels[:1])).probs.shape[-1], classes)
+    goal = targets(
+        evaluated(posterior, fresh, test.standardised(test.pixels[:1])).probs.shape[-1],
+        classes,
+    )
     noise = torch.rand(len(goal), *test.pixels.shape[1:])
-    current, y = placed_inputs(posterior.model, noise), goal.to(posterior.model.reference.device)
+    current, y = (
+        place_inputs(posterior.model, noise),
+        goal.to(posterior.model.first_parameter.device),
+    )
     loss = loss_and_slope(posterior, aim, test.standardised, current)
-    with bar(steps, "steps", progress) as shown:
-        for step in range(steps + 1):
+    with bar(num_steps, "steps", progress) as shown:
+        for step in range(num_steps + 1):
             value, slope = loss(current, y)
             going = (-value).exp() < confidence
-            if step == steps or not bool(going.any()):
+            if step == num_steps or not bool(going.any()):
                 break
             move = STEP * slope.sign() * going.reshape(-1, *[1] * (current.dim() - 1))
             current = (current - move).clamp(0, 1)
             shown.update()
-    judgement = judged(posterior, fresh, test.standardised(current))
-    return Fooling(THROUGH[through], goal, current.cpu(), (-value).exp().cpu(), judgement)
+    evaluation = evaluated(posterior, fresh, test.standardised(current))
+    return Fooling(
+        THROUGH[through], goal, current.cpu(), (-value).exp().cpu(), evaluation
+    )
 
 
 def targets(number: int, classes: Sequence[int] | None) -> Tensor:
     """Return the classes to be taken for, if these are there and there are two at least."""
     if number < 2:
-        raise ValueError("patterns are to be taken for one of several classes; use likelihoods.Categorical()")
-    found = torch.arange(number) if classes is None else torch.as_tensor(classes, dtype=torch.long)
-    if found.dim() != 1 or not len(found) or bool(((found < 0) | (found >= number)).any()):
-        raise ValueError(f"classes are indices from 0 to {number - 1}, one at least, not {classes}")
+        raise ValueError(
+            "patterns are to be taken for one of several classes; use likelihoods.Categorical()"
+        )
+    found = (
+        torch.arange(number)
+        if classes is None
+        else torch.as_tensor(classes, dtype=torch.long)
+    )
+    if (
+        found.dim() != 1
+        or not len(found)
+        or bool(((found < 0) | (found >= number)).any())
+    ):
+        raise ValueError(
+            f"classes are indices from 0 to {number - 1}, one at least, not {classes}"
+        )
     return found

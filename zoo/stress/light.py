@@ -46,7 +46,9 @@ def contrast(x: Tensor, severity: int) -> Tensor:
         tensor([[[[0.2500, 0.7500]]]])
     """
     mean = grid_of(x).mean((2, 3), keepdim=True)
-    return (mean + level(severity, (0.75, 0.5, 0.4, 0.3, 0.15)) * (x - mean)).clamp(0, 1)
+    return (mean + level(severity, (0.75, 0.5, 0.4, 0.3, 0.15)) * (x - mean)).clamp(
+        0, 1
+    )
 
 
 def saturate(x: Tensor, severity: int) -> Tensor:
@@ -69,10 +71,16 @@ def saturate(x: Tensor, severity: int) -> Tensor:
         tensor([1.0000, 0.2500, 0.2500])
     """
     if grid_of(x).shape[1] != 3:
-        raise ValueError(f"saturate changes colours, and images of {x.shape[1]} channel(s) have none; leave it out")
-    factor, more = level(severity, ((0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)))
+        raise ValueError(
+            f"saturate changes colours, and images of {x.shape[1]} channel(s) have none; leave it out"
+        )
+    factor, more = level(
+        severity, ((0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2))
+    )
     value = x.amax(1, keepdim=True)
-    lacks = value - x  # of each channel to the brightest, in the proportion that is the hue
+    lacks = (
+        value - x
+    )  # of each channel to the brightest, in the proportion that is the hue
     most = lacks.amax(1, keepdim=True)
     red = x.new_tensor([0.0, 1.0, 1.0])[:, None, None]  # the hue that grey is given
     share = torch.where(most > 0, lacks / most.clamp_min(1e-12), red)

@@ -13,7 +13,7 @@ from zoo import metrics
 from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table, Tabled
-from zoo.stress.evaluation import Draws, judged, sampled
+from zoo.stress.evaluation import Draws, evaluated, sampled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,8 @@ class OutOfDistribution(Tabled):
     """Uncertainty inside and outside, and how well it tells the two apart.
 
     Arguments:
-        inside: Uncertainty at each input of the data's kind, (N,), by the measure's name.
+        inside: Uncertainty at each input of the data's kind, (N,), by the measure's
+            name.
         outside: The same at inputs of another kind, (M,).
     """
 
@@ -36,13 +37,21 @@ class OutOfDistribution(Tabled):
     @property
     def auroc(self) -> dict[str, float]:
         """The chance that an input outside is more uncertain than one inside, by measure; 0.5 is none at all."""
-        return {name: separation(values, self.outside[name]) for name, values in self.inside.items()}
+        return {
+            name: separation(values, self.outside[name])
+            for name, values in self.inside.items()
+        }
 
     @property
     def table(self) -> Table:
         """A row for each measure."""
         rows = [
-            (name, area, float(self.inside[name].mean()), float(self.outside[name].mean()))
+            (
+                name,
+                area,
+                float(self.inside[name].mean()),
+                float(self.outside[name].mean()),
+            )
             for name, area in self.auroc.items()
         ]
         return Table(("measure", "AUROC", "mean inside", "mean outside"), rows)
@@ -61,8 +70,9 @@ def out_of_distribution(
 
     .. math:: \text{AUROC} = P(u(x_\text{outside}) > u(x_\text{inside}))
 
-    Three measures of uncertainty: the entropy of the averaged probabilities, the mutual information of class and draw,
-    and one minus the highest probability. The last needs no posterior, and is what the others are to be held against.
+    Three measures of uncertainty: the entropy of the averaged probabilities, the mutual
+    information of class and draw, and one minus the highest probability. The last needs
+    no posterior, and is what the others are to be held against.
 
     References:
         A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks (Hendrycks, Gimpel,
@@ -71,14 +81,16 @@ def out_of_distribution(
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
-        inside: Inputs of the data's kind, held out: a data set's test part, or inputs (N, ...) as the network takes
-            them, or a pair of these and labels, which are not looked at.
-        outside: Inputs of another kind. Where both are data sets, these are standardised by the units of `inside`, as
-            the network has learned them.
+        inside: Inputs of the data's kind, held out: a data set's test part, or inputs
+            (N, ...) as the network takes them, or a pair of these and labels, which are
+            not looked at.
+        outside: Inputs of another kind. Where both are data sets, these are
+            standardised by the units of `inside`, as the network has learned them.
         num_samples: Draws of the posterior.
 
     Raises:
-        ValueError: Inputs that the network does not take; a posterior without weights or classes.
+        ValueError: Inputs that the network does not take; a posterior without weights
+            or classes.
 
     Example:
         >>> from zoo import stress
@@ -88,13 +100,22 @@ def out_of_distribution(
         ['1 - confidence', 'entropy', 'mutual information']
     """
     draws = sampled(posterior, num_samples)
-    return OutOfDistribution(*(measures(posterior, draws, x) for x in (inputs(inside), inputs(outside, inside))))
+    return OutOfDistribution(
+        *(
+            measures(posterior, draws, x)
+            for x in (inputs(inside), inputs(outside, inside))
+        )
+    )
 
 
 def measures(posterior: Posterior, draws: Draws, x: Tensor) -> dict[str, Tensor]:
     """Return three measures of uncertainty at inputs, (N,) each."""
-    found = judged(posterior, draws, x)
-    return {"entropy": found.entropy, "mutual information": found.epistemic, "1 - confidence": 1 - found.confidence}
+    found = evaluated(posterior, draws, x)
+    return {
+        "entropy": found.entropy,
+        "mutual information": found.epistemic,
+        "1 - confidence": 1 - found.confidence,
+    }
 
 
 def separation(inside: Tensor, outside: Tensor) -> float:

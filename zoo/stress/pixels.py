@@ -1,4 +1,4 @@
-"""Pixels: from a data set's standardised inputs to images between 0 and 1, spoiled, and back again."""
+"""Pixels: from a data set's standardised inputs to images between 0 and 1, corrupted, and back again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.datasets import Dataset, Units
 
 Spoiler = Callable[[Tensor, float], Tensor]
 ROUNDING = 1e-4  # how far outside [0, 1] restored pixels may lie
-TOGETHER = 500  # images that are spoiled at once
+TOGETHER = 500  # images that are corrupted at once
 
 
 class Images(NamedTuple):
@@ -22,7 +22,8 @@ class Images(NamedTuple):
     Arguments:
         pixels: Values between 0 and 1, (N, ...).
         y: Class indices, (N,).
-        units: loc and scale of standardised inputs; None where the network takes pixels.
+        units: loc and scale of standardised inputs; None where the network takes
+            pixels.
     """
 
     pixels: Tensor
@@ -42,22 +43,38 @@ def images(data: Dataset | tuple[Tensor, Tensor]) -> Images:
         ValueError: Values that are no pixels; NaN; images without a label each.
     """
     whole = isinstance(data, Dataset)
-    x, y = data.test if whole else pair(data, "data is a zoo.datasets.Dataset or a pair (x, y)")
+    x, y = (
+        data.test
+        if whole
+        else pair(data, "data is a zoo.datasets.Dataset or a pair (x, y)")
+    )
     units = data.x_units if whole else None
     if len(x) != len(y) or len(x) == 0:
-        raise ValueError(f"there are {len(x)} images and {len(y)} labels; give one label for each image, one at least")
+        raise ValueError(
+            f"there are {len(x)} images and {len(y)} labels; give one label for each image, one at least"
+        )
     pixels = (x if units is None else units.restore(x)).detach()
-    remedy = "give the whole Dataset, whose x_units lead back to pixels" if not whole else "divide pixels by 255"
+    remedy = (
+        "give the whole Dataset, whose x_units lead back to pixels"
+        if not whole
+        else "divide pixels by 255"
+    )
     return Images(within(pixels, remedy).clamp(0.0, 1.0), y, units)
 
 
-def within(pixels: Tensor, remedy: str = "divide by 255, or restore standardised images first") -> Tensor:
+def within(
+    pixels: Tensor, remedy: str = "divide by 255, or restore standardised images first"
+) -> Tensor:
     """Return pixels if they are finite and lie between 0 and 1, as far as rounding goes."""
     if not bool(torch.isfinite(pixels).all()):
-        raise ValueError("the images hold NaN or infinite values; remove or impute them first")
+        raise ValueError(
+            "the images hold NaN or infinite values; remove or impute them first"
+        )
     low, high = float(pixels.min()), float(pixels.max())
     if low < -ROUNDING or high > 1 + ROUNDING:
-        raise ValueError(f"pixels lie between 0 and 1, but these reach from {low:.3g} to {high:.3g}; {remedy}")
+        raise ValueError(
+            f"pixels lie between 0 and 1, but these reach from {low:.3g} to {high:.3g}; {remedy}"
+        )
     return pixels
 
 
@@ -71,28 +88,32 @@ def grid_of(x: Tensor, inside: bool = True) -> Tensor:
     return within(x) if inside else x
 
 
-def spoiled(pixels: Tensor, spoil: Spoiler, severity: float, seed: int = 0) -> Tensor:
+def corrupted(
+    pixels: Tensor, corrupt: Spoiler, severity: float, seed: int = 0
+) -> Tensor:
     """Spoil images on the CPU, so many at once, always in the same way; 0 leaves them as they are.
 
     Arguments:
         pixels: Images, (N, ...).
-        spoil: What spoils them.
+        corrupt: What corrupts them.
         severity: How much.
-        seed: Seed of torch's random numbers while it does; what was drawn before and after is not touched.
+        seed: Seed of torch's random numbers while it does; what was drawn before and
+            after is not touched.
 
     Raises:
-        ValueError: A spoiler that gives another shape, or values that are not finite.
+        ValueError: A corruption that gives another shape, or values that are not
+            finite.
     """
     pixels = pixels.cpu()
     if severity == 0:
         return pixels
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        found = torch.cat([spoil(part, severity) for part in pixels.split(TOGETHER)])
+        found = torch.cat([corrupt(part, severity) for part in pixels.split(TOGETHER)])
     if found.shape != pixels.shape or not bool(torch.isfinite(found).all()):
         raise ValueError(
-            f"a spoiler turns images into finite ones of the same shape, {tuple(pixels.shape)}, but "
-            f"{getattr(spoil, '__name__', spoil)} at {severity} gave shape {tuple(found.shape)}, or values not finite"
+            f"a corruption turns images into finite ones of the same shape, {tuple(pixels.shape)}, but "
+            f"{getattr(corrupt, '__name__', corrupt)} at {severity} gave shape {tuple(found.shape)}, or values not finite"
         )
     return found
 
@@ -100,5 +121,7 @@ def spoiled(pixels: Tensor, spoil: Spoiler, severity: float, seed: int = 0) -> T
 def level(severity: float, constants: tuple) -> object:
     """Return a family's constant at severity 1, 2, 3, 4 or 5."""
     if severity not in range(1, len(constants) + 1):
-        raise ValueError(f"severity is 1, 2, 3, 4 or 5, a step of the published suite, not {severity}")
+        raise ValueError(
+            f"severity is 1, 2, 3, 4 or 5, a step of the published suite, not {severity}"
+        )
     return constants[int(severity) - 1]

@@ -13,7 +13,7 @@ from zoo.data import pair
 from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table, Tabled
-from zoo.stress.evaluation import judged, sampled
+from zoo.stress.evaluation import evaluated, sampled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,9 +41,15 @@ class Referral(Tabled):
         rows = [
             (rule, fraction, kept, *values)
             for rule, found in self.scores.items()
-            for fraction, kept, *values in zip(self.fractions, self.kept, *found.values(), strict=True)
+            for fraction, kept, *values in zip(
+                self.fractions, self.kept, *found.values(), strict=True
+            )
         ]
-        return Table(("referred by", "referred", "kept", *next(iter(self.scores.values()))), rows, {"referred": 2})
+        return Table(
+            ("referred by", "referred", "kept", *next(iter(self.scores.values()))),
+            rows,
+            {"referred": 2},
+        )
 
     def plot(self, score: str = "accuracy") -> Axes:
         """Draw a score of what is kept over the fraction referred, a line for each rule."""
@@ -64,8 +70,9 @@ def referral(
     .. math:: \text{accuracy}(r) = \frac{1}{|K_r|} \sum_{n \in K_r} 1[\hat y_n = y_n], \qquad
         K_r = \text{the } N - \operatorname{round}(rN) \text{ inputs of least uncertainty}
 
-    Two rules: by the entropy of the averaged probabilities, and by the mutual information of class and draw. Referred
-    at random, the score would stay what it is for all inputs.
+    Two rules: by the entropy of the averaged probabilities, and by the mutual
+    information of class and draw. Referred at random, the score would stay what it is
+    for all inputs.
 
     References:
         Leveraging uncertainty information from deep neural networks for disease detection (Leibig, Allken, Ayhan,
@@ -73,12 +80,15 @@ def referral(
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
-        data: A data set, whose test part is judged, or a pair (x, y) as the network takes it.
-        fractions: Fractions of the inputs that a human looks at, from 0 to below 1; 0 is added.
+        data: A data set, whose test part is evaluated, or a pair (x, y) as the network
+            takes it.
+        fractions: Fractions of the inputs that a human looks at, from 0 to below 1; 0
+            is added.
         num_samples: Draws of the posterior.
 
     Raises:
-        ValueError: A fraction that leaves nothing, or is none; a posterior without weights or classes.
+        ValueError: A fraction that leaves nothing, or is none; a posterior without
+            weights or classes.
 
     Example:
         >>> from zoo import stress
@@ -86,7 +96,11 @@ def referral(
         >>> found.kept
         (360, 180)
     """
-    x, y = data.test if isinstance(data, Dataset) else pair(data, "data is a zoo.datasets.Dataset or a pair (x, y)")
+    x, y = (
+        data.test
+        if isinstance(data, Dataset)
+        else pair(data, "data is a zoo.datasets.Dataset or a pair (x, y)")
+    )
     fractions = tuple(sorted({0.0, *fractions}))
     for fraction in fractions:
         if not (0 <= fraction < 1 and round(fraction * len(y)) < len(y)):
@@ -95,13 +109,19 @@ def referral(
                 f"{fraction} is none, or leaves none"
             )
     kept = tuple(len(y) - round(fraction * len(y)) for fraction in fractions)
-    found = judged(posterior, sampled(posterior, num_samples), x, y)
+    found = evaluated(posterior, sampled(posterior, num_samples), x, y)
     scores = {}
-    for rule, uncertainty in (("entropy", found.entropy), ("mutual information", found.epistemic)):
+    for rule, uncertainty in (
+        ("entropy", found.entropy),
+        ("mutual information", found.epistemic),
+    ):
         order = uncertainty.argsort(stable=True)
         parts = [order[:number] for number in kept]
         scores[rule] = {
-            "accuracy": [float(metrics.accuracy(found.probs[part], found.y[part])) for part in parts],
+            "accuracy": [
+                float(metrics.accuracy(found.probs[part], found.y[part]))
+                for part in parts
+            ],
             "nll": [float(metrics.nll(found.log_prob[part])) for part in parts],
         }
     return Referral(fractions, kept, scores)

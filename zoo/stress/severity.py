@@ -1,4 +1,4 @@
-"""Severity: prediction and uncertainty as images are spoiled more and more."""
+"""Severity: prediction and uncertainty as images are corrupted more and more."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table, Tabled
 from zoo.runtime.progress import bar
-from zoo.stress.evaluation import Judgement, judged, sampled
-from zoo.stress.pixels import Spoiler, images, spoiled
+from zoo.stress.evaluation import Evaluation, evaluated, sampled
+from zoo.stress.pixels import Spoiler, corrupted, images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,24 +25,24 @@ SHOWN = 16  # images that are kept to be shown
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Severity(Tabled):
-    """What a posterior says of images that are spoiled more and more.
+    """What a posterior says of images that are corrupted more and more.
 
     Arguments:
-        spoiler: What they are spoiled by.
+        corruption: What they are corrupted by.
         severities: How much, in increasing order, (K,); 0 are the images as they are.
-        judgements: What the posterior says of all images at each severity.
+        evaluations: What the posterior says of all images at each severity.
         shown: The first few images at each severity, as pixels, (K, M, C, H, W).
     """
 
-    spoiler: str
+    corruption: str
     severities: Sequence[float]
-    judgements: Sequence[Judgement]
+    evaluations: Sequence[Evaluation]
     shown: Tensor
 
     @property
     def scores(self) -> Mapping[str, list[float]]:
         """Scores by name, one for each severity: accuracy, nll, ece, entropy and its parts."""
-        each = [judgement.scores for judgement in self.judgements]
+        each = [evaluation.scores for evaluation in self.evaluations]
         return {name: [scores[name] for scores in each] for name in each[0]}
 
     @property
@@ -50,13 +50,15 @@ class Severity(Tabled):
         """A row for each severity."""
         scores = self.scores
         rows = zip(map(float, self.severities), *scores.values(), strict=True)
-        return Table((self.spoiler, *scores), list(rows), {self.spoiler: 2})
+        return Table((self.corruption, *scores), list(rows), {self.corruption: 2})
 
     def plot(self) -> Figure:
         """Draw accuracy and uncertainty over severity."""
         from zoo import plots
 
-        return plots.severity(self.severities, {"posterior": self.scores}, xlabel=self.spoiler)
+        return plots.severity(
+            self.severities, {"posterior": self.scores}, xlabel=self.corruption
+        )
 
     def strip(self, index: int = 0) -> Figure:
         """Draw one of the first images at every severity, with what is predicted and how surely.
@@ -70,33 +72,45 @@ class Severity(Tabled):
         from zoo import plots
 
         if not 0 <= index < self.shown.shape[1]:
-            raise ValueError(f"the first {self.shown.shape[1]} images are kept to be shown; {index} is none of them")
+            raise ValueError(
+                f"the first {self.shown.shape[1]} images are kept to be shown; {index} is none of them"
+            )
         names = ("predicted", "entropy", "epistemic")
-        rows = [[getattr(judgement, name)[index] for judgement in self.judgements] for name in names]
+        rows = [
+            [getattr(evaluation, name)[index] for evaluation in self.evaluations]
+            for name in names
+        ]
         titles = [f"{severity:g}" for severity in self.severities]
-        true = [int(self.judgements[0].y[index])] * len(titles)
-        figure = plots.strip(self.shown[:, index], *map(torch.stack, rows), true=true, titles=titles)
-        figure.suptitle(self.spoiler, fontsize="medium")
+        true = [int(self.evaluations[0].y[index])] * len(titles)
+        figure = plots.strip(
+            self.shown[:, index], *map(torch.stack, rows), true=true, titles=titles
+        )
+        figure.suptitle(self.corruption, fontsize="medium")
         return figure
 
     def reliability(self) -> Figure:
-        """Draw the reliability of the images as they are beside that of the most spoiled ones."""
+        """Draw the reliability of the images as they are beside that of the most corrupted ones."""
         import matplotlib.pyplot as plt
 
         from zoo import plots
 
         figure = plt.figure(figsize=(9.0, 4.6), layout="constrained")
-        ends = (self.severities.index(0), "as they are"), (-1, f"{self.spoiler} {self.severities[-1]:g}")
+        ends = (
+            (self.severities.index(0), "as they are"),
+            (-1, f"{self.corruption} {self.severities[-1]:g}"),
+        )
         for ax, (end, title) in zip(figure.subplots(1, 2), ends, strict=True):
-            judgement = self.judgements[end]
-            plots.reliability_diagram(*metrics.reliability(judgement.probs, judgement.y), ax=ax).set_title(title)
+            evaluation = self.evaluations[end]
+            plots.reliability_diagram(
+                *metrics.reliability(evaluation.probs, evaluation.y), ax=ax
+            ).set_title(title)
         return figure
 
 
 def severity(
     posterior: Posterior,
     data: Dataset | tuple[Tensor, Tensor],
-    spoil: Spoiler,
+    corrupt: Spoiler,
     severities: Sequence[float],
     num_samples: int = 50,
     seed: int = 0,
@@ -106,8 +120,9 @@ def severity(
 
     .. math:: p(y \mid s(x, c)) \approx \frac1S \sum_s p(y \mid s(x, c), w_s), \qquad c = 0, c_1, \dots, c_K
 
-    The same draws judge every severity, and the images are spoiled with the same random numbers, whatever posterior
-    is asked: what differs along a curve, and between two of them, is the severity, and the posterior.
+    The same draws judge every severity, and the images are corrupted with the same
+    random numbers, whatever posterior is asked: what differs along a curve, and between
+    two of them, is the severity, and the posterior.
 
     References:
         Can You Trust Your Model's Uncertainty? Evaluating Predictive Uncertainty Under Dataset Shift (Ovadia, Fertig,
@@ -116,17 +131,20 @@ def severity(
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
-        data: A data set, whose test part is spoiled as pixels between 0 and 1 and standardised again, or a pair (x, y)
-            whose x are pixels and go into the network as they are.
-        spoil: Turns pixels (N, C, H, W) and a severity into spoiled ones: `rotation`, `noise`, `warp`, `fog` or any
-            function of yours; its random numbers are torch's.
+        data: A data set, whose test part is corrupted as pixels between 0 and 1 and
+            standardised again, or a pair (x, y) whose x are pixels and go into the
+            network as they are.
+        corrupt: Turns pixels (N, C, H, W) and a severity into corrupted ones:
+            `rotation`, `noise`, `warp`, `fog` or any function of yours; its random
+            numbers are torch's.
         severities: How much; 0, the images as they are, is added.
         num_samples: Draws behind each prediction.
-        seed: Seed of the spoiler's random numbers.
+        seed: Seed of the corruption's random numbers.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: Values that are no pixels; a posterior without weights or classes; what the spoiler refuses.
+        ValueError: Values that are no pixels; a posterior without weights or classes;
+            what the corruption refuses.
 
     Example:
         >>> from zoo import stress
@@ -137,12 +155,14 @@ def severity(
     test = images(data)
     draws = sampled(posterior, num_samples)
     levels = tuple(sorted({0, *severities}))
-    judgements, shown = [], []
+    evaluations, shown = [], []
     with bar(len(levels), "severities", progress) as steps:
         for level in levels:
-            pixels = spoiled(test.pixels, spoil, level, seed)
-            judgements.append(judged(posterior, draws, test.standardised(pixels), test.y))
+            pixels = corrupted(test.pixels, corrupt, level, seed)
+            evaluations.append(
+                evaluated(posterior, draws, test.standardised(pixels), test.y)
+            )
             shown.append(pixels[:SHOWN])
             steps.update()
-    name = getattr(spoil, "__name__", type(spoil).__name__).replace("_", " ")
-    return Severity(name, levels, judgements, torch.stack(shown))
+    name = getattr(corrupt, "__name__", type(corrupt).__name__).replace("_", " ")
+    return Severity(name, levels, evaluations, torch.stack(shown))

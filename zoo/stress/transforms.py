@@ -1,4 +1,4 @@
-"""Spoilers of any strength: rotation, noise, warping and skewing, from nothing to beyond recognition."""
+"""Transforms of any severity: rotation, noise, warping and skewing, from nothing to beyond recognition."""
 
 from __future__ import annotations
 
@@ -37,23 +37,25 @@ def rotation(x: Tensor, degrees: float) -> Tensor:
                 [1., 0., 0.]])
     """
     vision = load_torchvision().transforms.functional
-    return vision.rotate(grid_of(x), finite(degrees, "degrees"), vision.InterpolationMode.BILINEAR)
+    return vision.rotate(
+        grid_of(x), finite(degrees, "degrees"), vision.InterpolationMode.BILINEAR
+    )
 
 
-def noise(x: Tensor, scale: float) -> Tensor:
+def noise(x: Tensor, severity: float) -> Tensor:
     r"""Add normal noise to every value, and clip nothing.
 
     .. math:: x' = x + \text{scale} \cdot \epsilon, \qquad \epsilon \sim N(0, 1)
 
-    As in the talk values leave [0, 1]: clipped, a scale of 2 would be a picture of black and white dots.
-    `gaussian_noise` is clipped, as a camera's is.
+    As in the talk values leave [0, 1]: clipped, a scale of 2 would be a picture of
+    black and white dots. `gaussian_noise` is clipped, as a camera's is.
 
     References:
         Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk: scales 0 to 2
 
     Arguments:
         x: Pixels, (N, C, H, W).
-        scale: Standard deviation of the noise, where white is 1.
+        severity: Standard deviation of the noise, where white is 1.
 
     Raises:
         ValueError: Values outside [0, 1], another shape, a negative scale.
@@ -62,15 +64,16 @@ def noise(x: Tensor, scale: float) -> Tensor:
         >>> noise(torch.zeros(1, 1, 4, 4), 0.5).shape
         torch.Size([1, 1, 4, 4])
     """
-    return grid_of(x) + finite(scale, "scale", 0.0) * torch.randn_like(x)
+    return grid_of(x) + finite(severity, "severity", 0.0) * torch.randn_like(x)
 
 
-def warp(x: Tensor, strength: float) -> Tensor:
+def warp(x: Tensor, severity: float) -> Tensor:
     r"""Move every pixel along a smooth random field, another one for each image.
 
-    .. math:: x'(p) = x(p + \text{strength} \cdot u(p)), \qquad \text{mean of } |u|^2 / 2 = 1
+    .. math:: x'(p) = x(p + \text{severity} \cdot u(p)), \qquad \text{mean of } |u|^2 / 2 = 1
 
-    u is bicubic between normal numbers on 4 x 4 knots; what is drawn in from beyond the border is black.
+    u is bicubic between normal numbers on 4 x 4 knots; what is drawn in from beyond the
+    border is black.
 
     References:
         Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis (Simard, Steinkraus,
@@ -78,10 +81,10 @@ def warp(x: Tensor, strength: float) -> Tensor:
 
     Arguments:
         x: Pixels, (N, C, H, W).
-        strength: How far pixels move along each axis, root mean square, in pixels.
+        severity: How far pixels move along each axis, root mean square, in pixels.
 
     Raises:
-        ValueError: Values outside [0, 1], another shape, a negative strength.
+        ValueError: Values outside [0, 1], another shape, a negative severity.
 
     Example:
         >>> warp(torch.ones(1, 1, 8, 8), 1.0).shape
@@ -90,11 +93,15 @@ def warp(x: Tensor, strength: float) -> Tensor:
     size = grid_of(x).shape[-2:]
     knots = torch.randn(len(x), 2, KNOTS, KNOTS, dtype=x.dtype, device=x.device)
     field = interpolate(knots, size=size, mode="bicubic", align_corners=True)
-    field = finite(strength, "strength", 0.0) * field / field.square().mean((1, 2, 3), keepdim=True).sqrt()
+    field = (
+        finite(severity, "severity", 0.0)
+        * field
+        / field.square().mean((1, 2, 3), keepdim=True).sqrt()
+    )
     return displaced(x, field)
 
 
-def skew(x: Tensor, strength: float) -> Tensor:
+def skew(x: Tensor, severity: float) -> Tensor:
     r"""Stretch and shear images from their upper left corner, all in the same way: what the talk calls a warp.
 
     .. math:: x'\binom{u}{v} = x\Big( \begin{pmatrix} 1 - s & s \\ s & 1 + s \end{pmatrix} \binom{u}{v} \Big)
@@ -104,7 +111,7 @@ def skew(x: Tensor, strength: float) -> Tensor:
 
     Arguments:
         x: Pixels, (N, C, H, W).
-        strength: s, as a share of the image's side.
+        severity: s, as a share of the image's side.
 
     Raises:
         ValueError: Values outside [0, 1], or another shape.
@@ -113,10 +120,14 @@ def skew(x: Tensor, strength: float) -> Tensor:
         >>> skew(torch.ones(1, 1, 4, 4), 0.5).squeeze()[:, -1]
         tensor([1.0000, 0.5000, 0.0000, 0.0000])
     """
-    s = finite(strength, "strength")
+    s = finite(severity, "severity")
     corner = [[1 - s, s, 0.0], [s, 1 + s, 2 * s]]  # in coordinates from -1 to 1
-    turned = torch.tensor(corner, dtype=x.dtype, device=x.device).expand(len(grid_of(x)), 2, 3)
-    return grid_sample(x, affine_grid(turned, x.shape, align_corners=False), align_corners=False)
+    turned = torch.tensor(corner, dtype=x.dtype, device=x.device).expand(
+        len(grid_of(x)), 2, 3
+    )
+    return grid_sample(
+        x, affine_grid(turned, x.shape, align_corners=False), align_corners=False
+    )
 
 
 def displaced(x: Tensor, field: Tensor, border: str = "zeros") -> Tensor:
@@ -127,12 +138,14 @@ def displaced(x: Tensor, field: Tensor, border: str = "zeros") -> Tensor:
         torch.arange(width, dtype=x.dtype, device=x.device),
         indexing="ij",
     )
-    place = torch.stack([(right + field[:, 0]) / (width - 1), (down + field[:, 1]) / (height - 1)], -1)
+    place = torch.stack(
+        [(right + field[:, 0]) / (width - 1), (down + field[:, 1]) / (height - 1)], -1
+    )
     return grid_sample(x, 2 * place - 1, padding_mode=border, align_corners=True)
 
 
 def finite(value: float, name: str, least: float = -math.inf) -> float:
-    """Return a strength if it is a finite number, not below the least."""
+    """Return a severity if it is a finite number, not below the least."""
     if not math.isfinite(value) or value < least:
         bound = "" if least == -math.inf else f" of at least {least:g}"
         raise ValueError(f"{name} is a finite number{bound}, not {value}")

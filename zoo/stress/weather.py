@@ -40,8 +40,17 @@ def snow(x: Tensor, severity: int) -> Tensor:
         ),
     )
     layer = enlarged(loc + scale * torch.randn_like(grid_of(x)[:, :1]), zoom)
-    flakes = smeared(layer.masked_fill(layer < least, 0.0).clamp(0, 1), radius, sigma, (-135.0, -45.0))
-    grey = x if x.shape[1] == 1 else (x * x.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True)
+    flakes = smeared(
+        layer.masked_fill(layer < least, 0.0).clamp(0, 1),
+        radius,
+        sigma,
+        (-135.0, -45.0),
+    )
+    grey = (
+        x
+        if x.shape[1] == 1
+        else (x * x.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True)
+    )
     white = share * x + (1 - share) * torch.maximum(x, 1.5 * grey + 0.5)
     return (white + flakes + flakes.flip(2, 3)).clamp(0, 1)
 
@@ -63,7 +72,9 @@ def fog(x: Tensor, severity: int) -> Tensor:
         >>> fog(torch.rand(2, 3, 8, 8), 5).shape
         torch.Size([2, 3, 8, 8])
     """
-    share, decay = level(severity, ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)))
+    share, decay = level(
+        severity, ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))
+    )
     height, width = grid_of(x).shape[-2:]
     size = 2 ** math.ceil(math.log2(max(height, width, 2)))
     cloud = clouds(len(x), size, decay, x)[:, None, :height, :width]
@@ -87,8 +98,12 @@ def clouds(number: int, size: int, decay: float, like: Tensor) -> Tensor:
         corners = heights[:, ::step, ::step]
         heights[:, half::step, half::step] = about(both(both(corners, -1, 1), -1, 2))
         middles = heights[:, half::step, half::step]
-        heights[:, ::step, half::step] = about(both(middles, 1, 1) + both(corners, -1, 2))
-        heights[:, half::step, ::step] = about(both(middles, 1, 2) + both(corners, -1, 1))
+        heights[:, ::step, half::step] = about(
+            both(middles, 1, 1) + both(corners, -1, 2)
+        )
+        heights[:, half::step, ::step] = about(
+            both(middles, 1, 2) + both(corners, -1, 1)
+        )
         step, wobble = half, wobble / decay
     heights = heights - heights.amin((1, 2), keepdim=True)
     return heights / heights.amax((1, 2), keepdim=True)

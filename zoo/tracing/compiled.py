@@ -19,10 +19,14 @@ SETTINGS = {
     "alignment_asserts": False,
     "layout_optimization": False,  # images with few channels, pixel by pixel, fill a vector to a third
 }
-CACHED = 2**20  # bytes of the widest result that a core's cache holds beside what else is there
+CACHED = (
+    2**20
+)  # bytes of the widest result that a core's cache holds beside what else is there
 
 
-def compiled(module: GraphModule, captured: Sequence[Tensor], inputs: Sequence[Tensor]) -> Function:
+def compiled(
+    module: GraphModule, captured: Sequence[Tensor], inputs: Sequence[Tensor]
+) -> Function:
     """Compile a graph for inputs of these shapes, and run it once.
 
     Arguments:
@@ -63,7 +67,9 @@ def by_rows(function: Function, rows: int) -> Function:
 
     def run(*inputs: Tensor) -> tuple[Tensor, ...]:
         parts = zip(*(tensor.split(rows) for tensor in inputs), strict=True)
-        return tuple(map(torch.cat, zip(*(function(*part) for part in parts), strict=True)))
+        return tuple(
+            map(torch.cat, zip(*(function(*part) for part in parts), strict=True))
+        )
 
     return run
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import linecache
 import operator
-import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,31 +13,44 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from zoo.tracing.simplify import is_random, is_view, simplify, writes
 
-OURS = Path(__file__).parents[1]
-ASKED = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}  # Python learns a value, or a size from one
+ASKED = {
+    torch.Tag.data_dependent_output,
+    torch.Tag.dynamic_output_shape,
+}  # Python learns a value, or a size from one
 Function = Callable[..., tuple[Tensor, ...]]
 
 
-def trace(function: Function, inputs: Sequence[Tensor]) -> tuple[GraphModule, list[Tensor]]:
+def trace(
+    function: Function, inputs: Sequence[Tensor]
+) -> tuple[GraphModule, list[Tensor]]:
     """Trace a function of tensors once: its graph, and the tensors that it reads beside its inputs.
 
-    What a program reads from elsewhere (parameters, buffers, data) becomes a further input of the graph, so that its
-    later values are seen. Random draws are operations like any other: every run of the graph draws afresh. Python's own
-    values are frozen as they are now. The program runs, once, at the speed that it has.
+    What a program reads from elsewhere (parameters, buffers, data) becomes a further
+    input of the graph, so that its later values are seen. Random draws are operations
+    like any other: every run of the graph draws afresh. Python's own values are frozen
+    as they are now. The program runs, once, at the speed that it has.
 
     Arguments:
-        function: Any Python function of tensors that returns tensors; it may take gradients inside.
+        function: Any Python function of tensors that returns tensors; it may take
+            gradients inside.
         inputs: Tensors to call it with.
 
     Raises:
-        Exception: Whatever stops the program from being traced; `statement` names the line.
+        Exception: Whatever stops the program from being traced; `statement` names the
+            line.
     """
     inputs = [apart(tensor, inputs[:number]) for number, tensor in enumerate(inputs)]
     recorder = Recorder(inputs)
     with recorder:
         outputs = function(*inputs)
     recorder.graph.output(tuple(recorder.node(tensor) for tensor in outputs))
-    simplify(recorder.graph, {node: tensor for tensor, node in zip(recorder.read, recorder.places, strict=True)})
+    simplify(
+        recorder.graph,
+        {
+            node: tensor
+            for tensor, node in zip(recorder.read, recorder.places, strict=True)
+        },
+    )
     return GraphModule({}, recorder.graph), recorder.read[len(inputs) :]
 
 
@@ -56,7 +65,9 @@ class Recorder(TorchDispatchMode):
         super().__init__()
         self.graph = Graph()
         self.nodes = WeakTensorKeyDictionary()
-        self.fixed = WeakTensorKeyDictionary()  # constants of the program, whose value Python may ask for
+        self.fixed = (
+            WeakTensorKeyDictionary()
+        )  # constants of the program, whose value Python may ask for
         self.read: list[Tensor] = []
         self.places: list[Node] = []
         for number, tensor in enumerate(inputs):
@@ -69,7 +80,11 @@ class Recorder(TorchDispatchMode):
 
     def place(self, name: str, tensor: Tensor) -> Node:
         """Make a tensor from elsewhere an input, behind those that are there."""
-        with self.graph.inserting_after(self.places[-1]) if self.places else self.graph.inserting_before():
+        with (
+            self.graph.inserting_after(self.places[-1])
+            if self.places
+            else self.graph.inserting_before()
+        ):
             node = self.graph.placeholder(name)
         self.read.append(tensor)
         self.places.append(node)
@@ -79,10 +94,16 @@ class Recorder(TorchDispatchMode):
     def node(self, tensor: Tensor) -> Node:
         """Return what stands for a tensor."""
         known = self.nodes.get(tensor)
-        return self.place(f"captured_{len(self.read)}", tensor) if known is None else known
+        return (
+            self.place(f"captured_{len(self.read)}", tensor) if known is None else known
+        )
 
     def __torch_dispatch__(
-        self, func: Callable[..., object], types: tuple, args: tuple = (), kwargs: Mapping | None = None
+        self,
+        func: Callable[..., object],
+        types: tuple,
+        args: tuple = (),
+        kwargs: Mapping | None = None,
     ) -> object:
         kwargs = dict(kwargs or {})
         given: list[Tensor] = []
@@ -91,9 +112,14 @@ class Recorder(TorchDispatchMode):
             given.append(tensor)
             return self.node(tensor)
 
-        named = replaced(args, noted), {key: replaced(value, noted) for key, value in kwargs.items()}
+        named = (
+            replaced(args, noted),
+            {key: replaced(value, noted) for key, value in kwargs.items()},
+        )
         fixed = all(tensor in self.fixed for tensor in given) and not is_random(func)
-        if func is torch.ops.aten.lift_fresh.default:  # a literal, which every run begins with anew
+        if (
+            func is torch.ops.aten.lift_fresh.default
+        ):  # a literal, which every run begins with anew
             func, fixed = torch.ops.aten.lift_fresh_copy.default, True
         if not fixed and asks(func, args):
             raise RuntimeError(
@@ -107,7 +133,12 @@ class Recorder(TorchDispatchMode):
         return result
 
     def record(
-        self, func: Callable[..., object], named: tuple, result: object, given: list[Tensor], fixed: bool
+        self,
+        func: Callable[..., object],
+        named: tuple,
+        result: object,
+        given: list[Tensor],
+        fixed: bool,
     ) -> None:
         """Write one operation down, unless it gives what it was given."""
         if isinstance(result, Tensor) and is_view(func) and is_same(result, given[0]):
@@ -120,7 +151,11 @@ class Recorder(TorchDispatchMode):
             if isinstance(tensor, Tensor):
                 made.meta["bytes"] = made.meta.get("bytes", 0) + tensor.nbytes
                 if tensor not in self.nodes:
-                    self.nodes[tensor] = self.graph.call_function(operator.getitem, (made, number)) if several else made
+                    self.nodes[tensor] = (
+                        self.graph.call_function(operator.getitem, (made, number))
+                        if several
+                        else made
+                    )
                 self.fixed.update({tensor: True} if fixed else {})
 
 
@@ -142,7 +177,10 @@ def replaced(value: object, change: Callable[[Tensor], object]) -> object:
 def asks(func: Callable[..., object], args: tuple) -> bool:
     """Tell whether Python learns a value from an operation, or a size that depends on values."""
     if func is torch.ops.aten.index.Tensor:
-        return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1])
+        return any(
+            index is not None and index.dtype in (torch.bool, torch.uint8)
+            for index in args[1]
+        )
     return not ASKED.isdisjoint(func.tags)
 
 
@@ -154,32 +192,4 @@ def is_same(one: Tensor, other: Tensor) -> bool:
         and one.stride() == other.stride()
         and one.storage_offset() == other.storage_offset()
         and (one.is_conj(), one.is_neg()) == (other.is_conj(), other.is_neg())
-    )
-
-
-def statement(error: BaseException) -> str:
-    """Name the statement of the user's program that an error comes from: the innermost that is no library's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not is_library(frame.filename)] or list(frames)
-    if not own:
-        return "the program"
-    frame = own[-1]
-    line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
-    return f"{Path(frame.filename).name}, line {frame.lineno}, `{line}`"
-
-
-def level() -> int:
-    """Return the stack level, for a warning of the caller's, of the user's statement that led to it."""
-    frame, number = sys._getframe(1), 1
-    while frame.f_back is not None and is_library(frame.f_code.co_filename):
-        frame, number = frame.f_back, number + 1
-    return number
-
-
-def is_library(filename: str) -> bool:
-    """Tell whether a file belongs to Python, to an installed package or to the zoo itself."""
-    return (
-        "site-packages" in filename
-        or filename.startswith(("<frozen", sys.base_prefix + "/lib/"))
-        or OURS in Path(filename).parents
     )

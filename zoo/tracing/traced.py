@@ -11,38 +11,47 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter
 
+from zoo.runtime.caller import stack_level, statement
 from zoo.tracing.captured import Captured
 from zoo.tracing.compiled import by_rows, compiled
-from zoo.tracing.graph import Function, level, statement, trace
+from zoo.tracing.graph import Function, trace
 from zoo.tracing.simplify import is_view
 
 WAYS = ("auto", "plain", "traced", "compiled", "captured")
 FEW = 30  # calls below which tracing, which takes as long as some ten, is left
 SAVED = 0.7  # of the seconds in operations that a compiler can fuse
-WAIT, WAIT_PER_NODE = 2.0, 0.05  # seconds of compiling, by a factor of two: 5 for 194 operations, 20 to 40 for 500
+WAIT, WAIT_PER_NODE = (
+    2.0,
+    0.05,
+)  # seconds of compiling, by a factor of two: 5 for 194 operations, 20 to 40 for 500
 TRIALS = 5  # calls by which two ways are compared
 
 
 class Traced:
     """A function of tensors, run as its graph: the program's Python runs once for each set of shapes.
 
-    The ways of running are "plain" (the program itself), "traced" (its graph, operation by operation; equal bits),
-    "compiled" (the graph through torch's compiler; gradients within 1e-5) and "captured" (a CUDA graph). "auto" traces
-    unless there are only a few calls to come, compiles when that is worth the wait, and keeps what was measured to be
-    faster. What cannot be traced runs plainly, after one warning that names the statement; where there is no C++
-    compiler the graph runs uncompiled, after one sentence.
+    The ways of running are "plain" (the program itself), "traced" (its graph, operation
+    by operation; equal bits), "compiled" (the graph through torch's compiler; gradients
+    within 1e-5) and "captured" (a CUDA graph). "auto" traces unless there are only a
+    few calls to come, compiles when that is worth the wait, and keeps what was measured
+    to be faster. What cannot be traced runs plainly, after one warning that names the
+    statement; where there is no C++ compiler the graph runs uncompiled, after one
+    sentence.
 
     Arguments:
-        function: A function of tensors that returns a tuple of tensors; it may take gradients inside.
+        function: A function of tensors that returns a tuple of tensors; it may take
+            gradients inside.
         compile: The way of running, or True for "compiled" and False for "traced".
         calls: Number of calls to come, for "auto".
         writes: Tensors that the function changes in place; trial runs put them back.
-        overwrite: Whether results are used before the next call, which may then write over them.
-        rows: Rows of all inputs and results, independent of each other, that are compiled for: more are worked off so
-            many at a time. None compiles for all.
+        overwrite: Whether results are used before the next call, which may then write
+            over them.
+        rows: Rows of all inputs and results, independent of each other, that are
+            compiled for: more are worked off so many at a time. None compiles for all.
 
     Raises:
-        ValueError: A way of running that there is none of; "captured" for tensors that are on no CUDA device.
+        ValueError: A way of running that there is none of; "captured" for tensors that
+            are on no CUDA device.
 
     Example:
         >>> double = Traced(lambda x: (2 * x,), compile="traced")
@@ -60,7 +69,12 @@ class Traced:
         overwrite: bool = False,
         rows: int | None = None,
     ) -> None:
-        self.function, self.calls, self.writes, self.overwrite = function, calls, list(writes), overwrite
+        self.function, self.calls, self.writes, self.overwrite = (
+            function,
+            calls,
+            list(writes),
+            overwrite,
+        )
         self.rows = rows
         self.compile = way_of(compile)
         self.how, self.seconds, self.done = "", 0.0, 0
@@ -84,7 +98,9 @@ class Traced:
 
     def _prepared(self, key: tuple, inputs: Sequence[Tensor]) -> Function:
         self._seen[key] = self._seen.get(key, 0) + 1
-        if self._ways and self._seen[key] < 3:  # another size now and then, such as an epoch's last batch
+        if (
+            self._ways and self._seen[key] < 3
+        ):  # another size now and then, such as an epoch's last batch
             return self.function
         began = time.perf_counter()
         share = self._seen[key] / (self.done + 1) if self._ways else 1.0
@@ -109,57 +125,79 @@ class Traced:
         on_cuda = any(tensor.is_cuda for tensor in (*inputs, *captured))
         if self.compile == "captured" or (self.compile == "auto" and on_cuda):
             return self._captured(traced, inputs, on_cuda)
-        if self.compile == "traced" or (self.compile == "auto" and calls * self._gain(module, captured, inputs) < 1):
+        if self.compile == "traced" or (
+            self.compile == "auto" and calls * self._gain(module, captured, inputs) < 1
+        ):
             return traced, "traced"
         fast = self._compiled(module, captured, inputs)
-        if fast is None or (self.compile == "auto" and not self._is_faster(fast, traced, inputs)):
+        if fast is None or (
+            self.compile == "auto" and not self._is_faster(fast, traced, inputs)
+        ):
             return traced, "traced"
         return fast, "compiled"
 
-    def _trace(self, inputs: Sequence[Tensor]) -> tuple[GraphModule, list[Tensor]] | None:
+    def _trace(
+        self, inputs: Sequence[Tensor]
+    ) -> tuple[GraphModule, list[Tensor]] | None:
         try:
             with self._trial():
                 module, captured = trace(self.function, inputs)
             with self._trial(), torch.no_grad():
                 graph_says = module.forward(*inputs, *captured)
-        except Exception as error:  # any program may be handed over, and it can fail in its own way
+        except (
+            Exception
+        ) as error:  # any program may be handed over, and it can fail in its own way
             warnings.warn(
                 f"the program could not be traced and runs as plain Pyro, several times slower: {statement(error)}: "
                 f"{reason(error)}",
-                stacklevel=level(),
+                stacklevel=stack_level(),
             )
             return None
         with self._trial():
             program_says = self.function(*inputs)
-        if not all(same(one, other) for one, other in zip(graph_says, program_says, strict=True)):
+        if not all(
+            same(one, other)
+            for one, other in zip(graph_says, program_says, strict=True)
+        ):
             warnings.warn(
                 "the program runs as plain Pyro, several times slower: run again it gave another value than its graph, "
                 "so it depends on something that changes between calls and is no tensor; keep that in a tensor",
-                stacklevel=level(),
+                stacklevel=stack_level(),
             )
             return None
         return module, captured
 
-    def _captured(self, traced: Function, inputs: Sequence[Tensor], on_cuda: bool) -> tuple[Function, str]:
+    def _captured(
+        self, traced: Function, inputs: Sequence[Tensor], on_cuda: bool
+    ) -> tuple[Function, str]:
         if not on_cuda:
-            raise ValueError("compile='captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'")
+            raise ValueError(
+                "compile='captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'"
+            )
         try:
             with self._trial():
                 return Captured(traced, inputs, self.overwrite), "captured"
         except RuntimeError as error:  # an operation that waits for the device, say
             if self.compile == "captured":
                 raise
-            warnings.warn(f"running without a CUDA graph, several times slower: {reason(error)}", stacklevel=level())
+            warnings.warn(
+                f"running without a CUDA graph, several times slower: {reason(error)}",
+                stacklevel=stack_level(),
+            )
             return traced, "traced"
 
-    def _gain(self, module: GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]) -> float:
+    def _gain(
+        self, module: GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]
+    ) -> float:
         """Return what compiling saves at each call, as a share of the wait for it."""
         with self._trial(), torch.no_grad():
             for clock in (Clock(module), Clock(module)):  # the first warms up
                 clock.run(*inputs, *captured)
         return SAVED * clock.seconds / (WAIT + WAIT_PER_NODE * len(module.graph.nodes))
 
-    def _is_faster(self, one: Function, other: Function, inputs: Sequence[Tensor]) -> bool:
+    def _is_faster(
+        self, one: Function, other: Function, inputs: Sequence[Tensor]
+    ) -> bool:
         return self._seconds(one, inputs) < self._seconds(other, inputs)
 
     def _seconds(self, way: Function, inputs: Sequence[Tensor]) -> float:
@@ -171,7 +209,9 @@ class Traced:
                 times.append(time.perf_counter() - began)
         return min(times[1:])
 
-    def _compiled(self, module: GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]) -> Function | None:
+    def _compiled(
+        self, module: GraphModule, captured: list[Tensor], inputs: Sequence[Tensor]
+    ) -> Function | None:
         rows = self.rows if self.rows and self.rows < len(inputs[0]) else None
         try:
             with self._trial():
@@ -182,7 +222,10 @@ class Traced:
         except Exception as error:  # no compiler, or one that cannot build this graph
             if self.compile == "compiled":
                 raise
-            warnings.warn(f"running without compiling, several times slower: {reason(error)}", stacklevel=level())
+            warnings.warn(
+                f"running without compiling, several times slower: {reason(error)}",
+                stacklevel=stack_level(),
+            )
             return None
 
     @contextmanager
@@ -221,10 +264,14 @@ def way_of(compile: bool | str) -> str:
     """Return the name of a way of running, True and False among them."""
     way = {True: "compiled", False: "traced"}.get(compile, compile)
     if way not in WAYS:
-        raise ValueError(f"compile is True, False or one of {', '.join(WAYS)}, not {compile!r}")
+        raise ValueError(
+            f"compile is True, False or one of {', '.join(WAYS)}, not {compile!r}"
+        )
     return way
 
 
 def same(one: Tensor, other: Tensor) -> bool:
     """Tell whether two tensors are equal, NaN included."""
-    return one.shape == other.shape and bool(torch.equal(one.nan_to_num(), other.nan_to_num()))
+    return one.shape == other.shape and bool(
+        torch.equal(one.nan_to_num(), other.nan_to_num())
+    )

@@ -30,7 +30,12 @@ LAYERS = {
     "conv1d": (F.conv1d, {"stride": 2}, (4, 6, 3), (B, 6, 9)),
     "conv2d": (F.conv2d, {"padding": 1}, (4, 6, 3, 3), (B, 6, 5, 5)),
     "conv3d": (F.conv3d, {}, (4, 6, 2, 2, 2), (B, 6, 3, 3, 3)),
-    "grouped conv2d": (F.conv2d, {"groups": 2, "dilation": 2}, (4, 3, 2, 2), (B, 6, 5, 5)),
+    "grouped conv2d": (
+        F.conv2d,
+        {"groups": 2, "dilation": 2},
+        (4, 3, 2, 2),
+        (B, 6, 5, 5),
+    ),
     "depthwise conv1d": (F.conv1d, {"groups": 6}, (6, 1, 3), (B, 6, 5)),
 }
 
@@ -40,7 +45,13 @@ def case(request):
     pyro.set_rng_seed(0)
     layer, options, weight, x = LAYERS[request.param]
     weight = torch.randn(weight, dtype=torch.float64)
-    return layer, options, weight, torch.randn(weight.shape[0], dtype=weight.dtype), torch.randn(x, dtype=weight.dtype)
+    return (
+        layer,
+        options,
+        weight,
+        torch.randn(weight.shape[0], dtype=weight.dtype),
+        torch.randn(x, dtype=weight.dtype),
+    )
 
 
 def lazy_product(weight, node, rows):
@@ -54,7 +65,9 @@ def lazy_product(weight, node, rows):
 
 @pytest.mark.parametrize("side", ["in", "out"])
 @pytest.mark.parametrize("with_bias", [True, False])
-def test_a_weight_times_lazy_nodes_is_the_product_when_the_noise_is_fixed(case, side, with_bias):
+def test_a_weight_times_lazy_nodes_is_the_product_when_the_noise_is_fixed(
+    case, side, with_bias
+):
     layer, options, weight, bias, x = case
     bias = bias if with_bias else None
     groups = options.get("groups", 1)
@@ -65,36 +78,55 @@ def test_a_weight_times_lazy_nodes_is_the_product_when_the_noise_is_fixed(case, 
     lazy = lazy_product(weight, node, rows)
     assert isinstance(lazy, ScaledWeight)
     assert lazy.shape == weight.shape
-    one_by_one = torch.cat([layer(x[i : i + 1], node.times(weight, rows[i]), bias, **options) for i in range(B)])
+    one_by_one = torch.cat(
+        [
+            layer(x[i : i + 1], node.times(weight, rows[i]), bias, **options)
+            for i in range(B)
+        ]
+    )
     assert torch.allclose(layer(x, lazy, bias, **options), one_by_one, atol=1e-12)
     first_for_all = layer(x, node.times(weight, rows[0]), bias, **options)
     assert not torch.allclose(one_by_one, first_for_all, atol=1e-3)
-    assert torch.allclose(layer(x, lazy_product(weight, node, rows).clone(), bias, **options), first_for_all)
+    assert torch.allclose(
+        layer(x, lazy_product(weight, node, rows).clone(), bias, **options),
+        first_for_all,
+    )
 
 
 def test_nodes_on_both_sides_multiply_input_and_output(case):
     layer, options, weight, bias, x = case
     groups = options.get("groups", 1)
     sides = {
-        "in": Nodes("weight", "in", groups, weight.shape[1] * groups, dist.Normal(1.0, 1.0)),
+        "in": Nodes(
+            "weight", "in", groups, weight.shape[1] * groups, dist.Normal(1.0, 1.0)
+        ),
         "out": Nodes("weight", "out", groups, weight.shape[0], dist.Normal(1.0, 1.0)),
     }
-    rows = {side: torch.randn(B, node.size, dtype=weight.dtype) for side, node in sides.items()}
+    rows = {
+        side: torch.randn(B, node.size, dtype=weight.dtype)
+        for side, node in sides.items()
+    }
     lazy, plain = weight, [weight] * B
     for side, node in sides.items():
         lazy = lazy_product(lazy, node, rows[side])
         plain = [node.times(plain[i], rows[side][i]) for i in range(B)]
-    one_by_one = torch.cat([layer(x[i : i + 1], plain[i], bias, **options) for i in range(B)])
+    one_by_one = torch.cat(
+        [layer(x[i : i + 1], plain[i], bias, **options) for i in range(B)]
+    )
     assert torch.allclose(layer(x, lazy, bias, **options), one_by_one, atol=1e-12)
 
 
 def test_nodes_once_drawn_as_one_function_stay_that_function(case):
     layer, options, weight, bias, x = case
     groups = options.get("groups", 1)
-    node = Nodes("weight", "in", groups, weight.shape[1] * groups, dist.Normal(1.0, 1.0))
+    node = Nodes(
+        "weight", "in", groups, weight.shape[1] * groups, dist.Normal(1.0, 1.0)
+    )
     lazy = lazy_product(weight, node, torch.randn(B, node.size, dtype=weight.dtype))
     drawn = lazy.clone()
-    assert torch.allclose(layer(x, lazy, bias, **options), layer(x, drawn, bias, **options))
+    assert torch.allclose(
+        layer(x, lazy, bias, **options), layer(x, drawn, bias, **options)
+    )
 
 
 @pytest.mark.parametrize("where", ["in", "out", "both"])
@@ -102,7 +134,9 @@ def test_a_convolution_with_nodes_is_the_convolution_of_the_scaled_input(where):
     """Groups included: group g has its own two of the four input channels."""
     pyro.set_rng_seed(1)
     conv = nn.Conv2d(4, 6, 3, groups=2, padding=1).double()
-    prior = priors.NodePrior(dist.Normal(1.0, 0.5), where=where, weights=priors.Frozen())
+    prior = priors.NodePrior(
+        dist.Normal(1.0, 0.5), where=where, weights=priors.Frozen()
+    )
     model = zoo.BayesianNetwork(conv, prior, likelihoods.Gaussian(0.1))
     values = {name: law.sample() for name, law in model.latents.items()}
     x = torch.randn(B, 4, 5, 5, dtype=torch.float64)
@@ -110,7 +144,9 @@ def test_a_convolution_with_nodes_is_the_convolution_of_the_scaled_input(where):
     ones = torch.ones(6, dtype=torch.float64)
     into = values.get("nodes_in", ones[:4]).reshape(-1, 1, 1)
     out = values.get("nodes_out", ones).reshape(-1, 1, 1)
-    expected = F.conv2d(x * into, conv.weight, None, padding=1, groups=2) * out + conv.bias.reshape(-1, 1, 1)
+    expected = F.conv2d(
+        x * into, conv.weight, None, padding=1, groups=2
+    ) * out + conv.bias.reshape(-1, 1, 1)
     assert torch.allclose(model.output(values, x), expected, atol=1e-12)
     bias_scaled = F.conv2d(x * into, conv.weight, conv.bias, padding=1, groups=2) * out
     assert torch.allclose(bias_scaled, expected) == (where == "in")
@@ -120,25 +156,36 @@ def test_gradients_through_lazy_nodes_are_those_of_each_example_on_its_own(case)
     """The scaled input is not kept but multiplied anew on the way back."""
     layer, options, weight, bias, x = case
     groups = options.get("groups", 1)
-    node = Nodes("weight", "in", groups, weight.shape[1] * groups, dist.Normal(1.0, 1.0))
+    node = Nodes(
+        "weight", "in", groups, weight.shape[1] * groups, dist.Normal(1.0, 1.0)
+    )
     leaves = [weight, bias, x, torch.randn(B, node.size, dtype=weight.dtype)]
     weight, bias, x, rows = leaves = [leaf.clone().requires_grad_() for leaf in leaves]
     output = layer(x, lazy_product(weight, node, rows), bias, **options)
     up = torch.randn_like(output)
-    each = [layer(x[i : i + 1], node.times(weight, rows[i]), bias, **options) for i in range(B)]
+    each = [
+        layer(x[i : i + 1], node.times(weight, rows[i]), bias, **options)
+        for i in range(B)
+    ]
     for slope, expected in zip(
-        torch.autograd.grad(output, leaves, up), torch.autograd.grad(torch.cat(each), leaves, up), strict=True
+        torch.autograd.grad(output, leaves, up),
+        torch.autograd.grad(torch.cat(each), leaves, up),
+        strict=True,
     ):
         assert torch.allclose(slope, expected)
     [without_noise] = torch.autograd.grad(layer(x, weight, bias, **options), weight, up)
-    [slope] = torch.autograd.grad(layer(x, lazy_product(weight, node, rows), bias, **options), weight, up)
+    [slope] = torch.autograd.grad(
+        layer(x, lazy_product(weight, node, rows), bias, **options), weight, up
+    )
     assert not torch.allclose(slope, without_noise)
 
 
 def test_other_products_with_nodes_are_ordinary_products():
     """An outer product has not the shape of a weight with its channels scaled."""
     rows = torch.randn(B, 3, dtype=torch.float64)
-    column = LazyNodes(rows[0], NodeDraw(lambda: rows[0], lambda size: rows)).reshape(-1, 1)
+    column = LazyNodes(rows[0], NodeDraw(lambda: rows[0], lambda size: rows)).reshape(
+        -1, 1
+    )
     row = torch.randn(1, 4, dtype=torch.float64)
     assert torch.equal(column * row, rows[0].reshape(-1, 1) * row)
     assert torch.equal(row + 2 * column, row + 2 * rows[0].reshape(-1, 1))
@@ -147,18 +194,26 @@ def test_other_products_with_nodes_are_ordinary_products():
 # Weights
 
 
-def test_a_lazy_weight_gives_a_layer_its_output_with_the_exact_mean_and_variance(case, monkeypatch):
+def test_a_lazy_weight_gives_a_layer_its_output_with_the_exact_mean_and_variance(
+    case, monkeypatch
+):
     layer, options, weight, bias, x = case
     scale, bias_scale = torch.rand_like(weight), torch.rand_like(bias)
     mean = layer(x, weight, bias, **options)
     variance = layer(x.square(), scale.square(), None, **options)
-    of_bias = bias_scale.square().reshape(-1, *[1] * (0 if layer is F.linear else x.dim() - 2))
+    of_bias = bias_scale.square().reshape(
+        -1, *[1] * (0 if layer is F.linear else x.dim() - 2)
+    )
     for lazy_bias, expected in (
         (LazyWeight(bias, bias_scale), variance + of_bias),
         (bias, variance),
     ):
         for noise in (0.0, 1.0, -2.0):
-            monkeypatch.setattr(torch, "randn", lambda size, noise=noise, **like: torch.full(size, noise, **like))
+            monkeypatch.setattr(
+                torch,
+                "randn",
+                lambda size, noise=noise, **like: torch.full(size, noise, **like),
+            )
             output = layer(x, LazyWeight(weight, scale), lazy_bias, **options)
             monkeypatch.undo()
             assert torch.allclose(output, mean + noise * expected.sqrt(), atol=1e-7)
@@ -170,16 +225,26 @@ def test_a_lazy_weight_gives_a_layer_its_output_with_the_exact_mean_and_variance
 def test_noise_lies_in_memory_as_what_it_is_added_to(axes):
     value = torch.zeros(5, 4, 3, 2, dtype=torch.float64).permute(axes)
     noise = noise_like(value)
-    assert (noise.shape, noise.stride(), noise.dtype) == (value.shape, value.stride(), value.dtype)
+    assert (noise.shape, noise.stride(), noise.dtype) == (
+        value.shape,
+        value.stride(),
+        value.dtype,
+    )
 
 
 def test_lazy_and_ordinary_draws_of_a_linear_layer_have_one_law():
     """First and second moments of single outputs; 15 numbers, false alarm 1e-4."""
     pyro.set_rng_seed(2)
-    loc, scale = torch.randn(3, 6, dtype=torch.float64), torch.rand(3, 6, dtype=torch.float64)
+    loc, scale = (
+        torch.randn(3, 6, dtype=torch.float64),
+        torch.rand(3, 6, dtype=torch.float64),
+    )
     x = torch.randn(B, 6, dtype=torch.float64)
     mean, variance = x @ loc.T, x.square() @ scale.square().T
-    for draw in (lambda: LazyWeight(loc, scale), lambda: LazyWeight(loc, scale).clone()):
+    for draw in (
+        lambda: LazyWeight(loc, scale),
+        lambda: LazyWeight(loc, scale).clone(),
+    ):
         outputs = torch.stack([F.linear(x, draw()) for _ in range(2000)])
         assert off(outputs, mean) < LIMIT
         assert off((outputs - mean).square(), variance) < LIMIT
@@ -189,13 +254,20 @@ def test_lazy_and_ordinary_draws_of_a_linear_layer_have_one_law():
 
 def test_a_lazy_weight_once_drawn_stays_drawn(case):
     layer, options, weight, bias, x = case
-    for lazy in (LazyWeight(weight, torch.ones_like(weight)), MaskedWeight(weight, bernoulli(weight, 0.5))):
+    for lazy in (
+        LazyWeight(weight, torch.ones_like(weight)),
+        MaskedWeight(weight, bernoulli(weight, 0.5)),
+    ):
         drawn = lazy.clone()
         assert torch.equal(lazy * 1, drawn)
-        assert torch.allclose(layer(x, lazy, bias, **options), layer(x, drawn, bias, **options))
+        assert torch.allclose(
+            layer(x, lazy, bias, **options), layer(x, drawn, bias, **options)
+        )
 
 
-def test_masks_are_one_for_each_example_and_the_same_when_the_layer_is_applied_again(case):
+def test_masks_are_one_for_each_example_and_the_same_when_the_layer_is_applied_again(
+    case,
+):
     layer, options, weight, bias, x = case
     pyro.set_rng_seed(3)
     lazy = MaskedWeight(weight, bernoulli(weight, 0.5))
@@ -203,7 +275,9 @@ def test_masks_are_one_for_each_example_and_the_same_when_the_layer_is_applied_a
     assert torch.equal(first, second)
     columns = [1, -1, *[1] * (weight.dim() - 2)]
     masks = [row.reshape(columns) for row in lazy.rows]
-    one_by_one = [layer(x[i : i + 1], weight * masks[i], bias, **options) for i in range(B)]
+    one_by_one = [
+        layer(x[i : i + 1], weight * masks[i], bias, **options) for i in range(B)
+    ]
     assert torch.allclose(first, torch.cat(one_by_one), atol=1e-12)
     assert len(lazy.rows.unique(dim=0)) > 1
 
@@ -215,7 +289,9 @@ def test_a_lazy_weight_times_lazy_nodes_stays_lazy_in_both():
     node = Nodes("weight", "out", 1, 4, dist.Normal(1.0, 1.0))
     dropped = MaskedWeight(weight, bernoulli(weight, 0.5))
     rows = torch.randn(B, 4, dtype=torch.float64)
-    output = F.linear(torch.ones(B, 6, dtype=torch.float64), lazy_product(dropped, node, rows))
+    output = F.linear(
+        torch.ones(B, 6, dtype=torch.float64), lazy_product(dropped, node, rows)
+    )
     assert torch.allclose(output, rows * dropped.rows.sum(-1, keepdim=True))
 
 
@@ -223,31 +299,49 @@ def test_a_lazy_weight_times_lazy_nodes_stays_lazy_in_both():
 
 
 def mlp(prior):
-    return zoo.BayesianNetwork(networks.MLP(3, 1, hidden=[]).double(), prior, likelihoods.Gaussian(0.3))
+    return zoo.BayesianNetwork(
+        networks.MLP(3, 1, hidden=[]).double(), prior, likelihoods.Gaussian(0.3)
+    )
 
 
 WEIGHTS = priors.WeightPrior(dist.Normal(0.0, 1.0))
 NODES = priors.NodePrior(dist.Normal(1.0, 0.3), weights=priors.Frozen())
 BINARY = priors.NodePrior(dist.Bernoulli(0.5), weights=priors.Frozen())
 PER_EXAMPLE = {
-    "ConcreteDropout": (WEIGHTS, lambda model: guides.ConcreteDropout(model, init_p=0.5)),
+    "ConcreteDropout": (WEIGHTS, lambda model: guides.ConcreteDropout(model, p=0.5)),
     "Flipout": (WEIGHTS, guides.Flipout),
-    "GaussianDropout": (WEIGHTS, lambda model: guides.GaussianDropout(model, learn="unit")),
+    "GaussianDropout": (
+        WEIGHTS,
+        lambda model: guides.GaussianDropout(model, learn="unit"),
+    ),
     "LocalReparam": (WEIGHTS, guides.LocalReparam),
     "MCDropout": (WEIGHTS, lambda model: guides.MCDropout(model, p=0.5)),
     "MCDropout over nodes": (BINARY, lambda model: guides.MCDropout(model, p=0.5)),
-    "NodeMixture(1)": (NODES, lambda model: guides.NodeMixture(model, num_components=1)),
-    "NodeMixture(3)": (NODES, lambda model: guides.NodeMixture(model, num_components=3)),
+    "NodeMixture(1)": (
+        NODES,
+        lambda model: guides.NodeMixture(model, num_components=1),
+    ),
+    "NodeMixture(3)": (
+        NODES,
+        lambda model: guides.NodeMixture(model, num_components=3),
+    ),
 }
 
 
 def outputs_in_training(model, guide, x):
     trace = poutine.trace(guide).get_trace()
-    return poutine.trace(poutine.replay(model, trace=trace)).get_trace(x, x[:, :1]).nodes["likelihood:y"]["fn"].mean
+    return (
+        poutine.trace(poutine.replay(model, trace=trace))
+        .get_trace(x, x[:, :1])
+        .nodes["likelihood:y"]["fn"]
+        .mean
+    )
 
 
 @pytest.mark.parametrize("name", PER_EXAMPLE)
-def test_two_examples_have_noise_of_their_own_in_training_and_one_function_in_prediction(name):
+def test_two_examples_have_noise_of_their_own_in_training_and_one_function_in_prediction(
+    name,
+):
     pyro.set_rng_seed(5)
     prior, make = PER_EXAMPLE[name]
     model = mlp(prior)
@@ -257,7 +351,9 @@ def test_two_examples_have_noise_of_their_own_in_training_and_one_function_in_pr
 
     posterior = Posterior(model, state={}, info=None, scoped=ScopedGuide(guide))
     x = torch.randn(2, 3, dtype=torch.float64)
-    functions = posterior.predict(torch.cat([same, x, x.sum(0, keepdim=True), 0 * x[:1]]), num_samples=50).functions
+    functions = posterior.predict(
+        torch.cat([same, x, x.sum(0, keepdim=True), 0 * x[:1]]), num_samples=50
+    ).functions
     assert (functions[:, :12] == functions[:, :1]).all()
     one, two, both, none = functions[:, 12:].unbind(1)
     assert torch.allclose(one + two - none, both)  # each draw is a linear function
@@ -292,5 +388,8 @@ def test_a_batch_that_is_not_the_first_dimension_is_refused_with_a_sentence():
     nodes = LazyNodes(torch.ones(6), source)
     weight = torch.ones(4, 6)
     F.linear(torch.ones(5, 6), weight * nodes.reshape(1, -1))
-    with pytest.raises(ValueError, match="a batch of 5 and then one of 7: the batch must be the first dimension"):
+    with pytest.raises(
+        ValueError,
+        match="a batch of 5 and then one of 7: the batch must be the first dimension",
+    ):
         F.linear(torch.ones(7, 6), weight * nodes.reshape(1, -1))

@@ -20,7 +20,11 @@ WARMUP, DRAWS, BLOCK = 24, 10, 4
 def build(scale=1.0, hidden=3):
     torch.manual_seed(0)
     prior = priors.WeightPrior(dist.Normal(0.0, scale))
-    return zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[hidden]), prior, likelihoods.Gaussian(dist.HalfNormal(1.0)))
+    return zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[hidden]),
+        prior,
+        likelihoods.Gaussian(dist.HalfNormal(1.0)),
+    )
 
 
 def line(x, y):
@@ -32,13 +36,17 @@ def line(x, y):
 
 def sampler(name="HMC", model=None, **options):
     usual = {"warmup_steps": WARMUP, "num_samples": DRAWS, "compile": "plain"}
-    return dataclasses.replace(cases.ENGINES[name](model or build()), **{**usual, **options})
+    return dataclasses.replace(
+        cases.ENGINES[name](model or build()), **{**usual, **options}
+    )
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr("zoo.inference.mcmc.run.BLOCK", BLOCK)
-    monkeypatch.setattr("zoo.inference.mcmc.checkpoint.SHARE", torch.inf)  # write after every block
+    monkeypatch.setattr(
+        "zoo.inference.mcmc.checkpoint.SHARE", torch.inf
+    )  # write after every block
     monkeypatch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 0)
 
 
@@ -86,7 +94,7 @@ def test_a_run_that_died_ends_where_an_uninterrupted_one_does(name, path, monkey
                 fit(sampler(name, line, checkpoint=path), seed=99 if number else 1)
     resumed = fit(sampler(name, line, checkpoint=path), seed=99)
     assert_equal_runs(resumed, whole)
-    assert resumed.num_draws == 2 * DRAWS
+    assert resumed.num_samples == 2 * DRAWS
     assert 0 < resumed.info.seconds_warmup < resumed.info.seconds
 
 
@@ -95,8 +103,12 @@ def test_a_run_that_has_ended_goes_on_when_more_is_asked_for(name, path):
     options = {"warmup_steps": 3, "checkpoint": path}
     whole = fit(sampler(name, line, num_samples=3 * BLOCK, warmup_steps=3), seed=1)
     fit(sampler(name, line, num_samples=BLOCK, **options), seed=1)
-    assert_equal_runs(fit(sampler(name, line, num_samples=3 * BLOCK, **options), seed=99), whole)
-    again = fit(sampler(name, line, num_samples=2 * BLOCK, **options), seed=98)  # fewer than there are: nothing is lost
+    assert_equal_runs(
+        fit(sampler(name, line, num_samples=3 * BLOCK, **options), seed=99), whole
+    )
+    again = fit(
+        sampler(name, line, num_samples=2 * BLOCK, **options), seed=98
+    )  # fewer than there are: nothing is lost
     assert_equal_runs(again, whole)
 
 
@@ -126,7 +138,10 @@ def test_what_a_run_keeps_is_taken_up_too(options, path, monkeypatch):
 
 def test_the_way_a_graph_was_run_is_taken_up(path):
     """Another way's last bits differ, and which is fastest is measured anew each time."""
-    fit(sampler("HMC", line, num_samples=BLOCK, compile="traced", checkpoint=path), seed=1)
+    fit(
+        sampler("HMC", line, num_samples=BLOCK, compile="traced", checkpoint=path),
+        seed=1,
+    )
     resumed = fit(sampler("HMC", line, compile="auto", checkpoint=path), seed=1)
     assert resumed.info.compiled == "traced"
     assert_equal_runs(resumed, fit(sampler("HMC", line, compile="traced"), seed=1))
@@ -134,7 +149,7 @@ def test_the_way_a_graph_was_run_is_taken_up(path):
 
 def test_ctrl_c_leaves_a_file_that_goes_on(path, monkeypatch):
     whole = fit(sampler(), seed=1)
-    original, left = inference.hmc.FixedLength.transition, [WARMUP + BLOCK + 2]
+    original, left = inference.mcmc.hmc.FixedLength.transition, [WARMUP + BLOCK + 2]
 
     def transition(self):
         left[0] -= 1
@@ -143,20 +158,23 @@ def test_ctrl_c_leaves_a_file_that_goes_on(path, monkeypatch):
         return original(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(inference.hmc.FixedLength, "transition", transition)
+        patch.setattr(inference.mcmc.hmc.FixedLength, "transition", transition)
         stopped = fit(sampler(checkpoint=path), seed=1)
-    assert stopped.num_draws == 2 * (BLOCK + 1)
+    assert stopped.num_samples == 2 * (BLOCK + 1)
     assert_equal_runs(fit(sampler(checkpoint=path), seed=99), whole)
 
 
 def test_writing_takes_a_small_share_of_the_time(path, monkeypatch):
     monkeypatch.setattr("zoo.inference.mcmc.checkpoint.SHARE", 1e-9)
     times = []
-    monkeypatch.setattr("zoo.posterior.storage.save_file", lambda *a, **k: times.append(save_file(*a, **k)))
+    monkeypatch.setattr(
+        "zoo.posterior.storage.save_file",
+        lambda *a, **k: times.append(save_file(*a, **k)),
+    )
     engine = sampler("HMC", line, num_samples=10 * BLOCK, checkpoint=path)
     fit(engine, seed=1)
     assert len(times) == 2  # the first, and the last whatever it costs
-    assert fit(engine, seed=99).num_draws == 20 * BLOCK
+    assert fit(engine, seed=99).num_samples == 20 * BLOCK
 
 
 # Files that are of no use
@@ -172,13 +190,19 @@ def written(path):
 def test_a_truncated_file_is_refused(written, share):
     whole = written.read_bytes()
     written.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ValueError, match=r"run.safetensors is truncated, damaged or no safetensors file .* delete it"):
+    with pytest.raises(
+        ValueError,
+        match=r"run.safetensors is truncated, damaged or no safetensors file .* delete it",
+    ):
         fit(sampler(checkpoint=written), seed=1)
 
 
 def test_a_foreign_file_is_refused(path, tmp_path):
     save_file({"layer1.weight": torch.zeros(2)}, str(path))
-    with pytest.raises(ValueError, match="is a safetensors file, but no checkpoint of a sampler; give another path"):
+    with pytest.raises(
+        ValueError,
+        match="is a safetensors file, but no checkpoint of a sampler; give another path",
+    ):
         fit(sampler(checkpoint=path), seed=1)
     fit(sampler(num_samples=2), seed=1).save(path)
     with pytest.raises(ValueError, match="no checkpoint of a sampler"):
@@ -188,7 +212,10 @@ def test_a_foreign_file_is_refused(path, tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"warmup_steps": 30}, r"differ in warmup_steps \(then 24, now 30\); delete it, or give another path"),
+        (
+            {"warmup_steps": 30},
+            r"differ in warmup_steps \(then 24, now 30\); delete it, or give another path",
+        ),
         ({"num_chains": 3}, r"num_chains \(then 2, now 3\)"),
         ({"thinning": 2}, r"thinning \(then 1, now 2\)"),
         ({"temperature": 0.5}, r"temperature \(then 1.0, now 0.5\)"),
@@ -210,11 +237,16 @@ def test_the_file_of_another_run_is_refused(written, change, sentence):
 def test_the_file_of_other_data_or_another_sampler_is_refused(written):
     with pytest.raises(ValueError, match=r"differ in data \(then \w+, now \w+\)"):
         sampler(checkpoint=written).fit((X, Y + 1))
-    with pytest.raises(ValueError, match=r"max_tree_depth .* sampler \(then HMC, now NUTS\)"):
+    with pytest.raises(
+        ValueError, match=r"max_tree_depth .* sampler \(then HMC, now NUTS\)"
+    ):
         sampler("NUTS", checkpoint=written).fit((X, Y))
 
 
 def test_a_folder_that_is_not_there_is_named_before_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(inference.HMC, "kernel", None)
-    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere to write the checkpoint run to"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"there is no folder .*nowhere to write the checkpoint run to",
+    ):
         fit(sampler(checkpoint=tmp_path / "nowhere" / "run"), seed=1)

@@ -23,7 +23,9 @@ def sampler(model, **options):
         "num_steps": 10,
         "max_steps": 50,
     }
-    return inference.ChEES(model, **{**settings, "compile": False, "progress": False, **options})
+    return inference.ChEES(
+        model, **{**settings, "compile": False, "progress": False, **options}
+    )
 
 
 def normal(scale):
@@ -35,7 +37,10 @@ def normal(scale):
 def off(draws, covariance):
     """Return how far mean and covariance of chains (C, S, P) are off, in standard errors."""
     z = draws.double() @ torch.linalg.inv(torch.linalg.cholesky(covariance.double())).T
-    return max(off_chains(z, torch.zeros(())), off_chains(z[..., :, None] * z[..., None, :], torch.eye(z.shape[-1])))
+    return max(
+        off_chains(z, torch.zeros(())),
+        off_chains(z[..., :, None] * z[..., None, :], torch.eye(z.shape[-1])),
+    )
 
 
 def slow():
@@ -81,7 +86,11 @@ def test_the_reparametrised_funnel_is_exact():
 
 
 def test_a_kernel_that_accepts_everything_is_rejected(monkeypatch):
-    monkeypatch.setattr(hamiltonian.Hamiltonian, "reasonable_step_size", lambda self, step_size: 12 * step_size)
+    monkeypatch.setattr(
+        hamiltonian.Hamiltonian,
+        "reasonable_step_size",
+        lambda self, step_size: 12 * step_size,
+    )
     engine = sampler(normal(torch.eye(3)), num_steps=1, warmup_steps=0, num_samples=300)
     pyro.set_rng_seed(0)
     assert off(engine.fit(()).draws["z"], torch.eye(3)) < LIMIT
@@ -94,24 +103,38 @@ def test_lengths_grow_to_the_slowest_direction_and_no_further():
     lengths = []
     for first in (1, 5):
         pyro.set_rng_seed(0)
-        engine = sampler(normal(slow()), num_steps=first, warmup_steps=200, num_samples=3)
+        engine = sampler(
+            normal(slow()), num_steps=first, warmup_steps=200, num_samples=3
+        )
         lengths.append(engine.fit(()).info.trajectory_length)
-    quarter = math.pi / 2 * 4 / math.sqrt(2.5)  # of the slow direction's period, where the others' scale is 1
+    quarter = (
+        math.pi / 2 * 4 / math.sqrt(2.5)
+    )  # of the slow direction's period, where the others' scale is 1
     assert quarter / 1.5 < lengths[1] < 2 * quarter
     assert lengths[0] > quarter / 2.5  # from a single step, too, though it takes longer
 
 
 def test_climbing_down_is_rejected(monkeypatch):
     climb = chees.LearnedLength.climb
-    monkeypatch.setattr(chees.LearnedLength, "climb", lambda self, rate: -climb(self, rate))
+    monkeypatch.setattr(
+        chees.LearnedLength, "climb", lambda self, rate: -climb(self, rate)
+    )
     pyro.set_rng_seed(0)
-    info = sampler(normal(slow()), num_steps=4, warmup_steps=200, num_samples=3).fit(()).info
+    info = (
+        sampler(normal(slow()), num_steps=4, warmup_steps=200, num_samples=3)
+        .fit(())
+        .info
+    )
     assert info.trajectory_length < 2.0
 
 
 def test_all_chains_share_a_step_size_a_length_and_a_jitter_that_fills_it_evenly():
     pyro.set_rng_seed(0)
-    info = sampler(normal(TARGETS["ill-conditioned"]), num_chains=3, num_samples=64).fit(()).info
+    info = (
+        sampler(normal(TARGETS["ill-conditioned"]), num_chains=3, num_samples=64)
+        .fit(())
+        .info
+    )
     assert info.step_size.shape == (3,)
     assert len(info.step_size.unique()) == 1
     assert torch.equal(info.n_steps[0], info.n_steps[1])
@@ -124,7 +147,12 @@ def test_all_chains_share_a_step_size_a_length_and_a_jitter_that_fills_it_evenly
 def test_a_run_that_is_taken_up_ends_where_an_uninterrupted_one_does(tmp_path):
     def fit(path, count):
         pyro.set_rng_seed(0)
-        engine = sampler(normal(TARGETS["correlated"]), warmup_steps=30, num_samples=count, checkpoint=path)
+        engine = sampler(
+            normal(TARGETS["correlated"]),
+            warmup_steps=30,
+            num_samples=count,
+            checkpoint=path,
+        )
         return engine.fit(())
 
     whole = fit(tmp_path / "whole", 12)
@@ -137,9 +165,18 @@ def test_a_run_that_is_taken_up_ends_where_an_uninterrupted_one_does(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"num_chains": 1}, "differences between chains: num_chains is at least 2; use NUTS for one"),
-        ({"num_steps": 0}, "num_steps is a number of leapfrog steps, at least 1, not 0"),
-        ({"max_steps": 0}, "max_steps is a number of leapfrog steps, at least 1, not 0"),
+        (
+            {"num_chains": 1},
+            "differences between chains: num_chains is at least 2; use NUTS for one",
+        ),
+        (
+            {"num_steps": 0},
+            "num_steps is a number of leapfrog steps, at least 1, not 0",
+        ),
+        (
+            {"max_steps": 0},
+            "max_steps is a number of leapfrog steps, at least 1, not 0",
+        ),
     ],
 )
 def test_what_it_cannot_learn_from_is_refused(options, sentence):

@@ -19,14 +19,26 @@ LENGTHS = {
     "fixed": {"num_steps": 2},
     "jittered": {"num_steps": 5, "jitter": 0.6},
     "tau": {"trajectory_length": math.pi / 2, "max_steps": 30},
-    "tau, no mass": {"trajectory_length": math.pi / 2, "max_steps": 60, "adapt_mass_matrix": False},
+    "tau, no mass": {
+        "trajectory_length": math.pi / 2,
+        "max_steps": 60,
+        "adapt_mass_matrix": False,
+    },
     "dense": {"num_steps": 2, "full_mass": True, "shared_mass": True},
 }
 
 
 def sampler(model, **options):
-    settings = {"num_chains": 8, "warmup_steps": 100, "num_samples": 150, "start": "prior", "dtype": None}
-    return inference.HMC(model, **{**settings, "compile": False, "progress": False, **options})
+    settings = {
+        "num_chains": 8,
+        "warmup_steps": 100,
+        "num_samples": 150,
+        "start": "prior",
+        "dtype": None,
+    }
+    return inference.HMC(
+        model, **{**settings, "compile": False, "progress": False, **options}
+    )
 
 
 def standard():
@@ -61,7 +73,10 @@ def test_moments_of_an_ill_conditioned_normal_are_exact(name):
 @pytest.mark.parametrize("name", LENGTHS)
 def test_moments_of_a_standard_normal_are_exact(name):
     pyro.set_rng_seed(1)
-    assert furthest(sampler(standard, **LENGTHS[name]).fit(()).draws["z"], 0.0, 1.0) < LIMIT
+    assert (
+        furthest(sampler(standard, **LENGTHS[name]).fit(()).draws["z"], 0.0, 1.0)
+        < LIMIT
+    )
 
 
 def test_the_reparametrised_funnel_is_exact():
@@ -72,7 +87,9 @@ def test_the_reparametrised_funnel_is_exact():
     body = (draws["neck"] / 2).exp()[..., None] * draws["body"]
     inside = (body.abs() < 1.0).double()  # of heavy tails, the quantiles have an error
     generator = torch.Generator().manual_seed(0)
-    truth = (3 * torch.randn(10**6, generator=generator) / 2).exp() * torch.randn(10**6, generator=generator)
+    truth = (3 * torch.randn(10**6, generator=generator) / 2).exp() * torch.randn(
+        10**6, generator=generator
+    )
     assert off_chains(inside, (truth.abs() < 1.0).double().mean()) < LIMIT
 
 
@@ -117,13 +134,22 @@ def with_momenta_of_another_mass(monkeypatch):
     monkeypatch.setattr(hmc.torch, "randn_like", lambda like: 1.5 * randn(like))
 
 
-WRONG = [without_accepting, with_the_wrong_sign, without_half_steps, with_momenta_of_another_mass]
+WRONG = [
+    without_accepting,
+    with_the_wrong_sign,
+    without_half_steps,
+    with_momenta_of_another_mass,
+]
 
 
 def at_large_steps(wrong=None):
     """Return how far a standard normal's moments are off, by steps of 1.2 that are accepted about nine times in ten."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hamiltonian.Hamiltonian, "reasonable_step_size", lambda self, step_size: 12 * step_size)
+        patch.setattr(
+            hamiltonian.Hamiltonian,
+            "reasonable_step_size",
+            lambda self, step_size: 12 * step_size,
+        )
         if wrong is not None:
             wrong(patch)
         engine = sampler(standard, num_steps=1, warmup_steps=0, num_samples=400)
@@ -148,19 +174,35 @@ def test_lengths_are_drawn_evenly_round_the_number_of_steps():
     assert Lengths(7, 2.0, 15, 0.0).drawn(step_size).tolist() == [15, 10]
     assert Lengths(7, 1e-9, 15, 0.0).drawn(step_size).tolist() == [1, 1]
     torch.manual_seed(0)
-    drawn = torch.stack([Lengths(20, None, 1000, 0.5).drawn(step_size) for _ in range(2000)])
+    drawn = torch.stack(
+        [Lengths(20, None, 1000, 0.5).drawn(step_size) for _ in range(2000)]
+    )
     assert torch.equal(drawn[:, 0], drawn[:, 1])  # no chain waits for another
     assert (int(drawn.min()), int(drawn.max())) == (10, 30)
-    assert abs(float(drawn.double().mean()) - 20) < LIMIT * 20 * 0.5 / math.sqrt(3 * 2000)
+    assert abs(float(drawn.double().mean()) - 20) < LIMIT * 20 * 0.5 / math.sqrt(
+        3 * 2000
+    )
 
 
 def test_a_period_of_the_target_is_no_trajectory_but_with_jitter():
-    options = {"trajectory_length": 2 * math.pi, "max_steps": 100, "adapt_mass_matrix": False, "num_chains": 4}
+    options = {
+        "trajectory_length": 2 * math.pi,
+        "max_steps": 100,
+        "adapt_mass_matrix": False,
+        "num_chains": 4,
+    }
     moved = []
     for jitter in (0.0, 0.5):
         pyro.set_rng_seed(0)
         z = (
-            sampler(standard, target_accept_prob=0.95, warmup_steps=50, num_samples=40, jitter=jitter, **options)
+            sampler(
+                standard,
+                target_accept_prob=0.95,
+                warmup_steps=50,
+                num_samples=40,
+                jitter=jitter,
+                **options,
+            )
             .fit(())
             .draws["z"]
         )
@@ -170,9 +212,14 @@ def test_a_period_of_the_target_is_no_trajectory_but_with_jitter():
 
 def test_chains_that_arrive_early_wait():
     pyro.set_rng_seed(0)
-    posterior = sampler(stretched, trajectory_length=4.0, max_steps=10, num_samples=5).fit(())
+    posterior = sampler(
+        stretched, trajectory_length=4.0, max_steps=10, num_samples=5
+    ).fit(())
     info = posterior.info
-    assert torch.equal(info.n_steps, (4.0 / info.step_size).clamp(1, 10).round().long()[:, None].expand(-1, 5))
+    assert torch.equal(
+        info.n_steps,
+        (4.0 / info.step_size).clamp(1, 10).round().long()[:, None].expand(-1, 5),
+    )
     assert info.num_gradients >= int(info.n_steps.max(0).values.sum()) * 8
     assert info.step_size.shape == (8,)
     assert info.trajectory_length is None
@@ -182,9 +229,9 @@ def test_float64_stays_float64():
     def model(x):
         pyro.sample("z", dist.Normal(torch.zeros_like(x), 1.0))
 
-    posterior = sampler(model, trajectory_length=1.5, max_steps=5, num_samples=3, full_mass=True).fit(
-        (torch.tensor(0.0, dtype=torch.float64),)
-    )
+    posterior = sampler(
+        model, trajectory_length=1.5, max_steps=5, num_samples=3, full_mass=True
+    ).fit((torch.tensor(0.0, dtype=torch.float64),))
     assert posterior.draws["z"].dtype == torch.float64
     assert posterior.info.step_size.dtype == torch.float64
 
@@ -192,9 +239,18 @@ def test_float64_stays_float64():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"num_steps": 0}, "num_steps is a number of leapfrog steps, at least 1, not 0"),
-        ({"max_steps": 0}, "max_steps is a number of leapfrog steps, at least 1, not 0"),
-        ({"trajectory_length": 0.0}, r"trajectory_length is a positive length, math.pi / 2 say, not 0.0"),
+        (
+            {"num_steps": 0},
+            "num_steps is a number of leapfrog steps, at least 1, not 0",
+        ),
+        (
+            {"max_steps": 0},
+            "max_steps is a number of leapfrog steps, at least 1, not 0",
+        ),
+        (
+            {"trajectory_length": 0.0},
+            r"trajectory_length is a positive length, math.pi / 2 say, not 0.0",
+        ),
         ({"trajectory_length": math.nan}, "trajectory_length is a positive length"),
         ({"jitter": 1.5}, "jitter is a fraction between 0 and 1, not 1.5"),
     ],

@@ -19,7 +19,9 @@ NORMAL = dist.Normal(0.0, 1.0)
 def build(rule=NORMAL, likelihood=None):
     torch.manual_seed(0)
     likelihood = likelihood or likelihoods.Gaussian(dist.HalfNormal(1.0))
-    return zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[3]), priors.WeightPrior(rule), likelihood)
+    return zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[3]), priors.WeightPrior(rule), likelihood
+    )
 
 
 def start(model, where, num_chains=3, data=(X, Y)):
@@ -45,11 +47,19 @@ def test_chains_start_where_the_data_are_likely_each_on_its_own(monkeypatch):
 
 
 def test_prior_draws_are_of_the_prior():
-    rule = priors.Hierarchical(dist.LogNormal(2.0, 0.1), by="weight")  # weights are as wide as their scales say
-    model = zoo.BayesianNetwork(torch.nn.Linear(2, 1, bias=False), priors.WeightPrior(rule), likelihoods.Gaussian(1.0))
+    rule = priors.Hierarchical(
+        dist.LogNormal(2.0, 0.1), by="weight"
+    )  # weights are as wide as their scales say
+    model = zoo.BayesianNetwork(
+        torch.nn.Linear(2, 1, bias=False),
+        priors.WeightPrior(rule),
+        likelihoods.Gaussian(1.0),
+    )
     potential, q = start(model, "prior", num_chains=200)
     values, _ = potential.unpack(q)
-    assert values["prior:weight.scale"].log().mean().item() == pytest.approx(2.0, abs=0.05)
+    assert values["prior:weight.scale"].log().mean().item() == pytest.approx(
+        2.0, abs=0.05
+    )
     assert values["weight"].std().item() == pytest.approx(7.4, rel=0.2)
 
 
@@ -63,7 +73,9 @@ def test_chains_start_at_the_networks_own_weights():
 
 
 def test_under_an_improper_prior_chains_start_at_the_networks_value():
-    model = build(priors.by_name({"layer1.weight": priors.LogUniform()}, otherwise=NORMAL))
+    model = build(
+        priors.by_name({"layer1.weight": priors.LogUniform()}, otherwise=NORMAL)
+    )
     potential, q = start(model, "prior")
     values, _ = potential.unpack(q)
     assert torch.equal(values["layer1.weight"][0], model.network.layer1.weight)
@@ -90,7 +102,9 @@ def test_what_the_priors_of_others_depend_on_stays_where_the_prior_drew_it():
 def fitted():
     pyro.set_rng_seed(0)
     model = build()
-    return inference.SVI(model, guides.MeanField(model, init_scale=0.01), num_steps=5, progress=False).fit((X, Y))
+    return inference.SVI(
+        model, guides.MeanField(model, init_scale=0.01), num_steps=5, progress=False
+    ).fit((X, Y))
 
 
 def test_chains_start_at_draws_of_a_guide(fitted):
@@ -99,7 +113,9 @@ def test_chains_start_at_draws_of_a_guide(fitted):
     loc = fitted.guide.loc["layer1.weight"]
     assert (values["layer1.weight"] - loc).abs().max() < 0.1
     assert not torch.equal(q[0], q[1])
-    posterior = inference.HMC(fitted.model, start=fitted, num_chains=2, num_steps=1, **cases.SHORT).fit((X, Y))
+    posterior = inference.HMC(
+        fitted.model, init=fitted, num_chains=2, num_steps=1, **cases.SHORT
+    ).fit((X, Y))
     assert (posterior.draws["layer1.weight"][:, 0] - loc).abs().max() < 1.0
 
 
@@ -115,14 +131,28 @@ def test_chains_start_at_draws_of_a_sampler_evenly(num_chains):
 
 
 def test_a_posterior_of_another_model_is_no_start(fitted):
-    other = zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[4]), priors.WeightPrior(NORMAL), likelihoods.Gaussian(0.5))
-    with pytest.raises(ValueError, match=r"cannot start .* layer1.bias \(posterior \(3,\), model \(4,\)"):
+    other = zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[4]),
+        priors.WeightPrior(NORMAL),
+        likelihoods.Gaussian(0.5),
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"cannot start .* layer1.bias \(posterior \(3,\), model \(4,\)",
+    ):
         start(other, fitted)
 
 
 def test_a_start_where_the_log_joint_is_infinite_says_which():
-    model = build(likelihood=likelihoods.From(lambda f: dist.Normal(f * torch.inf, 1.0, validate_args=False)))
-    with pytest.raises(ValueError, match="not finite at 3 of 3 starts, the network's own weights; start at 'map'"):
+    model = build(
+        likelihood=likelihoods.From(
+            lambda f: dist.Normal(f * torch.inf, 1.0, validate_args=False)
+        )
+    )
+    with pytest.raises(
+        ValueError,
+        match="not finite at 3 of 3 starts, the network's own weights; start at 'map'",
+    ):
         start(model, "network")
 
 
@@ -147,6 +177,7 @@ def test_only_the_chains_without_a_finite_start_are_drawn_again():
 @pytest.mark.parametrize("where", ["mode", 3, None])
 def test_there_is_no_other_start(where):
     with pytest.raises(
-        ValueError, match=f"start at one of 'map', 'network', 'prior', or at a Posterior, not at {where!r}"
+        ValueError,
+        match=f"start at one of 'map', 'network', 'prior', or at a Posterior, not at {where!r}",
     ):
-        inference.HMC(build(), start=where)
+        inference.HMC(build(), init=where)

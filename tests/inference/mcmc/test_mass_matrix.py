@@ -7,7 +7,7 @@ import torch
 from monte_carlo import one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc.mass_matrix import Metric, metric_of
+from zoo.inference.mcmc.mass_matrix import MassMatrix, estimate_mass_matrix
 
 SIZE = 40
 
@@ -15,7 +15,9 @@ SIZE = 40
 def correlated(size=SIZE):
     """Return a covariance (P, P) of scales from 0.1 to 10 with three directions far from the others, float64."""
     generator = torch.Generator().manual_seed(3)
-    turn, _ = torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=torch.float64))
+    turn, _ = torch.linalg.qr(
+        torch.randn(size, size, generator=generator, dtype=torch.float64)
+    )
     spread = torch.ones(size, dtype=torch.float64)
     spread[:3] = torch.tensor([100.0, 50.0, 0.01])
     scale = torch.logspace(-1, 1, size, dtype=torch.float64)
@@ -24,14 +26,22 @@ def correlated(size=SIZE):
 
 def sampled(covariance, chains, count):
     """Return draws of a normal, about another mean in each chain, and its gradients there, (C, S, P)."""
-    draws = torch.randn(chains, count, len(covariance)).to(covariance) @ torch.linalg.cholesky(covariance).T
+    draws = (
+        torch.randn(chains, count, len(covariance)).to(covariance)
+        @ torch.linalg.cholesky(covariance).T
+    )
     centres = 10 * torch.arange(chains).to(covariance)[:, None, None]
-    return draws + centres, torch.linalg.solve(covariance, draws.transpose(1, 2)).transpose(1, 2)
+    return draws + centres, torch.linalg.solve(
+        covariance, draws.transpose(1, 2)
+    ).transpose(1, 2)
 
 
 def matrix(metric):
     """Return A of the first chain."""
-    rows = [Metric(*(part[:1] for part in metric)).colour(row[None])[0] for row in torch.eye(SIZE).to(metric.scale)]
+    rows = [
+        MassMatrix(*(part[:1] for part in metric)).colour(row[None])[0]
+        for row in torch.eye(SIZE).to(metric.scale)
+    ]
     return torch.stack(rows, 1)
 
 
@@ -45,7 +55,7 @@ def condition(metric, covariance):
 def of_variances(draws):
     """Return the diagonal metric of the draws' variances alone."""
     scale = draws.std(1)
-    return Metric.unit(scale)._replace(scale=scale)
+    return MassMatrix.unit(scale)._replace(scale=scale)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -53,11 +63,16 @@ def of_variances(draws):
 @pytest.mark.parametrize("shared", [False, True])
 def test_coordinates_go_there_and_back(rank, shared, dtype):
     draws, slopes = (part.to(dtype) for part in sampled(correlated(), 2, 30))
-    metric = metric_of(draws, slopes, rank, shared)
+    metric = estimate_mass_matrix(draws, slopes, rank, shared)
     assert all(part.dtype == dtype for part in metric)
     assert [part.shape for part in metric] == [(2, SIZE), (2, SIZE, rank), (2, rank)]
     u, slope = torch.randn(2, SIZE, dtype=dtype), torch.randn(2, SIZE, dtype=dtype)
-    assert torch.allclose(metric.whiten(metric.colour(u)), u, rtol=1e-4, atol=1e-4 if dtype == torch.float32 else 1e-9)
+    assert torch.allclose(
+        metric.whiten(metric.colour(u)),
+        u,
+        rtol=1e-4,
+        atol=1e-4 if dtype == torch.float32 else 1e-9,
+    )
     along = (metric.colour(u) * slope).sum(-1)
     assert torch.allclose(along, (u * metric.pull(slope)).sum(-1), rtol=1e-5, atol=1e-4)
     assert torch.equal(metric.scale[0], metric.scale[1]) == shared
@@ -66,7 +81,7 @@ def test_coordinates_go_there_and_back(rank, shared, dtype):
 def test_the_unit_metric_changes_nothing():
     u = torch.randn(3, 5)
     for rank in (0, 2):
-        metric = Metric.unit(u, rank)
+        metric = MassMatrix.unit(u, rank)
         assert torch.equal(metric.colour(u), u)
         assert torch.equal(metric.whiten(u), u)
         assert torch.equal(metric.pull(u), u)
@@ -74,14 +89,18 @@ def test_the_unit_metric_changes_nothing():
 
 def test_a_dense_metric_is_the_covariance_of_a_normal():
     covariance = correlated()
-    found = matrix(metric_of(*sampled(covariance, 2, SIZE + 10), SIZE))
-    assert torch.allclose(found @ found.T, covariance, rtol=1e-2, atol=1e-3 * float(covariance.max()))
+    found = matrix(estimate_mass_matrix(*sampled(covariance, 2, SIZE + 10), SIZE))
+    assert torch.allclose(
+        found @ found.T, covariance, rtol=1e-2, atol=1e-3 * float(covariance.max())
+    )
 
 
 def test_a_diagonal_metric_is_exact_after_two_draws_of_independent_numbers():
     scale = torch.logspace(-2, 2, SIZE, dtype=torch.float64)
     draws, slopes = sampled(torch.diag(scale.square()), 3, 2)
-    assert torch.allclose(metric_of(draws, slopes).scale, scale.expand(3, -1))
+    assert torch.allclose(
+        estimate_mass_matrix(draws, slopes).scale, scale.expand(3, -1)
+    )
     assert condition(of_variances(draws), torch.diag(scale.square())) > 10
 
 
@@ -89,30 +108,37 @@ def test_few_draws_with_gradients_find_the_directions_that_variances_miss():
     covariance = correlated()
     draws, slopes = sampled(covariance, 1, 20)
     plain = condition(of_variances(draws), covariance)
-    found = condition(metric_of(draws, slopes, 5), covariance)
+    found = condition(estimate_mass_matrix(draws, slopes, 5), covariance)
     assert plain > 50
     assert found < plain / 4
-    assert condition(metric_of(*sampled(covariance, 1, 200), 3), covariance) < 5
+    assert (
+        condition(estimate_mass_matrix(*sampled(covariance, 1, 200), 3), covariance) < 5
+    )
 
 
 def test_shared_metrics_take_chains_together_each_about_its_own_mean():
     covariance = correlated()
     draws, slopes = sampled(covariance, 4, 12)
-    apart, together = (condition(metric_of(draws, slopes, SIZE, shared), covariance) for shared in (False, True))
+    apart, together = (
+        condition(estimate_mass_matrix(draws, slopes, SIZE, shared), covariance)
+        for shared in (False, True)
+    )
     assert together < 1.5
     assert together < apart / 3
 
 
 def test_the_size_is_that_of_the_volume():
-    metric = metric_of(*sampled(correlated(), 1, 30), 4)
-    assert torch.allclose(SIZE * metric.log_size, torch.linalg.slogdet(matrix(metric)).logabsdet)
+    metric = estimate_mass_matrix(*sampled(correlated(), 1, 30), 4)
+    assert torch.allclose(
+        SIZE * metric.log_size, torch.linalg.slogdet(matrix(metric)).logabsdet
+    )
 
 
 def test_what_never_moved_or_is_not_finite_keeps_its_scale():
     draws, slopes = sampled(correlated(), 2, 10)
     draws[..., 0] = 1.0
     slopes[0, 3, 1] = torch.inf
-    metric = metric_of(draws, slopes, 4)
+    metric = estimate_mass_matrix(draws, slopes, 4)
     assert all(bool(torch.isfinite(part).all()) for part in metric)
     assert (metric.scale[:, 0] == 1).all()
 
@@ -130,7 +156,7 @@ def test_a_low_rank_mass_matrix_spares_leapfrog_steps():
             trajectory_length=1.5,
             max_steps=30,
             mass_rank=rank,
-            start="prior",
+            init="prior",
             compile=False,
             progress=False,
         )

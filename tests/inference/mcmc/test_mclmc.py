@@ -8,11 +8,23 @@ import torch
 from monte_carlo import LIMIT, off, off_chains, one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc.mclmc_tuning import StepSize, autocorrelation, decoherence_length
-from zoo.inference.mcmc.microcanonical import INTEGRATORS, integrate, langevin, turn, unit
+from zoo.inference.mcmc.mclmc_tuning import (
+    StepSize,
+    autocorrelation,
+    decoherence_length,
+)
+from zoo.inference.mcmc.microcanonical import (
+    INTEGRATORS,
+    integrate,
+    langevin,
+    turn,
+    unit,
+)
 
 SHORT = {"start": "prior", "compile": False, "progress": False}
-EVERY_INTEGRATOR = pytest.mark.parametrize("parts", INTEGRATORS.values(), ids=INTEGRATORS)
+EVERY_INTEGRATOR = pytest.mark.parametrize(
+    "parts", INTEGRATORS.values(), ids=INTEGRATORS
+)
 
 
 def quartic(u):
@@ -36,7 +48,9 @@ def path(u, velocity, step_size, steps, parts, potential=quartic):
     slope, before = potential(u)
     total, size = torch.zeros(len(u)).to(u), torch.full((len(u),), step_size).to(u)
     for _ in range(steps):
-        u, velocity, slope, energy, kinetic = integrate(potential, u, velocity, slope, size, parts)
+        u, velocity, slope, energy, kinetic = integrate(
+            potential, u, velocity, slope, size, parts
+        )
         total = total + kinetic
     return u, velocity, total + energy - before
 
@@ -70,7 +84,9 @@ def test_a_turn_without_projection_does_not_go_back(monkeypatch):
     start, velocity = begin()
 
     def straight(velocity, slope, time):
-        return unit(velocity - time * slope / (slope.shape[-1] - 1)), torch.zeros(len(velocity)).to(velocity)
+        return unit(velocity - time * slope / (slope.shape[-1] - 1)), torch.zeros(
+            len(velocity)
+        ).to(velocity)
 
     monkeypatch.setattr("zoo.inference.mcmc.microcanonical.turn", straight)
     u, there, _ = path(start, velocity, 0.3, 20, INTEGRATORS["leapfrog"])
@@ -83,9 +99,18 @@ def test_a_turn_solves_its_equation():
     expected, kinetic, steps, time = velocity, 0.0, 2000, 0.9
     for _ in range(steps):
         force = -slope / 4
-        middle = unit(expected + 0.5 * time / steps * (force - (force * expected).sum(-1, keepdim=True) * expected))
+        middle = unit(
+            expected
+            + 0.5
+            * time
+            / steps
+            * (force - (force * expected).sum(-1, keepdim=True) * expected)
+        )
         kinetic = kinetic - time / steps * (middle * slope).sum(-1)
-        expected = unit(expected + time / steps * (force - (force * middle).sum(-1, keepdim=True) * middle))
+        expected = unit(
+            expected
+            + time / steps * (force - (force * middle).sum(-1, keepdim=True) * middle)
+        )
     turned, change = turn(velocity, slope, torch.full((4, 1), time).double())
     assert torch.allclose(turned, expected, atol=1e-6)
     assert torch.allclose(change, kinetic, atol=1e-6)
@@ -94,12 +119,16 @@ def test_a_turn_solves_its_equation():
 @EVERY_INTEGRATOR
 def test_the_energy_error_falls_with_the_square_of_the_step_size(parts):
     start, velocity = begin()
-    errors = torch.stack([path(start, velocity, 0.8 / n, n, parts)[2].abs() for n in (8, 16, 32)]).log2()
+    errors = torch.stack(
+        [path(start, velocity, 0.8 / n, n, parts)[2].abs() for n in (8, 16, 32)]
+    ).log2()
     orders = errors[:-1] - errors[1:]
     assert ((orders > 1.8) & (orders < 2.2)).all(), orders
     u, _, change = path(start, velocity, 0.8 / 32, 32, parts)
     gained = quartic(u)[1] - quartic(start)[1]
-    assert ((2 * gained - change).abs() > 100 * change.abs()).all()  # the kinetic energy's change with a wrong sign
+    assert (
+        (2 * gained - change).abs() > 100 * change.abs()
+    ).all()  # the kinetic energy's change with a wrong sign
 
 
 def test_without_refreshment_a_chain_on_a_round_target_stays_in_a_plane():
@@ -110,10 +139,16 @@ def test_without_refreshment_a_chain_on_a_round_target_stays_in_a_plane():
         for _ in range(50):
             size = torch.full((2,), 0.7).double()
             *point, _, _ = langevin(
-                quadratic, *point, size, torch.full((2,), length).double(), INTEGRATORS["mclachlan"]
+                quadratic,
+                *point,
+                size,
+                torch.full((2,), length).double(),
+                INTEGRATORS["mclachlan"],
             )
             places.append(point[0])
-        ranks.append(torch.linalg.matrix_rank(torch.stack(places, 1), rtol=1e-8).tolist())
+        ranks.append(
+            torch.linalg.matrix_rank(torch.stack(places, 1), rtol=1e-8).tolist()
+        )
     assert ranks == [[2, 2], [6, 6]]
 
 
@@ -136,7 +171,11 @@ def test_a_step_to_no_finite_energy_is_undone():
     assert not torch.equal(after[1][0], velocity[0])
 
 
-@pytest.mark.parametrize("scale", [torch.ones(20), torch.ones(200), torch.logspace(0, 2, 20)], ids=["20", "200", "ill"])
+@pytest.mark.parametrize(
+    "scale",
+    [torch.ones(20), torch.ones(200), torch.logspace(0, 2, 20)],
+    ids=["20", "200", "ill"],
+)
 @pytest.mark.parametrize("adjusted", [False, True], ids=["unadjusted", "adjusted"])
 def test_normal_targets(scale, adjusted):
     chains = sample(
@@ -156,12 +195,22 @@ def test_normal_targets(scale, adjusted):
 
 def variances(**options):
     """Return the mean variance over a standard normal's 50 numbers, by chain; the mean is known."""
-    run = sample(normal(torch.ones(50)), num_chains=128, warmup_steps=60, num_samples=40, num_steps=2, **options)
+    run = sample(
+        normal(torch.ones(50)),
+        num_chains=128,
+        warmup_steps=60,
+        num_samples=40,
+        num_steps=2,
+        **options,
+    )
     return run.draws["x"].square().mean((1, 2)).double()
 
 
 def test_the_bias_falls_with_the_energy_error_and_adjustment_removes_it():
-    bias = [float((variances(desired_energy_variance=v).mean() - 1).abs()) for v in (2e-3, 2e-4, 2e-5)]
+    bias = [
+        float((variances(desired_energy_variance=v).mean() - 1).abs())
+        for v in (2e-3, 2e-4, 2e-5)
+    ]
     assert bias[0] > 1.5 * bias[1] > 1.5 * bias[2], bias
     assert off(variances(adjusted=True, target_accept_prob=0.7), 1.0) < LIMIT
     assert off(variances(desired_energy_variance=2e-3), 1.0) > LIMIT
@@ -170,20 +219,42 @@ def test_the_bias_falls_with_the_energy_error_and_adjustment_removes_it():
 @pytest.mark.parametrize("adjusted", [False, True], ids=["unadjusted", "adjusted"])
 def test_linear_regression(adjusted):
     torch.manual_seed(1)
-    features = torch.randn(20, 4) @ torch.tensor([[1.0, 0.9, 0, 0], [0, 0.4, 0, 0], [0, 0, 1, 0], [0, 0, 0, 2.0]])
+    features = torch.randn(20, 4) @ torch.tensor(
+        [[1.0, 0.9, 0, 0], [0, 0.4, 0, 0], [0, 0, 1, 0], [0, 0, 0, 2.0]]
+    )
     targets = features.sum(-1) + 0.5 * torch.randn(20)
 
     def model(x, y):
         w = pyro.sample("w", dist.Normal(torch.zeros(4), 1.0).to_event(1))
         pyro.sample("y", dist.Normal(x @ w, 0.5).to_event(1), obs=y)
 
-    truth = exact.linear_posterior(features.double(), targets.double(), 0.5, torch.ones(4))
-    options = {"start": "map", "num_chains": 64, "warmup_steps": 60, "num_samples": 40, "num_steps": 6}
-    run = sample(model, features, targets, adjusted=adjusted, desired_energy_variance=1e-5, **options)
+    truth = exact.linear_posterior(
+        features.double(), targets.double(), 0.5, torch.ones(4)
+    )
+    options = {
+        "start": "map",
+        "num_chains": 64,
+        "warmup_steps": 60,
+        "num_samples": 40,
+        "num_steps": 6,
+    }
+    run = sample(
+        model,
+        features,
+        targets,
+        adjusted=adjusted,
+        desired_energy_variance=1e-5,
+        **options,
+    )
     chains = run.draws["w"].double()
     assert off_chains(chains, truth.mean) < LIMIT
-    assert off_chains((chains - truth.mean).square(), truth.covariance.diagonal()) < LIMIT
-    assert off_chains((chains - truth.mean).square(), 1 / truth.precision.diagonal()) > LIMIT  # correlations left out
+    assert (
+        off_chains((chains - truth.mean).square(), truth.covariance.diagonal()) < LIMIT
+    )
+    assert (
+        off_chains((chains - truth.mean).square(), 1 / truth.precision.diagonal())
+        > LIMIT
+    )  # correlations left out
 
 
 def test_the_funnel_in_its_reparametrised_form():
@@ -192,7 +263,14 @@ def test_the_funnel_in_its_reparametrised_form():
         z = pyro.sample("z", dist.Normal(torch.zeros(5), 1.0).to_event(1))
         pyro.deterministic("x", z * (0.5 * v).exp())
 
-    run = sample(funnel, adjusted=True, num_chains=64, warmup_steps=60, num_samples=40, num_steps=6)
+    run = sample(
+        funnel,
+        adjusted=True,
+        num_chains=64,
+        warmup_steps=60,
+        num_samples=40,
+        num_steps=6,
+    )
     v = run.draws["v"]
     assert off_chains(v, torch.tensor(0.0)) < LIMIT
     assert off_chains(v.square(), torch.tensor(9.0)) < LIMIT
@@ -216,7 +294,9 @@ def test_the_decoherence_length_comes_from_the_autocorrelation_time():
     draws = torch.stack(chains, 1)
     assert torch.allclose(autocorrelation(draws), torch.full((2,), 4.0), rtol=0.1)
     before = torch.tensor([1.0, 2.0])
-    assert torch.allclose(decoherence_length(draws, 5 * before, before), 8 * before, rtol=0.1)
+    assert torch.allclose(
+        decoherence_length(draws, 5 * before, before), 8 * before, rtol=0.1
+    )
     assert torch.equal(decoherence_length(draws[:, :9], before, before), before)
     assert torch.equal(decoherence_length(torch.ones(2, 20, 3), before, before), before)
 
@@ -227,9 +307,21 @@ def test_the_facts_of_a_run():
     assert not run.info.diverging.any()
     assert len(run.info.n_steps.unique()) == 1
     assert torch.allclose(run.info.lp, normal_log_prob(run.draws["x"]), rtol=1e-4)
-    one_gradient = sample(normal(torch.ones(50)), num_steps=7, integrator="leapfrog", warmup_steps=3, num_samples=3)
+    one_gradient = sample(
+        normal(torch.ones(50)),
+        num_steps=7,
+        integrator="leapfrog",
+        warmup_steps=3,
+        num_samples=3,
+    )
     assert (one_gradient.info.n_steps == 7).all()
-    adjusted = sample(normal(torch.ones(50)), num_steps=7, adjusted=True, warmup_steps=40, num_samples=60)
+    adjusted = sample(
+        normal(torch.ones(50)),
+        num_steps=7,
+        adjusted=True,
+        warmup_steps=40,
+        num_samples=60,
+    )
     assert 0.75 < adjusted.info.acceptance_rate.mean() < 1
     assert adjusted.info.n_steps.min() >= 2
     assert adjusted.info.n_steps.max() <= 26
@@ -242,9 +334,18 @@ def normal_log_prob(x):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"desired_energy_variance": 0.0}, "desired_energy_variance is a positive number, not 0.0"),
-        ({"num_steps": 0}, "num_steps is a number of steps, at least 1, or None, not 0"),
-        ({"integrator": "euler"}, "integrator is one of 'leapfrog', 'mclachlan', not 'euler'"),
+        (
+            {"desired_energy_variance": 0.0},
+            "desired_energy_variance is a positive number, not 0.0",
+        ),
+        (
+            {"num_steps": 0},
+            "num_steps is a number of steps, at least 1, or None, not 0",
+        ),
+        (
+            {"integrator": "euler"},
+            "integrator is one of 'leapfrog', 'mclachlan', not 'euler'",
+        ),
     ],
 )
 def test_numbers_out_of_range(options, sentence):
@@ -253,5 +354,8 @@ def test_numbers_out_of_range(options, sentence):
 
 
 def test_one_number_has_no_direction_to_turn_to():
-    with pytest.raises(ValueError, match="needs two numbers to turn in, and the model has one; use NUTS"):
+    with pytest.raises(
+        ValueError,
+        match="needs two numbers to turn in, and the model has one; use NUTS",
+    ):
         sample(normal(torch.ones(1)))

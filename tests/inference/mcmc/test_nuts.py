@@ -33,7 +33,9 @@ def kernel(q, step_size, depth=10, kind=NoUTurn, model=None, compile="traced"):
     """Make a kernel that stands at q with a given step size."""
     potential = Potential(model or normal(q.shape[1]))
     with potential.program.running():
-        made = kind(potential, q, depth, target_accept_prob=0.8, compile=compile, calls=10**6)
+        made = kind(
+            potential, q, depth, target_accept_prob=0.8, compile=compile, calls=10**6
+        )
     made.state["step_size"] = torch.full((len(q),), step_size)
     return made
 
@@ -49,14 +51,20 @@ def farthest(block):
     """How far mean, variance and the mean of the energy are off those of a standard normal, in standard errors."""
     q = block.q[:, -1]
     size = q.shape[1]
-    return max(off(q, 0.0), off(q.square(), 1.0), off(q.square().sum(-1).square(), float(size * (size + 2))))
+    return max(
+        off(q, 0.0),
+        off(q.square(), 1.0),
+        off(q.square().sum(-1).square(), float(size * (size + 2))),
+    )
 
 
 @pytest.mark.parametrize(("step_size", "size"), [(0.9, 3), (0.4, 2), (1.4, 5)])
 def test_exact_draws_stay_exact(step_size, size):
     block = moved(step_size, size)
     assert farthest(block) < LIMIT
-    assert torch.allclose(block.facts["lp"], dist.Normal(0.0, 1.0).log_prob(block.q).sum(-1), atol=1e-4)
+    assert torch.allclose(
+        block.facts["lp"], dist.Normal(0.0, 1.0).log_prob(block.q).sum(-1), atol=1e-4
+    )
 
 
 class EvenWeights(NoUTurn):
@@ -77,7 +85,10 @@ class WrongEnd(NoUTurn):
     def grown(self, step_size, *metric):
         def away(u, p, slope, step):
             begins = ((self.tree.leaf == 0) & self.tree.growing)[:, None]
-            start = (torch.where(begins, far, near) for far, near in zip(self.tree[3:6], (u, p, slope), strict=True))
+            start = (
+                torch.where(begins, far, near)
+                for far, near in zip(self.tree[3:6], (u, p, slope), strict=True)
+            )
             return self.leapfrog(*start, step, *metric)
 
         self.tree.grow(away, step_size)
@@ -90,7 +101,13 @@ def test_a_wrong_choice_of_leaves_is_rejected():
 
 WRONG = {
     "one side": ("turns", lambda first_p, last_p, way: (way * first_p).sum(-1) <= 0),
-    "no subtrees": ("blocks", lambda leaf, count: (blocks(leaf, count)[0], torch.zeros(len(leaf), count).bool())),
+    "no subtrees": (
+        "blocks",
+        lambda leaf, count: (
+            blocks(leaf, count)[0],
+            torch.zeros(len(leaf), count).bool(),
+        ),
+    ),
 }
 
 
@@ -103,7 +120,9 @@ def sizes(draws):
     depth = (n_steps + 1).log2()
     full = torch.stack([depth.ceil() == number for number in range(2, 6)], -1).double()
     whole = (depth == depth.ceil()).double()
-    return torch.cat([torch.stack([depth, depth**2, rate, rate**2, whole], -1), full], -1)
+    return torch.cat(
+        [torch.stack([depth, depth**2, rate, rate**2, whole], -1), full], -1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +136,12 @@ def pyros():
         steps += 1
         return 0.5 * (z["x"] / SCALE).square().sum()
 
-    sampler = PyroNUTS(potential_fn=energy, step_size=0.8, adapt_step_size=False, adapt_mass_matrix=False)
+    sampler = PyroNUTS(
+        potential_fn=energy,
+        step_size=0.8,
+        adapt_step_size=False,
+        adapt_mass_matrix=False,
+    )
     sampler.initial_params = {"x": torch.zeros(3)}
     sampler.setup(0)
     found = []
@@ -134,7 +158,9 @@ def ours(kind=NoUTurn):
     made = kernel(SCALE * torch.randn(2000, 3), 0.8, model=normal(3, SCALE), kind=kind)
     with made.potential.program.running():
         facts = made.draw(1, quiet).facts
-    return torch.stack([facts["n_steps"][:, 0].double(), facts["acceptance_rate"][:, 0].double()], -1)
+    return torch.stack(
+        [facts["n_steps"][:, 0].double(), facts["acceptance_rate"][:, 0].double()], -1
+    )
 
 
 def test_trees_are_as_large_as_pyros(pyros):
@@ -152,7 +178,11 @@ def test_trees_that_grow_from_the_wrong_end_are_not(pyros):
 
 
 def test_the_way_between_places_is_the_sum_of_momenta():
-    u, p, step = torch.randn(1, 4).double(), torch.randn(1, 4).double(), torch.tensor([-0.3]).double()
+    u, p, step = (
+        torch.randn(1, 4).double(),
+        torch.randn(1, 4).double(),
+        torch.tensor([-0.3]).double(),
+    )
     momenta, points = [p], [u]
     for _ in range(6):  # of a quartic potential, whose gradient is u³
         half = p - 0.5 * step * u**3
@@ -161,7 +191,9 @@ def test_the_way_between_places_is_the_sum_of_momenta():
         momenta.append(p)
         points.append(u)
     rho = sum(momenta) - 0.5 * (momenta[0] + momenta[-1])
-    way = place_of(points[-1], points[-1] ** 3, step) - place_of(points[0], points[0] ** 3, step)
+    way = place_of(points[-1], points[-1] ** 3, step) - place_of(
+        points[0], points[0] ** 3, step
+    )
     assert torch.allclose(way, step * rho)
     assert bool(turns(rho, rho, rho)) is False
     assert bool(turns(rho, -rho, rho)) is True
@@ -170,9 +202,17 @@ def test_the_way_between_places_is_the_sum_of_momenta():
 def test_every_block_of_leaves_is_checked_when_it_is_complete():
     count, kept = 5, {}
     for leaf in range(2**count):
-        slot, completes = (slots.flatten().tolist() for slots in blocks(torch.tensor([leaf]), count))
-        expected = [leaf + 1 - 2**power for power in range(1, count + 1) if (leaf + 1) % 2**power == 0]
-        assert sorted(kept[number] for number, done in enumerate(completes) if done) == sorted(expected)
+        slot, completes = (
+            slots.flatten().tolist() for slots in blocks(torch.tensor([leaf]), count)
+        )
+        expected = [
+            leaf + 1 - 2**power
+            for power in range(1, count + 1)
+            if (leaf + 1) % 2**power == 0
+        ]
+        assert sorted(
+            kept[number] for number, done in enumerate(completes) if done
+        ) == sorted(expected)
         assert (slot[0] < count) == (leaf % 2 == 0)
         kept[slot[0]] = leaf
 
@@ -188,7 +228,9 @@ def test_lost_energy_is_a_divergence(step_size, diverges):
 def test_a_trajectory_is_no_longer_than_its_depth_allows(depth):
     block = moved(0.01, chains=4000, depth=depth)
     assert block.facts["n_steps"].max() == 2**depth - 1
-    assert (block.facts["n_steps"] == 2**depth - 1).double().mean() > 0.99  # some momenta are next to nothing
+    assert (
+        block.facts["n_steps"] == 2**depth - 1
+    ).double().mean() > 0.99  # some momenta are next to nothing
     assert farthest(block) < LIMIT
 
 
@@ -231,7 +273,13 @@ def test_traced_and_plain_chains_are_equal_to_the_bit():
     for way in ("plain", "traced", "traced"):
         pyro.set_rng_seed(3 + len(found) // 2)
         engine = inference.NUTS(
-            normal(2), num_chains=3, warmup_steps=10, num_samples=5, start="prior", compile=way, progress=False
+            normal(2),
+            num_chains=3,
+            warmup_steps=10,
+            num_samples=5,
+            init="prior",
+            compile=way,
+            progress=False,
         )
         found.append(engine.fit(()).draws["x"])
     assert torch.equal(found[0], found[1])
@@ -251,7 +299,9 @@ def test_ctrl_c_leaves_the_draws_that_all_chains_have():
     assert block.interrupted
     assert block.q.shape == (3, 3, 2)
     assert {fact.shape for fact in block.facts.values()} == {(3, 3)}
-    assert made.num_gradients - before > block.facts["n_steps"].sum()  # of the other chains' further draws
+    assert (
+        made.num_gradients - before > block.facts["n_steps"].sum()
+    )  # of the other chains' further draws
     steps = made.tree.n_steps.sum()
     with made.potential.program.running():
         assert not made.draw(2, quiet).interrupted
@@ -274,8 +324,15 @@ def test_ctrl_c_before_the_first_draw_leaves_none():
 
 def fit(model, *arguments, chains=16, warmup=60, samples=60, **options):
     """Sample with a warm-up that learns all there is."""
-    options = {"start": "prior", "compile": "traced", "progress": False, "shared_mass": True} | options
-    engine = inference.NUTS(model, num_chains=chains, warmup_steps=warmup, num_samples=samples, **options)
+    options = {
+        "start": "prior",
+        "compile": "traced",
+        "progress": False,
+        "shared_mass": True,
+    } | options
+    engine = inference.NUTS(
+        model, num_chains=chains, warmup_steps=warmup, num_samples=samples, **options
+    )
     return engine.fit(arguments)
 
 
@@ -290,9 +347,15 @@ def test_an_ill_conditioned_normal():
     target = MultivariateNormal(10.0 * scale, scale[:, None] * correlation * scale)
 
     def model():
-        pyro.sample("x", dist.MultivariateNormal(target.loc, scale_tril=target.scale_tril))
+        pyro.sample(
+            "x", dist.MultivariateNormal(target.loc, scale_tril=target.scale_tril)
+        )
 
-    draws = fit(model, chains=32, warmup=40, samples=40, max_tree_depth=5).draws["x"].double()
+    draws = (
+        fit(model, chains=32, warmup=40, samples=40, max_tree_depth=5)
+        .draws["x"]
+        .double()
+    )
     assert off_moments(draws, target.loc, target.variance) < LIMIT
     assert off_moments(draws, target.loc, 1.5 * target.variance) > LIMIT
 
@@ -306,7 +369,9 @@ def test_neals_funnel_reparametrised():
     draws = fit(model, warmup=60).draws
     v, z = draws["v"].double(), draws["z"].double()
     log_x = (v[..., None] / 2 + z.abs().log()).flatten(2)
-    mean_log = torch.tensor(-0.5 * (torch.tensor(2.0).log() + 0.5772157).item()).double()  # E[log |z|]
+    mean_log = torch.tensor(
+        -0.5 * (torch.tensor(2.0).log() + 0.5772157).item()
+    ).double()  # E[log |z|]
     assert off_moments(v, torch.tensor(0.0), torch.tensor(9.0)) < LIMIT
     assert off_moments(z, torch.zeros(4), torch.ones(4)) < LIMIT
     assert off_moments(log_x, mean_log, torch.tensor(torch.pi**2 / 8 + 9.0 / 4)) < LIMIT
@@ -316,7 +381,9 @@ def test_neals_funnel_reparametrised():
 def test_bayesian_linear_regression():
     x = torch.randn(20, 2)
     y = x @ torch.tensor([1.0, -2.0]) + 0.3 * torch.randn(20)
-    posterior = exact.linear_posterior(exact.features(x), y.double(), 0.3, torch.tensor(1.0))
+    posterior = exact.linear_posterior(
+        exact.features(x), y.double(), 0.3, torch.tensor(1.0)
+    )
 
     def model(features, y):
         w = pyro.sample("w", dist.Normal(torch.zeros(3), 1.0).to_event(1))
@@ -331,11 +398,15 @@ def test_bayesian_linear_regression():
 
 
 def test_the_depth_is_at_least_one():
-    with pytest.raises(ValueError, match="max_tree_depth is a number of doublings, at least 1, not 0"):
+    with pytest.raises(
+        ValueError, match="max_tree_depth is a number of doublings, at least 1, not 0"
+    ):
         inference.NUTS(normal(2), max_tree_depth=0)
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's compiler about itself
+@pytest.mark.filterwarnings(
+    "ignore:.torch.jit:DeprecationWarning"
+)  # torch's compiler about itself
 def test_compiled_trees_are_exact():
     made = kernel(torch.randn(4000, 3), 0.9)
     made.grow.settle("compiled")
@@ -351,4 +422,10 @@ def test_trees_on_a_gpu_are_exact():
         block = moved(compile="auto")
     assert block.q.is_cuda
     assert farthest(block) < LIMIT
-    assert apart(block.facts["n_steps"][:, 0].double().cpu(), made.facts["n_steps"][:, 0].double()) < LIMIT
+    assert (
+        apart(
+            block.facts["n_steps"][:, 0].double().cpu(),
+            made.facts["n_steps"][:, 0].double(),
+        )
+        < LIMIT
+    )

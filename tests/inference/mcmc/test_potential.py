@@ -18,7 +18,9 @@ X, Y = torch.randn(12, 2), torch.randn(12, 1)
 def build(network=None, prior=PRIOR, likelihood=None):
     torch.manual_seed(0)
     network = network or networks.MLP(2, 1, hidden=[3])
-    return zoo.BayesianNetwork(network, prior, likelihood or likelihoods.Gaussian(dist.HalfNormal(1.0)))
+    return zoo.BayesianNetwork(
+        network, prior, likelihood or likelihoods.Gaussian(dist.HalfNormal(1.0))
+    )
 
 
 class Recurrent(nn.Module):
@@ -34,10 +36,13 @@ class Recurrent(nn.Module):
 
 MODELS = {
     "weights": build,
-    "nodes": lambda: build(prior=priors.NodePrior(dist.Normal(1.0, 0.3), weights=dist.Laplace(0.0, 1.0))),
+    "nodes": lambda: build(
+        prior=priors.NodePrior(dist.Normal(1.0, 0.3), weights=dist.Laplace(0.0, 1.0))
+    ),
     "Gamma": lambda: build(likelihood=likelihoods.Gaussian(dist.Gamma(2.0, 2.0))),
     "heteroscedastic": lambda: build(
-        networks.MLP(2, 2, hidden=[3], activation=nn.ReLU), likelihood=likelihoods.HeteroscedasticGaussian()
+        networks.MLP(2, 2, hidden=[3], activation=nn.ReLU),
+        likelihood=likelihoods.HeteroscedasticGaussian(),
     ),
     "double": lambda: build().double(),
     "GRU": lambda: build(Recurrent()),
@@ -47,11 +52,11 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_plain_and_traced_give_equal_bits_for_every_chain(name):
     model = MODELS[name]()
-    energy = Potential(model, X.to(model.reference), Y)
+    energy = Potential(model, X.to(model.first_parameter), Y)
     with energy.program.running():
         traced = Traced(energy.gradient, compile="traced")
         for _ in range(2):
-            q = torch.randn(3, energy.size, dtype=model.reference.dtype)
+            q = torch.randn(3, energy.size, dtype=model.first_parameter.dtype)
             slopes, energies = energy.gradient(q)
             for one, other in zip((slopes, energies), traced(q), strict=True):
                 assert torch.equal(one, other), (one - other).abs().max()
@@ -62,9 +67,13 @@ def test_plain_and_traced_give_equal_bits_for_every_chain(name):
     assert not slopes.requires_grad
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's compiler about itself
+@pytest.mark.filterwarnings(
+    "ignore:.torch.jit:DeprecationWarning"
+)  # torch's compiler about itself
 def test_compiled_gradients_agree_to_a_hundred_thousandth():
-    energy = Potential(build(networks.MLP(2, 1, hidden=[]), likelihood=likelihoods.Gaussian(0.5)), X, Y)
+    energy = Potential(
+        build(networks.MLP(2, 1, hidden=[]), likelihood=likelihoods.Gaussian(0.5)), X, Y
+    )
     with energy.program.running():
         compiled = Traced(energy.gradient, compile=True)
         for _ in range(3):
@@ -80,7 +89,10 @@ def test_the_gradient_is_that_of_the_potential():
     with energy.program.running():
         slope, value = energy.gradient(q)
         step = 1e-5 * torch.eye(energy.size, dtype=torch.float64)
-        ends = [torch.stack([energy.energy(q[1] + sign * e) for e in step]) for sign in (1, -1)]
+        ends = [
+            torch.stack([energy.energy(q[1] + sign * e) for e in step])
+            for sign in (1, -1)
+        ]
         assert torch.allclose(value[1], energy.energy(q[1]))
     assert torch.allclose(slope[1], (ends[0] - ends[1]) / 2e-5, rtol=1e-5, atol=1e-6)
 
@@ -91,9 +103,15 @@ def test_the_potential_is_the_log_joint_with_the_jacobian():
     values = {name: law.sample() for name, law in model.latents.items()}
     log_joint = sum(law.log_prob(values[name]) for name, law in model.latents.items())
     mean = model.output(values, X)
-    log_joint = log_joint + dist.Normal(mean, values["likelihood:scale"]).log_prob(Y).sum()
-    jacobian = values["likelihood:scale"].log()  # the scale is the exponential of its free value
-    assert torch.allclose(energy.energy(energy.pack(values)), -log_joint - jacobian, rtol=1e-4)
+    log_joint = (
+        log_joint + dist.Normal(mean, values["likelihood:scale"]).log_prob(Y).sum()
+    )
+    jacobian = values[
+        "likelihood:scale"
+    ].log()  # the scale is the exponential of its free value
+    assert torch.allclose(
+        energy.energy(energy.pack(values)), -log_joint - jacobian, rtol=1e-4
+    )
     assert not torch.allclose(energy.energy(energy.pack(values)), -log_joint, rtol=1e-4)
     back, _ = energy.unpack(energy.pack(values))
     for name, value in values.items():
@@ -122,7 +140,9 @@ def regression(x, y):
 def test_in_double_precision_the_energy_has_it_whatever_the_prior_is_made_of(model):
     single, double = Potential(model, X, Y), Potential(model, X, Y, dtype=torch.float64)
     q = torch.randn(1, single.size, dtype=torch.float64)
-    step = torch.full_like(q, 1e-7)  # lost in single precision, beside an energy of some tens
+    step = torch.full_like(
+        q, 1e-7
+    )  # lost in single precision, beside an energy of some tens
     with single.program.running(), double.program.running():
         slope, energy = double.gradient(q)
         assert energy.dtype == slope.dtype == torch.float64

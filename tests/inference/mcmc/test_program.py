@@ -30,16 +30,32 @@ def conjugate(counts, y):
 
 def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
     y = torch.tensor([[0.5, 2.0], [1.0, 3.0], [0.2, 1.5]])
-    options = {"num_chains": 8, "warmup_steps": 80, "num_samples": 100, "num_steps": 6, "jitter": 0.5, "start": "prior"}
-    posterior = inference.HMC(conjugate, **options, compile=False, progress=False).fit((COUNTS, y))
+    options = {
+        "num_chains": 8,
+        "warmup_steps": 80,
+        "num_samples": 100,
+        "num_steps": 6,
+        "jitter": 0.5,
+        "start": "prior",
+    }
+    posterior = inference.HMC(conjugate, **options, compile=False, progress=False).fit(
+        (COUNTS, y)
+    )
     shapes = {name: tuple(value.shape) for name, value in posterior.draws.items()}
     assert shapes == {"probs": (8, 100, 3), "rate": (8, 100, 2), "loc": (8, 100)}
     probs = (COUNTS + 1) / (COUNTS + 1).sum()
     rate = (2.0 + 3) / (2.0 + y.sum(0) - 0.5)  # the factor tilts it by half a unit
     assert off_chains(posterior.draws["probs"], probs) < LIMIT
     assert off_chains(posterior.draws["rate"], rate) < LIMIT
-    assert off_chains(posterior.draws["loc"].square()[..., None], torch.tensor([4.0])) < LIMIT
-    for wrong in (5 / (2.0 + y.sum(0)), 4 / (1.5 + y.sum(0)), 6 / (1.5 + y.sum(0))):  # no factor; Jacobian off by one
+    assert (
+        off_chains(posterior.draws["loc"].square()[..., None], torch.tensor([4.0]))
+        < LIMIT
+    )
+    for wrong in (
+        5 / (2.0 + y.sum(0)),
+        4 / (1.5 + y.sum(0)),
+        6 / (1.5 + y.sum(0)),
+    ):  # no factor; Jacobian off by one
         assert off_chains(posterior.draws["rate"], wrong) > LIMIT
     assert off_chains(posterior.draws["probs"], COUNTS / COUNTS.sum()) > LIMIT
 
@@ -62,9 +78,14 @@ def posterior(at_the_prior):
 
 
 def test_it_has_draws_but_no_network_to_predict_with(posterior):
-    with pytest.raises(ValueError, match=r"no network to predict with; the draws are in posterior.draws, and pyro.inf"):
+    with pytest.raises(
+        ValueError,
+        match=r"no network to predict with; the draws are in posterior.draws, and pyro.inf",
+    ):
         posterior.predict(torch.zeros(3, 2))
-    runs = pyro.infer.Predictive(conjugate, posterior.sample())(COUNTS, torch.ones(4, 2))  # as the sentence says
+    runs = pyro.infer.Predictive(conjugate, posterior.sample())(
+        COUNTS, torch.ones(4, 2)
+    )  # as the sentence says
     assert torch.equal(runs["twice"].squeeze(), 2 * posterior.sample()["rate"].sum(-1))
 
 
@@ -103,8 +124,15 @@ def test_a_pyro_module_is_sampled_in_evaluation_mode_and_left_as_it_was():
     energy = Potential(module, *data)
     with energy.program.running():
         q = torch.randn(1, 2)
-        assert torch.equal(energy.gradient(q)[1], energy.gradient(q)[1])  # dropout is off
-    assert cases.ENGINES["HMC"](module).fit(data).draws["layer.weight"].shape == (2, 3, 1, 2)
+        assert torch.equal(
+            energy.gradient(q)[1], energy.gradient(q)[1]
+        )  # dropout is off
+    assert cases.ENGINES["HMC"](module).fit(data).draws["layer.weight"].shape == (
+        2,
+        3,
+        1,
+        2,
+    )
     assert module.training
     assert module.drop.training
 
@@ -144,19 +172,43 @@ NEXT = []
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (point, "has nothing that optimises point estimates, but this model has loc; give them a dist.* or close over"),
-        (discrete, r"site 'k' is discrete \(Poisson\), and Hamiltonian dynamics needs continuous ones"),
-        (subsampled, "plate 'data' subsamples the data, and a sampler needs all: leave subsample_size away"),
+        (
+            point,
+            "has nothing that optimises point estimates, but this model has loc; give them a dist.* or close over",
+        ),
+        (
+            discrete,
+            r"site 'k' is discrete \(Poisson\), and Hamiltonian dynamics needs continuous ones",
+        ),
+        (
+            subsampled,
+            "plate 'data' subsamples the data, and a sampler needs all: leave subsample_size away",
+        ),
         (observed, "the model has no latent site, so there is nothing to sample"),
-        (moving, r"site 'z' or its support changes from run to run .*; state a site of fixed support, dist.Uniform\("),
+        (
+            moving,
+            r"site 'z' or its support changes from run to run .*; state a site of fixed support, dist.Uniform\(",
+        ),
         (now_and_then, "site 'other' or its support changes from run to run"),
         (Module(points=True), "this model has loc; give them a distribution"),
     ],
-    ids=["param", "discrete", "subsample", "observed", "moving support", "changing sites", "module"],
+    ids=[
+        "param",
+        "discrete",
+        "subsample",
+        "observed",
+        "moving support",
+        "changing sites",
+        "module",
+    ],
 )
 def test_what_cannot_be_sampled_is_refused_by_name(model, sentence):
     NEXT[:] = [9.0, -9.0]  # the last is seen first
-    data = (torch.randn(5),) if not isinstance(model, Module) else (torch.randn(5, 2), torch.randn(5))
+    data = (
+        (torch.randn(5),)
+        if not isinstance(model, Module)
+        else (torch.randn(5, 2), torch.randn(5))
+    )
     before = sorted(pyro.get_param_store().keys())
     with pytest.raises(ValueError, match=sentence):
         inference.HMC(model, progress=False).fit(data)
@@ -173,5 +225,8 @@ def test_a_full_plate_and_a_given_part_of_it_are_no_subsample():
 
 
 def test_the_arguments_of_a_pyro_model_are_a_tuple():
-    with pytest.raises(TypeError, match=r"data is the tuple of the model's arguments, such as \(x, y\), not Tensor"):
+    with pytest.raises(
+        TypeError,
+        match=r"data is the tuple of the model's arguments, such as \(x, y\), not Tensor",
+    ):
         inference.HMC(observed, progress=False).fit(torch.randn(5))

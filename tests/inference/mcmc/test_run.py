@@ -21,7 +21,11 @@ X, Y = torch.randn(12, 2), torch.randn(12, 1)
 def build():
     torch.manual_seed(0)
     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-    return zoo.BayesianNetwork(networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(dist.HalfNormal(1.0)))
+    return zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[3]),
+        prior,
+        likelihoods.Gaussian(dist.HalfNormal(1.0)),
+    )
 
 
 def funnel():
@@ -34,7 +38,10 @@ def funnel():
 @pytest.mark.parametrize(
     ("bounds", "expected"),
     [
-        ([0, 75, 100, 350, 400, 900], [75, 100, 200, 300, 350, 400, 500, 600, 700, 800, 900]),
+        (
+            [0, 75, 100, 350, 400, 900],
+            [75, 100, 200, 300, 350, 400, 500, 600, 700, 800, 900],
+        ),
         ([0, 3, 6], [3, 6]),
         ([0, 0, 150], [100, 150]),
         ([0, 100, 300], [100, 200, 300]),
@@ -49,11 +56,21 @@ def test_blocks_end_with_windows_and_are_not_long(bounds, expected):
 
 def test_a_run_says_at_which_site_it_diverged(monkeypatch):
     mouth = lambda self, step_size: torch.full_like(step_size, 0.4)  # noqa: E731
-    monkeypatch.setattr(inference.hmc.FixedLength, "reasonable_step_size", mouth)
-    options = {"num_chains": 20, "warmup_steps": 0, "num_samples": 50, "num_steps": 15, "start": "prior"}
+    monkeypatch.setattr(inference.mcmc.hmc.FixedLength, "reasonable_step_size", mouth)
+    options = {
+        "num_chains": 20,
+        "warmup_steps": 0,
+        "num_samples": 50,
+        "num_steps": 15,
+        "start": "prior",
+    }
     info = inference.HMC(funnel, **options, compile=False, progress=False).fit(()).info
-    assert info.divergences.startswith(f"{int(info.diverging.sum())} of 1000 draws diverged, farthest from the others")
-    assert "at site 'v': there -" in info.divergences  # down in the neck, where x is as centred as elsewhere
+    assert info.divergences.startswith(
+        f"{int(info.diverging.sum())} of 1000 draws diverged, farthest from the others"
+    )
+    assert (
+        "at site 'v': there -" in info.divergences
+    )  # down in the neck, where x is as centred as elsewhere
 
 
 @pytest.fixture
@@ -69,9 +86,20 @@ def test_the_site_where_divergences_lie_apart_is_named_over_all_blocks(divergenc
     q, diverging = torch.randn(400, 8), torch.arange(400) % 20 == 0
     q[diverging, 7] += 3.0
     for part in range(4):
-        divergences.add(block(q[100 * part : 100 * part + 100], diverging[100 * part : 100 * part + 100]))
-    assert str(divergences).startswith("20 of 400 draws diverged, farthest from the others at site 'elsewhere': there ")
-    values = [float(word) for word in str(divergences).replace(",", "").split() if word.lstrip("-")[:1].isdigit()]
+        divergences.add(
+            block(
+                q[100 * part : 100 * part + 100],
+                diverging[100 * part : 100 * part + 100],
+            )
+        )
+    assert str(divergences).startswith(
+        "20 of 400 draws diverged, farthest from the others at site 'elsewhere': there "
+    )
+    values = [
+        float(word)
+        for word in str(divergences).replace(",", "").split()
+        if word.lstrip("-")[:1].isdigit()
+    ]
     assert values[2] == pytest.approx(float(q[diverging, 7].mean()), abs=0.01)
     assert values[3] == pytest.approx(float(q[~diverging, 7].mean()), abs=0.01)
 
@@ -98,9 +126,12 @@ def test_where_nothing_diverged_nothing_is_said(divergences):
 @pytest.mark.usefixtures("at_the_prior")
 def test_a_run_of_nothing_but_divergences_warns(monkeypatch):
     huge = lambda self, step_size: torch.full_like(step_size, 1e6)  # noqa: E731
-    monkeypatch.setattr(inference.hmc.FixedLength, "reasonable_step_size", huge)
+    monkeypatch.setattr(inference.mcmc.hmc.FixedLength, "reasonable_step_size", huge)
     engine = dataclasses.replace(cases.ENGINES["HMC"](build()), warmup_steps=0)
-    with pytest.warns(UserWarning, match="6 of 6 draws diverged: the step size is too large.* not from the p"):
+    with pytest.warns(
+        UserWarning,
+        match="6 of 6 draws diverged: the step size is too large.* not from the p",
+    ):
         posterior = engine.fit((X, Y))
     assert posterior.info.diverging.all()
 
@@ -109,15 +140,20 @@ def test_a_run_of_nothing_but_divergences_warns(monkeypatch):
 
 
 def test_the_progress_bar_says_what_is_under_way(capsys):
-    engine = inference.HMC(build(), num_chains=2, warmup_steps=3, num_samples=3, num_steps=2)
+    engine = inference.HMC(
+        build(), num_chains=2, warmup_steps=3, num_samples=3, num_steps=2
+    )
     pyro.set_rng_seed(0)
     said = []
-    original = inference.chains.bar
+    original = inference.mcmc.sampler.bar
 
     def bar(*args):
         shown = original(*args)
         monkeypatched = shown.set_postfix_str
-        shown.set_postfix_str = lambda text, refresh=True: (said.append(text), monkeypatched(text, refresh))
+        shown.set_postfix_str = lambda text, refresh=True: (
+            said.append(text),
+            monkeypatched(text, refresh),
+        )
         return shown
 
     with pytest.MonkeyPatch.context() as patch:

@@ -24,7 +24,9 @@ X, Y = torch.randn(12, 2), torch.randn(12, 1)
 def build(network=None, prior=PRIOR, likelihood=None):
     torch.manual_seed(0)
     network = network or networks.MLP(2, 1, hidden=[3])
-    return zoo.BayesianNetwork(network, prior, likelihood or likelihoods.Gaussian(dist.HalfNormal(1.0)))
+    return zoo.BayesianNetwork(
+        network, prior, likelihood or likelihoods.Gaussian(dist.HalfNormal(1.0))
+    )
 
 
 @pytest.mark.usefixtures("at_the_prior")
@@ -44,7 +46,9 @@ def test_plain_and_traced_chains_are_equal_to_the_bit(engine):
     model, chains = build(), []
     for program in ("traced", "plain"):
         pyro.set_rng_seed(4)
-        posterior = dataclasses.replace(cases.ENGINES[engine](model), compile=program).fit((X, Y))
+        posterior = dataclasses.replace(
+            cases.ENGINES[engine](model), compile=program
+        ).fit((X, Y))
         assert posterior.info.compiled == program
         chains.append(posterior.draws)
     for name, value in chains[0].items():
@@ -61,8 +65,14 @@ def test_a_model_that_cannot_be_traced_runs_plainly_and_says_so():
     model, chains = build(Asking(2, 1, hidden=[3])), []
     for compile in ("plain", "traced"):
         pyro.set_rng_seed(4)
-        with pytest.warns(UserWarning, match="could not be traced") if compile == "traced" else nullcontext():
-            posterior = dataclasses.replace(cases.ENGINES["HMC"](model), compile=compile).fit((X, Y))
+        with (
+            pytest.warns(UserWarning, match="could not be traced")
+            if compile == "traced"
+            else nullcontext()
+        ):
+            posterior = dataclasses.replace(
+                cases.ENGINES["HMC"](model), compile=compile
+            ).fit((X, Y))
         assert posterior.info.compiled == "plain"
         chains.append(posterior.draws["layer1.weight"])
     assert torch.equal(*chains)
@@ -71,7 +81,9 @@ def test_a_model_that_cannot_be_traced_runs_plainly_and_says_so():
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", cases.SAMPLERS)
 def test_the_facts_of_a_run(engine):
-    engine = dataclasses.replace(cases.ENGINES[engine](build()), warmup_steps=20, num_samples=10)
+    engine = dataclasses.replace(
+        cases.ENGINES[engine](build()), warmup_steps=20, num_samples=10
+    )
     posterior = engine.fit((X, Y))
     info = posterior.info
     for name in ("acceptance_rate", "diverging", "n_steps", "lp"):
@@ -112,7 +124,10 @@ def test_batch_normalisation_uses_its_running_statistics_and_says_so():
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
     network[1].running_mean.fill_(0.5)
     model = build(network)
-    with pytest.warns(UserWarning, match="normalises batches; a sampler uses its running statistics as they are"):
+    with pytest.warns(
+        UserWarning,
+        match="normalises batches; a sampler uses its running statistics as they are",
+    ):
         posterior = cases.ENGINES["HMC"](model).fit((X, Y))
     assert torch.equal(posterior.state["1.running_mean"], torch.full((3,), 0.5))
     assert network.training
@@ -137,8 +152,14 @@ def test_without_a_compiler_the_graph_runs_as_it_is_and_says_so(monkeypatch):
     monkeypatch.setattr(torch._inductor, "compile", fail)
     monkeypatch.setattr(Sampler, "calls", 10**9)  # worth any wait
     engine = dataclasses.replace(cases.ENGINES["HMC"](build()), num_samples=20)
-    with pytest.warns(UserWarning, match="without compiling, several times slower: no C\\+\\+ compiler$"):
-        assert dataclasses.replace(engine, compile="auto").fit((X, Y)).info.compiled == "traced"
+    with pytest.warns(
+        UserWarning,
+        match="without compiling, several times slower: no C\\+\\+ compiler$",
+    ):
+        assert (
+            dataclasses.replace(engine, compile="auto").fit((X, Y)).info.compiled
+            == "traced"
+        )
     with pytest.raises(RuntimeError, match="no C"):
         dataclasses.replace(engine, compile=True).fit((X, Y))
 

@@ -30,7 +30,9 @@ def build(likelihood=None):
 def run(model=None, engine="HMC", data=(X, Y), **options):
     """Run eight draws of two chains from one seed."""
     pyro.set_rng_seed(0)
-    sampler = dataclasses.replace(cases.ENGINES[engine](model or build()), num_samples=8, **options)
+    sampler = dataclasses.replace(
+        cases.ENGINES[engine](model or build()), num_samples=8, **options
+    )
     return sampler.fit(data)
 
 
@@ -42,11 +44,13 @@ def whole():
 
 
 def same_draws(posterior, whole, places):
-    assert posterior.num_draws == 2 * len(places)
+    assert posterior.num_samples == 2 * len(places)
     for name, value in whole.draws.items():
         assert torch.equal(posterior.draws[name], value[:, places]), name
     for name in FACTS:
-        assert torch.equal(getattr(posterior.info, name), getattr(whole.info, name)[:, places]), name
+        assert torch.equal(
+            getattr(posterior.info, name), getattr(whole.info, name)[:, places]
+        ), name
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,9 @@ def same_draws(posterior, whole, places):
     ids=str,
 )
 @pytest.mark.parametrize("block", [1, 3, 100])
-def test_every_so_many_draws_and_at_most_so_many(whole, options, places, thinning, block, monkeypatch):
+def test_every_so_many_draws_and_at_most_so_many(
+    whole, options, places, thinning, block, monkeypatch
+):
     monkeypatch.setattr("zoo.inference.mcmc.run.BLOCK", block)
     posterior = run(**options)
     same_draws(posterior, whole, places)
@@ -94,12 +100,14 @@ def test_chains_in_double_precision_give_draws_in_the_models(whole):
     posterior = run(dtype=torch.float64)
     assert posterior.info.lp.dtype == torch.float64
     assert {value.dtype for value in posterior.draws.values()} == {torch.float32}
-    assert posterior.model.reference.dtype == torch.float32
+    assert posterior.model.first_parameter.dtype == torch.float32
     assert {value.dtype for value in posterior.state.values()} <= {torch.float32}
     assert posterior.predict(AT).mean.dtype == torch.float32
     energy = Potential(posterior.model, X, Y, dtype=torch.float64)
     last = {name: value[1, -1] for name, value in posterior.draws.items()}
-    assert torch.allclose(-energy.energy(energy.pack(last)), posterior.info.lp[1, -1], rtol=1e-5)
+    assert torch.allclose(
+        -energy.energy(energy.pack(last)), posterior.info.lp[1, -1], rtol=1e-5
+    )
     assert run(build().double()).draws["layer1.weight"].dtype == torch.float64
 
 
@@ -119,9 +127,16 @@ def test_function_values_are_those_of_the_draws_that_were_not_kept(whole, kept):
     one, other = kept.predict(AT), whole.predict(AT)
     torch.testing.assert_close(one.outputs, other.outputs)
     assert torch.equal(one.noise["likelihood:scale"], other.noise["likelihood:scale"])
-    torch.testing.assert_close(one.log_prob(torch.zeros(4, 1)), other.log_prob(torch.zeros(4, 1)))
-    torch.testing.assert_close(kept.predict(AT, num_samples=3).outputs, whole.predict(AT, num_samples=3).outputs)
-    torch.testing.assert_close(kept.predict(AT.double()).outputs, other.outputs)  # the dtype is the model's either way
+    torch.testing.assert_close(
+        one.log_prob(torch.zeros(4, 1)), other.log_prob(torch.zeros(4, 1))
+    )
+    torch.testing.assert_close(
+        kept.predict(AT, num_samples=3).outputs,
+        whole.predict(AT, num_samples=3).outputs,
+    )
+    torch.testing.assert_close(
+        kept.predict(AT.double()).outputs, other.outputs
+    )  # the dtype is the model's either way
 
 
 def test_at_other_inputs_there_are_no_function_values(kept):
@@ -132,8 +147,12 @@ def test_at_other_inputs_there_are_no_function_values(kept):
 
 
 def test_a_posterior_of_function_values_behaves(kept, whole, tmp_path):
-    assert (kept.num_draws, kept.num_chains) == (16, 2)
-    assert repr(kept) == repr(whole) == "Posterior over 14 numbers at 5 sites: 2 chains of 8 draws"
+    assert (kept.num_samples, kept.num_chains) == (16, 2)
+    assert (
+        repr(kept)
+        == repr(whole)
+        == "Posterior over 14 numbers at 5 sites: 2 chains of 8 draws"
+    )
     assert set(kept.sample(5)) == {"likelihood:scale"}
     kept.save(tmp_path / "posterior")
     again = zoo.load(tmp_path / "posterior", build())
@@ -156,7 +175,7 @@ def test_without_noise_sites_function_values_are_all_there_is(tmp_path):
     model = build(likelihoods.Gaussian(0.5))
     posterior = run(model, functions_at=AT, thinning=2)
     assert posterior.draws == {}
-    assert posterior.num_draws == 8
+    assert posterior.num_samples == 8
     assert posterior.sample() == {}
     assert posterior.predict(AT).mean.shape == (4, 1)
     posterior.save(tmp_path / "posterior")
@@ -173,18 +192,25 @@ def test_without_noise_sites_function_values_are_all_there_is(tmp_path):
         (torch.zeros(0, 2), "there are no inputs"),
     ],
 )
-def test_inputs_that_the_network_does_not_take_are_refused_before_the_run(inputs, sentence, monkeypatch):
+def test_inputs_that_the_network_does_not_take_are_refused_before_the_run(
+    inputs, sentence, monkeypatch
+):
     monkeypatch.setattr(inference.HMC, "kernel", None)
     with pytest.raises(ValueError, match=sentence):
         run(functions_at=inputs)
 
 
 def test_only_a_network_has_function_values():
-    with pytest.raises(ValueError, match="functions_at needs a BayesianNetwork; of other models the sites themselves"):
+    with pytest.raises(
+        ValueError,
+        match="functions_at needs a BayesianNetwork; of other models the sites themselves",
+    ):
         inference.HMC(lambda x: None, functions_at=AT)
 
 
-@pytest.mark.parametrize("options", [{"thinning": 0}, {"max_draws": 1}, {"num_chains": 0}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"thinning": 0}, {"max_draws": 1}, {"num_chains": 0}], ids=str
+)
 def test_counts_out_of_range(options):
     name, value = next(iter(options.items()))
     with pytest.raises(ValueError, match=f"{name} is a count, at least ., not {value}"):

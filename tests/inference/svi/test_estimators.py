@@ -1,6 +1,7 @@
 """Estimators of one gradient: noise for each example or one draw for all, the same mean and unequal variances.
 
-Means of 5 standard errors apart come by chance 6e-7 of the time for each number, 2e-4 for the 300 of a guide.
+Means of 5 standard errors apart come by chance 6e-7 of the time for each number, 2e-4
+for the 300 of a guide.
 """
 
 from collections.abc import Callable
@@ -41,11 +42,15 @@ def shared_elbo(model: Callable, guide: Callable, *args: Tensor) -> Tensor:
     return expected_log_joint_and_entropy(p, q)
 
 
-def gradients(estimate: Callable, model: Callable, guide: Callable, data: tuple) -> Tensor:
+def gradients(
+    estimate: Callable, model: Callable, guide: Callable, data: tuple
+) -> Tensor:
     """Gradients of the guide's parameters, (S, P)."""
 
     def gradient():
-        parts = torch.autograd.grad(estimate(model, guide, *data), list(guide.parameters()))
+        parts = torch.autograd.grad(
+            estimate(model, guide, *data), list(guide.parameters())
+        )
         return torch.cat([part.flatten() for part in parts])
 
     return repeat(gradient, NUM_DRAWS)
@@ -53,7 +58,9 @@ def gradients(estimate: Callable, model: Callable, guide: Callable, data: tuple)
 
 def quieter(first: Tensor, second: Tensor) -> float:
     """By how many standard errors the first draws stray less; in logarithms, for squares have long tails."""
-    strays = [(draws - draws.mean(0)).square().sum(-1).log() for draws in (first, second)]
+    strays = [
+        (draws - draws.mean(0)).square().sum(-1).log() for draws in (first, second)
+    ]
     return apart(*strays) * float((strays[1].mean() - strays[0].mean()).sign())
 
 
@@ -66,7 +73,9 @@ def ratio(first: Tensor, second: Tensor) -> float:
 def data():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(40, 4, generator=generator, dtype=torch.float64)
-    return x, (x[:, :1] * x[:, 1:2]).sin() + 0.1 * torch.randn(40, 1, generator=generator, dtype=torch.float64)
+    return x, (x[:, :1] * x[:, 1:2]).sin() + 0.1 * torch.randn(
+        40, 1, generator=generator, dtype=torch.float64
+    )
 
 
 def model_with(prior, seed=0):
@@ -84,7 +93,9 @@ class SwappedWeight(LazyWeight):
 
     def output(self, layer, x, bias, *args, **kwargs):
         mean = layer(x, self.loc, bias.loc, *args, **kwargs)
-        return mean + layer(x.abs(), self.scale, bias.scale).sqrt() * torch.randn_like(mean)
+        return mean + layer(x.abs(), self.scale, bias.scale).sqrt() * torch.randn_like(
+            mean
+        )
 
 
 class SwappedNormal(LazyNormal):
@@ -101,7 +112,9 @@ class Swapped(guides.LocalReparam):
         return SwappedNormal(self.loc[site.name], self.scale(site.name))
 
 
-def test_local_reparameterisation_has_the_gradient_of_mean_field_with_less_variance(data):
+def test_local_reparameterisation_has_the_gradient_of_mean_field_with_less_variance(
+    data,
+):
     """Measured: an eighth of the variance, summed over all gradients, at a batch of 40."""
     pyro.set_rng_seed(0)
     model = model_with(priors.WeightPrior(dist.Normal(0.0, 1.0)))
@@ -124,16 +137,28 @@ NODES = priors.NodePrior(dist.Normal(1.0, 0.3), where="both", weights=priors.Fro
 PER_EXAMPLE = {
     "ConcreteDropout": (
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
-        lambda model: guides.ConcreteDropout(model, init_p=0.3),
+        lambda model: guides.ConcreteDropout(model, p=0.3),
     ),
-    "Flipout": (priors.WeightPrior(dist.Normal(0.0, 1.0)), lambda model: guides.Flipout(model, init_scale=0.2)),
+    "Flipout": (
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        lambda model: guides.Flipout(model, init_scale=0.2),
+    ),
     "GaussianDropout": (
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
         lambda model: guides.GaussianDropout(model, p=0.3, learn="unit"),
     ),
-    "MCDropout": (priors.WeightPrior(dist.Normal(0.0, 1.0)), lambda model: guides.MCDropout(model, p=0.3)),
-    "NodeMixture(1)": (NODES, lambda model: guides.NodeMixture(model, num_components=1, init_scale=0.1)),
-    "NodeMixture(3)": (NODES, lambda model: guides.NodeMixture(model, num_components=3, init_scale=0.1)),
+    "MCDropout": (
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        lambda model: guides.MCDropout(model, p=0.3),
+    ),
+    "NodeMixture(1)": (
+        NODES,
+        lambda model: guides.NodeMixture(model, num_components=1, init_scale=0.1),
+    ),
+    "NodeMixture(3)": (
+        NODES,
+        lambda model: guides.NodeMixture(model, num_components=3, init_scale=0.1),
+    ),
 }
 
 
@@ -143,7 +168,9 @@ def own_and_shared(request, data):
     prior, make = PER_EXAMPLE[request.param]
     model = model_with(prior)
     guide = make(model)
-    return request.param, *(gradients(estimate, model, guide, data) for estimate in (elbo, shared_elbo))
+    return request.param, *(
+        gradients(estimate, model, guide, data) for estimate in (elbo, shared_elbo)
+    )
 
 
 def test_noise_of_each_example_has_the_gradient_of_shared_noise(own_and_shared):
@@ -155,7 +182,8 @@ def test_noise_of_each_example_has_the_gradient_of_shared_noise(own_and_shared):
 def test_noise_of_each_example_has_less_variance(own_and_shared):
     """Measured: 0.42 of the variance for masks, 0.55 for normal nodes.
 
-    Of three components the gradient depends on how far apart they are, more than on whose noise it is; so no claim.
+    Of three components the gradient depends on how far apart they are, more than on
+    whose noise it is; so no claim.
     """
     name, own, shared = own_and_shared
     if name != "NodeMixture(3)":
@@ -176,7 +204,13 @@ def test_masks_without_their_scale_have_another_gradient(data):
 # The approximation of convolutions
 
 
-def log_likelihoods(model, guide, data, num_draws, trace=lambda guide: poutine.trace(guide).get_trace()):
+def log_likelihoods(
+    model,
+    guide,
+    data,
+    num_samples,
+    trace=lambda guide: poutine.trace(guide).get_trace(),
+):
     """Log likelihood per datum of draws of the guide, in nats."""
     x, y = data
 
@@ -186,13 +220,17 @@ def log_likelihoods(model, guide, data, num_draws, trace=lambda guide: poutine.t
         return site["fn"].log_prob(y).mean()
 
     with torch.no_grad():
-        return repeat(draw, num_draws)
+        return repeat(draw, num_samples)
 
 
 def fit(network, x, y):
     """Fit mean field to digits for 150 steps; return the model, the guide and the first 32 digits."""
-    model = zoo.BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical())
-    engine = inference.SVI(model, guides.MeanField(model), num_steps=150, lr=5e-3, progress=False)
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical()
+    )
+    engine = inference.SVI(
+        model, guides.MeanField(model), num_steps=150, lr=5e-3, progress=False
+    )
     return model, engine.fit((x, y), batch_size=64).guide, (x[:32], y[:32])
 
 
@@ -213,9 +251,10 @@ def lenet():
 def test_the_bias_of_local_reparameterisation_on_lenet_is_as_stated(lenet):
     """Expected log likelihood against `MeanField`, in nats per datum.
 
-    Measured on digits: +0.004 ± 0.009 at the scale 0.05 where guides start, -1.9 ± 0.2 at scale 0.2, and there -3
-    after training from another seed. The bias of convolutions is real, and none is left in ordinary draws, which
-    predictions are made of.
+    Measured on digits: +0.004 ± 0.009 at the scale 0.05 where guides start, -1.9 ± 0.2
+    at scale 0.2, and there -3 after training from another seed. The bias of
+    convolutions is real, and none is left in ordinary draws, which predictions are made
+    of.
     """
     pyro.set_rng_seed(4)
     model, fitted, data = lenet
@@ -226,7 +265,9 @@ def test_the_bias_of_local_reparameterisation_on_lenet_is_as_stated(lenet):
     assert apart(*narrow) < LIMIT
     assert abs(narrow[1].mean() - narrow[0].mean()) < 0.05
 
-    mean_field = log_likelihoods(model, at(guides.MeanField, model, fitted, 0.2), data, 200)
+    mean_field = log_likelihoods(
+        model, at(guides.MeanField, model, fitted, 0.2), data, 200
+    )
     wide = at(guides.LocalReparam, model, fitted, 0.2)
     local = log_likelihoods(model, wide, data, 200)
     assert apart(local, mean_field) > LIMIT
@@ -237,10 +278,14 @@ def test_the_bias_of_local_reparameterisation_on_lenet_is_as_stated(lenet):
 def test_local_reparameterisation_has_no_bias_on_an_mlp():
     pyro.set_rng_seed(5)
     train = datasets.digits(flatten=True).train
-    model, fitted, data = fit(networks.MLP(64, 10, hidden=[32], activation=torch.nn.ReLU), *train)
+    model, fitted, data = fit(
+        networks.MLP(64, 10, hidden=[32], activation=torch.nn.ReLU), *train
+    )
     mean_field, local = (
         log_likelihoods(model, at(family, model, fitted, 0.2), data, 250)
         for family in (guides.MeanField, guides.LocalReparam)
     )
     assert apart(local, mean_field) < LIMIT
-    assert apart(local - 0.5, mean_field) > LIMIT  # a quarter of the bias on LeNet is seen
+    assert (
+        apart(local - 0.5, mean_field) > LIMIT
+    )  # a quarter of the bias on LeNet is seen

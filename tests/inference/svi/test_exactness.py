@@ -1,7 +1,8 @@
 """Bayesian linear regression with correlated inputs: every engine and guide against the closed form.
 
-Each check stands beside the wrong answer that it rejects. Means are compared within 4.5 standard errors, a false
-alarm of 7e-6 a number; the sixteen or fewer numbers of a check make it 1e-4 at most, and seeds are fixed.
+Each check stands beside the wrong answer that it rejects. Means are compared within 4.5
+standard errors, a false alarm of 7e-6 a number; the sixteen or fewer numbers of a check
+make it 1e-4 at most, and seeds are fixed.
 """
 
 import math
@@ -14,7 +15,11 @@ import pyro.distributions as dist
 import pytest
 import torch
 from monte_carlo import LIMIT, above, off, off_chains, one_thread, repeat  # noqa: F401
-from pyro.infer.autoguide import AutoLowRankMultivariateNormal, AutoMultivariateNormal, AutoNormal
+from pyro.infer.autoguide import (
+    AutoLowRankMultivariateNormal,
+    AutoMultivariateNormal,
+    AutoNormal,
+)
 
 import guides
 import zoo
@@ -29,21 +34,31 @@ class Linear:
     """A linear model in float64, its data and its closed form."""
 
     def __init__(self, num_data=30):
-        data = datasets.toy.linear(num_data=num_data, noise=NOISE, prior_scale=PRIOR_SCALE, correlation=0.8)
+        data = datasets.toy.linear(
+            num_data=num_data, noise=NOISE, prior_scale=PRIOR_SCALE, correlation=0.8
+        )
         self.x, self.y = data.train.x.double(), data.train.y.double()
         self.network = networks.MLP(3, 1, hidden=[]).double()
         self.prior = priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE))
-        self.model = zoo.BayesianNetwork(self.network, self.prior, likelihoods.Gaussian(NOISE))
+        self.model = zoo.BayesianNetwork(
+            self.network, self.prior, likelihoods.Gaussian(NOISE)
+        )
         self.features, self.targets = exact.features(self.x), self.y.squeeze(-1)
-        self.exact = exact.linear_posterior(self.features, self.targets, NOISE, PRIOR_SCALE)
+        self.exact = exact.linear_posterior(
+            self.features, self.targets, NOISE, PRIOR_SCALE
+        )
         self.shipped = data.exact
 
-    def elbos(self, guide, num_draws, x=None, y=None, num_data=None):
+    def elbos(self, guide, num_samples, x=None, y=None, num_data=None):
         x, y = (self.x, self.y) if x is None else (x, y)
-        return repeat(lambda: elbo(self.model, guide, x, y, num_data=num_data), num_draws)
+        return repeat(
+            lambda: elbo(self.model, guide, x, y, num_data=num_data), num_samples
+        )
 
     def fit(self, guide, num_steps=1200, lr=0.05):
-        decay = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.01 ** (1 / num_steps))
+        decay = partial(
+            torch.optim.lr_scheduler.ExponentialLR, gamma=0.01 ** (1 / num_steps)
+        )
         engine = inference.SVI(
             self.model,
             guide,
@@ -63,7 +78,13 @@ def linear():
 
 def coefficients(values):
     """Weights and bias of draws (*, P), the bias last."""
-    return torch.cat([values[name].flatten(-2) if name == SITES[0] else values[name] for name in SITES], -1)
+    return torch.cat(
+        [
+            values[name].flatten(-2) if name == SITES[0] else values[name]
+            for name in SITES
+        ],
+        -1,
+    )
 
 
 def place(guide, loc, scale):
@@ -71,7 +92,9 @@ def place(guide, loc, scale):
     with torch.no_grad():
         for name, part in zip(SITES, (slice(0, -1), slice(-1, None)), strict=True):
             guide.loc[name].copy_(loc[part].reshape(guide.loc[name].shape))
-            guide.rho[name].copy_(scale[part].expm1().log().reshape(guide.rho[name].shape))
+            guide.rho[name].copy_(
+                scale[part].expm1().log().reshape(guide.rho[name].shape)
+            )
     return guide
 
 
@@ -81,11 +104,19 @@ def optimum(posterior):
 
 def test_the_closed_form_that_ships_with_the_toy_is_the_one_of_the_tests(linear):
     for name in linear.exact._fields:
-        assert torch.allclose(getattr(linear.shipped, name), getattr(linear.exact, name), rtol=1e-5, atol=1e-6), name
+        assert torch.allclose(
+            getattr(linear.shipped, name),
+            getattr(linear.exact, name),
+            rtol=1e-5,
+            atol=1e-6,
+        ), name
 
 
 def test_mean_field_and_exact_spreads_can_be_told_apart(linear):
-    ratio = linear.exact.covariance.diagonal().sqrt() / linear.exact.precision.diagonal().rsqrt()
+    ratio = (
+        linear.exact.covariance.diagonal().sqrt()
+        / linear.exact.precision.diagonal().rsqrt()
+    )
     assert (ratio[:-1] > 1.2).all()
     assert exact.mean_field_gap(linear.exact.precision) > 0.5
 
@@ -96,7 +127,14 @@ def test_mean_field_and_exact_spreads_can_be_told_apart(linear):
 @pytest.fixture(scope="module")
 def chains(linear):
     pyro.set_rng_seed(1)
-    engine = inference.NUTS(linear.model, num_chains=2, warmup_steps=80, num_samples=200, compile=False, progress=False)
+    engine = inference.NUTS(
+        linear.model,
+        num_chains=2,
+        warmup_steps=80,
+        num_samples=200,
+        compile=False,
+        progress=False,
+    )
     return coefficients(engine.fit((linear.x, linear.y)).draws)  # (C, S, P)
 
 
@@ -120,8 +158,12 @@ def test_nuts_does_not_pass_for_a_mean_field_spread(linear, chains):
     assert covariance_off(chains, linear.exact.mean, wrong) > LIMIT
 
 
-@pytest.mark.parametrize(("noise", "prior_scale"), [(NOISE**2, PRIOR_SCALE), (NOISE**0.5, PRIOR_SCALE)])
-def test_nuts_does_not_pass_with_scale_and_variance_of_the_noise_swapped(linear, chains, noise, prior_scale):
+@pytest.mark.parametrize(
+    ("noise", "prior_scale"), [(NOISE**2, PRIOR_SCALE), (NOISE**0.5, PRIOR_SCALE)]
+)
+def test_nuts_does_not_pass_with_scale_and_variance_of_the_noise_swapped(
+    linear, chains, noise, prior_scale
+):
     wrong = exact.linear_posterior(linear.features, linear.targets, noise, prior_scale)
     assert covariance_off(chains, linear.exact.mean, wrong.covariance) > LIMIT
 
@@ -129,7 +171,11 @@ def test_nuts_does_not_pass_with_scale_and_variance_of_the_noise_swapped(linear,
 # The mean-field optimum
 
 
-MEAN_FIELD = {"MeanField": guides.MeanField, "LocalReparam": guides.LocalReparam, "Flipout": guides.Flipout}
+MEAN_FIELD = {
+    "MeanField": guides.MeanField,
+    "LocalReparam": guides.LocalReparam,
+    "Flipout": guides.Flipout,
+}
 
 
 @pytest.fixture(params=MEAN_FIELD, ids=str)
@@ -151,30 +197,42 @@ def test_svi_reaches_one_over_the_root_of_the_precision(linear, family):
     loc, scale = optimum(linear.exact)
     posterior = linear.fit(family(linear.model), lr=0.1, num_steps=1000)
     assert close(posterior, loc, scale)
-    assert not close(posterior, loc, linear.exact.covariance.diagonal().sqrt())  # the marginal spread
+    assert not close(
+        posterior, loc, linear.exact.covariance.diagonal().sqrt()
+    )  # the marginal spread
     assert not close(posterior, loc, scale.square())  # a variance for a scale
     assert not close(posterior, loc, scale.sqrt())
 
 
-def gradients(linear, guide, num_draws):
+def gradients(linear, guide, num_samples):
     def gradient():
         value = elbo(linear.model, guide, linear.x, linear.y)
         parts = torch.autograd.grad(value, list(guide.parameters()))
         return torch.cat([part.flatten() for part in parts])
 
-    return repeat(gradient, num_draws)
+    return repeat(gradient, num_samples)
 
 
-def test_the_gradient_is_zero_in_the_mean_at_the_optimum_and_nowhere_else(linear, family):
+def test_the_gradient_is_zero_in_the_mean_at_the_optimum_and_nowhere_else(
+    linear, family
+):
     pyro.set_rng_seed(3)
     loc, scale = optimum(linear.exact)
-    assert off(gradients(linear, place(family(linear.model), loc, scale), 400), 0.0) < LIMIT
+    assert (
+        off(gradients(linear, place(family(linear.model), loc, scale), 400), 0.0)
+        < LIMIT
+    )
     marginal = linear.exact.covariance.diagonal().sqrt()
     for wrong in (marginal, scale.square(), scale.sqrt()):
-        assert off(gradients(linear, place(family(linear.model), loc, wrong), 150), 0.0) > LIMIT
+        assert (
+            off(gradients(linear, place(family(linear.model), loc, wrong), 150), 0.0)
+            > LIMIT
+        )
 
 
-def test_the_elbo_at_the_optimum_stays_below_the_log_evidence_by_the_exact_gap(linear, family):
+def test_the_elbo_at_the_optimum_stays_below_the_log_evidence_by_the_exact_gap(
+    linear, family
+):
     pyro.set_rng_seed(4)
     loc, scale = optimum(linear.exact)
     draws = linear.elbos(place(family(linear.model), loc, scale), 500)
@@ -207,7 +265,9 @@ def test_the_elbo_of_the_exact_posterior_is_the_log_evidence_whatever_is_drawn(l
     pyro.set_rng_seed(5)
     with pyro.get_param_store().scope():
         posterior = linear.exact
-        draws = linear.elbos(full_rank_at(linear, posterior.mean, posterior.covariance), 20)
+        draws = linear.elbos(
+            full_rank_at(linear, posterior.mean, posterior.covariance), 20
+        )
         assert torch.allclose(draws, posterior.log_evidence.expand(20), atol=1e-8)
         diagonal = torch.diag(1 / posterior.precision.diagonal())
         wrong = linear.elbos(full_rank_at(linear, posterior.mean, diagonal), 20)
@@ -216,7 +276,9 @@ def test_the_elbo_of_the_exact_posterior_is_the_log_evidence_whatever_is_drawn(l
 
 def test_pyros_full_rank_guide_reaches_minus_the_log_evidence(linear):
     pyro.set_rng_seed(6)
-    posterior = linear.fit(AutoMultivariateNormal(linear.model, init_scale=0.1), num_steps=1000, lr=0.2)
+    posterior = linear.fit(
+        AutoMultivariateNormal(linear.model, init_scale=0.1), num_steps=1000, lr=0.2
+    )
     draws = linear.elbos(posterior.scoped, 400)
     # fits end 0.1 nats short; mean field cannot come nearer than its gap, ten times that
     assert abs(draws.mean() - linear.exact.log_evidence) < 0.3
@@ -235,8 +297,12 @@ def normal_nodes_evidence(linear):
     r"""(x ∘ z) w + b is linear in z, with features x_j w_j and the bias known."""
     prior = priors.NodePrior(dist.Normal(1.0, 0.4), weights=priors.Frozen())
     weight, bias = (linear.network.state_dict()[name].flatten() for name in SITES)
-    posterior = exact.linear_posterior(linear.x * weight, linear.targets - bias, NOISE, 0.4, 1.0)
-    return zoo.BayesianNetwork(linear.network, prior, likelihoods.Gaussian(NOISE)), posterior.log_evidence
+    posterior = exact.linear_posterior(
+        linear.x * weight, linear.targets - bias, NOISE, 0.4, 1.0
+    )
+    return zoo.BayesianNetwork(
+        linear.network, prior, likelihoods.Gaussian(NOISE)
+    ), posterior.log_evidence
 
 
 def binary_nodes_evidence(linear):
@@ -245,23 +311,32 @@ def binary_nodes_evidence(linear):
     weight, bias = (linear.network.state_dict()[name].flatten() for name in SITES)
     masks = exact.all_masks(3)
     outputs = (linear.x * weight) @ masks.T + bias  # (N, 8)
-    log_likelihood = torch.distributions.Normal(outputs, NOISE).log_prob(linear.y).sum(0)
+    log_likelihood = (
+        torch.distributions.Normal(outputs, NOISE).log_prob(linear.y).sum(0)
+    )
     log_prior = exact.mask_probabilities(masks, torch.tensor(0.7)).log()
     model = zoo.BayesianNetwork(linear.network, prior, likelihoods.Gaussian(NOISE))
     return model, (log_likelihood + log_prior).logsumexp(0)
 
 
 def nodes_on_both_sides_evidence(linear):
-    """Given the node s of the output, s (x ∘ z) w + b is linear in z; s is summed over a grid."""
-    prior = priors.NodePrior(dist.Normal(1.0, 0.4), where="both", weights=priors.Frozen())
+    """Substitute the node s of the output, s (x ∘ z) w + b is linear in z; s is summed over a grid."""
+    prior = priors.NodePrior(
+        dist.Normal(1.0, 0.4), where="both", weights=priors.Frozen()
+    )
     weight, bias = (linear.network.state_dict()[name].flatten() for name in SITES)
     grid = torch.linspace(-2.0, 4.0, 601, dtype=torch.float64)
     given = [
-        exact.linear_posterior(s * linear.x * weight, linear.targets - bias, NOISE, 0.4, 1.0).log_evidence for s in grid
+        exact.linear_posterior(
+            s * linear.x * weight, linear.targets - bias, NOISE, 0.4, 1.0
+        ).log_evidence
+        for s in grid
     ]
     log_prior = torch.distributions.Normal(1.0, 0.4).log_prob(grid)
     model = zoo.BayesianNetwork(linear.network, prior, likelihoods.Gaussian(NOISE))
-    return model, (torch.stack(given) + log_prior).logsumexp(0) + (grid[1] - grid[0]).log()
+    return model, (torch.stack(given) + log_prior).logsumexp(0) + (
+        grid[1] - grid[0]
+    ).log()
 
 
 EVIDENCE = {
@@ -284,7 +359,9 @@ def fitted(make, model, data):
     if isinstance(guide, guides.MCDropout) and not guide.num_parameters():
         return guide
     decay = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.99)
-    engine = inference.SVI(model, guide, num_steps=300, lr=0.1, scheduler=decay, progress=False)
+    engine = inference.SVI(
+        model, guide, num_steps=300, lr=0.1, scheduler=decay, progress=False
+    )
     return engine.fit(data).scoped
 
 
@@ -301,9 +378,14 @@ def test_the_elbo_is_a_bound_where_the_guide_says_so(linear, name):
         taken += 1
         if bound:
             guide = fitted(cases.GUIDES[name], model, (linear.x, linear.y))
-            draws = repeat(lambda model=model, guide=guide: elbo(model, guide, linear.x, linear.y), 200)
+            draws = repeat(
+                lambda model=model, guide=guide: elbo(model, guide, linear.x, linear.y),
+                200,
+            )
             assert above(draws, log_evidence) < LIMIT
-    assert taken, f"{name} takes none of {', '.join(EVIDENCE)}: add a model whose evidence is known"
+    assert taken, (
+        f"{name} takes none of {', '.join(EVIDENCE)}: add a model whose evidence is known"
+    )
 
 
 @pytest.mark.parametrize("name", PYROS)
@@ -333,11 +415,17 @@ def test_the_minibatch_elbo_is_unbiased(linear, num_parts):
 
     def value(rows, num_data):
         pyro.set_rng_seed(10)
-        return elbo(linear.model, guide, linear.x[rows], linear.y[rows], num_data=num_data).item()
+        return elbo(
+            linear.model, guide, linear.x[rows], linear.y[rows], num_data=num_data
+        ).item()
 
     whole = value(slice(None), None)
-    parts = torch.randperm(30, generator=torch.Generator().manual_seed(0)).chunk(num_parts)
-    assert math.isclose(sum(value(rows, 30) for rows in parts) / num_parts, whole, rel_tol=1e-9)
+    parts = torch.randperm(30, generator=torch.Generator().manual_seed(0)).chunk(
+        num_parts
+    )
+    assert math.isclose(
+        sum(value(rows, 30) for rows in parts) / num_parts, whole, rel_tol=1e-9
+    )
     missing = sum(value(rows, None) for rows in parts) / num_parts  # N / B left out
     assert not math.isclose(missing, whole, rel_tol=1e-2)
 
@@ -348,9 +436,15 @@ def test_the_loss_of_a_fit_in_batches_is_unbiased(linear, family, batch_size):
     pyro.set_rng_seed(11)
     loc, scale = optimum(linear.exact)
     guide = place(family(linear.model), loc, scale)
-    engine = inference.SVI(linear.model, guide, num_epochs=100, lr=1e-12, progress=False)
-    losses = engine.fit((linear.x, linear.y), batch_size=batch_size).info.losses.double()
-    epochs = losses.reshape(100, -1).mean(-1)  # batches of an epoch share no datum; epochs are independent
+    engine = inference.SVI(
+        linear.model, guide, num_epochs=100, lr=1e-12, progress=False
+    )
+    losses = engine.fit(
+        (linear.x, linear.y), batch_size=batch_size
+    ).info.losses.double()
+    epochs = losses.reshape(100, -1).mean(
+        -1
+    )  # batches of an epoch share no datum; epochs are independent
     best = exact.mean_field_gap(linear.exact.precision) - linear.exact.log_evidence
     assert off(epochs, best / 30) < LIMIT
     divergence = exact.normal_divergence(loc, scale, 0.0, PRIOR_SCALE)

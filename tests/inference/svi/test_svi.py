@@ -21,12 +21,16 @@ PRIOR = priors.WeightPrior(dist.Normal(0.0, 1.0))
 
 
 def build(network=None, prior=PRIOR, noise=0.2):
-    return zoo.BayesianNetwork(network or networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(noise))
+    return zoo.BayesianNetwork(
+        network or networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(noise)
+    )
 
 
 def fit(model, data=(X, Y), batch_size=None, guide=None, **options):
     options = {"num_steps": 4, "progress": False} | options
-    return inference.SVI(model, guide or guides.MeanField(model), **options).fit(data, batch_size=batch_size)
+    return inference.SVI(model, guide or guides.MeanField(model), **options).fit(
+        data, batch_size=batch_size
+    )
 
 
 class Rows(Dataset):
@@ -41,21 +45,41 @@ class Rows(Dataset):
 
 @pytest.mark.parametrize(
     "data",
-    [(X, Y), [X, Y], TensorDataset(X, Y), Rows(), DataLoader(TensorDataset(X, Y), 24), DataLoader(Rows(), 24)],
-    ids=["pair", "list", "TensorDataset", "data set", "DataLoader", "DataLoader of rows"],
+    [
+        (X, Y),
+        [X, Y],
+        TensorDataset(X, Y),
+        Rows(),
+        DataLoader(TensorDataset(X, Y), 24),
+        DataLoader(Rows(), 24),
+    ],
+    ids=[
+        "pair",
+        "list",
+        "TensorDataset",
+        "data set",
+        "DataLoader",
+        "DataLoader of rows",
+    ],
 )
 def test_data_come_in_any_form_and_give_the_same_fit(data):
     torch.manual_seed(0)
     network = networks.MLP(2, 1, hidden=[3])
     reference = fit(build(network), guide=guides.Delta(build(network)))
     assert torch.allclose(
-        fit(build(network), data, guide=guides.Delta(build(network))).info.losses, reference.info.losses
+        fit(build(network), data, guide=guides.Delta(build(network))).info.losses,
+        reference.info.losses,
     )
 
 
 @pytest.mark.parametrize(
     ("data", "batch_size"),
-    [((X, Y), 5), (TensorDataset(X, Y), 5), (Rows(), 5), (DataLoader(TensorDataset(X, Y), 5, shuffle=True), None)],
+    [
+        ((X, Y), 5),
+        (TensorDataset(X, Y), 5),
+        (Rows(), 5),
+        (DataLoader(TensorDataset(X, Y), 5, shuffle=True), None),
+    ],
     ids=["pair", "TensorDataset", "data set", "DataLoader"],
 )
 def test_an_epoch_sees_every_datum_once(data, batch_size):
@@ -83,8 +107,12 @@ def test_batches_of_every_size_estimate_the_same_loss():
     model = build()
     guide = guides.Delta(model)
     whole = fit(model, guide=guide, num_steps=1, lr=1e-9).info.losses.mean()
-    parts = fit(model, batch_size=6, guide=guide, num_steps=4, lr=1e-9).info.losses.mean()
-    assert parts.item() == pytest.approx(whole.item(), rel=1e-4)  # an epoch of equal batches averages to it
+    parts = fit(
+        model, batch_size=6, guide=guide, num_steps=4, lr=1e-9
+    ).info.losses.mean()
+    assert parts.item() == pytest.approx(
+        whole.item(), rel=1e-4
+    )  # an epoch of equal batches averages to it
 
 
 def test_the_loss_falls_and_is_a_bound_where_it_says_so():
@@ -111,7 +139,13 @@ def test_any_optimiser_and_any_schedule():
         scheduler.step = step
         return scheduler
 
-    fit(build(), optimizer=partial(torch.optim.SGD, momentum=0.9), lr=0.1, scheduler=schedule, num_steps=3)
+    fit(
+        build(),
+        optimizer=partial(torch.optim.SGD, momentum=0.9),
+        lr=0.1,
+        scheduler=schedule,
+        num_steps=3,
+    )
     assert rates == pytest.approx([0.05, 0.025, 0.0125])
 
 
@@ -120,7 +154,9 @@ def test_several_particles_make_a_quieter_loss():
     guide = guides.MeanField(model, init_scale=0.5)
 
     def spread(particles):
-        return fit(model, guide=guide, num_particles=particles, num_steps=60, lr=1e-9).info.losses.std()
+        return fit(
+            model, guide=guide, num_particles=particles, num_steps=60, lr=1e-9
+        ).info.losses.std()
 
     assert spread(16) < 0.6 * spread(1)  # a quarter in expectation
 
@@ -139,9 +175,13 @@ def test_only_what_needs_a_gradient_is_optimised():
 def test_early_stopping_keeps_the_best_parameters():
     model = build(noise=0.05)
     noisy = Y + 0.5 * torch.randn(24, 1, generator=torch.Generator().manual_seed(1))
-    stopping = inference.EarlyStopping(fraction=0.4, every=10, patience=3, num_samples=5)
+    stopping = inference.EarlyStopping(
+        fraction=0.4, every=10, patience=3, num_samples=5
+    )
     guide = guides.Delta(model)
-    posterior = fit(model, (X, noisy), guide=guide, num_steps=2000, lr=0.1, early_stopping=stopping)
+    posterior = fit(
+        model, (X, noisy), guide=guide, num_steps=2000, lr=0.1, early_stopping=stopping
+    )
     info = posterior.info
     assert info.num_steps < 2000
     best = min(range(len(info.held_out)), key=info.held_out.__getitem__)
@@ -154,9 +194,13 @@ def test_early_stopping_keeps_the_best_parameters():
 
 def test_early_stopping_on_held_out_data_of_ones_own():
     model, held_out = build(), (X[:4], Y[:4])
-    stopping = inference.EarlyStopping(every=2, patience=100, num_samples=3, held_out=held_out)
+    stopping = inference.EarlyStopping(
+        every=2, patience=100, num_samples=3, held_out=held_out
+    )
     loader = DataLoader(TensorDataset(X[4:], Y[4:]), 5)
-    posterior = fit(model, loader, guide=guides.Delta(model), num_steps=8, early_stopping=stopping)
+    posterior = fit(
+        model, loader, guide=guides.Delta(model), num_steps=8, early_stopping=stopping
+    )
     assert len(posterior.info.held_out) == 4
     score = -posterior.predict(X[:4], num_samples=1).log_prob(Y[:4]).mean().item()
     assert score == pytest.approx(min(posterior.info.held_out), abs=1e-5)
@@ -171,7 +215,10 @@ def test_early_stopping_holds_its_part_out():
                 seen.append(len(x))
             return super().forward(x)
 
-    fit(build(Recorded(2, 1, hidden=[3])), early_stopping=inference.EarlyStopping(fraction=0.25, every=2))
+    fit(
+        build(Recorded(2, 1, hidden=[3])),
+        early_stopping=inference.EarlyStopping(fraction=0.25, every=2),
+    )
     assert set(seen) == {18}
 
 
@@ -190,13 +237,17 @@ def test_running_statistics_are_updated_in_the_posterior_and_not_in_the_network(
     assert network[1].num_batches_tracked == 0
     assert torch.equal(network[1].running_mean, torch.zeros(3))
     assert fit(model).state["1.num_batches_tracked"] == 4
-    again = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit((X, Y), start=first)
+    again = inference.SVI(
+        model, guides.MeanField(model), num_steps=2, progress=False
+    ).fit((X, Y), init=first)
     assert again.state["1.num_batches_tracked"] == 6
     pyro.set_rng_seed(0)
     with_statistics = first.predict(X, num_samples=2).outputs
     pyro.set_rng_seed(0)
     alone = first.predict(X[:1], num_samples=2).outputs
-    assert torch.allclose(with_statistics[:, :1], alone, atol=1e-5)  # evaluation mode: no batch statistics
+    assert torch.allclose(
+        with_statistics[:, :1], alone, atol=1e-5
+    )  # evaluation mode: no batch statistics
 
 
 def test_a_frozen_network_stays_in_evaluation_mode():
@@ -210,7 +261,9 @@ def test_a_frozen_network_stays_in_evaluation_mode():
 
 
 def test_frozen_layers_stay_in_evaluation_mode_below_a_random_one():
-    prior = priors.WeightPrior(priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Frozen()))
+    prior = priors.WeightPrior(
+        priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Frozen())
+    )
     network, model = batch_normed(prior=prior)
     posterior = fit(model)
     assert posterior.state["1.num_batches_tracked"] == 0
@@ -228,11 +281,15 @@ def test_a_users_dropout_is_on_in_a_fit_and_off_in_prediction():
 
 
 def test_node_and_weight_priors_together():
-    prior = priors.NodePrior(dist.Normal(1.0, 0.3), where="both", weights=dist.Normal(0.0, 1.0))
+    prior = priors.NodePrior(
+        dist.Normal(1.0, 0.3), where="both", weights=dist.Normal(0.0, 1.0)
+    )
     model = build(prior=prior)
     for make in (guides.MeanField, guides.NodeMixture, guides.LocalReparam):
         posterior = fit(model, guide=make(model), num_steps=100, lr=0.02)
-        assert posterior.info.losses[-10:].mean() < posterior.info.losses[:10].mean(), make
+        assert posterior.info.losses[-10:].mean() < posterior.info.losses[:10].mean(), (
+            make
+        )
 
 
 @pytest.mark.parametrize("moved", ["before", "after"])
@@ -243,7 +300,9 @@ def test_double_precision_end_to_end(moved, tmp_path):
     guide = guide.double() if moved == "after" else guides.MeanField(model)
     posterior = fit(model, (X.double(), Y.double()), guide=guide)
     prediction = posterior.predict(X, num_samples=3)
-    assert prediction.mean.dtype == prediction.log_prob(Y.double()).dtype == torch.float64
+    assert (
+        prediction.mean.dtype == prediction.log_prob(Y.double()).dtype == torch.float64
+    )
     posterior.save(tmp_path / "posterior")
     anew = build().double()
     again = zoo.load(tmp_path / "posterior", anew, guide=guides.MeanField(anew))
@@ -255,7 +314,8 @@ def test_a_guide_of_another_precision_is_refused():
     guide = guides.MeanField(model)
     model.double()
     with pytest.raises(
-        ValueError, match=r"layer1.weight \(model torch.float64 on cpu, guide torch.float32 on cpu; move"
+        ValueError,
+        match=r"layer1.weight \(model torch.float64 on cpu, guide torch.float32 on cpu; move",
     ):
         fit(model, guide=guide)
 
@@ -275,8 +335,13 @@ def test_a_log_gets_lines_instead_of_a_bar(capsys):
 
 def test_repr():
     model = build()
-    assert repr(inference.SVI(model, guides.Delta(model))) == "SVI(Delta, num_steps=2000)"
-    assert repr(inference.SVI(model, guides.Delta(model), num_epochs=3)) == "SVI(Delta, num_epochs=3)"
+    assert (
+        repr(inference.SVI(model, guides.Delta(model))) == "SVI(Delta, num_steps=2000)"
+    )
+    assert (
+        repr(inference.SVI(model, guides.Delta(model), num_epochs=3))
+        == "SVI(Delta, num_epochs=3)"
+    )
 
 
 def test_a_module_that_states_parameters_by_pyro_param_is_refused():
@@ -288,7 +353,10 @@ def test_a_module_that_states_parameters_by_pyro_param_is_refused():
                 loc = pyro.param(f"{name}.loc", torch.zeros(law.shape()))
                 pyro.sample(name, dist.Delta(loc, event_dim=law.event_dim))
 
-    with pytest.raises(ValueError, match=r"the module Stated states layer1.weight.loc, .* by pyro.param; make them"):
+    with pytest.raises(
+        ValueError,
+        match=r"the module Stated states layer1.weight.loc, .* by pyro.param; make them",
+    ):
         fit(model, guide=Stated())
 
 
@@ -303,7 +371,9 @@ def test_a_pyro_module_is_fitted():
 
         def forward(self, *args, **kwargs):
             pyro.sample("layer1.weight", dist.Delta(self.weight, event_dim=2))
-            pyro.sample("layer1.bias", dist.Normal(torch.zeros(1), self.scale).to_event(1))
+            pyro.sample(
+                "layer1.bias", dist.Normal(torch.zeros(1), self.scale).to_event(1)
+            )
 
     posterior = fit(model, guide=Own(), num_steps=50, lr=0.05)
     assert posterior.info.losses[-1] < posterior.info.losses[0]

@@ -17,7 +17,9 @@ def run(path, *, stop=None, steps=40, lr=0.01, way="traced", seed=3, **options):
     data = datasets.toy.sinusoid().train
     pyro.set_rng_seed(seed)
     model = zoo.BayesianNetwork(
-        networks.MLP(1, 1, hidden=[8]), priors.WeightPrior(Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+        networks.MLP(1, 1, hidden=[8]),
+        priors.WeightPrior(Normal(0.0, 1.0)),
+        likelihoods.Gaussian(0.1),
     )
 
     def schedule(optimizer):
@@ -39,16 +41,22 @@ def run(path, *, stop=None, steps=40, lr=0.01, way="traced", seed=3, **options):
     return engine.fit((data.x, data.y), batch_size=len(data.x) // 4)
 
 
-@pytest.mark.parametrize("optimizer", [torch.optim.Adam, functools.partial(torch.optim.SGD, momentum=0.9)])
+@pytest.mark.parametrize(
+    "optimizer", [torch.optim.Adam, functools.partial(torch.optim.SGD, momentum=0.9)]
+)
 def test_a_run_taken_up_ends_in_the_same_bits(tmp_path, optimizer):
     straight = run(None, optimizer=optimizer, lr=1e-4)
     stopped = run(tmp_path / "a.run", stop=22, optimizer=optimizer, lr=1e-4)
     assert stopped.info.stopped.startswith("interrupted")
-    again = run(tmp_path / "a.run", seed=4, optimizer=optimizer, lr=1e-4)  # the file holds the generator
+    again = run(
+        tmp_path / "a.run", seed=4, optimizer=optimizer, lr=1e-4
+    )  # the file holds the generator
     torch.testing.assert_close(again.info.losses, straight.info.losses, rtol=0, atol=0)
     for name, value in straight.scoped.tensors().items():
         assert torch.equal(value, again.scoped.tensors()[name]), name
-    elsewhere = run(None, seed=4, optimizer=optimizer, lr=1e-4)  # the wrong answer: a run begun anew with that seed
+    elsewhere = run(
+        None, seed=4, optimizer=optimizer, lr=1e-4
+    )  # the wrong answer: a run begun anew with that seed
     assert not torch.equal(elsewhere.info.losses, straight.info.losses)
 
 
@@ -62,7 +70,10 @@ def test_a_finished_run_is_read_and_not_run_again(tmp_path):
 
 def test_another_run_or_a_broken_file_gets_a_sentence(tmp_path):
     run(tmp_path / "a.run", steps=8)
-    with pytest.raises(ValueError, match=r"is of another run: they differ in learning rate \(then 0.01, now 0.02\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"is of another run: they differ in learning rate \(then 0.01, now 0.02\)",
+    ):
         run(tmp_path / "a.run", steps=8, lr=0.02)
     (tmp_path / "b.run").write_bytes(b"no")
     with pytest.raises(ValueError, match="delete it to begin anew"):

@@ -6,14 +6,16 @@ from zoo.datasets.dataset import Dataset, Split, regression
 from zoo.datasets.toy.sizes import refuse_bad_scales, refuse_bad_sizes
 
 
-def cubic(num_data: int = 20, noise: float = 3.0, standardise: bool = False, seed: int = 0) -> Dataset:
+def cubic(
+    num_data: int = 20, noise: float = 3.0, standardise: bool = False, seed: int = 0
+) -> Dataset:
     r"""Noisy cubic on [-4, 4], to be continued with honest doubt out to [-6, 6].
 
     .. math:: y = x^3 + \epsilon, \quad \epsilon \sim N(0, \text{noise}^2), \quad
               x \sim \text{Uniform}(-4, 4)
 
-    The test part is a grid of 121 inputs on [-6, 6] with noise-free targets: it is for pictures
-    and errors of the mean, not for a log density of new measurements.
+    The test part is a grid of 121 inputs on [-6, 6] with noise-free targets: it is for
+    pictures and errors of the mean, not for a log density of new measurements.
 
     References:
         Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
@@ -39,4 +41,6 @@ def cubic(num_data: int = 20, noise: float = 3.0, standardise: bool = False, see
     x = 8.0 * torch.rand(num_data, 1, generator=random, dtype=torch.float64) - 4.0
     y = x**3 + noise * torch.randn(num_data, 1, generator=random, dtype=torch.float64)
     grid = torch.linspace(-6.0, 6.0, 121, dtype=torch.float64).unsqueeze(-1)
-    return regression("cubic", Split(x, y), Split(grid, grid**3), standardise=standardise)
+    return regression(
+        "cubic", Split(x, y), Split(grid, grid**3), standardise=standardise
+    )

@@ -21,10 +21,12 @@ class LinearPosterior(NamedTuple):
         Pattern Recognition and Machine Learning (Bishop, 2006), sections 3.3 and 3.5
 
     Arguments:
-        mean: Posterior mean m, (D + 1,), float64; the bias comes last here as everywhere below.
+        mean: Posterior mean m, (D + 1,), float64; the bias comes last here as
+            everywhere below.
         covariance: Posterior covariance, the inverse of the precision, (D + 1, D + 1).
-        precision: Posterior precision, (D + 1, D + 1); the optimal mean-field normal guide has
-            scales 1 / sqrt(diag(precision)), which are below the marginal standard deviations.
+        precision: Posterior precision, (D + 1, D + 1); the optimal mean-field normal
+            guide has scales 1 / sqrt(diag(precision)), which are below the marginal
+            standard deviations.
         log_evidence: log p(y | x) in nats, summed over the data, ().
     """
 
@@ -43,8 +45,10 @@ class LinearDataset(Dataset):
 
     Arguments:
         exact: Posterior of [weight_1, ..., weight_D, bias] given the training part.
-        noise: Standard deviation of the noise that made the data and that `exact` takes as known.
-        prior_scale: Standard deviation of the normal prior of every weight and of the bias.
+        noise: Standard deviation of the noise that made the data and that `exact` takes
+            as known.
+        prior_scale: Standard deviation of the normal prior of every weight and of the
+            bias.
     """
 
     exact: LinearPosterior
@@ -66,9 +70,10 @@ def linear(
     .. math:: y = x w + b + \epsilon, \quad w_d, b \sim N(0, \text{prior\_scale}^2), \quad
               \epsilon \sim N(0, \text{noise}^2)
 
-    The model that fits is one `nn.Linear` with a normal prior of scale `prior_scale` over weight
-    and bias, and a normal likelihood of scale `noise`. Nothing is standardised, for that would
-    change the posterior. Test points are drawn by the same law, with noise.
+    The model that fits is one `nn.Linear` with a normal prior of scale `prior_scale`
+    over weight and bias, and a normal likelihood of scale `noise`. Nothing is
+    standardised, for that would change the posterior. Test points are drawn by the same
+    law, with noise.
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
@@ -78,12 +83,14 @@ def linear(
         num_inputs: Number D of inputs.
         noise: Standard deviation of the noise, not its variance.
         prior_scale: Standard deviation of the prior, not its variance.
-        correlation: Correlation of any two inputs, at least 0 and below 1; each has variance 1.
+        correlation: Correlation of any two inputs, at least 0 and below 1; each has
+            variance 1.
         num_test: Number of test points.
         seed: Seed of a generator of its own; the global one is left alone.
 
     Raises:
-        ValueError: A number is below 1, a scale is not positive, or correlation is outside [0, 1).
+        ValueError: A number is below 1, a scale is not positive, or correlation is
+            outside [0, 1).
 
     Example:
         >>> from zoo import datasets
@@ -94,7 +101,9 @@ def linear(
     refuse_bad_sizes(num_data=num_data, num_inputs=num_inputs, num_test=num_test)
     refuse_bad_scales(noise=noise, prior_scale=prior_scale)
     if not 0.0 <= correlation < 1.0:
-        raise ValueError(f"correlation is {correlation!r}; write a number from 0 to below 1.")
+        raise ValueError(
+            f"correlation is {correlation!r}; write a number from 0 to below 1."
+        )
     random = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
@@ -105,7 +114,9 @@ def linear(
     def draw(size: int) -> Split:
         shared, own = normal(size, 1), normal(size, num_inputs)
         x = math.sqrt(correlation) * shared + math.sqrt(1.0 - correlation) * own
-        return Split(x, x @ coefficients[:-1] + coefficients[-1] + noise * normal(size, 1))
+        return Split(
+            x, x @ coefficients[:-1] + coefficients[-1] + noise * normal(size, 1)
+        )
 
     data = regression("linear", draw(num_data), draw(num_test), standardise=False)
     return LinearDataset(
@@ -116,20 +127,28 @@ def linear(
     )
 
 
-def posterior(x: Tensor, y: Tensor, noise: float, prior_scale: float) -> LinearPosterior:
+def posterior(
+    x: Tensor, y: Tensor, noise: float, prior_scale: float
+) -> LinearPosterior:
     """Solve the linear model in closed form, in float64, for x (N, D) and y (N, 1)."""
     features = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], -1)
     y = y.double().squeeze(-1)  # (N, 1) -> (N,)
     identity = torch.eye(features.shape[-1], dtype=torch.float64)
     precision = features.T @ features / noise**2 + identity / prior_scale**2
     factor = torch.linalg.cholesky(precision)
-    mean = torch.cholesky_solve((features.T @ y / noise**2).unsqueeze(-1), factor).squeeze(-1)
+    mean = torch.cholesky_solve(
+        (features.T @ y / noise**2).unsqueeze(-1), factor
+    ).squeeze(-1)
     # log N(y | Phi m, noise^2) + log N(m | 0, prior_scale^2) - log N(m | m, precision^-1)
-    misfit = (y - features @ mean).square().sum() / noise**2 + mean.square().sum() / prior_scale**2
+    misfit = (
+        y - features @ mean
+    ).square().sum() / noise**2 + mean.square().sum() / prior_scale**2
     log_evidence = -0.5 * (
         misfit
         + len(y) * math.log(2 * math.pi * noise**2)
         + len(mean) * math.log(prior_scale**2)
         + 2.0 * factor.diagonal().log().sum()
     )
-    return LinearPosterior(mean, torch.cholesky_inverse(factor), precision, log_evidence)
+    return LinearPosterior(
+        mean, torch.cholesky_inverse(factor), precision, log_evidence
+    )

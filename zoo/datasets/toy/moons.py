@@ -9,20 +9,24 @@ from zoo.datasets.dataset import Dataset, Split
 from zoo.datasets.toy.sizes import refuse_bad_scales, refuse_bad_sizes
 
 
-def moons(num_data: int = 200, noise: float = 0.2, num_test: int = 1000, seed: int = 0) -> Dataset:
+def moons(
+    num_data: int = 200, noise: float = 0.2, num_test: int = 1000, seed: int = 0
+) -> Dataset:
     r"""Two interlocking half circles, two inputs, two classes.
 
     .. math:: x = (\cos t, \sin t) + \epsilon \ \text{or} \
               x = (1 - \cos t, \tfrac{1}{2} - \sin t) + \epsilon, \quad
               \epsilon \sim N(0, \text{noise}^2 I), \quad t \in [0, \pi]
 
-    Test points are drawn anew by the same law; there is no grid, for a grid has no labels.
+    Test points are drawn anew by the same law; there is no grid, for a grid has no
+    labels.
 
     References:
         Scikit-learn: Machine Learning in Python (Pedregosa et al., 2011), `make_moons`
 
     Arguments:
-        num_data: Number N of training points; inputs are (N, 2), labels (N,) int64, 0 or 1.
+        num_data: Number N of training points; inputs are (N, 2), labels (N,) int64, 0
+            or 1.
         noise: Standard deviation of the noise of either coordinate, not its variance.
         num_test: Number of test points.
         seed: Seed of a generator of its own; the global ones are left alone.
@@ -38,7 +42,9 @@ def moons(num_data: int = 200, noise: float = 0.2, num_test: int = 1000, seed: i
     refuse_bad_sizes(num_data=num_data, num_test=num_test)
     refuse_bad_scales(noise=noise)
     random = np.random.RandomState(seed)
-    return Dataset("moons", _draw(num_data, noise, random), _draw(num_test, noise, random))
+    return Dataset(
+        "moons", _draw(num_data, noise, random), _draw(num_test, noise, random)
+    )
 
 
 def _draw(num_data: int, noise: float, random: np.random.RandomState) -> Split:

@@ -20,8 +20,8 @@ def sinusoid(
     .. math:: y = \sin(\pi x) + \epsilon, \quad \epsilon \sim N(0, \text{noise}^2), \quad
               x \sim \text{Uniform}([-2, \text{gap}_0] \cup [\text{gap}_1, 2])
 
-    The test part is a grid of 121 inputs on [-3, 3] with noise-free targets: it is for pictures
-    and errors of the mean, not for a log density of new measurements.
+    The test part is a grid of 121 inputs on [-3, 3] with noise-free targets: it is for
+    pictures and errors of the mean, not for a log density of new measurements.
 
     References:
         'In-Between' Uncertainty in Bayesian Neural Networks (Foong et al., 2019),
@@ -35,7 +35,8 @@ def sinusoid(
         seed: Seed of a generator of its own; the global one is left alone.
 
     Raises:
-        ValueError: num_data is below 1, noise is not positive, or gap is no interval in (-2, 2).
+        ValueError: num_data is below 1, noise is not positive, or gap is no interval in
+            (-2, 2).
 
     Example:
         >>> from zoo import datasets
@@ -47,12 +48,17 @@ def sinusoid(
     refuse_bad_scales(noise=noise)
     left, right = gap
     if not -2.0 < left <= right < 2.0:
-        raise ValueError(f"gap is {gap!r}; write (left, right) with -2 < left <= right < 2.")
+        raise ValueError(
+            f"gap is {gap!r}; write (left, right) with -2 < left <= right < 2."
+        )
     random = torch.Generator().manual_seed(seed)
     place = torch.rand(num_data, 1, generator=random, dtype=torch.float64)
     x = -2.0 + (4.0 - (right - left)) * place  # as if the gap were cut out
     x = torch.where(x < left, x, x + (right - left))
     noises = noise * torch.randn(num_data, 1, generator=random, dtype=torch.float64)
     grid = torch.linspace(-3.0, 3.0, 121, dtype=torch.float64).unsqueeze(-1)
-    train, test = Split(x, torch.sin(math.pi * x) + noises), Split(grid, torch.sin(math.pi * grid))
+    train, test = (
+        Split(x, torch.sin(math.pi * x) + noises),
+        Split(grid, torch.sin(math.pi * grid)),
+    )
     return regression("sinusoid", train, test, standardise=standardise)

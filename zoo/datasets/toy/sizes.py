@@ -12,4 +12,6 @@ def refuse_bad_scales(**scales: float) -> None:
     """Refuse a standard deviation that is not positive and finite."""
     for name, value in scales.items():
         if not 0.0 < value < float("inf"):
-            raise ValueError(f"{name} is {value!r}; write a standard deviation above zero.")
+            raise ValueError(
+                f"{name} is {value!r}; write a standard deviation above zero."
+            )

@@ -38,7 +38,9 @@ def library() -> ModuleType:
 def backend(laplace: ModuleType) -> type:
     """Return its Gauss-Newton backend, the dense matrix by Jacobians: its own way round is in float32 on a CPU."""
     curvature = laplace.curvature
-    return type("GaussNewton", (curvature.CurvlinopsGGN,), {"full": curvature.GGNInterface.full})
+    return type(
+        "GaussNewton", (curvature.CurvlinopsGGN,), {"full": curvature.GGNInterface.full}
+    )
 
 
 @dataclass
@@ -55,10 +57,17 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         model = self.batches.model
         for x, y in self.batches.epoch():
-            yield x, y.long() if model.likelihood.discrete else model.likelihood.encode(y, model.reference)
+            yield (
+                x,
+                y.long()
+                if model.likelihood.discrete
+                else model.likelihood.encode(y, model.first_parameter),
+            )
 
 
-def at_mode(model: BayesianNetwork, values: Mapping[str, Tensor], random: list[str]) -> nn.Module:
+def at_mode(
+    model: BayesianNetwork, values: Mapping[str, Tensor], random: list[str]
+) -> nn.Module:
     """Copy the network with its tensors set, a gradient only for those that are random."""
     network = copy.deepcopy(model.network)
     with torch.no_grad():
@@ -104,14 +113,18 @@ def refuse(model: BayesianNetwork) -> None:
 
 def chosen(model: BayesianNetwork, layers: str) -> list[str]:
     """Return the names of the random tensors, all of them or those of the last layer that has any."""
-    names = [name for name, _ in model.network.named_parameters() if name in model.latents]
+    names = [
+        name for name, _ in model.network.named_parameters() if name in model.latents
+    ]
     if layers == "all":
         return names
     last = names[-1].rpartition(".")[0]
     return [name for name in names if name.rpartition(".")[0] == last]
 
 
-def prior_vectors(model: BayesianNetwork, names: list[str], structure: str) -> tuple[Tensor, Tensor]:
+def prior_vectors(
+    model: BayesianNetwork, names: list[str], structure: str
+) -> tuple[Tensor, Tensor]:
     """Return the prior's mean (P,) and its precision: (P,), or one for each tensor where factors ask for it."""
     laws = {name: normal_of(name, model.latents[name]) for name in names}
     mean = torch.cat([law.loc.flatten() for law in laws.values()])
@@ -125,7 +138,10 @@ def prior_vectors(model: BayesianNetwork, names: list[str], structure: str) -> t
                 "'full'"
             )
     for layer, module in model.network.named_modules():
-        own = {f"{layer}.{key}" if layer else key for key, _ in module.named_parameters(recurse=False)}
+        own = {
+            f"{layer}.{key}" if layer else key
+            for key, _ in module.named_parameters(recurse=False)
+        }
         if own & laws.keys() and not own <= laws.keys():
             raise ValueError(
                 f"Kronecker factors are of whole layers, and in {layer or 'the network'} only some tensors are random; "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import time
 from pathlib import Path
@@ -14,21 +13,36 @@ from torch import Tensor
 
 from zoo.inference.mcmc.kernel import Block, Kernel, joined
 from zoo.inference.mcmc.potential import Potential
-from zoo.posterior.storage import read_file, write_file
+from zoo.inference.run_files import (
+    SHARE,
+    digest,
+    is_plain,
+    random_state,
+    read_run,
+    set_random_state,
+)
+from zoo.posterior.storage import write_file
 
 if TYPE_CHECKING:
     from zoo.inference.mcmc.run import Run
     from zoo.inference.mcmc.sampler import Sampler
 
-FREE = {"num_samples", "checkpoint", "progress", "compile", "start", "store_on"}  # what may differ from the run before
-SHARE = 0.05  # of a run's time that writing may take
+FREE = {
+    "num_samples",
+    "checkpoint",
+    "progress",
+    "compile",
+    "init",
+    "store_on",
+}  # what may differ from the run before
 
 
 class Checkpoint:
     """The file of a run: its kernel, its draws and the random generator.
 
-    A run that is taken up goes on with the same random numbers and the same way of running its graphs, so that it ends
-    where an uninterrupted one does. `num_samples` may be larger than it was.
+    A run that is taken up goes on with the same random numbers and the same way of
+    running its graphs, so that it ends where an uninterrupted one does. `num_samples`
+    may be larger than it was.
 
     Arguments:
         path: The file.
@@ -36,7 +50,8 @@ class Checkpoint:
         like: A tensor with the device of the chains.
 
     Raises:
-        ValueError: The file is truncated, foreign, or of another run; the sentence says which.
+        ValueError: The file is truncated, foreign, or of another run; the sentence says
+            which.
     """
 
     def __init__(self, path: Path, meaning: dict[str, str], like: Tensor) -> None:
@@ -57,23 +72,38 @@ class Checkpoint:
                 meaning[field.name] = digest([value])
             elif field.name not in FREE and is_plain(value):
                 meaning[field.name] = str(value)
-        meaning["sites"] = str({name: tuple(shape) for name, shape in potential.shapes.items()})
-        meaning["data"] = digest([part for part in potential.program.data if isinstance(part, Tensor)])
+        meaning["sites"] = str(
+            {name: tuple(shape) for name, shape in potential.shapes.items()}
+        )
+        meaning["data"] = digest(
+            [part for part in potential.program.data if isinstance(part, Tensor)]
+        )
         return cls(Path(sampler.checkpoint), meaning, potential.program.reference)
 
     def position(self) -> Tensor:
         """Return where the chains stood, (C, P)."""
         return self.tensors["position"].to(self.like.device)
 
-    def part(self, prefix: str, device: str | torch.device | None = None) -> dict[str, Tensor]:
+    def part(
+        self, prefix: str, device: str | torch.device | None = None
+    ) -> dict[str, Tensor]:
         """Return the tensors under a prefix by the rest of their names."""
-        found = {name: value for name, value in self.tensors.items() if name.startswith(prefix)}
-        return {name.removeprefix(prefix): value.to(device or self.like.device) for name, value in found.items()}
+        found = {
+            name: value
+            for name, value in self.tensors.items()
+            if name.startswith(prefix)
+        }
+        return {
+            name.removeprefix(prefix): value.to(device or self.like.device)
+            for name, value in found.items()
+        }
 
     def resume(self, run: Run, kernel: Kernel) -> None:
         """Put a run and its kernel, which stands at `position`, where this one ended."""
         facts, state = self.header["facts"], self.part("kernel/")
-        if not torch.allclose(kernel.state["energy"], state["energy"], rtol=1e-3, atol=0.1):
+        if not torch.allclose(
+            kernel.state["energy"], state["energy"], rtol=1e-3, atol=0.1
+        ):
             raise ValueError(
                 f"checkpoint {self.path} is of another model: the log joint where its chains stand was "
                 f"{-state['energy'].mean():.6g} and is {-kernel.state['energy'].mean():.6g} now; delete it, or give "
@@ -81,13 +111,22 @@ class Checkpoint:
             )
         kernel.state, kernel.num_gradients = state, facts["gradients"]
         for program, way in zip(kernel.programs, facts["ways"], strict=True):
-            program.settle(way if way and run.sampler.compile == "auto" else run.sampler.compile)
+            program.settle(
+                way if way and run.sampler.compile == "auto" else run.sampler.compile
+            )
         run.store.put(self.part("store/", run.sampler.store_on))
         run.store.thinning, run.store.seen = facts["thinning"], facts["seen"]
         run.divergences.state = self.part("divergences/")
         if "window/q" in self.tensors:
-            run.window = [Block(self.tensors["window/q"].to(self.like.device), self.part("window/fact/"))]
-        run.done, run.warm, run.spent = (facts[name] for name in ("done", "warm", "spent"))
+            run.window = [
+                Block(
+                    self.tensors["window/q"].to(self.like.device),
+                    self.part("window/fact/"),
+                )
+            ]
+        run.done, run.warm, run.spent = (
+            facts[name] for name in ("done", "warm", "spent")
+        )
         set_random_state(self.tensors, self.like)
         self.tensors = {}
 
@@ -99,75 +138,29 @@ class Checkpoint:
         kernel, store = run.kernel, run.store
         tensors = {f"kernel/{name}": value for name, value in kernel.state.items()}
         tensors |= {f"store/{name}": value for name, value in store.kept().items()}
-        tensors |= {f"divergences/{name}": value for name, value in run.divergences.state.items()}
+        tensors |= {
+            f"divergences/{name}": value
+            for name, value in run.divergences.state.items()
+        }
         if run.window:
             window = joined(run.window)
-            tensors |= {"window/q": window.q} | {f"window/fact/{name}": value for name, value in window.facts.items()}
+            tensors |= {"window/q": window.q} | {
+                f"window/fact/{name}": value for name, value in window.facts.items()
+            }
         tensors |= {"position": kernel.q} | random_state(self.like)
         facts = {
-            **{"gradients": kernel.num_gradients, "thinning": store.thinning, "seen": store.seen},
+            **{
+                "gradients": kernel.num_gradients,
+                "thinning": store.thinning,
+                "seen": store.seen,
+            },
             **{"done": run.done, "warm": run.warm, "spent": run.seconds},
             "ways": [program.how for program in kernel.programs],
         }
-        write_file(self.path, tensors, {"run": json.dumps({"meaning": self.meaning, "facts": facts})})
+        write_file(
+            self.path,
+            tensors,
+            {"run": json.dumps({"meaning": self.meaning, "facts": facts})},
+        )
         self.written = time.perf_counter()
         self.took = self.written - began
-
-
-def read_run(path: Path, meaning: dict[str, str], kind: str) -> tuple[dict, dict[str, Tensor]]:
-    """Return header and tensors of a run's file, empty where there is none yet; refuse the file of another run.
-
-    Arguments:
-        path: The file.
-        meaning: What the run is of, as the header must say too.
-        kind: Whose checkpoint it is, in words.
-
-    Raises:
-        FileNotFoundError: There is no folder for the file.
-        ValueError: The file is truncated, foreign, or of another run; the sentence says which.
-    """
-    if not path.is_file():
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {path.parent} to write the checkpoint {path.name} to")
-        return {}, {}
-    try:
-        header, tensors = read_file(path, "run")
-    except ValueError as error:
-        raise ValueError(f"checkpoint {error}; delete it to begin anew") from error
-    if "meaning" not in header:
-        raise ValueError(f"{path} is a safetensors file, but no checkpoint of {kind}; give another path")
-    given = header["meaning"]
-    odd = [name for name in meaning.keys() | given.keys() if given.get(name) != meaning.get(name)]
-    if odd:
-        parts = (f"{n} (then {given.get(n, 'none')}, now {meaning.get(n, 'none')})" for n in sorted(odd))
-        raise ValueError(
-            f"checkpoint {path} is of another run: they differ in {', '.join(parts)}; delete it, or give another path"
-        )
-    return header, tensors
-
-
-def random_state(like: Tensor) -> dict[str, Tensor]:
-    """Return the state of the random generators by the names that a file has for them."""
-    state = {"rng": torch.get_rng_state()}
-    return state | ({"rng_cuda": torch.cuda.get_rng_state(like.device)} if like.is_cuda else {})
-
-
-def set_random_state(tensors: dict[str, Tensor], like: Tensor) -> None:
-    """Put the random generators into the state that a file holds."""
-    torch.set_rng_state(tensors["rng"])
-    if "rng_cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["rng_cuda"], like.device)
-
-
-def is_plain(value: object) -> bool:
-    """Tell whether a setting is a number, a word or nothing."""
-    return value is None or isinstance(value, (bool, int, float, str, torch.dtype))
-
-
-def digest(tensors: list[Tensor]) -> str:
-    """Return a short hash of tensors' shapes and values."""
-    found = hashlib.sha256()
-    for tensor in tensors:
-        found.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()[:16]

@@ -14,7 +14,11 @@ from zoo.inference.mcmc.kernel import Block, Facts
 from zoo.inference.mcmc.potential import Potential
 from zoo.inference.mcmc.sampler import Adaptive
 
-RATE, MEMORY, LARGEST = 0.05, 0.95, 0.35  # of the ascent: its rate, how it forgets gradients, its largest change
+RATE, MEMORY, LARGEST = (
+    0.05,
+    0.95,
+    0.35,
+)  # of the ascent: its rate, how it forgets gradients, its largest change
 BITS = 10  # the jitter repeats itself after 2^BITS draws
 
 
@@ -22,15 +26,17 @@ BITS = 10  # the jitter repeats itself after 2^BITS draws
 class ChEES(Adaptive):
     r"""Hamiltonian Monte Carlo for many chains, which learn one trajectory length and one step size together.
 
-    Warm-up climbs, by stochastic gradients, the change in the estimator of the expected square between a trajectory's
-    start and its end u',
+    Warm-up climbs, by stochastic gradients, the change in the estimator of the expected
+    square between a trajectory's start and its end u',
 
     .. math:: \tfrac14 E\big[(|u' - E u'|^2 - |u - E u|^2)^2\big],
 
-    in the coordinates of the mass matrix, means over chains. Lengths are jittered between nothing and the learned one
-    by a sequence that fills the interval evenly. All chains take equally many steps, so that none waits, which suits a
-    GPU and its hundred chains. Where chains stay in modes of their own, as those of networks do, what is climbed holds
-    the squared jump along the lines between modes too; lengths grew to their bound there, so choose `max_steps`.
+    in the coordinates of the mass matrix, means over chains. Lengths are jittered
+    between nothing and the learned one by a sequence that fills the interval evenly.
+    All chains take equally many steps, so that none waits, which suits a GPU and its
+    hundred chains. Where chains stay in modes of their own, as those of networks do,
+    what is climbed holds the squared jump along the lines between modes too; lengths
+    grew to their bound there, so choose `max_steps`.
 
     References:
         An Adaptive-MCMC Scheme for Setting Trajectory Lengths in Hamiltonian Monte Carlo (Hoffman, Radul, Sountsov,
@@ -38,12 +44,15 @@ class ChEES(Adaptive):
         Focusing on Difficult Directions for Learning HMC Trajectory Lengths (Sountsov, Hoffman, 2021)
 
     Arguments:
-        num_chains: Number of chains C, at least 2; the more, the less noise there is in what they learn.
-        target_accept_prob: Acceptance, the harmonic mean over chains, that the step size is adapted to.
+        num_chains: Number of chains C, at least 2; the more, the less noise there is in
+            what they learn.
+        target_accept_prob: Acceptance, the harmonic mean over chains, that the step
+            size is adapted to.
         shared_mass: Whether all chains learn one mass matrix together.
-        num_steps: Leapfrog steps of the longest trajectory at the beginning. The criterion has a first maximum where
-            most directions are through, and from a few steps it is climbed no further than there, while some have
-            hardly moved: begin beyond it.
+        num_steps: Leapfrog steps of the longest trajectory at the beginning. The
+            criterion has a first maximum where most directions are through, and from a
+            few steps it is climbed no further than there, while some have hardly moved:
+            begin beyond it.
         max_steps: Most leapfrog steps of a trajectory.
 
     Raises:
@@ -64,10 +73,14 @@ class ChEES(Adaptive):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.num_chains < 2:
-            raise ValueError("ChEES learns from differences between chains: num_chains is at least 2; use NUTS for one")
+            raise ValueError(
+                "ChEES learns from differences between chains: num_chains is at least 2; use NUTS for one"
+            )
         for name in ("num_steps", "max_steps"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is a number of leapfrog steps, at least 1, not {getattr(self, name)}")
+                raise ValueError(
+                    f"{name} is a number of leapfrog steps, at least 1, not {getattr(self, name)}"
+                )
 
     def steps_per_draw(self) -> int:
         """Guess the leapfrog steps of one draw."""
@@ -75,20 +88,32 @@ class ChEES(Adaptive):
 
     def kernel(self, potential: Potential, q: Tensor) -> LearnedLength:
         """Make the kernel."""
-        return LearnedLength(potential, q, self.num_steps, self.max_steps, **self.adaptation(potential))
+        return LearnedLength(
+            potential, q, self.num_steps, self.max_steps, **self.adaptation(potential)
+        )
 
 
 class LearnedLength(Trajectories):
     """Trajectories of one length for all chains, which climbs the ChEES criterion in warm-up.
 
-    Its state beside that of all Hamiltonian kernels: the logarithms of the length and of its average, the average
-    square of the criterion's gradient, how often it was updated, and the number of draws, which gives the jitter.
+    Its state beside that of all Hamiltonian kernels: the logarithms of the length and
+    of its average, the average square of the criterion's gradient, how often it was
+    updated, and the number of draws, which gives the jitter.
     """
 
-    def __init__(self, potential: Potential, q: Tensor, num_steps: int, max_steps: int, **options: object) -> None:
+    def __init__(
+        self,
+        potential: Potential,
+        q: Tensor,
+        num_steps: int,
+        max_steps: int,
+        **options: object,
+    ) -> None:
         self.max_steps = max_steps
         super().__init__(potential, q, **options)
-        log_length = self.state["step_size"][0].log() + math.log(min(num_steps, max_steps))
+        log_length = self.state["step_size"][0].log() + math.log(
+            min(num_steps, max_steps)
+        )
         zero = torch.zeros_like(log_length)
         self.state |= {"log_length": log_length, "log_length_average": log_length}
         self.state |= {"square": zero, "updates": zero, "draws": zero.long()}
@@ -101,7 +126,11 @@ class LearnedLength(Trajectories):
     def jitter(self) -> Tensor:
         """Return the fraction of the length that the next trajectory has: van der Corput's sequence, () in (0, 1)."""
         digit = 2 ** torch.arange(BITS, device=self.state["draws"].device)
-        return (((self.state["draws"] + 1) // digit) % 2 * (0.5 / digit)).sum().to(self.state["log_length"])
+        return (
+            (((self.state["draws"] + 1) // digit) % 2 * (0.5 / digit))
+            .sum()
+            .to(self.state["log_length"])
+        )
 
     def steps(self) -> Tensor:
         """Return the leapfrog steps of the next trajectory, the same for all chains."""
@@ -118,7 +147,9 @@ class LearnedLength(Trajectories):
     def learn(self, facts: Facts) -> None:
         """Adapt the step size to the chains' harmonic mean acceptance, and the length to the criterion."""
         rate = facts["acceptance_rate"]
-        super().learn(facts | {"acceptance_rate": (1 / (1 / rate).mean()).expand_as(rate)})
+        super().learn(
+            facts | {"acceptance_rate": (1 / (1 / rate).mean()).expand_as(rate)}
+        )
         state = self.state
         count = state["updates"] + 1
         climb = self.climb(rate)
@@ -129,7 +160,12 @@ class LearnedLength(Trajectories):
         log_length = state["log_length"] + (RATE * scaled).clamp(-LARGEST, LARGEST)
         log_length = log_length.clamp(shortest, shortest + math.log(self.max_steps))
         average = torch.lerp(state["log_length_average"], log_length, count**-0.5)
-        state |= {"log_length": log_length, "log_length_average": average, "square": square, "updates": count}
+        state |= {
+            "log_length": log_length,
+            "log_length_average": average,
+            "square": square,
+            "updates": count,
+        }
 
     def climb(self, rate: Tensor) -> Tensor:
         """Return the criterion's gradient by the logarithm of the length, (), given acceptance rates (C,)."""
@@ -141,7 +177,12 @@ class LearnedLength(Trajectories):
         after = u - (weight[:, None] * u).sum(0) / total
         before = self.came_from - self.came_from.mean(0)
         change = after.square().sum(-1) - before.square().sum(-1)
-        slope = change * (after * p).sum(-1) * self.fraction * self.state["log_length"].exp()
+        slope = (
+            change
+            * (after * p).sum(-1)
+            * self.fraction
+            * self.state["log_length"].exp()
+        )
         return (weight * slope).sum() / total
 
     def restart(self, step_size: Tensor) -> None:

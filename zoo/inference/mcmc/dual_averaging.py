@@ -38,9 +38,13 @@ class DualAveraging(NamedTuple):
     def at(cls, step_size: Tensor) -> DualAveraging:
         """Begin at step sizes (C,), and look at larger ones first."""
         zeros = torch.zeros_like(step_size)
-        return cls((BOLDNESS * step_size).log(), zeros, step_size.log(), step_size.log(), zeros)
+        return cls(
+            (BOLDNESS * step_size).log(), zeros, step_size.log(), step_size.log(), zeros
+        )
 
-    def updated(self, acceptance: Tensor, target: float, where: Tensor | None = None) -> DualAveraging:
+    def updated(
+        self, acceptance: Tensor, target: float, where: Tensor | None = None
+    ) -> DualAveraging:
         """Return the state after acceptance rates (C,); chains outside a mask keep theirs."""
         count = self.count + 1
         weight = 1 / (count + DELAY)
@@ -51,7 +55,12 @@ class DualAveraging(NamedTuple):
         new = DualAveraging(self.centre, error, log_step, log_average, count)
         if where is None:
             return new
-        return DualAveraging(*(torch.where(where, one, other) for one, other in zip(new, self, strict=True)))
+        return DualAveraging(
+            *(
+                torch.where(where, one, other)
+                for one, other in zip(new, self, strict=True)
+            )
+        )
 
     @property
     def step_size(self) -> Tensor:

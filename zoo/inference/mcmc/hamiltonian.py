@@ -9,7 +9,9 @@ from zoo.inference.mcmc.dual_averaging import DualAveraging
 from zoo.inference.mcmc.kernel import Block, Facts, Kernel
 from zoo.inference.mcmc.potential import Potential
 
-LARGEST_ERROR = 1000.0  # nats of energy beyond which a trajectory counts as divergent, as in Stan
+LARGEST_ERROR = (
+    1000.0  # nats of energy beyond which a trajectory counts as divergent, as in Stan
+)
 
 
 class Hamiltonian(Kernel):
@@ -22,7 +24,14 @@ class Hamiltonian(Kernel):
         options: Those of every kernel.
     """
 
-    def __init__(self, potential: Potential, q: Tensor, *, target_accept_prob: float, **options: object) -> None:
+    def __init__(
+        self,
+        potential: Potential,
+        q: Tensor,
+        *,
+        target_accept_prob: float,
+        **options: object,
+    ) -> None:
         super().__init__(potential, q, **options)
         self.target_accept_prob = target_accept_prob
         self.leap = self.traced(self.leapfrog)
@@ -44,11 +53,19 @@ class Hamiltonian(Kernel):
         for _ in range(50):
             p = torch.randn_like(self.state["u"])
             before = self.state["energy"] + 0.5 * p.square().sum(-1)
-            _, p, _, energy = self.leap(self.state["u"], p, self.state["slope"], step_size, *self.metric)
+            _, p, _, energy = self.leap(
+                self.state["u"], p, self.state["slope"], step_size, *self.metric
+            )
             self.num_gradients += self.num_chains
             gain = before - energy - 0.5 * p.square().sum(-1)
-            up = torch.where(gain.nan_to_num(nan=-torch.inf) > -0.2231, 1.0, -1.0).to(step_size)  # log 0.8
-            direction = up if direction is None else torch.where(up == direction, direction, torch.zeros_like(up))
+            up = torch.where(gain.nan_to_num(nan=-torch.inf) > -0.2231, 1.0, -1.0).to(
+                step_size
+            )  # log 0.8
+            direction = (
+                up
+                if direction is None
+                else torch.where(up == direction, direction, torch.zeros_like(up))
+            )
             if not bool(direction.any()):
                 break
             step_size = step_size * 2.0**direction
@@ -70,13 +87,15 @@ class Hamiltonian(Kernel):
 
     def learn(self, facts: Facts) -> None:
         """Adapt the step sizes."""
-        self.averaging = self.averaging.updated(facts["acceptance_rate"], self.target_accept_prob)
+        self.averaging = self.averaging.updated(
+            facts["acceptance_rate"], self.target_accept_prob
+        )
         self.state["step_size"] = self.averaging.step_size
 
     def end_window(self, block: Block) -> None:
         """Estimate the metric anew, and step sizes for it."""
         if block.q.shape[1] > 1:
-            self.learn_metric(block)
+            self.learn_mass_matrix(block)
         self.restart(self.reasonable_step_size(self.averaging.average))
 
     def end_warm_up(self) -> None:

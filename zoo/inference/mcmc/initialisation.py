@@ -20,8 +20,9 @@ Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 class Start:
     """The positions at which chains begin.
 
-    "map" draws from the prior and goes downhill for a while, each chain on its own: a short ensemble of maximum a
-    posteriori fits. A chain that starts at a bare prior draw may stay for good in a mode that has next to no mass.
+    "map" draws from the prior and goes downhill for a while, each chain on its own: a
+    short ensemble of maximum a posteriori fits. A chain that starts at a bare prior
+    draw may stay for good in a mode that has next to no mass.
 
     References:
         Microcanonical Langevin Ensembles: Advancing the Sampling of Bayesian Neural Networks (Sommer, Robnik, Nozadze,
@@ -30,10 +31,13 @@ class Start:
     Arguments:
         potential: The potential.
         where: "map", "prior", "network", or a posterior whose draws are taken.
-        compile: How the sampler runs its graphs; on a CPU there are too few calls here to compile for.
+        compile: How the sampler runs its graphs; on a CPU there are too few calls here
+            to compile for.
     """
 
-    def __init__(self, potential: Potential, where: str | Posterior, compile: bool | str = "auto") -> None:
+    def __init__(
+        self, potential: Potential, where: str | Posterior, compile: bool | str = "auto"
+    ) -> None:
         self.potential, self.where, self.num_gradients = potential, where, 0
         way = way_of(compile)
         if where != "map" or DESCENT == 0:
@@ -51,19 +55,26 @@ class Start:
         """Choose positions q (C, P).
 
         Raises:
-            ValueError: The log joint is finite nowhere it was tried; a posterior of other sites.
+            ValueError: The log joint is finite nowhere it was tried; a posterior of
+                other sites.
         """
         potential, where = self.potential, self.where
         if where in ("map", "prior"):
             q = finite_draws(potential, self.gradient, num_chains)
-            return descend(potential, self.gradient, q, DESCENT) if where == "map" else q
+            return (
+                descend(potential, self.gradient, q, DESCENT) if where == "map" else q
+            )
         if where == "network":
             q = potential.pack(potential.own_values()).expand(num_chains, -1).clone()
         else:
             q = drawn(potential, where, num_chains)
         good = finite(*self.gradient(q))
         if not bool(good.all()):
-            place = "the network's own weights" if where == "network" else "draws of the posterior to start at"
+            place = (
+                "the network's own weights"
+                if where == "network"
+                else "draws of the posterior to start at"
+            )
             raise ValueError(
                 f"the log joint is not finite at {int((~good).sum())} of {num_chains} starts, {place}; start at 'map'"
             )
@@ -73,17 +84,32 @@ class Start:
 def drawn(potential: Potential, posterior: Posterior, num_chains: int) -> Tensor:
     """Take positions (C, P) from a posterior: evenly from a sampler's draws, anew from a guide."""
     draws = posterior.sample(None if posterior.draws is not None else num_chains)
-    wanted = {name: tuple(prior.shape()) for name, prior in potential.program.latents.items()}
+    wanted = {
+        name: tuple(prior.shape()) for name, prior in potential.program.latents.items()
+    }
     given = {name: tuple(value.shape[1:]) for name, value in draws.items()}
-    odd = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
+    odd = sorted(
+        name
+        for name in wanted.keys() | given.keys()
+        if wanted.get(name) != given.get(name)
+    )
     if odd:
-        parts = (f"{name} (posterior {given.get(name, 'none')}, model {wanted.get(name, 'none')})" for name in odd)
-        raise ValueError(f"chains cannot start at this posterior, it is of another model: {', '.join(parts)}")
+        parts = (
+            f"{name} (posterior {given.get(name, 'none')}, model {wanted.get(name, 'none')})"
+            for name in odd
+        )
+        raise ValueError(
+            f"chains cannot start at this posterior, it is of another model: {', '.join(parts)}"
+        )
     chosen = evenly(len(next(iter(draws.values()))), num_chains)
-    return potential.pack({name: value[chosen.to(value.device)] for name, value in draws.items()})
+    return potential.pack(
+        {name: value[chosen.to(value.device)] for name, value in draws.items()}
+    )
 
 
-def finite_draws(potential: Potential, gradient: Gradient, num_chains: int, attempts: int = 100) -> Tensor:
+def finite_draws(
+    potential: Potential, gradient: Gradient, num_chains: int, attempts: int = 100
+) -> Tensor:
     """Draw starting points (C, P) from the prior where the log joint and its gradient are finite."""
     q = potential.prior_draws(num_chains)
     for _ in range(attempts):
@@ -98,8 +124,15 @@ def finite_draws(potential: Potential, gradient: Gradient, num_chains: int, atte
 
 def descend(potential: Potential, gradient: Gradient, q: Tensor, steps: int) -> Tensor:
     """Go downhill by Adam, every chain on its own; a chain that meets an infinite energy stays where it was."""
-    held = potential.parents()  # scales of hierarchical priors, say: the joint density has no maximum in them
-    moves = torch.cat([q.new_full((shape.numel(),), name not in held) for name, shape in potential.shapes.items()])
+    held = (
+        potential.parents()
+    )  # scales of hierarchical priors, say: the joint density has no maximum in them
+    moves = torch.cat(
+        [
+            q.new_full((shape.numel(),), name not in held)
+            for name, shape in potential.shapes.items()
+        ]
+    )
     good, q = q, q.clone().requires_grad_()
     optimizer = torch.optim.Adam([q], lr=0.03)
     for _ in range(steps):

@@ -8,7 +8,10 @@ import torch
 from pyro.ops.stats import effective_sample_size
 from torch import Tensor
 
-MEMORY, TRUST = 150.0, 1.5  # effective steps that are averaged, and the spread of their weights, as published
+MEMORY, TRUST = (
+    150.0,
+    1.5,
+)  # effective steps that are averaged, and the spread of their weights, as published
 DECAY = 0.75  # of what each step size counts in the mean, as in dual averaging
 SHRINKAGE = 0.8  # of the largest step size after each step that had to be undone
 NUMBERS = 2000  # coordinates whose autocorrelation is looked at
@@ -21,8 +24,9 @@ class StepSize(NamedTuple):
         \xi = \frac{\Delta E^2}{P \, \sigma_E^2}, \quad
         w_t = \gamma^{T - t} \exp\Big(\!-\tfrac12 \Big(\frac{\log \xi_t}{6 \cdot 1.5}\Big)^2\Big)
 
-    The variance of the energy error goes with the sixth power of the step size. The published step size is the last
-    one; here it is a mean over what warm-up came to, for the last one may stand low after a few large errors.
+    The variance of the energy error goes with the sixth power of the step size. The
+    published step size is the last one; here it is a mean over what warm-up came to,
+    for the last one may stand low after a few large errors.
 
     References:
         Microcanonical Hamiltonian Monte Carlo (Robnik, De Luca, Silverstein, Seljak, 2023)
@@ -47,7 +51,14 @@ class StepSize(NamedTuple):
     def at(cls, step_size: Tensor) -> StepSize:
         """Begin at step sizes (C,), which every later observation outweighs."""
         zeros = torch.zeros_like(step_size)
-        return cls(step_size, torch.full_like(step_size, torch.inf), zeros, zeros, step_size.log(), zeros)
+        return cls(
+            step_size,
+            torch.full_like(step_size, torch.inf),
+            zeros,
+            zeros,
+            step_size.log(),
+            zeros,
+        )
 
     def updated(self, error: Tensor, steps: int, undone: Tensor) -> StepSize:
         """Learn from a number of steps.
@@ -58,11 +69,19 @@ class StepSize(NamedTuple):
             undone: How many of them had to be undone, (C,).
         """
         error = error + 1e-8
-        weight = (steps - undone) * torch.exp(-0.5 * (error.log() / (6 * TRUST)).square())
+        weight = (steps - undone) * torch.exp(
+            -0.5 * (error.log() / (6 * TRUST)).square()
+        )
         decay = ((MEMORY - 1) / (MEMORY + 1)) ** steps
         total, sum_ = decay * self.weight + weight, decay * self.error + weight * error
-        largest = torch.where(undone > 0, torch.minimum(self.largest, self.step_size * SHRINKAGE**undone), self.largest)
-        better = torch.where(total > 0, self.step_size * (total / sum_) ** (1 / 6), self.step_size)
+        largest = torch.where(
+            undone > 0,
+            torch.minimum(self.largest, self.step_size * SHRINKAGE**undone),
+            self.largest,
+        )
+        better = torch.where(
+            total > 0, self.step_size * (total / sum_) ** (1 / 6), self.step_size
+        )
         better = torch.minimum(better, largest)
         error = sum_ * (better / self.step_size) ** 6
         share = (self.count + 1) ** -DECAY
@@ -77,21 +96,31 @@ def autocorrelation(draws: Tensor) -> Tensor:
     """
     every = -(-draws.shape[-1] // NUMBERS)
     number = draws.shape[1]
-    time = number / effective_sample_size(draws[None, ..., ::every], chain_dim=0, sample_dim=2)
+    time = number / effective_sample_size(
+        draws[None, ..., ::every], chain_dim=0, sample_dim=2
+    )
     known = torch.isfinite(time) & (time > 0)
-    return torch.where(known, time, torch.zeros_like(time)).sum(-1) / known.sum(-1) / known.any(-1)
+    return (
+        torch.where(known, time, torch.zeros_like(time)).sum(-1)
+        / known.sum(-1)
+        / known.any(-1)
+    )
 
 
-def decoherence_length(draws: Tensor, path: Tensor, before: Tensor, factor: float = 0.4) -> Tensor:
+def decoherence_length(
+    draws: Tensor, path: Tensor, before: Tensor, factor: float = 0.4
+) -> Tensor:
     r"""Return the decoherence length L of every chain (C,): a part of the path over which its draws decorrelate.
 
     .. math:: L = 0.4 \, \epsilon \, \tau
 
     Arguments:
-        draws: Draws (C, S, P); where there are fewer than ten, or they do not tell, L stays.
+        draws: Draws (C, S, P); where there are fewer than ten, or they do not tell, L
+            stays.
         path: Length of the path between two draws, (C,).
         before: L before, (C,).
-        factor: The part, 0.4 as published; 0.5 for trajectories that are accepted or not.
+        factor: The part, 0.4 as published; 0.5 for trajectories that are accepted or
+            not.
     """
     if draws.shape[1] < 10:
         return before

@@ -10,7 +10,10 @@ from torch import Tensor
 from zoo.inference.mcmc.initialisation import finite
 
 B = 0.1931833275037836  # of the minimal norm
-INTEGRATORS = {"leapfrog": (0.5, 1.0, 0.5), "mclachlan": (B, 0.5, 1 - 2 * B, 0.5, B)}  # turn, move, turn, ...
+INTEGRATORS = {
+    "leapfrog": (0.5, 1.0, 0.5),
+    "mclachlan": (B, 0.5, 1 - 2 * B, 0.5, B),
+}  # turn, move, turn, ...
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
@@ -37,7 +40,10 @@ def turn(velocity: Tensor, slope: Tensor, time: Tensor) -> tuple[Tensor, Tensor]
     angle = time * norm / others
     along = (velocity * downhill).sum(-1, keepdim=True).clamp(-1.0, 1.0)
     fading = (-angle).exp()
-    turned = downhill * (1 - fading) * (1 + fading + along * (1 - fading)) + 2 * fading * velocity
+    turned = (
+        downhill * (1 - fading) * (1 + fading + along * (1 - fading))
+        + 2 * fading * velocity
+    )
     change = others * (angle + torch.log1p(0.5 * (1 - along) * torch.expm1(-2 * angle)))
     return unit(turned), change[:, 0]
 
@@ -55,7 +61,12 @@ def refreshed(velocity: Tensor, noise: Tensor, share: Tensor) -> Tensor:
 
 
 def integrate(
-    gradient: Gradient, u: Tensor, velocity: Tensor, slope: Tensor, step_size: Tensor, parts: Sequence[float]
+    gradient: Gradient,
+    u: Tensor,
+    velocity: Tensor,
+    slope: Tensor,
+    step_size: Tensor,
+    parts: Sequence[float],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Take one reversible step: position, velocity, gradient, potential, and the change of the kinetic energy (C,).
 
@@ -67,7 +78,11 @@ def integrate(
         step_size: Step size of every chain, (C,).
         parts: Parts of the step to turn and to move in turns, one of `INTEGRATORS`.
     """
-    whole, kinetic, energy = step_size[:, None], torch.zeros_like(step_size), torch.zeros_like(step_size)
+    whole, kinetic, energy = (
+        step_size[:, None],
+        torch.zeros_like(step_size),
+        torch.zeros_like(step_size),
+    )
     for number, part in enumerate(parts):
         if number % 2:
             u = u + part * whole * velocity
@@ -90,14 +105,22 @@ def langevin(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Take a step and refresh the velocity; a step that ends at no finite energy is undone, with a fresh velocity.
 
-    Returns positions, velocities, gradients, potentials, the changes of the whole energy (C,), 0 where undone, and
-    which steps were undone (C,). To be traced.
+    Returns positions, velocities, gradients, potentials, the changes of the whole
+    energy (C,), 0 where undone, and which steps were undone (C,). To be traced.
     """
-    new_u, turned, new_slope, new_energy, kinetic = integrate(gradient, u, velocity, slope, step_size, parts)
+    new_u, turned, new_slope, new_energy, kinetic = integrate(
+        gradient, u, velocity, slope, step_size, parts
+    )
     change = new_energy - energy + kinetic
-    good = torch.isfinite(change) & finite(new_slope, new_energy) & torch.isfinite(turned).all(-1)
+    good = (
+        torch.isfinite(change)
+        & finite(new_slope, new_energy)
+        & torch.isfinite(turned).all(-1)
+    )
     noise, keep = torch.randn_like(u), good[:, None]
-    turned = torch.where(keep, refreshed(turned, noise, step_size / length), unit(noise))
+    turned = torch.where(
+        keep, refreshed(turned, noise, step_size / length), unit(noise)
+    )
     return (
         torch.where(keep, new_u, u),
         turned,

@@ -11,7 +11,7 @@ from torch.func import grad_and_value, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo.inference.mcmc.program import Program, program_of
-from zoo.inference.svi.elbo import log_prob, stochastic
+from zoo.inference.sites import log_prob, stochastic
 from zoo.inference.tempering import Tempering
 from zoo.runtime.distributions import support_of, unvalidated
 
@@ -22,17 +22,21 @@ class Potential:
     .. math:: U(q) = -\frac1T \big[ \tfrac{1}{T_l} \log p(y \mid z(q)) + \log p(z(q)) \big]
         - \log |\partial z / \partial q|
 
-    The Jacobian belongs to the coordinates, not to the density, and has no temperature. All chains are evaluated in one
-    call; a layer that has no batching rule (GRU, LSTM) is run chain by chain.
+    The Jacobian belongs to the coordinates, not to the density, and has no temperature.
+    All chains are evaluated in one call; a layer that has no batching rule (GRU, LSTM)
+    is run chain by chain.
 
     Arguments:
-        model: A model without point estimates, all its sites continuous: one of the zoo's or any Pyro model.
-        data: What the model is called with: inputs (N, ...) and targets (N, ...) for one of the zoo's.
+        model: A model without point estimates, all its sites continuous: one of the
+            zoo's or any Pyro model.
+        data: What the model is called with: inputs (N, ...) and targets (N, ...) for
+            one of the zoo's.
         tempering: Temperatures of the target, 1 by default.
         dtype: Precision of q, the model's own where nothing is said.
 
     Raises:
-        ValueError: A point estimate or a discrete site, for which there is no Hamiltonian dynamics.
+        ValueError: A point estimate or a discrete site, for which there is no
+            Hamiltonian dynamics.
     """
 
     def __init__(
@@ -45,9 +49,12 @@ class Potential:
         self.program: Program = program_of(model, data, dtype)
         self.tempering = tempering
         latents = self.program.latents
-        self.transforms = {name: biject_to(support_of(prior)) for name, prior in latents.items()}
+        self.transforms = {
+            name: biject_to(support_of(prior)) for name, prior in latents.items()
+        }
         self.shapes = {
-            name: torch.Size(self.transforms[name].inverse_shape(prior.shape())) for name, prior in latents.items()
+            name: torch.Size(self.transforms[name].inverse_shape(prior.shape()))
+            for name, prior in latents.items()
         }
         self.size = sum(shape.numel() for shape in self.shapes.values())
         self.vectorised, self.widest = self._looked_at()
@@ -56,7 +63,11 @@ class Potential:
         """Run the Pyro program at q (P,)."""
         values, jacobian = self.unpack(q)
         terms = (
-            self.tempering.cool(log_prob(site | {"fn": unvalidated(site["fn"])}), site, latent=name in values)
+            self.tempering.cool(
+                log_prob(site | {"fn": unvalidated(site["fn"])}),
+                site,
+                latent=name in values,
+            )
             for name, site in stochastic(self.program.trace(values)).items()
         )
         return -sum(terms) - jacobian
@@ -74,7 +85,11 @@ class Potential:
 
     def energies(self, q: Tensor) -> Tensor:
         """Return the potential (C,) at q (C, P) without its gradient; wrap the calls in `program.running()`."""
-        return vmap(self.energy)(q) if self.vectorised else torch.stack([self.energy(one) for one in q])
+        return (
+            vmap(self.energy)(q)
+            if self.vectorised
+            else torch.stack([self.energy(one) for one in q])
+        )
 
     def unpack(self, q: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return the sites' values at q (*, P), and the log determinant of the transform (*)."""
@@ -99,27 +114,48 @@ class Potential:
     def prior_draws(self, count: int) -> Tensor:
         """Draw q (count, P) from the prior; where that is improper, it is the value a site starts at."""
         own = self.own_values()
-        return torch.stack([self.pack(self.program.prior_draw(own)) for _ in range(count)])
+        return torch.stack(
+            [self.pack(self.program.prior_draw(own)) for _ in range(count)]
+        )
 
     def own_values(self) -> dict[str, Tensor]:
         """Return what each site says it starts at, the network's own weights; else the middle of its support."""
         like = self.program.reference
-        return {name: self.transforms[name](like.new_zeros(shape)) for name, shape in self.shapes.items()} | {
-            name: value.detach().to(like) for name, value in self.program.starts.items()
+        return {
+            name: self.transforms[name](like.new_zeros(shape))
+            for name, shape in self.shapes.items()
+        } | {
+            name: value.detach().to(like) for name, value in self.program.inits.items()
         }
 
     def parents(self) -> set[str]:
         """Name the sites that other latent sites' priors depend on, such as the scale of a hierarchical prior."""
         with torch.enable_grad():
-            values = {name: value.detach().clone().requires_grad_() for name, value in self.own_values().items()}
+            values = {
+                name: value.detach().clone().requires_grad_()
+                for name, value in self.own_values().items()
+            }
             sites = self.program.trace(values).nodes
             found = set()
             for name in values:
                 density = log_prob(sites[name])
-                others = {other: value for other, value in values.items() if other != name and density.requires_grad}
+                others = {
+                    other: value
+                    for other, value in values.items()
+                    if other != name and density.requires_grad
+                }
                 if others:
-                    slopes = torch.autograd.grad(density, list(others.values()), allow_unused=True, retain_graph=True)
-                    found |= {other for other, slope in zip(others, slopes, strict=True) if slope is not None}
+                    slopes = torch.autograd.grad(
+                        density,
+                        list(others.values()),
+                        allow_unused=True,
+                        retain_graph=True,
+                    )
+                    found |= {
+                        other
+                        for other, slope in zip(others, slopes, strict=True)
+                        if slope is not None
+                    }
         return found
 
     def _looked_at(self) -> tuple[bool, int]:
@@ -139,9 +175,15 @@ class Widest(TorchDispatchMode):
     bytes = 0
 
     def __torch_dispatch__(
-        self, func: Callable[..., object], types: tuple, args: tuple = (), kwargs: Mapping | None = None
+        self,
+        func: Callable[..., object],
+        types: tuple,
+        args: tuple = (),
+        kwargs: Mapping | None = None,
     ) -> object:
         result = func(*args, **(kwargs or {}))
         for tensor in result if isinstance(result, (tuple, list)) else (result,):
-            self.bytes = max(self.bytes, tensor.nbytes if isinstance(tensor, Tensor) else 0)
+            self.bytes = max(
+                self.bytes, tensor.nbytes if isinstance(tensor, Tensor) else 0
+            )
         return result

@@ -15,12 +15,12 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine import Trace
 from torch import Tensor, nn
 
-from zoo.inference.svi.elbo import stochastic
+from zoo.inference.sites import stochastic
 from zoo.model import BayesianNetwork
-from zoo.predictive.evaluate import mode
+from zoo.runtime.caller import stack_level
 from zoo.runtime.distributions import is_proper, support_of
-from zoo.runtime.effects import Given
-from zoo.tracing.graph import level
+from zoo.runtime.effects import Substitute
+from zoo.runtime.modes import evaluation_mode
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Program:
         model: The Pyro model.
         data: What it is called with.
         latents: The prior of every latent site by name.
-        starts: The value that a site says it starts at, where it says one.
+        inits: The value that a site says it starts at, where it says one.
         reference: A tensor with the device and dtype that chains have.
         dtype: The model's own dtype.
         prior: What the model is called with to draw its latent sites.
@@ -41,7 +41,7 @@ class Program:
     model: Callable[..., object]
     data: tuple
     latents: Mapping[str, TorchDistributionMixin]
-    starts: Mapping[str, Tensor]
+    inits: Mapping[str, Tensor]
     reference: Tensor
     dtype: torch.dtype
     prior: tuple = ()
@@ -50,14 +50,22 @@ class Program:
     def trace(self, values: Mapping[str, Tensor]) -> Trace:
         """Run the model with its latent sites at given values."""
         conditioned = poutine.condition(self.model, data=dict(values))
-        with Given(self.buffers):
+        with Substitute(self.buffers):
             return poutine.trace(conditioned).get_trace(*self.data)
 
     def prior_draw(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Draw every latent site from the prior; where that is improper, it is the site's own value."""
-        fixed = {name: own[name] for name, prior in self.latents.items() if not is_proper(prior)}
-        trace = poutine.trace(poutine.condition(self.model, data=fixed)).get_trace(*self.prior)
-        return {name: trace.nodes[name]["value"].to(self.reference) for name in self.latents}
+        fixed = {
+            name: own[name]
+            for name, prior in self.latents.items()
+            if not is_proper(prior)
+        }
+        trace = poutine.trace(poutine.condition(self.model, data=fixed)).get_trace(
+            *self.prior
+        )
+        return {
+            name: trace.nodes[name]["value"].to(self.reference) for name in self.latents
+        }
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -66,65 +74,107 @@ class Program:
             yield
 
 
-def program_of(model: Callable[..., object], data: tuple, dtype: torch.dtype | None = None) -> Program:
+def program_of(
+    model: Callable[..., object], data: tuple, dtype: torch.dtype | None = None
+) -> Program:
     """Look at a model once: one of the zoo's, with its inputs and targets, or any Pyro model, with its arguments.
 
     Raises:
-        ValueError: A point estimate, a discrete site, a subsampled plate, a support that moves: what there is no
-            Hamiltonian dynamics of.
+        ValueError: A point estimate, a discrete site, a subsampled plate, a support
+            that moves: what there is no Hamiltonian dynamics of.
     """
     if isinstance(model, BayesianNetwork):
         return network_program(model, data, dtype)
-    with pyro.get_param_store().scope(state={"params": {}, "constraints": {}}), torch.random.fork_rng():
+    with (
+        pyro.get_param_store().scope(state={"params": {}, "constraints": {}}),
+        torch.random.fork_rng(),
+    ):
         with torch.no_grad(), evaluating(model):
             trace, again = (poutine.trace(model).get_trace(*data) for _ in range(2))
         points = sorted(pyro.get_param_store().keys())
     refuse_points(points, "close over their values")
     for name, site in trace.nodes.items():
-        if poutine.util.site_is_subsample(site) and len(site["value"]) < site["fn"].size:
-            raise ValueError(f"plate {name!r} subsamples the data, and a sampler needs all: leave subsample_size away")
-    sites = {name: site for name, site in stochastic(trace).items() if not site["is_observed"]}
+        if (
+            poutine.util.site_is_subsample(site)
+            and len(site["value"]) < site["fn"].size
+        ):
+            raise ValueError(
+                f"plate {name!r} subsamples the data, and a sampler needs all: leave subsample_size away"
+            )
+    sites = {
+        name: site
+        for name, site in stochastic(trace).items()
+        if not site["is_observed"]
+    }
     latents = {name: site["fn"] for name, site in sites.items()}
     refuse_discrete(latents)
     if not latents:
         raise ValueError("the model has no latent site, so there is nothing to sample")
     for name, prior in latents.items():
-        if name not in again or str(again.nodes[name]["fn"].support) != str(prior.support):
+        if name not in again or str(again.nodes[name]["fn"].support) != str(
+            prior.support
+        ):
             raise ValueError(
                 f"site {name!r} or its support changes from run to run ({prior.support}); state a site of fixed "
                 "support, dist.Uniform(0, 1) say, and compute with its value"
             )
     reference = next(iter(sites.values()))["value"]
-    starts = {name: site["infer"]["init"] for name, site in sites.items() if "init" in site["infer"]}
+    inits = {
+        name: site["infer"]["init"]
+        for name, site in sites.items()
+        if "init" in site["infer"]
+    }
     own = reference.dtype
-    return Program(model, cast(data, dtype or own), latents, starts, reference.to(dtype or own), own, prior=data)
+    return Program(
+        model,
+        cast(data, dtype or own),
+        latents,
+        inits,
+        reference.to(dtype or own),
+        own,
+        prior=data,
+    )
 
 
-def network_program(model: BayesianNetwork, data: tuple, dtype: torch.dtype | None) -> Program:
+def network_program(
+    model: BayesianNetwork, data: tuple, dtype: torch.dtype | None
+) -> Program:
     """Look at a Bayesian network, and say what becomes of batch normalisation."""
-    refuse_points(list(model.plan.points), "keep the network's values by weights=priors.Frozen()")
+    refuse_points(
+        list(model.plan.points), "keep the network's values by weights=priors.Frozen()"
+    )
     refuse_discrete(model.latents)
     kinds = {type(layer).__name__ for layer in model.network.modules()}
     if any(kind.startswith(("BatchNorm", "SyncBatchNorm")) for kind in kinds):
         warnings.warn(
-            "the network normalises batches; a sampler uses its running statistics as they are", stacklevel=level()
+            "the network normalises batches; a sampler uses its running statistics as they are",
+            stacklevel=stack_level(),
         )
-    own = model.reference.dtype
+    own = model.first_parameter.dtype
     if dtype not in (None, own):
         model, data = copy.deepcopy(model).to(dtype), cast(data, dtype)
-    buffers = {name: value.detach().clone() for name, value in model.network.named_buffers()}
-    starts = model.plan.starts(model.network)
-    return Program(model, data, model.latents, starts, model.reference, own, buffers=buffers)
+    buffers = {
+        name: value.detach().clone() for name, value in model.network.named_buffers()
+    }
+    inits = model.plan.inits(model.network)
+    return Program(
+        model, data, model.latents, inits, model.first_parameter, own, buffers=buffers
+    )
 
 
 def cast(data: tuple, dtype: torch.dtype) -> tuple:
     """Give floating tensors among a model's arguments a dtype."""
-    return tuple(part.to(dtype) if isinstance(part, Tensor) and part.is_floating_point() else part for part in data)
+    return tuple(
+        part.to(dtype)
+        if isinstance(part, Tensor) and part.is_floating_point()
+        else part
+        for part in data
+    )
 
 
 def evaluating(model: Callable[..., object]) -> object:
     """Put a model that is a module into evaluation mode for a while."""
-    return mode(model, training=False) if isinstance(model, nn.Module) else nullcontext()
+    return evaluation_mode(model) if isinstance(model, nn.Module) else nullcontext()
 
 
 def refuse_points(points: list[str], remedy: str) -> None:

@@ -18,7 +18,7 @@ from zoo.inference.mcmc.kernel import Block, Kernel, joined
 from zoo.inference.mcmc.potential import Potential
 from zoo.inference.mcmc.store import Store
 from zoo.posterior.info import MCMCInfo
-from zoo.tracing.graph import level
+from zoo.runtime.caller import stack_level
 
 if TYPE_CHECKING:
     from zoo.inference.mcmc.sampler import Sampler
@@ -36,14 +36,31 @@ class Run:
         began: When the run began, by `time.perf_counter`.
     """
 
-    def __init__(self, sampler: Sampler, potential: Potential, progress: tqdm, began: float) -> None:
-        self.sampler, self.potential, self.progress, self.began = sampler, potential, progress, began
+    def __init__(
+        self, sampler: Sampler, potential: Potential, progress: tqdm, began: float
+    ) -> None:
+        self.sampler, self.potential, self.progress, self.began = (
+            sampler,
+            potential,
+            progress,
+            began,
+        )
         self.store, self.divergences = Store(sampler, potential), Divergences(potential)
-        self.window: list[Block] = []  # the draws that the end of a window of warm-up learns from
-        self.done, self.warm, self.spent, self.tracing, self.stopped = 0, 0.0, 0.0, 0.0, ""
+        self.window: list[
+            Block
+        ] = []  # the draws that the end of a window of warm-up learns from
+        self.done, self.warm, self.spent, self.tracing, self.stopped = (
+            0,
+            0.0,
+            0.0,
+            0.0,
+            "",
+        )
         windows = sampler.windows()
         ends = accumulate(count for count, _ in windows)
-        self.ends = {end: is_due for end, (_, is_due) in zip(ends, windows, strict=True)}
+        self.ends = {
+            end: is_due for end, (_, is_due) in zip(ends, windows, strict=True)
+        }
         self.total = sampler.warmup_steps + sampler.num_samples
         self.stops = blocks([0, *self.ends, self.total])
         self.checkpoint = Checkpoint.of(sampler, potential)
@@ -53,8 +70,12 @@ class Run:
     def begun(self) -> Kernel:
         """Make the kernel where chains start."""
         sampler = self.sampler
-        self.say("going downhill to a start" if sampler.start == "map" else "looking for a start")
-        begin = Start(self.potential, sampler.start, sampler.compile)
+        self.say(
+            "going downhill to a start"
+            if sampler.init == "map"
+            else "looking for a start"
+        )
+        begin = Start(self.potential, sampler.init, sampler.compile)
         q = begin(sampler.num_chains)
         self.say("tracing the sampler")
         kernel = sampler.kernel(self.potential, q)
@@ -65,7 +86,9 @@ class Run:
     def resumed(self) -> Kernel:
         """Make the kernel where a checkpoint ended."""
         self.say("taking up the checkpoint")
-        plain = dataclasses.replace(self.sampler, compile="plain")  # how it goes on is in the checkpoint
+        plain = dataclasses.replace(
+            self.sampler, compile="plain"
+        )  # how it goes on is in the checkpoint
         kernel = plain.kernel(self.potential, self.checkpoint.position())
         self.checkpoint.resume(self, kernel)
         self.progress.update(self.done)
@@ -82,12 +105,17 @@ class Run:
             if self.store.count == 0:
                 self.store_position()
         if self.divergences.all:
-            warnings.warn(f"{self.divergences}: these draws are not from the posterior", stacklevel=level())
+            warnings.warn(
+                f"{self.divergences}: these draws are not from the posterior",
+                stacklevel=stack_level(),
+            )
 
     def advance(self, stop: int) -> None:
         """Draw up to a number of draws per chain, learn from them or store them, and write the run down."""
         learning = self.done < self.sampler.warmup_steps
-        block = self.kernel.draw(stop - self.done, self.ticking(learning), learning=learning)
+        block = self.kernel.draw(
+            stop - self.done, self.ticking(learning), learning=learning
+        )
         if not learning:
             self.divergences.add(block)
             self.store.add(block)
@@ -107,10 +135,18 @@ class Run:
 
     def store_position(self) -> None:
         """Store where the chains stand as the one draw of each."""
-        warnings.warn("interrupted in warm-up: the one draw of each chain is where it stood", stacklevel=level())
+        warnings.warn(
+            "interrupted in warm-up: the one draw of each chain is where it stood",
+            stacklevel=stack_level(),
+        )
         energy = self.kernel.state["energy"][:, None]
         nothing = torch.zeros_like(energy)
-        facts = {"acceptance_rate": nothing, "diverging": nothing.bool(), "n_steps": nothing.long(), "lp": -energy}
+        facts = {
+            "acceptance_rate": nothing,
+            "diverging": nothing.bool(),
+            "n_steps": nothing.long(),
+            "lp": -energy,
+        }
         self.store.thinning, self.store.seen = 1, 0
         self.store.add(Block(self.kernel.q[:, None], facts))
 
@@ -139,13 +175,17 @@ class Run:
         """Gather the facts of the run."""
         facts = self.store.facts()
         return MCMCInfo(
-            **{name: facts[name].cpu() for name in ("acceptance_rate", "diverging", "n_steps", "lp")},
+            **{
+                name: facts[name].cpu()
+                for name in ("acceptance_rate", "diverging", "n_steps", "lp")
+            },
             energy=facts["energy"].cpu() if "energy" in facts else None,
             step_size=self.kernel.step_size.cpu(),
             num_gradients=self.kernel.num_gradients,
             seconds_warmup=self.warm,
             seconds=self.seconds,
-            seconds_tracing=self.tracing + sum(program.seconds for program in self.kernel.programs),
+            seconds_tracing=self.tracing
+            + sum(program.seconds for program in self.kernel.programs),
             compiled=self.kernel.how,
             temperature=self.sampler.temperature,
             likelihood_temperature=self.sampler.likelihood_temperature,
@@ -159,4 +199,9 @@ class Run:
 def blocks(bounds: list[int]) -> list[int]:
     """Say where blocks of draws end: at every bound, and between them after so many draws."""
     pairs = pairwise(bounds)
-    return [stop for first, last in pairs if last > first for stop in (*range(first + BLOCK, last, BLOCK), last)]
+    return [
+        stop
+        for first, last in pairs
+        if last > first
+        for stop in (*range(first + BLOCK, last, BLOCK), last)
+    ]

@@ -10,18 +10,26 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.checkpoint import SHARE, digest, is_plain, random_state, read_run, set_random_state
+from zoo.inference.run_files import (
+    SHARE,
+    digest,
+    is_plain,
+    random_state,
+    read_run,
+    set_random_state,
+)
 from zoo.posterior.storage import write_file
 
 if TYPE_CHECKING:
-    from zoo.inference.svi.trainer import Descent
+    from zoo.inference.svi.trainer import Trainer
 
 
-class DescentCheckpoint:
+class TrainerCheckpoint:
     """The file of a descent: parameters, point estimates, buffers, the optimiser, the losses and the random generator.
 
-    A run that is taken up goes on with the same batches and the same noise; run in the same way ("plain" or "traced")
-    it ends in the same bits as one that was never stopped.
+    A run that is taken up goes on with the same batches and the same noise; run in the
+    same way ("plain" or "traced") it ends in the same bits as one that was never
+    stopped.
 
     Arguments:
         path: The file.
@@ -29,10 +37,11 @@ class DescentCheckpoint:
 
     Raises:
         FileNotFoundError: There is no folder for the file.
-        ValueError: The file is truncated, foreign, or of another run; the sentence says which.
+        ValueError: The file is truncated, foreign, or of another run; the sentence says
+            which.
     """
 
-    def __init__(self, path: Path, descent: Descent) -> None:
+    def __init__(self, path: Path, descent: Trainer) -> None:
         self.path, self.descent = path, descent
         self.written, self.took, self.meaning = 0.0, 0.0, meaning(descent)
         header, tensors = read_run(path, self.meaning, "SVI")
@@ -45,11 +54,19 @@ class DescentCheckpoint:
         with torch.no_grad():
             for part, kept in (("kept", run.kept), ("good", run.good)):
                 for number, tensor in enumerate(kept):
-                    tensor.copy_(tensors.get(f"{part}/{number}", tensors[f"kept/{number}"]))
+                    tensor.copy_(
+                        tensors.get(f"{part}/{number}", tensors[f"kept/{number}"])
+                    )
         restore_optimizer(run.optimizer, facts["groups"], tensors)
         if run.scheduler is not None:
-            run.scheduler.load_state_dict(run.scheduler.state_dict() | facts["schedule"])
-        run.losses, run.scores, run.spent = tensors["losses"].tolist(), facts["scores"], facts["spent"]
+            run.scheduler.load_state_dict(
+                run.scheduler.state_dict() | facts["schedule"]
+            )
+        run.losses, run.scores, run.spent = (
+            tensors["losses"].tolist(),
+            facts["scores"],
+            facts["spent"],
+        )
         set_random_state(tensors, run.kept[0])
 
     def write(self, last: bool = False) -> None:
@@ -57,21 +74,41 @@ class DescentCheckpoint:
         began, run = time.perf_counter(), self.descent
         if not run.losses or (not last and began - self.written < self.took / SHARE):
             return
-        tensors = {f"kept/{number}": tensor.detach() for number, tensor in enumerate(run.kept)}
+        tensors = {
+            f"kept/{number}": tensor.detach() for number, tensor in enumerate(run.kept)
+        }
         if run.scores:
-            tensors |= {f"good/{number}": tensor for number, tensor in enumerate(run.good)}
+            tensors |= {
+                f"good/{number}": tensor for number, tensor in enumerate(run.good)
+            }
         for number, state in run.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{number}/{name}": torch.as_tensor(value) for name, value in state.items()}
-        tensors |= {"losses": torch.tensor(run.losses, dtype=torch.float64)} | random_state(run.kept[0])
+            tensors |= {
+                f"optimizer/{number}/{name}": torch.as_tensor(value)
+                for name, value in state.items()
+            }
+        tensors |= {
+            "losses": torch.tensor(run.losses, dtype=torch.float64)
+        } | random_state(run.kept[0])
         groups = [plain(group) for group in run.optimizer.param_groups]
-        schedule = plain(run.scheduler.state_dict()) if run.scheduler is not None else {}
-        facts = {"groups": groups, "schedule": schedule, "scores": run.scores, "spent": run.seconds}
-        write_file(self.path, tensors, {"run": json.dumps({"meaning": self.meaning, "facts": facts})})
+        schedule = (
+            plain(run.scheduler.state_dict()) if run.scheduler is not None else {}
+        )
+        facts = {
+            "groups": groups,
+            "schedule": schedule,
+            "scores": run.scores,
+            "spent": run.seconds,
+        }
+        write_file(
+            self.path,
+            tensors,
+            {"run": json.dumps({"meaning": self.meaning, "facts": facts})},
+        )
         self.written = time.perf_counter()
         self.took = self.written - began
 
 
-def meaning(run: Descent) -> dict[str, str]:
+def meaning(run: Trainer) -> dict[str, str]:
     """Say what a descent is of, in words or as hashes."""
     engine, data = run.engine, run.data
     return {
@@ -84,7 +121,9 @@ def meaning(run: Descent) -> dict[str, str]:
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, groups: list[dict], tensors: dict[str, Tensor]) -> None:
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, groups: list[dict], tensors: dict[str, Tensor]
+) -> None:
     """Give an optimiser its moments and its rates back."""
     whole = optimizer.state_dict()
     for own, saved in zip(whole["param_groups"], groups, strict=True):
@@ -101,6 +140,14 @@ def plain(facts: dict[str, object]) -> dict[str, object]:
 
     def holds(value: object) -> bool:
         whole = isinstance(value, (list, tuple))
-        return all(map(is_plain, value)) if whole else is_plain(value) and not isinstance(value, torch.dtype)
+        return (
+            all(map(is_plain, value))
+            if whole
+            else is_plain(value) and not isinstance(value, torch.dtype)
+        )
 
-    return {name: value for name, value in facts.items() if name != "params" and holds(value)}
+    return {
+        name: value
+        for name, value in facts.items()
+        if name != "params" and holds(value)
+    }

@@ -19,7 +19,8 @@ class EarlyStopping:
         every: Steps between two checks.
         patience: Checks without improvement before the fit stops.
         num_samples: Draws S of each check.
-        held_out: Held-out data (x, y) of one's own instead of a share; a DataLoader needs it.
+        held_out: Held-out data (x, y) of one's own instead of a share; a DataLoader
+            needs it.
 
     Example:
         >>> inference.SVI(model, guides.MeanField(model), early_stopping=EarlyStopping(fraction=0.2))
@@ -34,6 +35,8 @@ class EarlyStopping:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
-            raise ValueError(f"fraction is the share of the data held out, between 0 and 1, not {self.fraction}")
+            raise ValueError(
+                f"fraction is the share of the data held out, between 0 and 1, not {self.fraction}"
+            )
         if min(self.every, self.patience, self.num_samples) < 1:
             raise ValueError("every, patience and num_samples are counts of at least 1")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pyro.distributions as dist
 from pyro import poutine
-from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine import Trace
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
+from zoo.inference.sites import log_prob, stochastic
 from zoo.inference.tempering import Tempering
-from zoo.runtime.distributions import support_of
 
 
 def elbo(
@@ -27,8 +26,9 @@ def elbo(
 
     .. math:: E_q[\log p(y | z)] - KL(q(z) \| p(z)) \le \log p(y)
 
-    The divergence of a site is in closed form where torch has it, else a difference of log densities. With
-    temperatures it is the bound of the tempered joint density, whose integral is no evidence:
+    The divergence of a site is in closed form where torch has it, else a difference of
+    log densities. With temperatures it is the bound of the tempered joint density,
+    whose integral is no evidence:
 
     .. math:: \frac1T E_q \big[ \tfrac{1}{T_l} \log p(y | z) + \log p(z) \big] + H[q]
 
@@ -41,15 +41,23 @@ def elbo(
     return expected_log_joint_and_entropy(p, q, tempering)
 
 
-def expected_log_joint_and_entropy(p: Trace, q: Trace, tempering: Tempering = Tempering()) -> Tensor:  # noqa: B008
+def expected_log_joint_and_entropy(
+    p: Trace, q: Trace, tempering: Tempering = Tempering()
+) -> Tensor:
     """Add up the sites of a model's and a guide's trace."""
     total: Tensor | float = 0.0
     for name, site in stochastic(p).items():
         if site["is_observed"] or name not in q:
-            total = total + tempering.cool(log_prob(site), site, latent=not site["is_observed"])
+            total = total + tempering.cool(
+                log_prob(site), site, latent=not site["is_observed"]
+            )
         else:
-            total = total - tempering.cool(divergence(q.nodes[name], site), site, latent=True)
-            if tempering.whole != 1.0:  # the divergence holds a tempered entropy: give back the rest of it
+            total = total - tempering.cool(
+                divergence(q.nodes[name], site), site, latent=True
+            )
+            if (
+                tempering.whole != 1.0
+            ):  # the divergence holds a tempered entropy: give back the rest of it
                 total = total - (1 - 1 / tempering.whole) * log_prob(q.nodes[name])
     for name, site in stochastic(q).items():
         if name not in p:  # auxiliary: part of the guide's density, not of the model
@@ -64,7 +72,9 @@ def divergence(q: dict, p: dict) -> Tensor:
             f"the guide draws site {q['name']!r} from a {type(q['fn']).__name__} with learned parameters, through "
             "which no gradient flows; use pyro.infer.SVI with pyro.infer.TraceGraph_ELBO"
         )
-    if not isinstance(q["fn"], dist.Delta):  # a Delta's closed form forgets its log_density, a Jacobian perhaps
+    if not isinstance(
+        q["fn"], dist.Delta
+    ):  # a Delta's closed form forgets its log_density, a Jacobian perhaps
         try:
             kl = kl_divergence(q["fn"], p["fn"])
         except NotImplementedError:
@@ -76,48 +86,12 @@ def divergence(q: dict, p: dict) -> Tensor:
 
 def is_learned(distribution: Distribution) -> bool:
     """Tell whether a distribution, or one that it is made of, has parameters that are optimised."""
-    parts = [value for value in vars(distribution).values() if isinstance(value, (Tensor, Distribution))]
-    return any(part.requires_grad if isinstance(part, Tensor) else is_learned(part) for part in parts)
-
-
-def log_prob(site: dict) -> Tensor:
-    """Return the log density of a site at its value, scaled and masked as its plates say."""
-    density = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
-    return scale_and_mask(density, site["scale"], site["mask"]).sum()
-
-
-def stochastic(trace: Trace) -> dict[str, dict]:
-    """Return the sites of a trace that have a density, plates left out."""
-    return {
-        name: site
-        for name, site in trace.nodes.items()
-        if site["type"] == "sample" and not poutine.util.site_is_subsample(site)
-    }
-
-
-def sites_differ(priors: Mapping[str, TorchDistributionMixin], guide: Callable[..., object], reference: Tensor) -> str:
-    """Say in which sites a guide differs from the latent sites of a model, "" where it does not.
-
-    Arguments:
-        priors: The model's latent sites.
-        guide: The guide.
-        reference: A tensor with the model's device and dtype.
-    """
-    trace = poutine.trace(guide).get_trace()
-    own = {
-        name: site["value"].detach()
-        for name, site in stochastic(trace).items()
-        if not site["infer"].get("is_auxiliary")
-    }
-    parts = []
-    for name in sorted(own.keys() | priors.keys()):
-        wanted = tuple(priors[name].shape()) if name in priors else "none"
-        given = tuple(own[name].shape) if name in own else "none"
-        if wanted != given:
-            parts.append(f"{name} (model {wanted}, guide {given})")
-        elif (own[name].dtype, own[name].device) != (reference.dtype, reference.device):
-            there, here = f"{reference.dtype} on {reference.device}", f"{own[name].dtype} on {own[name].device}"
-            parts.append(f"{name} (model {there}, guide {here}; move one of them by .to(...))")
-        elif not bool(support_of(priors[name]).check(own[name].clone()).all()):
-            parts.append(f"{name} (the guide draws values outside its support, {priors[name].support})")
-    return ", ".join(parts)
+    parts = [
+        value
+        for value in vars(distribution).values()
+        if isinstance(value, (Tensor, Distribution))
+    ]
+    return any(
+        part.requires_grad if isinstance(part, Tensor) else is_learned(part)
+        for part in parts
+    )

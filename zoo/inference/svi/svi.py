@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from zoo.data import Batches, Data, batches, checked, on_device
+from zoo.inference.sites import sites_differ
 from zoo.inference.svi.early_stopping import EarlyStopping
-from zoo.inference.svi.elbo import sites_differ
-from zoo.inference.svi.trainer import Descent
+from zoo.inference.svi.trainer import Trainer
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.evaluate import fitting
+from zoo.runtime.modes import training_mode
 from zoo.runtime.param_scope import ScopedGuide
-from zoo.runtime.subnormals import flushed
+from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 from zoo.tracing.traced import way_of
 
@@ -29,15 +29,16 @@ class SVI:
     .. math:: \text{loss} = -\frac{1}{N} \Big( \frac{N}{B} \sum_{i \in \text{batch}} E_q[\log p(y_i | z)]
         - KL(q(z) \| p(z)) \Big)
 
-    With temperatures the target is p_T(z | y), proportional to [p(y | z)^(1/T_l) p(z)]^(1/T), and the loss
+    With temperatures the target is p_T(z | y), proportional to [p(y | z)^(1/T_l)
+    p(z)]^(1/T), and the loss
 
     .. math:: -\frac1N \Big( \frac1T E_q \big[ \tfrac{1}{T_l} \log p(y | z) + \log p(z) \big] + H[q] \Big).
 
-    A likelihood temperature is the β that others multiply the divergence by, but for the scale of the loss:
-    E_q[log p(y | z)] / β - KL.
+    A likelihood temperature is the β that others multiply the divergence by, but for
+    the scale of the loss: E_q[log p(y | z)] / β - KL.
 
-    A fit goes on from the guide's current parameters. Point estimates start at the network's values, which it
-    leaves as they are, or at those of an earlier posterior.
+    A fit goes on from the guide's current parameters. Point estimates start at the
+    network's values, which it leaves as they are, or at those of an earlier posterior.
 
     References:
         Stochastic Variational Inference (Hoffman, Blei, Wang, Paisley, 2013)
@@ -45,20 +46,26 @@ class SVI:
 
     Arguments:
         model: The model.
-        guide: Any Pyro guide over its latent sites: one of `guides`, a Pyro autoguide, a function.
+        guide: Any Pyro guide over its latent sites: one of `guides`, a Pyro autoguide,
+            a function.
         num_steps: Gradient steps; 2000 where neither steps nor epochs are given.
         num_epochs: Passes through the data, instead of steps.
         lr: Learning rate.
-        optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`; `functools.partial` adds options.
-        scheduler: Makes a learning-rate scheduler from the optimiser; stepped after every gradient step.
+        optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`;
+            `functools.partial` adds options.
+        scheduler: Makes a learning-rate scheduler from the optimiser; stepped after
+            every gradient step.
         num_particles: Draws from the guide per step.
         temperature: Temperature T of the whole posterior; below 1 it is cold.
         likelihood_temperature: Temperature T_l of the likelihood alone.
         early_stopping: When to stop before the steps are over; never by default.
-        compile: How a step is run: "plain", as the program that it is; "traced", as its graph, with equal bits;
-            "compiled", the graph through torch's compiler (True); "captured", as a CUDA graph; "auto" traces unless
-            there are only a few steps, compiles when that is worth the wait, and keeps what was measured to be faster.
-        checkpoint: A file that the run is written to between epochs; a run that is started again goes on from there.
+        compile: How a step is run: "plain", as the program that it is; "traced", as its
+            graph, with equal bits; "compiled", the graph through torch's compiler
+            (True); "captured", as a CUDA graph; "auto" traces unless there are only a
+            few steps, compiles when that is worth the wait, and keeps what was measured
+            to be faster.
+        checkpoint: A file that the run is written to between epochs; a run that is
+            started again goes on from there.
         progress: Whether to show a progress bar.
 
     Example:
@@ -86,7 +93,9 @@ class SVI:
         progress: bool = True,
     ) -> None:
         if num_steps is not None and num_epochs is not None:
-            raise ValueError(f"give num_steps or num_epochs, not both ({num_steps} and {num_epochs})")
+            raise ValueError(
+                f"give num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
+            )
         for name, value in (
             ("num_steps", num_steps),
             ("num_epochs", num_epochs),
@@ -100,17 +109,24 @@ class SVI:
         self.num_steps = num_steps or (None if num_epochs else 2000)
         self.num_epochs = num_epochs
         self.lr, self.optimizer, self.scheduler = lr, optimizer, scheduler
-        self.num_particles, self.early_stopping, self.progress = num_particles, early_stopping, progress
+        self.num_particles, self.early_stopping, self.progress = (
+            num_particles,
+            early_stopping,
+            progress,
+        )
         self.tempering = Tempering(temperature, likelihood_temperature)
         self.compile, self.checkpoint = way_of(compile), checkpoint
 
-    def fit(self, data: Data, batch_size: int | None = None, start: Posterior | None = None) -> Posterior:
+    def fit(
+        self, data: Data, batch_size: int | None = None, init: Posterior | None = None
+    ) -> Posterior:
         """Fit to data and return a snapshot of the result.
 
         Arguments:
             data: A pair (x, y) of tensors, a data set, or a `DataLoader`.
-            batch_size: Size B of a batch of tensors; all data at once where nothing is said.
-            start: An earlier posterior whose point estimates and buffers to go on from.
+            batch_size: Size B of a batch of tensors; all data at once where nothing is
+                said.
+            init: An earlier posterior whose point estimates and buffers to go on from.
 
         Raises:
             ValueError: Data that do not fit the model; a guide built for another model.
@@ -120,26 +136,42 @@ class SVI:
         if stopping is not None:
             data, held_out = self._hold_out(data)
         scoped = ScopedGuide(self.guide)
-        run = Descent(self, scoped, data, held_out, dict(start.state) if start is not None else {})
+        run = Trainer(
+            self, scoped, data, held_out, dict(init.state) if init is not None else {}
+        )
         with (
             scoped.scope(),
             pyro.validation_enabled(False),
-            fitting(self.model),
-            flushed(),
-            one_if_small(self.model.network, None if data.x is None else data.x[: data.size]),
+            training_mode(self.model.network, self.model.plan.frozen),
+            flush_subnormals(),
+            one_if_small(
+                self.model.network, None if data.x is None else data.x[: data.size]
+            ),
         ):
-            odd = sites_differ(self.model.latents, self.guide, self.model.reference)
+            odd = sites_differ(
+                self.model.latents, self.guide, self.model.first_parameter
+            )
             if odd:
-                raise ValueError(f"the guide was built for another model: they differ at {odd}")
+                raise ValueError(
+                    f"the guide was built for another model: they differ at {odd}"
+                )
             info = run.go()
         state = run.detached_state() | self.model.frozen()
-        return Posterior(self.model, state=state, info=info, scoped=scoped.snapshot(self.model))
+        return Posterior(
+            self.model, state=state, info=info, scoped=scoped.snapshot(self.model)
+        )
 
     def _hold_out(self, data: Batches) -> tuple[Batches, tuple[Tensor, Tensor]]:
         if self.early_stopping.held_out is None:
             return data.split(self.early_stopping.fraction)
-        return data, checked(self.model, *on_device(self.model, *self.early_stopping.held_out))
+        return data, checked(
+            self.model, *on_device(self.model, *self.early_stopping.held_out)
+        )
 
     def __repr__(self) -> str:
-        length = f"num_steps={self.num_steps}" if self.num_steps else f"num_epochs={self.num_epochs}"
+        length = (
+            f"num_steps={self.num_steps}"
+            if self.num_steps
+            else f"num_epochs={self.num_epochs}"
+        )
         return f"SVI({type(self.guide).__name__}, {length})"

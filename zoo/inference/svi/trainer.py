@@ -14,23 +14,25 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data import Batches
-from zoo.inference.svi.checkpoint import DescentCheckpoint
+from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.elbo import elbo
 from zoo.posterior.info import SVIInfo
-from zoo.predictive.evaluate import draw, mode, outputs
+from zoo.predictive.drawing import draw_sites
+from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
-from zoo.runtime.effects import Given
-from zoo.runtime.memory_format import pixelwise, takes_pixelwise
+from zoo.runtime.caller import stack_level
+from zoo.runtime.effects import Substitute
+from zoo.runtime.memory_format import channels_last, takes_channels_last
+from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.progress import bar
-from zoo.tracing.graph import level
 from zoo.tracing.traced import Traced
 
 if TYPE_CHECKING:
     from zoo.inference.svi.svi import SVI
 
 
-class Descent:
+class Trainer:
     """One run of SVI: what changes while it goes on, and the last state in which all was well."""
 
     def __init__(
@@ -41,11 +43,22 @@ class Descent:
         held_out: tuple[Tensor, Tensor] | None,
         state: dict[str, Tensor],
     ) -> None:
-        self.engine, self.scoped, self.data, self.held_out = engine, scoped, data, held_out
+        self.engine, self.scoped, self.data, self.held_out = (
+            engine,
+            scoped,
+            data,
+            held_out,
+        )
         model = engine.model
         own = dict(model.network.named_parameters())
-        self.points = {name: nn.Parameter(state.get(name, own[name]).detach().clone()) for name in model.plan.points}
-        self.buffers = {name: state.get(name, value).detach().clone() for name, value in model.network.named_buffers()}
+        self.points = {
+            name: nn.Parameter(state.get(name, own[name]).detach().clone())
+            for name in model.plan.points
+        }
+        self.buffers = {
+            name: state.get(name, value).detach().clone()
+            for name, value in model.network.named_buffers()
+        }
         self.state = {**self.points, **self.buffers}
         self.parameters = [*scoped.parameters(), *self.points.values()]
         if not self.parameters:
@@ -56,11 +69,13 @@ class Descent:
         self.scores: list[float] = []
         self.total = engine.num_steps or engine.num_epochs * data.per_epoch
         self.reached: list[nn.Parameter] = []
-        self.pixelwise = False
+        self.channels_last = False
         self.optimizer = fused(engine.optimizer)(self.parameters, lr=engine.lr)
-        self.scheduler = engine.scheduler(self.optimizer) if engine.scheduler is not None else None
+        self.scheduler = (
+            engine.scheduler(self.optimizer) if engine.scheduler is not None else None
+        )
         self.began, self.spent = time.perf_counter(), 0.0
-        self.checkpoint: DescentCheckpoint | None = None
+        self.checkpoint: TrainerCheckpoint | None = None
 
     @property
     def seconds(self) -> float:
@@ -72,12 +87,14 @@ class Descent:
         stopped, tempering = "", self.engine.tempering
         total, step = self.total, self.step()
         if self.engine.checkpoint is not None:  # now, for it sets the random generator
-            self.checkpoint = DescentCheckpoint(Path(self.engine.checkpoint), self)
+            self.checkpoint = TrainerCheckpoint(Path(self.engine.checkpoint), self)
         with bar(total, repr(self.engine), self.engine.progress) as progress:
             progress.update(len(self.losses))
             try:
                 for loss in self._steps(step):
-                    progress.set_postfix_str(f"loss {loss:.4g} nats per datum", refresh=False)
+                    progress.set_postfix_str(
+                        f"loss {loss:.4g} nats per datum", refresh=False
+                    )
                     progress.update()
                     stopped = self._reason_to_stop()
                     if stopped:
@@ -85,11 +102,16 @@ class Descent:
             except KeyboardInterrupt:
                 stopped = f"interrupted after {len(self.losses)} of {total} steps"
                 self._restore()
-        if not stopped and not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters):
+        if not stopped and not all(
+            bool(torch.isfinite(parameter).all()) for parameter in self.parameters
+        ):
             stopped = f"the parameters were not finite after step {len(self.losses)}"
             self._restore()
         if stopped.startswith(("the loss", "the parameters")):
-            warnings.warn(f"{stopped}; the parameters before that step are kept", stacklevel=level())
+            warnings.warn(
+                f"{stopped}; the parameters before that step are kept",
+                stacklevel=stack_level(),
+            )
         if self.checkpoint is not None and len(self.losses) == total and not stopped:
             self.checkpoint.write(last=True)
         if self.scores:
@@ -115,7 +137,11 @@ class Descent:
         """Return what gives loss and gradients, run as the engine says."""
         buffers = list(self.buffers.values())
         return Traced(
-            self._loss_and_gradient, compile=self.engine.compile, calls=self.total, writes=buffers, overwrite=True
+            self._loss_and_gradient,
+            compile=self.engine.compile,
+            calls=self.total,
+            writes=buffers,
+            overwrite=True,
         )
 
     def _steps(self, step: Traced) -> Iterator[float]:
@@ -123,7 +149,7 @@ class Descent:
         optimizer.zero_grad()
         for number, (x, y) in enumerate(self._endless()):
             if number == 0:
-                self.pixelwise = self._pixelwise(x)
+                self.channels_last = self._channels_last(x)
             loss, *slopes = step(x, y)
             value = loss.item()
             if not math.isfinite(value):
@@ -152,25 +178,40 @@ class Descent:
                 done += 1
                 yield batch
 
-    def _pixelwise(self, x: Tensor) -> bool:
+    def _channels_last(self, x: Tensor) -> bool:
         model = self.engine.model
-        with mode(model.network, training=False):
-            return takes_pixelwise(model, model.plan.starts(model.network), x)
+        with evaluation_mode(model.network):
+            return takes_channels_last(model, model.plan.inits(model.network), x)
 
     def _loss_and_gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         """Return the loss and the gradients of the parameters that it reaches; an optimiser leaves others alone."""
         loss = self._loss(x, y)
         slopes = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-        pairs = [pair for pair in zip(self.parameters, slopes, strict=True) if pair[1] is not None]
+        pairs = [
+            pair
+            for pair in zip(self.parameters, slopes, strict=True)
+            if pair[1] is not None
+        ]
         self.reached = [parameter for parameter, _ in pairs]
         return loss.detach(), *apart([slope for _, slope in pairs])
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        engine, num_data, particles = self.engine, self.data.num_data, self.engine.num_particles
-        x = pixelwise(x) if self.pixelwise else x
-        with Given(self.state):
+        engine, num_data, particles = (
+            self.engine,
+            self.data.num_data,
+            self.engine.num_particles,
+        )
+        x = channels_last(x) if self.channels_last else x
+        with Substitute(self.state):
             total = sum(
-                elbo(engine.model, engine.guide, x, y, tempering=engine.tempering, num_data=num_data)
+                elbo(
+                    engine.model,
+                    engine.guide,
+                    x,
+                    y,
+                    tempering=engine.tempering,
+                    num_data=num_data,
+                )
                 for _ in range(particles)
             )
         return -total / (particles * num_data)
@@ -192,9 +233,15 @@ class Descent:
     def _held_out_score(self) -> float:
         model = self.engine.model
         shapes = {name: prior.shape() for name, prior in model.latents.items()}
-        draws = draw(self.engine.guide, self.engine.early_stopping.num_samples, shapes)
+        draws = draw_sites(
+            self.engine.guide, self.engine.early_stopping.num_samples, shapes
+        )
         x, y = self.held_out
-        prediction = Prediction(model.likelihood, outputs(model, draws, self.detached_state(), x), draws)
+        prediction = Prediction(
+            model.likelihood,
+            evaluate_draws(model, draws, self.detached_state(), x),
+            draws,
+        )
         return -prediction.log_prob(y).mean().item()
 
     def _keep(self) -> None:
@@ -217,12 +264,18 @@ def apart(tensors: list[Tensor]) -> list[Tensor]:
         storage = tensor.untyped_storage()
         whole = storage.nbytes() == tensor.numel() * tensor.element_size()
         own.append(
-            tensor if whole and storage._cdata not in seen else tensor.clone(memory_format=torch.contiguous_format)
+            tensor
+            if whole and storage._cdata not in seen
+            else tensor.clone(memory_format=torch.contiguous_format)
         )
         seen.add(storage._cdata)
     return own
 
 
-def fused(optimizer: Callable[..., torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+def fused(
+    optimizer: Callable[..., torch.optim.Optimizer],
+) -> Callable[..., torch.optim.Optimizer]:
     """Let torch's Adam step through all parameters in one kernel, which it does not do by itself."""
-    return partial(optimizer, fused=True) if optimizer is torch.optim.Adam else optimizer
+    return (
+        partial(optimizer, fused=True) if optimizer is torch.optim.Adam else optimizer
+    )
