@@ -1,5 +1,6 @@
 """Guides: families of distributions over the latent sites of a Pyro model, one family a file."""
 
+from guides._base.guide import Guide
 from guides.concrete_dropout import ConcreteDropout
 from guides.delta import Delta
 from guides.flipout import Flipout
@@ -24,6 +25,7 @@ __all__ = [
     "Flow",
     "FullRank",
     "GaussianDropout",
+    "Guide",
     "LocalReparam",
     "LowRank",
     "MCDropout",

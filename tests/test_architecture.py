@@ -21,7 +21,7 @@ MENUS = [
     "zoo.datasets",
 ]
 SELECTIONS = {"all_but_normalisation", "by_depth", "by_name", "by_type", "last_layer"}
-PARTS = {
+PARTS = {"Prior", "Engine", "Likelihood", "Guide", 
     "Dataset",
     "FilterResponseNorm",
     "Split",

@@ -6,6 +6,7 @@ from zoo.likelihoods.deeply_supervised import DeeplySupervised
 from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
+from zoo.likelihoods.likelihood import Likelihood
 
 __all__ = [
     "Bernoulli",
@@ -14,4 +15,5 @@ __all__ = [
     "From",
     "Gaussian",
     "HeteroscedasticGaussian",
+    "Likelihood",
 ]

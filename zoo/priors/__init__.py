@@ -8,6 +8,7 @@ from zoo.priors.log_uniform import LogUniform
 from zoo.priors.moped import moped
 from zoo.priors.node import NodePrior
 from zoo.priors.previous import previous
+from zoo.priors.prior import Prior
 from zoo.priors.scale_mixture import ScaleMixture
 from zoo.priors.selection import (
     all_but_normalisation,
@@ -25,6 +26,7 @@ __all__ = [
     "LogUniform",
     "NodePrior",
     "Point",
+    "Prior",
     "RegularisedHorseshoe",
     "ScaleMixture",
     "WeightPrior",
