@@ -261,7 +261,7 @@ def test_a_pattern_that_does_not_get_there_says_so(classifier, digits):
         ),
         ({"radius": math.nan}, "radius .* not nan"),
         (
-            {"radius": 0.1, "steps": 0},
+            {"radius": 0.1, "num_steps": 0},
             "steps is a number of gradient steps, at least 1, not 0",
         ),
         (
@@ -300,7 +300,7 @@ def test_labels_that_are_none_get_a_sentence(classifier, digits):
         ),
         ({"classes": []}, "one at least"),
         ({"confidence": 1.0}, "confidence is a probability between 0 and 1, not 1.0"),
-        ({"steps": 0}, "steps is a number"),
+        ({"num_steps": 0}, "num_steps is a number"),
         ({"through": "both"}, "not 'both'"),
     ],
 )

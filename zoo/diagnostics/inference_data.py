@@ -79,8 +79,8 @@ def to_arviz(
     }
     groups = {"posterior": {name: by_chain(value) for name, value in kept.items()}}
     if data is not None and isinstance(posterior.model, BayesianNetwork):
-        x, y = full(posterior.model, data)
-        prediction = predicted(posterior, draws, x)
+        data_x, y = full(posterior.model, data)
+        prediction = predicted(posterior, draws, data_x)
         groups["log_likelihood"] = {"y": by_chain(prediction.pointwise(y))}
         groups["posterior_predictive"] = {"y": by_chain(prediction.samples())}
         groups["observed_data"] = {"y": y.cpu().numpy()}
