@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zoo.diagnostics import convergence, fidelity
     from zoo.model import BayesianNetwork
     from zoo.posterior.posterior import Posterior
-    from zoo.posterior.storage import load
+    from zoo.posterior.loading import load
     from zoo.predictive.prediction import Prediction
     from zoo.pruning import prune
     from zoo.reports.comparison import compare
@@ -67,7 +67,7 @@ _MODULES = {  # where the names that are no packages are defined
     "convergence": "zoo.diagnostics",
     "explain": "zoo.reports.explanation",
     "fidelity": "zoo.diagnostics",
-    "load": "zoo.posterior.storage",
+    "load": "zoo.posterior.loading",
     "prune": "zoo.pruning",
 }
 

@@ -29,6 +29,7 @@ from zoo.datasets import Dataset
 from zoo.experiments.record import about, run_facts, settings
 from zoo.inference import Engine
 from zoo.model import BayesianNetwork
+from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
 from zoo.reports.comparison import accuracy_scores
@@ -183,7 +184,7 @@ def run(arguments: argparse.Namespace) -> None:
     if batch_size is None and len(data.train.x) > MANY:
         batch_size = BATCH_SIZE
     posterior = engine.fit(data.train, **accepted(engine.fit, batch_size=batch_size))
-    if hasattr(posterior.info, "diverging"):
+    if isinstance(posterior.info, MCMCInfo):
         print(f"the chains have {zoo.convergence(posterior, data.test.x)}")
     _write(arguments, data, model, posterior)
 
@@ -195,9 +196,7 @@ def _write(
     posterior: Posterior,
 ) -> None:
     """Score a posterior on the test part and write the three files."""
-    num_samples = min(
-        arguments.num_samples, posterior.num_samples or arguments.num_samples
-    )
+    num_samples = posterior.num_available(arguments.num_samples)
     prediction = posterior.predict(data.test.x, num_samples)
     scores = accuracy_scores(prediction, data.test.y, data)
 
