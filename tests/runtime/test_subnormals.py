@@ -8,7 +8,7 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks
-from zoo.runtime.subnormals import flush_subnormals, is_flushing
+from zoo.runtime.subnormals import flush_subnormals, _is_flushing
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +22,11 @@ def unset():
 def test_what_was_set_is_set_again_after_an_error_too(before):
     torch.set_flush_denormal(before)
     with flush_subnormals():
-        assert is_flushing()
-    assert is_flushing() is before
+        assert _is_flushing()
+    assert _is_flushing() is before
     with pytest.raises(ValueError, match="mine"), flush_subnormals():
         raise ValueError("mine")
-    assert is_flushing() is before
+    assert _is_flushing() is before
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -34,9 +34,9 @@ def test_it_is_told_under_any_default_type(dtype):
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        assert not is_flushing()
+        assert not _is_flushing()
         with flush_subnormals():
-            assert is_flushing()
+            assert _is_flushing()
     finally:
         torch.set_default_dtype(default)
 
@@ -62,7 +62,7 @@ def test_fits_and_predictions_are_made_so(engine):
 
         def forward(self, x):
             if len(x) > 2:  # a fit looks at the shape of two rows' outputs first
-                seen.add(is_flushing())
+                seen.add(_is_flushing())
             return self.network(x)
 
     model = zoo.BayesianNetwork(
@@ -75,4 +75,4 @@ def test_fits_and_predictions_are_made_so(engine):
     posterior = ENGINES[engine](model).fit((x, y))
     posterior.predict(x, 2 if engine == "SVI" else None, progress=False)
     assert seen == {True}
-    assert not is_flushing()
+    assert not _is_flushing()
