@@ -11,9 +11,11 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.tracing import traced as module
+from zoo.tracing import choice as module
+from zoo.tracing.choice import Choice, Chooser
 from zoo.tracing.compiled import compiler
 from zoo.tracing.traced import Traced
+from zoo.tracing.trial import Trial
 
 X = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
 
@@ -89,7 +91,7 @@ def test_another_size_now_and_then_runs_plainly_and_one_that_stays_is_traced():
             assert torch.equal(run(X[:size])[0], X[:size].sum())
     assert seen.count(8) == 2  # its trace and the check of it
     assert seen.count(5) == 2 + 2  # twice as it is, then likewise
-    assert len(run._ways) == 2
+    assert len(run._runs) == 2
 
 
 def test_a_program_that_asks_a_tensor_is_named_and_runs_as_it_is():
@@ -134,12 +136,13 @@ def test_without_a_compiler_the_graph_runs(monkeypatch):
 
 
 def test_the_faster_way_is_kept(monkeypatch):
-    monkeypatch.setattr(Traced, "_gain", lambda *arguments: 1.0)
-    monkeypatch.setattr(Traced, "_compiled", lambda *arguments: noisy)
+    compiled = Choice(noisy, "compiled")
+    monkeypatch.setattr(Chooser, "_gain", lambda *arguments: 1.0)
+    monkeypatch.setattr(Chooser, "_compile", lambda *arguments: compiled)
     for seconds, how in (([1.0, 2.0], "compiled"), ([2.0, 1.0], "traced")):
         measured = iter(seconds)
         monkeypatch.setattr(
-            Traced, "_seconds", lambda *arguments, measured=measured: next(measured)
+            Trial, "seconds", lambda *arguments, measured=measured: next(measured)
         )
         assert answers("auto", calls=1000)[1].how == how
 

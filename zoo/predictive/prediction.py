@@ -96,7 +96,7 @@ class Prediction:
 
     @property
     def epistemic(self) -> Tensor:
-        """Uncertainty about the function: variance (N, ...), or mutual information (N,) in nats."""
+        """Uncertainty about the function: variance (N, ...) or mutual information (N,) in nats."""
         epistemic, _ = self.likelihood.split(self.distribution)
 
         return epistemic * self._squared_scale

@@ -63,7 +63,7 @@ class ScopedGuide:
 
         return dict(self.store["params"])
 
-    def parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[Tensor]:
         """Return the tensors that a fit optimises; one that has two names is returned once."""
         unique = {}
         for tensor in self.tensors().values():
