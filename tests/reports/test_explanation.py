@@ -23,6 +23,29 @@ def model():
     )
 
 
+def test_a_model_names_network_prior_and_likelihood():
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    likelihood = likelihoods.Gaussian(dist.HalfNormal(1.0))
+    model = zoo.BayesianNetwork(networks.MLP(6, 1, hidden=[10]), prior, likelihood)
+    expected = "BayesianNetwork(MLP, WeightPrior(Normal(0, 1)), Gaussian(scale=HalfNormal(1)))"
+    assert repr(model) == str(model) == expected
+    assert model._repr_html_() == f"<p>{expected}</p>"
+
+
+def test_a_model_escapes_its_name_in_a_notebook():
+    def rule(name, _):
+        return dist.Normal(0.0, 1.0)
+
+    rule.__name__ = "<b>"
+    model = zoo.BayesianNetwork(
+        networks.MLP(6, 1, hidden=[10]),
+        priors.WeightPrior(rule),
+        likelihoods.Gaussian(0.1),
+    )
+    assert "<b>" in repr(model)
+    assert "<b>" not in model._repr_html_()
+
+
 def test_the_summary_counts_weights_and_nodes(model):
     summary = model.summary()
     assert (summary.weights, summary.nodes) == (81, 16)
