@@ -1,42 +1,55 @@
-"""Comparison: several guides on one model and data set, beside the truth, in one table and one figure."""
+"""The comparison of several guides on one model and data set with a reference posterior."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo import metrics
 from zoo.datasets import Dataset, Split
 from zoo.diagnostics.fidelity import Fidelity, fidelity
 from zoo.inference import SVI
-from zoo.metrics.class_scores import class_scores
 from zoo.model import BayesianNetwork
+from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.prediction import Prediction
-from zoo.reports.table import Table, Tabled
+from zoo.reports.input_line import (
+    line_through,
+    most_uncertain_feature,
+    most_uncertain_input,
+)
+from zoo.reports.scores import accuracy_scores
+from zoo.reports.table import Cell, Table, Tabled
+from zoo.runtime.programs import PyroProgram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from zoo.references import Reference
 
-Guide = Callable[..., object]
-TRUTH = "truth"
+__all__ = ["Comparison", "accuracy_scores", "compare"]
+
+_TRUTH = "truth"  # the name of the reference in tables and figures
+_DIGITS = {
+    "seconds": 1,
+    "coverage 90 %": 2,
+    "mean error": 2,
+    "spread ratio": 2,
+    "wasserstein": 2,
+}
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Tabled):
-    """The result of `zoo.compare`: a table that a notebook renders, the posteriors behind it, and a figure.
+    """The result of `zoo.compare`: a table that a notebook renders, the posteriors, and a figure.
 
     Arguments:
-        table: A row per guide, the truth first.
-        posteriors: The fitted posteriors by name, the truth among them as "truth".
-        fidelities: Scores against the truth by name.
+        table: A row per guide, after that of the reference, called "truth".
+        posteriors: The fitted posteriors by name, with the reference as "truth".
+        fidelities: Scores against the reference by name.
         data: The data set.
     """
 
@@ -52,72 +65,78 @@ class Comparison(Tabled):
         names: Sequence[str] | None = None,
         num_samples: int = 200,
     ) -> Figure:
-        """Draw each guide's predictive band over the truth's along a line in input space, and fidelity against time.
+        """Draw each guide's predictive band along a line of inputs, and fidelity against time.
 
-        The line varies one input, half its range beyond the data on either side, and
-        keeps the others.
+        Along the line one input varies, to half its range beyond the data on either
+        side, and the others are fixed. The band of the reference is behind each.
 
         Arguments:
             feature: Index of the input that varies; by default the one along which the
-                truth is least certain.
-            x: The others' values (D,); by default the training input where the truth is
-                least certain.
+                reference has the largest epistemic uncertainty.
+            x: Values of the other inputs (D,); by default the training input at which
+                the reference has the largest epistemic uncertainty.
             names: Names of the inputs, for the axis.
-            num_samples: Draws behind each band.
+            num_samples: Draws for each band.
+
+        Raises:
+            ValueError: Data that are not a regression with inputs (N, D) and one target,
+                or a reference that is known at its own inputs alone.
         """
         from zoo import plots
 
-        inputs, y = self.data.train
-        if inputs.dim() != 2 or not y.is_floating_point() or y.shape[-1] != 1:
-            raise ValueError(
-                f"a line through input space needs inputs (N, D) and one real target (N, 1), not {tuple(inputs.shape)} and "
-                f"{tuple(y.shape)}; draw the posteriors' predictions with zoo.plots instead"
-            )
-        truth = self.posteriors[TRUTH]
-        if truth.functions is not None:
-            raise ValueError(
-                "a reference is known at its own inputs alone; draw .fidelities[NAME].plot() instead"
-            )
+        self._check_plot()
+        inputs = self.data.train.x
+        truth = self.posteriors[_TRUTH]
         if x is None:
-            x = inputs[int(truth.predict(inputs).epistemic.argmax())]
+            x = most_uncertain_input(truth, inputs)
+
         if feature is None:
-            lines = [line_through(inputs, x, index) for index in range(inputs.shape[1])]
-            epistemic = [truth.predict(line).epistemic.mean() for line in lines]
-            feature = int(torch.stack(epistemic).argmax())
+            feature = most_uncertain_feature(truth, inputs, x)
+
         line = line_through(inputs, x, feature)
-        bands = {
-            name: posterior.predict(
-                line, min(num_samples, posterior.num_samples or num_samples)
-            ).functions[..., 0]
-            for name, posterior in self.posteriors.items()
-        }
-        floor = next(iter(self.fidelities.values())).floor["wasserstein"]
+        bands = {}
+        for name, posterior in self.posteriors.items():
+            prediction = posterior.predict(line, _num_draws(posterior, num_samples))
+            bands[name] = prediction.functions[..., 0]
+
+        band_of_truth = bands.pop(_TRUTH)
+        first = next(iter(self.fidelities.values()))
+
         return plots.comparison(
             line[:, feature],
-            bands.pop(TRUTH),
+            band_of_truth,
             bands,
-            {name: self.posteriors[name].info.seconds for name in bands},
-            {name: self.fidelities[name].wasserstein for name in bands},
-            floor,
+            seconds={name: self.posteriors[name].info.seconds for name in bands},
+            scores={name: self.fidelities[name].wasserstein for name in bands},
+            floor=first.floor["wasserstein"],
             xlabel=names[feature] if names else f"input {feature + 1}",
             ylabel="f(x), standardised",
             score="Wasserstein-1 to the truth, in its sd",
         )
 
+    def _check_plot(self) -> None:
+        """Refuse data and references of which there is no figure."""
+        inputs, y = self.data.train
+        is_table = inputs.dim() == 2
+        is_regression = y.is_floating_point() and y.shape[-1] == 1
+        if not is_table or not is_regression:
+            shape, y_shape = tuple(inputs.shape), tuple(y.shape)
+            raise ValueError(
+                "a line through input space needs inputs (N, D) and one real target (N, 1), not "
+                f"{shape} and {y_shape}; draw the predictions of the posteriors with zoo.plots"
+            )
 
-def line_through(inputs: Tensor, x: Tensor, feature: int, num: int = 100) -> Tensor:
-    """Return inputs (num, D) that differ in one feature, from below the data to above them."""
-    low, high = float(inputs[:, feature].min()), float(inputs[:, feature].max())
-    line = x.repeat(num, 1)
-    line[:, feature] = torch.linspace(
-        low - 0.5 * (high - low), high + 0.5 * (high - low), num
-    )
-    return line
+        if isinstance(self.posteriors[_TRUTH], FunctionPosterior):
+            raise ValueError(
+                "a reference is known at its own inputs alone; draw .fidelities[NAME].plot() "
+                "instead"
+            )
 
 
 def compare(
     model: BayesianNetwork,
-    guides: Sequence[Guide] | Mapping[str, Guide | tuple[BayesianNetwork, Guide]],
+    guides: Sequence[PyroProgram]
+    | Mapping[str, PyroProgram | tuple[BayesianNetwork, PyroProgram]],
     reference: Posterior | Reference,
     data: Dataset | None = None,
     *,
@@ -127,125 +146,144 @@ def compare(
     num_samples: int = 400,
     progress: bool = True,
 ) -> Comparison:
-    """Fit guides to one data set and lay them beside the truth.
+    """Fit guides to one data set and compare them with a reference posterior.
 
-    Errors and log likelihoods are in the data set's original units; the fidelity
-    columns are those of `zoo.fidelity`, and in the row of the truth its floor.
+    Errors and log likelihoods are in the data set's original units. The fidelity columns
+    are those of `zoo.fidelity`; in the row of the reference they are its floor.
 
     References:
-        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
+        What Are Bayesian Neural Network Posteriors Really Like?
+        (Izmailov, Vikram, Hoffman, Wilson, 2021)
 
     Arguments:
-        model: The model that the guides are for.
+        model: The model of the guides.
         guides: The guides, or a mapping from names to guides; a guide that needs a
-            prior of its own comes as a pair (model, guide).
-        reference: The truth: the posterior of `inference.NUTS` or `HMC` on the model,
-            or one of `zoo.references`.
+            prior of its own is given as a pair (model, guide).
+        reference: The posterior of `inference.NUTS` or `HMC` on the model, or one of
+            `zoo.references`. Its row is called "truth".
         data: The data set; guides are fitted to its training part and scored on its
-            test part. A reference brings its own, and is compared at its own inputs.
+            test part. Omit it for one of `zoo.references`, which has its own data and
+            is compared at its own inputs.
         num_steps: Gradient steps of each fit.
         lr: Learning rate of each fit, which decays to zero as a cosine.
-        batch_size: Batch size of each fit; all data at once where nothing is said.
-        num_samples: Draws behind each prediction.
+        batch_size: Batch size of each fit; by default all data at once.
+        num_samples: Draws for each prediction.
         progress: Whether to show progress bars.
 
+    Raises:
+        ValueError: Two guides of one family without names, or data missing for a
+            posterior or given for a reference.
+
     Example:
-        >>> truth = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=9, progress=False, compile=False)
-        >>> truth = truth.fit(data.train)
-        >>> comparison = zoo.compare(model, [guides.Delta(model)], truth, data, num_steps=5, progress=False)
+        >>> truth = inference.HMC(
+        ...     model, num_chains=2, warmup_steps=5, num_samples=9, progress=False, compile=False
+        ... ).fit(data.train)
+        >>> comparison = zoo.compare(
+        ...     model, [guides.Delta(model)], truth, data, num_steps=5, progress=False
+        ... )
         >>> comparison.table.column("guide")
         ['truth', 'Delta']
     """
-    named = (
-        guides
-        if isinstance(guides, Mapping)
-        else {type(guide).__name__: guide for guide in guides}
-    )
-    if len(named) < len(guides):
-        raise ValueError(
-            "two guides are of one family; give a mapping from names to guides"
-        )
-    known = None if isinstance(reference, Posterior) else reference
-    if (data is None) == (known is None):
-        raise ValueError(
-            "give data beside a posterior, and none beside a reference, which brings its own"
-        )
-    data = data if known is None else known.data
-    posteriors = {TRUTH: reference if known is None else known.posterior}
+    named = _named(guides)
+    truth = _truth_of(reference, data)
+
+    posteriors = {_TRUTH: truth.posterior}
     for name, guide in named.items():
         own, guide = guide if isinstance(guide, tuple) else (model, guide)
         decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=num_steps)
         engine = SVI(
             own, guide, num_steps=num_steps, lr=lr, scheduler=decay, progress=progress
         )
-        posteriors[name] = engine.fit(data.train, batch_size=batch_size)
-    at = data.test.x if known is None else None
-    fidelities = {
-        name: fidelity(posterior, reference, at)
-        for name, posterior in posteriors.items()
-        if name != TRUTH
-    }
-    test = data.test if known is None else Split(known.inputs, known.targets)
-    return Comparison(
-        tabled(posteriors, fidelities, data, test, num_samples),
-        posteriors,
-        fidelities,
-        data,
-    )
+        posteriors[name] = engine.fit(truth.data.train, batch_size=batch_size)
+
+    fidelities = {}
+    for name in named:
+        fidelities[name] = fidelity(posteriors[name], reference, truth.x)
+
+    rows = _rows(posteriors, fidelities, truth, num_samples)
+
+    return Comparison(_table(rows), posteriors, fidelities, truth.data)
 
 
-def tabled(
+class _Truth(NamedTuple):
+    """The reference posterior of a comparison, with the data that go with it."""
+
+    posterior: Posterior
+    data: Dataset
+    test: Split  # held-out inputs, and targets if there are any
+    x: Tensor | None  # inputs of the comparison; None for the reference's own
+
+
+def _truth_of(reference: Posterior | Reference, data: Dataset | None) -> _Truth:
+    """Return the reference posterior with its data."""
+    if isinstance(reference, Posterior):
+        if data is None:
+            raise ValueError("a posterior is compared on data; give a data set as well")
+
+        return _Truth(reference, data, test=data.test, x=data.test.x)
+
+    if data is not None:
+        raise ValueError("a reference has its own data; omit data")
+
+    test = Split(reference.inputs, reference.targets)
+
+    return _Truth(reference.posterior, reference.data, test=test, x=None)
+
+
+def _named(
+    guides: Sequence[PyroProgram]
+    | Mapping[str, PyroProgram | tuple[BayesianNetwork, PyroProgram]],
+) -> Mapping[str, PyroProgram | tuple[BayesianNetwork, PyroProgram]]:
+    """Return guides by name: by their families if no names are given."""
+    if isinstance(guides, Mapping):
+        return guides
+
+    named = {type(guide).__name__: guide for guide in guides}
+    if len(named) < len(guides):
+        raise ValueError(
+            "two guides are of one family; give a mapping from names to guides"
+        )
+
+    return named
+
+
+def _rows(
     posteriors: Mapping[str, Posterior],
     fidelities: Mapping[str, Fidelity],
-    data: Dataset,
-    test: Split,
+    truth: _Truth,
     num_samples: int,
-) -> Table:
-    """Make a row for each posterior; the truth's has the floor."""
+) -> list[dict[str, Cell]]:
+    """Return the row of each posterior; that of the reference has the floor of the fidelities."""
+    floor: dict[str, float] = {}
+    if fidelities:
+        floor = next(iter(fidelities.values())).floor
+
     rows = []
     for name, posterior in posteriors.items():
-        count = min(num_samples, posterior.num_samples or num_samples)
-        scores = (
-            {}
-            if test.y is None
-            else accuracy_scores(posterior.predict(test.x, count), test.y, data)
-        )
-        if name == TRUTH:
-            closeness = next(iter(fidelities.values())).floor if fidelities else {}
-        else:
-            closeness = fidelities[name].scores
-        closeness = {
-            key: value for key, value in closeness.items() if key != "coverage"
-        }
-        seconds = posterior.info.seconds if posterior.info is not None else None
-        rows.append({"guide": name, **scores, **closeness, "seconds": seconds})
+        scores: dict[str, float] = {}
+        if truth.test.y is not None:
+            num_draws = _num_draws(posterior, num_samples)
+            prediction = posterior.predict(truth.test.x, num_draws)
+            scores = accuracy_scores(prediction, truth.test.y, truth.data)
+
+        closeness = floor if name == _TRUTH else fidelities[name].scores
+        row: dict[str, Cell] = {"guide": name, **scores, **closeness}
+        row.pop("coverage", None)
+        row["seconds"] = None if posterior.info is None else posterior.info.seconds
+        rows.append(row)
+
+    return rows
+
+
+def _table(rows: Sequence[Mapping[str, Cell]]) -> Table:
+    """Return a table whose columns are those of the last row."""
     columns = tuple(rows[-1])
-    return Table(
-        tuple(column.replace("_", " ") for column in columns),
-        [tuple(row.get(column) for column in columns) for row in rows],
-        {
-            "seconds": 1,
-            "coverage 90 %": 2,
-            "mean error": 2,
-            "spread ratio": 2,
-            "wasserstein": 2,
-        },
-    )
+    headings = tuple(column.replace("_", " ") for column in columns)
+    cells = [tuple(row.get(column) for column in columns) for row in rows]
+
+    return Table(headings, cells, _DIGITS)
 
 
-def accuracy_scores(
-    prediction: Prediction, y: Tensor, data: Dataset
-) -> dict[str, float]:
-    """Score a prediction against the targets (K, ...) of the first of its inputs, in original units."""
-    y = y.to(prediction.outputs.device)
-    prediction = prediction.first(len(y))
-    if prediction.likelihood.discrete:
-        return class_scores(prediction.probs, prediction.log_prob(y), y)
-    original = data.in_original_units(prediction)
-    y = data.y_units.restore(y).to(y.device)
-    lower, upper = original.interval(0.9)
-    return {
-        "rmse": float(metrics.rmse(original.mean, y)),
-        "nll": float(metrics.nll(original.log_prob(y))),
-        "coverage 90 %": float(metrics.coverage(lower, upper, y)),
-    }
+def _num_draws(posterior: Posterior, num_samples: int) -> int:
+    """Return the number of draws to predict with: at most as many as the posterior has."""
+    return min(num_samples, posterior.num_samples or num_samples)
