@@ -106,7 +106,44 @@ def test_an_interval_has_its_probability(probability):
     assert torch.allclose(mixture.cdf(upper).mean(0), torch.tensor(1 - tail), atol=1e-4)
 
 
-LAWS = {
+@pytest.mark.parametrize("scale", [1.0, 2.5, -2.5, torch.tensor([-2.5])])
+def test_quantiles_are_the_ends_of_intervals(scale):
+    moved = GAUSSIAN.affine(10.0, scale)
+    lower, upper = moved.interval(0.9)
+    assert torch.allclose(moved.quantile(0.05), lower, atol=1e-5)
+    assert torch.allclose(moved.quantile(0.95), upper, atol=1e-5)
+    assert (moved.quantile(0.05) < moved.quantile(0.95)).all()
+
+
+def test_each_output_has_quantiles_in_its_own_units():
+    outputs = torch.randn(40, 5, 2)
+    moved = Prediction(likelihoods.Gaussian(0.3), outputs).affine(
+        torch.tensor([1.0, -1.0]), torch.tensor([2.0, -3.0])
+    )
+    lower, upper = moved.interval(0.5)
+    assert torch.allclose(moved.quantile(0.25), lower, atol=1e-5)
+    assert torch.allclose(moved.quantile(0.75), upper, atol=1e-5)
+
+
+def test_a_quantile_has_its_probability_without_a_distribution_function():
+    outputs = 0.3 * torch.randn(4000, 3, 1)
+    prediction = Prediction(likelihoods.From(DISTRIBUTIONS["Gamma"]), outputs)
+    drawn = DISTRIBUTIONS["Gamma"](outputs).sample((2,))
+    for scale in (1.0, -2.0):
+        quantile = prediction.affine(1.0, scale).quantile(0.2)
+        below = (1.0 + scale * drawn < quantile).double().mean((0, 1))
+        error = 4.5 * math.sqrt(0.2 * 0.8 * (1 / 8000 + 1 / 4000))
+        assert (below - 0.2).abs().max() < error, below
+
+
+def test_a_quantile_of_the_wrong_probability():
+    with pytest.raises(ValueError, match="a probability between 0 and 1, not 1"):
+        GAUSSIAN.quantile(1)
+    with pytest.raises(AttributeError, match="classes have no order"):
+        CLASSES.quantile(0.5)
+
+
+DISTRIBUTIONS = {
     "Exponential": lambda f: dist.Exponential(f.exp()),
     "LogNormal": lambda f: dist.LogNormal(f, 0.5),
     "Gamma": lambda f: dist.Gamma(2.0, f.exp()),
@@ -118,12 +155,14 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
 @pytest.mark.parametrize("num_samples", [1, 4000])
 def test_an_interval_of_any_distribution_has_its_probability(name, num_samples):
     outputs = 0.3 * torch.randn(num_samples, 3, 1)
-    lower, upper = Prediction(likelihoods.From(LAWS[name]), outputs).interval(0.8)
-    drawn = LAWS[name](outputs).sample((8000 // num_samples,))
+    lower, upper = Prediction(likelihoods.From(DISTRIBUTIONS[name]), outputs).interval(
+        0.8
+    )
+    drawn = DISTRIBUTIONS[name](outputs).sample((8000 // num_samples,))
     inside = ((drawn >= lower) & (drawn <= upper)).double().mean((0, 1))
     error = 4.5 * math.sqrt(
         0.8 * 0.2 * (1 / 8000 + 1 / max(num_samples, 1000))

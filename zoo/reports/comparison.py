@@ -16,13 +16,14 @@ from zoo.inference import SVI
 from zoo.model import BayesianNetwork
 from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
+from zoo.reports.comparison_table import TRUTH, comparison_table, num_draws_of
 from zoo.reports.input_line import (
     line_through,
     most_uncertain_feature,
     most_uncertain_input,
 )
 from zoo.reports.scores import accuracy_scores
-from zoo.reports.table import Cell, Table, Tabled
+from zoo.reports.table import Table, Tabled
 from zoo.runtime.programs import PyroProgram
 
 if TYPE_CHECKING:
@@ -32,14 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "accuracy_scores", "compare"]
 
-_TRUTH = "truth"  # the name of the reference in tables and figures
-_DIGITS = {
-    "seconds": 1,
-    "coverage 90 %": 2,
-    "mean error": 2,
-    "spread ratio": 2,
-    "wasserstein": 2,
-}
+Pair = tuple[BayesianNetwork, PyroProgram]
+Guides = Sequence[PyroProgram] | Mapping[str, PyroProgram | Pair]
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,7 +81,7 @@ class Comparison(Tabled):
 
         self._check_plot()
         inputs = self.data.train.x
-        truth = self.posteriors[_TRUTH]
+        truth = self.posteriors[TRUTH]
         if x is None:
             x = most_uncertain_input(truth, inputs)
 
@@ -96,10 +91,11 @@ class Comparison(Tabled):
         line = line_through(inputs, x, feature)
         bands = {}
         for name, posterior in self.posteriors.items():
-            prediction = posterior.predict(line, _num_draws(posterior, num_samples))
+            num_draws = num_draws_of(posterior, num_samples)
+            prediction = posterior.predict(line, num_draws)
             bands[name] = prediction.functions[..., 0]
 
-        band_of_truth = bands.pop(_TRUTH)
+        band_of_truth = bands.pop(TRUTH)
         first = next(iter(self.fidelities.values()))
 
         return plots.comparison(
@@ -126,7 +122,7 @@ class Comparison(Tabled):
                 f"{shape} and {y_shape}; draw the predictions of the posteriors with zoo.plots"
             )
 
-        if isinstance(self.posteriors[_TRUTH], FunctionPosterior):
+        if isinstance(self.posteriors[TRUTH], FunctionPosterior):
             raise ValueError(
                 "a reference is known at its own inputs alone; draw .fidelities[NAME].plot() "
                 "instead"
@@ -135,8 +131,7 @@ class Comparison(Tabled):
 
 def compare(
     model: BayesianNetwork,
-    guides: Sequence[PyroProgram]
-    | Mapping[str, PyroProgram | tuple[BayesianNetwork, PyroProgram]],
+    guides: Guides,
     reference: Posterior | Reference,
     data: Dataset | None = None,
     *,
@@ -184,15 +179,19 @@ def compare(
         >>> comparison.table.column("guide")
         ['truth', 'Delta']
     """
-    named = _named(guides)
+    named = _by_name(model, guides)
     truth = _truth_of(reference, data)
 
-    posteriors = {_TRUTH: truth.posterior}
-    for name, guide in named.items():
-        own, guide = guide if isinstance(guide, tuple) else (model, guide)
+    posteriors = {TRUTH: truth.posterior}
+    for name, (own_model, guide) in named.items():
         decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=num_steps)
         engine = SVI(
-            own, guide, num_steps=num_steps, lr=lr, scheduler=decay, progress=progress
+            own_model,
+            guide,
+            num_steps=num_steps,
+            lr=lr,
+            scheduler=decay,
+            progress=progress,
         )
         posteriors[name] = engine.fit(truth.data.train, batch_size=batch_size)
 
@@ -200,9 +199,11 @@ def compare(
     for name in named:
         fidelities[name] = fidelity(posteriors[name], reference, truth.x)
 
-    rows = _rows(posteriors, fidelities, truth, num_samples)
+    table = comparison_table(
+        posteriors, fidelities, truth.data, truth.test, num_samples
+    )
 
-    return Comparison(_table(rows), posteriors, fidelities, truth.data)
+    return Comparison(table, posteriors, fidelities, truth.data)
 
 
 class _Truth(NamedTuple):
@@ -230,60 +231,20 @@ def _truth_of(reference: Posterior | Reference, data: Dataset | None) -> _Truth:
     return _Truth(reference.posterior, reference.data, test=test, x=None)
 
 
-def _named(
-    guides: Sequence[PyroProgram]
-    | Mapping[str, PyroProgram | tuple[BayesianNetwork, PyroProgram]],
-) -> Mapping[str, PyroProgram | tuple[BayesianNetwork, PyroProgram]]:
-    """Return guides by name: by their families if no names are given."""
+def _by_name(model: BayesianNetwork, guides: Guides) -> dict[str, Pair]:
+    """Return the guides with their models by name: by their families if no names are given."""
     if isinstance(guides, Mapping):
-        return guides
+        named = dict(guides)
+    else:
+        named = {type(guide).__name__: guide for guide in guides}
 
-    named = {type(guide).__name__: guide for guide in guides}
     if len(named) < len(guides):
         raise ValueError(
             "two guides are of one family; give a mapping from names to guides"
         )
 
-    return named
+    pairs = {}
+    for name, guide in named.items():
+        pairs[name] = guide if isinstance(guide, tuple) else (model, guide)
 
-
-def _rows(
-    posteriors: Mapping[str, Posterior],
-    fidelities: Mapping[str, Fidelity],
-    truth: _Truth,
-    num_samples: int,
-) -> list[dict[str, Cell]]:
-    """Return the row of each posterior; that of the reference has the floor of the fidelities."""
-    floor: dict[str, float] = {}
-    if fidelities:
-        floor = next(iter(fidelities.values())).floor
-
-    rows = []
-    for name, posterior in posteriors.items():
-        scores: dict[str, float] = {}
-        if truth.test.y is not None:
-            num_draws = _num_draws(posterior, num_samples)
-            prediction = posterior.predict(truth.test.x, num_draws)
-            scores = accuracy_scores(prediction, truth.test.y, truth.data)
-
-        closeness = floor if name == _TRUTH else fidelities[name].scores
-        row: dict[str, Cell] = {"guide": name, **scores, **closeness}
-        row.pop("coverage", None)
-        row["seconds"] = None if posterior.info is None else posterior.info.seconds
-        rows.append(row)
-
-    return rows
-
-
-def _table(rows: Sequence[Mapping[str, Cell]]) -> Table:
-    """Return a table whose columns are those of the last row."""
-    columns = tuple(rows[-1])
-    headings = tuple(column.replace("_", " ") for column in columns)
-    cells = [tuple(row.get(column) for column in columns) for row in rows]
-
-    return Table(headings, cells, _DIGITS)
-
-
-def _num_draws(posterior: Posterior, num_samples: int) -> int:
-    """Return the number of draws to predict with: at most as many as the posterior has."""
-    return min(num_samples, posterior.num_samples or num_samples)
+    return pairs
