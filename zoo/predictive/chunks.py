@@ -56,7 +56,8 @@ def chunk_sizes(
     at_least = _FEW if is_sharing else 1  # draws in a chunk
     input_width = x[:1].numel()
     widest = max(input_width, shared, drawn * at_least)
-    rows = even(len(x), capacity // widest)
+    fitting_rows = capacity // widest
+    rows = even(len(x), fitting_rows)
 
     num_samples = len(next(iter(draws.values())))
     num_weights = _num_random_weights(model, draws)

@@ -135,8 +135,10 @@ def _chunks_of_draws(
     at_these_inputs = partial(one_draw, x)
 
     for start in range(0, num_samples, at_once):
-        stop = start + at_once
-        chunk = {name: value[start:stop] for name, value in draws.items()}
+        chunk = {}
+        for name, value in draws.items():
+            chunk[name] = value[start : start + at_once]
+
         outputs = over_draws(at_these_inputs, chunk)
         shown.update(len(outputs) * len(x))
         yield outputs
@@ -154,7 +156,9 @@ def _takes_channels_last(
 
 def _num_draws(draws: Values) -> int:
     """Return the number of draws S."""
-    return len(next(iter(draws.values())))
+    any_site = next(iter(draws.values()))
+
+    return len(any_site)
 
 
 def _draw_at(draws: Values, index: int) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.predictive.quantiles import mixture_quantile
+from zoo.predictive.units import TargetUnits
 
 
 class Prediction:
@@ -54,12 +55,14 @@ class Prediction:
         self.outputs = outputs
         self.loc = loc
         self.scale = scale
+        self._units = TargetUnits(loc, scale)
 
         self.noise: dict[str, Tensor] = {}
         for name, value in (noise or {}).items():
             if name.startswith("likelihood:"):
-                ones = [1] * (outputs.dim() - value.dim())
-                self.noise[name] = value.reshape(len(value), *ones, *value.shape[1:])
+                num_new = outputs.dim() - value.dim()
+                shape = (len(value), *[1] * num_new, *value.shape[1:])
+                self.noise[name] = value.reshape(shape)  # (S, 1, ...)
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.mean, self.uncertainty))
@@ -77,7 +80,7 @@ class Prediction:
         """Each draw's function without noise, (S, N, ...): E[y | f] or class probabilities."""
         values = self.likelihood.expectation(self.distribution)
 
-        return values if self.likelihood.discrete else self._in_units(values)
+        return values if self.likelihood.discrete else self._units.to(values)
 
     @property
     def mean(self) -> Tensor:
@@ -165,7 +168,7 @@ class Prediction:
         """
         is_discrete = self.likelihood.discrete
         y = y.to(self.outputs.device)
-        y = y if is_discrete else (y - self.loc) / self.scale
+        y = y if is_discrete else self._units.back(y)
         self.likelihood.check(self.outputs[0], y)
 
         encoded = self.likelihood.encode(y, self.outputs)
@@ -176,20 +179,17 @@ class Prediction:
         if is_discrete:
             return log_prob
 
-        log_scale = torch.as_tensor(self.scale).abs().log()
-
-        return log_prob - log_scale.expand(y.shape[1:]).sum().to(y)
+        return log_prob - self._units.log_volume(y)
 
     def first(self, number: int) -> Prediction:
         """Return the prediction at the first of the inputs."""
-        outputs = self.outputs[:, :number]
-        return Prediction(self.likelihood, outputs, self.noise, self.loc, self.scale)
+        return self._copy(self.outputs[:, :number], self._units)
 
     def samples(self) -> Tensor:
         """Draw one target per draw and input, (S, N, ...)."""
         drawn = self.distribution.sample()
 
-        return drawn if self.likelihood.discrete else self._in_units(drawn)
+        return drawn if self.likelihood.discrete else self._units.to(drawn)
 
     def quantile(self, probability: float) -> Tensor:
         """Return the value that a target is below with a given probability, (N, ...).
@@ -212,12 +212,12 @@ class Prediction:
         self._check_probability(probability, "a quantile has")
         quantile = mixture_quantile(self.distribution, probability)
 
-        is_reversed = torch.as_tensor(self.scale).to(quantile) < 0
+        is_reversed = self._units.is_reversed(quantile)
         if bool(is_reversed.any()):
             from_above = mixture_quantile(self.distribution, 1 - probability)
             quantile = torch.where(is_reversed, from_above, quantile)
 
-        return self._in_units(quantile)
+        return self._units.to(quantile)
 
     def interval(self, probability: float = 0.9) -> tuple[Tensor, Tensor]:
         """Return the central interval of the mixture, lower and upper ends (N, ...).
@@ -234,8 +234,8 @@ class Prediction:
         """
         self._check_probability(probability, "an interval holds")
         half = probability / 2
-        one = self._in_units(mixture_quantile(self.distribution, 0.5 - half))
-        other = self._in_units(mixture_quantile(self.distribution, 0.5 + half))
+        one = self._units.to(mixture_quantile(self.distribution, 0.5 - half))
+        other = self._units.to(mixture_quantile(self.distribution, 0.5 + half))
 
         # a negative scale exchanges the ends
         return torch.minimum(one, other), torch.maximum(one, other)
@@ -255,10 +255,9 @@ class Prediction:
 
         loc = torch.as_tensor(loc).to(self.outputs)
         scale = torch.as_tensor(scale).to(self.outputs)
-        new_loc = loc + scale * self.loc
-        new_scale = scale * self.scale
+        units = self._units.then(loc, scale)
 
-        return Prediction(self.likelihood, self.outputs, self.noise, new_loc, new_scale)
+        return self._copy(self.outputs, units)
 
     def __repr__(self) -> str:
         num_samples, shape = len(self.outputs), tuple(self.mean.shape)
@@ -270,12 +269,19 @@ class Prediction:
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
 
-    def _in_units(self, values: Tensor) -> Tensor:
-        """Map values in the units of the model to those of the prediction."""
-        return self.loc + self.scale * values
+    def _copy(self, outputs: Tensor, units: TargetUnits) -> Prediction:
+        """Return the prediction of other outputs, or in other units."""
+        return Prediction(
+            self.likelihood,
+            outputs,
+            self.noise,
+            loc=units.loc,
+            scale=units.scale,
+        )
 
     @property
     def _squared_scale(self) -> Tensor | float:
+        """The factor of variances; uncertainty in nats has no units."""
         return 1.0 if self.likelihood.discrete else self.scale**2
 
     def _check_probability(self, probability: float, words: str) -> None:

@@ -46,14 +46,16 @@ def _has_distribution_function(distribution: TorchDistributionMixin) -> bool:
 
 def _by_bisection(distribution: TorchDistributionMixin, probability: float) -> Tensor:
     """Find where the mixture's distribution function has a given value."""
-    smaller_tail = min(probability, 1 - probability)
-    reach = distribution.stddev * smaller_tail**-0.5  # Cantelli's inequality
-    low = (distribution.mean - reach).amin(0)
-    high = (distribution.mean + reach).amax(0)
+    tail = min(probability, 1 - probability)
+    reach = distribution.stddev * tail**-0.5  # Cantelli's inequality
+    mean = distribution.mean
+    low = (mean - reach).amin(0)
+    high = (mean + reach).amax(0)
 
     for _ in range(_NUM_BISECTIONS):
         middle = (low + high) / 2
-        is_below = distribution.cdf(middle).mean(0) < probability
+        below = distribution.cdf(middle).mean(0)
+        is_below = below < probability
         low = torch.where(is_below, middle, low)
         high = torch.where(is_below, high, middle)
 
@@ -66,5 +68,6 @@ def _from_samples(distribution: TorchDistributionMixin, probability: float) -> T
     num_each = -(-_NUM_SAMPLES // num_components)
     samples = distribution.sample((num_each,)).flatten(0, 1)
     ordered = samples.sort(0).values
+    index = round(probability * (len(ordered) - 1))
 
-    return ordered[round(probability * (len(ordered) - 1))]
+    return ordered[index]

@@ -89,21 +89,24 @@ class Comparison(Tabled):
             feature = most_uncertain_feature(truth, inputs, x)
 
         line = line_through(inputs, x, feature)
+        band_of_truth = _band(truth, line, num_samples)
         bands = {}
-        for name, posterior in self.posteriors.items():
-            num_draws = num_draws_of(posterior, num_samples)
-            prediction = posterior.predict(line, num_draws)
-            bands[name] = prediction.functions[..., 0]
+        seconds = {}
+        scores = {}
+        for name, card in self.fidelities.items():
+            posterior = self.posteriors[name]
+            bands[name] = _band(posterior, line, num_samples)
+            seconds[name] = posterior.info.seconds
+            scores[name] = card.wasserstein
 
-        band_of_truth = bands.pop(TRUTH)
         first = next(iter(self.fidelities.values()))
 
         return plots.comparison(
             line[:, feature],
             band_of_truth,
             bands,
-            seconds={name: self.posteriors[name].info.seconds for name in bands},
-            scores={name: self.fidelities[name].wasserstein for name in bands},
+            seconds=seconds,
+            scores=scores,
             floor=first.floor["wasserstein"],
             xlabel=names[feature] if names else f"input {feature + 1}",
             ylabel="f(x), standardised",
@@ -193,6 +196,7 @@ def compare(
             scheduler=decay,
             progress=progress,
         )
+
         posteriors[name] = engine.fit(truth.data.train, batch_size=batch_size)
 
     fidelities = {}
@@ -204,6 +208,14 @@ def compare(
     )
 
     return Comparison(table, posteriors, fidelities, truth.data)
+
+
+def _band(posterior: Posterior, line: Tensor, num_samples: int) -> Tensor:
+    """Return draws of the function along a line, (S, N)."""
+    num_draws = num_draws_of(posterior, num_samples)
+    prediction = posterior.predict(line, num_draws)
+
+    return prediction.functions[..., 0]
 
 
 class _Truth(NamedTuple):
@@ -236,7 +248,9 @@ def _by_name(model: BayesianNetwork, guides: Guides) -> dict[str, Pair]:
     if isinstance(guides, Mapping):
         named = dict(guides)
     else:
-        named = {type(guide).__name__: guide for guide in guides}
+        named = {}
+        for guide in guides:
+            named[type(guide).__name__] = guide
 
     if len(named) < len(guides):
         raise ValueError(

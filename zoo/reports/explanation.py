@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
@@ -93,24 +94,26 @@ def explain(
         ('site', 'shape', 'prior', 'prior spread', 'guide', 'guide mean', 'guide spread')
     """
     latents = model.latents
-    shapes = {name: prior.shape() for name, prior in latents.items()}
-    is_all_proper = all(is_proper(prior) for prior in latents.values())
+    shapes = {}
+    num_variables = 0
+    for name, prior in latents.items():
+        shapes[name] = prior.shape()
+        num_variables += shapes[name].numel()
 
     scoped = ScopedGuide(guide)
     with torch.random.fork_rng():
         guide_draws = draw_sites(scoped, num_samples, shapes)
         prior_draws: Draws = {}
-        if is_all_proper:
+        if all(is_proper(prior) for prior in latents.values()):
             prior_draws = draw_sites(model, num_samples, shapes)
 
     family = type(guide).__name__
     rows = _rows(model, family, prior_draws, guide_draws)
 
-    num_variables = sum(shape.numel() for shape in shapes.values())
     num_parameters = sum(parameter.numel() for parameter in scoped.parameters())
     network = type(model.network).__name__
     before = (
-        f"model  {network} with {words(model.prior)} and {model.likelihood!r}: "
+        f"model  {network} with {model.prior!r} and {model.likelihood!r}: "
         f"{num_variables:,} random variables at {len(rows)} sites",
         f"guide  {family}: {num_parameters:,} parameters that a fit optimises",
     )
@@ -135,20 +138,26 @@ def _rows(
     for name, node in model.plan.nodes.items():
         treatments[name] = node.prior
 
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for name, prior in model.latents.items():
         treatment = treatments.get(name)
-        is_conditional = isinstance(treatment, Conditional)
-        prior_words = words(treatment) if is_conditional else describe(prior)
-
+        prior_text = _prior_text(prior, treatment)
         draws = guide_draws[name]
         mean = float(draws.mean())
         prior_spread = _spread(prior_draws[name]) if prior_draws else None
         shape = "x".join(map(str, prior.shape())) or "scalar"
-        row = (name, shape, prior_words, prior_spread, family, mean, _spread(draws))
+        row = (name, shape, prior_text, prior_spread, family, mean, _spread(draws))
         rows.append(row)
 
     return rows
+
+
+def _prior_text(prior: TorchDistributionMixin, treatment: Treatment | None) -> str:
+    """Write the prior of a site; one of random scale without the value of its scale."""
+    if isinstance(treatment, Conditional):
+        return words(treatment)
+
+    return describe(prior)
 
 
 def _spread(draws: Tensor) -> float:

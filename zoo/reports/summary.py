@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,6 +51,9 @@ class Summary:
         )
 
 
+_COLUMNS = ("layer", "type", "weights", "nodes", "prior of weights", "prior of nodes")
+
+
 class _LayerRow(NamedTuple):
     """A layer with its counts and priors."""
 
@@ -68,28 +72,33 @@ def summarise(network: nn.Module, plan: Plan) -> Summary:
         network: The network.
         plan: The prior bound to it.
     """
-    rows = _layer_rows(network, plan)
-    columns = tuple(name.replace("_", " ") for name in _LayerRow._fields)
+    sizes = {name: value.numel() for name, value in network.named_parameters()}
+    rows = _layer_rows(network, plan, sizes)
+
+    num_weights = 0
+    num_nodes = 0
+    for row in rows:
+        num_weights += row.weights
+        num_nodes += row.nodes
 
     num_random = 0
     for prior, _ in plan.priors(network).values():
         num_random += prior.shape().numel()
 
-    sizes = {name: value.numel() for name, value in network.named_parameters()}
-
     return Summary(
-        Table(columns, rows),
-        weights=sum(row.weights for row in rows),
-        nodes=sum(row.nodes for row in rows),
+        Table(_COLUMNS, rows),
+        weights=num_weights,
+        nodes=num_nodes,
         random=num_random,
-        points=sum(sizes[name] for name in plan.points),
-        frozen=sum(sizes[name] for name in plan.frozen),
+        points=_total(sizes, plan.points),
+        frozen=_total(sizes, plan.frozen),
     )
 
 
-def _layer_rows(network: nn.Module, plan: Plan) -> list[_LayerRow]:
+def _layer_rows(
+    network: nn.Module, plan: Plan, sizes: Mapping[str, int]
+) -> list[_LayerRow]:
     """Return a row for each layer that has weights of its own."""
-    sizes = {name: value.numel() for name, value in network.named_parameters()}
     rows = []
     for layer_name, layer in network.named_modules():
         own = layer.named_parameters(prefix=layer_name, recurse=False)
@@ -101,7 +110,7 @@ def _layer_rows(network: nn.Module, plan: Plan) -> list[_LayerRow]:
         row = _LayerRow(
             layer=layer_name or "(network)",
             type=type(layer).__name__,
-            weights=sum(sizes[name] for name in names),
+            weights=_total(sizes, names),
             nodes=channels(layer, "in") if has_nodes(layer) else 0,
             prior_of_weights=_priors_of_weights(plan, names),
             prior_of_nodes=_priors_of_nodes(plan, names),
@@ -112,11 +121,20 @@ def _layer_rows(network: nn.Module, plan: Plan) -> list[_LayerRow]:
     return rows
 
 
+def _total(sizes: Mapping[str, int], names: list[str]) -> int:
+    """Return the number of elements of the named parameters."""
+    return sum(sizes[name] for name in names)
+
+
 def _priors_of_weights(plan: Plan, names: list[str]) -> str:
     """Write the different priors of the parameters of a layer."""
-    treatments = dict.fromkeys(words(plan.weights[name]) for name in names)
+    priors: list[str] = []
+    for name in names:
+        prior = words(plan.weights[name])
+        if prior not in priors:
+            priors.append(prior)
 
-    return "; ".join(treatments)
+    return "; ".join(priors)
 
 
 def _priors_of_nodes(plan: Plan, names: list[str]) -> str:

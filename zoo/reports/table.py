@@ -60,8 +60,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         head = _html_row(self.columns, "th")
-        rows = [_html_row(cells, "td") for cells in self._texts()]
-        body = "".join(rows)
+        body = ""
+        for cells in self._texts():
+            body += _html_row(cells, "td")
 
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
@@ -116,10 +117,9 @@ class Tabled:
 def _aligned(cells: Sequence[str], *, to_right: bool) -> list[str]:
     """Return the cells of a column, filled up to one width."""
     width = max(map(len, cells))
-    if to_right:
-        return [cell.rjust(width) for cell in cells]
+    fill = str.rjust if to_right else str.ljust
 
-    return [cell.ljust(width) for cell in cells]
+    return [fill(cell, width) for cell in cells]
 
 
 def _html_row(cells: Sequence[str], tag: str) -> str:

@@ -137,7 +137,10 @@ def _copy_parameters(guide: AutoGuide) -> None:
 
 def _copy_module(guide: nn.Module, model: nn.Module) -> nn.Module:
     """Copy a guide, but not the model that it refers to."""
-    models = {name: part._model for name, part in _autoguides(guide)}
+    models = {}
+    for name, part in _autoguides(guide):
+        models[name] = part._model
+
     memo = {id(model): model, **_graph_tensors(guide)}
     twin = copy.deepcopy(guide, memo)
 

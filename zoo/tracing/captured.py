@@ -34,7 +34,7 @@ class Captured:
     ) -> None:
         self.inputs = [tensor.clone() for tensor in inputs]
         self.overwrite = overwrite
-        self._copied = [_Version(tensor) for tensor in inputs]
+        self._copied = list(map(_Version, inputs))
         self._warm_up(function)
 
         self.graph = torch.cuda.CUDAGraph()

@@ -64,10 +64,14 @@ def by_rows(function: Function, rows: int) -> Function:
     """
 
     def run(*inputs: Tensor) -> tuple[Tensor, ...]:
-        parts = [tensor.split(rows) for tensor in inputs]
-        results = [function(*part) for part in zip(*parts, strict=True)]
+        splits = [tensor.split(rows) for tensor in inputs]
+        results = []
+        for part in zip(*splits, strict=True):
+            results.append(function(*part))
 
-        return tuple(map(torch.cat, zip(*results, strict=True)))
+        columns = zip(*results, strict=True)
+
+        return tuple(map(torch.cat, columns))
 
     return run
 

@@ -48,7 +48,7 @@ def trace(function: Function, inputs: Sequence[Tensor]) -> TracedGraph:
         outputs = function(*distinct)
 
     graph = recorder.graph
-    results = tuple(recorder.node(tensor) for tensor in outputs)
+    results = tuple(map(recorder.node, outputs))
     graph.output(results)
 
     read = dict(zip(recorder.placeholders, recorder.read, strict=True))

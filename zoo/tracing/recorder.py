@@ -86,7 +86,9 @@ class Recorder(TorchDispatchMode):
             return self.node(tensor)
 
         node_args = _replaced(args, node_of)
-        node_kwargs = {key: _replaced(value, node_of) for key, value in kwargs.items()}
+        node_kwargs = {}
+        for key, value in kwargs.items():
+            node_kwargs[key] = _replaced(value, node_of)
 
         of_constants = all(tensor in self._constants for tensor in tensors)
         is_constant = of_constants and not is_random(func)
@@ -160,9 +162,12 @@ def _reads_value(func: OpOverload, args: tuple) -> bool:
         return not _READING_TAGS.isdisjoint(func.tags)
 
     # an index with a mask has as many rows as the mask has true elements
-    indices = [index for index in args[1] if index is not None]
+    return any(map(_is_mask, args[1]))
 
-    return any(index.dtype in (torch.bool, torch.uint8) for index in indices)
+
+def _is_mask(index: Tensor | None) -> bool:
+    """Return whether an index chooses elements by true and false."""
+    return index is not None and index.dtype in (torch.bool, torch.uint8)
 
 
 def _is_same_tensor(func: OpOverload, result: Any, tensors: Sequence[Tensor]) -> bool:

@@ -157,7 +157,8 @@ class _Merger:
 
 def _arguments_by_name(node: Node) -> dict[str, object]:
     """Return the arguments of an operation by name."""
-    names = [argument.name for argument in node.target._schema.arguments]
-    positional = dict(zip(names, node.args, strict=False))
+    values = {}
+    for argument, value in zip(node.target._schema.arguments, node.args, strict=False):
+        values[argument.name] = value
 
-    return {**positional, **node.kwargs}
+    return {**values, **node.kwargs}
