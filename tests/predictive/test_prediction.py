@@ -1,4 +1,4 @@
-"""Predictions: the mixture over draws, its split of uncertainty, its intervals, and other units."""
+"""Predictions: the mixture over draws, its uncertainty, its quantiles, and other units."""
 
 import math
 
@@ -23,19 +23,12 @@ Y = torch.linspace(-1, 1, 5).reshape(5, 1)
 
 
 def test_the_density_is_that_of_the_mixture_and_not_of_its_moments():
-    density = (
-        torch.distributions.Normal(OUTPUTS, SCALES.reshape(-1, 1, 1))
-        .log_prob(Y)
-        .double()
-        .exp()
-        .mean(0)
-        .log()
-    )
-    assert torch.allclose(GAUSSIAN.log_prob(Y).double(), density.squeeze(-1), atol=1e-5)
-    matched = (
-        torch.distributions.Normal(GAUSSIAN.mean, GAUSSIAN.std).log_prob(Y).squeeze(-1)
-    )
-    assert not torch.allclose(GAUSSIAN.log_prob(Y), matched, atol=1e-2)
+    components = torch.distributions.Normal(OUTPUTS, SCALES.reshape(-1, 1, 1))
+    density = components.log_prob(Y).double().exp().mean(0).squeeze(-1)
+    assert torch.allclose(GAUSSIAN.log_prob(Y).double(), density.log(), atol=1e-5)
+    matched = torch.distributions.Normal(GAUSSIAN.mean, GAUSSIAN.std)
+    wrong = matched.log_prob(Y).squeeze(-1)
+    assert not torch.allclose(GAUSSIAN.log_prob(Y), wrong, atol=1e-2)
 
 
 def test_the_learned_noise_belongs_to_its_draw():
@@ -46,7 +39,8 @@ def test_the_learned_noise_belongs_to_its_draw():
 
 
 def test_a_scale_for_each_output():
-    outputs, scales = torch.zeros(3, 5, 2), torch.tensor([[0.1, 1.0]]).expand(3, 2)
+    outputs = torch.zeros(3, 5, 2)
+    scales = torch.tensor([[0.1, 1.0]]).expand(3, 2)
     prediction = Prediction(
         likelihoods.Gaussian(dist.HalfNormal(1.0)),
         outputs,
@@ -92,9 +86,9 @@ def test_draws_that_agree_have_no_epistemic_uncertainty():
     sure = torch.distributions.Categorical(logits=1e3 * torch.randn(1, 5000, 3))
     assert Prediction(likelihoods.Categorical(), sure.logits).epistemic.max() == 0
     mixture = torch.distributions.Categorical(probs=sure.probs[0])
-    assert (
-        mixture.entropy() - sure.entropy()[0]
-    ).max() > 1e-5  # the wrong answer: two roundings of one entropy
+    # the wrong answer: the difference of two roundings of one entropy
+    wrong = mixture.entropy() - sure.entropy()[0]
+    assert wrong.max() > 1e-5
 
 
 @pytest.mark.parametrize("probability", [0.5, 0.9, 0.99])
@@ -193,7 +187,8 @@ def test_an_interval_of_the_wrong_probability():
     "scale", [2.5, -2.5, torch.tensor([2.5])], ids=["positive", "negative", "tensor"]
 )
 def test_other_units(scale):
-    loc, moved = 10.0, GAUSSIAN.affine(10.0, scale)
+    loc = 10.0
+    moved = GAUSSIAN.affine(loc, scale)
     size = float(torch.as_tensor(scale).abs())
     assert torch.allclose(moved.mean, loc + scale * GAUSSIAN.mean)
     assert torch.allclose(moved.std, size * GAUSSIAN.std)
@@ -214,7 +209,7 @@ def test_other_units(scale):
     ) / math.sqrt(40)
 
 
-def test_units_compose_and_go_back():
+def test_units_compose_and_invert():
     there = GAUSSIAN.affine(3.0, 2.0).affine(1.0, 10.0)
     assert torch.allclose(there.mean, 31.0 + 20.0 * GAUSSIAN.mean, atol=1e-4)
     back = there.affine(-31.0 / 20.0, 1 / 20.0)
@@ -223,18 +218,18 @@ def test_units_compose_and_go_back():
 
 
 def test_the_density_in_other_units_integrates_to_one():
-    moved = Prediction(likelihoods.Gaussian(0.3), OUTPUTS[:, :1]).affine(2.0, -3.0)
+    likelihood = likelihoods.Gaussian(0.3)
+    moved = Prediction(likelihood, OUTPUTS[:, :1]).affine(2.0, -3.0)
     grid = torch.linspace(-40, 40, 8001).reshape(-1, 1)
-    many = Prediction(
-        likelihoods.Gaussian(0.3), OUTPUTS[:, :1].expand(40, 8001, 1)
-    ).affine(2.0, -3.0)
-    assert torch.trapezoid(many.log_prob(grid).exp(), grid.squeeze()) == pytest.approx(
-        1.0, abs=1e-4
-    )
+    outputs = OUTPUTS[:, :1].expand(40, 8001, 1)
+    on_grid = Prediction(likelihood, outputs).affine(2.0, -3.0)
+    density = on_grid.log_prob(grid).exp()
+    mass = torch.trapezoid(density, grid.squeeze())
+    assert mass == pytest.approx(1.0, abs=1e-4)
     assert len(moved) == 1
 
 
-def test_what_a_prediction_of_classes_does_not_have():
+def test_quantities_without_meaning_are_refused():
     with pytest.raises(AttributeError, match="a class has no standard deviation"):
         _ = CLASSES.std
     with pytest.raises(
@@ -264,7 +259,7 @@ def test_a_prediction_unpacks_and_says_what_it_is():
     assert len(GAUSSIAN) == 5
 
 
-def test_the_prior_predictive_spreads_as_the_prior_says():
+def test_the_prior_predictive_has_the_variance_of_the_prior():
     network = networks.MLP(2, 1, hidden=[])
     model = zoo.BayesianNetwork(
         network, priors.WeightPrior(dist.Normal(0.0, 2.0)), likelihoods.Gaussian(0.5)

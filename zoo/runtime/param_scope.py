@@ -194,6 +194,6 @@ def _refuse_stated_parameters(guide: nn.Module) -> None:
         family = type(guide).__name__
         names = ", ".join(foreign)
         raise ValueError(
-            f"the module {family} states {names} by pyro.param; make each an attribute, an "
+            f"the module {family} states {names} by pyro.param; make them attributes, each an "
             "nn.Parameter or a pyro.nn.PyroParam, or write the guide as a function"
         )
