@@ -178,7 +178,7 @@ def test_parts_have_even_sizes(total, most, size):
 def test_only_long_predictions_show_a_bar(
     monkeypatch, capsys, patience, progress, shows
 ):
-    monkeypatch.setattr(evaluate, "PATIENCE", patience)
+    monkeypatch.setattr(evaluate, "_PATIENCE", patience)
     model = build(networks.MLP(3, 2, hidden=[4]), priors.WeightPrior(Normal(0.0, 1.0)))
     evaluate_draws(model, drawn(model, 5), {}, torch.zeros(4, 3), progress=progress)
     assert ("predicting: 20/20" in capsys.readouterr().err) == shows

@@ -9,7 +9,7 @@ from torch.func import grad_and_value, vmap
 
 from zoo.runtime.caller import stack_level, statement
 from zoo.tracing.graph import trace
-from zoo.tracing.simplify import BIG
+from zoo.tracing.simplify import _BIG
 
 aten = torch.ops.aten
 W = torch.randn(3, 2)
@@ -179,8 +179,8 @@ def test_a_big_result_is_computed_again_rather_than_kept():
         early = (x * 2.0).sum()
         return (early + (x * 2.0).cos().sum(),)
 
-    assert count(trace(twice, [torch.ones(BIG // 4)]), aten.mul.Tensor) == 2
-    assert count(trace(twice, [torch.ones(BIG // 4 - 1)]), aten.mul.Tensor) == 1
+    assert count(trace(twice, [torch.ones(_BIG // 4)]), aten.mul.Tensor) == 2
+    assert count(trace(twice, [torch.ones(_BIG // 4 - 1)]), aten.mul.Tensor) == 1
 
 
 def test_a_literal_is_the_same_at_every_run():

@@ -48,9 +48,9 @@ def test_compiled_gives_the_same_to_a_hundred_thousandth():
 
 
 def test_a_few_calls_are_not_worth_a_trace():
-    _, few = answers("auto", calls=module.FEW - 1)
+    _, few = answers("auto", calls=module._FEW - 1)
     assert few.how == "plain"
-    _, enough = answers("auto", calls=module.FEW)
+    _, enough = answers("auto", calls=module._FEW)
     assert enough.how == "traced"
 
 
@@ -129,8 +129,8 @@ def test_a_counter_in_python_is_noticed():
 
 def test_without_a_compiler_the_graph_runs(monkeypatch):
     _, config = compiler()
-    monkeypatch.setattr(module, "WAIT", 0.0)
-    monkeypatch.setattr(module, "WAIT_PER_NODE", 1e-9)
+    monkeypatch.setattr(module, "_WAIT", 0.0)
+    monkeypatch.setattr(module, "_WAIT_PER_NODE", 1e-9)
     with config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}):
         with pytest.warns(
             UserWarning, match="running without compiling, several times slower"

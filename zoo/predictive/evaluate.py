@@ -19,7 +19,7 @@ from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.progress import bar
 from zoo.runtime.subnormals import flush_subnormals
 
-PATIENCE = 3.0  # seconds before a progress bar is shown
+_PATIENCE = 3.0  # seconds before a progress bar is shown
 Values = Mapping[str, Tensor]
 
 
@@ -71,7 +71,7 @@ def evaluate_draws(
             one_draw = partial(_linearised_output, model, state, centre)
 
         num_outputs = num_samples * len(x)
-        with bar(num_outputs, "predicting", progress, delay=PATIENCE) as shown:
+        with bar(num_outputs, "predicting", progress, delay=_PATIENCE) as shown:
             parts = []
             for part in x.split(rows):
                 chunks = _chunks_of_draws(one_draw, sites, part, at_once, shown)

@@ -31,7 +31,7 @@ _COLUMNS = (
     "guide mean",
     "guide spread",
 )
-Draws = Mapping[str, Tensor]
+_Draws = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def explain(
     scoped = ScopedGuide(guide)
     with torch.random.fork_rng():
         guide_draws = draw_sites(scoped, num_samples, shapes)
-        prior_draws: Draws = {}
+        prior_draws: _Draws = {}
         if all(is_proper(prior) for prior in latents.values()):
             prior_draws = draw_sites(model, num_samples, shapes)
 
@@ -131,7 +131,7 @@ def explain(
 
 
 def _rows(
-    model: BayesianNetwork, family: str, prior_draws: Draws, guide_draws: Draws
+    model: BayesianNetwork, family: str, prior_draws: _Draws, guide_draws: _Draws
 ) -> list[tuple[Cell, ...]]:
     """Return the row of each latent site; without draws from the prior its spread is missing."""
     treatments: dict[str, Treatment] = dict(model.plan.weights)

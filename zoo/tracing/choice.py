@@ -16,13 +16,13 @@ from zoo.tracing.compiled import by_rows, compile_graph
 from zoo.tracing.graph import Function, TracedGraph, of_inputs, trace
 from zoo.tracing.trial import Trial
 
-MODES = ("auto", "plain", "traced", "compiled", "captured")
-FEW = 30  # calls below which a program is not traced, which takes as long as ten calls
+_MODES = ("auto", "plain", "traced", "compiled", "captured")
+_FEW = 30  # calls below which a program is not traced, which takes as long as ten calls
 
 # The seconds that a compiler takes, known to a factor of two: 5 for 194 operations, 20 to
 # 40 for 500. What it saves is a part of the seconds in fusible operations.
-WAIT = 2.0
-WAIT_PER_NODE = 0.05
+_WAIT = 2.0
+_WAIT_PER_NODE = 0.05
 _SAVED = 0.7
 
 
@@ -33,8 +33,8 @@ def way_of(compile: bool | str) -> str:
         ValueError: A mode that does not exist.
     """
     mode = {True: "compiled", False: "traced"}.get(compile, compile)
-    if mode not in MODES:
-        names = ", ".join(MODES)
+    if mode not in _MODES:
+        names = ", ".join(_MODES)
         raise ValueError(f"compile is True, False or one of {names}, not {compile!r}")
 
     return mode
@@ -74,7 +74,7 @@ class Chooser:
         """
         is_auto = self.mode == "auto"
         plain = Choice(self.function, "plain")
-        if self.mode == "plain" or (is_auto and calls < FEW):
+        if self.mode == "plain" or (is_auto and calls < _FEW):
             return plain
 
         graph = self._trace(inputs)
@@ -183,7 +183,7 @@ class Chooser:
         saved = _SAVED * self.trial.seconds_fusible(graph, inputs)
         num_nodes = len(graph.module.graph.nodes)
 
-        return saved / (WAIT + WAIT_PER_NODE * num_nodes)
+        return saved / (_WAIT + _WAIT_PER_NODE * num_nodes)
 
     def _is_faster(self, one: Choice, other: Choice, inputs: Sequence[Tensor]) -> bool:
         """Return whether one mode is faster than another by measurement."""

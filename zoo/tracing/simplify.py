@@ -15,8 +15,8 @@ from zoo.tracing.operations import (
     written_arguments,
 )
 
-BIG = 2**20  # bytes of a result that is computed again rather than kept in memory
-Root = Node | int  # the node that made some memory, or the storage of an input
+_BIG = 2**20  # bytes of a result that is computed again rather than kept in memory
+_Root = Node | int  # the node that made some memory, or the storage of an input
 
 
 def simplify(graph: Graph, read: Mapping[Node, Tensor]) -> None:
@@ -58,7 +58,7 @@ class _Merger:
     def __init__(self, graph: Graph, storages: Mapping[Node, int]) -> None:
         self.graph = graph
         self.storages = storages
-        self.versions: dict[Root, int] = {}  # number of writes so far
+        self.versions: dict[_Root, int] = {}  # number of writes so far
         self.seen: dict[tuple, Node] = {}
         self.position: dict[Node, int] = {}
 
@@ -98,7 +98,7 @@ class _Merger:
         if earlier is node:
             return
 
-        is_small = node.meta.get("bytes", 0) < BIG
+        is_small = node.meta.get("bytes", 0) < _BIG
         if is_small or self._last_use(earlier) > self.position[node]:
             node.replace_all_uses_with(earlier)
             self.graph.erase_node(node)
@@ -114,19 +114,19 @@ class _Merger:
 
         return max(uses, default=self.position[node])
 
-    def _returned(self) -> Iterator[Root]:
+    def _returned(self) -> Iterator[_Root]:
         """Give the roots of the results of the graph."""
         for output in self.graph.find_nodes(op="output"):
             for node in output.all_input_nodes:
                 yield self._root(node)
 
-    def _written(self) -> Iterator[Root]:
+    def _written(self) -> Iterator[_Root]:
         """Give the roots of all memory that the graph writes to."""
         for node in self.graph.nodes:
             if node.op == "call_function" and writes(node.target):
                 yield from self._roots_written(node)
 
-    def _roots_written(self, node: Node) -> Iterator[Root]:
+    def _roots_written(self, node: Node) -> Iterator[_Root]:
         """Give the roots of the memory that one operation writes to.
 
         For an operation that does not say what it writes to, these are the roots of all
@@ -147,7 +147,7 @@ class _Merger:
                 if isinstance(part, Node):
                     yield self._root(part)
 
-    def _root(self, node: Node) -> Root:
+    def _root(self, node: Node) -> _Root:
         """Return the operation that made the memory of a node, or the storage of an input."""
         while shares_memory(node):
             node = node.all_input_nodes[0]
