@@ -272,6 +272,10 @@ def test_the_prior_predictive_has_the_variance_of_the_prior():
     assert torch.allclose(prediction.aleatoric, torch.tensor(0.25))
 
 
+def test_the_class_is_exported_by_its_folder():
+    assert zoo.predictive.Prediction is Prediction
+
+
 def test_the_first_inputs_alone():
     prediction = Prediction(likelihoods.Gaussian(0.1), torch.randn(5, 8, 1)).affine(
         2.0, 3.0

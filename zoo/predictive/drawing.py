@@ -63,7 +63,7 @@ def _draw_once(program: PyroProgram, shapes: Shapes) -> dict[str, Tensor]:
     trace = poutine.trace(program).get_trace()
     values = {}
     for name in shapes:
-        value: Tensor = trace.nodes[name]["value"]
+        value = trace.nodes[name]["value"]
         values[name] = value.clone()
 
     return values

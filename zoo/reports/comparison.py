@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,125 +10,21 @@ import torch
 from torch import Tensor
 
 from zoo.datasets import Dataset, Split
-from zoo.diagnostics.fidelity import Fidelity, fidelity
+from zoo.diagnostics.fidelity import fidelity
 from zoo.inference import SVI
 from zoo.model import BayesianNetwork
-from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
-from zoo.reports.comparison_table import TRUTH, comparison_table, num_draws_of
-from zoo.reports.input_line import (
-    line_through,
-    most_uncertain_feature,
-    most_uncertain_input,
-)
-from zoo.reports.scores import accuracy_scores
-from zoo.reports.table import Table, Tabled
+from zoo.reports.comparison_result import Comparison
+from zoo.reports.comparison_table import TRUTH, comparison_table
 from zoo.runtime.programs import PyroProgram
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from zoo.references import Reference
 
-__all__ = ["Comparison", "accuracy_scores", "compare"]
+__all__ = ["Comparison", "compare"]
 
 Pair = tuple[BayesianNetwork, PyroProgram]
 Guides = Sequence[PyroProgram] | Mapping[str, PyroProgram | Pair]
-
-
-@dataclass(frozen=True, repr=False)
-class Comparison(Tabled):
-    """The result of `zoo.compare`: a table that a notebook renders, the posteriors, and a figure.
-
-    Arguments:
-        table: A row per guide, after that of the reference, called "truth".
-        posteriors: The fitted posteriors by name, with the reference as "truth".
-        fidelities: Scores against the reference by name.
-        data: The data set.
-    """
-
-    table: Table
-    posteriors: Mapping[str, Posterior]
-    fidelities: Mapping[str, Fidelity]
-    data: Dataset
-
-    def plot(
-        self,
-        feature: int | None = None,
-        x: Tensor | None = None,
-        names: Sequence[str] | None = None,
-        num_samples: int = 200,
-    ) -> Figure:
-        """Draw each guide's predictive band along a line of inputs, and fidelity against time.
-
-        Along the line one input varies, to half its range beyond the data on either
-        side, and the others are fixed. The band of the reference is behind each.
-
-        Arguments:
-            feature: Index of the input that varies; by default the one along which the
-                reference has the largest epistemic uncertainty.
-            x: Values of the other inputs (D,); by default the training input at which
-                the reference has the largest epistemic uncertainty.
-            names: Names of the inputs, for the axis.
-            num_samples: Draws for each band.
-
-        Raises:
-            ValueError: Data that are not a regression with inputs (N, D) and one target,
-                or a reference that is known at its own inputs alone.
-        """
-        from zoo import plots
-
-        self._check_plot()
-        inputs = self.data.train.x
-        truth = self.posteriors[TRUTH]
-        if x is None:
-            x = most_uncertain_input(truth, inputs)
-
-        if feature is None:
-            feature = most_uncertain_feature(truth, inputs, x)
-
-        line = line_through(inputs, x, feature)
-        band_of_truth = _band(truth, line, num_samples)
-        bands = {}
-        seconds = {}
-        scores = {}
-        for name, card in self.fidelities.items():
-            posterior = self.posteriors[name]
-            bands[name] = _band(posterior, line, num_samples)
-            seconds[name] = posterior.info.seconds
-            scores[name] = card.wasserstein
-
-        first = next(iter(self.fidelities.values()))
-
-        return plots.comparison(
-            line[:, feature],
-            band_of_truth,
-            bands,
-            seconds=seconds,
-            scores=scores,
-            floor=first.floor["wasserstein"],
-            xlabel=names[feature] if names else f"input {feature + 1}",
-            ylabel="f(x), standardised",
-            score="Wasserstein-1 to the truth, in its sd",
-        )
-
-    def _check_plot(self) -> None:
-        """Refuse data and references of which there is no figure."""
-        inputs, y = self.data.train
-        is_table = inputs.dim() == 2
-        is_regression = y.is_floating_point() and y.shape[-1] == 1
-        if not is_table or not is_regression:
-            shape, y_shape = tuple(inputs.shape), tuple(y.shape)
-            raise ValueError(
-                "a line through input space needs inputs (N, D) and one real target (N, 1), not "
-                f"{shape} and {y_shape}; draw the predictions of the posteriors with zoo.plots"
-            )
-
-        if isinstance(self.posteriors[TRUTH], FunctionPosterior):
-            raise ValueError(
-                "a reference is known at its own inputs alone; draw .fidelities[NAME].plot() "
-                "instead"
-            )
 
 
 def compare(
@@ -210,14 +105,6 @@ def compare(
     return Comparison(table, posteriors, fidelities, truth.data)
 
 
-def _band(posterior: Posterior, line: Tensor, num_samples: int) -> Tensor:
-    """Return draws of the function along a line, (S, N)."""
-    num_draws = num_draws_of(posterior, num_samples)
-    prediction = posterior.predict(line, num_draws)
-
-    return prediction.functions[..., 0]
-
-
 class _Truth(NamedTuple):
     """The reference posterior of a comparison, with the data that go with it."""
 
@@ -245,12 +132,11 @@ def _truth_of(reference: Posterior | Reference, data: Dataset | None) -> _Truth:
 
 def _by_name(model: BayesianNetwork, guides: Guides) -> dict[str, Pair]:
     """Return the guides with their models by name: by their families if no names are given."""
+    named: dict[str, PyroProgram | Pair] = {}
     if isinstance(guides, Mapping):
-        named = dict(guides)
+        named.update(guides)
     else:
-        named = {}
-        for guide in guides:
-            named[type(guide).__name__] = guide
+        named.update((type(guide).__name__, guide) for guide in guides)
 
     if len(named) < len(guides):
         raise ValueError(

@@ -120,7 +120,7 @@ def explain(
 
     after = (
         "The model draws each site from its prior, and then the targets. The guide draws the same "
-        "sites from an approximation of their posterior.",
+        "sites from distributions of its own, which a fit moves towards the posterior.",
         "Spread is the standard deviation of an element of the site, averaged over its elements; "
         "0 is a point estimate.",
         *_bound_sentence(guide),

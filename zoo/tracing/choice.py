@@ -32,7 +32,8 @@ def way_of(compile: bool | str) -> str:
     Raises:
         ValueError: A mode that does not exist.
     """
-    mode = {True: "compiled", False: "traced"}.get(compile, compile)
+    names_of_flags: dict[bool | str, str] = {True: "compiled", False: "traced"}
+    mode = names_of_flags.get(compile, compile)
     if mode not in _MODES:
         names = ", ".join(_MODES)
         raise ValueError(f"compile is True, False or one of {names}, not {compile!r}")

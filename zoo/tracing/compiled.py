@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import torch
@@ -45,7 +45,7 @@ def compile_graph(graph: TracedGraph, inputs: Sequence[Tensor]) -> Function:
     return of_inputs(run, captured)
 
 
-def compiler() -> tuple[Function, ModuleType]:
+def compiler() -> tuple[Callable[..., Function], ModuleType]:
     """Import torch's compiler and its settings, which takes seconds, without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
