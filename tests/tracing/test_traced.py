@@ -11,9 +11,9 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.tracing import choice as module
-from zoo.tracing.choice import Choice, Chooser
+from zoo.tracing import mode as module
 from zoo.tracing.compiled import compiler
+from zoo.tracing.mode import ModeChoice, ModeChooser
 from zoo.tracing.traced import Traced
 from zoo.tracing.trial import Trial
 
@@ -143,9 +143,9 @@ def test_without_a_compiler_the_graph_runs(monkeypatch):
 
 
 def test_the_faster_mode_is_kept(monkeypatch):
-    compiled = Choice(noisy, "compiled")
-    monkeypatch.setattr(Chooser, "_gain", lambda *arguments: 1.0)
-    monkeypatch.setattr(Chooser, "_compile", lambda *arguments: compiled)
+    compiled = ModeChoice(noisy, "compiled")
+    monkeypatch.setattr(ModeChooser, "_gain", lambda *arguments: 1.0)
+    monkeypatch.setattr(ModeChooser, "_compile", lambda *arguments: compiled)
     for seconds, how in (([1.0, 2.0], "compiled"), ([2.0, 1.0], "traced")):
         measured = iter(seconds)
         monkeypatch.setattr(

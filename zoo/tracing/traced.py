@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from zoo.tracing.choice import Chooser, way_of
 from zoo.tracing.graph import Function
+from zoo.tracing.mode import ModeChooser, way_of
 from zoo.tracing.trial import Trial
 
 _RECURRENCES = 3  # calls with other shapes after which these are traced as well
@@ -114,9 +114,9 @@ class Traced:
 
         return choice.run
 
-    def _chooser(self) -> Chooser:
+    def _chooser(self) -> ModeChooser:
         """Return the rules by which the mode is chosen."""
-        return Chooser(
+        return ModeChooser(
             function=self.function,
             mode=self.compile,
             trial=self._trial,

@@ -41,7 +41,7 @@ def way_of(compile: bool | str) -> str:
     return mode
 
 
-class Choice(NamedTuple):
+class ModeChoice(NamedTuple):
     """A function to run, and its mode."""
 
     run: Function
@@ -49,7 +49,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chooser:
+class ModeChooser:
     """Chooses the mode in which a program runs.
 
     Arguments:
@@ -66,7 +66,7 @@ class Chooser:
     overwrite: bool
     rows: int | None
 
-    def choose(self, inputs: Sequence[Tensor], calls: float) -> Choice:
+    def choose(self, inputs: Sequence[Tensor], calls: float) -> ModeChoice:
         """Choose the mode for inputs of these shapes.
 
         Arguments:
@@ -74,7 +74,7 @@ class Chooser:
             calls: Number of calls to come with inputs of these shapes.
         """
         is_auto = self.mode == "auto"
-        plain = Choice(self.function, "plain")
+        plain = ModeChoice(self.function, "plain")
         if self.mode == "plain" or (is_auto and calls < _FEW):
             return plain
 
@@ -83,7 +83,7 @@ class Chooser:
             return plain
 
         run = of_inputs(graph.module.forward, graph.captured)
-        traced = Choice(run, "traced")
+        traced = ModeChoice(run, "traced")
         on_cuda = any(tensor.is_cuda for tensor in (*inputs, *graph.captured))
         if self.mode == "captured" or (is_auto and on_cuda):
             return self._capture(traced, inputs, on_cuda)
@@ -135,8 +135,8 @@ class Chooser:
         return graph
 
     def _capture(
-        self, traced: Choice, inputs: Sequence[Tensor], on_cuda: bool
-    ) -> Choice:
+        self, traced: ModeChoice, inputs: Sequence[Tensor], on_cuda: bool
+    ) -> ModeChoice:
         """Capture the graph in a CUDA graph; in auto mode, warn and fall back if that fails."""
         if not on_cuda:
             raise ValueError(
@@ -155,9 +155,11 @@ class Chooser:
 
             return traced
 
-        return Choice(captured, "captured")
+        return ModeChoice(captured, "captured")
 
-    def _compile(self, graph: TracedGraph, inputs: Sequence[Tensor]) -> Choice | None:
+    def _compile(
+        self, graph: TracedGraph, inputs: Sequence[Tensor]
+    ) -> ModeChoice | None:
         """Compile the graph; in auto mode, warn and return nothing if that fails."""
         rows = self.rows
         try:
@@ -177,7 +179,7 @@ class Chooser:
 
             return None
 
-        return Choice(run, "compiled")
+        return ModeChoice(run, "compiled")
 
     def _gain(self, graph: TracedGraph, inputs: Sequence[Tensor]) -> float:
         """Return the seconds that compiling saves at each call, divided by those that it takes."""
@@ -186,7 +188,9 @@ class Chooser:
 
         return saved / (_WAIT + _WAIT_PER_NODE * num_nodes)
 
-    def _is_faster(self, one: Choice, other: Choice, inputs: Sequence[Tensor]) -> bool:
+    def _is_faster(
+        self, one: ModeChoice, other: ModeChoice, inputs: Sequence[Tensor]
+    ) -> bool:
         """Return whether one mode is faster than another by measurement."""
         seconds = self.trial.seconds(one.run, inputs)
 

@@ -14,8 +14,8 @@ from torch.utils.data import (
     TensorDataset,
 )
 
-from zoo.data_checks import checked, checked_batch, on_device, pair
-from zoo.minibatches import Batches, LoaderBatches, TensorBatches
+from zoo.data.checks import checked, checked_batch, on_device, pair
+from zoo.data.minibatches import Batches, LoaderBatches, TensorBatches
 from zoo.model import BayesianNetwork
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.data_checks import checked_batch
+from zoo.data.checks import checked_batch
 from zoo.model import BayesianNetwork
 
 
