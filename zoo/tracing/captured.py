@@ -38,7 +38,6 @@ class Captured:
         self._warm_up(function)
 
         self.graph = torch.cuda.CUDAGraph()
-
         with torch.cuda.graph(self.graph):
             self.outputs = function(*self.inputs)
 

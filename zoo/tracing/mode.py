@@ -116,7 +116,6 @@ class ModeChooser:
                 "the program could not be traced and runs as plain Pyro, several times slower: "
                 f"{statement(error)}: {_first_line(error)}"
             )
-
             return None
 
         with self.trial.undone():
@@ -129,7 +128,6 @@ class ModeChooser:
                 "value than its graph, so it depends on something that changes between calls and "
                 "is no tensor; keep that in a tensor"
             )
-
             return None
 
         return graph
@@ -152,7 +150,6 @@ class ModeChooser:
 
             reason = _first_line(error)
             _warn(f"running without a CUDA graph, several times slower: {reason}")
-
             return traced
 
         return ModeChoice(captured, "captured")
@@ -176,7 +173,6 @@ class ModeChooser:
 
             reason = _first_line(error)
             _warn(f"running without compiling, several times slower: {reason}")
-
             return None
 
         return ModeChoice(run, "compiled")

@@ -61,7 +61,6 @@ class _Merger:
         self.versions: dict[_Root, int] = {}  # number of writes so far
         self.seen: dict[tuple, Node] = {}
         self.position: dict[Node, int] = {}
-
         for number, node in enumerate(graph.nodes):
             self.position[node] = number
 
