@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,8 @@ def loss_and_slope(
     first = posterior.state | {name: value[0] for name, value in sites.items()}
     most = ELEMENTS if pixels.is_cuda else min(ELEMENTS, 4 * CACHED)
     with evaluation_mode(model.network):
-        by_pixel = takes_channels_last(model, first, standardise(pixels[:1]))
+        evaluate = partial(model.output, first)
+        by_pixel = takes_channels_last(model.network, evaluate, standardise(pixels[:1]))
     together = (
         1 if by_pixel else min(num_samples, TOGETHER)
     )  # on a CPU grouped convolutions cost more than they save

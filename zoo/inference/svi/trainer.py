@@ -180,8 +180,9 @@ class Trainer:
 
     def _channels_last(self, x: Tensor) -> bool:
         model = self.engine.model
+        evaluate = partial(model.output, model.plan.inits(model.network))
         with evaluation_mode(model.network):
-            return takes_channels_last(model, model.plan.inits(model.network), x)
+            return takes_channels_last(model.network, evaluate, x)
 
     def _loss_and_gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         """Return the loss and the gradients of the parameters that it reaches; an optimiser leaves others alone."""
