@@ -61,6 +61,7 @@ class Categorical(Likelihood):
         of_draws = type(distribution)(probs=distribution.probs)
         aleatoric = of_draws.entropy().mean(0)
         epistemic = self.uncertainty(distribution) - aleatoric
+
         return epistemic.clamp_min(0.0), aleatoric
 
     def uncertainty(self, distribution: TorchDistributionMixin) -> Tensor:

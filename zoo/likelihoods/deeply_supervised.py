@@ -69,6 +69,7 @@ class DeeplySupervised(Categorical):
             distribution = dist.Categorical(logits=companions).to_event(1)
             with poutine.scale(scale=self.weight):
                 pyro.sample(f"{PREFIX}companions", distribution, obs=labels)
+
         return super().targets(own, y, noise)
 
     def __repr__(self) -> str:

@@ -50,6 +50,7 @@ class From(Likelihood):
                 f"a {name} is over events of shape {event_shape}, but From needs a "
                 "distribution of each element of y, whose event shape is ()"
             )
+
         super().check(output, y)
 
     def _describe_target(self, distribution: TorchDistributionMixin) -> str:

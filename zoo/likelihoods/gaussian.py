@@ -59,6 +59,7 @@ class Gaussian(Likelihood):
         """Return the prior of the scale if it has one."""
         if not isinstance(self.scale, TorchDistributionMixin):
             return {}
+
         prior = to(self.scale, like)
         return {_SCALE: prior.to_event(len(prior.batch_shape))}
 

@@ -55,4 +55,5 @@ class HeteroscedasticGaussian(Likelihood):
 
         mean, raw = output.chunk(2, dim=-1)
         scale = self.min_scale + softplus(raw)
+
         return dist.Normal(mean, scale)

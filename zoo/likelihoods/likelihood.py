@@ -130,6 +130,7 @@ class Likelihood:
                 "has companions, as networks.DSN has, use likelihoods.DeeplySupervised() or "
                 "build it with companions=False"
             )
+
         return pyro.sample(f"{PREFIX}y", distribution.to_event(event_dim), obs=y)
 
     def encode(self, y: Tensor, like: Tensor) -> Tensor:

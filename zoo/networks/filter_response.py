@@ -60,6 +60,7 @@ class FilterResponseNorm(nn.Module):
             return y
 
         threshold = self.threshold.reshape(shape)
+
         return torch.maximum(y, threshold)
 
     def extra_repr(self) -> str:

@@ -51,6 +51,7 @@ class PreActResNet(PreActivationNetwork):
     ) -> None:
         if depth not in _BLOCKS:
             raise ValueError(f"depth is 18 or 34, not {depth}")
+
         check_channels(width)
         super().__init__(
             widths=(width, width, 2 * width, 4 * width, 8 * width),

@@ -139,6 +139,7 @@ class _Block(nn.Module):
         """Take every second pixel if the block does, and add channels of zeros on both sides."""
         if not self.num_padded:
             return x
+
         pixels = x[..., :: self.stride, :: self.stride]
         return F.pad(pixels, (0, 0, 0, 0, self.num_padded, self.num_padded))
 
