@@ -26,9 +26,11 @@ NETWORKS = {
     "LeNet": (lambda: networks.LeNet(3, width=100), (1, 28, 28), None),
     "ConvNet1d": (lambda: networks.ConvNet1d(3, width=6), (1, 32), None),
     "NIN": (lambda: networks.NIN(3, width=12), (3, 8, 8), None),
-    "ResNet": (lambda: networks.ResNet(8, 3, width=4), (3, 8, 8), None),
+    "ResNet": (lambda: networks.ResNet(8, num_classes=3, width=4), (3, 8, 8), None),
     "filter response": (
-        lambda: networks.ResNet(8, 3, width=4, norm=networks.FilterResponseNorm),
+        lambda: networks.ResNet(
+            8, num_classes=3, width=4, norm=networks.FilterResponseNorm
+        ),
         (3, 8, 8),
         None,
     ),
@@ -112,7 +114,7 @@ def test_half_the_filters_of_a_lenet_are_a_lenet_of_half_the_width():
 
 
 def test_inside_a_block_filters_go_and_along_the_skips_they_stay():
-    posterior, x = sampled(networks.ResNet(8, 3, width=4), (3, 8, 8))
+    posterior, x = sampled(networks.ResNet(8, num_classes=3, width=4), (3, 8, 8))
     block = pruning.shrink(halved(posterior), x).model.network.layer1[0]
     assert block.conv1.weight.shape == (2, 4, 3, 3)
     assert block.conv2.weight.shape == (4, 2, 3, 3)
