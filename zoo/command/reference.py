@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo import references
 from zoo.command.names import REFERENCES, one_of
-from zoo.references.evidence import ships
+from zoo.references.evidence import is_converged
 from zoo.references.reference import FOLDER
 
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"\n{reference!r}\n{reference.table}\n")
     good = (
         "the evidence is enough to ship it"
-        if ships(reference.evidence)
+        if is_converged(reference.evidence)
         else "the evidence is NOT enough to ship it"
     )
     print(
