@@ -1,4 +1,4 @@
-"""Reference posteriors: problems are sound, shipped files have evidence, wrong files are refused."""
+"""Reference posteriors: sound problems, shipped files with evidence, wrong files refused."""
 
 import dataclasses
 
