@@ -37,7 +37,9 @@ def flat(split):
 
 def test_the_rate_with_the_best_held_out_likelihood_is_taken(data, tmp_path):
     train, validation = map(flat, data)
-    training = Training(math.inf, 8, batch_size=64, rates=(1e-6, 1e-2), progress=False)
+    training = Training(
+        math.inf, 8, batch_size=64, learning_rates=(1e-6, 1e-2), progress=False
+    )
     _, facts = training.fit(build, train, validation, tmp_path / "a.safetensors")
     trials = facts["plan"]["trials"]
     assert facts["plan"]["rate"] == 0.01
@@ -48,7 +50,7 @@ def test_the_rate_with_the_best_held_out_likelihood_is_taken(data, tmp_path):
 
 def test_a_fit_keeps_to_its_time_and_is_read_when_it_is_there(data, tmp_path):
     train, validation = map(flat, data)
-    training = Training(6.0, 1e6, batch_size=64, rates=(1e-2,), progress=False)
+    training = Training(6.0, 1e6, batch_size=64, learning_rates=(1e-2,), progress=False)
     posterior, facts = training.fit(
         build, train, validation, tmp_path / "a.safetensors"
     )

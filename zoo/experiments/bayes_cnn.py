@@ -1,10 +1,12 @@
-"""bayes-lenet-mnist, bayes-alexnet-cifar10: Bayes by Backprop for convolutions, with Kwon's two uncertainties."""
+"""bayes-lenet-mnist, bayes-alexnet-cifar10: Bayes by Backprop for convolutions, two uncertainties."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyro.distributions as dist
 from torch import nn
@@ -12,162 +14,226 @@ from torch import nn
 import guides
 from zoo import datasets, metrics, networks, priors
 from zoo.datasets import Dataset
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
+from zoo.experiments.contestant import MakeGuide
+from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
+from zoo.model import BayesianNetwork
 from zoo.predictive.prediction import Prediction
+from zoo.runtime.programs import PyroProgram
 
-DRAWS, EPOCHS = 25, 100  # as published
-PHASES = (0.1, 0.3)  # parts of the epochs at which uncertainty is looked at too
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NUM_SAMPLES = 25  # as published
+_EPOCHS = 100  # as published
+_PHASES = (0.1, 0.3)  # parts of the epochs for which the network is also fitted
+
+_Row = dict[str, float]
 
 
-def run_network(
-    run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict[str, float]
+@dataclass(frozen=True)
+class _Published:
+    """Errors in per cent, and uncertainties as variances of the one-hot label."""
+
+    bayesian: float
+    frequentist: float
+    aleatoric: float
+    epistemic: float
+
+
+def _run_network(
+    run: Run,
+    data: Dataset,
+    make_network: Callable[[], nn.Module],
+    published: _Published,
 ) -> None:
-    """Fit for all epochs and for two parts of them, beside the twin, and split the uncertainty.
+    """Fit for all epochs and for two parts of them, against the frequentist twin.
+
+    The frequentist twin is the same network and prior, fitted by MAP.
 
     Arguments:
         run: The run.
         data: The data.
-        make: Makes the network.
-        published: Error in per cent of both contestants, and aleatoric and epistemic
-            uncertainty.
+        make_network: Makes the network.
+        published: What was published.
     """
-    x, y = data.test
+    make_guide = partial(guides.LocalReparam, init_scale=0.02)
+    build = partial(_build, run, make_network, make_guide)
+    fit = partial(_fit_bayesian, run, data, build)
+
+    prediction = fit("Bayesian", share=0.45, epochs=_EPOCHS)
+    plan = run.result.fits["Bayesian"]["plan"]
+    rows = []
+    for phase in _PHASES:
+        # with the same learning rate, and without a limit of the time
+        name = f"Bayesian, {phase:.0%} of the epochs"
+        partial_prediction = fit(
+            name,
+            share=math.inf,
+            epochs=phase * plan["epochs"],
+            learning_rates=(plan["rate"],),
+            min_epochs=0.0,
+        )
+        rows.append(_make_row(run, name, partial_prediction))
+    rows.append(_make_row(run, "Bayesian", prediction))
+    run.report.tabulate("over epochs", rows)
+
+    build_twin = partial(_build, run, make_network, guides.Delta)
+    twin = run.fit("frequentist", build_twin, data, share=0.35, epochs=_EPOCHS)
+    run.scores.add_posterior("frequentist", twin, data.test, 1)
+    _report_errors(run, published)
+    _report_uncertainties(run, prediction, published)
+    _draw_figure(run, rows, published)
+
+
+def _build(
+    run: Run, make_network: Callable[[], nn.Module], make_guide: MakeGuide
+) -> tuple[BayesianNetwork, PyroProgram]:
+    """Return the model and a guide."""
     prior = priors.WeightPrior(dist.Normal(0.0, 0.1))
-
-    def built(family: Callable[..., object]) -> tuple[object, object]:
-        model = run.model(make(), prior)
-        return model, family(model)
-
-    def fitted(
-        name: str, share: float, epochs: float, **options: object
-    ) -> tuple[dict, Prediction]:
-        build = partial(built, partial(guides.LocalReparam, init_scale=0.02))
-        posterior = run.fit(name, build, data, share=share, epochs=epochs, **options)
-        prediction = posterior.predict(x, DRAWS, progress=run.progress)
-        run.score(name, lambda: prediction, y)
-        return run.result.fits[name]["plan"], prediction
-
-    plan, longest = fitted("Bayesian", 0.45, EPOCHS)
-    rows = [row(run, "Bayesian", longest)]
-    for (
-        phase
-    ) in PHASES:  # by the same learning rate, and for as long as their steps take
-        name, epochs = f"Bayesian, {phase:.0%} of the epochs", phase * plan["epochs"]
-        _, prediction = fitted(name, math.inf, epochs, rates=(plan["rate"],), least=0.0)
-        rows.insert(-1, row(run, name, prediction))
-    run.tabulate("over epochs", rows)
-    twin = run.fit(
-        "frequentist", partial(built, guides.Delta), data, share=0.35, epochs=EPOCHS
-    )
-    run.score("frequentist", partial(twin.predict, x, 1), y)
-    for name in ("Bayesian", "frequentist"):
-        run.find(
-            f"error, {name}, %",
-            run.result.scores[name]["error %"],
-            published[name],
-            headline=True,
-        )
-    gain, theirs = (
-        run.difference("Bayesian", "frequentist"),
-        published["Bayesian"] - published["frequentist"],
-    )
-    run.find("error, Bayesian minus frequentist, %", gain["error %"], theirs)
-    run.find("NLL, Bayesian minus frequentist, nats", gain["nll"])
-    for name, number in kwon(longest).items():
-        run.find(
-            f"{name} uncertainty, a variance", number, published[name], headline=True
-        )
-    run.find("aleatoric uncertainty, nats", Number.mean(longest.aleatoric))
-    run.find("epistemic uncertainty, nats", Number.mean(longest.epistemic))
-    picture(run, rows, published)
+    return run.build(make_network(), prior, make_guide)
 
 
-def row(run: Run, name: str, prediction: Prediction) -> dict[str, float]:
-    """Return what is shown of a fit over epochs."""
-    facts = {
+def _fit_bayesian(
+    run: Run,
+    data: Dataset,
+    build: Callable[[], tuple[BayesianNetwork, PyroProgram]],
+    name: str,
+    **limits: float | Sequence[float],
+) -> Prediction:
+    """Fit, and return the prediction for the test part after scoring it."""
+    posterior = run.fit(name, build, data, **limits)
+    x, y = data.test
+    prediction = posterior.predict(x, num_samples=_NUM_SAMPLES, progress=run.progress)
+    run.scores.add(name, lambda: prediction, y)
+    return prediction
+
+
+def _make_row(run: Run, name: str, prediction: Prediction) -> _Row:
+    """Return epochs, error and uncertainties of a fit."""
+    row = {
         "epochs": run.result.fits[name]["plan"]["epochs"],
-        "error %": run.result.scores[name]["error %"].value,
+        "error %": run.scores[name]["error %"].value,
     }
-    return facts | {key: number.value for key, number in kwon(prediction).items()}
+    for kind, number in _split_variance(prediction).items():
+        row[kind] = number.value
+    return row
 
 
-def kwon(prediction: Prediction) -> dict[str, Number]:
-    """Return the two variances of Kwon's, summed over classes and averaged over images."""
+def _split_variance(prediction: Prediction) -> dict[str, Number]:
+    """Return the two variances of Kwon et al., summed over classes and averaged over images."""
     epistemic, aleatoric = metrics.variance_split(prediction.functions)
     return {"aleatoric": Number.mean(aleatoric), "epistemic": Number.mean(epistemic)}
 
 
-def picture(
-    run: Run, rows: list[dict[str, float]], published: dict[str, float]
+def _report_errors(run: Run, published: _Published) -> None:
+    """State the errors of both fits, and their differences."""
+    theirs = {"Bayesian": published.bayesian, "frequentist": published.frequentist}
+    for name, error in theirs.items():
+        ours = run.scores[name]["error %"]
+        run.report.find(f"error, {name}, %", ours, error, headline=True)
+
+    gain = run.scores.difference("Bayesian", "frequentist")
+    difference = published.bayesian - published.frequentist
+    run.report.find("error, Bayesian minus frequentist, %", gain["error %"], difference)
+    run.report.find("NLL, Bayesian minus frequentist, nats", gain["nll"])
+
+
+def _report_uncertainties(
+    run: Run, prediction: Prediction, published: _Published
 ) -> None:
-    """Draw error and uncertainties over epochs, beside what was published."""
-    epochs = [row["epochs"] for row in rows]
-    with run.panels(columns=2, title=run.experiment.name) as axes:
+    """State the aleatoric and the epistemic uncertainty, as variances and in nats."""
+    for kind, number in _split_variance(prediction).items():
+        theirs = getattr(published, kind)
+        run.report.find(
+            f"{kind} uncertainty, a variance", number, theirs, headline=True
+        )
+    aleatoric = Number.mean(prediction.aleatoric)
+    epistemic = Number.mean(prediction.epistemic)
+    run.report.find("aleatoric uncertainty, nats", aleatoric)
+    run.report.find("epistemic uncertainty, nats", epistemic)
+
+
+def _draw_figure(run: Run, rows: Sequence[_Row], published: _Published) -> None:
+    """Draw error and uncertainties over epochs, with what was published."""
+    with run.report.panels(columns=2, title=run.experiment.name) as axes:
         left, right = axes[0]
-        left.plot(epochs, [row["error %"] for row in rows], "o-", label="Bayesian")
-        twin = (
-            run.result.fits["frequentist"]["plan"]["epochs"],
-            run.result.scores["frequentist"]["error %"].value,
-        )
-        left.plot(*twin, "s", color="grey", label="frequentist")
-        left.plot(EPOCHS, published["Bayesian"], "k^", label="published, Bayesian")
-        for name in ("aleatoric", "epistemic"):
-            (line,) = right.plot(epochs, [row[name] for row in rows], "o-", label=name)
-            right.plot(
-                EPOCHS,
-                published[name],
-                "^",
-                color=line.get_color(),
-                label=f"{name}, published",
-            )
-        left.set(xlabel="epochs of a fit", ylabel="test error, %")
-        right.set(
-            xlabel="epochs of a fit",
-            ylabel="variance of the one-hot label",
-            yscale="log",
-        )
+        _draw_errors(run, left, rows, published)
+        _draw_uncertainties(right, rows, published)
         for ax in (left, right):
+            ax.set_xlabel("epochs of a fit")
             ax.legend(frameon=False)
 
 
-def run_lenet(run: Run) -> None:
+def _draw_errors(
+    run: Run, ax: Axes, rows: Sequence[_Row], published: _Published
+) -> None:
+    epochs = [row["epochs"] for row in rows]
+    errors = [row["error %"] for row in rows]
+    ax.plot(epochs, errors, "o-", label="Bayesian")
+
+    twin_epochs = run.result.fits["frequentist"]["plan"]["epochs"]
+    twin_error = run.scores["frequentist"]["error %"].value
+    ax.plot(twin_epochs, twin_error, "s", color="grey", label="frequentist")
+    ax.plot(_EPOCHS, published.bayesian, "k^", label="published, Bayesian")
+    ax.set_ylabel("test error, %")
+
+
+def _draw_uncertainties(ax: Axes, rows: Sequence[_Row], published: _Published) -> None:
+    epochs = [row["epochs"] for row in rows]
+    theirs: Mapping[str, float] = {
+        "aleatoric": published.aleatoric,
+        "epistemic": published.epistemic,
+    }
+    for kind, variance in theirs.items():
+        values = [row[kind] for row in rows]
+        (line,) = ax.plot(epochs, values, "o-", label=kind)
+        color = line.get_color()
+        ax.plot(_EPOCHS, variance, "^", color=color, label=f"{kind}, published")
+    ax.set(ylabel="variance of the one-hot label", yscale="log")
+
+
+def _run_lenet(run: Run) -> None:
     """Run LeNet-5 on MNIST."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
-    published = {
-        "Bayesian": 2.0,
-        "frequentist": 2.0,
-        "aleatoric": 0.0096,
-        "epistemic": 0.0026,
-    }
-    run_network(run, data, lambda: networks.LeNet5(activation=nn.Softplus), published)
+    make_network = partial(networks.LeNet5, activation=nn.Softplus)
+    published = _Published(
+        bayesian=2.0, frequentist=2.0, aleatoric=0.0096, epistemic=0.0026
+    )
+    _run_network(run, data, make_network, published)
 
 
-def run_alexnet(run: Run) -> None:
+def _run_alexnet(run: Run) -> None:
     """Run AlexNet on CIFAR-10."""
     data = run.dataset(datasets.cifar10, num_validation=5_000)
-    published = {
-        "Bayesian": 27.0,
-        "frequentist": 27.0,
-        "aleatoric": 0.1920,
-        "epistemic": 0.0404,
-    }
-    run_network(run, data, lambda: networks.AlexNet(activation=nn.Softplus), published)
-    run.note(
-        "The published variances are LeNet-5's on CIFAR-10; others reached an error of 39 % with this network."
+    make_network = partial(networks.AlexNet, activation=nn.Softplus)
+    published = _Published(
+        bayesian=27.0, frequentist=27.0, aleatoric=0.1920, epistemic=0.0404
+    )
+    _run_network(run, data, make_network, published)
+    run.report.note(
+        "The published variances are LeNet-5's on CIFAR-10; others reached an error of 39 % with "
+        "this network."
     )
 
 
-REFERENCE = (
-    "A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference (Shridhar, Laumann, "
-    "Liwicki, 2019)"
+_REFERENCE = (
+    "A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference "
+    "(Shridhar, Laumann, Liwicki, 2019)"
 )
-QUESTION = "is Bayes by Backprop as accurate as its twin on {}, and how uncertain is it, of what kind?"
+_QUESTION = "is Bayes by Backprop as accurate as its twin on {}, and how uncertain is it, of what kind?"
 
 bayes_lenet_mnist = Experiment(
-    "bayes-lenet-mnist", QUESTION.format("MNIST"), REFERENCE, 24, run_lenet
+    name="bayes-lenet-mnist",
+    question=_QUESTION.format("MNIST"),
+    reference=_REFERENCE,
+    minutes=24,
+    run=_run_lenet,
 )
 bayes_alexnet_cifar10 = Experiment(
-    "bayes-alexnet-cifar10", QUESTION.format("CIFAR-10"), REFERENCE, 60, run_alexnet
+    name="bayes-alexnet-cifar10",
+    question=_QUESTION.format("CIFAR-10"),
+    reference=_REFERENCE,
+    minutes=60,
+    run=_run_alexnet,
 )

@@ -1,21 +1,23 @@
-"""prune-mnist, prune-cifar10, prune-ecg: accuracy of a posterior, and of its twin, as weights are dropped."""
+"""prune-mnist, prune-cifar10, prune-ecg: the accuracy of a posterior and of MAP as weights are dropped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-import pyro.distributions as dist
 import torch
-from torch import nn
 
 import guides
-from zoo import datasets, priors
-from zoo.datasets import Dataset
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
+from zoo import datasets
+from zoo.datasets import Dataset, Split
+from zoo.experiments.run import Experiment, Run
+from zoo.experiments.talk_network import (
+    CHANNELS,
+    PUBLISHED_CHANNELS,
+    build_talk_network,
+)
+from zoo.posterior.posterior import Posterior
 from zoo.pruning import (
-    Curves,
     curve,
     density_at_zero,
     magnitude,
@@ -23,136 +25,133 @@ from zoo.pruning import (
     signal_to_noise,
 )
 
-FRACTIONS = (0.0, 0.5, 0.72, 0.82, 0.9, 0.93, 0.96, 0.98, 0.99)
-RULES = {
+_FRACTIONS = (0.0, 0.5, 0.72, 0.82, 0.9, 0.93, 0.96, 0.98, 0.99)
+_RULES = {
     "density at zero": density_at_zero,
     "signal to noise": signal_to_noise,
     "magnitude": magnitude,
 }
-CHANNELS, PUBLISHED_CHANNELS = (40, 66, 43), (120, 200, 130)
-DRAWS, SHOWN = 12, 2_000  # as published; test data behind the curve
+_COMPARED = (  # a fit, and the rule by which its weights are dropped
+    ("posterior", "density at zero"),
+    ("posterior", "signal to noise"),
+    ("MAP", "magnitude"),
+)
+_NUM_SAMPLES = 12  # as published
+_NUM_SHOWN = 2_000  # test data for the curves
 
 
-def network(data: Dataset, widths: tuple[int, ...]) -> nn.Module:
-    """Make the talk's network: three convolutions of 6 (by 6) with stride 2 and SELUs, and a linear layer."""
-    inputs, *size = data.train.x.shape[1:]
-    convolution = nn.Conv2d if len(size) == 2 else nn.Conv1d
-    layers: list[nn.Module] = []
-    for channels in widths:
-        layers += [convolution(inputs, channels, 6, stride=2, padding=2), nn.SELU()]
-        inputs, size = channels, [side // 2 for side in size]
-    units = inputs * (size[0] ** len(size))
-    return nn.Sequential(
-        *layers, nn.Flatten(), nn.Linear(units, int(data.train.y.max()) + 1)
-    )
-
-
-def built(
-    run: Run, data: Dataset, family: Callable[..., object]
-) -> tuple[object, object]:
-    """Make the model, and a guide of a family for it."""
-    widths = PUBLISHED_CHANNELS if run.full else CHANNELS
-    model = run.model(network(data, widths), priors.WeightPrior(dist.Normal(0.0, 1.0)))
-    return model, family(model)
-
-
-def pruned(
-    run: Run, data: Dataset, epochs: float, published: dict[float, float]
+def _run_pruning(
+    run: Run, data: Dataset, epochs: float, published: Mapping[float, float]
 ) -> None:
-    """Fit a posterior and its twin, draw their curves, and compare on the whole test part.
+    """Fit a posterior and MAP, draw their curves, and compare them on the whole test part.
 
     Arguments:
         run: The run.
         data: The data.
-        epochs: Epochs at most.
-        published: Validation accuracy by the fraction dropped, read off the talk's
-            figure to 0.01.
+        epochs: The maximum number of epochs.
+        published: Validation accuracy by the fraction dropped, read off the figure in
+            the talk to 0.01.
     """
-    from zoo import plots
-
-    families = {
-        "posterior": partial(guides.LocalReparam, init_scale=0.02),
-        "MAP": guides.Delta,
+    make_posterior = partial(guides.LocalReparam, init_scale=0.02)
+    build_posterior = partial(build_talk_network, run, data, make_posterior)
+    build_map = partial(build_talk_network, run, data, guides.Delta)
+    fits = {
+        "posterior": run.fit(
+            "posterior", build_posterior, data, share=0.7, epochs=epochs
+        ),
+        "MAP": run.fit("MAP", build_map, data, share=0.3, epochs=epochs),
     }
-    found = {}
-    for name, family in families.items():
-        share = 0.7 if name == "posterior" else 0.3
-        found[name] = run.fit(
-            name, partial(built, run, data, family), data, share=share, epochs=epochs
-        )
-    rows = torch.randperm(len(data.test.x), generator=torch.Generator().manual_seed(0))[
-        :SHOWN
-    ]  # they may be sorted
-    shown = data.test.x[rows], data.test.y[rows]
-    curves = curve(
-        found["posterior"], shown, RULES, FRACTIONS, DRAWS, progress=run.progress
-    )
-    twin = curve(
-        found["MAP"],
-        shown,
-        {"magnitude": magnitude},
-        FRACTIONS,
-        1,
-        progress=run.progress,
-    )
-    scores = {f"posterior, {rule}": values for rule, values in curves.scores.items()}
-    together = Curves(FRACTIONS, scores | {"MAP, magnitude": twin.scores["magnitude"]})
-    run.tabulate("curve", together.table.to_dicts())
-    on_the_test_part(run, data, found, published)
-    lines = {name: scores["accuracy"] for name, scores in together.scores.items()}
-    with run.panels(title=f"{data.name}: weights dropped, {DRAWS} draws") as axes:
-        ax = plots.pruning(FRACTIONS, lines, ax=axes[0, 0])
-        ax.plot(
-            [100 * f for f in published],
-            list(published.values()),
-            "k^",
-            label="published, another network",
-        )
-        ax.legend(
-            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2
-        )
+
+    shown = _choose(data.test, _NUM_SHOWN)
+    accuracies = _draw_curves(run, fits, shown)
+    _score_unpruned(run, fits, data.test, published)
+    _score_pruned(run, fits, data.test, published)
+    _draw_figure(run, data, accuracies, published)
+
     if not run.full:
-        run.note(
+        run.report.note(
             f"The network has {CHANNELS} channels, a third of the published {PUBLISHED_CHANNELS}."
         )
-    run.note(
-        f"The curve is of {len(rows)} test data drawn at random; errors and differences are of all."
+    run.report.note(
+        f"The curve is of {len(shown.x)} test data drawn at random; errors and differences are "
+        "of all."
     )
 
 
-def on_the_test_part(
-    run: Run, data: Dataset, found: dict[str, object], published: dict[float, float]
+def _choose(test: Split, number: int) -> Split:
+    """Return some test data, chosen at random because they may be sorted by class."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randperm(len(test.x), generator=generator)[:number]
+    return Split(test.x[rows], test.y[rows])
+
+
+def _draw_curves(
+    run: Run, fits: Mapping[str, Posterior], shown: Split
+) -> dict[str, Sequence[float]]:
+    """Tabulate the curves of pruning, and return the accuracies by fit and rule."""
+    posterior_curves = curve(
+        fits["posterior"],
+        shown,
+        rules=_RULES,
+        fractions=_FRACTIONS,
+        num_samples=_NUM_SAMPLES,
+        progress=run.progress,
+    )
+    map_curves = curve(
+        fits["MAP"],
+        shown,
+        rules={"magnitude": magnitude},
+        fractions=_FRACTIONS,
+        num_samples=1,
+        progress=run.progress,
+    )
+
+    rows = []
+    accuracies = {}
+    for fit, curves in (("posterior", posterior_curves), ("MAP", map_curves)):
+        for row in curves.table.to_dicts():
+            rows.append(row | {"rule": f"{fit}, {row['rule']}"})
+        for rule, scores in curves.scores.items():
+            accuracies[f"{fit}, {rule}"] = scores["accuracy"]
+    run.report.tabulate("curve", rows)
+    return accuracies
+
+
+def _score_unpruned(
+    run: Run,
+    fits: Mapping[str, Posterior],
+    test: Split,
+    published: Mapping[float, float],
 ) -> None:
-    """Score the whole test part at the published fractions, and state the losses by dropping as paired differences."""
-    x, y = data.test
-    for name, draws in (("posterior", DRAWS), ("MAP", 1)):
-        wrong = run.score(
-            name, partial(found[name].predict, x, draws, progress=run.progress), y
-        )["error %"]
-        run.find(
-            f"error of the {name}, %",
-            wrong,
-            lost(published, 0.0) if name == "posterior" else None,
-            headline=True,
+    """State the errors with all weights."""
+    for name, posterior in fits.items():
+        scores = run.scores.add_posterior(name, posterior, test, _num_samples(name))
+        theirs = _published_error(published, 0.0) if name == "posterior" else None
+        run.report.find(
+            f"error of the {name}, %", scores["error %"], theirs, headline=True
         )
-    for name, rule, draws in (
-        ("posterior", "density at zero", DRAWS),
-        ("posterior", "signal to noise", DRAWS),
-        ("MAP", "magnitude", 1),
-    ):
-        for fraction in (each for each in published if each):
-            small, key = (
-                prune(found[name], fraction, rule=RULES[rule]),
-                f"{name}, {fraction:.1%} dropped by {rule}",
-            )
-            run.score(key, partial(small.predict, x, draws, progress=run.progress), y)
-            theirs = (
-                lost(published, fraction) - lost(published, 0.0)
-                if rule == "density at zero"
-                else None
-            )
-            loss = run.difference(key, name)["error %"]
-            run.find(
+
+
+def _score_pruned(
+    run: Run,
+    fits: Mapping[str, Posterior],
+    test: Split,
+    published: Mapping[float, float],
+) -> None:
+    """State the losses by dropping weights as paired differences, at the published fractions."""
+    unpruned_error = _published_error(published, 0.0)
+    fractions = [fraction for fraction in published if fraction > 0]
+    for name, rule in _COMPARED:
+        for fraction in fractions:
+            key = f"{name}, {fraction:.1%} dropped by {rule}"
+            pruned = prune(fits[name], fraction=fraction, rule=_RULES[rule])
+            run.scores.add_posterior(key, pruned, test, _num_samples(name))
+
+            loss = run.scores.difference(key, name)["error %"]
+            theirs = None
+            if rule == "density at zero":
+                theirs = _published_error(published, fraction) - unpruned_error
+            run.report.find(
                 f"error of the {key}, minus all weights, %",
                 loss,
                 theirs,
@@ -160,42 +159,85 @@ def on_the_test_part(
             )
 
 
-def lost(published: dict[float, float], fraction: float) -> float:
+def _num_samples(name: str) -> int:
+    """Return the number of draws of a fit."""
+    return _NUM_SAMPLES if name == "posterior" else 1
+
+
+def _published_error(published: Mapping[float, float], fraction: float) -> float:
     """Return the published error in per cent."""
-    return round(100 * (1 - published[fraction]), 1)
+    error = 1 - published[fraction]
+    return round(100 * error, 1)
 
 
-def run_mnist(run: Run) -> None:
+def _draw_figure(
+    run: Run,
+    data: Dataset,
+    accuracies: Mapping[str, Sequence[float]],
+    published: Mapping[float, float],
+) -> None:
+    """Draw the accuracy over the fraction dropped."""
+    from zoo import plots
+
+    title = f"{data.name}: weights dropped, {_NUM_SAMPLES} draws"
+    percent = [100 * fraction for fraction in published]
+    values = list(published.values())
+    with run.report.panels(title=title) as axes:
+        ax = plots.pruning(_FRACTIONS, accuracies, ax=axes[0, 0])
+        ax.plot(percent, values, "k^", label="published, another network")
+        ax.legend(
+            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2
+        )
+
+
+def _run_mnist(run: Run) -> None:
     """Prune on MNIST."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
-    pruned(run, data, 30, {0.0: 0.97, 0.72: 0.96, 0.9: 0.95, 0.93: 0.93, 0.96: 0.84})
+    published = {0.0: 0.97, 0.72: 0.96, 0.9: 0.95, 0.93: 0.93, 0.96: 0.84}
+    _run_pruning(run, data, 30, published)
 
 
-def run_cifar10(run: Run) -> None:
+def _run_cifar10(run: Run) -> None:
     """Prune on CIFAR-10."""
     data = run.dataset(datasets.cifar10, num_validation=5_000)
-    pruned(run, data, 60, {0.0: 0.66, 0.82: 0.66, 0.9: 0.65, 0.95: 0.60, 0.99: 0.36})
+    published = {0.0: 0.66, 0.82: 0.66, 0.9: 0.65, 0.95: 0.60, 0.99: 0.36}
+    _run_pruning(run, data, 60, published)
 
 
-def run_ecg(run: Run) -> None:
+def _run_ecg(run: Run) -> None:
     """Prune on heart beats."""
     data = run.dataset(datasets.ecg5000, num_validation=100)
-    pruned(run, data, 2_000, {0.0: 1.0, 0.9: 1.0, 0.96: 0.99, 0.985: 0.98})
-    run.note(
-        "Published is the accuracy on 10 batches of 64 series. The test series are sorted by class, the first 2,627 "
-        "normal beats: on batches from the front ours is near 1.00 too."
+    published = {0.0: 1.0, 0.9: 1.0, 0.96: 0.99, 0.985: 0.98}
+    _run_pruning(run, data, 2_000, published)
+    run.report.note(
+        "Published is the accuracy on 10 batches of 64 series. The test series are sorted by "
+        "class, the first 2,627 normal beats: on batches from the front ours is near 1.00 too."
     )
 
 
-REFERENCE = "Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk"
-QUESTION = "how many weights can go by their posterior density at zero, on {}?"
+_REFERENCE = (
+    "Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk"
+)
+_QUESTION = "how many weights can go by their posterior density at zero, on {}?"
 
 prune_mnist = Experiment(
-    "prune-mnist", QUESTION.format("MNIST"), REFERENCE, 25, run_mnist
+    name="prune-mnist",
+    question=_QUESTION.format("MNIST"),
+    reference=_REFERENCE,
+    minutes=25,
+    run=_run_mnist,
 )
 prune_cifar10 = Experiment(
-    "prune-cifar10", QUESTION.format("CIFAR-10"), REFERENCE, 30, run_cifar10
+    name="prune-cifar10",
+    question=_QUESTION.format("CIFAR-10"),
+    reference=_REFERENCE,
+    minutes=30,
+    run=_run_cifar10,
 )
 prune_ecg = Experiment(
-    "prune-ecg", QUESTION.format("heart beats"), REFERENCE, 10, run_ecg
+    name="prune-ecg",
+    question=_QUESTION.format("heart beats"),
+    reference=_REFERENCE,
+    minutes=10,
+    run=_run_ecg,
 )
