@@ -44,20 +44,25 @@ def loader(part: Split, batch_size: int = 128) -> DataLoader:
 
 def _mirror(x: Tensor) -> Tensor:
     """Mirror each of some images (B, C, H, W) with probability one half."""
-    mirrored = torch.rand(len(x)) < 0.5
-    return torch.where(mirrored.reshape(-1, 1, 1, 1), x.flip(-1), x)
+    random = torch.rand(len(x), 1, 1, 1)
+    mirrored = x.flip(-1)
+    return torch.where(random < 0.5, mirrored, x)
 
 
 def _shift(x: Tensor, margin: int) -> Tensor:
     """Pad each of some images (B, C, H, W), and crop it at a random place."""
     batch_size, _, height, width = x.shape
-    padded = pad(x, (margin,) * 4, value=float(x.min()))
+    lowest = float(x.min())
+    padded = pad(x, (margin, margin, margin, margin), value=lowest)
 
-    top, left = torch.randint(2 * margin + 1, (2, batch_size, 1))  # (B, 1) each
+    num_places = 2 * margin + 1
+    top, left = torch.randint(num_places, (2, batch_size, 1))  # (B, 1) each
     rows = top + torch.arange(height)  # (B, H)
     columns = left + torch.arange(width)  # (B, W)
-    images = torch.arange(batch_size).reshape(-1, 1, 1)
 
+    images = torch.arange(batch_size).reshape(-1, 1, 1)
+    rows = rows.unsqueeze(2)
+    columns = columns.unsqueeze(1)
     channels_last = padded.movedim(1, -1)
-    cropped = channels_last[images, rows[:, :, None], columns[:, None]]
+    cropped = channels_last[images, rows, columns]  # (B, H, W, C)
     return cropped.movedim(-1, 1)

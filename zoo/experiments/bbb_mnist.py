@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import partial
 
 import pyro.distributions as dist
@@ -14,6 +13,7 @@ from zoo import datasets, networks, priors
 from zoo.datasets import Split
 from zoo.experiments.contestant import Contestant
 from zoo.experiments.run import Experiment, Run
+from zoo.experiments.scoreboard import Scoreboard
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.pruning import prune, signal_to_noise
@@ -81,27 +81,26 @@ def _score(run: Run, name: str, posterior: Posterior, test: Split) -> None:
     if name == "dropout":
         posterior = posterior.with_guide(posterior.guide.averaged())
     num_samples = _NUM_SAMPLES if name in _BAYESIAN else 1
+
     scores = run.scores.add_posterior(name, posterior, test, num_samples)
-    run.report.find(
-        f"error of {name}, %", scores["error %"], _PUBLISHED[name], headline=True
-    )
+    what = f"error of {name}, %"
+    published = _PUBLISHED[name]
+    run.report.find(what, scores["error %"], published, headline=True)
 
 
 def _prune(run: Run, name: str, posterior: Posterior, test: Split) -> None:
     """Prune a posterior by signal to noise, and state what it loses."""
+    scores = run.scores
     for fraction, published in _PUBLISHED_PRUNED.items():
         key = _pruned_name(name, fraction)
         pruned = prune(posterior, fraction=fraction, rule=signal_to_noise)
-        run.scores.add_posterior(key, pruned, test, _NUM_SAMPLES)
+        scores.add_posterior(key, pruned, test, _NUM_SAMPLES)
 
-        loss = run.scores.difference(key, name)["error %"]
+        what = f"error of {key} minus all weights, %"
+        loss = scores.difference(key, name)["error %"]
         theirs = round(published - _PUBLISHED_UNPRUNED, 2)
-        run.report.find(
-            f"error of {key} minus all weights, %",
-            loss,
-            theirs,
-            headline=name == "scale mixture" and fraction > 0.9,
-        )
+        headline = name == "scale mixture" and fraction > 0.9
+        run.report.find(what, loss, theirs, headline=headline)
 
 
 def _pruned_name(name: str, fraction: float) -> str:
@@ -113,27 +112,37 @@ def _draw_figure(run: Run) -> None:
     """Draw the error over the fraction dropped, with SGD and dropout as lines."""
     from zoo import plots
 
-    errors: Mapping[str, list[float]] = {name: [] for name in _BAYESIAN}
-    for name in _BAYESIAN:
-        keys = [name]
-        keys += [_pruned_name(name, fraction) for fraction in _PUBLISHED_PRUNED]
-        for key in keys:
-            errors[name].append(run.scores[key]["error %"].value)
-
+    errors = {name: _errors(run.scores, name) for name in _BAYESIAN}
     fractions = (0.0, *_PUBLISHED_PRUNED)
+
     title = "Bayes by Backprop on MNIST, weights dropped by signal to noise"
     with run.report.panels(title=title) as axes:
-        ax = plots.pruning(fractions, errors, ylabel="test error, %", ax=axes[0, 0])
+        ax = axes[0, 0]
+        plots.pruning(fractions, errors, ylabel="test error, %", ax=ax)
         for name, style in (("SGD", ":"), ("dropout", "-.")):
-            error = run.scores[name]["error %"].value
-            ax.axhline(error, color="black", linestyle=style, linewidth=1, label=name)
+            error = run.scores[name]["error %"]
+            ax.axhline(
+                error.value, color="black", linestyle=style, linewidth=1, label=name
+            )
         ax.legend(frameon=False)
+
+
+def _errors(scores: Scoreboard, name: str) -> list[float]:
+    """Return the errors of a posterior with all weights, and then by the fraction dropped."""
+    keys = [name]
+    for fraction in _PUBLISHED_PRUNED:
+        keys.append(_pruned_name(name, fraction))
+
+    numbers = [scores[key]["error %"] for key in keys]
+    return [number.value for number in numbers]
 
 
 bbb_mnist = Experiment(
     name="bbb-mnist",
-    question="does a scale-mixture prior beat dropout on MNIST, and are 2 % of its weights enough?",
-    reference="Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015)",
+    question="does a scale-mixture prior beat dropout on MNIST, and are 2 % of its weights "
+    "enough?",
+    reference="Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, "
+    "Wierstra, 2015)",
     minutes=40,
     run=_run,
 )

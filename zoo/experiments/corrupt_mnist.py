@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-import guides
 from zoo import datasets, stress
 from zoo.datasets import Dataset, Split
+from zoo.experiments.report import Report
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
-from zoo.experiments.talk_network import build_talk_network
+from zoo.experiments.talk_network import fit_talk_network
 from zoo.posterior.posterior import Posterior
+from zoo.stress.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NUM_SAMPLES = 12
+_NUM_SAMPLES = {"posterior": 12, "MAP": 1}
 _NUM_IMAGES = 2_000
 
 
@@ -75,46 +75,37 @@ _CORRUPTIONS = (
 def _run(run: Run) -> None:
     """Fit the posterior and MAP, corrupt test images, and draw accuracy and entropy."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
-    make_posterior = partial(guides.LocalReparam, init_scale=0.02)
-    build_posterior = partial(build_talk_network, run, data, make_posterior)
-    build_map = partial(build_talk_network, run, data, guides.Delta)
-    fits = {
-        "posterior": run.fit("posterior", build_posterior, data, share=0.7, epochs=30),
-        "MAP": run.fit("MAP", build_map, data, share=0.3, epochs=30),
-    }
+    fits = fit_talk_network(run, data, epochs=30)
     for name, posterior in fits.items():
-        scores = run.scores.add_posterior(
-            name, posterior, data.test, _num_samples(name)
-        )
+        num_samples = _NUM_SAMPLES[name]
+        scores = run.scores.add_posterior(name, posterior, data.test, num_samples)
         run.report.find(f"error of the {name}, %", scores["error %"])
 
     few = _choose_images(data)
     curves = []
     for corruption in _CORRUPTIONS:
         found = _corrupt(run, fits, few, corruption)
-        _report(run, corruption, found)
+        _report(run.report, corruption, found)
         curves.append(found)
+    _draw_figure(run.report, curves)
 
-    _draw_figure(run, curves)
+    num_samples = _NUM_SAMPLES["posterior"]
+    num_images = len(few.test.x)
     run.report.note(
-        f"The posterior is {_NUM_SAMPLES} draws, the corrupted images are {len(few.test.x)} of "
-        "the test part."
+        f"The posterior is {num_samples} draws, the corrupted images are {num_images} of the test "
+        "part."
     )
     if not run.full:
         run.report.note("The network has a third of the published channels.")
 
 
-def _num_samples(name: str) -> int:
-    """Return the number of draws of a fit."""
-    return _NUM_SAMPLES if name == "posterior" else 1
-
-
 def _choose_images(data: Dataset) -> Dataset:
     """Return the data with some of the test images, chosen at random."""
     generator = torch.Generator().manual_seed(0)
-    order = torch.randperm(len(data.test.x), generator=generator)
+    x, y = data.test
+    order = torch.randperm(len(x), generator=generator)
     rows = order[:_NUM_IMAGES]
-    test = Split(data.test.x[rows], data.test.y[rows])
+    test = Split(x[rows], y[rows])
     return replace(data, test=test)
 
 
@@ -130,7 +121,7 @@ def _corrupt(
                 data,
                 corruption.corrupt,
                 corruption.severities,
-                num_samples=_num_samples(name),
+                num_samples=_NUM_SAMPLES[name],
                 seed=run.seed,
                 progress=run.progress,
             )
@@ -141,7 +132,7 @@ def _corrupt(
 
 
 def _report(
-    run: Run, corruption: _Corruption, curves: Mapping[str, stress.Severity]
+    report: Report, corruption: _Corruption, curves: Mapping[str, stress.Severity]
 ) -> None:
     """State entropy and accuracy at the published severities, else at the largest."""
     severities = list(corruption.published) or [corruption.severities[-1]]
@@ -153,32 +144,40 @@ def _report(
 
             index = list(curve.severities).index(severity)
             evaluation = curve.evaluations[index]
-            right = evaluation.predicted == evaluation.y
-            what = f"{curve.corruption} {severity:g}, {name}"
-            run.report.find(
-                f"entropy at {what}, nats",
-                Number.mean(evaluation.entropy),
-                published.entropy,
-                headline=published.entropy is not None,
-            )
-            run.report.find(
-                f"accuracy at {what}",
-                Number.mean(right.double()),
-                published.accuracy,
-                headline=published.accuracy is not None,
-            )
+            where = f"{curve.corruption} {severity:g}, {name}"
+            _report_evaluation(report, where, evaluation, published)
 
 
-def _draw_figure(run: Run, curves: Sequence[Mapping[str, stress.Severity]]) -> None:
+def _report_evaluation(
+    report: Report, where: str, evaluation: Evaluation, published: _Published
+) -> None:
+    """State entropy and accuracy at one severity."""
+    entropy = Number.mean(evaluation.entropy)
+    theirs = published.entropy
+    is_known = theirs is not None
+    report.find(f"entropy at {where}, nats", entropy, theirs, headline=is_known)
+
+    right = evaluation.predicted == evaluation.y
+    accuracy = Number.mean(right.double())
+    theirs = published.accuracy
+    is_known = theirs is not None
+    report.find(f"accuracy at {where}", accuracy, theirs, headline=is_known)
+
+
+def _draw_figure(
+    report: Report, curves: Sequence[Mapping[str, stress.Severity]]
+) -> None:
     """Draw accuracy above and entropy below, a column for each corruption."""
-    with run.report.panels(2, len(curves), share="row") as axes:
-        for column, corruption, found in zip(axes.T, _CORRUPTIONS, curves, strict=True):
-            accuracy, entropy = column
-            _draw_score(accuracy, "accuracy", found, corruption)
-            _draw_score(entropy, "entropy", found, corruption)
-        axes[0, 0].set_ylabel("accuracy")
-        axes[1, 0].set_ylabel("entropy, nats")
-        axes[0, 0].legend(frameon=False)
+    with report.panels(2, len(curves), share="row") as axes:
+        for number, corruption in enumerate(_CORRUPTIONS):
+            accuracy, entropy = axes[:, number]
+            _draw_score(accuracy, "accuracy", curves[number], corruption)
+            _draw_score(entropy, "entropy", curves[number], corruption)
+
+        left_accuracy, left_entropy = axes[:, 0]
+        left_accuracy.set_ylabel("accuracy")
+        left_entropy.set_ylabel("entropy, nats")
+        left_accuracy.legend(frameon=False)
 
 
 def _draw_score(
@@ -201,7 +200,8 @@ def _draw_score(
 
 corrupt_mnist = Experiment(
     name="corrupt-mnist",
-    question="does a posterior grow uncertain as fast as it grows wrong, when digits are corrupted?",
+    question="does a posterior grow uncertain as fast as it grows wrong, when digits are "
+    "corrupted?",
     reference="Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk",
     minutes=25,
     run=_run,

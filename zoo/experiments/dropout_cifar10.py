@@ -79,23 +79,21 @@ def _run_network(run: Run, setup: _Setup) -> None:
     width = _PUBLISHED_WIDTH if run.full else _WIDTH
     num_samples = _PUBLISHED_NUM_SAMPLES if run.full else _NUM_SAMPLES
 
+    build = partial(_build, run, setup, width)
+    share = 1 / len(setup.published)
+
     for kind, published in setup.published.items():
-        posterior = run.fit(
-            kind,
-            partial(_build, run, setup, width),
-            data,
-            share=1 / len(setup.published),
-            epochs=_EPOCHS,
-            train=loader(data.train) if kind == "augmented" else None,
-        )
+        train = loader(data.train) if kind == "augmented" else None
+        posterior = run.fit(kind, build, data, share=share, epochs=_EPOCHS, train=train)
         _score(run, kind, posterior, data.test, num_samples, published)
         _compare(run, kind, published)
 
-    run.report.note(
+    report = run.report
+    report.note(
         f"The network's width is {width}, published {_PUBLISHED_WIDTH}; MC averages {num_samples} "
         f"draws, {_PUBLISHED_NUM_SAMPLES}."
     )
-    run.report.note("Masks are of whole channels.")
+    report.note("Masks are of whole channels.")
     _draw_figure(run)
 
 
@@ -118,39 +116,37 @@ def _score(
     """State the errors of averaged weights and of averaged predictions."""
     name = f"{kind}, weights averaged"
     averaged = posterior.with_guide(posterior.guide.averaged())
-    scores = run.scores.add_posterior(name, averaged, test, 1)
-    run.report.find(f"error, {name}, %", scores["error %"], published.weights_averaged)
+    error = run.scores.add_posterior(name, averaged, test, 1)["error %"]
+    run.report.find(f"error, {name}, %", error, published.weights_averaged)
 
     name = f"{kind}, MC"
-    scores = run.scores.add_posterior(name, posterior, test, num_samples)
-    run.report.find(f"error, {name}, %", scores["error %"], published.monte_carlo)
+    error = run.scores.add_posterior(name, posterior, test, num_samples)["error %"]
+    run.report.find(f"error, {name}, %", error, published.monte_carlo)
 
 
 def _compare(run: Run, kind: str, published: _Errors) -> None:
     """State the paired differences of averaged predictions and averaged weights."""
+    report = run.report
     gain = run.scores.difference(f"{kind}, MC", f"{kind}, weights averaged")
-    run.report.find(
-        f"error, {kind}, MC minus weights averaged, %",
-        gain["error %"],
-        published.gain,
-        headline=True,
-    )
-    run.report.find(
-        f"NLL, {kind}, MC minus weights averaged, nats", gain["nll"], headline=True
-    )
+
+    what = f"error, {kind}, MC minus weights averaged, %"
+    report.find(what, gain["error %"], published.gain, headline=True)
+    what = f"NLL, {kind}, MC minus weights averaged, nats"
+    report.find(what, gain["nll"], headline=True)
 
 
 def _draw_figure(run: Run) -> None:
     """Draw error and NLL with two standard errors."""
     labels = {"error %": "test error, %", "nll": "NLL, nats"}
     with run.report.panels(columns=2, title=run.experiment.name, share="row") as axes:
-        for ax, (score, label) in zip(axes[0], labels.items(), strict=True):
+        for ax, score in zip(axes[0], labels, strict=True):
             for name, scores in run.result.scores.items():
-                number = scores[score]
                 color = "#D55E00" if name.endswith("MC") else "#0072B2"
-                ax.errorbar(
-                    number.value, name, xerr=2 * number.error, fmt="o", color=color
-                )
+                number = scores[score]
+                bar = 2 * number.error
+                ax.errorbar(number.value, name, xerr=bar, fmt="o", color=color)
+
+            label = labels[score]
             ax.set_xlabel(f"{label}, ± 2 standard errors")
 
 

@@ -1,4 +1,4 @@
-"""dropout-lenet-mnist: LeNet with dropout at no, one or all layers; weights or predictions averaged."""
+"""dropout-lenet-mnist: LeNet with dropout at no, one or all layers, averaged in two ways."""
 
 from __future__ import annotations
 
@@ -71,39 +71,37 @@ def _fit_and_score(
     posterior = run.fit(name, build, data, share=share, epochs=_EPOCHS)
     has_dropout = place != "none"
 
+    is_headline = place == "all"
+
     averaged = posterior
     if has_dropout:
         averaged = posterior.with_guide(posterior.guide.averaged())
     key = f"{name}, weights averaged"
-    scores = run.scores.add_posterior(key, averaged, data.test, 1)
-    run.report.find(f"error, {key}, %", scores["error %"], headline=place == "all")
+    error = run.scores.add_posterior(key, averaged, data.test, 1)["error %"]
+    run.report.find(f"error, {key}, %", error, headline=is_headline)
+    if not has_dropout:
+        return
 
-    if has_dropout:
-        key = f"{name}, MC"
-        scores = run.scores.add_posterior(key, posterior, data.test, _NUM_SAMPLES)
-        is_published = part == "all images" and place == "all"
-        published = _PUBLISHED_MC_ERROR if is_published else None
-        run.report.find(
-            f"error, {key}, %", scores["error %"], published, headline=place == "all"
-        )
+    published = None
+    if part == "all images" and place == "all":
+        published = _PUBLISHED_MC_ERROR
+    key = f"{name}, MC"
+    error = run.scores.add_posterior(key, posterior, data.test, _NUM_SAMPLES)["error %"]
+    run.report.find(f"error, {key}, %", error, published, headline=is_headline)
 
 
 def _compare(run: Run, part: str) -> None:
     """State the paired differences of averaged predictions and averaged weights."""
+    scores = run.scores
     monte_carlo = f"{part}, all, MC"
-    gain = run.scores.difference(monte_carlo, f"{part}, all, weights averaged")
-    run.report.find(
-        f"{part}: error of MC minus averaged weights, dropout at all layers, %",
-        gain["error %"],
-        "below 0",
-    )
-    gain = run.scores.difference(monte_carlo, f"{part}, ip, weights averaged")
-    run.report.find(
-        f"{part}: error of MC at all layers minus standard dropout, %",
-        gain["error %"],
-        "below 0",
-        headline=True,
-    )
+
+    gain = scores.difference(monte_carlo, f"{part}, all, weights averaged")
+    what = f"{part}: error of MC minus averaged weights, dropout at all layers, %"
+    run.report.find(what, gain["error %"], "below 0")
+
+    gain = scores.difference(monte_carlo, f"{part}, ip, weights averaged")
+    what = f"{part}: error of MC at all layers minus standard dropout, %"
+    run.report.find(what, gain["error %"], "below 0", headline=True)
 
 
 def _draw_figure(run: Run) -> None:
@@ -119,22 +117,22 @@ def _draw_errors(run: Run, ax: Axes, part: str) -> None:
     for name, scores in run.result.scores.items():
         if not name.startswith(part):
             continue
+
         _, place, average = name.split(", ")
+        label = f"{_LABELS[place]}, {average}"
+        color = "#D55E00" if average == "MC" else "#0072B2"
         error = scores["error %"]
-        ax.barh(
-            f"{_LABELS[place]}, {average}",
-            error.value,
-            xerr=2 * error.error,
-            color="#D55E00" if average == "MC" else "#0072B2",
-        )
+        ax.barh(label, error.value, xerr=2 * error.error, color=color)
+
     ax.set(title=part, xlabel="test error ± 2 standard errors, %")
 
 
 dropout_lenet_mnist = Experiment(
     name="dropout-lenet-mnist",
-    question="is averaging predictions over dropout masks better than averaging weights, at one layer and at all?",
-    reference="Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, "
-    "Ghahramani, 2016)",
+    question="is averaging predictions over dropout masks better than averaging weights, at one "
+    "layer and at all?",
+    reference="Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational "
+    "Inference (Gal, Ghahramani, 2016)",
     minutes=30,
     run=_run,
 )

@@ -33,9 +33,11 @@ class FitFolder:
             return
         stored = json.loads(self._settings_path.read_text())
         if stored != self._settings:
+            theirs = _describe(stored)
+            ours = _describe(self._settings)
             raise ValueError(
-                f"{self._path} holds fits with {_describe(stored)}, and this run is with "
-                f"{_describe(self._settings)}; give another --out, or delete that folder"
+                f"{self._path} holds fits with {theirs}, and this run is with {ours}; give "
+                "another --out, or delete that folder"
             )
 
     def file(self, name: str, suffix: str) -> Path:
@@ -47,7 +49,9 @@ class FitFolder:
         """
         if not self._settings_path.is_file():
             self._path.mkdir(parents=True, exist_ok=True)
-            self._settings_path.write_text(json.dumps(self._settings))
+            text = json.dumps(self._settings)
+            self._settings_path.write_text(text)
+
         stem = re.sub(r"[^A-Za-z0-9-]+", "_", name)
         return self._path / f"{stem}.{suffix}"
 

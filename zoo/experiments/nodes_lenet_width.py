@@ -1,4 +1,4 @@
-"""nodes-lenet-width: LeNets of growing width on Fashion-MNIST, random weights against random nodes."""
+"""nodes-lenet-width: LeNets of growing width with random weights or random nodes."""
 
 from __future__ import annotations
 
@@ -59,8 +59,7 @@ def _run(run: Run) -> None:
 def _fit_and_score(run: Run, data: Dataset, name: str, width: int) -> _Row:
     """Fit a contestant at a width, and return its scores with the size of the network."""
     key = f"{name}, {width}"
-    total = sum(math.sqrt(each) for each in _WIDTHS)
-    share = math.sqrt(width) / total / len(_CONTESTANTS)
+    share = _share(width) / len(_CONTESTANTS)
     posterior = run.fit(
         key,
         partial(_build, run, name, width),
@@ -72,12 +71,20 @@ def _fit_and_score(run: Run, data: Dataset, name: str, width: int) -> _Row:
 
     num_samples = 1 if name == "deterministic" else _NUM_SAMPLES
     scores = run.scores.add_posterior(key, posterior, data.test, num_samples)
+
     network = networks.LeNet(width=width)
     num_weights = sum(parameter.numel() for parameter in network.parameters())
     row: _Row = {"contestant": name, "weights": num_weights}
     for score, number in scores.items():
         row[score] = number.value
+
     return row
+
+
+def _share(width: int) -> float:
+    """Return the share of the budget of a width, in proportion to its square root."""
+    total = sum(math.sqrt(each) for each in _WIDTHS)
+    return math.sqrt(width) / total
 
 
 def _build(run: Run, name: str, width: int) -> tuple[BayesianNetwork, PyroProgram]:
@@ -92,32 +99,33 @@ def _compare_widths(run: Run, name: str, published: str | None) -> None:
     middle = _WIDTHS[len(_WIDTHS) // 2]
     largest = _WIDTHS[-1]
     change = run.scores.difference(f"{name}, {largest}", f"{name}, {middle}")
-    run.report.find(
-        f"NLL, {name}, width {largest} minus {middle}, nats",
-        change["nll"],
-        published,
-        headline=True,
-    )
+
+    what = f"NLL, {name}, width {largest} minus {middle}, nats"
+    run.report.find(what, change["nll"], published, headline=True)
 
 
 def _compare_with_deterministic(run: Run, name: str) -> None:
     """State the scores of a contestant minus the deterministic network, at the largest width."""
     largest = _WIDTHS[-1]
     gain = run.scores.difference(f"{name}, {largest}", f"deterministic, {largest}")
+
     for score, number in gain.items():
-        run.report.find(f"{score}, {name} minus deterministic, width {largest}", number)
+        what = f"{score}, {name} minus deterministic, width {largest}"
+        run.report.find(what, number)
 
 
 def _draw_figure(run: Run, rows: Sequence[_Row]) -> None:
     """Draw error and NLL over the number of weights."""
     labels = {"error %": "test error, %", "nll": "test NLL, nats"}
     with run.report.panels(columns=2, title="LeNet on Fashion-MNIST") as axes:
-        for ax, (score, label) in zip(axes[0], labels.items(), strict=True):
+        for ax, score in zip(axes[0], labels, strict=True):
             for name in _CONTESTANTS:
                 own = [row for row in rows if row["contestant"] == name]
                 sizes = [row["weights"] for row in own]
                 values = [row[score] for row in own]
                 ax.plot(sizes, values, "o-", label=name)
+
+            label = labels[score]
             ax.set(xscale="log", xlabel="weights of the network", ylabel=label)
             ax.legend(frameon=False)
 
@@ -125,7 +133,8 @@ def _draw_figure(run: Run, rows: Sequence[_Row]) -> None:
 nodes_lenet_width = Experiment(
     name="nodes-lenet-width",
     question="does a wider LeNet help under random nodes, and hurt under random weights?",
-    reference="Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)",
+    reference="Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, "
+    "Heinonen, 2020)",
     minutes=40,
     run=_run,
 )

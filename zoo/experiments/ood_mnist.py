@@ -1,4 +1,4 @@
-"""ood-mnist: six posteriors of LeNet-5 on letters and clothes, against the deterministic network."""
+"""ood-mnist: do six posteriors of LeNet-5 notice letters and clothes among digits?"""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import guides
 from zoo import datasets, networks, priors, stress
 from zoo.datasets import Dataset
 from zoo.experiments.contestant import Contestant
+from zoo.experiments.report import Report
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
 from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
 from zoo.stress.out_of_distribution import separation
 
@@ -56,21 +58,16 @@ _Found = dict[str, stress.OutOfDistribution]  # by contestant
 
 
 def _run(run: Run) -> None:
-    """Fit seven contestants, and compare how well their uncertainty separates digits from others."""
+    """Fit seven contestants, and compare how their uncertainty separates digits from others."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
     outside = {"KMNIST": _letters(run), "Fashion-MNIST": _clothes(run, data)}
     found: dict[str, _Found] = {kind: {} for kind in outside}
     for name in _CONTESTANTS:
-        posterior = run.fit(
-            name,
-            partial(_build, run, name),
-            data,
-            share=1 / len(_CONTESTANTS),
-            epochs=_EPOCHS,
-        )
         num_samples = 1 if name == "deterministic" else _NUM_SAMPLES
+        posterior = _fit(run, data, name)
         scores = run.scores.add_posterior(name, posterior, data.test, num_samples)
         run.report.find(f"error, {name}, %", scores["error %"])
+
         for kind, x in outside.items():
             found[kind][name] = stress.out_of_distribution(
                 posterior, data.test.x, x, num_samples=num_samples
@@ -78,7 +75,7 @@ def _run(run: Run) -> None:
 
     for kind, results in found.items():
         _report(run, kind, results)
-    _draw_figure(run, found)
+    _draw_figure(run.report, found)
 
 
 def _letters(run: Run) -> Tensor:
@@ -94,14 +91,22 @@ def _clothes(run: Run, mnist: Dataset) -> Tensor:
     return mnist.x_units.standardise(pixels)
 
 
+def _fit(run: Run, data: Dataset, name: str) -> Posterior:
+    """Fit a contestant with its share of the budget."""
+    build = partial(_build, run, name)
+    share = 1 / len(_CONTESTANTS)
+    return run.fit(name, build, data, share=share, epochs=_EPOCHS)
+
+
 def _build(run: Run, name: str) -> tuple[BayesianNetwork, PyroProgram]:
     """Return the model and the guide of a contestant."""
     contestant = _CONTESTANTS[name]
-    return run.build(networks.LeNet5(), contestant.prior, contestant.make_guide)
+    network = networks.LeNet5()
+    return run.build(network, contestant.prior, contestant.make_guide)
 
 
 def _report(run: Run, kind: str, results: _Found) -> None:
-    """Tabulate the AUROC of every contestant, and state its gain over the deterministic network."""
+    """Tabulate the AUROCs, and state the gain of each posterior over the deterministic network."""
     rows = [{"posterior": name, **found.auroc} for name, found in results.items()]
     run.report.tabulate(kind, rows)
 
@@ -110,13 +115,12 @@ def _report(run: Run, kind: str, results: _Found) -> None:
         if name == "deterministic":
             continue
         for measure in _MEASURES:
-            gain = _auroc_gain(found, baseline, measure, run.seed)
-            run.report.find(
-                f"AUROC on {kind}: {measure} of {name} minus entropy of deterministic",
-                gain,
-                "above 0",
-                headline=measure == "entropy",
+            what = (
+                f"AUROC on {kind}: {measure} of {name} minus entropy of deterministic"
             )
+            gain = _auroc_gain(found, baseline, measure, run.seed)
+            headline = measure == "entropy"
+            run.report.find(what, gain, "above 0", headline=headline)
 
 
 def _auroc_gain(
@@ -129,21 +133,25 @@ def _auroc_gain(
 
     The error is from resampling the same inputs for both.
     """
-    inside, outside = found.inside[measure], found.outside[measure]
-    base_inside, base_outside = baseline.inside["entropy"], baseline.outside["entropy"]
+    inside = found.inside[measure]
+    outside = found.outside[measure]
+    base_inside = baseline.inside["entropy"]
+    base_outside = baseline.outside["entropy"]
 
     generator = torch.Generator().manual_seed(seed)
     differences = []
     for _ in range(_NUM_RESAMPLED):
         rows_inside = _resample(inside, generator)
         rows_outside = _resample(outside, generator)
+
         ours = separation(inside[rows_inside], outside[rows_outside])
         base = separation(base_inside[rows_inside], base_outside[rows_outside])
         differences.append(ours - base)
 
-    gain = separation(inside, outside) - separation(base_inside, base_outside)
+    ours = separation(inside, outside)
+    base = separation(base_inside, base_outside)
     error = torch.tensor(differences).std()
-    return Number(gain, float(error))
+    return Number(ours - base, float(error))
 
 
 def _resample(values: Tensor, generator: torch.Generator) -> Tensor:
@@ -152,18 +160,20 @@ def _resample(values: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randint(size, (size,), generator=generator)
 
 
-def _draw_figure(run: Run, found: Mapping[str, _Found]) -> None:
+def _draw_figure(report: Report, found: Mapping[str, _Found]) -> None:
     """Draw the AUROCs, a row for each contestant and a panel for each kind of images."""
-    with run.report.panels(columns=len(found), share="row") as axes:
-        for ax, (kind, results) in zip(axes[0], found.items(), strict=True):
-            _draw_aurocs(ax, results)
+    with report.panels(columns=len(found), share="row") as axes:
+        for ax, kind in zip(axes[0], found, strict=True):
+            _draw_aurocs(ax, found[kind])
             ax.set(title=f"MNIST against {kind}", xlabel="AUROC", xlim=(None, 1.005))
-        axes[0, 0].invert_yaxis()
-        axes[0, 0].legend(frameon=False, loc="upper left")
+
+        first = axes[0, 0]
+        first.invert_yaxis()
+        first.legend(frameon=False, loc="upper left")
 
 
 def _draw_aurocs(ax: Axes, results: _Found) -> None:
-    """Draw a marker for each contestant and measure; the dotted line is the deterministic network."""
+    """Draw a marker for each contestant and measure, and the deterministic network as a line."""
     for measure, marker in zip(_MEASURES, ("o", "^"), strict=True):
         names = list(results)
         if measure == "mutual information":
@@ -177,9 +187,10 @@ def _draw_aurocs(ax: Axes, results: _Found) -> None:
 
 ood_mnist = Experiment(
     name="ood-mnist",
-    question="do six posteriors notice letters and clothes among digits better than the deterministic network?",
-    reference="Laplace Redux - Effortless Bayesian Deep Learning (Daxberger, Kristiadi, Immer, Eschenhagen, Bauer, "
-    "Hennig, 2021), the experiment",
+    question="do six posteriors notice letters and clothes among digits better than the "
+    "deterministic network?",
+    reference="Laplace Redux - Effortless Bayesian Deep Learning (Daxberger, Kristiadi, Immer, "
+    "Eschenhagen, Bauer, Hennig, 2021), the experiment",
     minutes=35,
     run=_run,
 )

@@ -85,22 +85,26 @@ def plan_training(
     seconds = budget.seconds
     if math.isinf(seconds):
         seconds = 4 * cost.step * steps_per_epoch / _TRIAL_SHARE
-    if cost.step * min_steps > 3 * seconds:
-        raise _too_short(name, budget, cost.step * min_steps)
+    min_seconds = cost.step * min_steps
+    if min_seconds > 3 * seconds:
+        raise _too_short(name, budget, min_seconds)
 
     trial_seconds = seconds * _TRIAL_SHARE / len(learning_rates)
     affordable_steps = round(trial_seconds / cost.step)
-    trial_steps = max(_PROBE_STEPS, min(affordable_steps, round(max_steps)))
+    trial_steps = min(affordable_steps, round(max_steps))
+    trial_steps = max(_PROBE_STEPS, trial_steps)
+
     trials = _Trials(trainer, validation, trial_steps, cost)
     best = learning_rates[0]
     if len(learning_rates) > 1:
         best = trials.run(learning_rates)
 
     spent = time.perf_counter() - start
-    left = budget.seconds - spent - trials.cost.tracing
-    num_steps = min(left / trials.cost.step, max_steps)
+    cost = trials.cost
+    left = budget.seconds - spent - cost.tracing
+    num_steps = min(left / cost.step, max_steps)
     if num_steps < min_steps:
-        raise _too_short(name, budget, trials.cost.step * min_steps)
+        raise _too_short(name, budget, cost.step * min_steps)
 
     num_steps = int(num_steps)
     epochs = round(num_steps / steps_per_epoch, 1)
@@ -139,6 +143,7 @@ class _Trials:
         for learning_rate in learning_rates:
             posterior = self.trainer.run(learning_rate, self.num_steps)
             self._update_cost(posterior.info)
+
             key = f"{learning_rate:g}"
             self.scores[key] = _held_out_nll(posterior, self.validation)
 
@@ -147,10 +152,9 @@ class _Trials:
 
     def _update_cost(self, info: SVIInfo) -> None:
         step = (info.seconds - info.seconds_tracing) / self.num_steps
-        self.cost = _StepCost(
-            step=min(self.cost.step, step),
-            tracing=max(self.cost.tracing, info.seconds_tracing),
-        )
+        step = min(self.cost.step, step)
+        tracing = max(self.cost.tracing, info.seconds_tracing)
+        self.cost = _StepCost(step, tracing)
 
 
 def _measure_step_cost(trainer: Trainer, learning_rate: float) -> _StepCost:
@@ -165,7 +169,8 @@ def _held_out_nll(posterior: Posterior, validation: Split) -> float:
     x = validation.x[:_NUM_HELD_OUT]
     y = validation.y[:_NUM_HELD_OUT]
     prediction = posterior.predict(x, num_samples=_NUM_SAMPLES, progress=False)
-    nll = float(metrics.nll(prediction.log_prob(y)))
+    log_prob = prediction.log_prob(y)
+    nll = float(metrics.nll(log_prob))
     return nll if math.isfinite(nll) else math.inf
 
 
@@ -176,7 +181,8 @@ def _too_short(name: str, budget: Budget, min_seconds: float) -> ValueError:
         epochs = f"{budget.min_epochs:g} of an epoch"
 
     needed = min_seconds / (1 - _TRIAL_SHARE)
-    factor = math.ceil(1.2 * needed / budget.seconds)
+    ratio = needed / budget.seconds
+    factor = math.ceil(1.2 * ratio)
     return ValueError(
         f"the fit {name!r} has {budget.seconds:.2g} s of the budget, but trials of learning rates "
         f"and {epochs} take about {needed:.2g} s; give {factor} times the budget"

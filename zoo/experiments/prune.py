@@ -1,20 +1,18 @@
-"""prune-mnist, prune-cifar10, prune-ecg: the accuracy of a posterior and of MAP as weights are dropped."""
+"""prune-mnist, prune-cifar10, prune-ecg: accuracy of a posterior and of MAP by weights dropped."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import torch
 
-import guides
 from zoo import datasets
 from zoo.datasets import Dataset, Split
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.talk_network import (
     CHANNELS,
     PUBLISHED_CHANNELS,
-    build_talk_network,
+    fit_talk_network,
 )
 from zoo.posterior.posterior import Posterior
 from zoo.pruning import (
@@ -36,7 +34,7 @@ _COMPARED = (  # a fit, and the rule by which its weights are dropped
     ("posterior", "signal to noise"),
     ("MAP", "magnitude"),
 )
-_NUM_SAMPLES = 12  # as published
+_NUM_SAMPLES = {"posterior": 12, "MAP": 1}  # as published
 _NUM_SHOWN = 2_000  # test data for the curves
 
 
@@ -52,67 +50,53 @@ def _run_pruning(
         published: Validation accuracy by the fraction dropped, read off the figure in
             the talk to 0.01.
     """
-    make_posterior = partial(guides.LocalReparam, init_scale=0.02)
-    build_posterior = partial(build_talk_network, run, data, make_posterior)
-    build_map = partial(build_talk_network, run, data, guides.Delta)
-    fits = {
-        "posterior": run.fit(
-            "posterior", build_posterior, data, share=0.7, epochs=epochs
-        ),
-        "MAP": run.fit("MAP", build_map, data, share=0.3, epochs=epochs),
-    }
-
+    fits = fit_talk_network(run, data, epochs)
     shown = _choose(data.test, _NUM_SHOWN)
-    accuracies = _draw_curves(run, fits, shown)
+    accuracies = _prune_to_fractions(run, fits, shown)
     _score_unpruned(run, fits, data.test, published)
     _score_pruned(run, fits, data.test, published)
-    _draw_figure(run, data, accuracies, published)
+    _draw_figure(run, data.name, accuracies, published)
 
+    num_shown = len(shown.x)
     if not run.full:
         run.report.note(
             f"The network has {CHANNELS} channels, a third of the published {PUBLISHED_CHANNELS}."
         )
     run.report.note(
-        f"The curve is of {len(shown.x)} test data drawn at random; errors and differences are "
-        "of all."
+        f"The curve is of {num_shown} test data drawn at random; errors and differences are of all."
     )
 
 
 def _choose(test: Split, number: int) -> Split:
     """Return some test data, chosen at random because they may be sorted by class."""
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randperm(len(test.x), generator=generator)[:number]
+    order = torch.randperm(len(test.x), generator=generator)
+    rows = order[:number]
     return Split(test.x[rows], test.y[rows])
 
 
-def _draw_curves(
+def _prune_to_fractions(
     run: Run, fits: Mapping[str, Posterior], shown: Split
 ) -> dict[str, Sequence[float]]:
-    """Tabulate the curves of pruning, and return the accuracies by fit and rule."""
-    posterior_curves = curve(
-        fits["posterior"],
-        shown,
-        rules=_RULES,
-        fractions=_FRACTIONS,
-        num_samples=_NUM_SAMPLES,
-        progress=run.progress,
-    )
-    map_curves = curve(
-        fits["MAP"],
-        shown,
-        rules={"magnitude": magnitude},
-        fractions=_FRACTIONS,
-        num_samples=1,
-        progress=run.progress,
-    )
-
+    """Tabulate the scores by fit, rule and fraction; return the accuracies by fit and rule."""
+    rules = {"posterior": _RULES, "MAP": {"magnitude": magnitude}}
     rows = []
     accuracies = {}
-    for fit, curves in (("posterior", posterior_curves), ("MAP", map_curves)):
+    for name, posterior in fits.items():
+        curves = curve(
+            posterior,
+            shown,
+            rules=rules[name],
+            fractions=_FRACTIONS,
+            num_samples=_NUM_SAMPLES[name],
+            progress=run.progress,
+        )
         for row in curves.table.to_dicts():
-            rows.append(row | {"rule": f"{fit}, {row['rule']}"})
+            rule = f"{name}, {row['rule']}"
+            rows.append(row | {"rule": rule})
         for rule, scores in curves.scores.items():
-            accuracies[f"{fit}, {rule}"] = scores["accuracy"]
+            accuracies[f"{name}, {rule}"] = scores["accuracy"]
+
     run.report.tabulate("curve", rows)
     return accuracies
 
@@ -124,12 +108,14 @@ def _score_unpruned(
     published: Mapping[float, float],
 ) -> None:
     """State the errors with all weights."""
+    theirs = {"posterior": _published_error(published, 0.0), "MAP": None}
     for name, posterior in fits.items():
-        scores = run.scores.add_posterior(name, posterior, test, _num_samples(name))
-        theirs = _published_error(published, 0.0) if name == "posterior" else None
-        run.report.find(
-            f"error of the {name}, %", scores["error %"], theirs, headline=True
-        )
+        num_samples = _NUM_SAMPLES[name]
+        scores = run.scores.add_posterior(name, posterior, test, num_samples)
+
+        what = f"error of the {name}, %"
+        error = scores["error %"]
+        run.report.find(what, error, theirs[name], headline=True)
 
 
 def _score_pruned(
@@ -138,30 +124,21 @@ def _score_pruned(
     test: Split,
     published: Mapping[float, float],
 ) -> None:
-    """State the losses by dropping weights as paired differences, at the published fractions."""
+    """State what dropping weights loses, as paired differences, at the published fractions."""
     unpruned_error = _published_error(published, 0.0)
     fractions = [fraction for fraction in published if fraction > 0]
     for name, rule in _COMPARED:
         for fraction in fractions:
             key = f"{name}, {fraction:.1%} dropped by {rule}"
             pruned = prune(fits[name], fraction=fraction, rule=_RULES[rule])
-            run.scores.add_posterior(key, pruned, test, _num_samples(name))
-
+            run.scores.add_posterior(key, pruned, test, _NUM_SAMPLES[name])
             loss = run.scores.difference(key, name)["error %"]
+
             theirs = None
             if rule == "density at zero":
                 theirs = _published_error(published, fraction) - unpruned_error
-            run.report.find(
-                f"error of the {key}, minus all weights, %",
-                loss,
-                theirs,
-                headline=fraction == 0.9,
-            )
-
-
-def _num_samples(name: str) -> int:
-    """Return the number of draws of a fit."""
-    return _NUM_SAMPLES if name == "posterior" else 1
+            what = f"error of the {key}, minus all weights, %"
+            run.report.find(what, loss, theirs, headline=fraction == 0.9)
 
 
 def _published_error(published: Mapping[float, float], fraction: float) -> float:
@@ -172,18 +149,21 @@ def _published_error(published: Mapping[float, float], fraction: float) -> float
 
 def _draw_figure(
     run: Run,
-    data: Dataset,
+    data_name: str,
     accuracies: Mapping[str, Sequence[float]],
     published: Mapping[float, float],
 ) -> None:
     """Draw the accuracy over the fraction dropped."""
     from zoo import plots
 
-    title = f"{data.name}: weights dropped, {_NUM_SAMPLES} draws"
+    num_samples = _NUM_SAMPLES["posterior"]
+    title = f"{data_name}: weights dropped, {num_samples} draws"
     percent = [100 * fraction for fraction in published]
     values = list(published.values())
+
     with run.report.panels(title=title) as axes:
-        ax = plots.pruning(_FRACTIONS, accuracies, ax=axes[0, 0])
+        ax = axes[0, 0]
+        plots.pruning(_FRACTIONS, accuracies, ax=ax)
         ax.plot(percent, values, "k^", label="published, another network")
         ax.legend(
             frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2

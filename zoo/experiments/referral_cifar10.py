@@ -1,4 +1,4 @@
-"""referral-cifar10: the accuracy on the images that remain when the most uncertain are referred."""
+"""referral-cifar10: the accuracy on the images that are not referred to a human."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from torch import nn
 
 import guides
 from zoo import priors, stress
+from zoo.datasets import Dataset
 from zoo.experiments.contestant import Contestant
+from zoo.experiments.report import Report
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
 from zoo.experiments.trained_resnets import load_cifar10, load_trained
 from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
 
 _LAST_LAYER = priors.WeightPrior(
@@ -56,27 +59,34 @@ def _run(run: Run) -> None:
     network = load_trained(run, 20)
     found = {}
     for name in _CONTESTANTS:
-        posterior = run.fit(
-            name,
-            partial(_build, run, network, name),
-            data,
-            share=1 / len(_CONTESTANTS),
-            epochs=_EPOCHS,
-            learning_rates=(_LEARNING_RATES[name],),
-            min_epochs=0.1,
-        )
         num_samples = 1 if name.endswith("MAP") else _NUM_SAMPLES
+        posterior = _fit(run, data, network, name)
         run.scores.add_posterior(name, posterior, data.test, num_samples)
 
-        found[name] = stress.referral(
+        referral = stress.referral(
             posterior, data, fractions=_FRACTIONS, num_samples=num_samples
         )
-        run.report.tabulate(name, found[name].table.to_dicts())
-        _report(run, name, found[name])
+        rows = referral.table.to_dicts()
+        run.report.tabulate(name, rows)
+        _report(run.report, name, referral)
+        found[name] = referral
 
     _draw_figure(run, found)
     run.report.note(
         "Referred at random, the accuracy of what is kept would stay what it is for all images."
+    )
+
+
+def _fit(run: Run, data: Dataset, network: nn.Module, name: str) -> Posterior:
+    """Fit a contestant with its share of the budget."""
+    return run.fit(
+        name,
+        partial(_build, run, network, name),
+        data,
+        share=1 / len(_CONTESTANTS),
+        epochs=_EPOCHS,
+        learning_rates=(_LEARNING_RATES[name],),
+        min_epochs=0.1,
     )
 
 
@@ -88,24 +98,21 @@ def _build(
     return run.build(network, contestant.prior, contestant.make_guide)
 
 
-def _report(run: Run, name: str, referral: stress.Referral) -> None:
+def _report(report: Report, name: str, referral: stress.Referral) -> None:
     """State the accuracy without referral and with a fifth of the images referred."""
     accuracies = referral.scores["entropy"]["accuracy"]
     for fraction, published in ((0.0, None), (0.2, "rises")):
         index = referral.fractions.index(fraction)
         accuracy = _binomial(accuracies[index], referral.kept[index])
-        run.report.find(
-            f"accuracy of what is kept, {name}, {fraction:.0%} referred",
-            accuracy,
-            published,
-            headline=fraction > 0,
-        )
+        what = f"accuracy of what is kept, {name}, {fraction:.0%} referred"
+        report.find(what, accuracy, published, headline=fraction > 0)
 
-    pairs = list(itertools.pairwise(accuracies))
-    num_rises = sum(later >= earlier for earlier, later in pairs)
-    run.report.find(
-        f"steps at which it rises, {name}, of {len(pairs)}", num_rises, str(len(pairs))
-    )
+    num_rises = 0
+    for earlier, later in itertools.pairwise(accuracies):
+        num_rises += later >= earlier
+    num_steps = len(accuracies) - 1
+    what = f"steps at which it rises, {name}, of {num_steps}"
+    report.find(what, num_rises, str(num_steps))
 
 
 def _binomial(accuracy: float, num_cases: int) -> Number:
@@ -132,8 +139,8 @@ def _draw_figure(run: Run, found: Mapping[str, stress.Referral]) -> None:
 referral_cifar10 = Experiment(
     name="referral-cifar10",
     question="how right is what is left when the most uncertain images go to a human?",
-    reference="Leveraging uncertainty information from deep neural networks for disease detection (Leibig, Allken, "
-    "Ayhan, Berens, Wahl, 2017)",
+    reference="Leveraging uncertainty information from deep neural networks for disease detection "
+    "(Leibig, Allken, Ayhan, Berens, Wahl, 2017)",
     minutes=20,
     run=_run,
 )

@@ -79,9 +79,12 @@ class Result:
         """The findings as a table, one row each."""
         rows = []
         for finding in self.findings:
-            published = finding.published
-            text = None if published is None else str(published)
-            rows.append((finding.what, str(finding.ours), text, finding.difference))
+            ours = str(finding.ours)
+            published = None
+            if finding.published is not None:
+                published = str(finding.published)
+            rows.append((finding.what, ours, published, finding.difference))
+
         return Table(("finding", "ours", "published", "difference"), rows)
 
 
@@ -89,16 +92,19 @@ def read(path: Path) -> Result:
     """Read the file of a result."""
     content = json.loads(path.read_text())
 
-    scores = {}
+    scores: dict[str, dict[str, Number]] = {}
     for name, row in content["scores"].items():
-        scores[name] = {score: Number(**number) for score, number in row.items()}
+        scores[name] = {}
+        for score, number in row.items():
+            scores[name][score] = Number(**number)
 
+    findings = [_read_finding(row) for row in content["findings"]]
     return Result(
         name=content["name"],
         settings=content["settings"],
         fits=content["fits"],
         scores=scores,
-        findings=[_read_finding(row) for row in content["findings"]],
+        findings=findings,
         tables=content["tables"],
         notes=content["notes"],
     )

@@ -33,8 +33,10 @@ class Number:
     def mean(cls, values: Tensor) -> Number:
         """Return the mean of one value per case (N,), with its standard error."""
         values = values.double()
-        error = values.std() / math.sqrt(len(values))
-        return cls(float(values.mean()), float(error))
+        mean = float(values.mean())
+        root = math.sqrt(len(values))
+        error = float(values.std() / root)
+        return cls(mean, error)
 
     def __str__(self) -> str:
         if not self.error:
@@ -65,8 +67,10 @@ class Cases:
         y = y.cpu()
         probs = prediction.probs.cpu()  # (N, O)
         wrong = probs.argmax(-1) != y
-        nll = -prediction.log_prob(y).cpu()
-        return cls(error=100.0 * wrong, nll=nll, confidence=probs.amax(-1))
+        error = 100.0 * wrong
+        log_prob = prediction.log_prob(y).cpu()
+        confidence = probs.amax(-1)
+        return cls(error, -log_prob, confidence)
 
     @classmethod
     def read(cls, path: Path) -> Cases:
@@ -87,9 +91,11 @@ class Cases:
 
     def minus(self, other: Cases) -> dict[str, Number]:
         """Return the paired differences of error, NLL and ECE; below 0 if this one is better."""
+        error = self.error - other.error
+        nll = self.nll - other.nll
         return {
-            "error %": Number.mean(self.error - other.error),
-            "nll": Number.mean(self.nll - other.nll),
+            "error %": Number.mean(error),
+            "nll": Number.mean(nll),
             "ece": self._ece_minus(other),
         }
 
@@ -102,13 +108,19 @@ class Cases:
     def _ece_minus(self, other: Cases) -> Number:
         """Return the difference of two ECEs, with its standard deviation over resampled cases."""
         samples = _resample(len(self.error))
-        values = [self._ece_of(rows) - other._ece_of(rows) for rows in samples]
+        values = []
+        for rows in samples:
+            ours = self._ece_of(rows)
+            theirs = other._ece_of(rows)
+            values.append(ours - theirs)
+
         return _bootstrapped(values)
 
     def _ece_of(self, rows: Tensor) -> float:
         """Return the ECE of some cases, in 15 bins of the confidence."""
         confidence = self.confidence[rows].double()
-        right = 1 - self.error[rows].double() / 100
+        error = self.error[rows].double()
+        right = 1 - error / 100
         bins = binned(confidence, right, _EDGES)
         return float(gap(bins))
 
@@ -118,11 +130,14 @@ def _resample(size: int) -> list[Tensor]:
     random = torch.Generator().manual_seed(0)
     samples = [torch.arange(size)]
     for _ in range(RESAMPLED):
-        samples.append(torch.randint(size, (size,), generator=random))
+        rows = torch.randint(size, (size,), generator=random)
+        samples.append(rows)
+
     return samples
 
 
-def _bootstrapped(values: list[float]) -> Number:
+def _bootstrapped(estimates: list[float]) -> Number:
     """Return the first value, with the standard deviation of the others as its error."""
-    first, *others = torch.tensor(values)
-    return Number(float(first), float(torch.stack(others).std()))
+    values = torch.tensor(estimates)
+    spread = values[1:].std()
+    return Number(float(values[0]), float(spread))
