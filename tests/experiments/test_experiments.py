@@ -10,7 +10,7 @@ import torch
 from zoo import datasets, experiments, likelihoods, metrics
 from zoo.command.names import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
-from zoo.experiments import Run, nodes_cifar10, trained_resnets
+from zoo.experiments import Run, nodes_cifar10, pruning_curves, trained_resnets
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
 
@@ -36,7 +36,7 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.nodes_cifar10), "_COMPONENTS", (4,)),
     (module_of(experiments.bayes_alexnet_cifar10), "_PHASES", (0.5,)),
     (module_of(experiments.nodes_lenet_width), "_WIDTHS", (50, 100, 150)),
-    (module_of(experiments.prune_mnist), "_FRACTIONS", (0.0, 0.9)),
+    (pruning_curves, "_FRACTIONS", (0.0, 0.9)),
     (module_of(experiments.dropout_nin_cifar10), "_WIDTH", 6),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
     (

@@ -30,15 +30,19 @@ class Augmented(Dataset):
 
     def __getitem__(self, rows: list[int]) -> tuple[Tensor, Tensor]:
         """Return the images of some rows, changed at random, and their labels."""
-        x = _mirror(self.part.x[rows])
-        x = _shift(x, self.margin)
-        return x, self.part.y[rows]
+        x, y = self.part
+        mirrored = _mirror(x[rows])
+        shifted = _shift(mirrored, self.margin)
+
+        return shifted, y[rows]
 
 
 def loader(part: Split, batch_size: int = 128) -> DataLoader:
     """Return shuffled batches of a part, augmented."""
     data = Augmented(part)
-    batches = BatchSampler(RandomSampler(data), batch_size, drop_last=False)
+    rows = RandomSampler(data)
+    batches = BatchSampler(rows, batch_size, drop_last=False)
+
     return DataLoader(data, sampler=batches, batch_size=None)
 
 
@@ -46,6 +50,7 @@ def _mirror(x: Tensor) -> Tensor:
     """Mirror each of some images (B, C, H, W) with probability one half."""
     random = torch.rand(len(x), 1, 1, 1)
     mirrored = x.flip(-1)
+
     return torch.where(random < 0.5, mirrored, x)
 
 
@@ -63,6 +68,8 @@ def _shift(x: Tensor, margin: int) -> Tensor:
     images = torch.arange(batch_size).reshape(-1, 1, 1)
     rows = rows.unsqueeze(2)
     columns = columns.unsqueeze(1)
+
     channels_last = padded.movedim(1, -1)
     cropped = channels_last[images, rows, columns]  # (B, H, W, C)
+
     return cropped.movedim(-1, 1)

@@ -47,6 +47,7 @@ _NUM_SAMPLES = 20
 def _run(run: Run) -> None:
     """Fit two posteriors, SGD and dropout, and prune both posteriors."""
     data = run.dataset(datasets.mnist, num_validation=10_000)
+
     fits = {}
     for name, share in _SHARES.items():
         build = partial(_build, run, name)
@@ -56,6 +57,7 @@ def _run(run: Run) -> None:
 
     gain = run.scores.difference("scale mixture", "Gaussian")["error %"]
     run.report.find("error of scale mixture minus Gaussian, %", gain, -0.46)
+
     for name in _BAYESIAN:
         _prune(run, name, fits[name], data.test)
 
@@ -71,8 +73,10 @@ def _run(run: Run) -> None:
 def _build(run: Run, name: str) -> tuple[BayesianNetwork, PyroProgram]:
     """Return the model and the guide of a contestant."""
     contestant = _CONTESTANTS[name]
+
     mlp = networks.MLP(784, 10, hidden=[_NUM_UNITS, _NUM_UNITS])
     network = nn.Sequential(nn.Flatten(), mlp)
+
     return run.build(network, contestant.prior, contestant.make_guide)
 
 
@@ -80,9 +84,11 @@ def _score(run: Run, name: str, posterior: Posterior, test: Split) -> None:
     """Score a contestant; after dropout the weights are averaged, as is usual."""
     if name == "dropout":
         posterior = posterior.with_guide(posterior.guide.averaged())
+
     num_samples = _NUM_SAMPLES if name in _BAYESIAN else 1
 
     scores = run.scores.add_posterior(name, posterior, test, num_samples)
+
     what = f"error of {name}, %"
     published = _PUBLISHED[name]
     run.report.find(what, scores["error %"], published, headline=True)
@@ -91,6 +97,7 @@ def _score(run: Run, name: str, posterior: Posterior, test: Split) -> None:
 def _prune(run: Run, name: str, posterior: Posterior, test: Split) -> None:
     """Prune a posterior by signal to noise, and state what it loses."""
     scores = run.scores
+
     for fraction, published in _PUBLISHED_PRUNED.items():
         key = _pruned_name(name, fraction)
         pruned = prune(posterior, fraction=fraction, rule=signal_to_noise)
@@ -116,14 +123,17 @@ def _draw_figure(run: Run) -> None:
     fractions = (0.0, *_PUBLISHED_PRUNED)
 
     title = "Bayes by Backprop on MNIST, weights dropped by signal to noise"
+
     with run.report.panels(title=title) as axes:
         ax = axes[0, 0]
         plots.pruning(fractions, errors, ylabel="test error, %", ax=ax)
+
         for name, style in (("SGD", ":"), ("dropout", "-.")):
             error = run.scores[name]["error %"]
             ax.axhline(
                 error.value, color="black", linestyle=style, linewidth=1, label=name
             )
+
         ax.legend(frameon=False)
 
 
@@ -134,6 +144,7 @@ def _errors(scores: Scoreboard, name: str) -> list[float]:
         keys.append(_pruned_name(name, fraction))
 
     numbers = [scores[key]["error %"] for key in keys]
+
     return [number.value for number in numbers]
 
 

@@ -75,7 +75,9 @@ _CORRUPTIONS = (
 def _run(run: Run) -> None:
     """Fit the posterior and MAP, corrupt test images, and draw accuracy and entropy."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
+
     fits = fit_talk_network(run, data, epochs=30)
+
     for name, posterior in fits.items():
         num_samples = _NUM_SAMPLES[name]
         scores = run.scores.add_posterior(name, posterior, data.test, num_samples)
@@ -87,6 +89,7 @@ def _run(run: Run) -> None:
         found = _corrupt(run, fits, few, corruption)
         _report(run.report, corruption, found)
         curves.append(found)
+
     _draw_figure(run.report, curves)
 
     num_samples = _NUM_SAMPLES["posterior"]
@@ -95,6 +98,7 @@ def _run(run: Run) -> None:
         f"The posterior is {num_samples} draws, the corrupted images are {num_images} of the test "
         "part."
     )
+
     if not run.full:
         run.report.note("The network has a third of the published channels.")
 
@@ -106,6 +110,7 @@ def _choose_images(data: Dataset) -> Dataset:
     order = torch.randperm(len(x), generator=generator)
     rows = order[:_NUM_IMAGES]
     test = Split(x[rows], y[rows])
+
     return replace(data, test=test)
 
 
@@ -125,9 +130,11 @@ def _corrupt(
                 seed=run.seed,
                 progress=run.progress,
             )
+
         rows = severity.table.to_dicts()
         run.report.tabulate(f"{severity.corruption}, {name}", rows)
         curves[name] = severity
+
     return curves
 
 
@@ -136,6 +143,7 @@ def _report(
 ) -> None:
     """State entropy and accuracy at the published severities, else at the largest."""
     severities = list(corruption.published) or [corruption.severities[-1]]
+
     for severity in severities:
         for name, curve in curves.items():
             published = _Published()
@@ -195,6 +203,7 @@ def _draw_score(
     if published:
         values = [getattr(each, score) for each in published.values()]
         ax.plot(list(published), values, "k^", label="published")
+
     ax.set_xlabel(corruption.unit)
 
 

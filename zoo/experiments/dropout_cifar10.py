@@ -39,6 +39,7 @@ class _Errors:
         """The error of averaged predictions minus that of averaged weights."""
         if self.monte_carlo is None or self.weights_averaged is None:
             return None
+
         return round(self.monte_carlo - self.weights_averaged, 2)
 
 
@@ -76,6 +77,7 @@ _DSN = _Setup(
 def _run_network(run: Run, setup: _Setup) -> None:
     """Fit with dropout, and compare averaged weights with averaged predictions."""
     data = run.dataset(datasets.cifar10, num_validation=5_000)
+
     width = _PUBLISHED_WIDTH if run.full else _WIDTH
     num_samples = _PUBLISHED_NUM_SAMPLES if run.full else _NUM_SAMPLES
 
@@ -100,8 +102,10 @@ def _run_network(run: Run, setup: _Setup) -> None:
 def _build(run: Run, setup: _Setup, width: int) -> tuple[BayesianNetwork, PyroProgram]:
     """Return the network without dropout of its own, and a guide with dropout."""
     network = setup.make_network(width=width, p=0.0)
-    prior = priors.WeightPrior(dist.Normal(0.0, 0.3))
+    weight = dist.Normal(0.0, 0.3)
+    prior = priors.WeightPrior(weight)
     make_guide = partial(guides.MCDropout, p=_RATE, layers=setup.layers)
+
     return run.build(network, prior, make_guide, setup.likelihood)
 
 
@@ -114,14 +118,19 @@ def _score(
     published: _Errors,
 ) -> None:
     """State the errors of averaged weights and of averaged predictions."""
+    guide = posterior.guide.averaged()
+    averaged = posterior.with_guide(guide)
     name = f"{kind}, weights averaged"
-    averaged = posterior.with_guide(posterior.guide.averaged())
-    error = run.scores.add_posterior(name, averaged, test, 1)["error %"]
-    run.report.find(f"error, {name}, %", error, published.weights_averaged)
+    scores = run.scores.add_posterior(name, averaged, test, 1)
+
+    what = f"error, {name}, %"
+    run.report.find(what, scores["error %"], published.weights_averaged)
 
     name = f"{kind}, MC"
-    error = run.scores.add_posterior(name, posterior, test, num_samples)["error %"]
-    run.report.find(f"error, {name}, %", error, published.monte_carlo)
+    scores = run.scores.add_posterior(name, posterior, test, num_samples)
+
+    what = f"error, {name}, %"
+    run.report.find(what, scores["error %"], published.monte_carlo)
 
 
 def _compare(run: Run, kind: str, published: _Errors) -> None:
@@ -131,6 +140,7 @@ def _compare(run: Run, kind: str, published: _Errors) -> None:
 
     what = f"error, {kind}, MC minus weights averaged, %"
     report.find(what, gain["error %"], published.gain, headline=True)
+
     what = f"NLL, {kind}, MC minus weights averaged, nats"
     report.find(what, gain["nll"], headline=True)
 
@@ -138,7 +148,10 @@ def _compare(run: Run, kind: str, published: _Errors) -> None:
 def _draw_figure(run: Run) -> None:
     """Draw error and NLL with two standard errors."""
     labels = {"error %": "test error, %", "nll": "NLL, nats"}
-    with run.report.panels(columns=2, title=run.experiment.name, share="row") as axes:
+
+    title = run.experiment.name
+
+    with run.report.panels(columns=2, title=title, share="row") as axes:
         for ax, score in zip(axes[0], labels, strict=True):
             for name, scores in run.result.scores.items():
                 color = "#D55E00" if name.endswith("MC") else "#0072B2"

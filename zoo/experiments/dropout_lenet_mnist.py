@@ -38,12 +38,17 @@ _NUM_SAMPLES = 50
 def _run(run: Run) -> None:
     """Fit each network on all images and on a quarter, and average weights or predictions."""
     whole = run.dataset(datasets.mnist, num_validation=5_000)
+
     x, y = whole.train
-    quarter = replace(whole, train=Split(x[::4], y[::4]))
+    every_fourth = Split(x[::4], y[::4])
+    quarter = replace(whole, train=every_fourth)
+
     for part, share in _PARTS.items():
         data = whole if part == "all images" else quarter
+
         for place in _LAYERS:
             _fit_and_score(run, data, part, place, share / len(_LAYERS))
+
         _compare(run, part)
 
     _draw_figure(run)
@@ -59,6 +64,7 @@ def _build(run: Run, place: str) -> tuple[BayesianNetwork, PyroProgram]:
     make_guide = guides.Delta
     if place != "none":
         make_guide = partial(guides.MCDropout, p=_RATE, layers=_LAYERS[place])
+
     return run.build(networks.LeNet(), prior, make_guide)
 
 
@@ -75,19 +81,27 @@ def _fit_and_score(
 
     averaged = posterior
     if has_dropout:
-        averaged = posterior.with_guide(posterior.guide.averaged())
+        guide = posterior.guide.averaged()
+        averaged = posterior.with_guide(guide)
+
     key = f"{name}, weights averaged"
-    error = run.scores.add_posterior(key, averaged, data.test, 1)["error %"]
-    run.report.find(f"error, {key}, %", error, headline=is_headline)
+    scores = run.scores.add_posterior(key, averaged, data.test, 1)
+
+    what = f"error, {key}, %"
+    run.report.find(what, scores["error %"], headline=is_headline)
+
     if not has_dropout:
         return
 
     published = None
     if part == "all images" and place == "all":
         published = _PUBLISHED_MC_ERROR
+
     key = f"{name}, MC"
-    error = run.scores.add_posterior(key, posterior, data.test, _NUM_SAMPLES)["error %"]
-    run.report.find(f"error, {key}, %", error, published, headline=is_headline)
+    scores = run.scores.add_posterior(key, posterior, data.test, _NUM_SAMPLES)
+
+    what = f"error, {key}, %"
+    run.report.find(what, scores["error %"], published, headline=is_headline)
 
 
 def _compare(run: Run, part: str) -> None:
@@ -96,10 +110,12 @@ def _compare(run: Run, part: str) -> None:
     monte_carlo = f"{part}, all, MC"
 
     gain = scores.difference(monte_carlo, f"{part}, all, weights averaged")
+
     what = f"{part}: error of MC minus averaged weights, dropout at all layers, %"
     run.report.find(what, gain["error %"], "below 0")
 
     gain = scores.difference(monte_carlo, f"{part}, ip, weights averaged")
+
     what = f"{part}: error of MC at all layers minus standard dropout, %"
     run.report.find(what, gain["error %"], "below 0", headline=True)
 
@@ -109,6 +125,7 @@ def _draw_figure(run: Run) -> None:
     with run.report.panels(columns=2, title="LeNet on MNIST", share="row") as axes:
         for ax, part in zip(axes[0], _PARTS, strict=True):
             _draw_errors(run, ax, part)
+
         axes[0, 0].invert_yaxis()
 
 

@@ -31,6 +31,7 @@ class FitFolder:
         """
         if not self._settings_path.is_file():
             return
+
         stored = json.loads(self._settings_path.read_text())
         if stored != self._settings:
             theirs = _describe(stored)
@@ -53,6 +54,7 @@ class FitFolder:
             self._settings_path.write_text(text)
 
         stem = re.sub(r"[^A-Za-z0-9-]+", "_", name)
+
         return self._path / f"{stem}.{suffix}"
 
 

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import guides
-from zoo import likelihoods, metrics, priors
+from zoo import likelihoods, priors
 from zoo.datasets import Dataset
 from zoo.experiments.report import Report
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
+from zoo.experiments.temperature import evaluate_logits, scale_halves
 from zoo.experiments.trained_resnets import CHECKPOINTS, load_cifar10, load_trained
 from zoo.experiments.two_rates import two_rates
 from zoo.model import BayesianNetwork
@@ -55,12 +56,15 @@ _COLORS = {
 def _run(run: Run) -> None:
     """Score each trained network alone, with a temperature, and under six posteriors."""
     data = load_cifar10(run)
+
     for depth in CHECKPOINTS:
         network = load_trained(run, depth)
         _score_trained(run, depth, network, data)
+
         for treatment in _TREATMENTS:
             for num_components in _COMPONENTS:
                 _fit_and_score(run, depth, network, data, num_components, treatment)
+
         _draw_figure(run)
 
     run.report.note(
@@ -74,9 +78,9 @@ def _run(run: Run) -> None:
 def _score_trained(run: Run, depth: int, network: nn.Module, data: Dataset) -> None:
     """Score a trained network alone and with a temperature."""
     x, y = data.test
-    logits = _evaluate(network, x, run.device)
+    logits = evaluate_logits(network, x, run.device)
     labels = y.to(run.device)
-    tempered = _scale_temperature(logits, labels)
+    tempered = scale_halves(logits, labels)
 
     name = f"ResNet-{depth}"
     error, nll = _CHECKPOINT_SCORES[depth]
@@ -102,27 +106,6 @@ def _report_scores(
     report.find(f"nll, {name}", nll, published_nll, headline=True)
 
 
-def _evaluate(network: nn.Module, x: Tensor, device: torch.device) -> Tensor:
-    """Return the logits of a network (N, O), from batches of images (N, C, H, W)."""
-    network = network.to(device).eval()
-    logits = []
-    with torch.no_grad():
-        for batch in x.split(250):
-            logits.append(network(batch.to(device)))
-
-    return torch.cat(logits)
-
-
-def _scale_temperature(logits: Tensor, y: Tensor) -> Tensor:
-    """Divide each half of the logits (N, O) by the temperature that is best for the other half."""
-    tempered = logits.clone()
-    for half in (0, 1):
-        other = 1 - half
-        temperature = metrics.temperature_scaling(logits[other::2], y[other::2])
-        tempered[half::2] /= temperature
-    return tempered
-
-
 def _predict(logits: Tensor) -> Prediction:
     """Return the prediction of one draw, given its logits (N, O)."""
     return Prediction(likelihoods.Categorical(), logits.unsqueeze(0))
@@ -144,13 +127,16 @@ def _fit_and_score(
 
     posterior = _fit_nodes(run, name, network, data, num_components, treatment, share)
     run.scores.add_posterior(name, posterior, data.test, num_samples)
+
     gain = run.scores.difference(name, trained)
 
     published = _PUBLISHED[num_components]
     headline = num_components == 16 and treatment == "frozen"
+
     for score in _SCORES:
         what = f"{score}, {name}, minus as it came"
-        theirs = round(published[score] - _PUBLISHED_SGD[score], 4)
+        theirs = published[score] - _PUBLISHED_SGD[score]
+        theirs = round(theirs, 4)
         run.report.find(what, gain[score], theirs, headline=headline)
 
 
@@ -199,6 +185,7 @@ def _draw_figure(run: Run) -> None:
     scores = run.result.scores
     trained = [f"ResNet-{depth}" for depth in CHECKPOINTS]
     scored = [network for network in trained if network in scores]
+
     with run.report.panels(columns=len(scored), title="CIFAR-10") as axes:
         for ax, network in zip(axes[0], scored, strict=True):
             _draw_points(ax, network, scores)

@@ -43,6 +43,7 @@ _Row = dict[str, str | int | float]
 def _run(run: Run) -> None:
     """Fit every contestant at every width, and compare the largest width with the middle one."""
     data = run.dataset(datasets.fashion_mnist, num_validation=5_000)
+
     rows = []
     for width in _WIDTHS:
         for name in _CONTESTANTS:
@@ -53,6 +54,7 @@ def _run(run: Run) -> None:
         _compare_widths(run, name, published)
         if name != "deterministic":
             _compare_with_deterministic(run, name)
+
     _draw_figure(run, rows)
 
 
@@ -60,13 +62,9 @@ def _fit_and_score(run: Run, data: Dataset, name: str, width: int) -> _Row:
     """Fit a contestant at a width, and return its scores with the size of the network."""
     key = f"{name}, {width}"
     share = _share(width) / len(_CONTESTANTS)
+    build = partial(_build, run, name, width)
     posterior = run.fit(
-        key,
-        partial(_build, run, name, width),
-        data,
-        share=share,
-        epochs=_EPOCHS,
-        learning_rates=(1e-3,),
+        key, build, data, share=share, epochs=_EPOCHS, learning_rates=(1e-3,)
     )
 
     num_samples = 1 if name == "deterministic" else _NUM_SAMPLES
@@ -75,6 +73,7 @@ def _fit_and_score(run: Run, data: Dataset, name: str, width: int) -> _Row:
     network = networks.LeNet(width=width)
     num_weights = sum(parameter.numel() for parameter in network.parameters())
     row: _Row = {"contestant": name, "weights": num_weights}
+
     for score, number in scores.items():
         row[score] = number.value
 
@@ -91,13 +90,16 @@ def _build(run: Run, name: str, width: int) -> tuple[BayesianNetwork, PyroProgra
     """Return the model and the guide of a contestant."""
     contestant = _CONTESTANTS[name]
     network = networks.LeNet(width=width)
+
     return run.build(network, contestant.prior, contestant.make_guide)
 
 
 def _compare_widths(run: Run, name: str, published: str | None) -> None:
     """State how the NLL changes from the middle width to the largest."""
-    middle = _WIDTHS[len(_WIDTHS) // 2]
+    index = len(_WIDTHS) // 2
+    middle = _WIDTHS[index]
     largest = _WIDTHS[-1]
+
     change = run.scores.difference(f"{name}, {largest}", f"{name}, {middle}")
 
     what = f"NLL, {name}, width {largest} minus {middle}, nats"
@@ -117,6 +119,7 @@ def _compare_with_deterministic(run: Run, name: str) -> None:
 def _draw_figure(run: Run, rows: Sequence[_Row]) -> None:
     """Draw error and NLL over the number of weights."""
     labels = {"error %": "test error, %", "nll": "test NLL, nats"}
+
     with run.report.panels(columns=2, title="LeNet on Fashion-MNIST") as axes:
         for ax, score in zip(axes[0], labels, strict=True):
             for name in _CONTESTANTS:

@@ -60,11 +60,15 @@ _Found = dict[str, stress.OutOfDistribution]  # by contestant
 def _run(run: Run) -> None:
     """Fit seven contestants, and compare how their uncertainty separates digits from others."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
+
     outside = {"KMNIST": _letters(run), "Fashion-MNIST": _clothes(run, data)}
+
     found: dict[str, _Found] = {kind: {} for kind in outside}
+
     for name in _CONTESTANTS:
         num_samples = 1 if name == "deterministic" else _NUM_SAMPLES
         posterior = _fit(run, data, name)
+
         scores = run.scores.add_posterior(name, posterior, data.test, num_samples)
         run.report.find(f"error, {name}, %", scores["error %"])
 
@@ -75,6 +79,7 @@ def _run(run: Run) -> None:
 
     for kind, results in found.items():
         _report(run, kind, results)
+
     _draw_figure(run.report, found)
 
 
@@ -88,6 +93,7 @@ def _clothes(run: Run, mnist: Dataset) -> Tensor:
     """Return the test images of Fashion-MNIST in the units of MNIST, (N, 1, 28, 28)."""
     clothes = run.dataset(datasets.fashion_mnist)
     pixels = clothes.x_units.restore(clothes.test.x)
+
     return mnist.x_units.standardise(pixels)
 
 
@@ -95,6 +101,7 @@ def _fit(run: Run, data: Dataset, name: str) -> Posterior:
     """Fit a contestant with its share of the budget."""
     build = partial(_build, run, name)
     share = 1 / len(_CONTESTANTS)
+
     return run.fit(name, build, data, share=share, epochs=_EPOCHS)
 
 
@@ -102,6 +109,7 @@ def _build(run: Run, name: str) -> tuple[BayesianNetwork, PyroProgram]:
     """Return the model and the guide of a contestant."""
     contestant = _CONTESTANTS[name]
     network = networks.LeNet5()
+
     return run.build(network, contestant.prior, contestant.make_guide)
 
 
@@ -111,9 +119,11 @@ def _report(run: Run, kind: str, results: _Found) -> None:
     run.report.tabulate(kind, rows)
 
     baseline = results["deterministic"]
+
     for name, found in results.items():
         if name == "deterministic":
             continue
+
         for measure in _MEASURES:
             what = (
                 f"AUROC on {kind}: {measure} of {name} minus entropy of deterministic"
@@ -151,6 +161,7 @@ def _auroc_gain(
     ours = separation(inside, outside)
     base = separation(base_inside, base_outside)
     error = torch.tensor(differences).std()
+
     return Number(ours - base, float(error))
 
 
@@ -178,6 +189,7 @@ def _draw_aurocs(ax: Axes, results: _Found) -> None:
         names = list(results)
         if measure == "mutual information":
             names.remove("deterministic")
+
         areas = [results[name].auroc[measure] for name in names]
         ax.plot(areas, names, marker, label=measure)
 

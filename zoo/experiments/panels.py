@@ -36,6 +36,7 @@ def panels(
         sharey=share,
         squeeze=False,
     )
+
     for ax in axes.flat:
         ax.set_prop_cycle(color=COLORS)
 
@@ -43,6 +44,7 @@ def panels(
 
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
+
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -77,6 +77,7 @@ def plan_training(
         ValueError: The budget is too short.
     """
     start = time.perf_counter()
+
     steps_per_epoch = trainer.steps_per_epoch
     max_steps = budget.epochs * steps_per_epoch
     min_steps = budget.min_epochs * steps_per_epoch
@@ -85,14 +86,15 @@ def plan_training(
     seconds = budget.seconds
     if math.isinf(seconds):
         seconds = 4 * cost.step * steps_per_epoch / _TRIAL_SHARE
+
     min_seconds = cost.step * min_steps
     if min_seconds > 3 * seconds:
         raise _too_short(name, budget, min_seconds)
 
     trial_seconds = seconds * _TRIAL_SHARE / len(learning_rates)
-    affordable_steps = round(trial_seconds / cost.step)
-    trial_steps = min(affordable_steps, round(max_steps))
-    trial_steps = max(_PROBE_STEPS, trial_steps)
+    trial_steps = round(trial_seconds / cost.step)
+    trial_steps = min(trial_steps, round(max_steps))
+    trial_steps = max(trial_steps, _PROBE_STEPS)
 
     trials = _Trials(trainer, validation, trial_steps, cost)
     best = learning_rates[0]
@@ -109,6 +111,7 @@ def plan_training(
     num_steps = int(num_steps)
     epochs = round(num_steps / steps_per_epoch, 1)
     seconds = round(spent, 1)
+
     return TrainingPlan(best, num_steps, epochs, trials.scores, trial_steps, seconds)
 
 
@@ -148,12 +151,15 @@ class _Trials:
             self.scores[key] = _held_out_nll(posterior, self.validation)
 
         best = min(self.scores, key=self.scores.__getitem__)
+
         return float(best)
 
     def _update_cost(self, info: SVIInfo) -> None:
-        step = (info.seconds - info.seconds_tracing) / self.num_steps
-        step = min(self.cost.step, step)
-        tracing = max(self.cost.tracing, info.seconds_tracing)
+        tracing = info.seconds_tracing
+        step = (info.seconds - tracing) / self.num_steps
+
+        step = min(step, self.cost.step)
+        tracing = max(tracing, self.cost.tracing)
         self.cost = _StepCost(step, tracing)
 
 
@@ -161,6 +167,7 @@ def _measure_step_cost(trainer: Trainer, learning_rate: float) -> _StepCost:
     """Return the cost of a step, from a run of a few steps after a shorter one."""
     trainer.run(learning_rate, _WARMUP_STEPS, quiet=True)
     info = trainer.run(learning_rate, _PROBE_STEPS, quiet=True).info
+
     return _StepCost(info.seconds / _PROBE_STEPS, info.seconds_tracing)
 
 
@@ -171,6 +178,7 @@ def _held_out_nll(posterior: Posterior, validation: Split) -> float:
     prediction = posterior.predict(x, num_samples=_NUM_SAMPLES, progress=False)
     log_prob = prediction.log_prob(y)
     nll = float(metrics.nll(log_prob))
+
     return nll if math.isfinite(nll) else math.inf
 
 
@@ -183,6 +191,7 @@ def _too_short(name: str, budget: Budget, min_seconds: float) -> ValueError:
     needed = min_seconds / (1 - _TRIAL_SHARE)
     ratio = needed / budget.seconds
     factor = math.ceil(1.2 * ratio)
+
     return ValueError(
         f"the fit {name!r} has {budget.seconds:.2g} s of the budget, but trials of learning rates "
         f"and {epochs} take about {needed:.2g} s; give {factor} times the budget"

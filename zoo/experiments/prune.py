@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import torch
+from collections.abc import Mapping
 
 from zoo import datasets
 from zoo.datasets import Dataset, Split
+from zoo.experiments.pruning_curves import (
+    RULES,
+    choose_data,
+    draw_curves,
+    measure_curves,
+)
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.talk_network import (
     CHANNELS,
@@ -15,27 +19,14 @@ from zoo.experiments.talk_network import (
     fit_talk_network,
 )
 from zoo.posterior.posterior import Posterior
-from zoo.pruning import (
-    curve,
-    density_at_zero,
-    magnitude,
-    prune,
-    signal_to_noise,
-)
+from zoo.pruning import prune
 
-_FRACTIONS = (0.0, 0.5, 0.72, 0.82, 0.9, 0.93, 0.96, 0.98, 0.99)
-_RULES = {
-    "density at zero": density_at_zero,
-    "signal to noise": signal_to_noise,
-    "magnitude": magnitude,
-}
 _COMPARED = (  # a fit, and the rule by which its weights are dropped
     ("posterior", "density at zero"),
     ("posterior", "signal to noise"),
     ("MAP", "magnitude"),
 )
 _NUM_SAMPLES = {"posterior": 12, "MAP": 1}  # as published
-_NUM_SHOWN = 2_000  # test data for the curves
 
 
 def _run_pruning(
@@ -51,54 +42,27 @@ def _run_pruning(
             the talk to 0.01.
     """
     fits = fit_talk_network(run, data, epochs)
-    shown = _choose(data.test, _NUM_SHOWN)
-    accuracies = _prune_to_fractions(run, fits, shown)
+    shown = choose_data(data.test)
+    accuracies = measure_curves(run, fits, shown, _NUM_SAMPLES)
     _score_unpruned(run, fits, data.test, published)
     _score_pruned(run, fits, data.test, published)
-    _draw_figure(run, data.name, accuracies, published)
+
+    num_samples = _NUM_SAMPLES["posterior"]
+
+    title = f"{data.name}: weights dropped, {num_samples} draws"
+    draw_curves(run, title, accuracies, published)
 
     num_shown = len(shown.x)
+
     if not run.full:
         run.report.note(
             f"The network has {CHANNELS} channels, a third of the published {PUBLISHED_CHANNELS}."
         )
+
     run.report.note(
-        f"The curve is of {num_shown} test data drawn at random; errors and differences are of all."
+        f"The curve is of {num_shown} test data drawn at random; errors and differences are of "
+        "all."
     )
-
-
-def _choose(test: Split, number: int) -> Split:
-    """Return some test data, chosen at random because they may be sorted by class."""
-    generator = torch.Generator().manual_seed(0)
-    order = torch.randperm(len(test.x), generator=generator)
-    rows = order[:number]
-    return Split(test.x[rows], test.y[rows])
-
-
-def _prune_to_fractions(
-    run: Run, fits: Mapping[str, Posterior], shown: Split
-) -> dict[str, Sequence[float]]:
-    """Tabulate the scores by fit, rule and fraction; return the accuracies by fit and rule."""
-    rules = {"posterior": _RULES, "MAP": {"magnitude": magnitude}}
-    rows = []
-    accuracies = {}
-    for name, posterior in fits.items():
-        curves = curve(
-            posterior,
-            shown,
-            rules=rules[name],
-            fractions=_FRACTIONS,
-            num_samples=_NUM_SAMPLES[name],
-            progress=run.progress,
-        )
-        for row in curves.table.to_dicts():
-            rule = f"{name}, {row['rule']}"
-            rows.append(row | {"rule": rule})
-        for rule, scores in curves.scores.items():
-            accuracies[f"{name}, {rule}"] = scores["accuracy"]
-
-    run.report.tabulate("curve", rows)
-    return accuracies
 
 
 def _score_unpruned(
@@ -109,6 +73,7 @@ def _score_unpruned(
 ) -> None:
     """State the errors with all weights."""
     theirs = {"posterior": _published_error(published, 0.0), "MAP": None}
+
     for name, posterior in fits.items():
         num_samples = _NUM_SAMPLES[name]
         scores = run.scores.add_posterior(name, posterior, test, num_samples)
@@ -127,16 +92,18 @@ def _score_pruned(
     """State what dropping weights loses, as paired differences, at the published fractions."""
     unpruned_error = _published_error(published, 0.0)
     fractions = [fraction for fraction in published if fraction > 0]
+
     for name, rule in _COMPARED:
         for fraction in fractions:
             key = f"{name}, {fraction:.1%} dropped by {rule}"
-            pruned = prune(fits[name], fraction=fraction, rule=_RULES[rule])
+            pruned = prune(fits[name], fraction=fraction, rule=RULES[rule])
             run.scores.add_posterior(key, pruned, test, _NUM_SAMPLES[name])
             loss = run.scores.difference(key, name)["error %"]
 
             theirs = None
             if rule == "density at zero":
                 theirs = _published_error(published, fraction) - unpruned_error
+
             what = f"error of the {key}, minus all weights, %"
             run.report.find(what, loss, theirs, headline=fraction == 0.9)
 
@@ -147,32 +114,10 @@ def _published_error(published: Mapping[float, float], fraction: float) -> float
     return round(100 * error, 1)
 
 
-def _draw_figure(
-    run: Run,
-    data_name: str,
-    accuracies: Mapping[str, Sequence[float]],
-    published: Mapping[float, float],
-) -> None:
-    """Draw the accuracy over the fraction dropped."""
-    from zoo import plots
-
-    num_samples = _NUM_SAMPLES["posterior"]
-    title = f"{data_name}: weights dropped, {num_samples} draws"
-    percent = [100 * fraction for fraction in published]
-    values = list(published.values())
-
-    with run.report.panels(title=title) as axes:
-        ax = axes[0, 0]
-        plots.pruning(_FRACTIONS, accuracies, ax=ax)
-        ax.plot(percent, values, "k^", label="published, another network")
-        ax.legend(
-            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2
-        )
-
-
 def _run_mnist(run: Run) -> None:
     """Prune on MNIST."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
+
     published = {0.0: 0.97, 0.72: 0.96, 0.9: 0.95, 0.93: 0.93, 0.96: 0.84}
     _run_pruning(run, data, 30, published)
 
@@ -180,6 +125,7 @@ def _run_mnist(run: Run) -> None:
 def _run_cifar10(run: Run) -> None:
     """Prune on CIFAR-10."""
     data = run.dataset(datasets.cifar10, num_validation=5_000)
+
     published = {0.0: 0.66, 0.82: 0.66, 0.9: 0.65, 0.95: 0.60, 0.99: 0.36}
     _run_pruning(run, data, 60, published)
 
@@ -187,6 +133,7 @@ def _run_cifar10(run: Run) -> None:
 def _run_ecg(run: Run) -> None:
     """Prune on heart beats."""
     data = run.dataset(datasets.ecg5000, num_validation=100)
+
     published = {0.0: 1.0, 0.9: 1.0, 0.96: 0.99, 0.985: 0.98}
     _run_pruning(run, data, 2_000, published)
     run.report.note(

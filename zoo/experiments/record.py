@@ -19,7 +19,9 @@ def settings(arguments: argparse.Namespace) -> dict[str, object]:
     for name, value in vars(arguments).items():
         if name == "run":  # the function of the command
             continue
+
         values[name] = str(value) if isinstance(value, Path) else value
+
     return values
 
 
@@ -36,6 +38,7 @@ def about(device: str) -> dict[str, dict[str, str]]:
         "pyro": pyro.__version__,
         "zoo": version("bnn-zoo"),
     }
+
     return {
         "machine": {"processor": processor, "device": device},
         "versions": versions,
@@ -60,6 +63,7 @@ def run_facts(info: object) -> dict[str, object]:
             facts[f"mean {field.name}"] = float(mean)
         elif isinstance(value, str | int | float | bool | None):
             facts[field.name] = value
+
     return facts
 
 
@@ -67,5 +71,7 @@ def _final_loss(losses: Tensor) -> float | None:
     """Return the mean of the last tenth of the losses; None if there are none."""
     if len(losses) == 0:
         return None
+
     number = max(1, len(losses) // 10)
+
     return float(losses[-number:].mean())

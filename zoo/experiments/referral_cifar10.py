@@ -56,6 +56,7 @@ _EPOCHS = 2
 def _run(run: Run) -> None:
     """Fit posteriors around a trained ResNet-20, and refer images by entropy."""
     data = load_cifar10(run)
+
     network = load_trained(run, 20)
     found = {}
     for name in _CONTESTANTS:
@@ -101,16 +102,21 @@ def _build(
 def _report(report: Report, name: str, referral: stress.Referral) -> None:
     """State the accuracy without referral and with a fifth of the images referred."""
     accuracies = referral.scores["entropy"]["accuracy"]
+
     for fraction, published in ((0.0, None), (0.2, "rises")):
         index = referral.fractions.index(fraction)
-        accuracy = _binomial(accuracies[index], referral.kept[index])
+        num_kept = referral.kept[index]
+        accuracy = _binomial(accuracies[index], num_kept)
+
         what = f"accuracy of what is kept, {name}, {fraction:.0%} referred"
         report.find(what, accuracy, published, headline=fraction > 0)
 
     num_rises = 0
     for earlier, later in itertools.pairwise(accuracies):
         num_rises += later >= earlier
+
     num_steps = len(accuracies) - 1
+
     what = f"steps at which it rises, {name}, of {num_steps}"
     report.find(what, num_rises, str(num_steps))
 
@@ -119,6 +125,7 @@ def _binomial(accuracy: float, num_cases: int) -> Number:
     """Return an accuracy with its standard error."""
     value = torch.tensor(accuracy)
     error = (value * (1 - value) / num_cases).sqrt()
+
     return Number(float(value), float(error))
 
 
@@ -131,6 +138,7 @@ def _draw_figure(run: Run, found: Mapping[str, stress.Referral]) -> None:
         lines[name] = referral.scores["entropy"]["accuracy"]
 
     title = "ResNet-20 on CIFAR-10, referred by entropy"
+
     with run.report.panels(title=title) as axes:
         ax = axes[0, 0]
         plots.referral(_FRACTIONS, lines, ylabel="accuracy of what is kept", ax=ax)

@@ -44,7 +44,9 @@ class Report:
         """
         if not isinstance(ours, Number):
             ours = Number(float(ours))
-        self.result.findings.append(Finding(what, ours, published, headline))
+
+        finding = Finding(what, ours, published, headline)
+        self.result.findings.append(finding)
         self.write()
 
     def note(self, sentence: str) -> None:

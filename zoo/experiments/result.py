@@ -34,6 +34,7 @@ class Finding:
         """Our number minus the published number; None if no number was published."""
         if isinstance(self.published, int | float):
             return self.ours.value - self.published
+
         return None
 
 
@@ -62,6 +63,7 @@ class Result:
     def write(self, path: Path) -> None:
         """Write the file. An interrupted call leaves the old file as it was."""
         content = asdict(self)
+
         for row, finding in zip(content["findings"], self.findings, strict=True):
             row["difference"] = finding.difference
 
@@ -83,6 +85,7 @@ class Result:
             published = None
             if finding.published is not None:
                 published = str(finding.published)
+
             rows.append((finding.what, ours, published, finding.difference))
 
         return Table(("finding", "ours", "published", "difference"), rows)
@@ -99,6 +102,7 @@ def read(path: Path) -> Result:
             scores[name][score] = Number(**number)
 
     findings = [_read_finding(row) for row in content["findings"]]
+
     return Result(
         name=content["name"],
         settings=content["settings"],
@@ -114,4 +118,5 @@ def _read_finding(row: Mapping[str, object]) -> Finding:
     """Return the finding that a row of the file holds."""
     ours = Number(**row["ours"])
     headline = row.get("headline", False)
+
     return Finding(row["what"], ours, row["published"], headline)

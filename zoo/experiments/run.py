@@ -116,6 +116,7 @@ class Run:
         self._files.check()
         self.experiment.run(self)
         self.report.write()
+
         return self.result
 
     def data_path(self, name: str) -> Path:
@@ -134,8 +135,10 @@ class Run:
         sizes = {"train": len(data.train.x)}
         if data.validation is not None:
             sizes["validation"] = len(data.validation.x)
+
         sizes["test"] = len(data.test.x)
         self.result.settings[data.name] = sizes
+
         return data
 
     def build(
@@ -148,7 +151,9 @@ class Run:
         """Return a model on the run's device, by default one of classes, and a guide for it."""
         if likelihood is None:
             likelihood = likelihoods.Categorical()
+
         model = BayesianNetwork(network.to(self.device), prior, likelihood)
+
         return model, make_guide(model)
 
     def fit(
@@ -190,6 +195,7 @@ class Run:
         path = self._files.file(name, "safetensors")
         posterior, facts = training.fit(build, train, data.validation, path)
         self.result.fits[name] = facts | {"epochs at most": epochs}
+
         return posterior
 
 
@@ -197,4 +203,5 @@ def _device_name(device: torch.device) -> str:
     """Return the name of a device, for a GPU that of the card."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+
     return device.type

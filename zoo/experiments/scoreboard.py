@@ -56,10 +56,12 @@ class Scoreboard:
         if not path.is_file():
             with self.same_draws():
                 cases = Cases.of(predict(), y)
+
             cases.write(path)
 
         self._cases[name] = Cases.read(path)
         self._result.scores[name] = self._cases[name].numbers()
+
         return self[name]
 
     def add_posterior(

@@ -36,13 +36,16 @@ class Number:
         mean = float(values.mean())
         root = math.sqrt(len(values))
         error = float(values.std() / root)
+
         return cls(mean, error)
 
     def __str__(self) -> str:
         if not self.error:
             return f"{self.value:.4g}"
+
         magnitude = math.floor(math.log10(self.error))
         digits = max(0, 1 - magnitude)
+
         return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
 
 
@@ -70,6 +73,7 @@ class Cases:
         error = 100.0 * wrong
         log_prob = prediction.log_prob(y).cpu()
         confidence = probs.amax(-1)
+
         return cls(error, -log_prob, confidence)
 
     @classmethod
@@ -93,6 +97,7 @@ class Cases:
         """Return the paired differences of error, NLL and ECE; below 0 if this one is better."""
         error = self.error - other.error
         nll = self.nll - other.nll
+
         return {
             "error %": Number.mean(error),
             "nll": Number.mean(nll),
@@ -103,6 +108,7 @@ class Cases:
         """Return the ECE, with its standard deviation over resampled cases."""
         samples = _resample(len(self.error))
         values = [self._ece_of(rows) for rows in samples]
+
         return _bootstrapped(values)
 
     def _ece_minus(self, other: Cases) -> Number:
@@ -122,6 +128,7 @@ class Cases:
         error = self.error[rows].double()
         right = 1 - error / 100
         bins = binned(confidence, right, _EDGES)
+
         return float(gap(bins))
 
 
@@ -140,4 +147,5 @@ def _bootstrapped(estimates: list[float]) -> Number:
     """Return the first value, with the standard deviation of the others as its error."""
     values = torch.tensor(estimates)
     spread = values[1:].std()
+
     return Number(float(values[0]), float(spread))

@@ -35,12 +35,13 @@ def fit_talk_network(run: Run, data: Dataset, epochs: float) -> dict[str, Poster
         data: The data, images or series.
         epochs: The maximum number of epochs.
     """
-    make_posterior = partial(guides.LocalReparam, init_scale=0.02)
-    build = partial(_build, run, data, make_posterior)
+    make_guide = partial(guides.LocalReparam, init_scale=0.02)
+    build = partial(_build, run, data, make_guide)
     posterior = run.fit("posterior", build, data, share=0.7, epochs=epochs)
 
     build = partial(_build, run, data, guides.Delta)
     map_estimate = run.fit("MAP", build, data, share=0.3, epochs=epochs)
+
     return {"posterior": posterior, "MAP": map_estimate}
 
 
@@ -50,7 +51,9 @@ def _build(
     """Return the model and a guide."""
     channels = PUBLISHED_CHANNELS if run.full else CHANNELS
     network = _make_network(data, channels)
-    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    weight = dist.Normal(0.0, 1.0)
+    prior = priors.WeightPrior(weight)
+
     return run.build(network, prior, make_guide)
 
 
@@ -64,13 +67,15 @@ def _make_network(data: Dataset, channels: Sequence[int]) -> nn.Module:
 
     layers: list[nn.Module] = []
     for num_out in channels:
-        layers.append(convolution(num_in, num_out, 6, stride=2, padding=2))
-        layers.append(nn.SELU())
+        layer = convolution(num_in, num_out, 6, stride=2, padding=2)
+        layers += [layer, nn.SELU()]
         num_in = num_out
         sides = [side // 2 for side in sides]
 
     num_features = num_in * math.prod(sides)
     largest_class = int(data.train.y.max())
+
     last = nn.Linear(num_features, largest_class + 1)
     layers += [nn.Flatten(), last]
+
     return nn.Sequential(*layers)

@@ -25,8 +25,10 @@ def load_cifar10(run: Run) -> Dataset:
     them too.
     """
     data = run.dataset(datasets.cifar10, units=IMAGENET)
+
     x, y = data.train
     validation = Split(x[-_NUM_VALIDATION:], y[-_NUM_VALIDATION:])
+
     return replace(data, validation=validation)
 
 
@@ -46,6 +48,7 @@ def resnet(path: Path, depth: int) -> nn.Module:
         raise FileNotFoundError(
             f"{path} does not exist; download it as pretrained_models/{path.name} of {_SOURCE}"
         )
+
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     state = {}
     for name, value in checkpoint["state_dict"].items():
@@ -54,4 +57,5 @@ def resnet(path: Path, depth: int) -> nn.Module:
     network = networks.ResNet(depth, num_classes=10)
     network = network.to(memory_format=torch.channels_last)
     network.load_state_dict(state)
+
     return network

@@ -49,6 +49,7 @@ class Trainer:
             num_data = len(self.train.dataset)
         else:
             num_data = len(self.train[0])
+
         return -(-num_data // self.batch_size)
 
     def build_seeded(self) -> tuple[BayesianNetwork, PyroProgram]:
@@ -85,4 +86,5 @@ class Trainer:
         )
         if isinstance(self.train, DataLoader):
             return engine.fit(self.train)
+
         return engine.fit(self.train, batch_size=self.batch_size)

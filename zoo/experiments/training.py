@@ -78,6 +78,7 @@ class Training:
             plan = TrainingPlan(**facts["plan"])
         else:
             plan = self._plan(path.stem, trainer, validation)
+
         facts = {"plan": asdict(plan)}
         facts_path.write_text(json.dumps(facts))
 
@@ -87,6 +88,7 @@ class Training:
         facts_path.write_text(json.dumps(facts))
         posterior.save(path)
         checkpoint.unlink(missing_ok=True)
+
         return posterior, facts
 
     def _plan(self, name: str, trainer: Trainer, validation: Split) -> TrainingPlan:

@@ -30,4 +30,5 @@ def two_rates(
         group.append(parameter)
 
     groups = [{"params": nodes, "lr": lr}, {"params": weights, "lr": lr_weights}]
+
     return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
