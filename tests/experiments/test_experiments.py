@@ -189,6 +189,14 @@ def test_an_experiment_without_its_data_says_so(tmp_path):
         run.run()
 
 
+def test_data_without_a_validation_part_get_a_sentence(tmp_path):
+    run = Run(EXPERIMENTS["bbb-mnist"], out=tmp_path, progress=False)
+    part = Split(torch.rand(4, 2), torch.arange(4))
+    data = Dataset("four", part, part)
+    with pytest.raises(ValueError, match=r"four has no validation part; load it with"):
+        run.fit("a", lambda: None, data, share=1, epochs=1)
+
+
 @pytest.mark.parametrize("minutes", [0, -1.0])
 def test_a_budget_is_positive(minutes, tmp_path):
     with pytest.raises(ValueError, match="a budget is a number of minutes above zero"):

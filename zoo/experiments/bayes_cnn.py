@@ -65,6 +65,7 @@ def _run_network(
 
     _report_errors(run, published.error, published_twin_error)
     _report_uncertainties(run, prediction, published)
+
     twin_error = scores["error %"].value
     twin_point = (_num_epochs(run, "frequentist"), twin_error)
     draw_uncertainty_curve(run.report, points, published, twin_point)

@@ -14,6 +14,7 @@ from zoo.datasets import Split
 from zoo.experiments.contestant import Contestant
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scoreboard import Scoreboard
+from zoo.experiments.weight_averaging import average_weights
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.pruning import prune, signal_to_noise
@@ -83,7 +84,7 @@ def _build(run: Run, name: str) -> tuple[BayesianNetwork, PyroProgram]:
 def _score(run: Run, name: str, posterior: Posterior, test: Split) -> None:
     """Score a contestant; after dropout the weights are averaged, as is usual."""
     if name == "dropout":
-        posterior = posterior.with_guide(posterior.guide.averaged())
+        posterior = average_weights(posterior)
 
     num_samples = _NUM_SAMPLES if name in _BAYESIAN else 1
 

@@ -14,6 +14,7 @@ from zoo import datasets, likelihoods, networks, priors
 from zoo.datasets import Split
 from zoo.experiments.augment import loader
 from zoo.experiments.run import Experiment, Run
+from zoo.experiments.weight_averaging import average_weights
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
@@ -118,8 +119,7 @@ def _score(
     published: _Errors,
 ) -> None:
     """State the errors of averaged weights and of averaged predictions."""
-    guide = posterior.guide.averaged()
-    averaged = posterior.with_guide(guide)
+    averaged = average_weights(posterior)
     name = f"{kind}, weights averaged"
     scores = run.scores.add_posterior(name, averaged, test, 1)
 
@@ -156,7 +156,7 @@ def _draw_figure(run: Run) -> None:
             for name, scores in run.result.scores.items():
                 color = "#D55E00" if name.endswith("MC") else "#0072B2"
                 number = scores[score]
-                bar = 2 * number.error
+                bar = number.two_errors
                 ax.errorbar(number.value, name, xerr=bar, fmt="o", color=color)
 
             label = labels[score]

@@ -11,7 +11,9 @@ import pyro.distributions as dist
 import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset, Split
+from zoo.experiments.contestant import MakeGuide
 from zoo.experiments.run import Experiment, Run
+from zoo.experiments.weight_averaging import average_weights
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 
@@ -61,7 +63,7 @@ def _run(run: Run) -> None:
 def _build(run: Run, place: str) -> tuple[BayesianNetwork, PyroProgram]:
     """Return LeNet, and a guide with dropout at some layers."""
     prior = priors.WeightPrior(dist.Normal(0.0, 0.3))
-    make_guide = guides.Delta
+    make_guide: MakeGuide = guides.Delta
     if place != "none":
         make_guide = partial(guides.MCDropout, p=_RATE, layers=_LAYERS[place])
 
@@ -81,8 +83,7 @@ def _fit_and_score(
 
     averaged = posterior
     if has_dropout:
-        guide = posterior.guide.averaged()
-        averaged = posterior.with_guide(guide)
+        averaged = average_weights(posterior)
 
     key = f"{name}, weights averaged"
     scores = run.scores.add_posterior(key, averaged, data.test, 1)
@@ -139,7 +140,7 @@ def _draw_errors(run: Run, ax: Axes, part: str) -> None:
         label = f"{_LABELS[place]}, {average}"
         color = "#D55E00" if average == "MC" else "#0072B2"
         error = scores["error %"]
-        ax.barh(label, error.value, xerr=2 * error.error, color=color)
+        ax.barh(label, error.value, xerr=error.two_errors, color=color)
 
     ax.set(title=part, xlabel="test error ± 2 standard errors, %")
 

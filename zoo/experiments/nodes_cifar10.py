@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COMPONENTS = (4, 8, 16)
-_TREATMENTS = {"frozen": priors.Frozen(), "fine-tuned": priors.Point()}  # of weights
+_TREATMENTS: dict[str, priors.Frozen | priors.Point] = {  # of the weights
+    "frozen": priors.Frozen(),
+    "fine-tuned": priors.Point(),
+}
 _NUM_SAMPLES = {20: 16, 56: 8}  # by depth
 _SHARES = {20: 0.05, 56: 0.11}  # of the budget, for each of six fits
 _EPOCHS = 15
@@ -83,12 +86,14 @@ def _score_trained(run: Run, depth: int, network: nn.Module, data: Dataset) -> N
     tempered = scale_halves(logits, labels)
 
     name = f"ResNet-{depth}"
+    predict = partial(_predict, logits)
+    scores = run.scores.add(name, predict, y)
     error, nll = _CHECKPOINT_SCORES[depth]
-    scores = run.scores.add(name, partial(_predict, logits), y)
     _report_scores(run.report, name, scores, error, nll)
 
     name = f"ResNet-{depth}, temperature"
-    scores = run.scores.add(name, partial(_predict, tempered), y)
+    predict = partial(_predict, tempered)
+    scores = run.scores.add(name, predict, y)
     _report_scores(run.report, name, scores)
 
 
@@ -158,7 +163,7 @@ def _fit_nodes(
         init_scale=0.05,
         init_spread=0.1,
     )
-    latest: dict[str, nn.Module] = {}
+    latest: dict[str, guides.NodeMixture] = {}
 
     def build() -> tuple[BayesianNetwork, PyroProgram]:
         model, guide = run.build(network, prior, make_guide)
@@ -213,7 +218,7 @@ def _draw_points(
 
         ece = numbers["ece"].value
         nll = numbers["nll"]
-        bar = 2 * nll.error
+        bar = nll.two_errors
         ax.errorbar(ece, nll.value, yerr=bar, fmt=marker, color=color, label=label)
 
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from zoo import metrics
 from zoo.datasets import Split
@@ -145,7 +146,7 @@ class _Trials:
         """Try every learning rate, and return the one with the lowest validation NLL."""
         for learning_rate in learning_rates:
             posterior = self.trainer.run(learning_rate, self.num_steps)
-            self._update_cost(posterior.info)
+            self._update_cost(_info(posterior))
 
             key = f"{learning_rate:g}"
             self.scores[key] = _held_out_nll(posterior, self.validation)
@@ -166,9 +167,15 @@ class _Trials:
 def _measure_step_cost(trainer: Trainer, learning_rate: float) -> _StepCost:
     """Return the cost of a step, from a run of a few steps after a shorter one."""
     trainer.run(learning_rate, _WARMUP_STEPS, quiet=True)
-    info = trainer.run(learning_rate, _PROBE_STEPS, quiet=True).info
+    posterior = trainer.run(learning_rate, _PROBE_STEPS, quiet=True)
+    info = _info(posterior)
 
     return _StepCost(info.seconds / _PROBE_STEPS, info.seconds_tracing)
+
+
+def _info(posterior: Posterior) -> SVIInfo:
+    """Return the info of a fit by stochastic variational inference."""
+    return cast(SVIInfo, posterior.info)
 
 
 def _held_out_nll(posterior: Posterior, validation: Split) -> float:

@@ -102,7 +102,8 @@ def _score_pruned(
 
             theirs = None
             if rule == "density at zero":
-                theirs = _published_error(published, fraction) - unpruned_error
+                error = _published_error(published, fraction)
+                theirs = error - unpruned_error
 
             what = f"error of the {key}, minus all weights, %"
             run.report.find(what, loss, theirs, headline=fraction == 0.9)

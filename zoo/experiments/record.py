@@ -56,12 +56,15 @@ def run_facts(info: object) -> dict[str, object]:
     facts: dict[str, object] = {}
     for field in dataclasses.fields(info):
         value = getattr(info, field.name)
-        if field.name == "losses" and isinstance(value, Tensor):
+        is_tensor = isinstance(value, Tensor)
+        is_plain = isinstance(value, str | int | float | bool | None)
+
+        if is_tensor and field.name == "losses":
             facts["final loss"] = _final_loss(value)
-        elif isinstance(value, Tensor):
+        elif is_tensor:
             mean = value.double().mean()
             facts[f"mean {field.name}"] = float(mean)
-        elif isinstance(value, str | int | float | bool | None):
+        elif is_plain:
             facts[field.name] = value
 
     return facts

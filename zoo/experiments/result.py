@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from zoo.experiments.record import about
 from zoo.experiments.scores import Number
@@ -54,7 +55,7 @@ class Result:
 
     name: str
     settings: dict[str, object] = field(default_factory=dict)
-    fits: dict[str, dict[str, object]] = field(default_factory=dict)
+    fits: dict[str, dict[str, Any]] = field(default_factory=dict)
     scores: dict[str, dict[str, Number]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     tables: dict[str, list[dict[str, object]]] = field(default_factory=dict)
@@ -114,7 +115,7 @@ def read(path: Path) -> Result:
     )
 
 
-def _read_finding(row: Mapping[str, object]) -> Finding:
+def _read_finding(row: Mapping[str, Any]) -> Finding:
     """Return the finding that a row of the file holds."""
     ours = Number(**row["ours"])
     headline = row.get("headline", False)

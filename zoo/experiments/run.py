@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -13,7 +14,6 @@ from torch import nn
 from zoo import likelihoods
 from zoo.data import Data
 from zoo.datasets import Dataset
-from zoo.experiments.contestant import MakeGuide
 from zoo.experiments.fit_folder import FitFolder
 from zoo.experiments.report import Report
 from zoo.experiments.result import Result
@@ -25,6 +25,8 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.priors.prior import Prior
 from zoo.runtime.programs import PyroProgram
+
+GuideT = TypeVar("GuideT", bound=PyroProgram)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Run:
                 f"a budget is a number of minutes above zero, not {minutes}"
             )
 
-        settings = {
+        settings: dict[str, object] = {
             "minutes": "as published" if self.full else self.minutes,
             "seed": seed,
             "device": _device_name(self.device),
@@ -145,9 +147,9 @@ class Run:
         self,
         network: nn.Module,
         prior: Prior,
-        make_guide: MakeGuide,
+        make_guide: Callable[[BayesianNetwork], GuideT],
         likelihood: Likelihood | None = None,
-    ) -> tuple[BayesianNetwork, PyroProgram]:
+    ) -> tuple[BayesianNetwork, GuideT]:
         """Return a model on the run's device, by default one of classes, and a guide for it."""
         if likelihood is None:
             likelihood = likelihoods.Categorical()
@@ -181,7 +183,15 @@ class Run:
             learning_rates: Learning rates to choose from.
             optimizer: Makes the optimiser from parameters and a learning rate.
             min_epochs: The number of epochs below which the budget is too short.
+
+        Raises:
+            ValueError: The data set has no validation part, or the budget is too short.
         """
+        if data.validation is None:
+            raise ValueError(
+                f"{data.name} has no validation part; load it with num_validation=..."
+            )
+
         training = Training(
             seconds=60 * self.minutes * share,
             epochs=epochs,
@@ -191,9 +201,9 @@ class Run:
             seed=self.seed,
             progress=self.progress,
         )
-        train = tuple(data.train) if train is None else train
         path = self._files.file(name, "safetensors")
-        posterior, facts = training.fit(build, train, data.validation, path)
+        train_data = (data.train.x, data.train.y) if train is None else train
+        posterior, facts = training.fit(build, train_data, data.validation, path)
         self.result.fits[name] = facts | {"epochs at most": epochs}
 
         return posterior

@@ -39,6 +39,11 @@ class Number:
 
         return cls(mean, error)
 
+    @property
+    def two_errors(self) -> float:
+        """Two standard errors, for a bar in a figure; 0 if the error is not known."""
+        return 2 * (self.error or 0.0)
+
     def __str__(self) -> str:
         if not self.error:
             return f"{self.value:.4g}"

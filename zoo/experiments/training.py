@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -47,7 +48,7 @@ class Training:
 
     def fit(
         self, build: Build, train: Data, validation: Split, path: Path
-    ) -> tuple[Posterior, dict[str, object]]:
+    ) -> tuple[Posterior, dict[str, Any]]:
         """Fit, or read the fit of an earlier run; return the posterior, and its plan and info.
 
         The plan is in a file next to the posterior. An interrupted fit is resumed from its
@@ -66,7 +67,7 @@ class Training:
             build, train, self.batch_size, self.optimizer, self.seed, self.progress
         )
         facts_path = path.with_suffix(".json")
-        facts: dict[str, object] = {}
+        facts: dict[str, Any] = {}
         if facts_path.is_file():
             facts = json.loads(facts_path.read_text())
 

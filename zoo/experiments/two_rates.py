@@ -23,8 +23,8 @@ def two_rates(
         lr_weights: The learning rate of the weights.
     """
     guide_ids = {id(parameter) for parameter in guide.parameters()}
-    nodes = []
-    weights = []
+    nodes: list[nn.Parameter] = []
+    weights: list[nn.Parameter] = []
     for parameter in parameters:
         group = nodes if id(parameter) in guide_ids else weights
         group.append(parameter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,8 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.thinning import evenly
-from zoo.reports.table import Cell
 
-EvidenceRow = dict[str, Cell]
+EvidenceRow = dict[str, Any]  # a row of a table, by column
 
 BETWEEN = "between"
 _QUANTILE = 0.99  # of the R-hats of all function values

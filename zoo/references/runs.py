@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zoo.inference import HMC, MCLMC, NUTS
 from zoo.inference.engine import Engine
 from zoo.model import BayesianNetwork
@@ -28,7 +30,7 @@ def hamiltonian_and_microcanonical(
             replaces HMC, and MCLMC adapts its number of steps.
         init: Where the chains start; see `zoo.inference.NUTS`.
     """
-    options = {
+    options: dict[str, Any] = {
         "num_chains": NUM_CHAINS,
         "warmup_steps": warmup_steps,
         "num_samples": num_samples,
