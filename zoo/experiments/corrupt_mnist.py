@@ -86,7 +86,13 @@ def corrupted(
         draws = DRAWS if name == "posterior" else 1
         with run.same_draws():
             found[name] = stress.severity(
-                posterior, data, corrupt, levels, draws, run.seed, progress=run.progress
+                posterior,
+                data,
+                corrupt,
+                levels,
+                num_samples=draws,
+                seed=run.seed,
+                progress=run.progress,
             )
         run.tabulate(f"{found[name].corruption}, {name}", found[name].table.to_dicts())
     for level, published in PUBLISHED.get(corrupt, {levels[-1]: (None, None)}).items():

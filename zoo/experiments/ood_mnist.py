@@ -89,7 +89,7 @@ def run(run: Run) -> None:
         run.find(f"error, {name}, %", run.result.scores[name]["error %"])
         for kind, x in outside.items():
             found[kind][name] = stress.out_of_distribution(
-                posterior, data.test.x, x, draws
+                posterior, data.test.x, x, num_samples=draws
             )
     for kind, of in found.items():
         run.tabulate(

@@ -71,7 +71,7 @@ def run(run: Run) -> None:
             partial(posterior.predict, data.test.x, draws, progress=run.progress),
             data.test.y,
         )
-        found[name] = stress.referral(posterior, data, FRACTIONS, draws)
+        found[name] = stress.referral(posterior, data, FRACTIONS, num_samples=draws)
         run.tabulate(name, found[name].table.to_dicts())
         report(run, name, found[name])
     picture(run, found)
