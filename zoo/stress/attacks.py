@@ -184,6 +184,7 @@ def pgd(
         )
     step_size = 2.5 * radius / num_steps
     ascent = Ascent(f"PGD-{num_steps}", radius, num_steps, step_size, random_init=True)
+
     return _attack(posterior, data, ascent, through, num_samples, progress)
 
 

@@ -45,6 +45,7 @@ def defocus_blur(x: Tensor, severity: int) -> Tensor:
 
     padded = pad(x, (3, 3, 3, 3), mode="reflect")
     blurred = conv2d(padded, kernels, groups=channels)
+
     return blurred.clamp(0, 1)
 
 

@@ -112,8 +112,9 @@ class Corruptions(Tabled):
         """
         clean = [self.clean[name] for name in _AVERAGED]
         no_severities = [None] * len(self.severities)
-        rows: list[list[Cell]] = [["none", *no_severities, *clean]]
+        first_row: list[Cell] = ["none", *no_severities, *clean]
 
+        rows = [first_row]
         for number, family in enumerate(self.families):
             accuracies = self.scores["accuracy"][number]
             row: list[Cell] = [family, *accuracies.tolist()]
@@ -125,6 +126,7 @@ class Corruptions(Tabled):
 
         severities = [f"{severity:g}" for severity in self.severities]
         columns = ("family", *severities, *_AVERAGED)
+
         return Table(columns, rows)
 
     def plot(self) -> Figure:

@@ -173,4 +173,5 @@ def _through_pillow(x: Tensor, change: Callable[[Image.Image], Image.Image]) -> 
 
     stacked = torch.stack(changed).reshape(images.shape)
     stacked = stacked.permute(0, 3, 1, 2).to(x)
+
     return (stacked / 255).contiguous()

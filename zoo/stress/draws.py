@@ -114,6 +114,7 @@ def disjoint_draws(
 
     both = sample_draws(posterior, 2 * num_samples)
     second = min(1, len(both) - 1)
+
     return both[0::2], both[second::2]
 
 

@@ -47,14 +47,18 @@ class Evaluation:
     def predicted(self) -> Tensor:
         """The most probable class, (N,)."""
         if self._is_bernoulli:
-            return (self.probs[:, 0] > 0.5).long()
+            prob_of_one = self.probs[:, 0]
+            return (prob_of_one > 0.5).long()
+
         return self.probs.argmax(-1)
 
     @property
     def confidence(self) -> Tensor:
         """The probability of the most probable class, (N,)."""
         if self._is_bernoulli:
-            return (self.probs[:, 0] - 0.5).abs() + 0.5
+            prob_of_one = self.probs[:, 0]
+            return (prob_of_one - 0.5).abs() + 0.5
+
         return self.probs.amax(-1)
 
     @cached_property
@@ -73,7 +77,8 @@ class Evaluation:
 
     @property
     def _is_bernoulli(self) -> bool:
-        return self.probs.shape[-1] == 1
+        num_outputs = self.probs.shape[-1]
+        return num_outputs == 1
 
 
 @dataclass(frozen=True, repr=False, eq=False)

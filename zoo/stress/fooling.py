@@ -60,6 +60,7 @@ class Fooling(Tabled):
         }
         cells = [column.tolist() for column in columns.values()]
         rows = list(zip(*cells, strict=True))
+
         return Table(tuple(columns), rows)
 
     def strip(self) -> Figure:
@@ -185,4 +186,5 @@ def _target_classes(number: int, classes: Sequence[int] | None) -> Tensor:
         raise ValueError(
             f"classes are indices from 0 to {number - 1}, at least one, not {classes}"
         )
+
     return targets

@@ -63,4 +63,5 @@ def _cut_middle(x: Tensor, height: int, width: int) -> Tensor:
 
     rows = slice(top, top + height)
     columns = slice(left, left + width)
+
     return x[..., rows, columns]

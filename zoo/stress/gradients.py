@@ -59,6 +59,7 @@ def loss_and_gradient(
 
     first_draw = {name: value[0] for name, value in draws.values.items()}
     values = {**draws.state, **first_draw}
+
     example = standardise(pixels[:1])
 
     with evaluation_mode(model.network):
@@ -86,6 +87,7 @@ def loss_and_gradient(
 
         losses = [part.loss for part in found]
         gradients = [part.gradient for part in found]
+
         return LossGradient(torch.cat(losses), torch.cat(gradients))
 
     return loss
@@ -149,6 +151,7 @@ class _MixtureLoss:
 
         log_sum = log_prob.logsumexp(0)
         (gradient,) = torch.autograd.grad(log_sum.sum(), pixels)
+
         return log_sum.detach(), gradient
 
 

@@ -81,4 +81,5 @@ def harder(
 
     test = Split(x[rows], y[rows])
     name = f"{data.name}, harder"
+
     return dataclasses.replace(data, name=name, test=test)

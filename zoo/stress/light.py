@@ -46,6 +46,7 @@ def brightness(x: Tensor, severity: int) -> Tensor:
 
     scaled = x * brighter / value.clamp_min(_SMALLEST)
     found = torch.where(value > 0, scaled, brighter)
+
     return found.clamp(0, 1)
 
 
@@ -71,6 +72,7 @@ def contrast(x: Tensor, severity: int) -> Tensor:
 
     mean = x.mean((2, 3), keepdim=True)
     reduced = mean + share * (x - mean)
+
     return reduced.clamp(0, 1)
 
 

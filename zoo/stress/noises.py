@@ -60,6 +60,7 @@ def shot_noise(x: Tensor, severity: int) -> Tensor:
 
     rate = x.clamp_min(0) * photons
     counts = torch.poisson(rate)
+
     return (counts / photons).clamp(0, 1)
 
 
@@ -86,6 +87,7 @@ def impulse_noise(x: Tensor, severity: int) -> Tensor:
     uniform = torch.rand_like(x)
     is_changed = uniform < share
     is_white = uniform < share / 2
+
     return torch.where(is_changed, is_white.to(x), x)
 
 
@@ -111,4 +113,5 @@ def speckle_noise(x: Tensor, severity: int) -> Tensor:
 
     noise = scale * torch.randn_like(x)
     noisy = x * (1 + noise)
+
     return noisy.clamp(0, 1)

@@ -157,4 +157,5 @@ def _in_units_of(base: Dataset, data: Dataset) -> Tensor:
         x = data.x_units.restore(x)
     if base.x_units is not None:
         x = base.x_units.standardise(x)
+
     return x

@@ -67,6 +67,7 @@ def images(data: Dataset | tuple[Tensor, Tensor]) -> Images:
     pixels = x if units is None else units.restore(x)
     pixels = pixels.detach()
     _check_range(pixels, remedy)
+
     return Images(pixels.clamp(0.0, 1.0), y, units)
 
 
@@ -118,6 +119,7 @@ def corrupted(
             f"{tuple(pixels.shape)}, but {name} at {severity} returned shape "
             f"{tuple(found.shape)}, or values not finite"
         )
+
     return found
 
 

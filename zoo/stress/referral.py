@@ -48,6 +48,7 @@ class Referral(Tabled):
         names = next(iter(self.scores.values()))
         columns = ("referred by", "referred", "kept", *names)
         digits = {"referred": 2}
+
         return Table(columns, rows, digits)
 
     def plot(self, score: str = "accuracy") -> Axes:
@@ -60,6 +61,7 @@ class Referral(Tabled):
 
         lines = {rule: scores[score] for rule, scores in self.scores.items()}
         ylabel = f"{score} of what is kept"
+
         return plots.referral(self.fractions, lines, ylabel=ylabel)
 
 
@@ -116,12 +118,14 @@ def referral(
         "entropy": _scores(evaluation, evaluation.entropy, kept),
         "mutual information": _scores(evaluation, evaluation.epistemic, kept),
     }
+
     return Referral(fractions, kept, scores)
 
 
 def _num_kept(fraction: float, number: int) -> int:
     """Return how many inputs are kept when a fraction of a number is referred."""
-    return number - round(fraction * number)
+    referred = round(fraction * number)
+    return number - referred
 
 
 def _check_fraction(fraction: float, number: int) -> None:

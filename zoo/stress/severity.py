@@ -60,6 +60,7 @@ class Severity(Tabled):
 
         columns = (self.corruption, *scores)
         digits = {self.corruption: 2}
+
         return Table(columns, rows, digits)
 
     def plot(self) -> Figure:
@@ -105,6 +106,7 @@ class Severity(Tabled):
             titles=[f"{severity:g}" for severity in self.severities],
         )
         figure.suptitle(self.corruption, fontsize="medium")
+
         return figure
 
     def reliability(self) -> Figure:
@@ -119,6 +121,7 @@ class Severity(Tabled):
 
         highest = self.severities[-1]
         _draw_reliability(self.evaluations[-1], right, f"{self.corruption} {highest:g}")
+
         return figure
 
 

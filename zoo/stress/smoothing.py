@@ -22,6 +22,7 @@ def smooth(x: Tensor, sigma: float, reach: float = 4.0) -> Tensor:
 
     width = 2 * math.ceil(reach * sigma) + 1
     size = [width, width]
+
     return functional.gaussian_blur(x, size, [sigma, sigma])
 
 
@@ -89,4 +90,5 @@ def _one_sided_weights(radius: int, sigma: float) -> list[float]:
 
 def _whole_pixels(distance: Tensor) -> Tensor:
     """Round distances to whole pixels; one half is rounded down."""
-    return (distance - 0.5).ceil().long()
+    rounded = (distance - 0.5).ceil()
+    return rounded.long()

@@ -43,6 +43,7 @@ def rotation(x: Tensor, degrees: float) -> Tensor:
 
     functional = load_torchvision().transforms.functional
     bilinear = functional.InterpolationMode.BILINEAR
+
     return functional.rotate(x, angle, bilinear)
 
 

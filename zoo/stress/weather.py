@@ -111,6 +111,7 @@ def fog(x: Tensor, severity: int) -> Tensor:
 
     highest = x.amax((1, 2, 3), keepdim=True)
     foggy = (x + share * cloud) * highest / (highest + share)
+
     return foggy.clamp(0, 1)
 
 
@@ -135,6 +136,7 @@ def _grey(x: Tensor) -> Tensor:
 
     weights = x.new_tensor(_LUMINANCE)[:, None, None]
     weighted = x * weights
+
     return weighted.sum(1, keepdim=True)
 
 
@@ -185,7 +187,8 @@ def _refine(heights: Tensor, step: int, amplitude: float) -> None:
 
 def _plus_shifted(grid: Tensor, shift: int, dim: int) -> Tensor:
     """Add to each height its neighbour along one dimension."""
-    return grid + grid.roll(shift, dim)
+    shifted = grid.roll(shift, dim)
+    return grid + shifted
 
 
 def _near_mean(total: Tensor, amplitude: float) -> Tensor:
