@@ -2,8 +2,8 @@
 
 from zoo.diagnostics import convergence, fidelity
 from zoo.model import BayesianNetwork
+from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
-from zoo.posterior.storage import load
 from zoo.pruning import prune
 from zoo.reports.comparison import compare
 from zoo.reports.explanation import explain

@@ -8,8 +8,8 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
-from zoo.posterior.posterior import Posterior
 
 x = torch.eye(3)
 
@@ -25,7 +25,7 @@ def posterior(draws):
     info = MCMCInfo(
         facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain"
     )
-    return Posterior(model, state={}, info=info, draws={"weight": draws})
+    return DrawsPosterior(model, state={}, info=info, draws={"weight": draws})
 
 
 def test_good_chains_have_converged():
@@ -70,7 +70,7 @@ def test_swapped_hidden_units_are_one_function():
     info = MCMCInfo(
         facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain"
     )
-    result = zoo.convergence(Posterior(model, state={}, info=info, draws=draws), x)
+    result = zoo.convergence(DrawsPosterior(model, state={}, info=info, draws=draws), x)
     assert result.rhat.max() < 1.05
     assert result.weights["layer1.weight"] > 1.5
     assert result.weights["layer2.bias"] < 1.05

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.posterior.storage import layout
+from zoo.posterior.file_format import layout
 
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 

@@ -18,6 +18,7 @@ from zoo import inference, metrics, plots
 from zoo.command import names
 from zoo.datasets import Dataset
 from zoo.experiments.record import about, run_facts, settings
+from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 from zoo.reports.comparison import accuracy_scores
@@ -164,14 +165,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     size = arguments.batch_size or (128 if len(data.train.x) > MANY else None)
     posterior = engine.fit(data.train, **names.accepted(engine.fit, batch_size=size))
-    count = min(arguments.num_samples, posterior.num_samples or arguments.num_samples)
+    count = posterior.num_available(arguments.num_samples)
     prediction = posterior.predict(data.test.x, count)
     scores = accuracy_scores(prediction, data.test.y, data)
-    if (
-        posterior.draws is not None
-        and posterior.guide is None
-        and hasattr(posterior.info, "diverging")
-    ):
+    if isinstance(posterior.info, MCMCInfo):
         print(f"the chains have {zoo.convergence(posterior, data.test.x)}")
 
     arguments.out.mkdir(parents=True, exist_ok=True)
