@@ -14,6 +14,21 @@ from zoo.posterior.info import MCMCInfo
 x = torch.eye(3)
 
 
+def statistics(zeros):
+    """Make the statistics of a run without divergences."""
+    return MCMCInfo(
+        acceptance_rate=zeros,
+        diverging=zeros.bool(),
+        n_steps=zeros,
+        lp=zeros,
+        step_size=zeros[:, 0],
+        num_gradients=0,
+        seconds_warmup=0.0,
+        seconds=0.0,
+        compiled="plain",
+    )
+
+
 def posterior(draws):
     """Make a posterior with given draws (C, S, 1, 3) of a linear layer."""
     model = zoo.BayesianNetwork(
@@ -22,9 +37,7 @@ def posterior(draws):
         likelihoods.Gaussian(0.1),
     )
     facts = torch.zeros(draws.shape[:2])
-    info = MCMCInfo(
-        facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain"
-    )
+    info = statistics(facts)
     return DrawsPosterior(model, state={}, info=info, draws={"weight": draws})
 
 
@@ -67,9 +80,7 @@ def test_swapped_hidden_units_are_one_function():
         for name in loc
     }
     facts = torch.zeros(2, 400)
-    info = MCMCInfo(
-        facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain"
-    )
+    info = statistics(facts)
     result = zoo.convergence(DrawsPosterior(model, state={}, info=info, draws=draws), x)
     assert result.rhat.max() < 1.05
     assert result.weights["layer1.weight"] > 1.5

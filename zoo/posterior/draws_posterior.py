@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from torch import Tensor
 
@@ -29,13 +30,15 @@ class DrawsPosterior(Posterior):
         masks: Which weights of a site are left after pruning, by the site's name.
     """
 
+    info: MCMCInfo | LaplaceInfo | None
+
     def __init__(
         self,
         model: BayesianNetwork,
         *,
         draws: Mapping[str, Tensor],
         state: Mapping[str, Tensor],
-        info: SVIInfo | MCMCInfo | LaplaceInfo | None,
+        info: MCMCInfo | LaplaceInfo | None,
         masks: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(model, state=state, info=info, masks=masks)
@@ -103,11 +106,12 @@ class DrawsPosterior(Posterior):
 
     def with_guide(self, guide: PyroProgram) -> GuidePosterior:
         """Return a posterior with a guide over these sites; see `Posterior.with_guide`."""
+        info = cast(SVIInfo | None, self.info)  # still the run that made the draws
         return GuidePosterior(
             self.model,
             scoped=ScopedGuide(guide),
             state=self.state,
-            info=self.info,
+            info=info,
             masks=self.masks,
         )
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
+from zoo.posterior.run_info import RunInfo
 from zoo.posterior.storage import read_file, write_file
 from zoo.runtime.programs import PyroProgram
 
@@ -24,7 +24,7 @@ def write_posterior(
     model: BayesianNetwork | PyroProgram,
     shapes: Mapping[str, torch.Size],
     guide: PyroProgram | None,
-    info: SVIInfo | MCMCInfo | LaplaceInfo | None,
+    info: RunInfo | None,
     tensors: Mapping[str, Tensor],
 ) -> None:
     """Write a posterior to a file: tensors as they are, everything else as JSON in the header.
@@ -101,7 +101,7 @@ def unprefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _statistics(
-    info: SVIInfo | MCMCInfo | LaplaceInfo | None,
+    info: RunInfo | None,
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the fields of an info that JSON takes, and those that are tensors."""
     plain: dict[str, Any] = {}

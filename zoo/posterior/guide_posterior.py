@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.file_format import prefixed
-from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
+from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.drawing import draw_sites
 from zoo.runtime.param_scope import ScopedGuide
@@ -27,13 +27,15 @@ class GuidePosterior(Posterior):
         masks: Which weights of a site are left after pruning, by the site's name.
     """
 
+    info: SVIInfo | None
+
     def __init__(
         self,
         model: BayesianNetwork,
         *,
         scoped: ScopedGuide,
         state: Mapping[str, Tensor],
-        info: SVIInfo | MCMCInfo | LaplaceInfo | None,
+        info: SVIInfo | None,
         masks: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(model, state=state, info=info, masks=masks)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from zoo.data import Data, full
 from zoo.model import BayesianNetwork
-from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
+from zoo.posterior.info import MCMCInfo
 from zoo.posterior.labelled import labelled
+from zoo.posterior.run_info import RunInfo
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
@@ -28,7 +29,7 @@ class Convertible(Protocol):
     """What the conversion reads of a posterior."""
 
     model: BayesianNetwork
-    info: SVIInfo | MCMCInfo | LaplaceInfo | None
+    info: RunInfo | None
 
     @property
     def num_chains(self) -> int | None:

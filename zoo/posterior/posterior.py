@@ -14,7 +14,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.file_format import prefixed, write_posterior
 from zoo.posterior.function_values import FunctionValues
 from zoo.posterior.inference_data import to_arviz
-from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
+from zoo.posterior.run_info import RunInfo
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
@@ -54,7 +54,7 @@ class Posterior(ABC):
 
     model: BayesianNetwork
     state: dict[str, Tensor]
-    info: SVIInfo | MCMCInfo | LaplaceInfo | None
+    info: RunInfo | None
     masks: dict[str, Tensor]
 
     def __init__(
@@ -62,7 +62,7 @@ class Posterior(ABC):
         model: BayesianNetwork,
         *,
         state: Mapping[str, Tensor],
-        info: SVIInfo | MCMCInfo | LaplaceInfo | None,
+        info: RunInfo | None,
         masks: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.model = model
@@ -265,7 +265,7 @@ class Posterior(ABC):
         stopped = self.info.stopped if self.info is not None else ""
         ending = f", ended early: {stopped}" if stopped else ""
 
-        return f"Posterior over {size:,} numbers at {len(self.shapes)} sites: {self.source}{ending}"
+        return f"Posterior over {size:,} parameters at {len(self.shapes)} sites: {self.source}{ending}"
 
     def _repr_html_(self) -> str:
         rows = [
