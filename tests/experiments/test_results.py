@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import experiments
-from zoo.command.names import EXPERIMENTS
+from zoo.command.choices import EXPERIMENTS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = experiments.results()

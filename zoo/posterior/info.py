@@ -40,12 +40,13 @@ class SVIInfo(RunInfo):
     seconds_tracing: float = 0.0
 
     def summary(self) -> dict[str, str]:
-        """Return what is worth reading at once, as text by the name of the field."""
+        """Return the most important fields as text by name."""
+        tracing = f"{self.seconds_tracing:.1f} of them tracing"
         found = {
             "losses": first_to_last(self.losses),
             "bound": str(self.bound),
             "num_parameters": f"{self.num_parameters:,}",
-            "seconds": f"{self.seconds:.1f} ({self.compiled}), {self.seconds_tracing:.1f} of them tracing",
+            "seconds": f"{self.seconds:.1f} ({self.compiled}), {tracing}",
         }
         if self.held_out:
             checks = len(self.held_out)
@@ -55,7 +56,7 @@ class SVIInfo(RunInfo):
 
 @dataclass(repr=False, kw_only=True)
 class MCMCInfo(RunInfo):
-    """Statistics of a run of HMC or NUTS, under ArviZ's names where there is a value for each draw.
+    """Statistics of a run of HMC or NUTS, with ArviZ's names for those of each draw.
 
     Arguments:
         acceptance_rate: Acceptance statistic of each draw, (C, S).
@@ -96,15 +97,16 @@ class MCMCInfo(RunInfo):
     energy: Tensor | None = None
 
     def summary(self) -> dict[str, str]:
-        """Return what is worth reading at once, as text by the name of the field."""
+        """Return the most important fields as text by name."""
         num_diverging = int(self.diverging.sum())
+        warmup = f"{self.seconds_warmup:.1f} of them warm-up"
         found = {
             "acceptance_rate": extent(self.acceptance_rate),
             "diverging": f"{num_diverging} of {self.diverging.numel()} draws",
             "n_steps": extent(self.n_steps),
             "step_size": extent(self.step_size),
             "num_gradients": f"{self.num_gradients:,}",
-            "seconds": f"{self.seconds:.1f} ({self.compiled}), {self.seconds_warmup:.1f} of them warm-up",
+            "seconds": f"{self.seconds:.1f} ({self.compiled}), {warmup}",
         }
         return found | self._shared()
 
@@ -140,7 +142,7 @@ class LaplaceInfo(RunInfo):
     num_steps: int
 
     def summary(self) -> dict[str, str]:
-        """Return what is worth reading at once, as text by the name of the field."""
+        """Return the most important fields as text by name."""
         found = {
             "losses": first_to_last(self.losses),
             "log_marginal_likelihood": f"{self.log_marginal_likelihood:.4g} nats",

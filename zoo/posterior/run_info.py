@@ -1,4 +1,4 @@
-"""The base of what engines report of a run: fields that they share, and a short text for print and notebooks."""
+"""The base of the statistics that engines report of a run, with a short text for print."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RunInfo:
     likelihood_temperature: float = 1.0
 
     def summary(self) -> dict[str, str]:
-        """Return what is worth reading at once, as text by the name of the field; at most eight of them."""
+        """Return the most important fields as text by name, at most nine."""
         raise NotImplementedError
 
     def _shared(self) -> dict[str, str]:

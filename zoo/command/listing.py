@@ -1,0 +1,79 @@
+"""`zoo list`: what can be combined, with one sentence and a reference each."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import shutil
+import textwrap
+from types import ModuleType
+
+import guides
+from zoo import datasets, inference, likelihoods, networks, priors
+
+MENUS = {
+    "networks": networks,
+    "priors": priors,
+    "likelihoods": likelihoods,
+    "guides": guides,
+    "engines": inference,
+    "data sets": datasets,
+}
+NOT_LISTED = {  # interfaces and parts of members
+    "Dataset",
+    "EarlyStopping",
+    "Engine",
+    "Guide",
+    "Likelihood",
+    "Prior",
+    "Split",
+    "Units",
+}
+INDENT = 26
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command: none."""
+    parser.description = (
+        "List networks, priors, likelihoods, guides, engines and data sets."
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the menus."""
+    width = shutil.get_terminal_size((100, 24)).columns - INDENT
+    for title, module in MENUS.items():
+        print(title)
+        for name, member in _members(module).items():
+            sentence, reference = _described(member)
+            lines = textwrap.wrap(sentence, width)
+            if reference:
+                lines += textwrap.wrap(f"-- {reference}", width)
+            for index, line in enumerate(lines):
+                label = name if index == 0 else ""
+                print(f"  {label:22s}  {line}")
+        print()
+
+
+def _members(module: ModuleType) -> dict[str, object]:
+    """Return the members of a menu by name; a module in it gives its own."""
+    found = {}
+    for name in module.__all__:
+        member = getattr(module, name)
+        if inspect.ismodule(member):
+            for own in member.__all__:
+                if own.islower():
+                    found[f"{name}.{own}"] = getattr(member, own)
+        elif name not in NOT_LISTED:
+            found[name] = member
+    return found
+
+
+def _described(member: object) -> tuple[str, str]:
+    """Return the first sentence of a docstring and its first reference."""
+    text = inspect.getdoc(member) or ""
+    sentence = " ".join(text.split("\n\n")[0].split())
+    section = text.partition("References:")[2].split("\n\n")[0]
+    references = " ".join(section.split())
+    first, bracket, _ = references.partition(")")
+    return sentence, first + bracket
