@@ -33,14 +33,42 @@ INDENT = 26
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command: none."""
+    """Add the arguments of the command."""
     parser.description = (
         "List networks, priors, likelihoods, guides, engines and data sets."
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the page docs/menus.md instead"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the menus."""
+    """Print the menus as text or as Markdown."""
+    if arguments.markdown:
+        print(markdown(), end="")
+    else:
+        _print_text()
+
+
+def markdown() -> str:
+    """Return the page of menus: a table for each, one row a member."""
+    lines = ["# Menus", "", "Written by `zoo list --markdown` from the docstrings."]
+    for title, module in MENUS.items():
+        lines += ["", f"## {title.capitalize()}", ""]
+        lines += [f"| `{module.__name__}` | | reference |", "|---|---|---|"]
+        for name, member in _members(module).items():
+            sentence, reference = _described(member)
+            lines.append(f"| `{name}` | {_cell(sentence)} | {_cell(reference)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Escape what Markdown would take for the end of a cell."""
+    return text.replace("|", "\\|")
+
+
+def _print_text() -> None:
+    """Print the menus for a terminal."""
     width = shutil.get_terminal_size((100, 24)).columns - INDENT
     for title, module in MENUS.items():
         print(title)
