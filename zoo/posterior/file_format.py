@@ -1,4 +1,4 @@
-"""The file format of a posterior: what the header says, and under which names tensors are stored."""
+"""The file format of a posterior: the header, and the names of the tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.posterior.run_info import RunInfo
 from zoo.posterior.storage import read_file, write_file
 from zoo.runtime.programs import PyroProgram
 
-FORMAT = "zoo.posterior/1"
+_FORMAT = "zoo.posterior/1"
 
 
 def write_posterior(
@@ -40,7 +40,7 @@ def write_posterior(
     plain, statistics = _statistics(info)
     random = {name: f"random {tuple(shape)}" for name, shape in shapes.items()}
     header = {
-        "format": FORMAT,
+        "format": _FORMAT,
         "tensors": layout(model) or random,
         "guide": None if guide is None else type(guide).__name__,
         "info": type(info).__name__,
@@ -62,15 +62,15 @@ def read_posterior(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise FileNotFoundError(f"there is no file {path}; Posterior.save writes one")
 
     header, tensors = read_file(path, "zoo")
-    if header.get("format") != FORMAT:
+    if header.get("format") != _FORMAT:
         raise ValueError(
-            f"{path} is a safetensors file, but no posterior of the zoo ({FORMAT})"
+            f"{path} is a safetensors file, but no posterior of the zoo ({_FORMAT})"
         )
     return header, tensors
 
 
 def layout(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
-    """Return the role and the shape of every tensor of a model, as text by name; nothing for a Pyro program."""
+    """Return role and shape of a model's tensors as text by name; {} for a Pyro program."""
     if not isinstance(model, BayesianNetwork):
         return {}
 

@@ -86,7 +86,7 @@ class GuidePosterior(Posterior):
         )
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
-        """Return the guide's distribution of each site: a prior for the next task, `priors.previous`.
+        """Return the guide's distribution of each site, as `priors.previous` takes them.
 
         Raises:
             ValueError: A guide without a density, or a pruned posterior.
@@ -94,8 +94,8 @@ class GuidePosterior(Posterior):
         complete = all(bool(mask.all()) for mask in self.masks.values())
         if not complete:
             raise ValueError(
-                "this posterior is pruned, and weights that were dropped are zero and have no density; take the "
-                "distributions of the posterior as it was before"
+                "this posterior is pruned, and dropped weights are zero and have no density; "
+                "take the distributions of the posterior as it was before"
             )
 
         if not hasattr(self.guide, "distributions"):

@@ -21,7 +21,7 @@ from zoo.posterior.program_posterior import ProgramPosterior
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
-INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
+_INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
 
 
 def load(
@@ -44,7 +44,8 @@ def load(
 
     Example:
         >>> posterior.save(folder / "posterior.safetensors")
-        >>> again = zoo.load(folder / "posterior.safetensors", model, guide=guides.MeanField(model))
+        >>> guide = guides.MeanField(model)
+        >>> again = zoo.load(folder / "posterior.safetensors", model, guide=guide)
     """
     header, tensors = read_posterior(Path(path))
     _check_model(path, header["tensors"], model)
@@ -122,8 +123,8 @@ def _check_guide(
 
 
 def _read_info(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
-    """Return the statistics of the run, of the class that the header names; None if the file has none."""
-    kind = INFO.get(header["info"])
+    """Return the statistics of the run; None if the file has none."""
+    kind = _INFO.get(header["info"])
     if kind is None:
         return None
 
