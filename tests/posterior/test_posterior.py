@@ -81,16 +81,12 @@ def test_every_kind_has_the_same_interface(posteriors, kind):
         assert all(len(value) == C * S for value in posterior.sample_all(7).values())
 
 
-@KINDS
-def test_function_values_are_there_or_refused(posteriors, kind):
-    posterior = posteriors[kind]
-    if kind == "functions":
-        x, values = posterior.functions
-        assert torch.equal(x, X)
-        assert posterior.functions.values.shape == values.shape == (C, S, 6, 1)
-    else:
-        with pytest.raises(AttributeError, match=r"predict\(x\).functions computes"):
-            posterior.functions  # noqa: B018
+def test_function_values_have_names_and_positions(posteriors):
+    x, values = posteriors["functions"].functions
+    assert torch.equal(x, X)
+    assert torch.equal(posteriors["functions"].functions.x, X)
+    assert values.shape == posteriors["functions"].functions.values.shape
+    assert posteriors["draws"].functions is None
 
 
 @pytest.mark.parametrize("kind", ["guide", "draws", "laplace"])

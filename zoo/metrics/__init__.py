@@ -42,6 +42,7 @@ if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
         """Answer the name that a metric has elsewhere with its name here."""
         if name not in _OTHER_NAMES:
             raise AttributeError(f"module 'zoo.metrics' has no attribute {name!r}")
+
         raise AttributeError(
             f"zoo.metrics has no {name!r}; write metrics.{_OTHER_NAMES[name]}"
         )

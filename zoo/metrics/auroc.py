@@ -50,6 +50,7 @@ def auroc(scores: Tensor, positive: Tensor) -> Tensor:
         raise ValueError(
             f"positive holds {found}; write a bool for each point, both kinds present."
         )
+
     load_torchmetrics()
     from torchmetrics.functional.classification import binary_auroc
 

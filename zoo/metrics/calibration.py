@@ -123,6 +123,7 @@ def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
     edges = torch.arange(1, bins, dtype=torch.float64) / bins
     if probs.is_floating_point():
         edges = edges.to(probs.dtype).double()
+
     return binned(confidence, right, edges)
 
 

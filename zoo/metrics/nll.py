@@ -39,4 +39,5 @@ def nll(log_prob: Tensor) -> Tensor:
             f"log_prob has shape {tuple(values.shape)}; write (N,). For S draws, (S, N), that is "
             "log_prob.logsumexp(0) - math.log(S)."
         )
+
     return cast_like(-values.mean(), log_prob)

@@ -41,18 +41,9 @@ def temperature_scaling(logits: Tensor, y: Tensor) -> Tensor:
         >>> metrics.temperature_scaling(logits, torch.tensor([0, 0, 1]))
         tensor(5.7708)
     """
-    (values,) = checked(logits=logits)
-    if values.ndim != 2:
-        raise ValueError(
-            f"logits has shape {tuple(values.shape)}; write (N, O), "
-            "for draws the log of averaged probabilities"
-        )
-    if not torch.isfinite(values).all():
-        raise ValueError(
-            "logits hold infinite values; clamp probabilities before taking their logarithm"
-        )
-
+    values = _checked_logits(logits)
     labels = checked_classification(values.softmax(-1), y).y
+
     values = values - values.max(-1, keepdim=True).values
     of_labels = values.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
 
@@ -81,5 +72,22 @@ def temperature_scaling(logits: Tensor, y: Tensor) -> Tensor:
             low = middle
         else:
             high = middle
+
     temperature = ((low + high) / 2).exp()
     return cast_like(temperature, logits)
+
+
+def _checked_logits(logits: Tensor) -> Tensor:
+    """Return logits (N, O) as float64 on the CPU, or refuse them."""
+    (values,) = checked(logits=logits)
+    if values.ndim != 2:
+        raise ValueError(
+            f"logits has shape {tuple(values.shape)}; write (N, O), "
+            "for draws the log of averaged probabilities"
+        )
+    if not torch.isfinite(values).all():
+        raise ValueError(
+            "logits hold infinite values; clamp probabilities before taking their logarithm"
+        )
+
+    return values

@@ -72,6 +72,7 @@ def checked_classification(probs: Tensor, y: Tensor) -> Classification:
             f"probs reaches from {least:.4g} to {greatest:.4g}, outside [0, 1]; "
             "write logits.softmax(-1), or logits.sigmoid() for two classes."
         )
+
     values = values.clamp(0.0, 1.0)
 
     is_bernoulli = values.ndim == 1 or values.shape[-1] == 1
@@ -110,6 +111,7 @@ def _tolerance(dtype: torch.dtype) -> float:
     """Return the rounding error that probabilities of a dtype may have."""
     if not dtype.is_floating_point:
         return 0.0
+
     return max(1e-3, 4.0 * torch.finfo(dtype).eps)
 
 
@@ -119,6 +121,7 @@ def _two_classes(values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     probs = torch.stack([1.0 - one, one], -1)  # (N,) -> (N, 2)
     if labels.shape == (len(one), 1):
         labels = labels.squeeze(-1)
+
     return probs, labels
 
 

@@ -25,12 +25,9 @@ class DrawSource(ABC):
         return None
 
     @property
-    def functions(self) -> FunctionValues:
-        """Inputs and function values, if a sampler kept these instead of weights."""
-        raise AttributeError(
-            "this posterior holds weights and no function values; "
-            "posterior.predict(x).functions computes them at x"
-        )
+    def functions(self) -> FunctionValues | None:
+        """Inputs and function values, if a sampler kept these instead of weights; else None."""
+        return None
 
     @property
     def num_samples(self) -> int | None:

@@ -66,6 +66,7 @@ def read_posterior(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise ValueError(
             f"{path} is a safetensors file, but no posterior of the zoo ({_FORMAT})"
         )
+
     return header, tensors
 
 
@@ -77,12 +78,15 @@ def layout(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
     found = {}
     for name, value in model.network.named_buffers():
         found[name] = f"buffer {tuple(value.shape)}"
+
     frozen = set(model.plan.frozen)
     for name, value in model.network.named_parameters():
         role = "frozen" if name in frozen else "point"
         found[name] = f"{role} {tuple(value.shape)}"
+
     for name, prior in model.latents.items():
         found[name] = f"random {tuple(prior.shape())}"
+
     return found
 
 
@@ -113,4 +117,5 @@ def _statistics(
             tensors[field.name] = value
         else:
             plain[field.name] = value
+
     return plain, tensors

@@ -80,6 +80,7 @@ class FunctionPosterior(DrawsPosterior):
                 "posterior.functions[0], and no weights; predict at exactly these, "
                 "or sample again without functions_at"
             )
+
         return self._functions.values
 
     def require_weights(self, purpose: str) -> BayesianNetwork:

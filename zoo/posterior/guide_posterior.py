@@ -65,6 +65,7 @@ class GuidePosterior(Posterior):
 
         for name, mask in self.masks.items():
             draws[name] = draws[name].masked_fill(~mask, 0.0)
+
         return draws
 
     def sample_all(self, num_new: int) -> dict[str, Tensor]:
@@ -103,6 +104,7 @@ class GuidePosterior(Posterior):
                 f"this posterior is a {type(self.guide).__name__} and has no densities; "
                 "fit one of the zoo's guides to have them"
             )
+
         return self.guide.distributions()
 
     def tensors(self) -> dict[str, Tensor]:

@@ -119,6 +119,7 @@ def to_arviz(
 
     if isinstance(posterior.info, MCMCInfo):
         groups["sample_stats"] = _statistics(posterior.info)
+
     return labelled(groups)
 
 
@@ -137,6 +138,7 @@ def _by_chain(values: Mapping[str, Tensor], num_chains: int) -> Arrays:
     for name, value in values.items():
         chains = value.reshape(num_chains, -1, *value.shape[1:])
         found[name] = chains.cpu().numpy()
+
     return found
 
 
@@ -151,6 +153,7 @@ def _prior_groups(
         outputs = evaluate_draws(model, draws, {}, place_inputs(model, x))
         targets = Prediction(model.likelihood, outputs, draws).samples()
         groups["prior_predictive"] = _by_chain({"y": targets}, 1)
+
     return groups
 
 
@@ -161,4 +164,5 @@ def _statistics(info: MCMCInfo) -> Arrays:
         values = getattr(info, name)
         if values is not None:
             found[name] = values.numpy()
+
     return found

@@ -51,6 +51,7 @@ class SVIInfo(RunInfo):
         if self.held_out:
             checks = len(self.held_out)
             found["held_out"] = f"{self.held_out[-1]:.4g} after {checks} checks"
+
         return found | self._shared()
 
 

@@ -23,6 +23,7 @@ def load_arviz() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         import arviz
+
     return arviz
 
 
@@ -45,6 +46,7 @@ def labelled(groups: Mapping[str, Arrays]) -> Labelled:
     groups = {name: dict(arrays) for name, arrays in groups.items() if arrays}
     if _is_one(arviz):
         return arviz.from_dict(groups)
+
     with warnings.catch_warnings():
         # a short run may have more chains than draws
         warnings.simplefilter("ignore", UserWarning)

@@ -71,6 +71,7 @@ def load(
         return LaplacePosterior(
             model, draws=draws, centre=centre, state=state, info=info, masks=masks
         )
+
     if FILE_NAMES[0] in tensors:
         x, values = (tensors[name].to(device) for name in FILE_NAMES)
         return FunctionPosterior(
@@ -81,6 +82,7 @@ def load(
             info=info,
             masks=masks,
         )
+
     return DrawsPosterior(model, draws=draws, state=state, info=info, masks=masks)
 
 
@@ -101,6 +103,7 @@ def _check_model(
         in_file = stored.get(name, "none")
         in_model = own.get(name, "none")
         parts.append(f"{name} (file {in_file}, model {in_model})")
+
     differences = ", ".join(parts)
     raise ValueError(
         f"{path} holds the posterior of another model: they differ at {differences}"
@@ -117,6 +120,7 @@ def _check_guide(
         given = f"this is a {type(guide).__name__}"
     else:
         return guide
+
     raise ValueError(
         f"{path} holds a {family} guide, so zoo.load needs one by guide=...; {given}"
     )

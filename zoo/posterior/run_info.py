@@ -37,6 +37,7 @@ class RunInfo:
             found["likelihood_temperature"] = f"{self.likelihood_temperature:g}"
         if self.stopped:
             found["stopped"] = self.stopped
+
         return found
 
     def __repr__(self) -> str:
@@ -49,6 +50,7 @@ class RunInfo:
         rows = []
         for name, text in self.summary().items():
             rows.append(f"<tr><td><code>{name}</code></td><td>{escape(text)}</td></tr>")
+
         body = "".join(rows)
         return f"<p>{type(self).__name__}</p><table><tbody>{body}</tbody></table>"
 

@@ -56,6 +56,7 @@ def read_file(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise ValueError(
             f"{path} is truncated, damaged or no safetensors file ({error})"
         ) from error
+
     return header, _with_zeros(tensors)
 
 
@@ -77,6 +78,7 @@ def _without_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found[name + _SHAPE] = torch.tensor(value.shape)
         if not is_mask:
             found[name + _VALUES] = value[nonzero]
+
     return found
 
 
@@ -90,6 +92,7 @@ def _with_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             found[name] = _joined(value, tensors[name + _BITS], values)
         elif not stored.endswith((_VALUES, _BITS)):
             found[stored] = value
+
     return found
 
 

@@ -37,6 +37,7 @@ def answer(
                     raise TypeError(
                         f"{function.__name__} has no argument {name!r}; write {advice}"
                     )
+
             return function(*args, **kwargs)
 
         return answering
