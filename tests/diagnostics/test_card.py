@@ -8,7 +8,9 @@ from pyro import poutine
 import guides
 import zoo
 from zoo import inference, references
-from zoo.diagnostics.scores import Functions, regression
+from zoo.diagnostics.functions import Functions
+from zoo.diagnostics.scores import regression
+from zoo.diagnostics.verdict import verdict
 from zoo.posterior.draws_posterior import DrawsPosterior
 
 REFERENCE = references.load(references.linear)
@@ -150,3 +152,44 @@ def test_context_is_the_proposal_and_the_evidence():
 
 def test_draws_have_no_context():
     assert zoo.fidelity(drawn(), REFERENCE).context == {}
+
+
+def test_scores_are_attributes_that_an_editor_completes():
+    card = zoo.fidelity(drawn(count=40), REFERENCE)
+    for name, value in card.scores.items():
+        assert isinstance(getattr(zoo.diagnostics.Fidelity, name), property), name
+        assert getattr(card, name) == value, name
+
+
+@pytest.mark.parametrize("name", ["agreement", "total_variation"])
+def test_a_score_of_another_kind_of_problem_is_refused(name):
+    card = zoo.fidelity(drawn(count=40), REFERENCE)
+    with pytest.raises(
+        AttributeError,
+        match=f"this card has no {name}; the scores of this problem are mean_error, ",
+    ):
+        getattr(card, name)
+
+
+def test_the_truth_is_called_reference():
+    with pytest.raises(TypeError, match="no argument 'truth'; write reference="):
+        zoo.fidelity(drawn(count=40), truth=REFERENCE)
+
+
+def test_the_verdict_names_what_is_wrong_at_single_inputs():
+    scores = {"mean_error": 0.1, "spread_ratio": 1.0, "spread_factor": 2.2}
+    far = {"mean_error": 0.0, "spread_ratio": 0.0, "spread_factor": 9.0}
+    assert verdict(scores, far) == (
+        "correct mean, correct spread, spread at single inputs wrong by a factor of 2.2 on average"
+    )
+    near = dict.fromkeys(scores, 0.0)
+    assert verdict(scores, near) == "correct mean, correct spread"
+
+
+def test_the_verdict_on_classes():
+    scores = {"agreement": 0.95, "total_variation": 0.03, "epistemic_away": 0.004}
+    far = dict.fromkeys(scores, 9.0)
+    assert verdict(scores, far) == (
+        "class probabilities off by 3.0%, another class predicted at 5.0% of the inputs, "
+        "no epistemic uncertainty away from the data"
+    )
