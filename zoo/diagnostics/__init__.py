@@ -24,3 +24,8 @@ __all__ = [
     "sbc",
     "to_arviz",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name the public parts alone."""
+    return list(__all__)

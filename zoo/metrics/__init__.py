@@ -46,3 +46,8 @@ if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
         raise AttributeError(
             f"zoo.metrics has no {name!r}; write metrics.{_OTHER_NAMES[name]}"
         )
+
+
+def __dir__() -> list[str]:
+    """Name the public parts alone."""
+    return list(__all__)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.run_info import RunInfo
+from zoo.posterior.info import RunInfo
 from zoo.posterior.storage import read_file, write_file
 from zoo.runtime.programs import PyroProgram
 

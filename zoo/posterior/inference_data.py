@@ -10,9 +10,8 @@ from torch import Tensor
 
 from zoo.data import Data, full
 from zoo.model import BayesianNetwork
-from zoo.posterior.info import MCMCInfo
+from zoo.posterior.info import MCMCInfo, RunInfo
 from zoo.posterior.labelled import labelled
-from zoo.posterior.run_info import RunInfo
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction

@@ -14,7 +14,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.draw_source import DrawSource
 from zoo.posterior.file_format import prefixed, write_posterior
 from zoo.posterior.inference_data import to_arviz
-from zoo.posterior.run_info import RunInfo
+from zoo.posterior.info import RunInfo
 from zoo.posterior.wrong_arguments import answer
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
