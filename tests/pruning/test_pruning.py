@@ -289,11 +289,11 @@ def test_zeros_come_back_to_the_bit():
         "full": torch.ones(300),
         "no": torch.zeros(0),
     }
-    small = storage.without_zeros(tensors)
+    small = storage._without_zeros(tensors)
     assert sum(value.nbytes for value in small.values()) < 0.4 * sum(
         value.nbytes for value in tensors.values()
     )
-    back = storage.with_zeros(small)
+    back = storage._with_zeros(small)
     assert back.keys() == tensors.keys()
     for name, value in tensors.items():
         assert back[name].dtype == value.dtype

@@ -174,6 +174,6 @@ def draw_scores(
     ax.barh(place - 0.2, floors, 0.38, color=TRUTH, label="truth against itself")
     names = [f"{name}  {value:.2f}" for name, value, _, _ in scores]
     ax.set_yticks(place, names)
-    ax.set_xlabel("what the score lacks")
+    ax.set_xlabel("distance from the best value")
     ax.set_xlim(left=0)
     ax.legend(frameon=False, loc="lower right")
