@@ -1,4 +1,4 @@
-"""The entropy of an even mixture of diagonal normals, which has no closed form: estimates and bounds of it."""
+"""Estimates and bounds of the entropy of a uniform mixture of diagonal normals, which has no closed form."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 class MixtureEntropy:
     """An estimate of the entropy of a mixture, in nats.
 
-    `bound` says whether it is unbiased or stays below the entropy, so that an ELBO made
-    with it is a lower bound.
+    `bound` says whether the estimate is unbiased or below the entropy, so that an ELBO
+    with it is a lower bound on the log evidence.
 
     Arguments:
         loc: Means of the components, (K, C).
@@ -20,7 +20,7 @@ class MixtureEntropy:
         value: A draw of the mixture, (*S, C).
     """
 
-    bound = False
+    bound: bool = False
 
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Return the entropy, () or (*S)."""
@@ -31,7 +31,7 @@ class MixtureEntropy:
 
 
 class MonteCarlo(MixtureEntropy):
-    r"""One draw's cross-entropy: unbiased, and the only one that varies from draw to draw.
+    r"""Minus the log density of one draw: unbiased, and the only estimate that varies between draws.
 
     .. math:: H[q] = E_q[-\log q(z)] \approx -\log q(z)
     """
@@ -50,7 +50,7 @@ class Bhattacharyya(MixtureEntropy):
         D_B = \frac14 \sum_c \frac{(\mu_{ic} - \mu_{jc})^2}{\sigma_{ic}^2 + \sigma_{jc}^2}
         + \frac12 \sum_c \log \frac{\sigma_{ic}^2 + \sigma_{jc}^2}{2 \sigma_{ic} \sigma_{jc}}
 
-    Exact where all components are equal, and where none overlaps another.
+    It is exact if all components are equal, and if no two components overlap.
 
     References:
         Estimating Mixture Entropy with Pairwise Distances (Kolchinsky, Tracey, 2017)
@@ -63,12 +63,14 @@ class Bhattacharyya(MixtureEntropy):
         """Return the lower bound, the same for every draw."""
         variances = scale.square().unsqueeze(1) + scale.square()  # (K, K, C)
         squares = (loc.unsqueeze(1) - loc).square() / variances
-        spreads = (variances / (2 * scale.unsqueeze(1) * scale)).log()
-        return pairwise(scale, squares.sum(-1) / 4 + spreads.sum(-1) / 2)
+        log_ratios = (variances / (2 * scale.unsqueeze(1) * scale)).log()
+        distances = squares.sum(-1) / 4 + log_ratios.sum(-1) / 2  # (K, K)
+
+        return _pairwise(scale, distances)
 
 
 class KolchinskyTracey(MixtureEntropy):
-    r"""An upper bound from the divergences between components; an ELBO made with it bounds nothing.
+    r"""An upper bound from the divergences between components; an ELBO with it is no bound.
 
     .. math:: H[q] \le \frac1K \sum_i H[q_i] - \frac1K \sum_i \log \frac1K \sum_j e^{-KL(q_i \| q_j)}
 
@@ -78,23 +80,23 @@ class KolchinskyTracey(MixtureEntropy):
 
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Return the upper bound, the same for every draw."""
-        ratio = (
-            scale.unsqueeze(1) / scale
-        ).square()  # (K, K, C), variance of i over that of j
+        ratio = (scale.unsqueeze(1) / scale).square()  # (K, K, C), of variances i to j
         squares = ((loc.unsqueeze(1) - loc) / scale).square()
-        return pairwise(scale, 0.5 * (ratio + squares - 1 - ratio.log()).sum(-1))
+        divergences = 0.5 * (ratio + squares - 1 - ratio.log()).sum(-1)  # (K, K)
+
+        return _pairwise(scale, divergences)
 
 
 class MomentMatched(MixtureEntropy):
-    r"""The entropy of the diagonal normal with the mixture's means and variances, the largest one they allow.
+    r"""The entropy of the diagonal normal with the mixture's means and variances: the largest possible for them.
 
     .. math:: H[q] \le \frac12 \sum_c \log 2 \pi e \, s_c^2, \quad
         s_c^2 = \frac1K \sum_k \sigma_{kc}^2 + \frac1K \sum_k (\mu_{kc} - \bar\mu_c)^2
 
-    Under a normal prior the divergence is then that of the moment-matched normal, an
-    upper bound of the entropy and no bound of the evidence. It grows without end as
-    components move apart. (The code of the paper has the variance of an average of K
-    draws, Σσ²/K², instead.)
+    Under a normal prior the divergence is then that of the moment-matched normal. This is
+    an upper bound on the entropy, so the ELBO is no bound on the log evidence. It grows
+    without limit as the distance between components grows. (The code of the paper has the
+    variance of an average of K draws, Σσ²/K², instead.)
 
     References:
         Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)
@@ -103,11 +105,11 @@ class MomentMatched(MixtureEntropy):
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Return the upper bound, the same for every draw."""
         variance = scale.square().mean(0) + loc.var(0, correction=0)
-        return normal_entropy(variance.sqrt())
+        return _normal_entropy(variance.sqrt())
 
 
 class ComponentMean(MixtureEntropy):
-    r"""The mean entropy of the components: a lower bound that lacks what the mixture adds, log K at most.
+    r"""The mean entropy of the components: a lower bound, at most log K below the entropy.
 
     .. math:: H[q] \ge \frac1K \sum_k H[q_k] \quad\Longleftrightarrow\quad
         KL(q \| p) \le \frac1K \sum_k KL(q_k \| p)
@@ -117,24 +119,24 @@ class ComponentMean(MixtureEntropy):
 
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Return the mean entropy, the same for every draw."""
-        return normal_entropy(scale).mean()
+        return _normal_entropy(scale).mean()
 
 
 def log_density(loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
-    """Return the log density of an even mixture of diagonal normals (K, C) at values (*S, C)."""
-    parts = dist.Normal(loc, scale).log_prob(value.unsqueeze(-2)).sum(-1)  # (*S, K)
-    return parts.logsumexp(-1) - math.log(len(loc))
+    """Return the log density of a uniform mixture of diagonal normals (K, C) at values (*S, C)."""
+    elements = dist.Normal(loc, scale).log_prob(value.unsqueeze(-2))  # (*S, K, C)
+    return elements.sum(-1).logsumexp(-1) - math.log(len(loc))
 
 
-def normal_entropy(scale: Tensor) -> Tensor:
+def _normal_entropy(scale: Tensor) -> Tensor:
     """Return the entropy of diagonal normals (*, C)."""
-    return scale.log().sum(-1) + 0.5 * scale.shape[-1] * math.log(2 * math.pi * math.e)
+    constant = 0.5 * scale.shape[-1] * math.log(2 * math.pi * math.e)
+    return scale.log().sum(-1) + constant
 
 
-def pairwise(scale: Tensor, distances: Tensor) -> Tensor:
-    """Return the estimate that distances (K, K) between components make."""
-    return (
-        normal_entropy(scale).mean()
-        - (-distances).logsumexp(-1).mean()
-        + math.log(len(scale))
-    )
+def _pairwise(scale: Tensor, distances: Tensor) -> Tensor:
+    """Return the estimate from distances (K, K) between components."""
+    own = _normal_entropy(scale).mean()
+    overlap = (-distances).logsumexp(-1).mean()
+
+    return own - overlap + math.log(len(scale))

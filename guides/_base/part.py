@@ -1,6 +1,8 @@
-"""One site's part of a draw that was made for all sites together."""
+"""One site's part of a draw that is made for several sites together."""
 
 from __future__ import annotations
+
+from typing import Any, ClassVar
 
 import torch
 from pyro.distributions import constraints
@@ -9,16 +11,17 @@ from torch import Tensor
 
 
 class Part(TorchDistribution):
-    """A site's value, drawn already: no randomness and no density of its own, for the whole draw has them.
+    """The value of a site that is already drawn.
 
-    To Pyro it is reparameterised: gradients flow through the value.
+    It has no randomness and no density of its own: those belong to the joint draw. Pyro
+    sees a reparameterised distribution, so gradients flow through the value.
 
     Arguments:
-        value: The value, (*S, *shape); a lazily sampled one stays so.
-        event_dim: Dimensions of shape.
+        value: The value, (*S, *shape); a lazily sampled one stays lazy.
+        event_dim: Number of dimensions of shape.
     """
 
-    arg_constraints = {}  # noqa: RUF012
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     has_rsample = True
 
     def __init__(self, value: Tensor, event_dim: int) -> None:
@@ -35,12 +38,12 @@ class Part(TorchDistribution):
         """Return the value."""
         return self.value
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> Part:
-        """Return itself: the draw has the batch shape already."""
+    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> Part:
+        """Return this distribution: the value already has the batch shape."""
         return self
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return 0: the density is that of the whole draw."""
+        """Return 0: the density is that of the joint draw."""
         return torch.zeros(
             self.batch_shape, dtype=self.value.dtype, device=self.value.device
         )

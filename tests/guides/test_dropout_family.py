@@ -81,7 +81,7 @@ FAULTS = {
         lambda m: guides.MCDropout(m, masks="pixel"),
         "'channel', 'element' or 'weight', not 'pixel'",
     ),
-    "p": (lambda m: guides.MCDropout(m, p=1.5), "from 0 up to but not 1, not 1.5"),
+    "p": (lambda m: guides.MCDropout(m, p=1.5), "at least 0 and below 1, not 1.5"),
     "p of ConcreteDropout": (
         lambda m: guides.ConcreteDropout(m, p=0.0),
         "p .* above 0 and below 1, not 0.0",

@@ -78,7 +78,9 @@ FLOW = pytest.mark.parametrize("transform", FLOWS.values(), ids=FLOWS)
 @FLOW
 def test_its_density_is_that_of_the_change_of_variables(linear, transform):
     pyro.set_rng_seed(1)
-    law = spread(guides.Flow(linear.model, transform=transform)).law("flow:joint")
+    law = spread(guides.Flow(linear.model, transform=transform)).joint_distribution(
+        "flow:joint"
+    )
     noise = torch.randn(2).double()
     jacobian = torch.autograd.functional.jacobian(law.transform, noise)
     value = law.transform(noise)
@@ -97,7 +99,9 @@ def test_its_density_is_that_of_the_change_of_variables(linear, transform):
 @FLOW
 def test_the_density_of_a_draw_is_that_of_its_way_back(linear, transform):
     pyro.set_rng_seed(2)
-    law = spread(guides.Flow(linear.model, transform=transform)).law("flow:joint")
+    law = spread(guides.Flow(linear.model, transform=transform)).joint_distribution(
+        "flow:joint"
+    )
     for one in (law, law.expand((4,))):
         value = one.rsample()
         assert one.log_prob(value) is one.drawn[1]
@@ -241,17 +245,17 @@ def test_it_starts_at_the_network_with_its_scale():
 def test_what_it_cannot_be_is_refused(linear, monkeypatch):
     with pytest.raises(
         ValueError,
-        match=r"Flow has a joint density .* no marginal law of 'layer1.weight'",
+        match=r"Flow has a joint density .* no marginal distribution of 'layer1.weight'",
     ):
         guides.Flow(linear.model).distributions()
     with pytest.raises(
         ValueError, match=r"names no site .* \['nodes'\]; it has layer1.weight"
     ):
         guides.Flow(linear.model, sites=["nodes"])
-    monkeypatch.setattr(guides.flow, "LIMIT", 1)
+    monkeypatch.setattr(guides.flow, "_MAX_ELEMENTS", 1)
     with pytest.raises(
         ValueError,
-        match=r"hold 2 numbers, too many for a flow \(1 at most\); use guides\.LowRank",
+        match=r"have 2 elements, too many for a flow \(1 at most\); use guides\.LowRank",
     ):
         guides.Flow(linear.model)
 
@@ -272,9 +276,9 @@ def test_importing_zuko_through_it_leaves_torchs_distributions_alone():
 import torch
 from torch.distributions import Distribution
 before = vars(Distribution)["_validate_args"], vars(Distribution)["arg_constraints"]
-from guides.flow import zuko_flows
+from guides.flow import _zuko_flows
 assert "zuko" not in __import__("sys").modules
-zuko_flows().NSF(3)
+_zuko_flows().NSF(3)
 assert before == (vars(Distribution)["_validate_args"], vars(Distribution)["arg_constraints"])
 """
     result = subprocess.run(

@@ -398,10 +398,10 @@ def test_scales_are_marginal_ones_and_stay_below_their_ceiling(linear, name):
 
 
 def test_too_big_a_group_is_refused(linear, monkeypatch):
-    monkeypatch.setattr(guides.full_rank, "LIMIT", 3)
+    monkeypatch.setattr(guides.full_rank, "_MAX_ELEMENTS", 3)
     with pytest.raises(
         ValueError,
-        match=r"layer1.weight, layer1.bias hold 4 numbers, too many .* use guides\.LowRank",
+        match=r"layer1.weight, layer1.bias have 4 elements, too many .* use guides\.LowRank",
     ):
         guides.FullRank(linear.model)
 
@@ -435,7 +435,9 @@ def test_pyros_laplace_approximation_of_a_fit_is_the_exact_posterior(linear):
     mode = engine.fit((linear.x, linear.y))
     with pyro.get_param_store().scope():
         laplace = ScopedGuide(mode.guide.laplace_approximation(linear.x, linear.y))
-    posterior = GuidePosterior(linear.model, state=mode.state, info=None, scoped=laplace)
+    posterior = GuidePosterior(
+        linear.model, state=mode.state, info=None, scoped=laplace
+    )
     draws = linear.coefficients(
         posterior.sample(4000)
     )  # round the mode that the fit found

@@ -12,7 +12,7 @@ from torch.distributions import kl_divergence
 import guides
 import zoo
 from guides._lazy.lazy import Lazy
-from guides.matrix_normal import LazyMatrixVariate, MatrixVariate
+from guides._lazy.matrix_variate import LazyMatrixVariate, MatrixVariate
 from zoo import inference, likelihoods, priors
 from zoo.inference.svi.elbo import elbo
 from zoo.predictive.drawing import draw_sites
@@ -333,7 +333,7 @@ def test_what_it_cannot_be_is_refused(linear, monkeypatch):
         ValueError, match="structure is 'diagonal' or 'full', not 'kronecker'"
     ):
         guides.MatrixNormal(linear.model, structure="kronecker")
-    monkeypatch.setattr(guides.matrix_normal, "LIMIT", 2)
+    monkeypatch.setattr(guides.matrix_normal, "_MAX_SIDE", 2)
     with pytest.raises(
         ValueError,
         match=r"'weight' has 3 columns, too many .* use structure='diagonal'",

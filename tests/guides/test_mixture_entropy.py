@@ -371,7 +371,7 @@ def test_a_negative_entropic_weight_is_refused():
     model, _, _, _ = linear_model()
     with pytest.raises(
         ValueError,
-        match=r"entropic_weight adds to the entropy and is 0 or positive, not -0\.5",
+        match=r"entropic_weight is an additional weight of the entropy, 0 or positive, not -0\.5",
     ):
         guides.NodeMixture(model, entropic_weight=-0.5)
 

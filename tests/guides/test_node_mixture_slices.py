@@ -13,7 +13,7 @@ from monte_carlo import LIMIT, above, off, one_thread, repeat  # noqa: F401
 
 import guides
 import zoo
-from guides._lazy.joint_nodes import Assignment
+from guides._lazy.node_mixture_distribution import Assignment
 from zoo import likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
 
