@@ -1,4 +1,4 @@
-"""Concrete dropout: dropout with learned rates, through masks that are relaxed to be differentiable."""
+"""Concrete dropout: dropout with learned rates and relaxed masks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from guides._base.averaged import Averaged
+from guides._base.noise import uniform_noise
 from guides._base.noisy_sites import noisy_sites, refuse_log_uniform
 from guides._base.parameters import ByName
 from guides._base.program import PyroModel
@@ -21,9 +22,10 @@ from guides.delta import Delta
 
 
 class ConcreteDropout(Delta):
-    r"""Dropout with a learned rate for each weight: W = M ∘ z / (1 - p), z relaxed to values between 0 and 1.
+    r"""Dropout with a learned rate p for each weight: W = M ∘ z / (1 - p), 0 < z < 1.
 
-    .. math:: z_j = 1 - \text{sigmoid}\Big( \frac1t \big( \log\tfrac{p}{1 - p} + \log\tfrac{u_j}{1 - u_j} \big) \Big),
+    .. math:: z_j = 1 - \text{sigmoid}\Big( \frac1t
+        \big( \log\tfrac{p}{1 - p} + \log\tfrac{u_j}{1 - u_j} \big) \Big),
         \quad u_j \sim U(0, 1), \qquad
         \text{loss} = -E_q[\log p(y \mid W)] - E_q[\log p(W)] - \sum_l K_l H(p_l)
 
@@ -106,17 +108,19 @@ class ConcreteDropout(Delta):
         return Masked(loc, noise, second_moment, entropy)
 
     def averaged(self) -> Averaged:
-        """Return the guide of one deterministic network, the means of the weights: the weight scaling rule."""
+        """Return the guide of one network with the mean weights: the weight scaling rule."""
         return Averaged(self)
 
 
 def _relaxed_bernoulli(logit: Tensor, temperature: float) -> Noise:
-    """Return noise that is nearly 0 with probability p = sigmoid(logit), else nearly 1 / (1 - p)."""
+    """Return noise near 0 with probability p = sigmoid(logit), else near 1 / (1 - p)."""
 
     def noise(shape: torch.Size) -> Tensor:
-        uniform = torch.rand(shape, dtype=logit.dtype, device=logit.device)
-        kept = (-(logit + uniform.logit()) / temperature).sigmoid()
+        logistic = uniform_noise(shape, logit).logit()
+        relaxed = -(logit + logistic) / temperature
+        kept = relaxed.sigmoid()
+        mean = (-logit).sigmoid()
 
-        return kept / (-logit).sigmoid()
+        return kept / mean
 
     return noise

@@ -43,7 +43,11 @@ class Delta(Guide):
 
     def __init__(self, model: PyroModel, *, example: tuple[Any, ...] = ()) -> None:
         super().__init__(model, example=example)
-        self.loc = ByName({site.name: unconstrained(site) for site in self.learned()})
+        loc = {}
+        for site in self.learned():
+            loc[site.name] = unconstrained(site)
+
+        self.loc = ByName(loc)
 
     def learned(self) -> list[Site]:
         """Return the sites that have a learned value."""
@@ -51,5 +55,7 @@ class Delta(Guide):
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the point mass of a site."""
-        value = biject_to(site.support)(self.loc[site.name])
+        transform = biject_to(site.support)
+        value = transform(self.loc[site.name])
+
         return dist.Delta(value, event_dim=site.prior.event_dim)

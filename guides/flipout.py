@@ -1,4 +1,4 @@
-"""Flipout: the mean-field normal guide with one draw of the weights whose signs vary between examples."""
+"""Flipout: mean-field normals whose noise has random signs for each example."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from guides._base.shape import Shape
 from guides._base.site import Site
 from guides._lazy.lazy import Layer, Lazy, num_channels, per_example, plain
 from guides.local_reparam import LazyNormal
@@ -15,10 +16,11 @@ from guides.mean_field import MeanField
 
 
 class Flipout(MeanField):
-    r"""Mean-field normals whose noise is multiplied by random signs, so that each example has weights of its own.
+    r"""Mean-field normals whose noise has random signs, so that each example has its own weights.
 
     .. math:: y_n = \mu x_n + \big( \Delta W (x_n \circ r_n) \big) \circ s_n, \qquad
-        \Delta W_{ij} \sim N(0, \sigma_{ij}^2), \quad r_{nj}, s_{ni} \in \{-1, 1\} \text{ at random}
+        \Delta W_{ij} \sim N(0, \sigma_{ij}^2), \quad
+        r_{nj}, s_{ni} \in \{-1, 1\} \text{ at random}
 
     Each example sees one function: a draw of the same distribution as in `MeanField`,
     shared by all positions of a convolution or a sequence. So there is no bias, unlike
@@ -31,7 +33,8 @@ class Flipout(MeanField):
     ordinary draw.
 
     References:
-        Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches (Wen, Vicol, Ba, Tran, Grosse, 2018)
+        Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches
+        (Wen, Vicol, Ba, Tran, Grosse, 2018)
 
     Arguments:
         model: A Pyro model.
@@ -56,7 +59,7 @@ class Flipout(MeanField):
 class FlippedNormal(LazyNormal):
     """A normal distribution over weights whose single draw is a `FlippedWeight`."""
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Return a lazy draw, or ordinary draws if there is a batch of them."""
         if sample_shape:
             return dist.Normal.rsample(self, sample_shape)
@@ -95,10 +98,12 @@ class FlippedWeight(Lazy):
 
         mean = layer(x, self.loc, bias_loc, *args, **kwargs)
         input_signs, output_signs = self._signs_for(x, layer)
+
         flipped = x * per_example(input_signs, x, layer)
         noise = layer(flipped, self.noise, bias_noise, *args, **kwargs)
+        noise = noise * per_example(output_signs, mean, layer)
 
-        return mean + noise * per_example(output_signs, mean, layer)
+        return mean + noise
 
     def _signs_for(self, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
         """Return signs (B, I) and (B, O), the same ones if the layer is applied again."""
@@ -112,5 +117,7 @@ class FlippedWeight(Lazy):
 
 def _random_signs(x: Tensor, channels: int) -> Tensor:
     """Draw plus or minus one for each example of a batch and each channel, (B, C)."""
-    bits = torch.randint(2, (len(x), channels), dtype=x.dtype, device=x.device)
+    shape = (len(x), channels)
+    bits = torch.randint(2, shape, dtype=x.dtype, device=x.device)
+
     return 2 * bits - 1

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from guides._base.groups import Groups, chosen
-from guides._base.joint import JointGuide, JointPart
+from guides._base.joint import JointGuide
+from guides._base.part import JointPart
 from guides._base.program import PyroModel
 from guides._base.site import Site
 from guides._lazy.flow_distribution import FlowDistribution, FlowPart
@@ -26,7 +27,8 @@ class Flow(JointGuide):
     r"""A joint normalising flow over some sites; every other site is mean-field normal.
 
     .. math:: z = \text{loc} + \text{scale} \circ T(\epsilon), \quad \epsilon \sim N(0, I_P), \quad
-        \log q(z) = \log N(\epsilon \mid 0, I_P) - \log |\det T'(\epsilon)| - \sum_i \log \text{scale}_i
+        \log q(z) = \log N(\epsilon \mid 0, I_P) - \log |\det T'(\epsilon)|
+        - \sum_i \log \text{scale}_i
 
     T comes from zuko (the extra `flows`) and runs in the direction in which an
     autoregressive transform takes one pass. In training each example of a batch has
@@ -37,7 +39,8 @@ class Flow(JointGuide):
     References:
         Variational Inference with Normalizing Flows (Rezende, Mohamed, 2015)
         Improved Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016)
-        Multiplicative Normalizing Flows for Variational Bayesian Neural Networks (Louizos, Welling, 2017)
+        Multiplicative Normalizing Flows for Variational Bayesian Neural Networks
+        (Louizos, Welling, 2017)
         Neural Spline Flows (Durkan, Bekasov, Murray, Papamakarios, 2019)
 
     Arguments:
@@ -89,12 +92,15 @@ class Flow(JointGuide):
         make = _coupling_splines if transform is None else transform
         flow = make(self.size(_GROUP))
         like = self.loc[self.groups[_GROUP][0]]
-        self.transform = flow.transform.to(like.device, like.dtype)
+        transform_module = flow.get_submodule("transform")
+        self.transform = transform_module.to(like.device, like.dtype)
 
     def joint_distribution(self, group: str) -> FlowDistribution:
         """Return the distribution of the flow's draws."""
         locs = [self.loc[name].flatten() for name in self.groups[group]]
-        return FlowDistribution(self.transform(), torch.cat(locs))
+        like = torch.cat(locs)  # (P,)
+
+        return FlowDistribution(self.transform(), like)
 
     def part(
         self, site: Site, noise: Tensor, distribution: FlowDistribution
@@ -149,12 +155,12 @@ def _nodes_or_last_layer(sites: Mapping[str, Site]) -> list[str]:
 
 
 def _coupling_splines(size: int) -> nn.Module:
-    """Make two coupling layers of rational-quadratic splines: shallow, and fast in both directions."""
+    """Make two coupling layers of rational-quadratic splines, fast in both directions."""
     return _zuko_flows().NSF(size, passes=2, transforms=2, hidden_features=(32,))
 
 
 def _zuko_flows() -> ModuleType:
-    """Import zuko's flows on first use, and restore the settings of torch's distributions that zuko changes."""
+    """Import zuko's flows, and restore the settings of torch's distributions that zuko changes."""
     before = {name: vars(Distribution)[name] for name in _GLOBAL_SETTINGS}
     try:
         import zuko.flows

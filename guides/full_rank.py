@@ -30,8 +30,10 @@ class FullRank(JointGuide):
     precision. `distributions()` drops the correlations between sites.
 
     References:
-        Doubly stochastic variational Bayes for non-conjugate inference (Titsias, Lázaro-Gredilla, 2014)
-        Automatic differentiation variational inference (Kucukelbir, Tran, Ranganath, Gelman, Blei, 2017)
+        Doubly stochastic variational Bayes for non-conjugate inference
+        (Titsias, Lázaro-Gredilla, 2014)
+        Automatic differentiation variational inference
+        (Kucukelbir, Tran, Ranganath, Gelman, Blei, 2017)
 
     Arguments:
         model: A Pyro model.
@@ -48,7 +50,7 @@ class FullRank(JointGuide):
             site.
 
     Example:
-        >>> FullRank(model, per="all").num_parameters()  # loc and scale of 81 elements, and 81 * 80 / 2 correlations
+        >>> FullRank(model, per="all").num_parameters()  # 81 loc, 81 scales, 3240 correlations
         3402
     """
 
@@ -92,10 +94,13 @@ class FullRank(JointGuide):
         """Return the multivariate normal of one site."""
         group, rows = self.rows(name)
         scale = self.scale(name).reshape(-1, 1)
-        factor = scale * self.factor(group)[rows]
-        loc = self.loc[name].flatten()
+        factor = self.factor(group)[rows]
+        factor = scale * factor
 
-        return dist.MultivariateNormal(loc, covariance_matrix=factor @ factor.T)
+        loc = self.loc[name].flatten()
+        covariance = factor @ factor.T
+
+        return dist.MultivariateNormal(loc, covariance_matrix=covariance)
 
     def _refuse_many_elements(self, group: str) -> None:
         """Refuse a group whose dense covariance does not fit in memory."""

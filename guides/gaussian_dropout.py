@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from pyro.distributions import Independent as PyroIndependent
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
-from torch.distributions import Independent, kl_divergence, register_kl
 
-from guides._base.log_uniform import is_log_uniform, kingma
 from guides._base.noisy_sites import noisy_sites
 from guides._base.parameters import ByName, inverse_positive, positive
 from guides._base.program import PyroModel
 from guides._base.site import Site
-from guides._lazy.masks import Masked, Noise, columns
+from guides._lazy.masks import columns
+from guides._lazy.noisy_weights import NoisyNormal, noisy_units
 from guides.local_reparam import LocalReparam
 
 # What can have a learned variance, by what has noise of its own.
@@ -31,7 +28,8 @@ class GaussianDropout(LocalReparam):
     r"""Variational dropout: W = M ∘ (1 + √α ε), ε standard normal, with α fixed or learned.
 
     .. math:: W_{ij} \sim N(M_{ij}, \alpha M_{ij}^2) \qquad\text{or}\qquad
-        W_{ij} = M_{ij} \big( 1 + \sqrt{\alpha_j} \, \epsilon_j \big), \qquad \alpha = \frac{p}{1 - p} < 1
+        W_{ij} = M_{ij} \big( 1 + \sqrt{\alpha_j} \, \epsilon_j \big), \qquad
+        \alpha = \frac{p}{1 - p} < 1
 
     With `noise="unit"` the weights of an input unit or channel share their noise, and each
     example has its own: dropout with normal masks. This distribution has no density over
@@ -50,7 +48,8 @@ class GaussianDropout(LocalReparam):
     `LocalReparam`. α stays below 1, as in the paper, since its polynomial holds there.
 
     References:
-        Variational Dropout and the Local Reparameterization Trick (Kingma, Salimans, Welling, 2015)
+        Variational Dropout and the Local Reparameterization Trick
+        (Kingma, Salimans, Welling, 2015)
 
     Arguments:
         model: A Pyro model.
@@ -98,7 +97,7 @@ class GaussianDropout(LocalReparam):
         self.init_alpha = p / (1 - p)
         self.noisy = noisy_sites(self.sites, layers)
         others = [name for name in self.sites if name not in self.noisy]
-        self.rho = ByName({name: self.rho[name] for name in others})
+        self.rho = self.rho.selected(others)
 
         raw_alpha = {}
         if learn is not None:
@@ -111,7 +110,7 @@ class GaussianDropout(LocalReparam):
             self.has_density = False
 
     def alpha(self) -> dict[str, Tensor]:
-        """Return α by site: one value for a layer, (1, I, 1, ...) for units, or one for each weight."""
+        """Return α by site: () for a layer, (1, I, 1, ...) for units, or one for each weight."""
         return {name: self._site_alpha(name) for name in self.noisy}
 
     def scale(self, name: str) -> Tensor:
@@ -135,12 +134,11 @@ class GaussianDropout(LocalReparam):
             return NoisyNormal(self.normal(site), site.prior.event_dim)
 
         loc = self.loc[site.name]
-        alpha = self._site_alpha(site.name).flatten().expand(loc.shape[1])  # (I,)
-        noise = _normal_noise(alpha)
-        second_moment = 1 + alpha
-        entropy = 0.5 * (2 * math.pi * math.e * alpha).log()  # of the noise of one unit
+        num_units = loc.shape[1]
+        alpha = self._site_alpha(site.name).flatten()
+        alpha = alpha.expand(num_units)
 
-        return NoisyUnits(loc, noise, second_moment, entropy.sum())
+        return noisy_units(loc, alpha)
 
     def _site_alpha(self, name: str) -> Tensor:
         """Return α of one site, aligned with its weights."""
@@ -150,21 +148,14 @@ class GaussianDropout(LocalReparam):
         return positive(self.raw_alpha[name], 1.0)
 
     def _initial_raw_alpha(self, name: str, learn: str) -> Tensor:
-        """Return the initial unconstrained values of a site's learned α, aligned with its weights."""
+        """Return the initial unconstrained α of a site, aligned with its weights."""
         like = self.loc[name].detach()
         units = columns(like.new_ones(like.shape[1]), like)
-        shapes = {"layer": (), "unit": units.shape, "weight": like.shape}
-        alpha = like.new_full(shapes[learn], self.init_alpha)
+        shapes = {"layer": torch.Size(), "unit": units.shape, "weight": like.shape}
+        shape = shapes[learn]
+        alpha = like.new_full(shape, self.init_alpha)
 
         return inverse_positive(alpha, 1.0)
-
-
-class NoisyNormal(PyroIndependent):
-    """Normal weights N(M, α M²), whose divergence from a log-uniform prior is a function of α."""
-
-
-class NoisyUnits(Masked):
-    """Weights times the noise of their input units; the divergence from a log-uniform prior depends on α only."""
 
 
 def _check(p: float, noise: str, learn: str | None) -> None:
@@ -180,38 +171,3 @@ def _check(p: float, noise: str, learn: str | None) -> None:
             'noise is "unit" or "weight"; learn is None, "layer", "unit" or, for the noise of '
             f'weights, "weight": not {noise!r} with {learn!r}'
         )
-
-
-def _normal_noise(alpha: Tensor) -> Noise:
-    """Return normal noise of mean 1 and variance alpha (I,)."""
-
-    def noise(shape: torch.Size) -> Tensor:
-        epsilon = torch.randn(shape, dtype=alpha.dtype, device=alpha.device)
-        return 1 + alpha.sqrt() * epsilon
-
-    return noise
-
-
-@register_kl(NoisyNormal, Independent)
-def _divergence_of_weights(q: NoisyNormal, p: Independent) -> Tensor:
-    """Return the paper's polynomial under a log-uniform prior, else the divergence of normals."""
-    if not is_log_uniform(p):
-        normal = Independent(q.base_dist, q.reinterpreted_batch_ndims)
-        return kl_divergence(normal, p)
-
-    variance = q.base_dist.scale.square()
-    alpha = variance / (q.base_dist.loc.square() + 1e-16)
-
-    return kingma(alpha.log().clamp_max(0.0)).sum()
-
-
-@register_kl(NoisyUnits, Independent)
-def _divergence_of_units(q: NoisyUnits, p: Independent) -> Tensor:
-    """Return the paper's polynomial per unit under a log-uniform prior, else the kept part of the divergence."""
-    if is_log_uniform(p):
-        alpha = q.second_moment - 1
-        return kingma(alpha.log()).sum()
-
-    masked = Masked(q.loc, q.noise, q.second_moment, q.kept_entropy)
-
-    return kl_divergence(masked, p)

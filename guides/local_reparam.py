@@ -1,4 +1,4 @@
-"""Local reparameterisation: the mean-field normal guide with the noise drawn at a layer's output."""
+"""Local reparameterisation: mean-field normals with the noise drawn at a layer's output."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from guides._base.noise import normal_noise
+from guides._base.shape import Shape
 from guides._base.site import Site
 from guides._lazy.lazy import Layer, Lazy, plain
 from guides.mean_field import MeanField
 
 
 class LocalReparam(MeanField):
-    r"""Mean-field normals whose layers draw outputs instead of weights: the same bound, a gradient with less variance.
+    r"""Mean-field normals whose layers draw outputs, not weights, for gradients of less variance.
 
     .. math:: a = W x + b, \quad W_{ij} \sim N(\mu_{ij}, \sigma_{ij}^2)
-        \Rightarrow a_i \sim N\Big(\sum_j \mu_{ij} x_j + \mu^b_i, \; \sum_j \sigma_{ij}^2 x_j^2 + (\sigma^b_i)^2\Big)
+        \Rightarrow a_i \sim N\Big(\sum_j \mu_{ij} x_j + \mu^b_i, \;
+        \sum_j \sigma_{ij}^2 x_j^2 + (\sigma^b_i)^2\Big)
 
     The outputs are exact, and independent from example to example, for a linear layer
     that is applied once per example. If one weight serves several outputs of an example
@@ -30,8 +33,10 @@ class LocalReparam(MeanField):
     an ordinary draw of the weights, and so is the weight of any other kind of layer.
 
     References:
-        Variational Dropout and the Local Reparameterization Trick (Kingma, Salimans, Welling, 2015)
-        A Comprehensive guide to Bayesian Convolutional Neural Network (Shridhar, Laumann, Liwicki, 2019)
+        Variational Dropout and the Local Reparameterization Trick
+        (Kingma, Salimans, Welling, 2015)
+        A Comprehensive guide to Bayesian Convolutional Neural Network
+        (Shridhar, Laumann, Liwicki, 2019)
 
     Arguments:
         model: A Pyro model.
@@ -56,20 +61,20 @@ class LocalReparam(MeanField):
 class LazyNormal(dist.Normal):
     """A normal distribution over weights whose single draw is a `LazyWeight`."""
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Return a lazy draw, or ordinary draws if there is a batch of them."""
         if sample_shape:
             return super().rsample(sample_shape)
 
         return LazyWeight(self.loc, self.scale)
 
-    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> dist.Normal:
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> dist.Normal:
         """Return an ordinary normal: draws in a plate are ordinary draws."""
         return dist.Normal(self.loc, self.scale).expand(batch_shape)
 
 
 class LazyWeight(Lazy):
-    """A weight or bias ~ N(loc, scale^2); a layer draws its output from the output's distribution instead.
+    """A weight or bias ~ N(loc, scale^2); a layer draws its output instead of it.
 
     Arguments:
         loc: Means.
@@ -107,10 +112,12 @@ class LazyWeight(Lazy):
 
 
 def noise_like(value: Tensor) -> Tensor:
-    """Draw standard normals with the memory layout of a tensor; another layout takes six times as long."""
-    order = sorted(range(value.dim()), key=value.stride, reverse=True)
-    inverse = sorted(range(value.dim()), key=order.__getitem__)
+    """Draw standard normals with the memory layout of a tensor; others take six times as long."""
+    axes = range(value.dim())
+    order = sorted(axes, key=value.stride, reverse=True)
+    inverse = sorted(axes, key=order.__getitem__)
+
     shape = [value.shape[axis] for axis in order]
-    noise = torch.randn(shape, dtype=value.dtype, device=value.device)
+    noise = normal_noise(shape, value)
 
     return noise.permute(inverse)

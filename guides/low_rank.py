@@ -1,4 +1,4 @@
-"""Low-rank guide: normals with a diagonal plus rank k covariance, for each layer or over all weights."""
+"""Low-rank guide: normals whose covariance is a diagonal plus a matrix of rank k."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from guides._base.program import PyroModel
 
 
 class LowRank(JointGuide):
-    r"""Normals whose correlations come from k common factors; the rest of the noise is independent.
+    r"""Normals whose correlations come from k common factors; the other noise is independent.
 
-    .. math:: z = \text{loc} + \text{scale} \circ \frac{\epsilon + F \eta}{\sqrt{1 + |F_i|^2}}, \quad
+    .. math:: z = \text{loc}
+        + \text{scale} \circ \frac{\epsilon + F \eta}{\sqrt{1 + |F_i|^2}}, \quad
         \epsilon \sim N(0, I_P), \; \eta \sim N(0, I_k)
 
     The covariance is a diagonal plus a matrix of rank k, and `scale` holds the marginal
@@ -27,8 +28,10 @@ class LowRank(JointGuide):
     correlations between sites.
 
     References:
-        Gaussian variational approximation with a factor covariance structure (Ong, Nott, Smith, 2018)
-        Efficient low rank Gaussian variational inference for neural networks (Tomczak, Swaroop, Turner, 2020)
+        Gaussian variational approximation with a factor covariance structure
+        (Ong, Nott, Smith, 2018)
+        Efficient low rank Gaussian variational inference for neural networks
+        (Tomczak, Swaroop, Turner, 2020)
 
     Arguments:
         model: A Pyro model.
@@ -45,7 +48,7 @@ class LowRank(JointGuide):
         ValueError: A rank below 1; an unknown site; a discrete site.
 
     Example:
-        >>> LowRank(model, rank=2).num_parameters()  # loc and scale of 81 elements, and two factors
+        >>> LowRank(model, rank=2).num_parameters()  # 81 loc, 81 scales, two factors of 81
         324
     """
 
@@ -62,7 +65,8 @@ class LowRank(JointGuide):
     ) -> None:
         if rank < 1:
             raise ValueError(
-                f"rank is the number of common factors, at least 1, not {rank}; guides.MeanField has none"
+                f"rank is the number of common factors, at least 1, not {rank}; "
+                "guides.MeanField has none"
             )
 
         super().__init__(
@@ -94,12 +98,13 @@ class LowRank(JointGuide):
         """Return the low-rank normal of one site."""
         group, rows = self.rows(name)
         factor, diagonal = self.factors(group)
+
         scale = self.scale(name).flatten()
-        site_factor = scale.unsqueeze(-1) * factor[rows]
-        site_diagonal = scale.square() * diagonal[rows]
+        factor = scale.unsqueeze(-1) * factor[rows]
+        diagonal = scale.square() * diagonal[rows]
         loc = self.loc[name].flatten()
 
-        return dist.LowRankMultivariateNormal(loc, site_factor, site_diagonal)
+        return dist.LowRankMultivariateNormal(loc, factor, diagonal)
 
     def _initial_factors(self) -> dict[str, Tensor]:
         """Draw factors that carry half of the variance: factors of zero would have no gradient."""

@@ -19,7 +19,8 @@ _MAX_SIDE = 10_000  # a dense covariance factor of one side then takes 400 MB in
 class MatrixNormal(MeanField):
     r"""Matrix normals: each weight matrix with one covariance of its rows and one of its columns.
 
-    .. math:: W = M + A E B^T, \quad E_{oi} \sim N(0, 1), \quad U = A A^T \; (O \times O), \; V = B B^T \; (I \times I)
+    .. math:: W = M + A E B^T, \quad E_{oi} \sim N(0, 1), \quad
+        U = A A^T \; (O \times O), \; V = B B^T \; (I \times I)
 
     The weight (O, C, *kernel) of a convolution is seen as the matrix (O, C * kernel). Every
     site that is no matrix, e.g. a bias or a node, is mean-field normal. U and V are
@@ -34,7 +35,8 @@ class MatrixNormal(MeanField):
     inverse precision of the inputs.
 
     References:
-        Structured and Efficient Variational Deep Learning with Matrix Gaussian Posteriors (Louizos, Welling, 2016)
+        Structured and Efficient Variational Deep Learning with Matrix Gaussian Posteriors
+        (Louizos, Welling, 2016)
 
     Arguments:
         model: A Pyro model.
@@ -49,7 +51,7 @@ class MatrixNormal(MeanField):
             site.
 
     Example:
-        >>> MatrixNormal(model).num_parameters()  # 81 loc, 11 scales of biases, (10 + 6) + (1 + 10) of sides
+        >>> MatrixNormal(model).num_parameters()  # 81 loc, 11 scales, 27 scales of sides
         119
     """
 
@@ -71,51 +73,60 @@ class MatrixNormal(MeanField):
         self.structure = structure
         self.matrices = [name for name, site in self.sites.items() if _is_matrix(site)]
         others = [name for name in self.sites if name not in self.matrices]
-        self.rho = ByName({name: self.rho[name] for name in others})
+        self.rho = self.rho.selected(others)
 
         # A standard deviation is a row's scale times a column's scale.
         self.side_max = None if max_scale is None else max_scale**0.5
-
+        init_side = init_scale**0.5
         rows = {}
         columns = {}
         for name in self.matrices:
             matrix = self.loc[name].flatten(1)  # (O, I)
-            rows[name] = raw_scale(matrix[:, 0], init_scale**0.5, self.side_max)
-            columns[name] = raw_scale(matrix[0], init_scale**0.5, self.side_max)
+            rows[name] = raw_scale(matrix[:, 0], init_side, self.side_max)
+            columns[name] = raw_scale(matrix[0], init_side, self.side_max)
 
         self.row = ByName(rows)
-
         self.column = ByName(columns)
+
         if structure == "full":
             self.row_lower = self._correlations("row", self.row)
             self.column_lower = self._correlations("column", self.column)
 
     def factors(self, name: str) -> tuple[Tensor, Tensor]:
-        """Return Cholesky factors of U and V: (O, O) and (I, I), or their diagonals (O,) and (I,)."""
+        """Return Cholesky factors of U and V, (O, O) and (I, I), or diagonals (O,) and (I,)."""
         row = positive(self.row[name], self.side_max)
 
         column = positive(self.column[name], self.side_max)
         if self.structure == "diagonal":
             return row, column
 
-        row_factor = correlation_factor(self.row_lower[name], len(row))
-        column_factor = correlation_factor(self.column_lower[name], len(column))
+        row_lower = self.row_lower[name]
+        row_factor = correlation_factor(row_lower, len(row))
+        row_factor = row.unsqueeze(-1) * row_factor
 
-        return row.unsqueeze(-1) * row_factor, column.unsqueeze(-1) * column_factor
+        column_lower = self.column_lower[name]
+        column_factor = correlation_factor(column_lower, len(column))
+        column_factor = column.unsqueeze(-1) * column_factor
+
+        return row_factor, column_factor
 
     def scale(self, name: str) -> Tensor:
         """Return the standard deviations of a site, in unconstrained space."""
         if name not in self.matrices:
             return super().scale(name)
 
-        return MatrixVariate(self.loc[name], *self.factors(name)).variance.sqrt()
+        row, column = self.factors(name)
+        distribution = MatrixVariate(self.loc[name], row, column)
+
+        return distribution.variance.sqrt()
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the matrix normal of a weight, or the normal of another site."""
         if site.name not in self.matrices:
             return super().distribution(site)
 
-        return LazyMatrixVariate(self.loc[site.name], *self.factors(site.name))
+        row, column = self.factors(site.name)
+        return LazyMatrixVariate(self.loc[site.name], row, column)
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
         """Return the present distribution of each site as a constant, with ordinary draws."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from guides._base.averaged import Averaged
 from guides._base.noisy_sites import noisy_sites, refuse_log_uniform
 from guides._base.program import PyroModel
+from guides._base.shape import Shape
 from guides._base.site import Site
 from guides._lazy.masks import Masked, bernoulli
 from guides._lazy.nodes import LazyNodes, NodeDraw
@@ -49,9 +50,12 @@ class MCDropout(Delta):
     in one draw for all examples.
 
     References:
-        Dropout as a Bayesian Approximation: Representing Model Uncertainty in Deep Learning (Gal, Ghahramani, 2016)
-        Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, Ghahramani, 2015)
-        Efficient Object Localization Using Convolutional Networks (Tompson et al., 2015), masks of channels
+        Dropout as a Bayesian Approximation: Representing Model Uncertainty in Deep Learning
+        (Gal, Ghahramani, 2016)
+        Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference
+        (Gal, Ghahramani, 2015)
+        Efficient Object Localization Using Convolutional Networks
+        (Tompson et al., 2015), masks of channels
         Regularization of Neural Networks using DropConnect (Wan et al., 2013), masks of weights
 
     Arguments:
@@ -71,7 +75,7 @@ class MCDropout(Delta):
         >>> (guide()["layer2.weight"].clone() == 0).any()
         tensor(True)
         >>> posterior = inference.SVI(model, guide, num_steps=5, progress=False).fit(data.train)
-        >>> averaged = posterior.with_guide(posterior.guide.averaged())  # one network with the mean weights
+        >>> averaged = posterior.with_guide(posterior.guide.averaged())  # one network
         >>> averaged.predict(data.test.x, num_samples=1).functions.shape
         torch.Size([1, 31, 1])
     """
@@ -105,26 +109,27 @@ class MCDropout(Delta):
         self.has_density = all_binary
 
     def learned(self) -> list[Site]:
-        """Return the sites that have a learned value: all but binary nodes, which have no parameters."""
+        """Return the sites that have a learned value: all except binary nodes."""
         return [site for site in self.sites.values() if not site.is_binary]
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return masked weights, Bernoulli nodes, or a point mass."""
         p = self.p if site.name in self.noisy else 0.0
         if site.is_binary:
-            kept = KeptNodes(torch.full_like(site.init, 1 - p))
-            return kept.to_event(site.prior.event_dim)
+            probs = torch.full_like(site.init, 1 - p)
+            return KeptNodes(probs).to_event(site.prior.event_dim)
 
         if site.name not in self.noisy:
             return super().distribution(site)
 
         loc = self.loc[site.name]
+        noise = bernoulli(loc, p)
         second_moment = 1 / (1 - p)
 
-        return Masked(loc, bernoulli(loc, p), second_moment, masks=self.masks)
+        return Masked(loc, noise, second_moment, masks=self.masks)
 
     def averaged(self) -> Averaged:
-        """Return the guide of one deterministic network, the means of the weights: the weight scaling rule."""
+        """Return the guide of one network with the mean weights: the weight scaling rule."""
         return Averaged(self)
 
 
@@ -137,7 +142,7 @@ class KeptNodes(dist.Bernoulli):
 
     has_rsample = True
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Return a lazy draw, or ordinary draws if there is a batch of them."""
         probs = self.probs
         if sample_shape or probs.dim() > 1:

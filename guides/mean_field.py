@@ -17,7 +17,8 @@ from guides._base.site import Site, unconstrained
 class MeanField(Guide):
     r"""Bayes by backprop: a normal per element, with a closed-form KL wherever torch has one.
 
-    .. math:: q(z) = \prod_i N(z_i \mid \text{loc}_i, \text{scale}_i^2), \quad \text{scale} = \log(1 + e^\rho)
+    .. math:: q(z) = \prod_i N(z_i \mid \text{loc}_i, \text{scale}_i^2), \quad
+        \text{scale} = \log(1 + e^\rho)
 
     A site with bounded support is normal in unconstrained space. On Bayesian linear
     regression with posterior precision Λ the optimum has scale 1/√Λ_ii, narrower than

@@ -8,6 +8,7 @@ from typing import Any
 import pyro
 import torch
 from pyro import poutine
+from pyro.poutine.runtime import InferDict
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -23,7 +24,7 @@ from guides.mean_field import MeanField
 
 
 class Mixture(Guide):
-    r"""A uniform mixture of K guides of one family, each with its own parameters and initial values.
+    r"""A uniform mixture of K guides of one family, each with its own initial values.
 
     .. math:: q(z) = \frac1K \sum_{k=1}^K q_k(z), \qquad
         ELBO = \frac1K \sum_k E_{q_k}[\log p(y, z) - \log q(z)]
@@ -42,9 +43,10 @@ class Mixture(Guide):
     weights.
 
     References:
-        Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles (Lakshminarayanan, Pritzel,
-        Blundell, 2017)
-        Improving the Mean Field Approximation via the Use of Mixture Distributions (Jaakkola, Jordan, 1998)
+        Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles
+        (Lakshminarayanan, Pritzel, Blundell, 2017)
+        Improving the Mean Field Approximation via the Use of Mixture Distributions
+        (Jaakkola, Jordan, 1998)
 
     Arguments:
         model: A Pyro model.
@@ -127,8 +129,8 @@ class Mixture(Guide):
             return self.log_prob(values) if self.has_density else like.new_zeros(())
 
         choice = ComponentChoice(self.num_components, like, density)
-        auxiliary = {"is_auxiliary": True}
-        component = pyro.sample("mixture:component", choice, infer=auxiliary)
+        infer: InferDict = {"is_auxiliary": True}
+        component = pyro.sample("mixture:component", choice, infer=infer)
 
         # Components without a density state their sites themselves.
         hidden = None if self.has_density else ["param"]

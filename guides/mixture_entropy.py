@@ -1,4 +1,4 @@
-"""Estimates and bounds of the entropy of a uniform mixture of diagonal normals, which has no closed form."""
+"""Estimates and bounds of the entropy of a uniform mixture of diagonal normals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 
 import pyro.distributions as dist
 from torch import Tensor
+
+_LOG_2_PI_E = math.log(2 * math.pi * math.e)
 
 
 class MixtureEntropy:
@@ -31,7 +33,7 @@ class MixtureEntropy:
 
 
 class MonteCarlo(MixtureEntropy):
-    r"""Minus the log density of one draw: unbiased, and the only estimate that varies between draws.
+    r"""Minus the log density of a draw: unbiased, and the only estimate that depends on the draw.
 
     .. math:: H[q] = E_q[-\log q(z)] \approx -\log q(z)
     """
@@ -46,7 +48,8 @@ class MonteCarlo(MixtureEntropy):
 class Bhattacharyya(MixtureEntropy):
     r"""A lower bound from the Bhattacharyya distances between components.
 
-    .. math:: H[q] \ge \frac1K \sum_i H[q_i] - \frac1K \sum_i \log \frac1K \sum_j e^{-D_B(q_i, q_j)}, \quad
+    .. math:: H[q] \ge \frac1K \sum_i H[q_i]
+        - \frac1K \sum_i \log \frac1K \sum_j e^{-D_B(q_i, q_j)}, \quad
         D_B = \frac14 \sum_c \frac{(\mu_{ic} - \mu_{jc})^2}{\sigma_{ic}^2 + \sigma_{jc}^2}
         + \frac12 \sum_c \log \frac{\sigma_{ic}^2 + \sigma_{jc}^2}{2 \sigma_{ic} \sigma_{jc}}
 
@@ -54,7 +57,8 @@ class Bhattacharyya(MixtureEntropy):
 
     References:
         Estimating Mixture Entropy with Pairwise Distances (Kolchinsky, Tracey, 2017)
-        Tackling covariate shift with node-based Bayesian neural networks (Trinh, Heinonen, Acerbi, Kaski, 2022)
+        Tackling covariate shift with node-based Bayesian neural networks
+        (Trinh, Heinonen, Acerbi, Kaski, 2022)
     """
 
     bound = True
@@ -62,17 +66,24 @@ class Bhattacharyya(MixtureEntropy):
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Return the lower bound, the same for every draw."""
         variances = scale.square().unsqueeze(1) + scale.square()  # (K, K, C)
-        squares = (loc.unsqueeze(1) - loc).square() / variances
-        log_ratios = (variances / (2 * scale.unsqueeze(1) * scale)).log()
-        distances = squares.sum(-1) / 4 + log_ratios.sum(-1) / 2  # (K, K)
 
-        return _pairwise(scale, distances)
+        differences = loc.unsqueeze(1) - loc
+        squares = differences.square() / variances
+
+        products = 2 * scale.unsqueeze(1) * scale
+        log_ratios = (variances / products).log()
+
+        of_means = squares.sum(-1) / 4
+        of_scales = log_ratios.sum(-1) / 2
+
+        return _pairwise(scale, of_means + of_scales)
 
 
 class KolchinskyTracey(MixtureEntropy):
     r"""An upper bound from the divergences between components; an ELBO with it is no bound.
 
-    .. math:: H[q] \le \frac1K \sum_i H[q_i] - \frac1K \sum_i \log \frac1K \sum_j e^{-KL(q_i \| q_j)}
+    .. math:: H[q] \le \frac1K \sum_i H[q_i]
+        - \frac1K \sum_i \log \frac1K \sum_j e^{-KL(q_i \| q_j)}
 
     References:
         Estimating Mixture Entropy with Pairwise Distances (Kolchinsky, Tracey, 2017)
@@ -80,15 +91,20 @@ class KolchinskyTracey(MixtureEntropy):
 
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Return the upper bound, the same for every draw."""
-        ratio = (scale.unsqueeze(1) / scale).square()  # (K, K, C), of variances i to j
-        squares = ((loc.unsqueeze(1) - loc) / scale).square()
-        divergences = 0.5 * (ratio + squares - 1 - ratio.log()).sum(-1)  # (K, K)
+        ratio = scale.unsqueeze(1) / scale  # (K, K, C), of component i to component j
+        ratio = ratio.square()
+
+        differences = loc.unsqueeze(1) - loc
+        squares = (differences / scale).square()
+
+        elements = ratio + squares - 1 - ratio.log()
+        divergences = 0.5 * elements.sum(-1)  # (K, K)
 
         return _pairwise(scale, divergences)
 
 
 class MomentMatched(MixtureEntropy):
-    r"""The entropy of the diagonal normal with the mixture's means and variances: the largest possible for them.
+    r"""The entropy of the diagonal normal that has the means and variances of the mixture.
 
     .. math:: H[q] \le \frac12 \sum_c \log 2 \pi e \, s_c^2, \quad
         s_c^2 = \frac1K \sum_k \sigma_{kc}^2 + \frac1K \sum_k (\mu_{kc} - \bar\mu_c)^2
@@ -99,12 +115,16 @@ class MomentMatched(MixtureEntropy):
     variance of an average of K draws, Σσ²/K², instead.)
 
     References:
-        Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)
+        Scalable Bayesian neural networks by layer-wise input augmentation
+        (Trinh, Kaski, Heinonen, 2020)
     """
 
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
         """Return the upper bound, the same for every draw."""
-        variance = scale.square().mean(0) + loc.var(0, correction=0)
+        within = scale.square().mean(0)
+        between = loc.var(0, correction=0)
+        variance = within + between
+
         return _normal_entropy(variance.sqrt())
 
 
@@ -124,14 +144,20 @@ class ComponentMean(MixtureEntropy):
 
 def log_density(loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
     """Return the log density of a uniform mixture of diagonal normals (K, C) at values (*S, C)."""
-    elements = dist.Normal(loc, scale).log_prob(value.unsqueeze(-2))  # (*S, K, C)
-    return elements.sum(-1).logsumexp(-1) - math.log(len(loc))
+    components = dist.Normal(loc, scale)
+    elements = components.log_prob(value.unsqueeze(-2))  # (*S, K, C)
+    densities = elements.sum(-1)
+
+    return densities.logsumexp(-1) - math.log(len(loc))
 
 
 def _normal_entropy(scale: Tensor) -> Tensor:
     """Return the entropy of diagonal normals (*, C)."""
-    constant = 0.5 * scale.shape[-1] * math.log(2 * math.pi * math.e)
-    return scale.log().sum(-1) + constant
+    size = scale.shape[-1]
+    constant = 0.5 * size * _LOG_2_PI_E
+    log_volume = scale.log().sum(-1)
+
+    return log_volume + constant
 
 
 def _pairwise(scale: Tensor, distances: Tensor) -> Tensor:

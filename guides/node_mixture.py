@@ -9,8 +9,10 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
+from pyro.poutine.runtime import InferDict
 from torch import Tensor
 
+from guides._base.node_sites import node_sites
 from guides._base.parameters import ByName
 from guides._base.program import PyroModel
 from guides._base.site import Site
@@ -31,7 +33,8 @@ from guides.mixture_entropy import (
 class NodeMixture(MeanField):
     r"""K Gaussians over all nodes together; every other site is mean-field normal.
 
-    .. math:: q(z_1, \dots, z_L) = \frac{1}{K} \sum_{k=1}^{K} \prod_l N(z_l \mid \mu_{k,l}, \sigma_{k,l}^2)
+    .. math:: q(z_1, \dots, z_L)
+        = \frac{1}{K} \sum_{k=1}^{K} \prod_l N(z_l \mid \mu_{k,l}, \sigma_{k,l}^2)
 
     All layers of a draw share one component, so a component is a whole network. In
     training each example of a batch has nodes of its own, from the component of its
@@ -46,13 +49,16 @@ class NodeMixture(MeanField):
     `MomentMatched()`, nor with an entropic weight γ > 0:
 
     .. math:: L_\gamma = ELBO + \gamma \, H[q], \qquad
-        K = 1: \; \max L_\gamma \Leftrightarrow q \approx p(z \mid D)^{\tau}, \; \tau = 1 / (1 + \gamma)
+        K = 1: \; \max L_\gamma \Leftrightarrow q \approx p(z \mid D)^{\tau}, \;
+        \tau = 1 / (1 + \gamma)
 
     With K = 1 the entropy is exact, and the divergence analytic under a normal prior.
 
     References:
-        Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)
-        Tackling covariate shift with node-based Bayesian neural networks (Trinh, Heinonen, Acerbi, Kaski, 2022)
+        Scalable Bayesian neural networks by layer-wise input augmentation
+        (Trinh, Kaski, Heinonen, 2020)
+        Tackling covariate shift with node-based Bayesian neural networks
+        (Trinh, Heinonen, Acerbi, Kaski, 2022)
         Estimating Mixture Entropy with Pairwise Distances (Kolchinsky, Tracey, 2017)
 
     Arguments:
@@ -75,7 +81,8 @@ class NodeMixture(MeanField):
 
     Example:
         >>> network = networks.MLP(6, 1, hidden=[10])
-        >>> model = zoo.BayesianNetwork(network, priors.NodePrior(dist.Normal(1.0, 0.3)), likelihoods.Gaussian(0.1))
+        >>> prior = priors.NodePrior(dist.Normal(1.0, 0.3))
+        >>> model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.1))
         >>> guide = NodeMixture(model, num_components=4)
         >>> guide.num_parameters(), guide.bound
         (128, True)
@@ -106,12 +113,11 @@ class NodeMixture(MeanField):
 
         if not entropic_weight >= 0:
             raise ValueError(
-                f"entropic_weight is an additional weight of the entropy, 0 or positive, not {entropic_weight}"
+                "entropic_weight is an additional weight of the entropy, 0 or positive, "
+                f"not {entropic_weight}"
             )
 
-        marked = [name for name, site in self.sites.items() if site.is_node]
-        self.nodes = nodes or marked
-        self._refuse_other_sites()
+        self.nodes = node_sites(self.sites, nodes, family=type(self).__name__)
         self.num_components = num_components
 
         # The bound is exact for one component.
@@ -121,37 +127,26 @@ class NodeMixture(MeanField):
         self._expand_nodes(init_spread)
 
     def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Draw the nodes jointly at an auxiliary site, then all sites in the order of the model."""
-        auxiliary = {"is_auxiliary": True}
-        joint = pyro.sample("nodes:joint", self._joint(), infer=auxiliary)
-        sizes = [self.loc[name].shape[-1] for name in self.nodes]
-        parts = dict(zip(self.nodes, joint.split(sizes, -1), strict=True))
-        component = Assignment(self.num_components, self.loc[self.nodes[0]].device)
-
-        distributions: dict[str, TorchDistributionMixin] = {}
-        for name, site in self.sites.items():
-            if name in parts:
-                loc, scale = self.loc[name], self.scale(name)
-                part = NodeMixturePart(parts[name], loc, scale, component)
-                distributions[name] = part
-            else:
-                distributions[name] = self.distribution(site)
+        """Draw the nodes jointly at an auxiliary site, then all sites."""
+        parts = self._draw_nodes()
 
         values = {}
         for name, site in self.sites.items():
-            values[name] = self.sample(site, distributions[name])
+            part = parts[name] if name in parts else self.distribution(site)
+            values[name] = self.sample(site, part)
 
         return values
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
-        """Return q of one site; for nodes their marginal, without the dependence on other layers."""
+        """Return q of one site; for nodes their marginal, which is independent of other layers."""
         if site.name not in self.nodes:
             return super().distribution(site)
 
-        components = dist.Normal(self.loc[site.name], self.scale(site.name)).to_event(1)
-        logits = components.mean.new_zeros(self.num_components)
+        normals = dist.Normal(self.loc[site.name], self.scale(site.name))
+        logits = normals.mean.new_zeros(self.num_components)
+        choice = dist.Categorical(logits=logits)
 
-        return dist.MixtureSameFamily(dist.Categorical(logits=logits), components)
+        return dist.MixtureSameFamily(choice, normals.to_event(1))
 
     def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return the log density of values (*S, *shape) of all sites together, (*S).
@@ -161,9 +156,29 @@ class NodeMixture(MeanField):
         joint = self._joint()
         nodes = torch.cat([values[name] for name in self.nodes], -1)
         density = log_density(joint.loc, joint.scale, nodes)
-        others = [name for name in self.sites if name not in self.nodes]
 
-        return density + sum(self.site_log_prob(name, values[name]) for name in others)
+        others = []
+        for name in self.sites:
+            if name not in self.nodes:
+                others.append(self.site_log_prob(name, values[name]))
+
+        return density + sum(others)
+
+    def _draw_nodes(self) -> dict[str, NodeMixturePart]:
+        """Draw all nodes at an auxiliary site, and return the part of each layer."""
+        infer: InferDict = {"is_auxiliary": True}
+        joint = pyro.sample("nodes:joint", self._joint(), infer=infer)  # (*S, C)
+        sizes = [self.loc[name].shape[-1] for name in self.nodes]
+        pieces = joint.split(sizes, -1)
+
+        component = Assignment(self.num_components, joint.device)
+        parts = {}
+        for name, piece in zip(self.nodes, pieces, strict=True):
+            loc = self.loc[name]
+            scale = self.scale(name)
+            parts[name] = NodeMixturePart(piece, loc, scale, component)
+
+        return parts
 
     def _joint(self) -> NodeMixtureDistribution:
         """Return the distribution of all nodes together."""
@@ -178,40 +193,21 @@ class NodeMixture(MeanField):
 
     def _expand_nodes(self, init_spread: float) -> None:
         """Give the nodes a mean and a scale for each component, (K, C)."""
-        loc = {name: self.loc[name].detach() for name in self.sites}
+        loc = {}
+        rho = {}
+        for name in self.sites:
+            loc[name] = self.loc[name].detach()
+            rho[name] = self.rho[name].detach()
 
-        rho = {name: self.rho[name].detach() for name in self.sites}
         for name in self.nodes:
-            loc[name] = loc[name].expand(self.num_components, -1)
-
             rho[name] = rho[name].expand(self.num_components, -1)
+            means = loc[name].expand(self.num_components, -1)
+
             if self.num_components > 1:
-                noise = torch.randn_like(loc[name])
-                loc[name] = loc[name] + init_spread * noise
+                noise = torch.randn_like(means)
+                means = means + init_spread * noise
+
+            loc[name] = means
 
         self.loc = ByName(loc)
         self.rho = ByName(rho)
-
-    def _refuse_other_sites(self) -> None:
-        """Refuse a model without nodes, and nodes that are no vectors or have bounded support."""
-        if not self.nodes:
-            known = ", ".join(self.sites)
-            raise ValueError(
-                f"none of the sites {known} is a node; use priors.NodePrior, or name the nodes "
-                "by nodes=[...]"
-            )
-
-        bounded = [name for name in self.nodes if not self.sites[name].is_real]
-        if bounded:
-            names = ", ".join(bounded)
-            support = self.sites[bounded[0]].support
-            raise ValueError(
-                f"the nodes {names} have bounded support ({support}); {type(self).__name__} "
-                "needs real ones, e.g. dist.Normal(1.0, 0.3)"
-            )
-
-        shapes = {name: tuple(self.sites[name].init.shape) for name in self.nodes}
-        if any(len(shape) != 1 for shape in shapes.values()):
-            raise ValueError(
-                f"nodes are vectors, one element for each channel of a layer, and not of shapes {shapes}"
-            )

@@ -1,4 +1,4 @@
-"""Rank-1 Bayesian neural networks: a mixture of normals over the input and output nodes of every layer."""
+"""Rank-1 Bayesian neural networks: a mixture over the input and output nodes of every layer."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from guides.node_mixture import NodeMixture
 
 
 class Rank1(NodeMixture):
-    r"""Each weight matrix times a random matrix of rank one, W ∘ (r s^T), with K Gaussians over all r and s together.
+    r"""Each weight matrix times a random matrix of rank one, W ∘ (r s^T).
 
     .. math:: f_l = \sigma\big( (W_l (f_{l-1} \circ s_l)) \circ r_l + b_l \big), \qquad
         q(r, s) = \frac1K \sum_k \prod_l N(r_l \mid \mu^r_{kl}, (\sigma^r_{kl})^2) \,
         N(s_l \mid \mu^s_{kl}, (\sigma^s_{kl})^2)
 
-    This is `NodeMixture` over `NodePrior(dist.Normal(1.0, 0.1), where="both")` with two
-    differences. The initial means have random signs, so that the members differ. The
-    divergence is the mean of the components' divergences. That is at least the divergence
-    of the mixture, so the negative loss is still a lower bound on the log evidence. The
-    prior says what W and b are; in the paper they are `Point(prior)`. A mean with a sign
-    unlike the prior's mean costs 2/s² nats, with s the scale of the prior. The paper
-    increases the weight of the divergence slowly; here it is 1 from the first step. The
-    paper repeats a batch for each member; here each member has a slice of it, which has
-    the same expectation.
+    There are K Gaussians over all r and s together. This is `NodeMixture` over
+    `NodePrior(dist.Normal(1.0, 0.1), where="both")` with two differences. The initial
+    means have random signs, so that the members differ. The divergence is the mean of the
+    components' divergences. That is at least the divergence of the mixture, so the
+    negative loss is still a lower bound on the log evidence.
+
+    The prior says what W and b are; in the paper they are `Point(prior)`. A mean whose
+    sign is not that of the prior's mean costs 2/s² nats, where s is the scale of the
+    prior. The paper increases the weight of the divergence slowly; here it is 1 from the
+    first step. The paper repeats a batch for each member; here each member has a slice of
+    it, which has the same expectation.
 
     References:
-        Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors (Dusenberry, Jerfel, Wen, Ma, Snoek, Heller,
-        Lakshminarayanan, Tran, 2020)
-        BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning (Wen, Tran, Ba, 2020)
+        Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors
+        (Dusenberry, Jerfel, Wen, Ma, Snoek, Heller, Lakshminarayanan, Tran, 2020)
+        BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning
+        (Wen, Tran, Ba, 2020)
 
     Arguments:
         model: A Pyro model with nodes on both sides of its layers.
@@ -53,8 +56,10 @@ class Rank1(NodeMixture):
 
     Example:
         >>> network = networks.MLP(6, 1, hidden=[10])
-        >>> prior = priors.NodePrior(dist.Normal(1.0, 0.1), where="both", weights=priors.Point(dist.Normal(0.0, 1.0)))
-        >>> guide = Rank1(zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.1)), num_components=4)
+        >>> weights = priors.Point(dist.Normal(0.0, 1.0))
+        >>> prior = priors.NodePrior(dist.Normal(1.0, 0.1), where="both", weights=weights)
+        >>> model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.1))
+        >>> guide = Rank1(model, num_components=4)
         >>> guide.num_parameters(), guide.bound
         (216, True)
     """

@@ -1,4 +1,4 @@
-"""Sparse variational dropout: normal weights under a log-uniform prior, which can become all noise."""
+"""Sparse variational dropout: normal weights under a log-uniform prior, for sparsity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LIMIT = 8.0  # log alpha is clipped to ±8, as in the authors' program
 
 
 class SparseVariationalDropout(LocalReparam):
-    r"""Normal weights under a log-uniform prior, which drops weights that the data do not need: their log α grows.
+    r"""Normal weights under a log-uniform prior; log α of weights that the data do not need grows.
 
     .. math:: W_{ij} \sim N(\theta_{ij}, \sigma_{ij}^2), \qquad
         \log \alpha_{ij} = \log \sigma_{ij}^2 - \log \theta_{ij}^2
@@ -38,8 +38,9 @@ class SparseVariationalDropout(LocalReparam):
         example: Arguments to run the model with once. Models of zoo need none.
 
     Example:
+        >>> network = networks.MLP(6, 1, hidden=[10])
         >>> sparse = priors.WeightPrior(priors.LogUniform())
-        >>> improper = zoo.BayesianNetwork(networks.MLP(6, 1, hidden=[10]), sparse, likelihoods.Gaussian(0.1))
+        >>> improper = zoo.BayesianNetwork(network, sparse, likelihoods.Gaussian(0.1))
         >>> guide = SparseVariationalDropout(improper, init_scale=0.01)
         >>> guide.bound, guide.log_alpha()["layer1.weight"].shape, guide.sparsity(threshold=8.5)
         (False, torch.Size([10, 6]), 0.0)
@@ -54,7 +55,7 @@ class SparseVariationalDropout(LocalReparam):
         return normal
 
     def log_alpha(self) -> dict[str, Tensor]:
-        """Return the log ratio of the noise's variance to the squared weight, by site with unbounded support."""
+        """Return log α by site, for sites with unbounded support."""
         found = {}
         with torch.no_grad():
             for name, site in self.sites.items():
@@ -64,7 +65,7 @@ class SparseVariationalDropout(LocalReparam):
         return found
 
     def sparsity(self, threshold: float = 3.0) -> float:
-        """Return the fraction of elements whose log α is above a threshold, over all sites of `log_alpha`."""
+        """Return the fraction of elements with log α above a threshold, over all such sites."""
         values = [value.flatten() for value in self.log_alpha().values()]
         is_dropped = torch.cat(values) > threshold
 
@@ -77,13 +78,16 @@ class SparseNormal(PyroIndependent):
 
 def _log_alpha(loc: Tensor, scale: Tensor) -> Tensor:
     """Return log scale² - log loc², clipped; it is at the limit for a weight of zero."""
-    log_ratio = 2 * scale.log() - (loc.square() + 1e-16).log()
+    log_variance = 2 * scale.log()
+    log_squared = (loc.square() + 1e-16).log()
+    log_ratio = log_variance - log_squared
+
     return log_ratio.clamp(-_LIMIT, _LIMIT)
 
 
 @register_kl(SparseNormal, Independent)
 def _divergence(q: SparseNormal, p: Independent) -> Tensor:
-    """Return the paper's approximation under a log-uniform prior, else the divergence of normals."""
+    """Return the paper's approximation under a log-uniform prior, else that of normals."""
     if is_log_uniform(p):
         return molchanov(_log_alpha(q.base_dist.loc, q.base_dist.scale)).sum()
 

@@ -12,7 +12,7 @@ from guides._base.site import Site
 
 
 class Averaged(Guide):
-    r"""Weight scaling: one deterministic network with the mean of the weights, instead of many draws.
+    r"""Weight scaling: one deterministic network with the mean weights, instead of many draws.
 
     .. math:: q(z) = \delta(z - E[z])
 

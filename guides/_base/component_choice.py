@@ -10,6 +10,8 @@ from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
+from guides._base.shape import Shape
+
 
 class ComponentChoice(TorchDistribution):
     """The index of the component that a draw comes from, all with the same probability.
@@ -40,11 +42,11 @@ class ComponentChoice(TorchDistribution):
         """The indices of the components."""
         return constraints.integer_interval(0, self.num_components - 1)
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Draw the index of a component, ()."""
         return torch.randint(self.num_components, (), device=self.like.device)
 
-    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> ComponentChoice:
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> ComponentChoice:
         """Refuse a batch of draws: all of them would come from one component."""
         raise ValueError(
             f"a Mixture makes one draw at a time, and not a batch of shape {tuple(batch_shape)}"

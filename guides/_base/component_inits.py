@@ -69,8 +69,11 @@ def given_inits(
 def initialised_at(model: PyroModel, values: Mapping[str, Tensor]) -> PyroModel:
     """Return the model with other initial values for a guide."""
 
-    def config(site: dict[str, Any]) -> dict[str, Tensor]:
+    def config(site: Any) -> Any:
         name = site["name"]
-        return {"init": values[name]} if name in values else {}
+        if name not in values:
+            return {}
+
+        return {"init": values[name]}
 
     return poutine.infer_config(model, config)

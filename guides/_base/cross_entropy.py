@@ -7,6 +7,8 @@ import math
 from torch import Tensor
 from torch.distributions import Normal
 
+_HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
+
 
 def cross_entropy(squared: Tensor, prior: Normal) -> Tensor:
     r"""Return E_q[-log N(z | m, s²)] of each element.
@@ -15,5 +17,8 @@ def cross_entropy(squared: Tensor, prior: Normal) -> Tensor:
         squared: E_q[(z - m)²] of each element.
         prior: The normal prior N(m, s²).
     """
-    quadratic = squared / (2 * prior.scale.square())
-    return quadratic + prior.scale.log() + 0.5 * math.log(2 * math.pi)
+    scale = prior.scale
+    variance = scale.square()
+    quadratic = squared / (2 * variance)
+
+    return quadratic + scale.log() + _HALF_LOG_2_PI

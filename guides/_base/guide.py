@@ -1,8 +1,7 @@
-"""The base class of all guides: the latent sites of a model, and a distribution for each of them."""
+"""The base class of all guides: the latent sites of a model, and a distribution for each."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,13 +17,12 @@ from torch import Tensor, nn
 from guides._base.fixed import fixed
 from guides._base.latent_sites import latent_sites
 from guides._base.program import PyroModel
+from guides._base.representation import page, text
 from guides._base.site import Site
-
-_FEW_SITES = 3  # a guide over this many sites is shown with their names
 
 
 class Guide(nn.Module):
-    r"""A variational distribution over the latent sites of a Pyro model: a module that owns its parameters.
+    r"""A variational distribution over the latent sites of a Pyro model, with its parameters.
 
     .. math:: q(z) = \prod_l q_l(z_l) \quad \text{over the sites } l \text{ of the model}
 
@@ -79,7 +77,8 @@ class Guide(nn.Module):
     def __init__(self, model: PyroModel, *, example: tuple[Any, ...] = ()) -> None:
         super().__init__()
         self.sites: dict[str, Site] = latent_sites(model, example)
-        all_proper = all(site.is_proper for site in self.sites.values())
+        sites = self.sites.values()
+        all_proper = all(site.is_proper for site in sites)
         self.bound = type(self).bound and all_proper
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
@@ -94,7 +93,7 @@ class Guide(nn.Module):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Run the guide: state its parameters, so that `pyro.infer.SVI` finds them, then draw all sites."""
+        """State the parameters, so that `pyro.infer.SVI` finds them, then draw all sites."""
         if am_i_wrapped():
             for name, parameter in self.named_parameters():
                 if parameter.requires_grad:
@@ -124,7 +123,7 @@ class Guide(nn.Module):
         return sum(each.numel() for each in trained)
 
     def freeze(self, *patterns: str) -> Self:
-        """Keep parameters at their present values, e.g. `guide.freeze("loc.*")`, and return the guide.
+        """Keep parameters at their present values, e.g. `guide.freeze("loc.*")`; return the guide.
 
         Arguments:
             patterns: Shell-style patterns of names in `named_parameters()`.
@@ -156,19 +155,25 @@ class Guide(nn.Module):
             ValueError: The family has no density.
         """
         self.refuse_without_density()
-        return sum(self.site_log_prob(name, values[name]) for name in self.sites)
+        densities = [self.site_log_prob(name, values[name]) for name in self.sites]
+        first, *others = densities
+
+        return sum(others, start=first)
 
     def site_log_prob(self, name: str, value: Tensor) -> Tensor:
         """Return the log density of values (*S, *shape) of one site, (*S)."""
         site = self.sites[name]
-        density = self.distribution(site).log_prob(value)
+        distribution = self.distribution(site)
+        density = distribution.log_prob(value)  # (*S, *batch)
+
         num_sample_dims = density.dim() - len(site.prior.batch_shape)
         sample_shape = density.shape[:num_sample_dims]
+        density = density.reshape(*sample_shape, -1)
 
-        return density.reshape(*sample_shape, -1).sum(-1)
+        return density.sum(-1)
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
-        """Return the present distribution of each site as a constant, e.g. as the prior of a next task.
+        """Return the present distribution of each site as a constant, e.g. for use as a prior.
 
         Raises:
             ValueError: The family has no density.
@@ -192,34 +197,12 @@ class Guide(nn.Module):
             )
 
     def __repr__(self) -> str:
-        parts = [self.extra_repr(), self._sites_repr(), self._parameters_repr()]
-        shown = ", ".join(part for part in parts if part)
-
-        return f"{type(self).__name__}({shown})"
+        family = type(self).__name__
+        return text(family, self.extra_repr(), self.sites, self.num_parameters())
 
     def _repr_html_(self) -> str:
         """Return the repr and a list of the sites with their shapes, for notebooks."""
-        rows = []
-        for name, site in self.sites.items():
-            shape = tuple(site.init.shape)
-            rows.append(f"<li><code>{html.escape(name)}</code> {shape}</li>")
-
-        title = html.escape(repr(self))
-        items = "".join(rows)
-
-        return f"<p>{title}</p><ul>{items}</ul>"
-
-    def _sites_repr(self) -> str:
-        """Return the names of few sites, or the number of many."""
-        if len(self.sites) <= _FEW_SITES:
-            return ", ".join(self.sites)
-
-        return f"{len(self.sites)} sites"
-
-    def _parameters_repr(self) -> str:
-        """Return the number of parameters in words."""
-        count = self.num_parameters()
-        return "1 parameter" if count == 1 else f"{count:,} parameters"
+        return page(repr(self), self.sites)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move the initial values of the sites together with the parameters."""
@@ -236,6 +219,6 @@ class Guide(nn.Module):
 def _state(parameter: nn.Parameter) -> Tensor:
     """State a parameter to Pyro's handlers; it stays the guide's, outside Pyro's global store."""
     stated = parameter.view_as(parameter)
-    stated.unconstrained = lambda: parameter  # the method that Pyro calls on it
+    stated.unconstrained = lambda: parameter  # type: ignore[attr-defined]
 
     return stated

@@ -1,4 +1,4 @@
-"""The base class of guides that draw several sites together, as one vector in unconstrained space."""
+"""The base class of guides that draw several sites together as one unconstrained vector."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from torch.distributions import Transform, biject_to
 from torch.distributions.transforms import ReshapeTransform
 
 from guides._base.groups import Grouping
-from guides._base.part import Part
+from guides._base.part import JointPart
 from guides._base.program import PyroModel
 from guides._base.site import Site
 from guides.mean_field import MeanField
 
 
 class JointGuide(MeanField):
-    r"""Sites whose standardised elements have a joint distribution: z = T(loc + scale ∘ u), u ~ q(u).
+    r"""Sites whose standardised elements have a joint distribution.
 
-    .. math:: \log q(z) = \log q(u) - \sum_i \log \text{scale}_i - \log |\det T'|
+    .. math:: z = T(\text{loc} + \text{scale} \circ u), \; u \sim q(u), \qquad
+        \log q(z) = \log q(u) - \sum_i \log \text{scale}_i - \log |\det T'|
 
     A subclass implements `joint_distribution`, which gives q(u) for a group of sites. The
     vector u is drawn at an auxiliary site, and each model site is a part of it. A site
@@ -100,25 +101,29 @@ class JointGuide(MeanField):
             distribution: The joint distribution that u was drawn from.
         """
         loc = self.loc[site.name]
+        scale = self.scale(site.name)
         shape = noise.shape[:-1] + loc.shape
-        value = loc + self.scale(site.name) * noise.reshape(shape)
-        constrained = biject_to(site.support)(value)
-        log_volume = self._log_volume(site, value)
+        raw = loc + scale * noise.reshape(shape)
 
-        return JointPart(constrained, log_volume, site.prior.event_dim)
+        transform = biject_to(site.support)
+        value = transform(raw)
+        log_volume = self._log_volume(site, raw)
+
+        return JointPart(value, log_volume, site.prior.event_dim)
 
     def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return the log density of values (*S, *shape) of all sites together, (*S)."""
-        total = sum(self.site_log_prob(name, values[name]) for name in self.sites)
+        total = super().log_prob(values)
         for group, names in self.groups.items():
-            noise = [self._standardised(name, values[name]) for name in names]
+            pieces = [self._standardised(name, values[name]) for name in names]
+            noise = torch.cat(pieces, -1)  # (*S, P)
             joint = self.joint_distribution(group)
-            total = total + joint.log_prob(torch.cat(noise, -1))
+            total = total + joint.log_prob(noise)
 
         return total
 
     def site_log_prob(self, name: str, value: Tensor) -> Tensor:
-        """Return the log density of one site, (*S); for a part of a joint draw, its log volume term."""
+        """Return the log density of one site, (*S); of a part of a joint draw, its log volume."""
         if not self._is_part(name):
             return super().site_log_prob(name, value)
 
@@ -169,42 +174,28 @@ class JointGuide(MeanField):
         return parts
 
     def _log_volume(self, site: Site, value: Tensor) -> Tensor:
-        """Return log |dz / du| of a site at its unconstrained value (*S, *batch, *event), (*S, *batch)."""
-        transform = biject_to(site.support)
+        """Return log |dz / du|, (*S, *batch), at an unconstrained value (*S, *batch, *event)."""
         event_dim = self.loc[site.name].dim() - len(site.prior.batch_shape)
+
+        transform = biject_to(site.support)
         log_jacobian = transform.log_abs_det_jacobian(value, transform(value))
         num_summed = event_dim - transform.domain.event_dim
-        log_scale = self.scale(site.name).log()
+        log_jacobian = sum_rightmost(log_jacobian, num_summed)
 
-        return sum_rightmost(log_jacobian, num_summed) + sum_rightmost(
-            log_scale, event_dim
-        )
+        log_scale = self.scale(site.name).log()
+        log_scale = sum_rightmost(log_scale, event_dim)
+
+        return log_jacobian + log_scale
 
     def _standardised(self, name: str, value: Tensor) -> Tensor:
         """Return the elements u (*S, P_site) that give a site its value (*S, *shape)."""
-        raw = biject_to(self.sites[name].support).inv(value)
+        site = self.sites[name]
+        raw = biject_to(site.support).inv(value)
+
         loc = self.loc[name]
         noise = (raw - loc) / self.scale(name)
-        sample_shape = noise.shape[: noise.dim() - loc.dim()]
+
+        num_sample_dims = noise.dim() - loc.dim()
+        sample_shape = noise.shape[:num_sample_dims]
 
         return noise.reshape(*sample_shape, -1)
-
-
-class JointPart(Part):
-    """One site's part of a joint draw, with the log volume that the joint density lacks.
-
-    It is not a `Delta`: Pyro has a closed-form divergence for that, without the volume.
-
-    Arguments:
-        value: The value, (*S, *shape); a lazily sampled one stays lazy.
-        log_volume: log |dz / du|, (*S, *batch).
-        event_dim: Number of dimensions of the event.
-    """
-
-    def __init__(self, value: Tensor, log_volume: Tensor, event_dim: int) -> None:
-        super().__init__(value, event_dim)
-        self.log_volume = log_volume
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return minus the log volume."""
-        return -self.log_volume.expand(self.batch_shape)

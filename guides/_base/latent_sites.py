@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyro
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from guides._base.program import PyroModel
 from guides._base.site import Site
 
-_Node = dict[str, Any]  # a site of a trace, as Pyro records it
+_Node = Any  # a site of a trace, in Pyro a dictionary
 
 
 def latent_sites(model: PyroModel, example: tuple[Any, ...]) -> dict[str, Site]:
@@ -41,8 +42,8 @@ def latent_sites(model: PyroModel, example: tuple[Any, ...]) -> dict[str, Site]:
     return sites
 
 
-def _run(model: PyroModel, example: tuple[Any, ...]) -> dict[str, _Node]:
-    """Run a model at its initial values, with no effect on random numbers, parameters or handlers."""
+def _run(model: PyroModel, example: tuple[Any, ...]) -> Mapping[str, _Node]:
+    """Run a model at its initial values, without effects on random numbers or parameters."""
     with (
         torch.random.fork_rng(),
         torch.no_grad(),
@@ -87,7 +88,7 @@ def _site(name: str, node: _Node) -> Site:
 
 
 def _is_network(model: PyroModel) -> bool:
-    """Return whether a model is a module without Pyro's own machinery, and so perhaps a plain network."""
+    """Return whether a model is a module but not one of Pyro's: it may be a plain network."""
     return isinstance(model, nn.Module) and not isinstance(model, PyroModule)
 
 
@@ -101,9 +102,10 @@ def _described(model: PyroModel) -> str:
 
 def _does_not_run(model: PyroModel, example: tuple[Any, ...], error: TypeError) -> str:
     """Return the message for a model that does not take the arguments of `example`."""
+    described = _described(model)
     message = (
-        f"a guide runs its model once to find the latent sites, and {_described(model)} did not run "
-        f"on {len(example)} arguments ({error}). If the model needs data, give it some by "
+        f"a guide runs its model once to find the latent sites, and {described} did not run on "
+        f"{len(example)} arguments ({error}). If the model needs data, give it some by "
         "example=(x, y)."
     )
     if _is_network(model):

@@ -12,7 +12,7 @@ from guides._base.site import Site
 
 
 def noisy_sites(sites: Mapping[str, Site], layers: str | Sequence[str]) -> list[str]:
-    """Return the weights of layers and the Bernoulli nodes that patterns choose, in the order of the model.
+    """Return the weights and the Bernoulli nodes that patterns choose, in the order of the model.
 
     Arguments:
         sites: The latent sites of a model.
@@ -62,7 +62,7 @@ def refuse_log_uniform(guide: Guide, names: Sequence[str]) -> None:
 
 
 def _can_be_noisy(site: Site) -> bool:
-    """Return whether a site is the weight of a layer, i.e. real and at least a matrix, or binary nodes."""
+    """Return whether a site is a weight, i.e. real and at least a matrix, or binary nodes."""
     is_weight = site.is_real and site.prior.event_dim >= 2
     return is_weight or site.is_binary
 

@@ -1,8 +1,8 @@
-"""The parameters of a guide: by site name, and unconstrained where they stand for constrained ones."""
+"""The parameters of a guide: by site name, and unconstrained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch.nn.functional import softplus
 
 
 class ByName(nn.Module):
-    """Parameters by site name, nested so that the guide's `state_dict` has keys like `loc.layer1.weight`.
+    """Parameters by site name; a guide's `state_dict` has them as, e.g., `loc.layer1.weight`.
 
     Arguments:
         tensors: Initial values by site name. They are copied.
@@ -21,11 +21,16 @@ class ByName(nn.Module):
         for name, tensor in tensors.items():
             *path, last = name.split(".")
             module = self._submodule(path)
-            module.register_parameter(last, nn.Parameter(tensor.detach().clone()))
+            parameter = nn.Parameter(tensor.detach().clone())
+            module.register_parameter(last, parameter)
 
     def __getitem__(self, name: str) -> Tensor:
         path, _, last = name.rpartition(".")
         return getattr(self.get_submodule(path), last)
+
+    def selected(self, names: Iterable[str]) -> ByName:
+        """Return new parameters with the values of the named ones."""
+        return ByName({name: self[name] for name in names})
 
     def _submodule(self, path: list[str]) -> nn.Module:
         """Return the module at a path, and make the modules that are missing on the way."""
@@ -58,13 +63,13 @@ def inverse_positive(scale: Tensor, ceiling: float | None = None) -> Tensor:
 def raw_scale(
     like: Tensor, init_scale: float, max_scale: float | None = None
 ) -> Tensor:
-    """Return unconstrained elements of a tensor's shape that all stand for one standard deviation."""
+    """Return unconstrained elements, in the shape of a tensor, of one standard deviation."""
     scale = torch.full_like(like, init_scale)
     return inverse_positive(scale, max_scale)
 
 
 def check_scales(init_scale: float, max_scale: float | None = None) -> None:
-    """Refuse a standard deviation that is not positive, or an initial one that is not below the ceiling."""
+    """Refuse an initial standard deviation that is not positive or not below its ceiling."""
     if not init_scale > 0:
         raise ValueError(
             f"init_scale is a standard deviation and must be positive, not {init_scale}"
@@ -78,9 +83,18 @@ def check_scales(init_scale: float, max_scale: float | None = None) -> None:
 
 
 def correlation_factor(lower: Tensor, size: int) -> Tensor:
-    """Return the Cholesky factor (P, P) of the correlation matrix with P (P - 1) / 2 unconstrained parameters."""
-    below = torch.ones(size, size, dtype=torch.bool, device=lower.device).tril(-1)
-    identity = torch.eye(size, dtype=lower.dtype, device=lower.device)
-    factor = identity.masked_scatter(below, lower)
+    """Return the Cholesky factor (P, P) of a correlation matrix.
 
-    return factor / factor.norm(dim=-1, keepdim=True)
+    Arguments:
+        lower: The P (P - 1) / 2 unconstrained parameters of the matrix.
+        size: P.
+    """
+    device = lower.device
+    everywhere = torch.ones(size, size, dtype=torch.bool, device=device)
+    below = everywhere.tril(-1)
+
+    identity = torch.eye(size, dtype=lower.dtype, device=device)
+    factor = identity.masked_scatter(below, lower)
+    norms = factor.norm(dim=-1, keepdim=True)
+
+    return factor / norms

@@ -15,7 +15,7 @@ from torch.distributions import ComposeTransform, biject_to
 
 
 class SupportTransform(ComposeTransform):
-    """The transform of `biject_to` from all real numbers to a support, with that support as its codomain.
+    """The transform of `biject_to` from all real numbers to a support, which is its codomain.
 
     The codomain of torch's affine transforms is all real numbers. With it, a
     distribution that a guide hands on as the next prior would allow values outside the

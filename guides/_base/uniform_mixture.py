@@ -13,6 +13,8 @@ from pyro.distributions.torch_distribution import (
 )
 from torch import Tensor
 
+from guides._base.shape import Shape
+
 
 class UniformMixture(TorchDistribution):
     """A mixture of distributions of one shape, all with the same weight.
@@ -33,18 +35,20 @@ class UniformMixture(TorchDistribution):
         """The support of the first distribution, which all share."""
         return self.parts[0].support
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Draw from all distributions, and choose one at random for each element of a batch."""
-        draws = [part.sample(sample_shape) for part in self.parts]
-        stacked = torch.stack(draws)  # (K, *S, *batch, *event)
+        each = [part.sample(sample_shape) for part in self.parts]
+        draws = torch.stack(each)  # (K, *S, *batch, *event)
 
         shape = (1, *sample_shape, *self.batch_shape)
-        component = torch.randint(len(draws), shape, device=stacked.device)
-        index = component.reshape(*component.shape, *[1] * self.event_dim)
+        component = torch.randint(len(each), shape, device=draws.device)
+        ones = [1] * self.event_dim
+        index = component.reshape(*shape, *ones)
+        chosen = torch.take_along_dim(draws, index, 0)
 
-        return torch.take_along_dim(stacked, index, 0)[0]
+        return chosen[0]
 
-    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> UniformMixture:
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> UniformMixture:
         """Return the distribution with another batch shape."""
         shape = torch.Size(batch_shape)
         return UniformMixture([part.expand(shape) for part in self.parts])

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
-from torch.distributions import Normal, Transform
+from torch.distributions import Normal
 
-from guides._base.joint import JointPart
+from guides._base.noise import normal_noise
+from guides._base.part import JointPart
+from guides._base.shape import Shape
 from guides._lazy.nodes import LazyNodes, NodeDraw
+
+
+class FlowTransform(Protocol):
+    """A transform of zuko: it returns a value together with its log Jacobian determinant."""
+
+    @property
+    def inv(self) -> FlowTransform:
+        """The inverse transform."""
+        ...
+
+    def call_and_ladj(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return T(x) (*, P) and log |det T'(x)| (*)."""
+        ...
 
 
 class FlowDistribution(TorchDistribution):
@@ -30,7 +45,7 @@ class FlowDistribution(TorchDistribution):
 
     def __init__(
         self,
-        transform: Transform,
+        transform: FlowTransform,
         like: Tensor,
         batch_shape: torch.Size = torch.Size(),  # noqa: B008
     ) -> None:
@@ -40,7 +55,7 @@ class FlowDistribution(TorchDistribution):
         self.rows: Tensor | None = None
         super().__init__(batch_shape, like.shape, validate_args=False)
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Draw u, and keep its log density: from u alone it would take the inverse transform."""
         self.drawn = self._draw(*sample_shape, *self.batch_shape)
         return self.drawn[0]
@@ -52,9 +67,7 @@ class FlowDistribution(TorchDistribution):
 
         return self.rows
 
-    def expand(
-        self, batch_shape: torch.Size, _instance: Any = None
-    ) -> FlowDistribution:
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> FlowDistribution:
         """Return the distribution for a batch of draws."""
         return FlowDistribution(self.transform, self.like, torch.Size(batch_shape))
 
@@ -69,15 +82,15 @@ class FlowDistribution(TorchDistribution):
 
     def _draw(self, *shape: int) -> tuple[Tensor, Tensor]:
         """Draw u (*shape, P) with its log density (*shape)."""
-        dtype, device = self.like.dtype, self.like.device
-        noise = torch.randn(*shape, *self.like.shape, dtype=dtype, device=device)
+        noise = normal_noise((*shape, *self.like.shape), self.like)
         value, log_jacobian = self.transform.call_and_ladj(noise)
+        density = _standard_normal(noise) - log_jacobian
 
-        return value, _standard_normal(noise) - log_jacobian
+        return value, density
 
 
 class FlowPart(JointPart):
-    """A layer's nodes as part of a draw of a flow; they stay lazy, so that each example may have its own.
+    """A layer's nodes as part of a draw of a flow, lazy so that each example may have its own.
 
     Arguments:
         part: The part of the joint draw.
@@ -88,7 +101,7 @@ class FlowPart(JointPart):
         super().__init__(part.value, part.log_volume, part.event_dim)
         self.draw_batch = draw_batch
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Return the nodes as a lazily sampled tensor."""
         return LazyNodes(self.value, NodeDraw(lambda: self.value, self.draw_batch))
 

@@ -143,7 +143,8 @@ class Lazy(torch.Tensor):
     ) -> Any:
         # Below autograd, a draw would silently have no gradient.
         raise RuntimeError(
-            f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary draw"
+            f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary "
+            "draw"
         )
 
 
@@ -169,7 +170,8 @@ def per_example(noise: Tensor, x: Tensor, layer: Layer) -> Tensor:
 
 def num_channels(x: Tensor, layer: Layer) -> int:
     """Return the number of channels of a batch of inputs."""
-    return x.shape[-1] if layer is F.linear else x.shape[1]
+    axis = -1 if layer is F.linear else 1
+    return x.shape[axis]
 
 
 def _layer_output(layer: Layer, args: tuple, kwargs: Mapping) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Weights under noise that multiplies the inputs of their layer: the distribution and its lazy draw.
+"""Weights under noise that multiplies the inputs of their layer.
 
 `guides._lazy.lazy` explains how a lazily sampled tensor works.
 """
@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 
 from guides._base.cross_entropy import cross_entropy
+from guides._base.noise import uniform_noise
+from guides._base.shape import Shape
 from guides._lazy.lazy import Layer, Lazy, num_channels, per_example, plain
 
 # Draws elements of mean 1 of a shape whose last dimension is that of the input units.
@@ -67,14 +69,14 @@ class Masked(TorchDistribution):
         """The mean, M."""
         return self.loc.expand(self.batch_shape + self.event_shape)
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Return a lazy draw, or ordinary draws if there is a batch of them."""
         weight = MaskedWeight(self.loc, self.noise, self.masks)
         shape = torch.Size(sample_shape) + self.batch_shape
 
         return weight.draws(shape) if shape else weight
 
-    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> Masked:
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> Masked:
         """Return the distribution for a batch of draws."""
         return type(self)(
             self.loc,
@@ -108,10 +110,13 @@ class MaskedWeight(Lazy):
 
     def draws(self, shape: torch.Size) -> Tensor:
         """Draw weights (*shape, O, I, ...), each of which is one function for all inputs."""
+        shape = torch.Size(shape)
         if self.masks == "weight":
-            return self.loc * self.noise(torch.Size(shape) + self.loc.shape)
+            noise = self.noise(shape + self.loc.shape)
+            return self.loc * noise
 
-        noise = self.noise(torch.Size(shape) + self.loc.shape[1:2])
+        units = self.loc.shape[1:2]
+        noise = self.noise(shape + units)
 
         return self.loc * columns(noise, self.loc)
 
@@ -134,7 +139,7 @@ class MaskedWeight(Lazy):
         return layer(x * noise, self.loc, plain(bias), *args, **kwargs)
 
     def _channel_noise(self, x: Tensor, layer: Layer) -> Tensor:
-        """Return noise (B, C) for the channels of a batch, the same if the layer is applied again."""
+        """Return noise (B, C) for a batch, the same if the layer is applied again."""
         size = self.loc.shape[1]
         if self.rows is None or len(self.rows) != len(x):
             self.rows = self.noise(torch.Size((len(x), size)))
@@ -146,11 +151,8 @@ class MaskedWeight(Lazy):
         return self.rows.repeat(1, groups)
 
 
-def columns(noise: Tensor | float, weight: Tensor) -> Tensor | float:
-    """Align elements (*S, I) with the columns of weights (O, I, ...); a single number is returned as it is."""
-    if not isinstance(noise, Tensor) or not noise.dim():
-        return noise
-
+def columns(noise: Tensor, weight: Tensor) -> Tensor:
+    """Align noise (*S, I) with the columns of weights (O, I, ...)."""
     ones = [1] * (weight.dim() - 2)
 
     return noise.reshape(*noise.shape[:-1], 1, -1, *ones)
@@ -165,8 +167,7 @@ def bernoulli(like: Tensor, p: float) -> Noise:
     """
 
     def noise(shape: torch.Size) -> Tensor:
-        uniform = torch.rand(shape, dtype=like.dtype, device=like.device)
-        kept = uniform >= p  # vmap refuses the in-place bernoulli_
+        kept = uniform_noise(shape, like) >= p  # vmap refuses the in-place bernoulli_
 
         return kept.to(like.dtype) / (1 - p)
 
@@ -175,15 +176,21 @@ def bernoulli(like: Tensor, p: float) -> Noise:
 
 @register_kl(Masked, Independent)
 def _divergence(q: Masked, p: Independent) -> Tensor:
-    r"""Return E_q[-log p(W)] minus the entropy that the loss keeps, in closed form for a normal prior.
+    r"""Return E_q[-log p(W)] minus the kept entropy, in closed form for a normal prior.
 
     Two moments are needed: E[W] = M and E[W²] = M² E[noise²].
     """
-    if not isinstance(p.base_dist, Normal) or p.event_dim != q.event_dim:
+    same_dims = len(p.event_shape) == len(q.event_shape)
+    if not (same_dims and isinstance(p.base_dist, Normal)):
         raise NotImplementedError
 
     loc = p.base_dist.loc
-    second_moment = q.loc.square() * columns(q.second_moment, q.loc)
-    squared = second_moment - 2 * q.loc * loc + loc.square()
+    of_noise = q.second_moment
+    if isinstance(of_noise, Tensor) and of_noise.dim() > 0:
+        of_noise = columns(of_noise, q.loc)
 
-    return cross_entropy(squared, p.base_dist).sum() - q.kept_entropy
+    second_moment = q.loc.square() * of_noise
+    squared = second_moment - 2 * q.loc * loc + loc.square()
+    cross = cross_entropy(squared, p.base_dist)
+
+    return cross.sum() - q.kept_entropy

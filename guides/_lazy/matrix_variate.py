@@ -15,7 +15,11 @@ from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions import Independent, Normal, register_kl
 
+from guides._base.noise import normal_noise
+from guides._base.shape import Shape
 from guides._lazy.lazy import Layer, Lazy, plain
+
+_LOG_2_PI = math.log(2 * math.pi)
 
 
 class MatrixVariate(TorchDistribution):
@@ -59,19 +63,22 @@ class MatrixVariate(TorchDistribution):
         row = _variances(self.row)
         column = _variances(self.column)
         product = row.unsqueeze(-1) * column  # (O, I)
+        variance = product.reshape(self.loc.shape)
 
-        return product.reshape(self.loc.shape).expand(self._extended_shape())
+        return variance.expand(self._extended_shape())
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Draw M + A E B^T from standard normals E."""
         shape = self._extended_shape(sample_shape)
-        noise = torch.randn(*shape, dtype=self.loc.dtype, device=self.loc.device)
-        correlated = _times_transposed(self._as_matrix(noise), self.column)
-        correlated = _times_transposed(correlated.mT, self.row).mT
+        noise = normal_noise(shape, self.loc)
+        noise = self._as_matrix(noise)
+
+        correlated = _times_transposed(noise, self.column)  # E B^T
+        correlated = _times_transposed(correlated.mT, self.row).mT  # A E B^T
 
         return self.loc + correlated.reshape(shape)
 
-    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> MatrixVariate:
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> MatrixVariate:
         """Return the distribution for a batch of draws, which are ordinary ones."""
         return MatrixVariate(self.loc, self.row, self.column, torch.Size(batch_shape))
 
@@ -80,17 +87,21 @@ class MatrixVariate(TorchDistribution):
         noise = self._as_matrix(value - self.loc)
         noise = _solve(self.column, noise.mT).mT
         noise = _solve(self.row, noise)  # A^-1 (W - M) B^-T
-        constant = 0.5 * self.loc.numel() * math.log(2 * math.pi)
-        quadratic = -0.5 * noise.square().sum((-2, -1))
+
+        squared = noise.square()
+        quadratic = -0.5 * squared.sum((-2, -1))
+        constant = 0.5 * self.loc.numel() * _LOG_2_PI
 
         return quadratic - self.log_volume() - constant
 
     def log_volume(self) -> Tensor:
         """Return the log determinant of the linear map from E to W, I log |A| + O log |B|."""
-        rows = len(self.loc)
-        columns = self.loc[0].numel()
+        num_rows = len(self.loc)
+        num_columns = self.loc[0].numel()
+        row = num_columns * _log_det(self.row)
+        column = num_rows * _log_det(self.column)
 
-        return columns * _log_det(self.row) + rows * _log_det(self.column)
+        return row + column
 
     def _as_matrix(self, value: Tensor) -> Tensor:
         """Reshape values (*S, O, *rest) to matrices (*S, O, I)."""
@@ -100,7 +111,7 @@ class MatrixVariate(TorchDistribution):
 class LazyMatrixVariate(MatrixVariate):
     """A matrix normal whose single draw is a `LazyMatrix`."""
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Return a lazy draw, or ordinary draws if there is a batch of them."""
         if sample_shape:
             return super().rsample(sample_shape)
@@ -109,7 +120,7 @@ class LazyMatrixVariate(MatrixVariate):
 
 
 class LazyMatrix(Lazy):
-    """A weight ~ MN(M, U, V); a linear layer draws its output from the output's distribution instead.
+    """A weight ~ MN(M, U, V); a linear layer draws its output instead of it.
 
     Arguments:
         like: A tensor with the shape, dtype and device of the weight.
@@ -137,14 +148,17 @@ class LazyMatrix(Lazy):
 
         q = self.distribution
         mean = F.linear(x, q.loc, plain(bias))
-        transposed = q.column.mT if q.column.dim() == 2 else q.column
-        projected = _times_transposed(x, transposed)
-        variance = projected.square().sum(-1, keepdim=True)
 
+        column = q.column.mT if q.column.dim() == 2 else q.column
+        projected = _times_transposed(x, column)  # x B
+        variance = projected.square().sum(-1, keepdim=True)
         # An input of zeros has no variance, and the square root has no gradient at 0.
         scale = variance.clamp_min(1e-16).sqrt()  # (B, 1)
 
-        return mean + scale * _times_transposed(torch.randn_like(mean), q.row)
+        noise = torch.randn_like(mean)
+        noise = _times_transposed(noise, q.row)
+
+        return mean + scale * noise
 
 
 # A factor F is a lower triangular matrix, or the diagonal of a diagonal one.
@@ -179,12 +193,14 @@ def _log_det(factor: Tensor) -> Tensor:
 
 @register_kl(MatrixVariate, Independent)
 def _divergence(q: MatrixVariate, p: Independent) -> Tensor:
-    """Return the divergence from independent normals in closed form, which needs the variances of q only."""
+    """Return the divergence from independent normals, which needs the variances of q only."""
     if not isinstance(p.base_dist, Normal) or p.event_shape != q.event_shape:
         raise NotImplementedError
 
     scale = p.base_dist.scale
-    second_moment = (q.loc - p.base_dist.loc).square() + q.variance
-    squared = second_moment / (2 * scale.square())
+    differences = q.loc - p.base_dist.loc
+    squared = differences.square() + q.variance
+    quadratic = squared / (2 * scale.square())
+    elements = quadratic + scale.log() - 0.5
 
-    return (squared + scale.log() - 0.5).sum() - q.log_volume()
+    return elements.sum() - q.log_volume()

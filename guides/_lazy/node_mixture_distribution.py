@@ -1,4 +1,4 @@
-"""A joint draw of all nodes of a network from a mixture of normals, and each layer's part of it."""
+"""A joint draw of all nodes of a network from a mixture of normals, and its parts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.distributions import Independent, Normal, register_kl
 
 from guides._base.cross_entropy import cross_entropy
 from guides._base.part import Part
+from guides._base.shape import Shape
 from guides._lazy.nodes import LazyNodes, NodeDraw
 from guides.mixture_entropy import MixtureEntropy
 
@@ -32,12 +33,18 @@ class Assignment:
     def __call__(self, size: int) -> Tensor:
         """Return the components (B,) of B examples: consecutive slices, shifted at random."""
         if self.component is None or len(self.component) != size:
-            shift = torch.randint(self.num_components, (), device=self.device)
-            examples = torch.arange(size, device=self.device)
-            slices = examples * self.num_components // size
-            self.component = (slices + shift) % self.num_components
+            self.component = self._draw(size)
 
         return self.component
+
+    def _draw(self, size: int) -> Tensor:
+        """Draw the shift of the slices, and return the components (B,)."""
+        num_components = self.num_components
+        shift = torch.randint(num_components, (), device=self.device)
+        examples = torch.arange(size, device=self.device)
+        slices = examples * num_components // size
+
+        return (slices + shift) % num_components
 
 
 class NodeMixtureDistribution(TorchDistribution):
@@ -75,7 +82,7 @@ class NodeMixtureDistribution(TorchDistribution):
         self.weight = weight
         super().__init__(batch_shape, loc.shape[-1:], validate_args=False)
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Draw from a component that is chosen at random; the gradient goes through the normal."""
         shape = torch.Size(sample_shape) + self.batch_shape
 
@@ -89,7 +96,7 @@ class NodeMixtureDistribution(TorchDistribution):
         return draws.reshape(*shape, -1)
 
     def expand(
-        self, batch_shape: torch.Size, _instance: Any = None
+        self, batch_shape: Shape, _instance: Any = None
     ) -> NodeMixtureDistribution:
         """Return the distribution for a batch of draws."""
         shape = torch.Size(batch_shape)
@@ -98,9 +105,11 @@ class NodeMixtureDistribution(TorchDistribution):
         )
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return minus the weighted entropy; for the Monte Carlo estimate it is the log density."""
+        """Return minus the weighted entropy: the log density, for the Monte Carlo estimate."""
         entropy = self.entropy_estimate(self.loc, self.scale, value)
-        return (-self.weight * entropy).expand(value.shape[:-1])
+        weighted = -self.weight * entropy
+
+        return weighted.expand(value.shape[:-1])
 
 
 class NodeMixturePart(Part):
@@ -121,7 +130,7 @@ class NodeMixturePart(Part):
         self.scale = scale
         self.component = component
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Return the part of the joint draw; that of a single draw is lazy."""
         if self.value.dim() > 1:
             return self.value
@@ -139,10 +148,15 @@ class NodeMixturePart(Part):
 
 @register_kl(NodeMixturePart, Independent)
 def _divergence(q: NodeMixturePart, p: Independent) -> Tensor:
-    """Return E_q[-log p(z)] in closed form for a normal prior; the entropy enters with the joint draw."""
+    """Return E_q[-log p(z)] in closed form for a normal prior, without the entropy.
+
+    The entropy enters the loss with the joint draw.
+    """
     if not isinstance(p.base_dist, Normal):
         raise NotImplementedError
 
-    squared = (q.loc - p.base_dist.loc).square() + q.scale.square()  # (K, C)
+    differences = q.loc - p.base_dist.loc
+    squared = differences.square() + q.scale.square()  # (K, C)
+    cross = cross_entropy(squared, p.base_dist)
 
-    return cross_entropy(squared, p.base_dist).sum(-1).mean(0)
+    return cross.sum(-1).mean(0)

@@ -1,4 +1,4 @@
-"""Lazily sampled nodes: factors of a weight that a layer applies to the channels of each example instead.
+"""Lazily sampled nodes: a layer multiplies the channels of each example, and not its weight.
 
 `guides._lazy.lazy` explains how a lazily sampled tensor works.
 """
