@@ -102,6 +102,7 @@ class ConcreteDropout(Delta):
         logit = self.logit[site.name]
         unit_entropy = softplus(logit) - logit * logit.sigmoid()  # H(p)
         entropy = loc.shape[1] * unit_entropy
+
         noise = _relaxed_bernoulli(logit, self.temperature)
         second_moment = 1 / (-logit).sigmoid()
 

@@ -107,9 +107,10 @@ class Flow(JointGuide):
     ) -> JointPart:
         """Return a site's part of a draw of the flow; the nodes of a single draw stay lazy."""
         part = super().part(site, noise, distribution)
-
         is_single_draw = noise.dim() == 1
-        if not (is_single_draw and site.is_node and site.is_real):
+        is_lazy = is_single_draw and site.is_node and site.is_real
+
+        if not is_lazy:
             return part
 
         loc = self.loc[site.name]

@@ -119,11 +119,13 @@ class GaussianDropout(LocalReparam):
             return super().scale(name)
 
         variance = self._site_alpha(name) * self.loc[name].square()
-
         # A weight of zero has no noise, and the square root has no gradient at 0.
         scale = (variance + 1e-16).sqrt()
 
-        return scale if self.max_scale is None else scale.clamp_max(self.max_scale)
+        if self.max_scale is None:
+            return scale
+
+        return scale.clamp_max(self.max_scale)
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the normal of a site, or weights whose units have noise."""
@@ -152,6 +154,7 @@ class GaussianDropout(LocalReparam):
         like = self.loc[name].detach()
         units = columns(like.new_ones(like.shape[1]), like)
         shapes = {"layer": torch.Size(), "unit": units.shape, "weight": like.shape}
+
         shape = shapes[learn]
         alpha = like.new_full(shape, self.init_alpha)
 

@@ -102,6 +102,7 @@ class LowRank(JointGuide):
         scale = self.scale(name).flatten()
         factor = scale.unsqueeze(-1) * factor[rows]
         diagonal = scale.square() * diagonal[rows]
+
         loc = self.loc[name].flatten()
 
         return dist.LowRankMultivariateNormal(loc, factor, diagonal)

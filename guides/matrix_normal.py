@@ -95,8 +95,8 @@ class MatrixNormal(MeanField):
     def factors(self, name: str) -> tuple[Tensor, Tensor]:
         """Return Cholesky factors of U and V, (O, O) and (I, I), or diagonals (O,) and (I,)."""
         row = positive(self.row[name], self.side_max)
-
         column = positive(self.column[name], self.side_max)
+
         if self.structure == "diagonal":
             return row, column
 
@@ -146,8 +146,8 @@ class MatrixNormal(MeanField):
         lower = {}
         for name in self.matrices:
             scale = scales[name]
-
             size = len(scale)
+
             if size > _MAX_SIDE:
                 raise ValueError(
                     f"site {name!r} has {size:,} {side}s, too many for a dense covariance "

@@ -74,8 +74,8 @@ class MeanField(Guide):
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the normal of a site, transformed to its support."""
         normal = self.normal(site)
-
         event_dim = normal.loc.dim() - len(site.prior.batch_shape)
+
         if site.is_real:
             return normal.to_event(event_dim)
 

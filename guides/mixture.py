@@ -122,7 +122,6 @@ class Mixture(Guide):
     def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Choose a component at an auxiliary site, then draw all sites from it."""
         values: dict[str, Tensor] = {}
-
         like = next(iter(self.sites.values())).init
 
         def density() -> Tensor:
@@ -132,7 +131,8 @@ class Mixture(Guide):
         infer: InferDict = {"is_auxiliary": True}
         component = pyro.sample("mixture:component", choice, infer=infer)
 
-        # Components without a density state their sites themselves.
+        # Components without a density state their sites themselves. The parameters are
+        # hidden, because they are stated under the names of the mixture.
         hidden = None if self.has_density else ["param"]
         with poutine.block(hide_types=hidden):
             parameters = self._parameters_of(component)

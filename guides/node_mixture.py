@@ -119,8 +119,7 @@ class NodeMixture(MeanField):
 
         self.nodes = node_sites(self.sites, nodes, family=type(self).__name__)
         self.num_components = num_components
-
-        # The bound is exact for one component.
+        # The Bhattacharyya bound is exact for one component.
         self.entropy = Bhattacharyya() if num_components == 1 else entropy
         self.entropic_weight = entropic_weight
         self.bound = self.bound and self.entropy.bound and entropic_weight == 0
@@ -168,6 +167,7 @@ class NodeMixture(MeanField):
         """Draw all nodes at an auxiliary site, and return the part of each layer."""
         infer: InferDict = {"is_auxiliary": True}
         joint = pyro.sample("nodes:joint", self._joint(), infer=infer)  # (*S, C)
+
         sizes = [self.loc[name].shape[-1] for name in self.nodes]
         pieces = joint.split(sizes, -1)
 

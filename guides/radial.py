@@ -128,9 +128,11 @@ class RadialNormal(TorchDistribution):
         batch = torch.Size(sample_shape) + self.batch_shape
         noise = normal_noise((*batch, self.size), self.loc)
         length = normal_noise((*batch, 1), self.loc)
+
         norm = noise.norm(dim=-1, keepdim=True)
         direction = noise / norm
         vector = direction * length
+
         standardised = vector.reshape(batch + self.event_shape)
 
         return self.loc + self.scale * standardised

@@ -56,7 +56,6 @@ def given_inits(
 
     for name, value in found.items():
         expected = tuple(sites[name].init.shape)
-
         shape = tuple(value.shape)
         if shape != expected:
             raise ValueError(

@@ -77,6 +77,7 @@ class Guide(nn.Module):
     def __init__(self, model: PyroModel, *, example: tuple[Any, ...] = ()) -> None:
         super().__init__()
         self.sites: dict[str, Site] = latent_sites(model, example)
+
         sites = self.sites.values()
         all_proper = all(site.is_proper for site in sites)
         self.bound = type(self).bound and all_proper
@@ -219,6 +220,7 @@ class Guide(nn.Module):
 def _state(parameter: nn.Parameter) -> Tensor:
     """State a parameter to Pyro's handlers; it stays the guide's, outside Pyro's global store."""
     stated = parameter.view_as(parameter)
+    # Pyro calls this method of a stated parameter to get the leaf that it optimises.
     stated.unconstrained = lambda: parameter  # type: ignore[attr-defined]
 
     return stated

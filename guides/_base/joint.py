@@ -10,6 +10,7 @@ import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.distributions.util import sum_rightmost
+from pyro.poutine.runtime import InferDict
 from torch import Tensor
 from torch.distributions import Transform, biject_to
 from torch.distributions.transforms import ReshapeTransform
@@ -117,6 +118,7 @@ class JointGuide(MeanField):
         for group, names in self.groups.items():
             pieces = [self._standardised(name, values[name]) for name in names]
             noise = torch.cat(pieces, -1)  # (*S, P)
+
             joint = self.joint_distribution(group)
             total = total + joint.log_prob(noise)
 
@@ -161,9 +163,9 @@ class JointGuide(MeanField):
     def _draw_group(self, group: str) -> dict[str, TorchDistributionMixin]:
         """Draw a group at its auxiliary site, and return the part of each of its sites."""
         distribution = self.joint_distribution(group)
-        joint = pyro.sample(
-            group, distribution, infer={"is_auxiliary": True}
-        )  # (*S, P)
+        infer: InferDict = {"is_auxiliary": True}
+        joint = pyro.sample(group, distribution, infer=infer)  # (*S, P)
+
         names = self.groups[group]
         pieces = joint.split(self._sizes(group), -1)
 

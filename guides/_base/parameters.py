@@ -21,6 +21,7 @@ class ByName(nn.Module):
         for name, tensor in tensors.items():
             *path, last = name.split(".")
             module = self._submodule(path)
+
             parameter = nn.Parameter(tensor.detach().clone())
             module.register_parameter(last, parameter)
 

@@ -58,8 +58,8 @@ class Site:
     def support(self) -> constraints.Constraint:
         """The values that the site can take; for a mixture, those of its components."""
         support = self.prior.support
-
         event_dim = 0
+
         if isinstance(support, constraints.independent):
             event_dim = support.reinterpreted_batch_ndims
             support = support.base_constraint

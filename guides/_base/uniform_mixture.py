@@ -42,6 +42,7 @@ class UniformMixture(TorchDistribution):
 
         shape = (1, *sample_shape, *self.batch_shape)
         component = torch.randint(len(each), shape, device=draws.device)
+
         ones = [1] * self.event_dim
         index = component.reshape(*shape, *ones)
         chosen = torch.take_along_dim(draws, index, 0)

@@ -128,8 +128,8 @@ class Lazy(torch.Tensor):
                 return answer
 
         args = tree_map(plain, args)
-
         kwargs = tree_map(plain, dict(kwargs))
+
         with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **kwargs)
 
@@ -177,17 +177,18 @@ def num_channels(x: Tensor, layer: Layer) -> int:
 def _layer_output(layer: Layer, args: tuple, kwargs: Mapping) -> Tensor | None:
     """Return the output of a layer whose weight is lazy and not yet drawn, else None."""
     named = dict(zip(("input", "weight", "bias"), args, strict=False))
-
     rest = dict(kwargs)
+
     for name in ("input", "weight", "bias"):
         if name in rest:
             named[name] = rest.pop(name)
 
     x = named["input"]
     weight = named["weight"]
-
     is_undrawn = isinstance(weight, Lazy) and weight.drawn is None
-    if not is_undrawn or isinstance(x, Lazy) or not _is_batch(x, weight, layer):
+    is_ordinary = not isinstance(x, Lazy)
+
+    if not (is_undrawn and is_ordinary and _is_batch(x, weight, layer)):
         return None
 
     return weight.output(layer, x, named.get("bias"), *args[3:], **rest)

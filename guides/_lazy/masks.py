@@ -142,7 +142,8 @@ class MaskedWeight(Lazy):
         """Return noise (B, C) for a batch, the same if the layer is applied again."""
         size = self.loc.shape[1]
         if self.rows is None or len(self.rows) != len(x):
-            self.rows = self.noise(torch.Size((len(x), size)))
+            shape = torch.Size((len(x), size))
+            self.rows = self.noise(shape)
 
         groups = num_channels(x, layer) // size
         if groups == 1:
@@ -191,6 +192,7 @@ def _divergence(q: Masked, p: Independent) -> Tensor:
 
     second_moment = q.loc.square() * of_noise
     squared = second_moment - 2 * q.loc * loc + loc.square()
+
     cross = cross_entropy(squared, p.base_dist)
 
     return cross.sum() - q.kept_entropy

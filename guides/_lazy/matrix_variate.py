@@ -90,6 +90,7 @@ class MatrixVariate(TorchDistribution):
 
         squared = noise.square()
         quadratic = -0.5 * squared.sum((-2, -1))
+
         constant = 0.5 * self.loc.numel() * _LOG_2_PI
 
         return quadratic - self.log_volume() - constant
@@ -201,6 +202,7 @@ def _divergence(q: MatrixVariate, p: Independent) -> Tensor:
     differences = q.loc - p.base_dist.loc
     squared = differences.square() + q.variance
     quadratic = squared / (2 * scale.square())
+
     elements = quadratic + scale.log() - 0.5
 
     return elements.sum() - q.log_volume()

@@ -124,8 +124,8 @@ class ScaledWeight(Lazy):
             return None
 
         z = self.nodes.source.batch(len(x))  # (B, C)
-
         weight = self.weight
+
         if weight.shape != self.shape:
             weight = weight.reshape(tuple(self.shape))
 
@@ -134,8 +134,8 @@ class ScaledWeight(Lazy):
             return _on_scaled_input(layer, x, factor, weight, bias, *args, **kwargs)
 
         output = layer(x, weight, None, *args, **kwargs)
-
         factor = per_example(z, output, layer)
+
         if bias is None:
             return output * factor
 
