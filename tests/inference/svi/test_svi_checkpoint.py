@@ -76,7 +76,7 @@ def test_another_run_or_a_broken_file_gets_a_sentence(tmp_path):
     ):
         run(tmp_path / "a.run", steps=8, lr=0.02)
     (tmp_path / "b.run").write_bytes(b"no")
-    with pytest.raises(ValueError, match="delete it to begin anew"):
+    with pytest.raises(ValueError, match="delete it to start again"):
         run(tmp_path / "b.run", steps=8)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         run(tmp_path / "none" / "a.run", steps=8)
