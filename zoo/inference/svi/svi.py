@@ -24,6 +24,7 @@ from zoo.inference.svi.options import TrainerOptions
 from zoo.inference.svi.trainer import Trainer
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.modes import training_mode
 from zoo.runtime.param_scope import ScopedGuide
@@ -171,7 +172,7 @@ class SVI:
 
         state = trainer.state.copied_values() | self.model.frozen()
         snapshot = scoped.snapshot(self.model)
-        return Posterior(self.model, state=state, info=info, scoped=snapshot)
+        return GuidePosterior(self.model, state=state, info=info, scoped=snapshot)
 
     def _split(self, data: Batches) -> tuple[Batches, HeldOut | None]:
         """Return the batches to fit, and the held-out data of early stopping."""
