@@ -143,7 +143,7 @@ class SVI:
 
     def fit(
         self, data: Data, batch_size: int | None = None, init: Posterior | None = None
-    ) -> Posterior:
+    ) -> GuidePosterior:
         """Fit to data and return a snapshot of the result.
 
         Arguments:
