@@ -111,7 +111,7 @@ def test_the_truth_may_have_a_dot_of_its_own():
 
 def test_a_comparison_names_what_does_not_fit():
     line, truth, bands, seconds, scores = arguments(2)
-    with pytest.raises(ValueError, match=r"truth has shape \(30,\); .* \(S, 30\)"):
+    with pytest.raises(ValueError, match=r"reference has shape \(30,\); .* \(S, 30\)"):
         plots.comparison(line, truth[0], bands, seconds, scores)
     with pytest.raises(ValueError, match=r"bands\['Delta'\] has shape"):
         plots.comparison(

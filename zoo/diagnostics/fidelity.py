@@ -162,7 +162,7 @@ class Fidelity:
             away, x = self.reference.away, self.reference.inputs
             line = x[:, 0] if x.dim() == 2 and x.shape[1] == 1 else None
         best = {name.replace("_", " "): good for name, good in GOOD.items()}
-        where = {"away": away, "line": line}
+        where = {"away": away, "x": line}
         verdict = "\n".join(
             part for part in (self.verdict, self._said_of_context()) if part
         )

@@ -1,4 +1,6 @@
-"""Site posterior: what the data taught a weight or a node, with its prior beside it."""
+"""Site posterior: draws of a weight or a node, with those of its prior."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Sequence
@@ -10,9 +12,14 @@ from matplotlib.axes import Axes
 from torch import Tensor
 from torch.distributions import Distribution
 
-from zoo.plots.canvas import TRUTH, axis, colors, numbers
+from zoo.plots.canvas import GREY, as_array, axis, colors
 
 Index = int | tuple[int, ...]
+
+_MOST_HISTOGRAMS = 3
+_MOST_ENTRIES = 40
+_NUM_PRIOR_DRAWS = 4000
+_TRANSPARENT = "40"  # alpha in hexadecimal
 
 
 def site_posterior(
@@ -28,127 +35,202 @@ def site_posterior(
     .. math:: \text{interval} = [\,q_{0.05},\; q_{0.95}\,]
 
     Histograms are densities: each has area 1. The prior is grey: a density behind the
-    histograms, a wide bar behind the intervals. An entry whose interval is its prior's
-    has learned nothing.
+    histograms, or a wide bar behind the intervals. If the interval of an entry is that
+    of its prior, the data have no information about it.
 
     Arguments:
         draws: Draws of the site, (S, ...); weights, or the z of a node prior.
-        prior: Draws of the prior, (S', ...) as the site or (S',) where all entries
-            share it, or the distribution itself, from which 4,000 draws are taken
-            beside the global seed.
-        entries: Which entries to show, as indices such as 3 or (0, 2); without it the
+        prior: Draws of the prior, (S', ...) with the shape of the site, or (S',) if all
+            entries share it; or the distribution itself, from which 4,000 draws are
+            taken without use of the global random state.
+        entries: Which entries to show, as indices such as 3 or (0, 2); by default the
             first forty, in order.
         name: Name of the site, for the labels.
-        ax: Axis to draw on; a new figure without it.
+        ax: Axis to draw on; by default that of a new figure.
+
+    Raises:
+        ValueError: Shapes that do not fit, or an entry that is not in the site.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
         >>> prior = torch.distributions.Normal(0.0, 1.0)
-        >>> draws = 0.1 * torch.randn(200, 5, 2)
-        >>> ax = plots.site_posterior(draws, prior, name="0.weight", ax=Figure().add_subplot())
+        >>> draws, ax = 0.1 * torch.randn(200, 5, 2), Figure().add_subplot()
+        >>> ax = plots.site_posterior(draws, prior, name="0.weight", ax=ax)
         >>> [label.get_text() for label in ax.get_yticklabels()][:2]
         ['0.weight[0, 0]', '0.weight[0, 1]']
     """
     shape = tuple(torch.as_tensor(draws).shape[1:])
-    values = numbers(draws, "draws", ", ".join(["S", *map(str, shape)]))
     indices = _indices(shape, entries)
-    values = np.stack([values[:, *i] for i in indices], -1)  # (S, E)
-    before = None if prior is None else _prior_draws(prior, shape, indices)  # (S', E)
-    labels = [f"{name}[{', '.join(map(str, i))}]" if i else name for i in indices]
-    if len(indices) <= 3:
-        return _histograms(values, before, labels, name, axis(ax))
-    return _intervals(
-        values, before, labels, axis(ax, (6.4, 1.2 + 0.24 * len(indices)))
-    )
+    values = _entries_of(draws, "draws", "S", indices)  # (S, E)
+    prior_values = None
+    if prior is not None:
+        prior_values = _prior_values(prior, shape, indices)  # (S', E)
+    labels = [_label(name, index) for index in indices]
+
+    if len(indices) <= _MOST_HISTOGRAMS:
+        ax = axis(ax)
+        _draw_histograms(ax, values, prior_values, labels)
+        ax.set_xlabel(name or "value")
+    else:
+        ax = axis(ax, (6.4, 1.2 + 0.24 * len(indices)))
+        _draw_intervals(ax, values, prior_values, labels)
+    return ax
 
 
 def _indices(
     shape: tuple[int, ...], entries: Sequence[Index] | None
 ) -> list[tuple[int, ...]]:
+    """Return the indices of the entries to show."""
     if entries is None:
-        return list(product(*map(range, shape)))[:40]
-    indices = [
-        (entry,) if isinstance(entry, int) else tuple(entry) for entry in entries
-    ]
-    for index in indices:
-        inside = (-size <= i < size for i, size in zip(index, shape, strict=False))
-        if len(index) != len(shape) or not all(inside):
+        everywhere = product(*[range(size) for size in shape])
+        return list(everywhere)[:_MOST_ENTRIES]
+    if not entries:
+        raise ValueError("entries is empty; name one, as entries=[0], or omit it.")
+
+    indices = []
+    for entry in entries:
+        index = (entry,) if isinstance(entry, int) else tuple(entry)
+        if not _is_inside(index, shape):
             raise ValueError(
                 f"entry {index} is not in a site of shape {shape}; give {len(shape)} index(es) "
                 "for each entry, as entries=[(0, 1), (0, 2)] for a matrix."
             )
-    if not indices:
-        raise ValueError("entries is empty; name one, as entries=[0], or leave it out.")
+        indices.append(index)
     return indices
 
 
-def _prior_draws(
+def _is_inside(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    if len(index) != len(shape):
+        return False
+    pairs = zip(index, shape, strict=True)
+    return all(-size <= i < size for i, size in pairs)
+
+
+def _label(name: str, index: tuple[int, ...]) -> str:
+    if not index:
+        return name
+    listed = ", ".join(map(str, index))
+    return f"{name}[{listed}]"
+
+
+def _entries_of(
+    draws: Tensor, name: str, number: str, indices: list[tuple[int, ...]]
+) -> np.ndarray:
+    """Return some entries of draws, a column for each.
+
+    Arguments:
+        draws: The draws.
+        name: The name of the argument, for the error message.
+        number: The name of the number of draws, for the error message.
+        indices: The indices of the entries.
+    """
+    sizes = [str(size) for size in torch.as_tensor(draws).shape[1:]]
+    values = as_array(draws, name, ", ".join([number, *sizes]))
+    columns = [values[:, *index] for index in indices]
+    return np.stack(columns, -1)
+
+
+def _prior_values(
     prior: Tensor | Distribution, shape: tuple[int, ...], indices: list[tuple[int, ...]]
 ) -> np.ndarray:
-    if isinstance(prior, Distribution):
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(
-                0
-            )  # torch.manual_seed would reach the GPU's too
-            prior = prior.sample(torch.Size([4000]))
-    found = tuple(torch.as_tensor(prior).shape[1:])
-    before = numbers(prior, "prior", ", ".join(["S'", *map(str, found)]))
-    if not found:
-        return np.repeat(before[:, None], len(indices), 1)
-    if found != shape:
+    """Return draws of the prior of each entry, (S', E)."""
+    draws = _draws_of(prior) if isinstance(prior, Distribution) else prior
+    prior_shape = tuple(torch.as_tensor(draws).shape[1:])
+    if not prior_shape:
+        shared = as_array(draws, "prior", "S'")
+        return np.repeat(shared[:, None], len(indices), 1)
+    if prior_shape != shape:
         raise ValueError(
-            f"prior has draws of shape {found}, the site {shape}; "
-            "give draws of the site's shape, (S', ...), or (S',) for a prior all entries share."
+            f"prior has draws of shape {prior_shape}, the site {shape}; give draws of the site's "
+            "shape, (S', ...), or (S',) for a prior all entries share."
         )
-    return np.stack([before[:, *i] for i in indices], -1)
+    return _entries_of(draws, "prior", "S'", indices)
 
 
-def _histograms(
-    values: np.ndarray,
-    before: np.ndarray | None,
-    labels: list[str],
-    name: str,
-    ax: Axes,
-) -> Axes:
-    if (
-        before is not None
-    ):  # one grey shade: entries shown together mostly share their prior
-        first = before[:, 0]
-        low, high = np.quantile(
-            first, (0.005, 0.995)
-        )  # a heavy tail would hide the middle
-        count, edges = np.histogram(first, bins=50, range=(low, high))
-        density = count / len(first) / np.diff(edges)
-        ax.stairs(density, edges, fill=True, color=TRUTH, alpha=0.35, label="prior")
-    bins = min(40, 2 + math.isqrt(len(values)))
-    for column, label, color in zip(values.T, labels, colors(len(labels)), strict=True):
-        style = {
-            "histtype": "stepfilled",
-            "facecolor": color + "40",
-            "edgecolor": color,
-        }
-        ax.hist(column, bins=bins, density=True, label=label, **style)
-    ax.set(xlabel=name or "value", ylabel="density", ylim=(0, None))
+def _draws_of(prior: Distribution) -> Tensor:
+    """Draw from a distribution with a seed of its own."""
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would also seed the GPU
+        torch.default_generator.manual_seed(0)
+        return prior.sample(torch.Size([_NUM_PRIOR_DRAWS]))
+
+
+def _draw_histograms(
+    ax: Axes, values: np.ndarray, prior: np.ndarray | None, labels: list[str]
+) -> None:
+    if prior is not None:
+        # one density, because entries that are shown together mostly share their prior
+        first = prior[:, 0]
+        limits = np.quantile(first, (0.005, 0.995))  # of a prior with heavy tails
+        counts, edges = np.histogram(first, bins=50, range=tuple(limits))
+        density = counts / len(first) / np.diff(edges)
+        ax.stairs(
+            density,
+            edges,
+            fill=True,
+            color=GREY,
+            alpha=0.35,
+            label="prior",
+        )
+
+    num_bins = min(40, 2 + math.isqrt(len(values)))
+    shades = colors(len(labels))
+    for column, label, color in zip(values.T, labels, shades, strict=True):
+        style = {"facecolor": color + _TRANSPARENT, "edgecolor": color}
+        ax.hist(
+            column,
+            bins=num_bins,
+            density=True,
+            histtype="stepfilled",
+            label=label,
+            **style,
+        )
+    ax.set(ylabel="density", ylim=(0, None))
     ax.legend(frameon=False)
-    return ax
 
 
-def _intervals(
-    values: np.ndarray, before: np.ndarray | None, labels: list[str], ax: Axes
-) -> Axes:
-    row, color = np.arange(len(labels)), colors(1)[0]
-    if before is not None:
-        low, high = np.quantile(before, (0.05, 0.95), axis=0)
-        ax.barh(
-            row, high - low, 0.8, left=low, color=TRUTH, alpha=0.25, label="prior, 90 %"
+def _draw_intervals(
+    ax: Axes, values: np.ndarray, prior: np.ndarray | None, labels: list[str]
+) -> None:
+    rows = np.arange(len(labels))
+    color = colors(1)[0]
+    if prior is not None:
+        low, high = np.quantile(prior, (0.05, 0.95), axis=0)
+        bars = ax.barh(
+            rows,
+            high - low,
+            0.8,
+            left=low,
+            color=GREY,
+            alpha=0.25,
         )
+        bars.set_label("prior, 90 %")
     low, high = np.quantile(values, (0.05, 0.95), axis=0)
-    ax.hlines(row, low, high, color=color, linewidth=2, label="posterior, 90 %")
-    ax.plot(values.mean(0), row, "o", color=color, markersize=4, label="mean")
-    ax.set_yticks(row, labels)
+    ax.hlines(
+        rows,
+        low,
+        high,
+        color=color,
+        linewidth=2,
+        label="posterior, 90 %",
+    )
+    ax.plot(
+        values.mean(0),
+        rows,
+        "o",
+        color=color,
+        markersize=4,
+        label="mean",
+    )
+
+    ax.set_yticks(rows, labels)
     ax.invert_yaxis()
     ax.set_xlabel("value")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
-    return ax
+    ax.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=3,
+        frameon=False,
+    )
