@@ -37,14 +37,17 @@ def read_run(
                 "it, or give another path"
             )
         return {}, {}
+
     try:
         header, tensors = read_file(path, "run")
     except ValueError as error:
         raise ValueError(f"checkpoint {error}; delete it to start again") from error
+
     if "meaning" not in header:
         raise ValueError(
             f"{path} is a safetensors file, but no checkpoint of {kind}; give another path"
         )
+
     _check_same_run(path, header["meaning"], meaning)
     return header, tensors
 

@@ -11,6 +11,11 @@ from torch import Tensor
 
 from zoo.plots.canvas import COLORS, as_array, axis, observed_points, shade
 
+_NEEDED = (
+    "A band needs draws=, or mean and std together, and not both; "
+    "write predictive_band(x, draws=draws) or predictive_band(x, mean, std)."
+)
+
 
 def predictive_band(
     x: Tensor,
@@ -61,12 +66,14 @@ def predictive_band(
         curves = _normal_quantiles(probabilities, len(inputs), mean, std)
     else:
         curves = _quantiles_of_draws(probabilities, len(inputs), mean, std, draws)
+
     median = curves[0]
     lower, upper = curves[1::2], curves[2::2]
 
     ax = axis(ax)
     for low, high in zip(lower, upper, strict=True):
         shade(ax, inputs, low, high, color=color, alpha=0.25)
+
     ax.plot(
         inputs,
         median,
@@ -83,6 +90,7 @@ def predictive_band(
             markersize=4,
             zorder=3,
         )
+
     ax.margins(x=0)
     return ax
 
@@ -94,6 +102,7 @@ def _probabilities(levels: Sequence[float]) -> list[float]:
         raise ValueError(
             f"levels are {widest_first}; give probabilities between 0 and 1, as (0.5, 0.9)."
         )
+
     probabilities = [0.5]
     for level in widest_first:
         probabilities.append((1 - level) / 2)
@@ -110,7 +119,8 @@ def _quantiles_of_draws(
 ) -> np.ndarray:
     """Return the quantiles of draws at each input, (1 + 2 levels, N)."""
     if mean is not None or std is not None:
-        _refuse_arguments()
+        raise ValueError(_NEEDED)
+
     values = as_array(draws, "draws", f"S, {size}")
     return np.quantile(values, probabilities, axis=0)
 
@@ -120,16 +130,10 @@ def _normal_quantiles(
 ) -> np.ndarray:
     """Return the quantiles of N(mean, std) at each input, (1 + 2 levels, N)."""
     if mean is None or std is None:
-        _refuse_arguments()
+        raise ValueError(_NEEDED)
+
     loc = as_array(mean, "mean", f"{size}")
     scale = as_array(std, "std", f"{size}")
     standard = NormalDist()
     z = np.array([standard.inv_cdf(probability) for probability in probabilities])
     return loc + scale * z[:, None]
-
-
-def _refuse_arguments() -> None:
-    raise ValueError(
-        "A band needs draws=, or mean and std together, and not both; "
-        "write predictive_band(x, draws=draws) or predictive_band(x, mean, std)."
-    )

@@ -110,6 +110,7 @@ def observed_points(observed: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.nda
 def _fits(tensor: Tensor, wanted: list[str]) -> bool:
     if len(wanted) != tensor.dim():
         return False
+
     for size, actual in zip(wanted, tensor.shape, strict=True):
         if size.isdigit() and int(size) != actual:
             return False
@@ -120,5 +121,6 @@ def _bracket(sizes: list[str]) -> str:
     """Return a shape as Python writes it: (N,) for one dimension, (S, N) for two."""
     if len(sizes) == 1:
         return f"({sizes[0]},)"
+
     listed = ", ".join(sizes)
     return f"({listed})"

@@ -59,6 +59,7 @@ def card(
     reference = reference.cpu()
     if away is None:
         away = torch.zeros(values.shape[1], dtype=torch.bool)
+
     figure = sheet(None, (12.0, 3.8))
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.3, 1.0, 1.0))
     for ax in (left, middle, right):
@@ -70,6 +71,7 @@ def card(
         _draw_sorted_bands(left, ours, theirs, is_probability)
     else:
         _draw_bands_against(left, ours, theirs, x, is_probability)
+
     _draw_deviations(middle, values, reference, away.cpu())
     _draw_scores(right, scores, best or {})
 
@@ -82,6 +84,7 @@ def _one_output(values: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     """Choose one output, (S, N): at each input the most probable class of the reference."""
     if values.dim() == 2:
         return values, reference
+
     if values.shape[-1] == 1:
         output = torch.zeros(values.shape[1], dtype=torch.long)
     else:
@@ -135,6 +138,7 @@ def _draw_bands(ax: Axes, x: Tensor, values: Tensor, reference: Tensor) -> None:
             label=label,
             ax=ax,
         )
+
     ax.legend(frameon=False)
 
 
@@ -156,6 +160,7 @@ def _draw_deviations(ax: Axes, values: Tensor, reference: Tensor, away: Tensor) 
             across, up = theirs[mask].ravel(), ours[mask].ravel()
             dots = ax.plot(across, up, ".", color=color, label=label)
             dots[0].set(alpha=0.6, markersize=5)
+
     ax.plot([low, high], [low, high], color="black", linewidth=1)
 
     ax.set(xscale="log", yscale="log")
@@ -164,6 +169,7 @@ def _draw_deviations(ax: Axes, values: Tensor, reference: Tensor, away: Tensor) 
     ax.set_ylabel("posterior's")
     for side in (ax.xaxis, ax.yaxis):
         side.set_minor_formatter(NullFormatter())
+
     if is_away.any():
         ax.legend(frameon=False)
 

@@ -68,10 +68,11 @@ def comparison(
     """
     inputs = as_array(x, "x", "N")
     shape = f"S, {len(inputs)}"
-    grey = _quantiles(as_array(reference, "reference", shape))
+    grey = _quantiles(reference, "reference", shape)
     coloured = {}
     for name, band in bands.items():
-        coloured[name] = _quantiles(as_array(band, f"bands[{name!r}]", shape))
+        coloured[name] = _quantiles(band, f"bands[{name!r}]", shape)
+
     _check_names(bands.keys(), seconds.keys(), scores.keys())
     points = None if observed is None else observed_points(observed)
 
@@ -81,14 +82,10 @@ def comparison(
     for ax, (name, quantiles) in zip(layout.panels, coloured.items(), strict=True):
         _draw_bands(ax, inputs, grey, quantiles, shades[name])
         if points is not None:
-            dots = ax.plot(*points, ".", color="black", zorder=3)
-            dots[0].set(alpha=0.7, markersize=2.5)
-        ax.set_title(
-            name,
-            loc="left",
-            color=shades[name],
-            fontweight="bold",
-        )
+            _draw_observed(ax, *points)
+
+        ax.set_title(name, loc="left", color=shades[name], fontweight="bold")
+
     layout.panels[0].set(xlim=(inputs[0], inputs[-1]), ylim=_limits(grey))
     label_panels(layout, xlabel, ylabel)
 
@@ -110,16 +107,20 @@ def _check_names(
 ) -> None:
     if not bands:
         raise ValueError("bands is empty; give draws (S, N) of at least one guide.")
-    if set(seconds) != set(scores) or not set(bands) <= set(scores):
+
+    same_names = set(seconds) == set(scores)
+    all_scored = set(bands) <= set(scores)
+    if not same_names or not all_scored:
         raise ValueError(
             f"bands has {sorted(bands)}, seconds {sorted(seconds)}, scores {sorted(scores)}; "
             "give seconds and scores the same names, every name of bands among them."
         )
 
 
-def _quantiles(draws: np.ndarray) -> np.ndarray:
-    """Return the five quantiles at each input, (5, N)."""
-    return np.quantile(draws, _PROBABILITIES, axis=0)
+def _quantiles(draws: Tensor, name: str, shape: str) -> np.ndarray:
+    """Return the five quantiles of draws at each input, (5, N)."""
+    values = as_array(draws, name, shape)
+    return np.quantile(values, _PROBABILITIES, axis=0)
 
 
 def _draw_bands(
@@ -134,7 +135,13 @@ def _draw_bands(
     shade(ax, x, lowest, highest, color=color, alpha=0.25)
     for edge in (lowest, highest):
         ax.plot(x, edge, color=color, linewidth=1)
+
     ax.plot(x, median, color=color, linewidth=2)
+
+
+def _draw_observed(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    dots = ax.plot(x, y, ".", color="black", zorder=3)
+    dots[0].set(alpha=0.7, markersize=2.5)
 
 
 def _limits(reference: np.ndarray) -> tuple[float, float]:

@@ -44,23 +44,27 @@ def corruptions(
         >>> figure.axes[0].get_title()
         'accuracy (clean 0.95)'
     """
-    width_of_table = 0.8 + 0.55 * len(severities)
+    num_rows = len(families)
+    num_columns = len(severities)
+    width_of_table = 0.8 + 0.55 * num_columns
     width = 1.6 + width_of_table * len(scores)
-    height = 1.0 + 0.27 * len(families)
+    height = 1.0 + 0.27 * num_rows
     figure = sheet(figure, (width, height))
     panels = figure.subplots(1, len(scores), squeeze=False, sharey=True)[0]
     columns = [f"{severity:g}" for severity in severities]
 
     for ax, (name, values) in zip(panels, scores.items(), strict=True):
-        table = as_array(values, name, f"{len(families)}, {len(severities)}")
+        table = as_array(values, name, f"{num_rows}, {num_columns}")
         title = f"{name} (clean {clean[name]:.2f})" if clean else name
         _draw_table(ax, table)
-        ax.set_xticks(range(len(severities)), columns)
+
+        ax.set_xticks(range(num_columns), columns)
         ax.set_title(title, fontsize="medium")
         ax.set_xlabel("severity")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-    panels[0].set_yticks(range(len(families)), families)
+
+    panels[0].set_yticks(range(num_rows), families)
     return figure
 
 

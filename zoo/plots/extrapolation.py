@@ -48,6 +48,7 @@ def extrapolation(
             linewidth=2,
             label="prior",
         )
+
     shades = colors(len(epistemic))
     for color, (name, uncertainty) in zip(shades, epistemic.items(), strict=True):
         values = as_array(uncertainty, name, "K")

@@ -64,10 +64,12 @@ def filters(
             "give means and standard deviations of one moment at least, and plain weights of the "
             "same."
         )
+
     moments = {}
     for name, (mean, std) in bayesian.items():
         plain = None if frequentist is None else frequentist[name]
         moments[name] = _moment(name, mean, std, plain)
+
     reach = max(moment.reach for moment in moments.values())
     line = np.linspace(-1.05 * reach, 1.05 * reach, 600)
 
@@ -77,6 +79,7 @@ def filters(
         _draw_moment(ax, line, moment)
         ax.set_title(name)
         ax.set_xlabel("weight")
+
     panels[0].set_ylabel("density")
     entries = panels[0].get_legend_handles_labels()
     figure.legend(
@@ -130,8 +133,11 @@ def _moment(name: str, mean: Tensor, std: Tensor, plain: Tensor | None) -> _Mome
 
 def _draw_moment(ax: Axes, line: np.ndarray, moment: _Moment) -> None:
     """Draw the average density, the densities of some weights, and the plain weights."""
-    mean, std = moment.mean, moment.std
-    average = np.mean([_normal(line, m, s) for m, s in zip(mean, std, strict=True)], 0)
+    densities = []
+    for mean, std in zip(moment.mean, moment.std, strict=True):
+        densities.append(_normal(line, mean, std))
+
+    average = np.mean(densities, 0)
     ax.fill_between(
         line,
         average,
@@ -142,33 +148,37 @@ def _draw_moment(ax: Axes, line: np.ndarray, moment: _Moment) -> None:
     curve = ax.plot(line, average, color=_BAYESIAN, linewidth=1.5)
     curve[0].set_label("Bayesian, all weights")
 
-    num_curves = min(_NUM_CURVES, len(mean))
-    chosen = np.linspace(0, len(mean) - 1, num_curves).astype(int)
+    _draw_some(ax, line, densities)
+    if moment.plain is not None:
+        ax.hist(
+            moment.plain,
+            bins=list(line[::12]),
+            density=True,
+            histtype="step",
+            color=_FREQUENTIST,
+            linewidth=1.3,
+            label="frequentist",
+        )
+
+    ax.set_ylim(bottom=0)
+    hide_frame(ax)
+
+
+def _draw_some(ax: Axes, line: np.ndarray, densities: list[np.ndarray]) -> None:
+    """Draw the densities of single weights at even distances over the layer."""
+    last = len(densities) - 1
+    num_curves = min(_NUM_CURVES, len(densities))
     label: str | None = "one weight, height divided by 4"
-    for i in chosen:
-        density = _normal(line, mean[i], std[i])
+    for i in np.linspace(0, last, num_curves).astype(int):
         curve = ax.plot(
             line,
-            density / 4,
+            densities[i] / 4,
             color=_BAYESIAN,
             linewidth=0.5,
             alpha=0.6,
         )
         curve[0].set_label(label)
         label = None  # once in the legend
-
-    if moment.plain is not None:
-        style = {"histtype": "step", "color": _FREQUENTIST, "linewidth": 1.3}
-        bins = line[::12]
-        ax.hist(
-            moment.plain,
-            bins=bins,
-            density=True,
-            label="frequentist",
-            **style,
-        )
-    ax.set_ylim(bottom=0)
-    hide_frame(ax)
 
 
 def _normal(line: np.ndarray, mean: float, std: float) -> np.ndarray:

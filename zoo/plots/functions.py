@@ -72,5 +72,6 @@ def functions(
             markersize=4,
             zorder=3,
         )
+
     ax.margins(x=0)
     return ax

@@ -61,15 +61,19 @@ def place_labels(
         y: Vertical positions, (G,).
         colors: Colours of the names, (G,).
     """
-    ax.figure.canvas.figure.draw_without_rendering()  # because the layout moves the axes
+    figure = ax.figure.canvas.figure
+    figure.draw_without_rendering()  # because the layout moves the axes
     scale = ax.figure.dpi / 72  # pixels per point
-    dots = ax.transData.transform(np.stack([x, y], -1))
+    points = np.stack([x, y], -1)
+    dots = ax.transData.transform(points)  # pixels
     taken = [_box_of_dot(dot, scale) for dot in dots]
+
     from_below = sorted(range(len(names)), key=y.__getitem__)
     for i in from_below:
         others = taken[:i] + taken[i + 1 :]
         place, box = _best_place(dots[i], names[i], others, ax.bbox, scale)
         taken.append(box)
+
         text = ax.annotate(
             names[i],
             xy=(x[i], y[i]),
@@ -99,22 +103,29 @@ def _best_place(
     boxes = [_box_of_label(dot, place, name, scale) for place in _PLACES]
     costs = []
     for rank, box in enumerate(boxes):
-        costs.append(_cost(box, others, frame) + 1e-3 * rank)
+        cost = _cost(box, others, frame)
+        costs.append(cost + 1e-3 * rank)
+
     best = costs.index(min(costs))
     return _PLACES[best], boxes[best]
 
 
 def _box_of_dot(dot: np.ndarray, scale: float) -> Bbox:
     side = _HEIGHT * scale
-    return Bbox.from_bounds(dot[0] - side / 2, dot[1] - side / 2, side, side)
+    left = dot[0] - side / 2
+    bottom = dot[1] - side / 2
+    return Bbox.from_bounds(left, bottom, side, side)
 
 
 def _box_of_label(dot: np.ndarray, place: _Place, name: str, scale: float) -> Bbox:
     width = _WIDTH_OF_LETTER * len(name) * scale
     height = _HEIGHT * scale
-    beyond_left = {"left": 0.0, "center": width / 2, "right": width}[place.alignment]
-    left = dot[0] + place.right * scale - beyond_left
-    bottom = dot[1] + place.up * scale - height / 2
+    left_of_anchor = {"left": 0.0, "center": width / 2, "right": width}
+
+    anchor = dot[0] + place.right * scale
+    left = anchor - left_of_anchor[place.alignment]
+    middle = dot[1] + place.up * scale
+    bottom = middle - height / 2
     return Bbox.from_bounds(left, bottom, width, height)
 
 
@@ -123,6 +134,7 @@ def _cost(box: Bbox, others: list[Bbox], frame: Bbox) -> float:
     covered = 0.0
     for other in others:
         covered += _shared_area(box, other)
+
     area = box.width * box.height
     outside = area - _shared_area(box, frame)
     return (covered + outside) / area
@@ -130,4 +142,6 @@ def _cost(box: Bbox, others: list[Bbox], frame: Bbox) -> float:
 
 def _shared_area(one: Bbox, other: Bbox) -> float:
     shared = Bbox.intersection(one, other)
-    return 0.0 if shared is None else shared.width * shared.height
+    if shared is None:
+        return 0.0
+    return shared.width * shared.height

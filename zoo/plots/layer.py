@@ -24,6 +24,7 @@ def draw_layer(ax: Axes, name: str, mean: Tensor, std: Tensor) -> None:
     chosen = _chosen(means)
     cell_means = means[chosen]
     cell_stds = np.maximum(stds[chosen], 1e-6)
+
     ends = abs(cell_means) + 2 * cell_stds
     reach = 1.05 * float(np.quantile(ends, 0.95))
     for cell, value in np.ndenumerate(cell_means):
@@ -34,10 +35,12 @@ def draw_layer(ax: Axes, name: str, mean: Tensor, std: Tensor) -> None:
         xlim=(-0.08, columns + 0.08), ylim=(rows + 0.08, -0.08), xticks=[], yticks=[]
     )
     ax.set_aspect("equal")
-    ax.set_title(name.removesuffix(".weight"), fontsize="medium", fontweight="bold")
-    certainty = np.median(abs(means) / np.maximum(stds, 1e-12))
-    text = f"{_shape_in_words(means.shape)}\n|mean| / std {certainty:.1f}"
-    ax.set_xlabel(text, fontsize="small")
+    title = name.removesuffix(".weight")
+    ax.set_title(title, fontsize="medium", fontweight="bold")
+
+    ratio = np.median(abs(means) / np.maximum(stds, 1e-12))
+    shape = _shape_in_words(means.shape)
+    ax.set_xlabel(f"{shape}\n|mean| / std {ratio:.1f}", fontsize="small")
 
 
 def _checked(name: str, mean: Tensor, std: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +49,7 @@ def _checked(name: str, mean: Tensor, std: Tensor) -> tuple[np.ndarray, np.ndarr
     names = list("OIHW"[: len(sizes)])
     means = as_array(mean, f"means of {name}", ", ".join(names))
     stds = as_array(std, f"standard deviations of {name}", ", ".join(sizes))
+
     if not (stds >= 0).all():
         raise ValueError(
             f"{name} has negative standard deviations; give those of its weights"
@@ -55,10 +59,13 @@ def _checked(name: str, mean: Tensor, std: Tensor) -> tuple[np.ndarray, np.ndarr
 
 def _shape_in_words(shape: tuple[int, ...]) -> str:
     sizes = [str(size) for size in shape]
-    if len(shape) == 2:
-        return " x ".join(sizes) + " weights"
-    kernel = " x ".join(sizes[2:])
-    return f"{sizes[0]} x {sizes[1]} kernels of {kernel}"
+    if len(sizes) == 2:
+        num_outputs, num_inputs = sizes
+        return f"{num_outputs} x {num_inputs} weights"
+
+    num_outputs, num_inputs, *kernel = sizes
+    kernel_size = " x ".join(kernel)
+    return f"{num_outputs} x {num_inputs} kernels of {kernel_size}"
 
 
 def _chosen(means: np.ndarray) -> tuple:
@@ -71,7 +78,8 @@ def _chosen(means: np.ndarray) -> tuple:
         lines = []
         for size in means.shape:
             number = min(size, _MOST_WEIGHTS)
-            lines.append(np.linspace(0, size - 1, number).astype(int))
+            line = np.linspace(0, size - 1, number)
+            lines.append(line.astype(int))
         return np.ix_(*lines)
 
     kernel_axes = tuple(range(2, means.ndim))
@@ -95,6 +103,7 @@ def _draw_cell(ax: Axes, cell: tuple[int, ...], mean: float, std: float) -> None
     top, bottom = row + 0.09, row + 0.93
     standardised = (_LINE - mean) / std
     height = 0.84 * np.exp(-0.5 * standardised**2)
+
     certainty = math.erf(
         abs(mean) / std / 2**0.5
     )  # probability of the sign of the mean
@@ -105,5 +114,6 @@ def _draw_cell(ax: Axes, cell: tuple[int, ...], mean: float, std: float) -> None
     face = f"{color}{alpha:02x}"
     ax.fill_between(across, bottom, bottom - height, facecolor=face, linewidth=0)
     ax.plot([middle, middle], [top, bottom], ":", color=GREY, linewidth=0.6)
+
     left, right = column + 0.04, column + 0.96
     ax.plot([left, right], [bottom, bottom], color=GREY, linewidth=0.5)

@@ -67,21 +67,26 @@ def network(
     for name, (mean, std) in weights.items():
         if mean.dim() in (2, 3, 4):
             layers[name] = (mean, std)
+
     if not layers:
         raise ValueError(
             "no weights of a linear or convolution layer are given; give (O, I) or "
             "(O, C, height, width)"
         )
+
     num_boxes = len(layers) + (image is not None) + (probs is not None)
     figure, boxes = _boxes(figure, num_boxes)
 
     remaining = iter(boxes)
     if image is not None:
         _draw_image(next(remaining), image)
+
     for name, (mean, std) in layers.items():
         draw_layer(next(remaining), name, mean, std)
+
     if probs is not None:
         _draw_probs(next(remaining), probs)
+
     _join_boxes(figure, boxes)
     return figure
 
@@ -105,6 +110,7 @@ def _draw_image(ax: Axes, image: Tensor) -> None:
     pixels = as_array(image, "image", "C, H, W").transpose(1, 2, 0).clip(0, 1)
     if pixels.shape[-1] == 1:
         pixels = pixels.squeeze(-1)
+
     sizes = [str(size) for size in image.shape]
 
     ax.imshow(
@@ -145,6 +151,7 @@ def _join_boxes(figure: Figure, boxes: list[Axes]) -> None:
         starts_a_row = number % _MOST_COLUMNS == 0
         if starts_a_row:
             continue
+
         arrow = ConnectionPatch(
             xyA=(1.03, 0.5),
             xyB=(-0.03, 0.5),

@@ -51,6 +51,7 @@ def out_of_distribution(
         raise ValueError(
             f"inside has {sorted(inside)}, outside {sorted(outside)}; give both the same measures."
         )
+
     figure = sheet(figure, (1.0 + 3.6 * len(inside), 3.4))
     panels = figure.subplots(1, len(inside), squeeze=False)[0]
     for ax, name in zip(panels, inside, strict=True):
@@ -59,6 +60,7 @@ def out_of_distribution(
         _draw_histograms(ax, near, far)
         ax.set_xlabel(f"{name}, nats" if name in _IN_NATS else name)
         ax.set_title("" if auroc is None else f"AUROC {auroc[name]:.3f}")
+
     panels[0].set_ylabel("share of the inputs")
     panels[-1].legend(frameon=False)
     return figure

@@ -37,10 +37,12 @@ def panel_layout(num_panels: int, figure: Figure | None) -> PanelLayout:
     """
     num_columns = _num_columns(num_panels)
     num_rows = math.ceil(num_panels / num_columns)
+
     if figure is None:
         import matplotlib.pyplot as plt
 
         figure = plt.figure(figsize=(11.0, 1.8 + 2.2 * num_rows))
+
     if figure.get_layout_engine() is None:
         figure.set_layout_engine("constrained", wspace=0.03, hspace=0.05)
 
@@ -50,6 +52,7 @@ def panel_layout(num_panels: int, figure: Figure | None) -> PanelLayout:
     for number in range(1, num_panels):
         cell = grid[divmod(number, num_columns)]
         panels.append(figure.add_subplot(cell, sharex=panels[0], sharey=panels[0]))
+
     last = figure.add_subplot(grid[:, num_columns])
     for ax in (*panels, last):
         hide_frame(ax)
@@ -59,6 +62,7 @@ def panel_layout(num_panels: int, figure: Figure | None) -> PanelLayout:
 def _num_columns(num_panels: int) -> int:
     if num_panels <= 3:
         return num_panels
+
     num_rows = 2 if num_panels <= 10 else 3
     return math.ceil(num_panels / num_rows)
 

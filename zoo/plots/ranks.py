@@ -57,6 +57,7 @@ def ranks(
             color=color,
             label=name,
         )
+
     if critical is not None:
         std = np.sqrt(uniform * (1 - uniform) / num_ranks)
         half = critical * std

@@ -68,6 +68,7 @@ def referral(
             markersize=4,
             label=name,
         )
+
     ax.set(xlabel="referred to a human, %", ylabel=ylabel)
     ax.legend(frameon=False)
     return ax

@@ -49,6 +49,7 @@ def severity(
         raise ValueError(
             "scores is empty; give those of at least one posterior, by its name."
         )
+
     figure = sheet(figure, (9.0, 3.8))
     left, right = figure.subplots(1, 2, sharex=True)
     places = as_array(severities, "severities", "K")
@@ -75,9 +76,11 @@ def severity(
         hide_frame(ax)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.set_ylim(bottom=0)
+
     left.set_ylim(top=1.02)
-    right.plot([], [], "-", color="black", label="total")
-    right.plot([], [], "--", color="black", label="epistemic")
+    for style, label in (("-", "total"), ("--", "epistemic")):
+        right.plot([], [], style, color="black", label=label)
+
     left.legend(frameon=False)
     right.legend(frameon=False)
     return figure

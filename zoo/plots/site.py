@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 import torch
@@ -12,13 +11,17 @@ from matplotlib.axes import Axes
 from torch import Tensor
 from torch.distributions import Distribution
 
-from zoo.plots.canvas import GREY, as_array, axis, colors
-
-Index = int | tuple[int, ...]
+from zoo.plots.canvas import GREY, axis, colors
+from zoo.plots.entries import (
+    Index,
+    chosen_entries,
+    entry_label,
+    prior_values_of,
+    values_of_entries,
+)
 
 _MOST_HISTOGRAMS = 3
-_MOST_ENTRIES = 40
-_NUM_PRIOR_DRAWS = 4000
+_ENDS = (0.05, 0.95)  # of a 90 % interval
 _TRANSPARENT = "40"  # alpha in hexadecimal
 
 
@@ -62,12 +65,13 @@ def site_posterior(
         ['0.weight[0, 0]', '0.weight[0, 1]']
     """
     shape = tuple(torch.as_tensor(draws).shape[1:])
-    indices = _indices(shape, entries)
-    values = _entries_of(draws, "draws", "S", indices)  # (S, E)
+    indices = chosen_entries(shape, entries)
+    values = values_of_entries(draws, "draws", "S", indices)  # (S, E)
     prior_values = None
     if prior is not None:
-        prior_values = _prior_values(prior, shape, indices)  # (S', E)
-    labels = [_label(name, index) for index in indices]
+        prior_values = prior_values_of(prior, shape, indices)  # (S', E)
+
+    labels = [entry_label(name, index) for index in indices]
 
     if len(indices) <= _MOST_HISTOGRAMS:
         ax = axis(ax)
@@ -77,84 +81,6 @@ def site_posterior(
         ax = axis(ax, (6.4, 1.2 + 0.24 * len(indices)))
         _draw_intervals(ax, values, prior_values, labels)
     return ax
-
-
-def _indices(
-    shape: tuple[int, ...], entries: Sequence[Index] | None
-) -> list[tuple[int, ...]]:
-    """Return the indices of the entries to show."""
-    if entries is None:
-        everywhere = product(*[range(size) for size in shape])
-        return list(everywhere)[:_MOST_ENTRIES]
-    if not entries:
-        raise ValueError("entries is empty; name one, as entries=[0], or omit it.")
-
-    indices = []
-    for entry in entries:
-        index = (entry,) if isinstance(entry, int) else tuple(entry)
-        if not _is_inside(index, shape):
-            raise ValueError(
-                f"entry {index} is not in a site of shape {shape}; give {len(shape)} index(es) "
-                "for each entry, as entries=[(0, 1), (0, 2)] for a matrix."
-            )
-        indices.append(index)
-    return indices
-
-
-def _is_inside(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    if len(index) != len(shape):
-        return False
-    pairs = zip(index, shape, strict=True)
-    return all(-size <= i < size for i, size in pairs)
-
-
-def _label(name: str, index: tuple[int, ...]) -> str:
-    if not index:
-        return name
-    listed = ", ".join(map(str, index))
-    return f"{name}[{listed}]"
-
-
-def _entries_of(
-    draws: Tensor, name: str, number: str, indices: list[tuple[int, ...]]
-) -> np.ndarray:
-    """Return some entries of draws, a column for each.
-
-    Arguments:
-        draws: The draws.
-        name: The name of the argument, for the error message.
-        number: The name of the number of draws, for the error message.
-        indices: The indices of the entries.
-    """
-    sizes = [str(size) for size in torch.as_tensor(draws).shape[1:]]
-    values = as_array(draws, name, ", ".join([number, *sizes]))
-    columns = [values[:, *index] for index in indices]
-    return np.stack(columns, -1)
-
-
-def _prior_values(
-    prior: Tensor | Distribution, shape: tuple[int, ...], indices: list[tuple[int, ...]]
-) -> np.ndarray:
-    """Return draws of the prior of each entry, (S', E)."""
-    draws = _draws_of(prior) if isinstance(prior, Distribution) else prior
-    prior_shape = tuple(torch.as_tensor(draws).shape[1:])
-    if not prior_shape:
-        shared = as_array(draws, "prior", "S'")
-        return np.repeat(shared[:, None], len(indices), 1)
-    if prior_shape != shape:
-        raise ValueError(
-            f"prior has draws of shape {prior_shape}, the site {shape}; give draws of the site's "
-            "shape, (S', ...), or (S',) for a prior all entries share."
-        )
-    return _entries_of(draws, "prior", "S'", indices)
-
-
-def _draws_of(prior: Distribution) -> Tensor:
-    """Draw from a distribution with a seed of its own."""
-    with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would also seed the GPU
-        torch.default_generator.manual_seed(0)
-        return prior.sample(torch.Size([_NUM_PRIOR_DRAWS]))
 
 
 def _draw_histograms(
@@ -178,15 +104,16 @@ def _draw_histograms(
     num_bins = min(40, 2 + math.isqrt(len(values)))
     shades = colors(len(labels))
     for column, label, color in zip(values.T, labels, shades, strict=True):
-        style = {"facecolor": color + _TRANSPARENT, "edgecolor": color}
         ax.hist(
             column,
             bins=num_bins,
             density=True,
             histtype="stepfilled",
+            facecolor=color + _TRANSPARENT,
+            edgecolor=color,
             label=label,
-            **style,
         )
+
     ax.set(ylabel="density", ylim=(0, None))
     ax.legend(frameon=False)
 
@@ -195,19 +122,11 @@ def _draw_intervals(
     ax: Axes, values: np.ndarray, prior: np.ndarray | None, labels: list[str]
 ) -> None:
     rows = np.arange(len(labels))
-    color = colors(1)[0]
     if prior is not None:
-        low, high = np.quantile(prior, (0.05, 0.95), axis=0)
-        bars = ax.barh(
-            rows,
-            high - low,
-            0.8,
-            left=low,
-            color=GREY,
-            alpha=0.25,
-        )
-        bars.set_label("prior, 90 %")
-    low, high = np.quantile(values, (0.05, 0.95), axis=0)
+        _draw_prior_intervals(ax, rows, prior)
+
+    color = colors(1)[0]
+    low, high = np.quantile(values, _ENDS, axis=0)
     ax.hlines(
         rows,
         low,
@@ -233,4 +152,17 @@ def _draw_intervals(
         bbox_to_anchor=(0.5, 1),
         ncols=3,
         frameon=False,
+    )
+
+
+def _draw_prior_intervals(ax: Axes, rows: np.ndarray, prior: np.ndarray) -> None:
+    low, high = np.quantile(prior, _ENDS, axis=0)
+    ax.barh(
+        rows,
+        high - low,
+        0.8,
+        left=low,
+        color=GREY,
+        alpha=0.25,
+        label="prior, 90 %",
     )

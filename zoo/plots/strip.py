@@ -70,22 +70,22 @@ def strip(
 
     columns = min(number, _MOST_COLUMNS)
     rows = math.ceil(number / columns)
-    figure = sheet(figure, (0.9 + 1.15 * columns, 2.35 * rows))
-    grid = figure.add_gridspec(2 * rows, columns, height_ratios=[1.6, 1.0] * rows)
+    width = 0.9 + 1.15 * columns
+    figure = sheet(figure, (width, 2.35 * rows))
+    heights = [1.6, 1.0] * rows
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=heights)
+
     for i in range(number):
         row, column = divmod(i, columns)
         above = figure.add_subplot(grid[2 * row, column])
         below = figure.add_subplot(grid[2 * row + 1, column])
-        title = "" if titles is None else titles[i]
+
+        _draw_image(above, pixels[i])
+        if titles is not None:
+            above.set_title(titles[i], fontsize="small")
+
         color = "black" if true is None else _verdict(int(true[i]), classes[i])
-        _draw_image(above, pixels[i], title)
-        above.set_xlabel(
-            f"{classes[i]}",
-            color=color,
-            fontweight="bold",
-            labelpad=2,
-        )
-        above.xaxis.label.set_fontsize("large")
+        _write_class(above, classes[i], color)
         _draw_bars(below, nats[i], longest, is_named=column == 0)
     return figure
 
@@ -94,7 +94,8 @@ def _three_parts(total: Tensor, epistemic: Tensor, number: int) -> np.ndarray:
     """Return total, aleatoric and epistemic uncertainty of each image, (N, 3)."""
     totals = as_array(total, "total", f"{number}")
     epistemics = as_array(epistemic, "epistemic", f"{number}")
-    return np.stack([totals, totals - epistemics, epistemics], 1)
+    aleatorics = totals - epistemics
+    return np.stack([totals, aleatorics, epistemics], 1)
 
 
 def _verdict(true: int, predicted: int) -> str:
@@ -102,11 +103,12 @@ def _verdict(true: int, predicted: int) -> str:
     return _RIGHT if true == predicted else _WRONG
 
 
-def _draw_image(ax: Axes, pixels: np.ndarray, title: str) -> None:
+def _draw_image(ax: Axes, pixels: np.ndarray) -> None:
     """Draw an image (C, H, W)."""
     shown = pixels.transpose(1, 2, 0)
     if shown.shape[-1] == 1:
         shown = shown.squeeze(-1)
+
     ax.imshow(
         shown,
         cmap="gray",
@@ -114,7 +116,17 @@ def _draw_image(ax: Axes, pixels: np.ndarray, title: str) -> None:
         vmax=1,
     )
     ax.set(xticks=[], yticks=[])
-    ax.set_title(title, fontsize="small")
+
+
+def _write_class(ax: Axes, predicted: int, color: str) -> None:
+    """Write the predicted class below an image."""
+    ax.set_xlabel(
+        f"{predicted}",
+        color=color,
+        fontweight="bold",
+        fontsize="large",
+        labelpad=2,
+    )
 
 
 def _draw_bars(ax: Axes, nats: np.ndarray, longest: float, is_named: bool) -> None:

@@ -63,6 +63,7 @@ def fidelity(
         raise ValueError(
             f"costs are {x.tolist()}; the axis is logarithmic, give numbers > 0."
         )
+
     shades = canvas.colors(len(names)) if colors is None else colors
 
     ax = axis(ax)
@@ -71,6 +72,7 @@ def fidelity(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if floor is not None:
         _draw_floor(ax, floor)
+
     for cost, score, shade in zip(x, y, shades, strict=True):
         ax.plot(
             cost,
@@ -81,6 +83,7 @@ def fidelity(
             clip_on=False,
             zorder=3,
         )
+
     place_labels(ax, names, x, y, shades)
     return ax
 

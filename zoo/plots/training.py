@@ -48,8 +48,10 @@ def training_curve(
     values = as_array(losses, "losses", "T")
     if window is None:
         window = max(1, len(values) // 50)
+
     if window < 1:
         raise ValueError(f"window is {window}; give a number of steps, 1 or more.")
+
     smooth = _running_mean(values, min(window, len(values)))
 
     ax = axis(ax)

@@ -121,6 +121,7 @@ class Approximation:
         likelihood = self.model.likelihood
         if likelihood.discrete:
             return value
+
         num_targets = num_data * self.fitted.n_outputs
         scale = float(likelihood.scale)
         log_constant = num_targets * math.log(scale * math.sqrt(2 * math.pi))
@@ -165,6 +166,7 @@ class Approximation:
         x, _ = next(iter(data.epoch()))
         with torch.no_grad():
             shape = tuple(self.network(x[:1]).shape)
+
         if len(shape) != 2:
             raise ValueError(
                 f"inference.Laplace needs outputs of shape (N, O), and these are {shape} for one "
@@ -181,6 +183,7 @@ def _network_at(
     with torch.no_grad():
         for name, tensor in tensors:
             tensor.copy_(values[name])
+
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in names)
     return network.eval()

@@ -105,11 +105,13 @@ class Laplace:
                 "Kronecker factors take one prior scale for a tensor; write "
                 "prior_structure='layerwise'"
             )
+
         if num_samples < 1 or num_steps < 0:
             raise ValueError(
                 f"num_samples is at least 1 and num_steps at least 0, not {num_samples} and "
                 f"{num_steps}"
             )
+
         check_model(model)
 
         self.model = model
@@ -153,6 +155,7 @@ class Laplace:
             approximation.fit(parts)
             if self.prior_structure is not None:
                 approximation.tune_prior_precision(self.prior_structure)
+
             draws = approximation.sample(self.num_samples, mode.centre)
 
         evidence = approximation.log_marginal_likelihood(parts.num_data)

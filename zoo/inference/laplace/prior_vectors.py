@@ -23,6 +23,7 @@ def random_weights(model: BayesianNetwork, layers: str) -> list[str]:
     for name, _ in model.network.named_parameters():
         if name in latents:
             names.append(name)
+
     if layers == "all":
         return names
 
@@ -53,6 +54,7 @@ def prior_vectors(
         prior = normal_of(name, latents[name])
         means.append(prior.loc.flatten())
         precisions.append(prior.scale.flatten().square().reciprocal())
+
     mean = torch.cat(means)
     if structure != "kron":
         return mean, torch.cat(precisions)
@@ -63,6 +65,7 @@ def prior_vectors(
                 f"Kronecker factors take one prior scale for a tensor, and {name} has several; "
                 "use structure='diag' or 'full'"
             )
+
     _check_whole_layers(model, names)
     return mean, torch.stack([precision[0] for precision in precisions])
 
@@ -78,6 +81,7 @@ def _check_whole_layers(model: BayesianNetwork, names: Collection[str]) -> None:
         is_random = []
         for key, _ in module.named_parameters(recurse=False):
             is_random.append(prefix + key in names)
+
         if any(is_random) and not all(is_random):
             raise ValueError(
                 f"Kronecker factors are of whole layers, and in {layer or 'the network'} only "

@@ -45,6 +45,7 @@ def check_model(model: BayesianNetwork) -> None:
                 "is none; use priors.WeightPrior(dist.Normal(...)) and a fixed noise scale, or "
                 "another engine or guide"
             )
+
         normal_of(name, prior)
 
     likelihood = model.likelihood
@@ -85,6 +86,7 @@ def normal_of(name: str, prior: TorchDistributionMixin) -> Normal:
     base = prior
     while isinstance(base, Independent):
         base = base.base_dist
+
     if not isinstance(base, Normal):
         raise ValueError(
             f"inference.Laplace takes independent normal priors, and {name} has "

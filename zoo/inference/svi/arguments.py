@@ -35,12 +35,14 @@ def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
         raise TypeError(
             "the model comes first and the guide second; write SVI(model, guide)"
         )
+
     if not isinstance(model, BayesianNetwork):
         raise TypeError(
             f"the model is a zoo.BayesianNetwork, not {_named(model)}; write "
             "SVI(zoo.BayesianNetwork(network, prior, likelihood), guide), or use pyro.infer.SVI "
             "for another Pyro model"
         )
+
     if isinstance(guide, type):
         package = guide.__module__.partition(".")[0]
         name = f"guides.{guide.__name__}" if package == "guides" else guide.__name__
@@ -48,6 +50,7 @@ def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
             f"the guide is the class {guide.__name__}, not an object of it; write "
             f"SVI(model, {name}(model))"
         )
+
     if not callable(guide):
         raise TypeError(
             f"the guide is a Pyro program, not {_named(guide)}; write SVI(model, "
@@ -67,6 +70,7 @@ def check_optimizer(optimizer: MakeOptimizer) -> None:
         call = _call_instead_of(optimizer)
     elif _is_function_of_pyro(optimizer):
         call = f"optimizer={_source_of(optimizer)}, lr=0.01"
+
     if call:
         raise TypeError(
             f"optimizer is of pyro.optim, and SVI takes those of torch; write SVI(..., {call})"
@@ -79,6 +83,7 @@ def check_optimizer(optimizer: MakeOptimizer) -> None:
             f"optimizer is an object of {name} that already has its parameters, and SVI takes the "
             f"class; write SVI(..., optimizer={_source_of(type(optimizer))}, lr={rate})"
         )
+
     if not callable(optimizer):
         raise TypeError(
             "optimizer is called as optimizer(parameters, lr=lr), and this is "
@@ -141,6 +146,7 @@ def _with_options(name: str, options: dict[str, Any]) -> str:
     """Return the source of a constructor with some of its options set."""
     if not options:
         return name
+
     settings = [f"{key}={value!r}" for key, value in options.items()]
     listed = ", ".join(settings)
     return f"functools.partial({name}, {listed})"

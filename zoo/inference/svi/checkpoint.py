@@ -79,12 +79,14 @@ class TrainerCheckpoint:
         """Set a run to the state in the file; without a file the run is left as it is."""
         if not self._header:
             return
+
         info = self._header["facts"]
         tensors = self._tensors
 
         with torch.no_grad():
             for number, present in enumerate(state.tensors):
                 present.copy_(tensors[f"{_PRESENT}{number}"])
+
             for number, last_good in enumerate(state.last_good):
                 same = tensors[f"{_PRESENT}{number}"]
                 last_good.copy_(tensors.get(f"{_LAST_GOOD}{number}", same))
@@ -186,6 +188,7 @@ def _writable(settings: Mapping[str, Any]) -> dict[str, Any]:
             can_be_written = all(is_plain(element) for element in value)
         else:
             can_be_written = is_plain(value) and not isinstance(value, torch.dtype)
+
         if can_be_written and name != "params":
             found[name] = value
     return found
@@ -198,9 +201,11 @@ def _restore_optimizer(
     state = optimizer.state_dict()
     for present, saved in zip(state["param_groups"], groups, strict=True):
         present.update(saved)
+
     for name, value in tensors.items():
         if name.startswith(_OPTIMIZER):
             _, number, key = name.split("/")
             moments = state["state"].setdefault(int(number), {})
             moments[key] = value
+
     optimizer.load_state_dict(state)

@@ -43,6 +43,7 @@ class EarlyStopping:
                 "fraction is the share of the data that is held out, between 0 and 1, not "
                 f"{self.fraction}"
             )
+
         for name in ("every", "patience", "num_samples"):
             value = getattr(self, name)
             if value < 1:

@@ -93,6 +93,7 @@ def _divergence(q: Site, p: Site) -> Tensor:
             f"the guide draws site {q['name']!r} from a {name} with learned parameters, through "
             "which no gradient flows; use pyro.infer.SVI with pyro.infer.TraceGraph_ELBO"
         )
+
     # The closed form for a Delta ignores its log_density, which may be a Jacobian.
     if not isinstance(distribution, dist.Delta):
         try:
@@ -109,6 +110,7 @@ def _is_learned(distribution: Distribution) -> bool:
     for value in vars(distribution).values():
         if isinstance(value, Tensor) and value.requires_grad:
             return True
+
         if isinstance(value, Distribution) and _is_learned(value):
             return True
     return False

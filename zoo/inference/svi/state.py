@@ -98,6 +98,7 @@ class TrainingState:
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             is_reached = gradient.numel() > 0
             parameter.grad = gradient if is_reached else None
+
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()

@@ -117,16 +117,19 @@ class SVI:
             raise ValueError(
                 f"give num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
             )
+
         check_count("num_steps", num_steps)
         check_count("num_epochs", num_epochs)
         check_count("num_particles", num_particles)
         if not lr > 0:
             raise ValueError(f"lr is a learning rate and must be positive, not {lr}")
+
         check_optimizer(optimizer)
         check_early_stopping(early_stopping)
 
         if num_steps is None and num_epochs is None:
             num_steps = _DEFAULT_NUM_STEPS
+
         self.model = model
         self.guide = guide
         self.num_steps = num_steps
@@ -179,9 +182,11 @@ class SVI:
         stopping = self.early_stopping
         if stopping is None:
             return data, None
+
         if stopping.held_out is None:
             train, (x, y) = data.split(stopping.fraction)
             return train, HeldOut(stopping, x, y)
+
         x, y = on_device(self.model, *stopping.held_out)
         x, y = checked(self.model, x, y)
         return data, HeldOut(stopping, x, y)

@@ -71,18 +71,21 @@ class Trainer:
 
         if not self.stopping_reason and not state.is_finite:
             self._fail(f"the parameters were not finite after step {state.num_steps}")
+
         is_complete = not self.stopping_reason
         if self._checkpoint is not None and is_complete:
             self._checkpoint.write(state, last=True)
 
         if state.held_out_scores.values:
             state.restore_good()  # the best parameters
+
         state.clear_gradients()
         return self._info()
 
     def _open_checkpoint(self) -> None:
         if self.options.checkpoint is None:
             return
+
         run = describe_run(self.options, self.data, self.state.tensors)
         self._checkpoint = TrainerCheckpoint.open(self.options.checkpoint, run)
         self._checkpoint.restore(self.state)
@@ -113,9 +116,11 @@ class Trainer:
         while state.num_steps < self.options.num_steps:
             if self._checkpoint is not None:
                 self._checkpoint.write(state)
+
             for batch in self.data.epoch():
                 if state.num_steps == self.options.num_steps:
                     return
+
                 yield batch
 
     def _step(self, x: Tensor, y: Tensor) -> float:
@@ -133,6 +138,7 @@ class Trainer:
 
         if not state.held_out_scores.values:
             state.save_good()  # with early stopping the best parameters are saved instead
+
         state.update(gradients)
         state.loss_history.append(value)
         return value
@@ -179,6 +185,7 @@ class Trainer:
 
         if scores.num_since_best == 0:
             state.save_good()
+
         if scores.num_since_best < held_out.settings.patience:
             return False
 
