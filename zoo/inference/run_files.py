@@ -107,5 +107,6 @@ def digest(tensors: list[Tensor]) -> str:
         hashed.update(layout.encode())
 
         flat = tensor.detach().cpu().contiguous().flatten()
-        hashed.update(flat.view(torch.uint8).numpy().tobytes())
+        as_bytes = flat.view(torch.uint8).numpy()
+        hashed.update(as_bytes.tobytes())
     return hashed.hexdigest()[:16]

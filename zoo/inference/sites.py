@@ -19,8 +19,12 @@ Site = dict[str, Any]  # a node of a Pyro trace
 
 def log_prob(site: Site) -> Tensor:
     """Return the log density of a site at its value, scaled and masked by its plates."""
-    density = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
-    return scale_and_mask(density, site["scale"], site["mask"]).sum()
+    distribution = site["fn"]
+    args, kwargs = site["args"], site["kwargs"]
+    density = distribution.log_prob(site["value"], *args, **kwargs)
+
+    scaled = scale_and_mask(density, site["scale"], site["mask"])
+    return scaled.sum()
 
 
 def stochastic(trace: Trace) -> dict[str, Site]:
@@ -28,7 +32,8 @@ def stochastic(trace: Trace) -> dict[str, Site]:
     found = {}
     for name, site in trace.nodes.items():
         is_sample = site["type"] == "sample"
-        if is_sample and not poutine.util.site_is_subsample(site):
+        is_plate = poutine.util.site_is_subsample(site)
+        if is_sample and not is_plate:
             found[name] = cast("Site", site)
     return found
 
@@ -48,7 +53,9 @@ def sites_differ(
     values = _values_of(guide)
     differences = []
     for name in sorted(values.keys() | priors.keys()):
-        difference = _difference(priors.get(name), values.get(name), reference)
+        prior = priors.get(name)
+        value = values.get(name)
+        difference = _difference(prior, value, reference)
         if difference:
             differences.append(f"{name} ({difference})")
     return ", ".join(differences)
@@ -59,7 +66,8 @@ def _values_of(guide: PyroProgram) -> dict[str, Tensor]:
     trace = poutine.trace(guide).get_trace()
     values = {}
     for name, site in stochastic(trace).items():
-        if not site["infer"].get("is_auxiliary"):
+        is_auxiliary = site["infer"].get("is_auxiliary")
+        if not is_auxiliary:
             values[name] = site["value"].detach()
     return values
 
@@ -73,12 +81,15 @@ def _difference(
     if prior is None or value is None or wanted != given:
         return f"model {wanted}, guide {given}"
 
-    if value.dtype != reference.dtype or value.device != reference.device:
+    same_dtype = value.dtype == reference.dtype
+    same_device = value.device == reference.device
+    if not same_dtype or not same_device:
         in_model = f"{reference.dtype} on {reference.device}"
         in_guide = f"{value.dtype} on {value.device}"
         return f"model {in_model}, guide {in_guide}; move one of them by .to(...)"
 
-    is_inside = support_of(prior).check(value.clone())
+    support = support_of(prior)
+    is_inside = support.check(value.clone())
     if not bool(is_inside.all()):
         return f"the guide draws values outside its support, {prior.support}"
     return ""

@@ -57,9 +57,14 @@ class Tempering:
                 point estimate.
             latent: Whether the site is latent.
         """
-        is_prior = latent or isinstance(site["fn"], dist.Unit)
-        temperature = self.whole if is_prior else self.whole * self.likelihood
-        return value if temperature == 1.0 else value / temperature
+        is_factor = isinstance(site["fn"], dist.Unit)
+        temperature = self.whole
+        if not latent and not is_factor:
+            temperature = self.whole * self.likelihood
+
+        if temperature == 1.0:
+            return value
+        return value / temperature
 
 
 def _check_temperature(name: str, value: float) -> None:

@@ -100,6 +100,7 @@ class TrainerCheckpoint:
         state.held_out_scores.values = info["scores"]
         state.seconds_before = info["spent"]
         set_random_state(tensors, state.tensors[0])
+        self._tensors = {}  # frees their memory
 
     def write(self, state: TrainingState, last: bool = False) -> None:
         """Write a run between two epochs, but only as often as costs little of its time.

@@ -50,7 +50,7 @@ class TrainingState:
 
         self.loss_history: list[float] = []
         self.held_out_scores = HeldOutScores()
-        self.seconds_before = 0.0  # in earlier sessions of a resumed run
+        self.seconds_before = 0.0  # those of a resumed run before it stopped
         self._began = time.perf_counter()
 
     @property
