@@ -153,12 +153,12 @@ class Fidelity:
         from zoo import plots
 
         away = None
-        line = None
+        x = None
         if self.reference is not None:
             away = self.reference.away
-            x = self.reference.inputs
-            is_line = x.dim() == 2 and x.shape[1] == 1
-            line = x[:, 0] if is_line else None
+            inputs = self.reference.inputs
+            has_one_input = inputs.dim() == 2 and inputs.shape[1] == 1
+            x = inputs[:, 0] if has_one_input else None
 
         parts = [self.verdict, self._text_of_context()]
         title = "\n".join(part for part in parts if part)
@@ -171,7 +171,7 @@ class Fidelity:
             title,
             best=best,
             away=away,
-            line=line,
+            x=x,
         )
 
     def _text_of_context(self) -> str:
