@@ -31,7 +31,10 @@ pyro.clear_param_store()  # the store is global: a second run must not reuse the
 # %%
 def curve(x, e):
     angle = 2 * torch.pi * (x + e)
-    return x + 0.3 * torch.sin(angle) + 0.3 * torch.sin(2 * angle) + e
+    slow = 0.3 * torch.sin(angle)
+    fast = 0.3 * torch.sin(2 * angle)
+
+    return x + slow + fast + e
 
 
 left_x = 0.25 * torch.rand(50)
@@ -64,10 +67,14 @@ def network(x, w):  # weights of one draw (H,), or of many (S, H)
     w1 = w["w1"].unsqueeze(-2)  # (S, 1, H)
     b1 = w["b1"].unsqueeze(-2)
     w2 = w["w2"].unsqueeze(-2)
+    b2 = w["b2"]
 
-    inputs = (4 * x - 1.5).unsqueeze(-1)  # (N, 1)
-    hidden = torch.tanh(inputs * w1 + b1)  # (S, N, H)
-    return (hidden * w2).sum(-1) + w["b2"]  # (S, N)
+    scaled = 4 * x - 1.5
+    scaled = scaled.unsqueeze(-1)  # (N, 1)
+    hidden = torch.tanh(scaled * w1 + b1)  # (S, N, H)
+    outputs = hidden * w2
+
+    return outputs.sum(-1) + b2  # (S, N)
 
 
 def model(x, y=None):
@@ -75,8 +82,10 @@ def model(x, y=None):
     for name, prior in PRIOR.items():
         w[name] = pyro.sample(name, prior)
 
+    mean = network(x, w)
+    likelihood = dist.Normal(mean, NOISE)
     with pyro.plate("data", len(x)):
-        return pyro.sample("y", dist.Normal(network(x, w), NOISE), obs=y)
+        return pyro.sample("y", likelihood, obs=y)
 
 
 # %% [markdown]
@@ -91,8 +100,11 @@ init = {name: prior.sample() for name, prior in PRIOR.items()}
 
 def q(name):
     loc = pyro.param(f"{name}.loc", init[name])
+
     init_scale = 0.02 * torch.ones(loc.shape)
-    scale = pyro.param(f"{name}.scale", init_scale, dist.constraints.positive)
+    positive = dist.constraints.positive
+    scale = pyro.param(f"{name}.scale", init_scale, positive)
+
     return dist.Normal(loc, scale).to_event(1)
 
 
@@ -115,19 +127,25 @@ def guide(x, y=None):
 def elbo_terms(x, y):
     w = {name: q(name).rsample() for name in PRIOR}
 
-    log_likelihood = dist.Normal(network(x, w), NOISE).log_prob(y).sum()
+    likelihood = dist.Normal(network(x, w), NOISE)
+    log_likelihood = likelihood.log_prob(y).sum()
+
     log_prior = 0.0
-    minus_log_q = 0.0
-    for name in PRIOR:
-        log_prior = log_prior + PRIOR[name].log_prob(w[name])
-        minus_log_q = minus_log_q - q(name).log_prob(w[name])
-    return torch.stack([log_likelihood, log_prior, minus_log_q]).detach()  # nats
+    log_q = 0.0
+    for name, value in w.items():
+        log_prior = log_prior + PRIOR[name].log_prob(value)
+        log_q = log_q + q(name).log_prob(value)
+
+    terms = torch.stack([log_likelihood, log_prior, -log_q])
+    return terms.detach()  # nats
 
 
 def print_terms(when, terms):
-    likelihood, prior, entropy = terms.mean(0)
-    total = terms.mean(0).sum()
-    print(f"{when}: {likelihood:.0f} + {prior:.0f} + {entropy:.0f} = {total:.0f} nats")
+    mean = terms.mean(0)
+    total = mean.sum()
+    first, second, third = mean
+
+    print(f"{when}: {first:.0f} + {second:.0f} + {third:.0f} = {total:.0f} nats")
 
 
 before = torch.stack([elbo_terms(x, y) for _ in range(300)])  # (S, 3)
@@ -174,16 +192,19 @@ assert z.abs() < 4.5  # about one false alarm in 100,000 seeds
 
 # %%
 def fill_band(ax, values, shade):  # values: (S, N)
-    low, high = values.quantile(torch.tensor([0.05, 0.95]), dim=0)
+    levels = torch.tensor([0.05, 0.95])
+    low, high = values.quantile(levels, dim=0)
+
     ax.fill_between(grid, low, high, color="tab:blue", alpha=shade, linewidth=0)
 
 
 def draw(ax, functions, title):  # functions: (S, N)
-    observations = functions + NOISE * torch.randn_like(functions)
-    fill_band(ax, observations, shade=0.2)
+    noise = NOISE * torch.randn_like(functions)
+    fill_band(ax, functions + noise, shade=0.2)
     fill_band(ax, functions, shade=0.5)
 
-    ax.plot(grid, curve(grid, torch.tensor(0.0)), "k:", linewidth=1)
+    no_noise = torch.tensor(0.0)
+    ax.plot(grid, curve(grid, no_noise), "k:", linewidth=1)
     ax.plot(x, y, "k.", markersize=3)
     ax.set(title=title, xlabel="x", ylim=(-2, 2))
 

@@ -34,8 +34,10 @@ likelihood = likelihoods.Gaussian(scale=0.1)
 
 
 def draw(ax, title, prediction):
+    inputs = x[:, 0]  # (N,)
     functions = prediction.functions[..., 0]  # (S, N)
-    plots.predictive_band(x[:, 0], draws=functions, observed=observed, ax=ax)
+
+    plots.predictive_band(inputs, draws=functions, observed=observed, ax=ax)
     ax.set(title=title, ylim=(-3, 3))
 
 
@@ -149,7 +151,9 @@ two_outputs = networks.MLP(1, 2, hidden=[20])
 def print_noise(title, model, guide):
     posterior = fit(model, guide)
     prediction = posterior.predict(data.train.x, num_samples=200)
-    noise = prediction.aleatoric.mean().sqrt()
+    variance = prediction.aleatoric.mean()
+    noise = variance.sqrt()
+
     print(f"{title:25s} noise {noise:.2f}")
 
 

@@ -76,14 +76,20 @@ log_prob_of = {}
 
 
 def evaluate(name, probs):  # probs: (N, O)
-    log_prob = probs.log().gather(-1, test.y.unsqueeze(-1)).squeeze(-1)  # (N,)
+    labels = test.y.unsqueeze(-1)  # (N, 1)
+    log_prob = probs.log().gather(-1, labels)
+    log_prob = log_prob.squeeze(-1)  # (N,)
+
     probs_of[name] = probs
     log_prob_of[name] = log_prob
 
-    error = 100 * (1 - float(metrics.accuracy(probs, test.y)))
+    accuracy = float(metrics.accuracy(probs, test.y))
+    error = 100 * (1 - accuracy)
     nll = float(metrics.nll(log_prob))
     ece = float(metrics.calibration_error(probs, test.y))
-    results.append((name, error, nll, ece))
+
+    row = (name, error, nll, ece)
+    results.append(row)
 
 
 with torch.no_grad():
@@ -104,8 +110,11 @@ print(f"temperature {temperature:.2f}")
 
 # %%
 def make_model(weights):
-    prior = priors.NodePrior(dist.Normal(1.0, 0.3), weights=weights)
-    return zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
+    node = dist.Normal(1.0, 0.3)
+    prior = priors.NodePrior(node, weights=weights)
+    likelihood = likelihoods.Categorical()
+
+    return zoo.BayesianNetwork(network, prior, likelihood)
 
 
 def fit(model, num_components):

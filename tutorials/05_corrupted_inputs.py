@@ -40,7 +40,9 @@ digits = datasets.digits()
 
 
 def enlarge(part):
-    x = F.interpolate(part.x, scale_factor=2, mode="bilinear").clamp(0, 1)
+    x = F.interpolate(part.x, scale_factor=2, mode="bilinear")
+    x = x.clamp(0, 1)
+
     return Split(x, part.y)
 
 
@@ -125,7 +127,7 @@ for name, found in corrupted.items():
 # posterior, the gradient is that of many draws, and the attack is evaluated with other
 # draws. An attack on one draw does much less harm than an attack on many: look at both
 # before you say that a posterior is robust. Whatever accuracy is left, the entropy of the
-# posterior rises more than that of the twin.
+# posterior, in nats, rises more than that of the twin.
 
 
 # %%
@@ -141,13 +143,11 @@ def attack(name, through):
         progress=False,
     )
 
-    before = found.before.scores
-    after = found.after.scores
-    print(
-        f"{name}, through {through}: "
-        f"accuracy {before['accuracy']:.3f} to {after['accuracy']:.3f}, "
-        f"entropy {before['entropy']:.2f} to {after['entropy']:.2f} nats"
-    )
+    print(f"{name}, through {through}:")
+    for score in ("accuracy", "entropy"):
+        before = found.before.scores[score]
+        after = found.after.scores[score]
+        print(f"  {score} {before:.3f} to {after:.3f}")
 
 
 attack("posterior", through="draws")
