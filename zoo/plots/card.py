@@ -201,6 +201,6 @@ def _draw_scores(ax: Axes, scores: Sequence[Score], best: Mapping[str, float]) -
     )
     ax.barh(place - 0.2, floors, 0.38, color=GREY, label="truth against itself")
     ax.set_yticks(place, labels)
-    ax.set_xlabel("what the score lacks")
+    ax.set_xlabel("distance from the best value")
     ax.set_xlim(left=0)
     ax.legend(frameon=False, loc="lower right")

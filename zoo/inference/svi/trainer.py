@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -150,9 +151,10 @@ class Trainer:
             x: The inputs of the first batch, which decide about the memory format.
         """
         model = self.model
+        inits = model.plan.inits(model.network)
+        evaluate = partial(model.output, inits)
         with evaluation_mode(model.network):
-            inits = model.plan.inits(model.network)
-            is_channels_last = takes_channels_last(model, inits, x)
+            is_channels_last = takes_channels_last(model.network, evaluate, x)
 
         batch_loss = BatchLoss(
             model=model,
