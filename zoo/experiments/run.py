@@ -175,7 +175,7 @@ class Run:
 
         Arguments:
             name: The name of the fit, also in the names of files.
-            build: Makes the model and the guide anew.
+            build: Makes a new model and a new guide.
             data: The data set, with a validation part.
             share: The share of the budget, 0 to 1; infinite for no limit.
             epochs: The published number of epochs, which is the maximum.
@@ -203,8 +203,8 @@ class Run:
         )
         path = self._files.file(name, "safetensors")
         train_data = (data.train.x, data.train.y) if train is None else train
-        posterior, facts = training.fit(build, train_data, data.validation, path)
-        self.result.fits[name] = facts | {"epochs at most": epochs}
+        posterior, record = training.fit(build, train_data, data.validation, path)
+        self.result.fits[name] = record | {"epochs at most": epochs}
 
         return posterior
 

@@ -24,7 +24,7 @@ Optimizer = Callable[..., torch.optim.Optimizer]
 
 @dataclass(frozen=True)
 class Trainer:
-    """Fits a model that is built anew each time, always from the same seed.
+    """Fits a new model each time, always from the same seed.
 
     Arguments:
         build: Makes the model and the guide.
