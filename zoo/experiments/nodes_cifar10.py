@@ -46,7 +46,7 @@ _PUBLISHED = {
     16: {"error %": 23.12, "nll": 0.9118, "ece": 0.0232},
 }
 _SCORES = ("error %", "nll", "ece")
-_COLORS = {
+_COLORS = {  # by the names in the committed results
     "as it came": "black",
     "temperature": "grey",
     "K = 4": "C0",
@@ -154,7 +154,7 @@ def _fit_nodes(
         init_scale=0.05,
         init_spread=0.1,
     )
-    latest: dict[str, guides.NodeMixture] = {}
+    latest: dict[str, guides.NodeMixture] = {}  # the guide that was built last
 
     def build() -> tuple[BayesianNetwork, PyroProgram]:
         model, guide = run.build(network, prior, make_guide)
