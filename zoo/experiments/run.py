@@ -26,7 +26,7 @@ from zoo.posterior.posterior import Posterior
 from zoo.priors.prior import Prior
 from zoo.runtime.programs import PyroProgram
 
-GuideT = TypeVar("GuideT", bound=PyroProgram)
+_GuideT = TypeVar("_GuideT", bound=PyroProgram)
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ class Run:
         self,
         network: nn.Module,
         prior: Prior,
-        make_guide: Callable[[BayesianNetwork], GuideT],
+        make_guide: Callable[[BayesianNetwork], _GuideT],
         likelihood: Likelihood | None = None,
-    ) -> tuple[BayesianNetwork, GuideT]:
+    ) -> tuple[BayesianNetwork, _GuideT]:
         """Return a model on the run's device, by default one of classes, and a guide for it."""
         if likelihood is None:
             likelihood = likelihoods.Categorical()
