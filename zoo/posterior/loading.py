@@ -52,6 +52,11 @@ def load(
 
     info = _read_info(header, tensors)
     if not isinstance(model, BayesianNetwork):
+        if header["guide"] is not None:
+            raise ValueError(
+                f"{path} holds a {header['guide']} guide of a zoo.BayesianNetwork; "
+                f"give zoo.load such a model, not a {type(model).__name__}"
+            )
         return ProgramPosterior(model, draws=unprefixed("draws/", tensors), info=info)
 
     device = model.first_parameter.device
@@ -73,7 +78,9 @@ def load(
         )
 
     if FILE_NAMES[0] in tensors:
-        x, values = (tensors[name].to(device) for name in FILE_NAMES)
+        x_name, values_name = FILE_NAMES
+        x = tensors[x_name].to(device)
+        values = tensors[values_name].to(device)
         return FunctionPosterior(
             model,
             functions=(x, values),
