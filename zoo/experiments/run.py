@@ -18,7 +18,7 @@ from zoo.experiments.fit_folder import FitFolder
 from zoo.experiments.report import Report
 from zoo.experiments.result import Result
 from zoo.experiments.scoreboard import Scoreboard
-from zoo.experiments.trainer import Build, Optimizer
+from zoo.experiments.seeded_fits import Build, Optimizer
 from zoo.experiments.training import LEARNING_RATES, Training
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork

@@ -14,7 +14,7 @@ from zoo.data import Data
 from zoo.datasets import Split
 from zoo.experiments.planning import Budget, TrainingPlan, plan_training
 from zoo.experiments.record import info_values
-from zoo.experiments.trainer import Build, Optimizer, Trainer
+from zoo.experiments.seeded_fits import Build, Optimizer, SeededFits
 from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
 
@@ -63,7 +63,7 @@ class Training:
         Raises:
             ValueError: The budget is too short.
         """
-        trainer = Trainer(
+        fits = SeededFits(
             build, train, self.batch_size, self.optimizer, self.seed, self.progress
         )
         record_path = path.with_suffix(".json")
@@ -72,19 +72,19 @@ class Training:
             record = json.loads(record_path.read_text())
 
         if path.is_file():
-            model, guide = trainer.build_seeded()
+            model, guide = fits.build_seeded()
             return load(path, model, guide), record
 
         if record:
             plan = TrainingPlan(**record["plan"])
         else:
-            plan = self._plan(path.stem, trainer, validation)
+            plan = self._plan(path.stem, fits, validation)
 
         record = {"plan": asdict(plan)}
         record_path.write_text(json.dumps(record))
 
         checkpoint = path.with_suffix(".run")
-        posterior = trainer.run(plan.rate, plan.steps, checkpoint=checkpoint)
+        posterior = fits.run(plan.rate, plan.steps, checkpoint=checkpoint)
         record |= info_values(posterior.info)
         record_path.write_text(json.dumps(record))
         posterior.save(path)
@@ -92,7 +92,7 @@ class Training:
 
         return posterior, record
 
-    def _plan(self, name: str, trainer: Trainer, validation: Split) -> TrainingPlan:
+    def _plan(self, name: str, fits: SeededFits, validation: Split) -> TrainingPlan:
         """Return the plan of a fit."""
         budget = Budget(self.seconds, self.epochs, self.min_epochs)
-        return plan_training(name, trainer, validation, budget, self.learning_rates)
+        return plan_training(name, fits, validation, budget, self.learning_rates)
