@@ -19,7 +19,7 @@ def sampler(model, **options):
         "num_chains": 8,
         "warmup_steps": 100,
         "num_samples": 100,
-        "start": "prior",
+        "init": "prior",
         "num_steps": 10,
         "max_steps": 50,
     }

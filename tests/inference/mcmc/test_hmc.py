@@ -33,7 +33,7 @@ def sampler(model, **options):
         "num_chains": 8,
         "warmup_steps": 100,
         "num_samples": 150,
-        "start": "prior",
+        "init": "prior",
         "dtype": None,
     }
     return inference.HMC(

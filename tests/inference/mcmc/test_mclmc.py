@@ -21,7 +21,7 @@ from zoo.inference.mcmc.microcanonical import (
     unit,
 )
 
-SHORT = {"start": "prior", "compile": False, "progress": False}
+SHORT = {"init": "prior", "compile": False, "progress": False}
 EVERY_INTEGRATOR = pytest.mark.parametrize(
     "parts", INTEGRATORS.values(), ids=INTEGRATORS
 )
@@ -232,7 +232,7 @@ def test_linear_regression(adjusted):
         features.double(), targets.double(), 0.5, torch.ones(4)
     )
     options = {
-        "start": "map",
+        "init": "map",
         "num_chains": 64,
         "warmup_steps": 60,
         "num_samples": 40,

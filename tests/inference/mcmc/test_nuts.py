@@ -325,7 +325,7 @@ def test_ctrl_c_before_the_first_draw_leaves_none():
 def fit(model, *arguments, chains=16, warmup=60, samples=60, **options):
     """Sample with a warm-up that learns all there is."""
     options = {
-        "start": "prior",
+        "init": "prior",
         "compile": "traced",
         "progress": False,
         "shared_mass": True,

@@ -36,7 +36,7 @@ def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
         "num_samples": 100,
         "num_steps": 6,
         "jitter": 0.5,
-        "start": "prior",
+        "init": "prior",
     }
     posterior = inference.HMC(conjugate, **options, compile=False, progress=False).fit(
         (COUNTS, y)

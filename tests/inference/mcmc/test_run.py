@@ -62,7 +62,7 @@ def test_a_run_says_at_which_site_it_diverged(monkeypatch):
         "warmup_steps": 0,
         "num_samples": 50,
         "num_steps": 15,
-        "start": "prior",
+        "init": "prior",
     }
     info = inference.HMC(funnel, **options, compile=False, progress=False).fit(()).info
     assert info.divergences.startswith(
