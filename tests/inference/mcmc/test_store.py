@@ -168,7 +168,7 @@ def test_diagnostics_take_them_at_these_inputs(kept, whole):
     assert zoo.fidelity(whole, kept, AT).scores["mean_error"] < 1e-5
     results = kept.to_arviz((AT, torch.zeros(4, 1)))
     assert results["log_likelihood"]["y"].shape == (2, 8, 4)
-    assert set(results["posterior"].data_vars) == {"likelihood:scale"}
+    assert set(results["posterior"].data_vars) == {"f", "likelihood:scale"}
 
 
 def test_without_noise_sites_function_values_are_all_there_is(tmp_path):
