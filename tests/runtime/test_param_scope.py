@@ -309,7 +309,8 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(engine):
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("name", ["HMC", "NUTS"])
 @pytest.mark.parametrize(
-    "where", ["run.Run.advance", "initialisation.Start.__call__", "store.Store.add"]
+    "where",
+    ["run.ChainRun.advance", "initialisation.Initialiser.__call__", "store.Store.add"],
 )
 def test_a_sampler_that_fails_leaves_everything_as_it_was(name, where, monkeypatch):
     def fail(*args, **kwargs):

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.run import Run
+from zoo.inference.mcmc.run import ChainRun
 
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 WARMUP, DRAWS, BLOCK = 24, 10, 4
@@ -62,16 +62,16 @@ def fit(engine, seed):
 
 def fail_after(monkeypatch, blocks):
     """Let a run fail in its n-th block, with a draw or two already made."""
-    original, left = Run.advance, [blocks]
+    original, left = ChainRun.advance, [blocks]
 
     def advance(self, stop):
         if left[0] == 0:
-            self.kernel.draw(1, lambda *_: None, learning=self.done < WARMUP)
+            self.kernel.draw(1, lambda *_: None, adapting=self.done < WARMUP)
             raise LookupError("the power is off")
         left[0] -= 1
         original(self, stop)
 
-    monkeypatch.setattr(Run, "advance", advance)
+    monkeypatch.setattr(ChainRun, "advance", advance)
 
 
 def assert_equal_runs(one, other):
@@ -224,7 +224,7 @@ def test_a_foreign_file_is_refused(path, tmp_path):
         ({"model": build(hidden=4)}, r"sites \(then .*\(3, 2\).*, now .*\(4, 2\)"),
         (
             {"model": build(scale=2.0)},
-            r"is of another model: the log joint where its chains stand was -.* and is -",
+            r"is of another model: the log joint density at .* chains was -.* and is -",
         ),
     ],
     ids=lambda value: str(value)[:20],

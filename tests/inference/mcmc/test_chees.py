@@ -11,7 +11,7 @@ import torch
 from monte_carlo import LIMIT, off_chains, one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc import chees, hamiltonian, hmc
+from zoo.inference.mcmc import hamiltonian, hmc, learned_length
 
 
 def sampler(model, **options):
@@ -115,9 +115,10 @@ def test_lengths_grow_to_the_slowest_direction_and_no_further():
 
 
 def test_climbing_down_is_rejected(monkeypatch):
-    climb = chees.LearnedLength.climb
+    kind = learned_length.LearnedLength
+    ascent = kind.criterion_gradient
     monkeypatch.setattr(
-        chees.LearnedLength, "climb", lambda self, rate: -climb(self, rate)
+        kind, "criterion_gradient", lambda self, rate: -ascent(self, rate)
     )
     pyro.set_rng_seed(0)
     info = (
@@ -167,7 +168,7 @@ def test_a_run_that_is_taken_up_ends_where_an_uninterrupted_one_does(tmp_path):
     [
         (
             {"num_chains": 1},
-            "differences between chains: num_chains is at least 2; use NUTS for one",
+            "differences between chains: num_chains is at least 2, not 1; use NUTS for",
         ),
         (
             {"num_steps": 0},

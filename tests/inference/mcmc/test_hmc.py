@@ -119,11 +119,11 @@ def with_the_wrong_sign(monkeypatch):
 def without_half_steps(monkeypatch):
     """Move the momentum by whole steps, as Euler's symplectic method does, which cannot be reversed."""
 
-    def euler(self, u, p, slope, step_size, *metric):
-        p = p - step_size[:, None] * slope
+    def euler(self, u, p, gradient, step_size, *mass_matrix):
+        p = p - step_size[:, None] * gradient
         u = u + step_size[:, None] * p
-        slope, energy = self.whitened(u, *metric)
-        return u, p, slope, energy
+        gradient, energy = self.whitened_gradient(u, *mass_matrix)
+        return u, p, gradient, energy
 
     monkeypatch.setattr(hamiltonian.Hamiltonian, "leapfrog", euler)
 
@@ -169,13 +169,13 @@ def test_a_wrong_kernel_is_rejected(wrong):
 
 def test_lengths_are_drawn_evenly_round_the_number_of_steps():
     step_size = torch.tensor([0.1, 0.2])
-    assert Lengths(7, None, 1000, 0.0).drawn(step_size).tolist() == [7, 7]
-    assert Lengths(7, 2.0, 1000, 0.0).drawn(step_size).tolist() == [20, 10]
-    assert Lengths(7, 2.0, 15, 0.0).drawn(step_size).tolist() == [15, 10]
-    assert Lengths(7, 1e-9, 15, 0.0).drawn(step_size).tolist() == [1, 1]
+    assert Lengths(7, None, 1000, 0.0).draw(step_size).tolist() == [7, 7]
+    assert Lengths(7, 2.0, 1000, 0.0).draw(step_size).tolist() == [20, 10]
+    assert Lengths(7, 2.0, 15, 0.0).draw(step_size).tolist() == [15, 10]
+    assert Lengths(7, 1e-9, 15, 0.0).draw(step_size).tolist() == [1, 1]
     torch.manual_seed(0)
     drawn = torch.stack(
-        [Lengths(20, None, 1000, 0.5).drawn(step_size) for _ in range(2000)]
+        [Lengths(20, None, 1000, 0.5).draw(step_size) for _ in range(2000)]
     )
     assert torch.equal(drawn[:, 0], drawn[:, 1])  # no chain waits for another
     assert (int(drawn.min()), int(drawn.max())) == (10, 30)
@@ -249,9 +249,9 @@ def test_float64_stays_float64():
         ),
         (
             {"trajectory_length": 0.0},
-            r"trajectory_length is a positive length, math.pi / 2 say, not 0.0",
+            r"trajectory_length is a positive number, e.g. math.pi / 2, not 0.0",
         ),
-        ({"trajectory_length": math.nan}, "trajectory_length is a positive length"),
+        ({"trajectory_length": math.nan}, "trajectory_length is a positive number"),
         ({"jitter": 1.5}, "jitter is a fraction between 0 and 1, not 1.5"),
     ],
 )

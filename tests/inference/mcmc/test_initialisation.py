@@ -9,7 +9,11 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.initialisation import Start, descend, finite_draws
+from zoo.inference.mcmc.initialisation import (
+    Initialiser,
+    finite_prior_draws,
+    optimise_positions,
+)
 from zoo.inference.mcmc.potential import Potential
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
@@ -28,7 +32,7 @@ def start(model, where, num_chains=3, data=(X, Y)):
     """Return the potential, and the positions of chains."""
     potential = Potential(model, *data)
     with potential.program.running():
-        begin = Start(potential, where, "plain")
+        begin = Initialiser(potential, where, "plain")
         q = begin(num_chains)
     assert q.shape == (num_chains, potential.size)
     assert begin.num_gradients > 0
@@ -92,7 +96,7 @@ def test_what_the_priors_of_others_depend_on_stays_where_the_prior_drew_it():
 
     potential, before = start(funnel, "prior", data=())
     with potential.program.running():
-        after = descend(potential, potential.gradient, before, 50)
+        after = optimise_positions(potential, potential.gradient, before, 50)
     (before, _), (after, _) = potential.unpack(before), potential.unpack(after)
     assert torch.equal(before["scale"], after["scale"])
     assert (after["z"].abs().sum(-1) < before["z"].abs().sum(-1)).all()
@@ -138,7 +142,7 @@ def test_a_posterior_of_another_model_is_no_start(fitted):
     )
     with pytest.raises(
         ValueError,
-        match=r"cannot start .* layer1.bias \(posterior \(3,\), model \(4,\)",
+        match=r"cannot be initialised at .* layer1.bias \(posterior \(3,\), model \(4,\)",
     ):
         start(other, fitted)
 
@@ -151,7 +155,7 @@ def test_a_start_where_the_log_joint_is_infinite_says_which():
     )
     with pytest.raises(
         ValueError,
-        match="not finite at 3 of 3 starts, the network's own weights; start at 'map'",
+        match="not finite at 3 of 3 initial positions, the network's own weights; write init='map'",
     ):
         start(model, "network")
 
@@ -166,7 +170,7 @@ def test_only_the_chains_without_a_finite_start_are_drawn_again():
         energy[1] = torch.nan if len(seen) < 3 else 0.0
         return q, energy
 
-    q = finite_draws(potential, gradient, 3)
+    q = finite_prior_draws(potential, gradient, 3)
     assert len(seen) == 3
     for chain in (0, 2):
         assert torch.equal(seen[0][chain], q[chain])
@@ -178,6 +182,6 @@ def test_only_the_chains_without_a_finite_start_are_drawn_again():
 def test_there_is_no_other_start(where):
     with pytest.raises(
         ValueError,
-        match=f"start at one of 'map', 'network', 'prior', or at a Posterior, not at {where!r}",
+        match=f"init is one of 'map', 'network', 'prior', or a Posterior, not {where!r}",
     ):
         inference.HMC(build(), init=where)

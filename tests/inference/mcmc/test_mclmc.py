@@ -10,11 +10,12 @@ from monte_carlo import LIMIT, off, off_chains, one_thread  # noqa: F401
 from zoo import inference
 from zoo.inference.mcmc.mclmc_tuning import (
     StepSize,
-    autocorrelation,
+    autocorrelation_time,
     decoherence_length,
 )
 from zoo.inference.mcmc.microcanonical import (
     INTEGRATORS,
+    Point,
     integrate,
     langevin,
     turn,
@@ -48,9 +49,8 @@ def path(u, velocity, step_size, steps, parts, potential=quartic):
     slope, before = potential(u)
     total, size = torch.zeros(len(u)).to(u), torch.full((len(u),), step_size).to(u)
     for _ in range(steps):
-        u, velocity, slope, energy, kinetic = integrate(
-            potential, u, velocity, slope, size, parts
-        )
+        point, kinetic = integrate(potential, u, velocity, slope, size, parts)
+        u, velocity, slope, energy = point
         total = total + kinetic
     return u, velocity, total + energy - before
 
@@ -135,17 +135,13 @@ def test_without_refreshment_a_chain_on_a_round_target_stays_in_a_plane():
     start, velocity = begin(chains=2, size=6)
     ranks = []
     for length in (torch.inf, 3.0):
-        point, places = (start, velocity, *quadratic(start)), []
+        point, places = Point(start, velocity, *quadratic(start)), []
+        size = torch.full((2,), 0.7).double()
+        lengths = torch.full((2,), length).double()
         for _ in range(50):
-            size = torch.full((2,), 0.7).double()
-            *point, _, _ = langevin(
-                quadratic,
-                *point,
-                size,
-                torch.full((2,), length).double(),
-                INTEGRATORS["mclachlan"],
-            )
-            places.append(point[0])
+            step = langevin(quadratic, point, size, lengths, INTEGRATORS["mclachlan"])
+            point = step.point
+            places.append(point.u)
         ranks.append(
             torch.linalg.matrix_rank(torch.stack(places, 1), rtol=1e-8).tolist()
         )
@@ -159,9 +155,11 @@ def test_a_step_to_no_finite_energy_is_undone():
 
     u = torch.tensor([[-0.1, 0.0, 0.0], [-3.0, 0.0, 0.0]]).double()
     velocity = torch.tensor([[1.0, 0.0, 0.0]]).double().expand(2, -1)
-    before = (u, velocity, *quadratic(u))
-    sizes = torch.full((2,), 0.5).double(), torch.full((2,), 2.0).double()
-    *after, change, undone = langevin(walled, *before, *sizes, INTEGRATORS["leapfrog"])
+    before = Point(u, velocity, *quadratic(u))
+    size, length = torch.full((2,), 0.5).double(), torch.full((2,), 2.0).double()
+    after, change, undone = langevin(
+        walled, before, size, length, INTEGRATORS["leapfrog"]
+    )
     assert undone.tolist() == [True, False]
     assert change[0] == 0
     for number in (0, 2, 3):
@@ -292,7 +290,7 @@ def test_the_decoherence_length_comes_from_the_autocorrelation_time():
     for _ in range(999):
         chains.append(0.6 * chains[-1] + 0.8 * torch.randn(2, 50))
     draws = torch.stack(chains, 1)
-    assert torch.allclose(autocorrelation(draws), torch.full((2,), 4.0), rtol=0.1)
+    assert torch.allclose(autocorrelation_time(draws), torch.full((2,), 4.0), rtol=0.1)
     before = torch.tensor([1.0, 2.0])
     assert torch.allclose(
         decoherence_length(draws, 5 * before, before), 8 * before, rtol=0.1
@@ -356,6 +354,6 @@ def test_numbers_out_of_range(options, sentence):
 def test_one_number_has_no_direction_to_turn_to():
     with pytest.raises(
         ValueError,
-        match="needs two numbers to turn in, and the model has one; use NUTS",
+        match="needs two dimensions to turn in, but the model has one parameter; use NUTS",
     ):
         sample(normal(torch.ones(1)))

@@ -182,12 +182,12 @@ NEXT = []
         ),
         (
             subsampled,
-            "plate 'data' subsamples the data, and a sampler needs all: leave subsample_size away",
+            "plate 'data' subsamples the data, but a sampler needs all data: omit subsample_size",
         ),
         (observed, "the model has no latent site, so there is nothing to sample"),
         (
             moving,
-            r"site 'z' or its support changes from run to run .*; state a site of fixed support, dist.Uniform\(",
+            r"site 'z' or its support changes from run to run .*; state a site of fixed support, e.g. dist.Uniform\(",
         ),
         (now_and_then, "site 'other' or its support changes from run to run"),
         (Module(points=True), "this model has loc; give them a distribution"),

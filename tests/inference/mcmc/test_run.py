@@ -11,9 +11,9 @@ import torch
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.mcmc.divergences import Divergences
-from zoo.inference.mcmc.kernel import Block
+from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.run import blocks
+from zoo.inference.mcmc.run import block_ends
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
 
@@ -48,7 +48,7 @@ def funnel():
     ],
 )
 def test_blocks_end_with_windows_and_are_not_long(bounds, expected):
-    assert blocks(bounds) == expected
+    assert block_ends(bounds) == expected
 
 
 # Divergences
@@ -66,10 +66,10 @@ def test_a_run_says_at_which_site_it_diverged(monkeypatch):
     }
     info = inference.HMC(funnel, **options, compile=False, progress=False).fit(()).info
     assert info.divergences.startswith(
-        f"{int(info.diverging.sum())} of 1000 draws diverged, farthest from the others"
+        f"{int(info.diverging.sum())} of 1000 draws diverged; they differ most from the others"
     )
     assert (
-        "at site 'v': there -" in info.divergences
+        "at site 'v': mean -" in info.divergences
     )  # down in the neck, where x is as centred as elsewhere
 
 
@@ -79,7 +79,11 @@ def divergences():
 
 
 def block(q, diverging):
-    return Block(q.reshape(2, -1, 8), {"diverging": diverging.reshape(2, -1)})
+    diverging = diverging.reshape(2, -1)
+    zeros = torch.zeros(diverging.shape)
+    return DrawBlock(
+        q.reshape(2, -1, 8), TransitionInfo(zeros, diverging, zeros.long(), zeros)
+    )
 
 
 def test_the_site_where_divergences_lie_apart_is_named_over_all_blocks(divergences):
@@ -93,7 +97,7 @@ def test_the_site_where_divergences_lie_apart_is_named_over_all_blocks(divergenc
             )
         )
     assert str(divergences).startswith(
-        "20 of 400 draws diverged, farthest from the others at site 'elsewhere': there "
+        "20 of 400 draws diverged; they differ most from the others at site 'elsewhere': mean "
     )
     values = [
         float(word)
@@ -130,7 +134,7 @@ def test_a_run_of_nothing_but_divergences_warns(monkeypatch):
     engine = dataclasses.replace(cases.ENGINES["HMC"](build()), warmup_steps=0)
     with pytest.warns(
         UserWarning,
-        match="6 of 6 draws diverged: the step size is too large.* not from the p",
+        match="6 of 6 draws diverged: the step size is too large.*; the draws are not from the p",
     ):
         posterior = engine.fit((X, Y))
     assert posterior.info.diverging.all()
@@ -162,8 +166,8 @@ def test_the_progress_bar_says_what_is_under_way(capsys):
         engine.fit((X, Y))
     phases = list(dict.fromkeys(said))
     assert phases == [
-        "looking at the model",
-        "going downhill to a start",
+        "checking the model",
+        "optimising initial positions",
         "tracing the sampler",
         "warm-up, leapfrog steps 2",
         "sampling, leapfrog steps 2",

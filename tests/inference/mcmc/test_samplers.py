@@ -126,7 +126,7 @@ def test_batch_normalisation_uses_its_running_statistics_and_says_so():
     model = build(network)
     with pytest.warns(
         UserWarning,
-        match="normalises batches; a sampler uses its running statistics as they are",
+        match="batch normalisation; a sampler uses its running statistics and does not",
     ):
         posterior = cases.ENGINES["HMC"](model).fit((X, Y))
     assert torch.equal(posterior.state["1.running_mean"], torch.full((3,), 0.5))

@@ -10,9 +10,9 @@ import torch
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.kernel import Block
+from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.store import Store
+from zoo.inference.mcmc.store import Store, StoreOptions
 
 pytestmark = pytest.mark.usefixtures("at_the_prior")
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
@@ -76,13 +76,13 @@ def test_every_so_many_draws_and_at_most_so_many(
 
 
 def test_a_long_run_is_halved_again_and_again():
-    sampler = inference.HMC(build(), max_draws=10, progress=False)
-    store = Store(sampler, Potential(build(), X, Y))
+    store = Store(StoreOptions(max_draws=10), Potential(build(), X, Y))
     for first in range(0, 1000, 7):
-        steps = torch.arange(first, first + 7)
+        steps = torch.arange(first, first + 7).expand(2, 7)
+        zeros = torch.zeros(2, 7)
         q = torch.zeros(2, 7, store.potential.size)
-        store.add(Block(q, {"n_steps": steps.expand(2, 7)}))
-    kept = store.facts()["n_steps"][0]
+        store.add(DrawBlock(q, TransitionInfo(zeros, zeros.bool(), steps, zeros)))
+    kept = store.info().n_steps[0]
     assert torch.equal(kept, torch.arange(0, 1001, store.thinning))
     assert store.count == len(kept) <= 10
     assert store.thinning == 128
@@ -203,7 +203,7 @@ def test_inputs_that_the_network_does_not_take_are_refused_before_the_run(
 def test_only_a_network_has_function_values():
     with pytest.raises(
         ValueError,
-        match="functions_at needs a BayesianNetwork; of other models the sites themselves",
+        match="functions_at needs a BayesianNetwork; for other models the values of the sites",
     ):
         inference.HMC(lambda x: None, functions_at=AT)
 

@@ -1,0 +1,61 @@
+"""The kernel of adjusted MCLMC: microcanonical trajectories that are accepted or rejected."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.dual_averaging import DualAveraging
+from zoo.inference.mcmc.hamiltonian import MAX_ENERGY_ERROR
+from zoo.inference.mcmc.microcanonical import unit
+from zoo.inference.mcmc.microcanonical_kernel import Langevin
+
+
+class Adjusted(Langevin):
+    """Trajectories of microcanonical dynamics from a fresh velocity, accepted or rejected.
+
+    Their length is random. No noise refreshes the velocity in between. Step sizes are adapted
+    by dual averaging.
+    """
+
+    length_factor = 0.5
+
+    def restart(self, step_size: Tensor) -> None:
+        """Restart dual averaging at step sizes (C,), with trajectories for a unit-scale target."""
+        self.state |= DualAveraging.at(step_size)._asdict()
+        self.state["step_size"] = step_size
+        self.state["length"] = torch.full_like(step_size, math.sqrt(self.size))
+
+    def transition(self) -> TransitionInfo:
+        """Follow a trajectory, its length uniform up to twice the mean, and accept or stay."""
+        state = self.state
+        longest = 2 * self.steps_per_draw() - 1
+        num_steps = 1 + int(torch.rand(()) * longest)
+        state["velocity"] = unit(torch.randn_like(state["u"]))
+
+        no_noise = torch.full_like(state["length"], math.inf)
+        path = self.follow(num_steps, self.step_size, no_noise)
+        error = torch.where(path.undone > 0, math.inf, path.change)
+        acceptance = (-error).exp().clamp(max=1.0)
+        accepted = torch.rand_like(acceptance) < acceptance
+
+        for name, new in path.point._asdict().items():
+            mask = accepted[:, None] if new.dim() > 1 else accepted
+            state[name] = torch.where(mask, new, state[name])
+        return self.info(path, acceptance, error > MAX_ENERGY_ERROR)
+
+    def adapt(self, info: TransitionInfo) -> None:
+        """Adapt the step sizes to the acceptance of the last draw."""
+        target = self.options.target_accept_prob
+        averaging = self.state_of(DualAveraging)
+        updated = averaging.updated(info.acceptance_rate, target)
+        self.state |= updated._asdict()
+        self.state["step_size"] = updated.step_size
+
+    def end_window(self, block: DrawBlock) -> None:
+        """Continue at the averaged step sizes, because those of dual averaging fluctuate."""
+        self.end_warmup()
+        super().end_window(block)
