@@ -284,7 +284,7 @@ def measure(name: str, num_steps: int, num_samples: int = 300) -> tuple:
         )
         posterior = engine.fit(data)
     else:  # fixed rates of dropping: nothing to fit
-        posterior = zoo.posterior.posterior.Posterior(
+        posterior = zoo.posterior.guide_posterior.GuidePosterior(
             problem.model,
             state=problem.model.frozen(),
             info=None,

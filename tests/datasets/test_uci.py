@@ -144,7 +144,7 @@ def test_a_wrong_name_gets_the_nearest_right_one():
     ):
         datasets.uci("yatch")
     with pytest.raises(
-        ValueError, match=r"no table 'boston' in the package\. .*UCI_Datasets.*folder"
+        ValueError, match=r"no table 'boston' in the package\. .*UCI_Datasets.*path"
     ):
         datasets.uci("boston")
     with pytest.raises(TypeError, match="name is 3; write"):

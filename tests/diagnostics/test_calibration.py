@@ -10,7 +10,7 @@ import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.datasets.toy.linear import posterior as exact_posterior
 from zoo.diagnostics import Ranks, sbc
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 NOISE = 0.5
 X = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
@@ -39,7 +39,7 @@ def exact(scale=1.0, shift=0.0):
             .float()
         )
         sites = {"layer1.weight": draws[..., None, :-1], "layer1.bias": draws[..., -1:]}
-        return Posterior(own, state={}, info=None, draws=sites)
+        return DrawsPosterior(own, state={}, info=None, draws=sites)
 
     return own, fit
 

@@ -9,7 +9,7 @@ import guides
 import zoo
 from zoo import inference, references
 from zoo.diagnostics.scores import Functions, held_out
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 REFERENCE = references.load(references.linear)
 EXACT = REFERENCE.data.exact
@@ -24,7 +24,7 @@ def drawn(scale=1.0, shift=0.0, count=800, seed=1):
     )
     draws = exact.sample((1, count)).float()
     sites = {"layer1.weight": draws[..., None, :-1], "layer1.bias": draws[..., -1:]}
-    return Posterior(REFERENCE.model, state={}, info=None, draws=sites)
+    return DrawsPosterior(REFERENCE.model, state={}, info=None, draws=sites)
 
 
 def test_the_exact_posterior_is_at_the_floor():
@@ -63,7 +63,7 @@ def test_prior_draws_are_far_away():
         for name in REFERENCE.weights
     }
     card = zoo.fidelity(
-        Posterior(REFERENCE.model, state={}, info=None, draws=draws), REFERENCE
+        DrawsPosterior(REFERENCE.model, state={}, info=None, draws=draws), REFERENCE
     )
     assert card.spread_ratio > 5
     assert card.beyond("spread_ratio") > 20

@@ -8,7 +8,7 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, references
 from zoo.diagnostics import extrapolation
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 REFERENCE = references.load(references.linear)
 X, EXACT = REFERENCE.data.train.x, REFERENCE.data.exact
@@ -29,7 +29,7 @@ def exact_posterior(scale=1.0, count=4000):
         .float()
     )
     sites = {"layer1.weight": draws[..., None, :-1], "layer1.bias": draws[..., -1:]}
-    return Posterior(REFERENCE.model, state={}, info=None, draws=sites)
+    return DrawsPosterior(REFERENCE.model, state={}, info=None, draws=sites)
 
 
 def test_doubt_is_that_of_the_closed_form():

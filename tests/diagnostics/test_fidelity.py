@@ -9,7 +9,7 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.diagnostics.scores import Functions, classification, regression
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 CHAINS, DRAWS, N = 4, 500, 20
 
@@ -24,7 +24,7 @@ def posterior(values, likelihood=None, chains=CHAINS):
         likelihood or likelihoods.Gaussian(0.1),
     )
     weights = values.reshape(len(values), N, outputs).transpose(1, 2)
-    return Posterior(
+    return DrawsPosterior(
         model, state={}, info=None, draws={"weight": weights.unflatten(0, (chains, -1))}
     )
 

@@ -11,7 +11,7 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.diagnostics.labelled import load_arviz
+from zoo.posterior.labelled import load_arviz
 
 x, y = (
     torch.randn(12, 3, generator=torch.Generator().manual_seed(0)),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[2] / "zoo" / "diagnostics" / "labelled.py"
+PATH = Path(__file__).parents[2] / "zoo" / "posterior" / "labelled.py"
 SPEC = importlib.util.spec_from_file_location("labelled_alone", PATH)
 labelled = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(labelled)  # by path: the package around it needs torch

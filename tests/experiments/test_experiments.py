@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from zoo import datasets, experiments, likelihoods, metrics
-from zoo.command.names import EXPERIMENTS
+from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
 from zoo.experiments import Run, nodes_cifar10
 from zoo.networks import ResNet

@@ -16,7 +16,7 @@ import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.predictive.drawing import draw_sites
 from zoo.runtime.param_scope import ScopedGuide
 
@@ -435,7 +435,7 @@ def test_pyros_laplace_approximation_of_a_fit_is_the_exact_posterior(linear):
     mode = engine.fit((linear.x, linear.y))
     with pyro.get_param_store().scope():
         laplace = ScopedGuide(mode.guide.laplace_approximation(linear.x, linear.y))
-    posterior = Posterior(linear.model, state=mode.state, info=None, scoped=laplace)
+    posterior = GuidePosterior(linear.model, state=mode.state, info=None, scoped=laplace)
     draws = linear.coefficients(
         posterior.sample(4000)
     )  # round the mode that the fit found

@@ -454,12 +454,12 @@ def test_starts_that_fit_no_site_are_refused():
     model, _ = regression()
     with pytest.raises(
         ValueError,
-        match=r"starts\(\) has no value for any of the sites layer1.weight.* it has \['w'\]",
+        match=r"inits\(\) has no value for any of the sites layer1.weight.* it has \['w'\]",
     ):
         guides.Mixture(model, inits=lambda: {"w": torch.ones(1)})
     with pytest.raises(
         ValueError,
-        match=r"starts\(\) gives site 'layer1.bias' a value of shape \(3,\), and it has \(5,\)",
+        match=r"inits\(\) gives site 'layer1.bias' a value of shape \(3,\), and it has \(5,\)",
     ):
         guides.Mixture(model, inits=lambda: {"layer1.bias": torch.ones(3)})
 

@@ -22,7 +22,7 @@ PRIOR = priors.WeightPrior(dist.Normal(0.0, 0.1))
 
 def small(**options):
     torch.manual_seed(0)
-    return networks.DSN(3, width=6, image_size=8, dropout=0.0, **options)
+    return networks.DSN(3, width=6, image_size=8, p=0.0, **options)
 
 
 def scores(model, training=True, **options):

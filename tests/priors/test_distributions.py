@@ -194,7 +194,9 @@ def test_a_noise_scale_without_a_proper_prior_starts_inside_its_support():
     model = zoo.BayesianNetwork(
         network, priors.WeightPrior(NORMAL), likelihoods.Gaussian(flat)
     )
-    energy = inference.potential.Potential(model, torch.randn(5, 2), torch.randn(5, 1))
+    energy = inference.mcmc.potential.Potential(
+        model, torch.randn(5, 2), torch.randn(5, 1)
+    )
     assert (energy.unpack(energy.prior_draws(2))[0]["likelihood:scale"] == 1.0).all()
 
 

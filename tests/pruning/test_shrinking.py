@@ -11,7 +11,8 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, pruning
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.laplace_posterior import LaplacePosterior
 
 pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
 
@@ -45,7 +46,7 @@ def sampled(network, shape, prior=NORMAL, draws=3):
         name: p.detach() for name, p in network.named_parameters() if name not in values
     }
     state |= dict(network.named_buffers())
-    return Posterior(model, state=state, info=None, draws=values), torch.randn(
+    return DrawsPosterior(model, state=state, info=None, draws=values), torch.randn(
         5, *shape
     )
 
@@ -172,7 +173,7 @@ def test_what_is_left_without_weights_goes_along():
     masks["layer3.weight"][:, 3] = False  # nothing reads the last unit
     masks["layer1.weight"][:, 5] = False
     draws = {name: value * masks[name] for name, value in posterior.draws.items()}
-    pruned = Posterior(posterior.model, state={}, info=None, draws=draws, masks=masks)
+    pruned = DrawsPosterior(posterior.model, state={}, info=None, draws=draws, masks=masks)
     small = pruning.shrink(pruned, x)
     assert {
         name: tuple(shape)
@@ -200,9 +201,14 @@ def test_one_unit_of_a_layer_stays():
 
 def test_a_mode_shrinks_with_its_draws():
     posterior, x = sampled(networks.MLP(6, 3, hidden=[10]), (6,))
-    posterior.centre = {
-        name: value[0].mean(0) for name, value in posterior.draws.items()
-    }
+    centre = {name: value[0].mean(0) for name, value in posterior.draws.items()}
+    posterior = LaplacePosterior(
+        posterior.model,
+        draws=posterior.draws,
+        centre=centre,
+        state=posterior.state,
+        info=None,
+    )
     pruned = halved(posterior)
     small = pruning.shrink(pruned, x)
     expected, found = (

@@ -8,7 +8,7 @@ import torch
 
 import zoo
 from zoo import priors, references
-from zoo.command.names import REFERENCES
+from zoo.command.choices import REFERENCES
 from zoo.references.evidence import BETWEEN, bfmi, evidence, ships
 from zoo.references.problem import beyond
 from zoo.references.reference import FOLDER

@@ -140,7 +140,7 @@ def build(network=None):
 
 def tensors(posterior):
     found = {f"state {name}": value for name, value in posterior.state.items()}
-    if posterior.scoped is not None:
+    if posterior.guide is not None:
         found |= {
             f"guide {name}": value for name, value in posterior.scoped.tensors().items()
         }

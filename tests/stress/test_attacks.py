@@ -11,7 +11,8 @@ import guides
 import zoo
 from zoo import likelihoods, networks, priors, stress
 from zoo.datasets import Dataset, Split, Units
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.stress.evaluation import two_sets
 from zoo.stress.gradients import loss_and_slope
 
@@ -27,7 +28,7 @@ def drawn(network, likelihood=None, draws=1, scale=0.5, chains=1):
         name: scale * torch.randn(chains, draws, *value.shape())
         for name, value in model.latents.items()
     }
-    return Posterior(model, state={}, info=None, draws=values)
+    return DrawsPosterior(model, state={}, info=None, draws=values)
 
 
 def pixels_and_labels(number=30, classes=2, shape=(1, 4, 4)):
@@ -261,7 +262,7 @@ def test_a_pattern_that_does_not_get_there_says_so(classifier, digits):
         ),
         ({"radius": math.nan}, "radius .* not nan"),
         (
-            {"radius": 0.1, "steps": 0},
+            {"radius": 0.1, "num_steps": 0},
             "steps is a number of gradient steps, at least 1, not 0",
         ),
         (
@@ -300,7 +301,7 @@ def test_labels_that_are_none_get_a_sentence(classifier, digits):
         ),
         ({"classes": []}, "one at least"),
         ({"confidence": 1.0}, "confidence is a probability between 0 and 1, not 1.0"),
-        ({"steps": 0}, "steps is a number"),
+        ({"num_steps": 0}, "num_steps is a number"),
         ({"through": "both"}, "not 'both'"),
     ],
 )
@@ -321,7 +322,7 @@ def test_posteriors_without_classes_or_weights_get_a_sentence(regressor, digits)
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
         likelihoods.Categorical(),
     )
-    kept = Posterior(
+    kept = FunctionPosterior(
         model,
         state={},
         info=None,

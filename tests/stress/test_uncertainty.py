@@ -10,7 +10,7 @@ from torch import nn
 import zoo
 from zoo import likelihoods, metrics, priors, stress
 from zoo.datasets import Dataset, Split, Units
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.stress.evaluation import evaluated, sampled
 
 
@@ -25,7 +25,7 @@ def exact(weight, bias=0.0):
         "weight": torch.tensor([[[[0.0], [weight]]]]),
         "bias": torch.tensor([[[0.0, bias]]]),
     }
-    return Posterior(model, state={}, info=None, draws=draws)
+    return DrawsPosterior(model, state={}, info=None, draws=draws)
 
 
 def labelled(x, weight):
@@ -36,7 +36,7 @@ def test_a_judgement_is_the_prediction_in_parts(classifier, digits, monkeypatch)
     draws = sampled(classifier, 7)
     monkeypatch.setattr("zoo.stress.evaluation.TOGETHER", 100)
     found = evaluated(classifier, draws, *digits.test)
-    prediction = Posterior(
+    prediction = DrawsPosterior(
         classifier.model,
         state=classifier.state,
         info=None,
@@ -71,7 +71,7 @@ def test_a_bernoulli_is_judged_as_its_two_classes():
         likelihoods.Bernoulli(),
     )
     draws = {"weight": torch.tensor([[[[2.0]], [[1.0]]]]), "bias": torch.zeros(1, 2, 1)}
-    single = Posterior(model, state={}, info=None, draws=draws)
+    single = DrawsPosterior(model, state={}, info=None, draws=draws)
     twin = zoo.BayesianNetwork(
         nn.Linear(1, 2),
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
@@ -81,7 +81,7 @@ def test_a_bernoulli_is_judged_as_its_two_classes():
         "weight": torch.tensor([[[[0.0], [2.0]], [[0.0], [1.0]]]]),
         "bias": torch.zeros(1, 2, 2),
     }
-    double = Posterior(twin, state={}, info=None, draws=draws)
+    double = DrawsPosterior(twin, state={}, info=None, draws=draws)
     x, y = torch.randn(20, 1), torch.randint(2, (20,))
     one, two = (
         evaluated(single, sampled(single, 2), x, y[:, None]),

@@ -5,8 +5,8 @@ from zoo.diagnostics.contraction import Contraction, contraction
 from zoo.diagnostics.convergence import Convergence, convergence
 from zoo.diagnostics.extrapolation import Extrapolation, extrapolation
 from zoo.diagnostics.fidelity import Fidelity, fidelity
-from zoo.diagnostics.inference_data import to_arviz
 from zoo.diagnostics.proposal import k_hat
+from zoo.posterior.inference_data import to_arviz
 
 __all__ = [
     "Contraction",

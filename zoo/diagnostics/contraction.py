@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table, Tabled
 
@@ -75,13 +74,11 @@ def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:
         >>> sorted(contraction(posterior, 100).ratios)[:2]
         ['layer1.bias', 'layer1.weight']
     """
-    model = posterior.model
-    if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError(
-            "contraction compares draws of weights with their prior, and this posterior has none of them"
-        )
+    model = posterior.require_weights(
+        "contraction compares draws of weights with their prior"
+    )
     before = model.prior_draws(num_samples)
-    after = posterior.sample(None if posterior.draws is not None else num_samples)
+    after = posterior.sample_all(num_samples)
     return Contraction(
         {
             name: after[name].std(0).cpu() / before[name].std(0).clamp_min(1e-12).cpu()

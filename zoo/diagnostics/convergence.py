@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from zoo.diagnostics.labelled import ess, rhat
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.info import MCMCInfo
+from zoo.posterior.labelled import ess, rhat
 from zoo.posterior.posterior import Posterior
 
 WORST = 1.05  # R-hat that none may exceed
@@ -86,7 +88,7 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
         ValueError: A guide's draws, which are independent by construction; one chain;
             fewer than four draws.
     """
-    if posterior.draws is None:
+    if not isinstance(posterior, DrawsPosterior):
         raise ValueError(
             "draws from a guide are independent, so their R-hat is 1 whatever the guide; zoo.diagnostics.sbc says "
             "whether guide and engine are calibrated, and zoo.fidelity how far they are from the truth"
@@ -105,9 +107,9 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
         raise ValueError(
             "no function value ever changed: every proposal was rejected; narrow the prior or warm up longer"
         )
-    divergences = (
-        int(posterior.info.diverging.sum()) if posterior.info is not None else 0
-    )
+    divergences = 0
+    if isinstance(posterior.info, MCMCInfo):
+        divergences = int(posterior.info.diverging.sum())
     weights = {
         name: worst(value)
         for name, value in posterior.draws.items()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
@@ -93,14 +92,9 @@ def extrapolation(
         >>> extrapolation(posterior, data.train.x, factors=(1, 10)).ratios.shape
         torch.Size([2])
     """
-    model = posterior.model
-    if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError(
-            "extrapolation draws functions at new inputs, and this posterior has no weights to do so"
-        )
+    model = posterior.require_weights("extrapolation draws functions at new inputs")
     x = place_inputs(model, x)
-    own = posterior.num_samples
-    after = posterior.sample(num_samples if own is None else min(own, num_samples))
+    after = posterior.sample(posterior.num_available(num_samples))
     sides = after, model.prior_draws(num_samples)
     middle = x.mean(0)
     epistemic = [

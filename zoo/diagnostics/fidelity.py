@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from zoo.datasets import Dataset
-from zoo.diagnostics.labelled import pareto_k
 from zoo.diagnostics.proposal import has_density, log_ratios
 from zoo.diagnostics.scores import (
     Functions,
@@ -21,6 +20,8 @@ from zoo.diagnostics.scores import (
     regression,
 )
 from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.labelled import pareto_k
 from zoo.posterior.posterior import Posterior
 
 PROPOSALS = 1000  # draws behind Pareto's k
@@ -257,7 +258,7 @@ def fidelity(
     truth, x = (
         (truth, x) if reference is None else (reference.posterior, reference.inputs)
     )
-    if truth.draws is None:
+    if not isinstance(truth, DrawsPosterior):
         raise ValueError(
             "the truth is a sampler's posterior, from inference.NUTS or HMC; a guide against a guide says nothing"
         )

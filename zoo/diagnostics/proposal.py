@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from zoo.data import Data, full
-from zoo.diagnostics.labelled import pareto_k
 from zoo.inference.mcmc.potential import Potential
+from zoo.posterior.labelled import pareto_k
 from zoo.posterior.posterior import Posterior
 
 AT_ONCE = 50  # draws whose density is evaluated in one call
@@ -50,8 +50,8 @@ def log_ratios(posterior: Posterior, data: Data, num_samples: int) -> Tensor:
     """
     if not has_density(posterior):
         raise ValueError(
-            "Pareto k is that of a guide with a density, one of the zoo's such as guides.MeanField, and this posterior "
-            f"is {'draws' if posterior.guide is None else f'a {type(posterior.guide).__name__}'}"
+            "Pareto k needs a guide with a density, one of the zoo's such as guides.MeanField, and this posterior is "
+            f"{posterior.source}"
         )
     potential = Potential(posterior.model, *full(posterior.model, data))
     with torch.no_grad(), potential.program.running(), pyro.validation_enabled(False):
@@ -59,7 +59,7 @@ def log_ratios(posterior: Posterior, data: Data, num_samples: int) -> Tensor:
         places = potential.pack(draws)
         _, jacobian = potential.unpack(places)
         energy = torch.cat([potential.energies(part) for part in places.split(AT_ONCE)])
-        density: Tensor = posterior.scoped.guide.log_prob(draws)
+        density: Tensor = posterior.guide.log_prob(draws)
     return (-energy - jacobian - density).double()
 
 

@@ -21,7 +21,7 @@ DRAWS, EPOCHS = 25, 100  # as published
 PHASES = (0.1, 0.3)  # parts of the epochs at which uncertainty is looked at too
 
 
-def run(
+def run_network(
     run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict[str, float]
 ) -> None:
     """Fit for all epochs and for two parts of them, beside the twin, and split the uncertainty.
@@ -141,7 +141,7 @@ def run_lenet(run: Run) -> None:
         "aleatoric": 0.0096,
         "epistemic": 0.0026,
     }
-    run(run, data, lambda: networks.LeNet5(activation=nn.Softplus), published)
+    run_network(run, data, lambda: networks.LeNet5(activation=nn.Softplus), published)
 
 
 def run_alexnet(run: Run) -> None:
@@ -153,7 +153,7 @@ def run_alexnet(run: Run) -> None:
         "aleatoric": 0.1920,
         "epistemic": 0.0404,
     }
-    run(run, data, lambda: networks.AlexNet(activation=nn.Softplus), published)
+    run_network(run, data, lambda: networks.AlexNet(activation=nn.Softplus), published)
     run.note(
         "The published variances are LeNet-5's on CIFAR-10; others reached an error of 39 % with this network."
     )

@@ -18,7 +18,7 @@ WIDTH, PUBLISHED_WIDTH = 48, 192
 DRAWS, PUBLISHED_DRAWS, P, EPOCHS = 30, 100, 0.5, 300
 
 
-def run(
+def run_network(
     run: Run,
     make: Callable[..., nn.Module],
     layers: Sequence[str],
@@ -41,7 +41,7 @@ def run(
 
     def build() -> tuple[object, object]:
         model = run.model(
-            make(width=width, dropout=0.0),
+            make(width=width, p=0.0),
             priors.WeightPrior(dist.Normal(0.0, 0.3)),
             likelihood,
         )
@@ -105,14 +105,14 @@ def run_nin(run: Run) -> None:
     """Run network in network."""
     published = {"plain": (10.43, 10.27), "augmented": (None, None)}
     layers = ("features.8.weight", "features.16.weight")
-    run(run, networks.NIN, layers, likelihoods.Categorical(), published)
+    run_network(run, networks.NIN, layers, likelihoods.Categorical(), published)
 
 
 def run_dsn(run: Run) -> None:
     """Run the deeply-supervised net."""
     published = {"plain": (9.37, 9.32), "augmented": (7.95, 7.71)}
     layers = ("convolutions.1.weight", "convolutions.2.weight")
-    run(run, networks.DSN, layers, likelihoods.DeeplySupervised(0.3), published)
+    run_network(run, networks.DSN, layers, likelihoods.DeeplySupervised(0.3), published)
 
 
 REFERENCE = "Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, Ghahramani, 2016)"

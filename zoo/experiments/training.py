@@ -19,7 +19,7 @@ from zoo.data import Data
 from zoo.datasets import Split
 from zoo.experiments.record import run_facts
 from zoo.model import BayesianNetwork
-from zoo.posterior import storage
+from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
 
 Build = Callable[[], tuple[BayesianNetwork, Callable[..., object]]]
@@ -92,7 +92,7 @@ class Training:
         beside = path.with_suffix(".json")
         facts = json.loads(beside.read_text()) if beside.is_file() else {}
         if path.is_file():
-            return storage.load(path, *self._built(build)), facts
+            return load(path, *self._built(build)), facts
         plan = (
             Plan(**facts["plan"])
             if facts

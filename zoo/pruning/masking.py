@@ -8,7 +8,8 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.priors.node import has_nodes
 from zoo.pruning.filters import hidden, owner, with_filters
@@ -99,7 +100,7 @@ def needs(
             f"filter_norm drops outputs of hidden layers, and none of {type(posterior.model.network).__name__} has "
             "random weights: they are all the last layer's, whose outputs are predictions; take another rule"
         )
-    before = posterior.masks or {}
+    before = posterior.masks
     found = {name: rule(*known[name]) for name in names}
     return {
         n: value.masked_fill(~before[n], -torch.inf) if n in before else value
@@ -109,11 +110,7 @@ def needs(
 
 def moments(posterior: Posterior) -> dict[str, tuple[Tensor, Tensor]]:
     """Return mean and standard deviation of every random weight of a linear or convolution layer, by site."""
-    model = posterior.model
-    if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError(
-            "pruning needs draws of a network's weights, and this posterior has none of them"
-        )
+    model = posterior.require_weights("pruning needs draws of a network's weights")
     layers = {name for name, layer in model.network.named_modules() if has_nodes(layer)}
     sites = [
         name
@@ -136,7 +133,7 @@ def estimated(
     posterior: Posterior, sites: Iterable[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Return mean and standard deviation of sites over draws, of a guide's one by one: a network may be large."""
-    if posterior.draws is not None:
+    if isinstance(posterior, DrawsPosterior):
         draws = posterior.sample()
         return {
             name: (draws[name].mean(0), draws[name].std(0, correction=0))
@@ -204,23 +201,25 @@ def masked(posterior: Posterior, rule: Rule, masks: Mapping[str, Tensor]) -> Pos
         if rule is filter_norm
         else dict(masks)
     )
-    state, before = zeroed(posterior.state, masks), posterior.masks or {}
+    state, before = zeroed(posterior.state, masks), posterior.masks
     masks = before | {
         n: mask & before.get(n, mask)
         for n, mask in masks.items()
         if n in posterior.shapes
     }
-    centre = posterior.centre and zeroed(posterior.centre, masks)
-    facts = {"state": state, "info": posterior.info, "centre": centre, "masks": masks}
-    if posterior.draws is not None:
-        return Posterior(posterior.model, draws=zeroed(posterior.draws, masks), **facts)
+    if isinstance(posterior, DrawsPosterior):
+        return posterior.transformed(
+            lambda values: zeroed(values, masks), posterior.model, state, masks
+        )
     scoped = posterior.scoped.snapshot(posterior.model)
     with torch.no_grad():
         for name, tensor in scoped.tensors().items():
             site = site_of(name, posterior.shapes)
             if site in masks and tensor.shape == masks[site].shape:
                 tensor.masked_fill_(~masks[site], 0.0)
-    return Posterior(posterior.model, scoped=scoped, **facts)
+    return GuidePosterior(
+        posterior.model, scoped=scoped, state=state, info=posterior.info, masks=masks
+    )
 
 
 def zeroed(

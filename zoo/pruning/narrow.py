@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from zoo.posterior.storage import read
+from zoo.posterior.file_format import read_posterior
 from zoo.pruning.channels import tensors
 
 SIZES = {
@@ -41,7 +41,7 @@ def narrow(network: nn.Module, path: str | Path) -> nn.Module:
         >>> narrow(networks.MLP(6, 1, hidden=[10]), folder / "small.safetensors").layer1
         Linear(in_features=6, out_features=5, bias=True)
     """
-    header, _ = read(Path(path))
+    header, _ = read_posterior(Path(path))
     shapes = {
         name: ast.literal_eval(words[words.index("(") :])
         for name, words in header["tensors"].items()

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import evaluate_once, place_inputs
@@ -95,19 +97,18 @@ def shrink(posterior: Posterior, x: Tensor, num_samples: int = 100) -> Posterior
         evaluate_draws(small, cut(one), state, x),
         model.network,
     )
-    facts = {"state": state, "info": posterior.info, "masks": cut(posterior.masks)}
-    scoped = None if posterior.guide is None else cut_guide(posterior, small, places)
+    masks = cut(posterior.masks)
+    if isinstance(posterior, DrawsPosterior):
+        return posterior.transformed(cut, small, state, masks)
+    scoped = cut_guide(posterior, small, places)
     if scoped is not None:
-        return Posterior(small, scoped=scoped, **facts)
-    draws = posterior.draws or {
-        name: value.unsqueeze(0)
-        for name, value in posterior.sample(num_samples).items()
-    }
-    return Posterior(
-        small,
-        draws=cut(draws),
-        centre=posterior.centre and cut(posterior.centre),
-        **facts,
+        return GuidePosterior(
+            small, scoped=scoped, state=state, info=posterior.info, masks=masks
+        )
+    draws = posterior.sample(num_samples)
+    draws = {name: value.unsqueeze(0) for name, value in draws.items()}
+    return DrawsPosterior(
+        small, draws=cut(draws), state=state, info=posterior.info, masks=masks
     )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.diagnostics.labelled import ess, rhat
 from zoo.diagnostics.scores import Functions, classification, floor, regression
 from zoo.posterior.info import MCMCInfo
+from zoo.posterior.labelled import ess, rhat
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.thinning import evenly
 from zoo.predictive.prediction import Prediction

@@ -14,7 +14,7 @@ from zoo.datasets import toy
 from zoo.datasets.toy import LinearDataset
 from zoo.inference import NUTS
 from zoo.model import BayesianNetwork
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.references.problem import Problem, beyond
 from zoo.references.runs import CHAINS
 
@@ -35,7 +35,7 @@ class Exact:
     data: LinearDataset
     num_samples: int
 
-    def fit(self, data: Data) -> Posterior:
+    def fit(self, data: Data) -> DrawsPosterior:
         """Draw; the data are those that the closed form is of."""
         exact = MultivariateNormal(self.data.exact.mean, self.data.exact.covariance)
         draws = exact.sample((CHAINS, self.num_samples)).float()
@@ -43,7 +43,7 @@ class Exact:
             "layer1.weight": draws[..., None, :-1],
             "layer1.bias": draws[..., -1:],
         }
-        return Posterior(self.model, state={}, info=None, draws=values)
+        return DrawsPosterior(self.model, state={}, info=None, draws=values)
 
 
 def linear() -> Problem:

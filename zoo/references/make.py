@@ -8,6 +8,7 @@ import pyro
 import torch
 from torch import Tensor
 
+from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.references.evidence import evidence, function_values, thinned
@@ -43,7 +44,7 @@ def make(
             if is_noise(site)
         }
         known = problem.inputs, thinned(values[name], kept)
-        runs[name] = Posterior(
+        runs[name] = FunctionPosterior(
             problem.model, state={}, info=posterior.info, draws=noise, functions=known
         )
     weights = {

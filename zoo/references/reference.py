@@ -13,7 +13,8 @@ from torch import Tensor
 
 from zoo.datasets import Dataset
 from zoo.model import BayesianNetwork
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.storage import read_file, write_file
 from zoo.references.problem import Problem
 from zoo.reports.table import Table
@@ -38,7 +39,7 @@ class Reference:
     """
 
     problem: Problem
-    runs: Mapping[str, Posterior]
+    runs: Mapping[str, FunctionPosterior]
     weights: Mapping[str, Tensor]
     evidence: list[dict[str, object]]
 
@@ -78,7 +79,7 @@ class Reference:
         return self.problem.log_evidence
 
     @property
-    def posterior(self) -> Posterior:
+    def posterior(self) -> FunctionPosterior:
         """The posterior of all runs together, chain after chain: what predictions are compared with."""
         posteriors = list(self.runs.values())
         values = torch.cat([posterior.functions[1] for posterior in posteriors])
@@ -86,7 +87,7 @@ class Reference:
             name: torch.cat([posterior.draws[name] for posterior in posteriors])
             for name in posteriors[0].draws
         }
-        return Posterior(
+        return FunctionPosterior(
             self.model,
             state={},
             info=None,
@@ -95,13 +96,13 @@ class Reference:
         )
 
     @property
-    def weight_posterior(self) -> Posterior:
+    def weight_posterior(self) -> DrawsPosterior:
         """The posterior by the weights that were kept, few draws of all runs: it predicts at any inputs."""
         draws = {name: value[None] for name, value in self.weights.items()}
         state = {
             name: value.detach() for name, value in self.model.network.named_buffers()
         } | self.model.frozen()
-        return Posterior(self.model, state=state, info=None, draws=draws)
+        return DrawsPosterior(self.model, state=state, info=None, draws=draws)
 
     @property
     def table(self) -> Table:
@@ -186,7 +187,7 @@ def read(problem: Problem, path: Path | None = None) -> Reference:
 
     values = part("functions/")
     runs = {
-        run: Posterior(
+        run: FunctionPosterior(
             problem.model,
             state={},
             info=None,

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from zoo import metrics
 from zoo.metrics.class_scores import class_scores
-from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
@@ -143,11 +142,9 @@ def sampled(posterior: Posterior, num_samples: int) -> Draws:
         ValueError: A posterior of no network, without weights, or of a likelihood
             without classes.
     """
-    model = posterior.model
-    if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError(
-            "corrupted inputs are evaluated by a network's draws, and this posterior has no weights to do so"
-        )
+    model = posterior.require_weights(
+        "corrupted inputs are evaluated by draws of a network's weights"
+    )
     if not model.likelihood.discrete:
         raise ValueError(
             f"stress is about classes, and {model.likelihood!r} has none; use likelihoods.Categorical() or Bernoulli()"
@@ -156,8 +153,7 @@ def sampled(posterior: Posterior, num_samples: int) -> Draws:
         raise ValueError(
             f"num_samples is a number of draws, at least 1, not {num_samples}"
         )
-    own = posterior.num_samples
-    draws = posterior.sample(num_samples if own is None else min(own, num_samples))
+    draws = posterior.sample(posterior.num_available(num_samples))
     return {
         name: value.to(model.first_parameter.device) for name, value in draws.items()
     }

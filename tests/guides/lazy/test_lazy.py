@@ -16,7 +16,7 @@ from guides._lazy.nodes import LazyNodes, NodeDraw, ScaledWeight
 from guides.local_reparam import LazyWeight, noise_like
 from zoo import likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.priors.plan import Nodes
 from zoo.runtime.param_scope import ScopedGuide
 
@@ -349,7 +349,7 @@ def test_two_examples_have_noise_of_their_own_in_training_and_one_function_in_pr
     same = torch.ones(12, 3, dtype=torch.float64)
     assert len(outputs_in_training(model, guide, same).unique()) > 1
 
-    posterior = Posterior(model, state={}, info=None, scoped=ScopedGuide(guide))
+    posterior = GuidePosterior(model, state={}, info=None, scoped=ScopedGuide(guide))
     x = torch.randn(2, 3, dtype=torch.float64)
     functions = posterior.predict(
         torch.cat([same, x, x.sum(0, keepdim=True), 0 * x[:1]]), num_samples=50

@@ -345,7 +345,7 @@ def test_a_posterior_without_a_mode_is_not_linearised():
     ).fit(data)
     with pytest.raises(
         ValueError,
-        match=r"this posterior knows none \(Posterior over .*MeanField guide\); leave linear",
+        match=r"this posterior has none \(Posterior over .*MeanField guide\); omit linear",
     ):
         posterior.predict(data[0], linearised=True)
 
@@ -493,7 +493,7 @@ def test_diagnostics_take_a_laplace_posterior(digits):
     posterior, x, y = digits
     assert to_arviz(posterior, (x, y)).posterior["layer2.bias"].shape == (1, 20, 10)
     assert zoo.fidelity(posterior, posterior, x) is not None
-    assert repr(posterior).endswith(": 20 draws round the mode")
+    assert repr(posterior).endswith(": 20 draws around the mode")
 
 
 def test_held_layers_are_saved_and_read_back(tmp_path):

@@ -151,7 +151,7 @@ def test_a_posterior_of_function_values_behaves(kept, whole, tmp_path):
     assert (
         repr(kept)
         == repr(whole)
-        == "Posterior over 14 numbers at 5 sites: 2 chains of 8 draws"
+        == "Posterior over 14 parameters at 5 sites: 2 chains of 8 draws"
     )
     assert set(kept.sample(5)) == {"likelihood:scale"}
     kept.save(tmp_path / "posterior")
@@ -168,7 +168,7 @@ def test_diagnostics_take_them_at_these_inputs(kept, whole):
     assert zoo.fidelity(whole, kept, AT).scores["mean_error"] < 1e-5
     results = kept.to_arviz((AT, torch.zeros(4, 1)))
     assert results["log_likelihood"]["y"].shape == (2, 8, 4)
-    assert set(results["posterior"].data_vars) == {"f", "likelihood:scale"}
+    assert set(results["posterior"].data_vars) == {"likelihood:scale"}
 
 
 def test_without_noise_sites_function_values_are_all_there_is(tmp_path):

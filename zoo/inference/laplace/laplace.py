@@ -28,7 +28,7 @@ from zoo.inference.svi.svi import SVI
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import LaplaceInfo
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.laplace_posterior import LaplacePosterior
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 
@@ -129,7 +129,7 @@ class Laplace:
         )
         self.tempering = Tempering(temperature, likelihood_temperature)
 
-    def fit(self, data: Data, batch_size: int | None = None) -> Posterior:
+    def fit(self, data: Data, batch_size: int | None = None) -> LaplacePosterior:
         """Find the mode, measure the curvature there, and draw.
 
         Arguments:
@@ -174,7 +174,9 @@ class Laplace:
             temperature=self.tempering.whole,
             likelihood_temperature=self.tempering.likelihood,
         )
-        return Posterior(self.model, state=state, info=info, draws=draws, centre=centre)
+        return LaplacePosterior(
+            self.model, state=state, info=info, draws=draws, centre=centre
+        )
 
     def _mode(
         self, data: Data, batch_size: int | None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,12 +17,15 @@ from zoo.inference.mcmc.potential import Potential
 from zoo.inference.run_files import (
     SHARE,
     digest,
+    is_plain,
     random_state,
     read_run,
     set_random_state,
 )
 from zoo.posterior.storage import write_file
 
+# settings in which a resumed run may differ from the run before
+_FREE = {"num_samples", "checkpoint", "progress", "compile", "init", "store_on"}
 _FORMAT = "2"  # changes when the names in the file change
 _KERNEL, _STORE, _DIVERGENCES = "kernel/", "store/", "divergences/"
 _WINDOW, _POSITION = "window/", "position"
@@ -178,6 +182,22 @@ class Checkpoint:
         write_file(self.path, tensors, {"run": json.dumps(header)})
         self._written = time.perf_counter()
         self._seconds = self._written - began
+
+
+def fixed_settings(sampler: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that a resumed run must have too, as text.
+
+    Arguments:
+        sampler: Name of the sampler.
+        values: All settings by name.
+    """
+    settings = {"sampler": sampler}
+    for name, value in values.items():
+        if isinstance(value, Tensor):
+            settings[name] = digest([value])
+        elif name not in _FREE and is_plain(value):
+            settings[name] = str(value)
+    return settings
 
 
 def _prefixed(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -92,8 +92,7 @@ def _posterior_draws(
     potential: Potential, posterior: Posterior, num_chains: int
 ) -> Tensor:
     """Return draws (C, P) of a posterior: evenly spaced stored draws, or new ones of a guide."""
-    is_stored = posterior.draws is not None
-    draws = posterior.sample(None if is_stored else num_chains)
+    draws = posterior.sample_all(num_chains)
     _check_sites(potential, draws)
 
     num_draws = len(next(iter(draws.values())))

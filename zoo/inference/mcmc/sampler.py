@@ -14,26 +14,24 @@ from tqdm.std import tqdm
 
 from zoo.data import Data, full
 from zoo.inference.mcmc.arguments import check_count, refuse_other_names
-from zoo.inference.mcmc.checkpoint import Checkpoint
+from zoo.inference.mcmc.checkpoint import Checkpoint, fixed_settings
 from zoo.inference.mcmc.initialisation import INITS
 from zoo.inference.mcmc.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.results import make_posterior
 from zoo.inference.mcmc.run import ChainRun
 from zoo.inference.mcmc.run_options import RunOptions
 from zoo.inference.mcmc.store import StoreOptions
 from zoo.inference.mcmc.windows import Window, stan_windows
-from zoo.inference.run_files import digest, is_plain
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 from zoo.tracing.traced import way_of
-
-# settings in which a resumed run may differ from the run before
-_FREE = {"num_samples", "checkpoint", "progress", "compile", "init", "store_on"}
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -139,7 +137,7 @@ class Sampler:
         """Divide warm-up into windows."""
         return stan_windows(self.warmup_steps)
 
-    def fit(self, data: Data | tuple[Any, ...]) -> Posterior:
+    def fit(self, data: Data | tuple[Any, ...]) -> DrawsPosterior:
         """Sample the posterior given all data at once.
 
         Arguments:
@@ -167,30 +165,19 @@ class Sampler:
 
     def _sample(
         self, arguments: tuple[Any, ...], progress: tqdm, began: float
-    ) -> Posterior:
+    ) -> DrawsPosterior:
         """Run the chains and return their posterior."""
         progress.set_postfix_str("checking the model")
         potential = Potential(
             self.model, *arguments, tempering=self.tempering, dtype=self.dtype
         )
         with potential.program.running():
-            checkpoint = None
-            if self.checkpoint is not None:
-                settings = self._fixed_settings()
-                checkpoint = Checkpoint.of(self.checkpoint, settings, potential)
-
             options = self._run_options(potential)
+            checkpoint = self._checkpoint(potential)
             run = ChainRun(options, potential, checkpoint, progress, began)
             run.go()
-            info = run.info()
 
-        return Posterior(
-            self.model,
-            state=self._network_state(),
-            info=info,
-            draws=run.store.draws(),
-            functions=run.store.functions(),
-        )
+        return make_posterior(self.model, run)
 
     def _arguments(self, data: Data | tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the arguments of the model."""
@@ -219,26 +206,13 @@ class Sampler:
             store=store,
         )
 
-    def _fixed_settings(self) -> dict[str, str]:
-        """Return the settings that a resumed run must have too."""
-        settings = {"sampler": type(self).__name__}
-        for part in fields(self):
-            value = getattr(self, part.name)
-            if isinstance(value, Tensor):
-                settings[part.name] = digest([value])
-            elif part.name not in _FREE and is_plain(value):
-                settings[part.name] = str(value)
-        return settings
-
-    def _network_state(self) -> dict[str, Tensor]:
-        """Return buffers and frozen weights of the network."""
-        if not isinstance(self.model, BayesianNetwork):
-            return {}
-
-        state = {}
-        for name, value in self.model.network.named_buffers():
-            state[name] = value.detach().clone()
-        return state | self.model.frozen()
+    def _checkpoint(self, potential: Potential) -> Checkpoint | None:
+        """Return the file of the run, None if there is none."""
+        if self.checkpoint is None:
+            return None
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        settings = fixed_settings(type(self).__name__, values)
+        return Checkpoint.of(self.checkpoint, settings, potential)
 
     def __repr__(self) -> str:
         kind = type(self).__name__

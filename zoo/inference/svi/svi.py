@@ -15,6 +15,7 @@ from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.trainer import Trainer
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.modes import training_mode
 from zoo.runtime.param_scope import ScopedGuide
@@ -119,7 +120,7 @@ class SVI:
 
     def fit(
         self, data: Data, batch_size: int | None = None, init: Posterior | None = None
-    ) -> Posterior:
+    ) -> GuidePosterior:
         """Fit to data and return a snapshot of the result.
 
         Arguments:
@@ -157,7 +158,7 @@ class SVI:
                 )
             info = run.go()
         state = run.detached_state() | self.model.frozen()
-        return Posterior(
+        return GuidePosterior(
             self.model, state=state, info=info, scoped=scoped.snapshot(self.model)
         )
 

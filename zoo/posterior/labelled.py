@@ -5,14 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+    from xarray import DataTree
+
+    Labelled = InferenceData | DataTree
 
 Arrays = Mapping[str, np.ndarray]
 
 
 def load_arviz() -> ModuleType:
-    """Import ArviZ, late because it is slow, and without the notice that 0.23 gives of its successor."""
+    """Import ArviZ when it is first needed, for it is slow, and without the notice of 0.23 about version 1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         import arviz
@@ -20,11 +27,11 @@ def load_arviz() -> ModuleType:
 
 
 def is_one(arviz: ModuleType) -> bool:
-    """Tell whether this is ArviZ 1.x."""
+    """Return whether this is ArviZ 1.x."""
     return int(arviz.__version__.split(".")[0]) >= 1
 
 
-def labelled(groups: Mapping[str, Arrays]) -> object:
+def labelled(groups: Mapping[str, Arrays]) -> Labelled:
     """Make ArviZ's container of groups of arrays.
 
     Arguments:
@@ -39,9 +46,8 @@ def labelled(groups: Mapping[str, Arrays]) -> object:
     if is_one(arviz):
         return arviz.from_dict(groups)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # more chains than draws, which a short run may have
+        # a short run may have more chains than draws
+        warnings.simplefilter("ignore", UserWarning)
         return arviz.from_dict(**groups)
 
 
@@ -56,27 +62,30 @@ def ess(values: np.ndarray) -> np.ndarray:
 
 
 def _by_column(function: str, values: np.ndarray, method: str) -> np.ndarray:
+    """Return a statistic of draws (C, S, M) by the function of ArviZ with this name, (M,)."""
     arviz = load_arviz()
-    data = labelled({"posterior": {"values": values}})
-    data = data["posterior"].dataset if is_one(arviz) else data.posterior
+    container = labelled({"posterior": {"values": values}})
+    group = container["posterior"]
+    dataset = group.dataset if is_one(arviz) else group
+
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter(
-            "ignore", RuntimeWarning
-        )  # a column that never moves has no R-hat; it is counted
-        return np.asarray(getattr(arviz, function)(data, method=method)["values"])
+        # a constant column has no R-hat: NaN, which callers handle
+        warnings.simplefilter("ignore", RuntimeWarning)
+        statistic = getattr(arviz, function)
+        return np.asarray(statistic(dataset, method=method)["values"])
 
 
 def pareto_k(log_weights: np.ndarray) -> float:
     """Pareto shape of the largest importance weights, given the logarithms (S,) of all."""
-    arviz, weights = load_arviz(), np.asarray(log_weights, dtype=np.float64)
-    if is_one(arviz):
-        from arviz_stats.base import array_stats as arviz
+    arviz = load_arviz()
+    weights = np.asarray(log_weights, dtype=np.float64)
 
-        weights = (
-            -weights
-        )  # it takes log likelihoods, whose inverses are the weights of leave-one-out
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # a k that is large is the answer, not a warning
-        return float(arviz.psislw(weights)[1])
+        warnings.simplefilter("ignore")  # a large k is a result here, not a warning
+        if not is_one(arviz):
+            return float(arviz.psislw(weights)[1])
+
+        from arviz_stats.base import array_stats
+
+        # 1.x takes log likelihoods; leave-one-out weights are their inverses
+        return float(array_stats.psislw(-weights)[1])
