@@ -45,14 +45,15 @@ def begin(chains=3, size=6):
 
 
 def path(u, velocity, step_size, steps, parts, potential=quartic):
-    """Follow a trajectory: where it ends, its velocity, and the energy's change."""
-    slope, before = potential(u)
-    total, size = torch.zeros(len(u)).to(u), torch.full((len(u),), step_size).to(u)
+    """Follow a trajectory: where it ends, its velocity, and the change of the energy."""
+    gradient, before = potential(u)
+    point = Point(u, velocity, gradient, before)
+    size = torch.full((len(u),), step_size).to(u)
+    total = torch.zeros(len(u)).to(u)
     for _ in range(steps):
-        point, kinetic = integrate(potential, u, velocity, slope, size, parts)
-        u, velocity, slope, energy = point
+        point, kinetic = integrate(potential, point, size, parts)
         total = total + kinetic
-    return u, velocity, total + energy - before
+    return point.u, point.velocity, total + point.energy - before
 
 
 def normal(scale):

@@ -14,7 +14,7 @@ from zoo.inference.mcmc import tree as trees
 from zoo.inference.mcmc.kernel import KernelOptions
 from zoo.inference.mcmc.no_u_turn import NoUTurn
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.tree import kinetic_energy
+from zoo.inference.mcmc.hamiltonian import kinetic_energy
 from zoo.inference.mcmc.u_turn import (
     LeafSlots,
     leaf_slots,

@@ -39,6 +39,7 @@ class Adaptive(Sampler):
                 "target_accept_prob is a probability between 0 and 1, not "
                 f"{self.target_accept_prob}"
             )
+
         if self.mass_rank < 0:
             raise ValueError(
                 f"mass_rank is a number of directions, at least 0, not {self.mass_rank}"

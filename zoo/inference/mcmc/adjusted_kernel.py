@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.dual_averaging import DualAveraging
 from zoo.inference.mcmc.hamiltonian import MAX_ENERGY_ERROR
-from zoo.inference.mcmc.microcanonical import unit
+from zoo.inference.mcmc.microcanonical import Point, unit
 from zoo.inference.mcmc.microcanonical_kernel import Langevin
 
 
@@ -31,21 +31,28 @@ class Adjusted(Langevin):
 
     def transition(self) -> TransitionInfo:
         """Follow a trajectory, its length uniform up to twice the mean, and accept or stay."""
-        state = self.state
-        longest = 2 * self.steps_per_draw() - 1
-        num_steps = 1 + int(torch.rand(()) * longest)
-        state["velocity"] = unit(torch.randn_like(state["u"]))
+        mean = self.steps_per_draw()
+        uniform = torch.rand(()) * (2 * mean - 1)
+        num_steps = 1 + int(uniform)
+        noise = torch.randn_like(self.state["u"])
+        self.state["velocity"] = unit(noise)
 
-        no_noise = torch.full_like(state["length"], math.inf)
+        no_noise = torch.full_like(self.state["length"], math.inf)
         path = self.follow(num_steps, self.step_size, no_noise)
         error = torch.where(path.undone > 0, math.inf, path.change)
         acceptance = (-error).exp().clamp(max=1.0)
         accepted = torch.rand_like(acceptance) < acceptance
+        self._move(path.point, accepted)
 
-        for name, new in path.point._asdict().items():
-            mask = accepted[:, None] if new.dim() > 1 else accepted
-            state[name] = torch.where(mask, new, state[name])
         return self.info(path, acceptance, error > MAX_ENERGY_ERROR)
+
+    def _move(self, point: Point, accepted: Tensor) -> None:
+        """Move the chains of a mask (C,) to a point."""
+        rows = accepted[:, None]
+
+        for name, new in point._asdict().items():
+            mask = rows if new.dim() > 1 else accepted
+            self.state[name] = torch.where(mask, new, self.state[name])
 
     def adapt(self, info: TransitionInfo) -> None:
         """Adapt the step sizes to the acceptance of the last draw."""

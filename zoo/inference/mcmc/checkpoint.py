@@ -120,6 +120,7 @@ class Checkpoint:
             "sites": str(shapes),
             "data": digest(data),
         }
+
         return cls(Path(path), meaning, potential.program.like)
 
     def read(self) -> Snapshot:
@@ -136,7 +137,9 @@ class Checkpoint:
     def _window(self) -> DrawBlock | None:
         if _WINDOW + "q" not in self._tensors:
             return None
+
         q = self._tensors[_WINDOW + "q"].to(self.like.device)
+
         return DrawBlock(q, TransitionInfo(**self._part(_WINDOW_INFO)))
 
     def _part(self, prefix: str) -> dict[str, Tensor]:
@@ -145,6 +148,7 @@ class Checkpoint:
         for name, value in self._tensors.items():
             if name.startswith(prefix):
                 found[name.removeprefix(prefix)] = value.to(self.like.device)
+
         return found
 
     def check_energy(self, present: Tensor, before: Tensor) -> None:
@@ -174,6 +178,7 @@ class Checkpoint:
         tensors |= _prefixed(_KERNEL, snapshot.kernel)
         tensors |= _prefixed(_STORE, snapshot.store)
         tensors |= _prefixed(_DIVERGENCES, snapshot.divergences)
+
         if snapshot.window is not None:
             tensors[_WINDOW + "q"] = snapshot.window.q
             tensors |= _prefixed(_WINDOW_INFO, snapshot.window.info.named())
@@ -197,6 +202,7 @@ def fixed_settings(sampler: str, values: Mapping[str, Any]) -> dict[str, str]:
             settings[name] = digest([value])
         elif name not in _FREE and is_plain(value):
             settings[name] = str(value)
+
     return settings
 
 

@@ -68,6 +68,7 @@ class ChEES(Adaptive):
                 "ChEES learns from differences between chains: num_chains is at least 2, "
                 f"not {self.num_chains}; use NUTS for one chain"
             )
+
         check_num_leapfrog("num_steps", self.num_steps)
         check_num_leapfrog("max_steps", self.max_steps)
 

@@ -43,14 +43,17 @@ class Divergences:
         diverging = block.info.diverging
         is_new = _is_new_place(block.q, diverging)
         q = block.q.flatten(0, 1).double()  # (C S, P)
-        draws = torch.stack([~diverging, diverging]).flatten(1).double()  # (2, C S)
+        kinds = torch.stack([~diverging, diverging])
+        draws = kinds.flatten(1).double()  # (2, C S)
         places = draws * is_new.flatten()
+
         new = {
             "count": draws.sum(-1),
             "places": places.sum(-1),
             "sum": places @ q,
             "squares": places @ q.square(),
         }
+
         self.state = {name: value + new[name] for name, value in self.state.items()}
 
     @property
@@ -66,6 +69,7 @@ class Divergences:
 
         total = num_others + num_diverged
         counts = f"{num_diverged:.0f} of {total:.0f} draws diverged"
+
         if num_others == 0:
             return (
                 f"{counts}: the step size is too large, or the log joint density is not "
@@ -73,8 +77,10 @@ class Divergences:
             )
 
         difference = self._largest_difference()
+
         if difference is None:
             return f"{counts}, at no site in particular"
+
         return (
             f"{counts}; they differ most from the others at site {difference.site!r}: mean "
             f"{difference.diverged:.3g} against {difference.others:.3g} ± "
@@ -85,15 +91,22 @@ class Divergences:
         """Return where the means differ most, None if it may be by chance."""
         places = self.state["places"].clamp_min(1)[:, None]
         mean = self.state["sum"] / places
-        variance = self.state["squares"] / places - mean.square()
-        scale = variance.clamp_min(1e-24).sqrt()[0]
-        standard_error = scale * (1 / places).sum().sqrt()
-        distance = (mean[1] - mean[0]).abs() / standard_error
+        mean_square = self.state["squares"] / places
+        variance = mean_square - mean.square()
+        scale = variance.clamp_min(1e-24).sqrt()[0]  # of the others
+
+        inverse = (1 / places).sum()
+        standard_error = scale * inverse.sqrt()
+        difference = mean[1] - mean[0]
+        distance = difference.abs() / standard_error
 
         element = int(distance.argmax())
-        largest_by_chance = math.sqrt(2 * math.log(2 * len(distance))) + 1.0
+        num_tails = 2 * len(distance)
+        largest_by_chance = math.sqrt(2 * math.log(num_tails)) + 1.0
+
         if float(distance[element]) < largest_by_chance:
             return None
+
         return _Difference(
             site=self._site_of(element),
             diverged=float(mean[1, element]),
@@ -108,6 +121,7 @@ class Divergences:
             end += shape.numel()
             if element < end:
                 return name
+
         raise IndexError(f"q has {end} elements, not {element + 1}")
 
 
@@ -125,8 +139,11 @@ def _is_new_place(q: Tensor, diverging: Tensor) -> Tensor:
 
     A chain that diverges repeatedly without moving counts as one position.
     """
-    moved = (q[:, 1:] != q[:, :-1]).any(-1)
+    differs = q[:, 1:] != q[:, :-1]
+    moved = differs.any(-1)
     changed = diverging[:, 1:] != diverging[:, :-1]
+
     is_new = torch.ones_like(diverging)
     is_new[:, 1:] = moved | changed
+
     return is_new

@@ -29,6 +29,7 @@ class DrawMemory(NamedTuple):
         num_chains, size = u.shape
         num_places = num_draws + 1
         num_statistics = len(TransitionInfo._fields)
+
         return cls(
             torch.arange(num_chains, device=u.device),
             u.new_zeros(num_chains, num_places, size),

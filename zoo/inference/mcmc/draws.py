@@ -70,6 +70,7 @@ class DrawBlock:
         """Return a block without draws for chains at q (C, P)."""
         zeros = q.new_zeros(len(q), 0)
         info = TransitionInfo(zeros, zeros.bool(), zeros.long(), zeros)
+
         return cls(q[:, None][:, :0], info, interrupted)
 
     @classmethod

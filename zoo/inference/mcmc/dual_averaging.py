@@ -61,13 +61,19 @@ class DualAveraging(NamedTuple):
         """
         count = self.count + 1
         weight = 1 / (count + _DELAY)
-        error = (1 - weight) * self.error + weight * (target - acceptance)
-        log_step = self.centre - count.sqrt() / _SHRINKAGE * error
+        shortfall = weight * (target - acceptance)
+        error = (1 - weight) * self.error + shortfall
+
+        gain = count.sqrt() / _SHRINKAGE
+        log_step = self.centre - gain * error
 
         weight = count**-_DECAY
         log_average = weight * log_step + (1 - weight) * self.log_average
         new = DualAveraging(self.centre, error, log_step, log_average, count)
-        return new if where is None else new._only(where, self)
+
+        if where is None:
+            return new
+        return new._only(where, self)
 
     def _only(self, where: Tensor, other: DualAveraging) -> DualAveraging:
         """Return this state for the chains of a mask (C,), another one for the rest."""

@@ -55,9 +55,12 @@ class Hamiltonian(Kernel):
         """
         half = 0.5 * step_size[:, None]
         p = p - half * gradient
+
         u = u + step_size[:, None] * p
         gradient, energy = self.whitened_gradient(u, *mass_matrix)
-        return u, p - half * gradient, gradient, energy
+
+        p = p - half * gradient
+        return u, p, gradient, energy
 
     def reasonable_step_size(self, step_size: Tensor) -> Tensor:
         """Double or halve step sizes (C,) until one step is accepted with probability 0.8."""
@@ -75,19 +78,22 @@ class Hamiltonian(Kernel):
 
             if not bool(direction.any()):
                 break
+
             step_size = step_size * 2.0**direction
+
         return step_size
 
     def _energy_gain(self, step_size: Tensor) -> Tensor:
         """Return the energy before minus that after one step with fresh momenta, (C,)."""
         u = self.state["u"]
-        p = torch.randn_like(u)
-        before = self.state["energy"] + 0.5 * p.square().sum(-1)
-
         gradient = self.state["gradient"]
+        p = torch.randn_like(u)
+        before = self.state["energy"] + kinetic_energy(p)
+
         _, p, _, energy = self.leap(u, p, gradient, step_size, *self.mass_matrix)
         self.num_gradients += self.num_chains
-        return before - energy - 0.5 * p.square().sum(-1)
+
+        return before - energy - kinetic_energy(p)
 
     def restart(self, step_size: Tensor) -> None:
         """Restart dual averaging at step sizes (C,)."""
@@ -113,8 +119,14 @@ class Hamiltonian(Kernel):
         """Estimate the mass matrix, and find step sizes for it."""
         if block.num_draws > 1:
             self.learn_mass_matrix(block)
+
         self.restart(self.reasonable_step_size(self.averaging.average))
 
     def end_warmup(self) -> None:
         """Keep the averaged step sizes."""
         self.state["step_size"] = self.averaging.average
+
+
+def kinetic_energy(p: Tensor) -> Tensor:
+    """Return the kinetic energy (C,) of momenta (C, P) of unit mass."""
+    return 0.5 * p.square().sum(-1)

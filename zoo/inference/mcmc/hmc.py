@@ -67,10 +67,12 @@ class HMC(Adaptive):
         check_num_leapfrog("max_steps", self.max_steps)
 
         length = self.trajectory_length
+
         if length is not None and not length > 0:
             raise ValueError(
                 f"trajectory_length is a positive number, e.g. math.pi / 2, not {length}"
             )
+
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter is a fraction between 0 and 1, not {self.jitter}")
 
@@ -78,6 +80,7 @@ class HMC(Adaptive):
         """Divide warm-up into windows; a single one if there is no mass matrix to learn."""
         if not self.adapt_mass_matrix:
             return [Window(self.warmup_steps, learns=False)]
+
         return super().windows()
 
     def steps_per_draw(self) -> int:

@@ -43,16 +43,19 @@ class Initialiser:
 
         mode = way_of(compile)
         is_cuda = potential.program.like.is_cuda
+
         if init != "map" or DESCENT == 0:
             mode = "plain"
         elif mode != "plain" and not is_cuda:
             mode = "traced"
+
         self.program = Traced(potential.gradient, compile=mode, calls=DESCENT)
 
     def gradient(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient (C, P) and the potential (C,) at q (C, P), and count the call."""
         self.num_gradients += len(q)
         gradient, energy = self.program(q)
+
         return gradient, energy
 
     def __call__(self, num_chains: int) -> Tensor:
@@ -66,25 +69,31 @@ class Initialiser:
         if isinstance(self.init, Posterior):
             q = _posterior_draws(potential, self.init, num_chains)
             return self._checked(q, "draws of the posterior given as init")
+
         if self.init == "network":
             values = potential.pack(potential.initial_values())
             q = values.expand(num_chains, -1).clone()
+
             return self._checked(q, "the network's own weights")
 
         q = finite_prior_draws(potential, self.gradient, num_chains)
+
         if self.init == "map":
             q = optimise_positions(potential, self.gradient, q, DESCENT)
+
         return q
 
     def _checked(self, q: Tensor, description: str) -> Tensor:
         """Refuse positions (C, P) at which the log joint density is not finite."""
         finite = is_finite(*self.gradient(q))
         num_bad = int((~finite).sum())
+
         if num_bad > 0:
             raise ValueError(
                 f"the log joint density is not finite at {num_bad} of {len(q)} initial "
                 f"positions, {description}; write init='map'"
             )
+
         return q
 
 
@@ -98,8 +107,10 @@ def _posterior_draws(
     num_draws = len(next(iter(draws.values())))
     index = evenly(num_draws, num_chains)
     chosen = {}
+
     for name, value in draws.items():
         chosen[name] = value[index.to(value.device)]
+
     return potential.pack(chosen)
 
 
@@ -108,9 +119,11 @@ def _check_sites(potential: Potential, draws: dict[str, Tensor]) -> None:
     wanted = {}
     for name, prior in potential.program.latents.items():
         wanted[name] = tuple(prior.shape())
+
     given = {name: tuple(value.shape[1:]) for name, value in draws.items()}
 
     parts = []
+
     for name in sorted(wanted.keys() | given.keys()):
         there, here = given.get(name, "none"), wanted.get(name, "none")
         if there != here:
@@ -137,6 +150,7 @@ def finite_prior_draws(
         bad = ~is_finite(*gradient(q))
         if not bool(bad.any()):
             return q
+
         q[bad] = potential.prior_draws(int(bad.sum()))
 
     raise ValueError(
@@ -173,6 +187,7 @@ def optimise_positions(
         optimizer.step()
 
     finite = is_finite(*gradient(q.detach()))[:, None]
+
     return torch.where(finite, q.detach(), best)
 
 
@@ -180,6 +195,8 @@ def _moving_elements(potential: Potential, q: Tensor) -> Tensor:
     """Return 1 for elements of q that are optimised and 0 for others, (P,)."""
     parents = potential.parents()
     parts = []
+
     for name, shape in potential.shapes.items():
         parts.append(q.new_full((shape.numel(),), name not in parents))
+
     return torch.cat(parts)

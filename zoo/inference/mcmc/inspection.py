@@ -41,6 +41,7 @@ def make_program(
     """
     if isinstance(model, BayesianNetwork):
         return _network_program(model, data, dtype)
+
     return _pyro_program(model, data, dtype)
 
 
@@ -55,11 +56,14 @@ def _pyro_program(
     sites = _latent_sites(first)
     latents = {name: site["fn"] for name, site in sites.items()}
     _refuse_discrete(latents)
+
     if not latents:
         raise ValueError("the model has no latent site, so there is nothing to sample")
+
     _refuse_changes(latents, second)
 
     inits = {}
+
     for name, site in sites.items():
         if "init" in site["infer"]:
             inits[name] = site["infer"]["init"]
@@ -67,6 +71,7 @@ def _pyro_program(
     like = next(iter(sites.values()))["value"]
     own_dtype = like.dtype
     chain_dtype = dtype or own_dtype
+
     return Program(
         model,
         _cast(data, chain_dtype),
@@ -84,10 +89,12 @@ def _two_traces(
     """Return the traces of two runs and the names of the parameters that the model states."""
     no_parameters = {"params": {}, "constraints": {}}
     store = pyro.get_param_store()
+
     with store.scope(state=no_parameters), torch.random.fork_rng():
         with torch.no_grad(), evaluating(model):
             first = poutine.trace(model).get_trace(*data)
             second = poutine.trace(model).get_trace(*data)
+
         points = sorted(store.keys())
 
     return first, second, points
@@ -99,6 +106,7 @@ def _latent_sites(trace: Trace) -> dict[str, dict]:
     for name, site in stochastic(trace).items():
         if not site["is_observed"]:
             latent[name] = site
+
     return latent
 
 
@@ -112,16 +120,19 @@ def _network_program(
     _warn_of_batch_normalisation(model)
 
     own_dtype = model.first_parameter.dtype
+
     if dtype not in (None, own_dtype):
         model = copy.deepcopy(model).to(dtype)
         data = _cast(data, dtype)
 
     buffers = {}
+
     for name, value in model.network.named_buffers():
         buffers[name] = value.detach().clone()
 
     inits = model.plan.inits(model.network)
     like = model.first_parameter
+
     return Program(model, data, model.latents, inits, like, own_dtype, buffers=buffers)
 
 
@@ -142,6 +153,7 @@ def _cast(data: tuple[Any, ...], dtype: torch.dtype) -> tuple[Any, ...]:
     for argument in data:
         is_float = isinstance(argument, Tensor) and argument.is_floating_point()
         converted.append(argument.to(dtype) if is_float else argument)
+
     return tuple(converted)
 
 
@@ -186,6 +198,7 @@ def _refuse_changes(
     for name, prior in latents.items():
         support = str(prior.support)
         is_missing = name not in second
+
         if is_missing or str(second.nodes[name]["fn"].support) != support:
             raise ValueError(
                 f"site {name!r} or its support changes from run to run ({support}); state "

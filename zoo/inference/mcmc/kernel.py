@@ -85,7 +85,9 @@ class Kernel:
             writes=writes,
             rows=rows,
         )
+
         self.programs.append(program)
+
         return program
 
     def whitened_gradient(
@@ -99,6 +101,7 @@ class Kernel:
         """
         coordinates = MassMatrix(*mass_matrix)
         gradient, energy = self.potential.gradient(coordinates.colour(u))
+
         return coordinates.whiten_gradient(gradient), energy
 
     @property
@@ -138,6 +141,7 @@ class Kernel:
             self.options.mass_rank,
             self.options.shared_mass,
         )
+
         self._place(self.q, mass_matrix)
 
     def _gradients(self, q: Tensor) -> Tensor:
@@ -148,6 +152,7 @@ class Kernel:
             parts.append(gradient.reshape(part.shape))
 
         self.num_gradients += q.shape[:2].numel()
+
         return torch.cat(parts, 1)
 
     def transition(self) -> TransitionInfo:
@@ -174,11 +179,13 @@ class Kernel:
         positions: list[Tensor] = []
         infos: list[TransitionInfo] = []
         interrupted = False
+
         try:
             while len(infos) < num_draws:
                 info = self.transition()
                 if adapting:
                     self.adapt(info)
+
                 positions.append(self.q)
                 infos.append(info)
                 tick(len(infos), f"leapfrog steps {int(info.n_steps.max())}")
@@ -187,6 +194,7 @@ class Kernel:
 
         if not infos:
             return DrawBlock.empty(self.q, interrupted)
+
         return DrawBlock.of_draws(positions[: len(infos)], infos, interrupted)
 
     @property
@@ -195,4 +203,5 @@ class Kernel:
         for program in reversed(self.programs):
             if program.how:
                 return program.how
+
         return "plain"

@@ -79,14 +79,21 @@ class LearnedLength(Trajectories):
         It is the fraction of the length that the next trajectory has.
         """
         number = self.state["draws"] + 1
-        place = 2 ** torch.arange(_JITTER_BITS, device=number.device)
+        bits = torch.arange(_JITTER_BITS, device=number.device)
+        place = 2**bits
         digits = (number // place) % 2
-        return (digits * (0.5 / place)).sum().to(self.state["log_length"])
+
+        reversed_digits = digits * (0.5 / place)
+        fraction = reversed_digits.sum()
+        return fraction.to(self.state["log_length"])
 
     def num_leapfrog(self) -> Tensor:
         """Return the leapfrog steps of the next trajectory, the same for all chains."""
-        length = self.state["log_length"].exp() * self.jitter()
-        return (length / self.step_size).ceil().clamp(1, self.max_steps).long()
+        longest = self.state["log_length"].exp()
+        length = longest * self.jitter()
+        steps = (length / self.step_size).ceil()
+
+        return steps.clamp(1, self.max_steps).long()
 
     def transition(self) -> TransitionInfo:
         """Follow trajectories, and keep what the length is learned from."""
@@ -95,28 +102,42 @@ class LearnedLength(Trajectories):
 
         info = super().transition()
         self.state["draws"] = self.state["draws"] + 1
+
         return info
 
     def adapt(self, info: TransitionInfo) -> None:
         """Adapt the step size to the harmonic mean acceptance of all chains, and the length."""
         rate = info.acceptance_rate
-        harmonic_mean = 1 / (1 / rate).mean()
-        super().adapt(info._replace(acceptance_rate=harmonic_mean.expand_as(rate)))
+        inverse = 1 / rate
+        harmonic_mean = 1 / inverse.mean()
+        shared = harmonic_mean.expand_as(rate)
+        super().adapt(info._replace(acceptance_rate=shared))
 
+        gradient = self.criterion_gradient(rate)
+        updated = self._ascended(gradient)
+        self.state |= updated._asdict()
+
+    def _ascended(self, gradient: Tensor) -> LengthState:
+        """Return the state after a step of gradient ascent by Adam without momentum."""
         before = self.state_of(LengthState)
         count = before.updates + 1
-        gradient = self.criterion_gradient(rate)
         square = _MEMORY * before.square + (1 - _MEMORY) * gradient.square()
+
         unbiased = square / (1 - _MEMORY**count)
-        scaled = gradient / unbiased.sqrt().clamp_min(1e-20)
-        change = (_LEARNING_RATE * scaled).clamp(-_MAX_CHANGE, _MAX_CHANGE)
+        scale = unbiased.sqrt().clamp_min(1e-20)
+        change = _LEARNING_RATE * (gradient / scale)
+        change = change.clamp(-_MAX_CHANGE, _MAX_CHANGE)
 
         # dual averaging changes the present step size too quickly to bound lengths by it
-        shortest = self.state["centre"][0] - math.log(INITIAL_FACTOR)
+        first = self.state["centre"][0]
+        shortest = first - math.log(INITIAL_FACTOR)
         longest = shortest + math.log(self.max_steps)
-        log_length = (before.log_length + change).clamp(shortest, longest)
+
+        log_length = before.log_length + change
+        log_length = log_length.clamp(shortest, longest)
         average = torch.lerp(before.log_length_average, log_length, count**-0.5)
-        self.state |= LengthState(log_length, average, square, count)._asdict()
+
+        return LengthState(log_length, average, square, count)
 
     def criterion_gradient(self, rate: Tensor) -> Tensor:
         """Return the gradient of the criterion with respect to the log length, ().
@@ -131,14 +152,19 @@ class LearnedLength(Trajectories):
         weight = torch.where(valid, rate, 0.0)
         total = weight.sum().clamp_min(1e-20)
 
-        mean = (weight[:, None] * u).sum(0) / total
+        weighted = weight[:, None] * u
+        mean = weighted.sum(0) / total
         after = u - mean
         before = self.initial_u - self.initial_u.mean(0)
-        change = after.square().sum(-1) - before.square().sum(-1)
+
+        square = after.square().sum(-1)
+        square_before = before.square().sum(-1)
+        change = square - square_before
 
         along = (after * p).sum(-1)
         length = self.state["log_length"].exp()
         gradient = change * along * self.fraction * length
+
         return (weight * gradient).sum() / total
 
     def restart(self, step_size: Tensor) -> None:
@@ -152,12 +178,15 @@ class LearnedLength(Trajectories):
         super().end_window(block)
 
         after = self.mass_matrix.log_size
+
         for name in ("log_length", "log_length_average"):
             self.state[name] = self.state[name] + before - after
 
     def end_warmup(self) -> None:
         """Keep the averaged step size and length."""
         super().end_warmup()
-        longest = self.step_size[0].log() + math.log(self.max_steps)
+        shortest = self.step_size[0].log()
+        longest = shortest + math.log(self.max_steps)
+
         average = self.state["log_length_average"]
         self.state["log_length"] = average.minimum(longest)

@@ -43,6 +43,7 @@ class MassMatrix(NamedTuple):
 
         basis = q.new_zeros(chains, size, rank)
         basis[:, first, first] = 1.0
+
         return cls(torch.ones_like(q), basis, q.new_ones(chains, rank))
 
     def colour(self, u: Tensor) -> Tensor:
@@ -61,8 +62,10 @@ class MassMatrix(NamedTuple):
     def log_size(self) -> Tensor:
         """Mean log standard deviation over all directions and chains, ()."""
         size = self.scale.shape[-1]
+        log_scale = self.scale.log().mean()
         log_stretch = self.stretch.log().sum(-1).mean()
-        return self.scale.log().mean() + log_stretch / size
+
+        return log_scale + log_stretch / size
 
     def _stretched(self, vector: Tensor, stretch: Tensor) -> Tensor:
         """Multiply the components of a vector along the directions."""
@@ -71,6 +74,7 @@ class MassMatrix(NamedTuple):
 
         along = torch.einsum("cpk,cp->ck", self.basis, vector)
         change = (stretch - 1) * along
+
         return vector + torch.einsum("cpk,ck->cp", self.basis, change)
 
 
@@ -100,16 +104,16 @@ def estimate_mass_matrix(
             own mean.
     """
     chains, _, size = draws.shape
-    gradients = gradients.nan_to_num(0.0, 0.0, 0.0)
+    draws = _centred(draws)
+    gradients = _centred(gradients.nan_to_num(0.0, 0.0, 0.0))
 
-    draws = draws - draws.mean(1, keepdim=True)
-    gradients = gradients - gradients.mean(1, keepdim=True)
     if shared:
         draws = draws.reshape(1, -1, size)
         gradients = gradients.reshape(1, -1, size)
 
     scale = _diagonal_scale(draws, gradients)
     mass_matrix = MassMatrix.identity(scale, rank)._replace(scale=scale)
+
     if rank > 0:
         scaled = draws / scale[:, None]
         scaled_gradients = gradients * scale[:, None]
@@ -119,6 +123,11 @@ def estimate_mass_matrix(
     return MassMatrix(*[_for_chains(part, chains) for part in mass_matrix])
 
 
+def _centred(values: Tensor) -> Tensor:
+    """Subtract the mean over draws from values (C, S, P)."""
+    return values - values.mean(1, keepdim=True)
+
+
 def _for_chains(part: Tensor, chains: int) -> Tensor:
     """Repeat a shared part for all chains."""
     return part.expand(chains, *part.shape[1:]).contiguous()
@@ -126,41 +135,57 @@ def _for_chains(part: Tensor, chains: int) -> Tensor:
 
 def _diagonal_scale(draws: Tensor, gradients: Tensor) -> Tensor:
     """Return scales (C, P) of centred draws and gradients (C, S, P); 1 for constant elements."""
-    ratio = draws.square().mean(1) / gradients.square().mean(1)
+    variance = draws.square().mean(1)
+    curvature = gradients.square().mean(1)
+    ratio = variance / curvature
+
     is_known = torch.isfinite(ratio) & (ratio > 0)
-    return torch.where(is_known, ratio, torch.ones_like(ratio)) ** 0.25
+    ones = torch.ones_like(ratio)
+    return torch.where(is_known, ratio, ones) ** 0.25
 
 
 def _stretched_directions(
     draws: Tensor, gradients: Tensor, rank: int
 ) -> tuple[Tensor, Tensor]:
     """Return directions (C, P, K) and stretches (C, K) of centred, scaled draws and gradients."""
-    every = math.ceil(draws.shape[1] / max(rank, _MAX_DRAWS))
+    num_draws = draws.shape[1]
+    max_draws = max(rank, _MAX_DRAWS)
+    every = math.ceil(num_draws / max_draws)
     draws = draws[:, ::every].double()
     gradients = gradients[:, ::every].double()
 
-    spanning = torch.cat([draws, gradients], 1).transpose(1, 2)
-    basis, _ = torch.linalg.qr(spanning)  # (C, P, D)
+    # coordinates in the space that both span
+    both = torch.cat([draws, gradients], 1)
+    basis, _ = torch.linalg.qr(both.transpose(1, 2))  # (C, P, D)
     covariance = _second_moment(draws @ basis)
     curvature = _second_moment(gradients @ basis)
 
     mean = _geometric_mean(covariance, curvature)
     variance, vectors = torch.linalg.eigh(mean)
-    num_found = min(rank, variance.shape[-1])
-    kept = variance.log().abs().topk(num_found, -1).indices  # (C, K)
+    num_dimensions = variance.shape[-1]
 
-    index = kept[:, None].expand(-1, vectors.shape[1], -1)
-    directions = basis @ vectors.gather(2, index)
+    # keep the variances farthest from 1
+    num_found = min(rank, num_dimensions)
+    distance = variance.log().abs()
+    kept = distance.topk(num_found, -1).indices  # (C, K)
+
+    index = kept[:, None].expand(-1, num_dimensions, -1)
+    kept_vectors = vectors.gather(2, index)
+    directions = basis @ kept_vectors
     stretch = variance.gather(1, kept).sqrt()
 
     missing = (0, rank - num_found)
+
     return pad(directions, missing), pad(stretch, missing, value=1.0)
 
 
 def _second_moment(vectors: Tensor) -> Tensor:
     """Return the mean of x xᵀ over vectors (C, S, D), with a minimal variance, (C, D, D)."""
-    eye = torch.eye(vectors.shape[-1], dtype=vectors.dtype, device=vectors.device)
-    moment = vectors.transpose(1, 2) @ vectors / vectors.shape[1]
+    _, num_draws, size = vectors.shape
+    total = vectors.transpose(1, 2) @ vectors
+    moment = total / num_draws
+
+    eye = torch.eye(size, dtype=vectors.dtype, device=vectors.device)
     return moment + _MIN_VARIANCE * eye
 
 
@@ -174,6 +199,7 @@ def _geometric_mean(covariance: Tensor, curvature: Tensor) -> Tensor:
     root = _matrix_power(curvature, 0.5)
     inverse_root = _matrix_power(curvature, -0.5)
     middle = _matrix_power(root @ covariance @ root, 0.5)
+
     return inverse_root @ middle @ inverse_root
 
 
@@ -181,4 +207,6 @@ def _matrix_power(matrix: Tensor, exponent: float) -> Tensor:
     """Return a power of symmetric positive definite matrices (C, D, D)."""
     values, vectors = torch.linalg.eigh(matrix)
     powers = values.clamp_min(0.0).pow(exponent)
-    return (vectors * powers[:, None]) @ vectors.transpose(1, 2)
+    scaled = vectors * powers[:, None]
+
+    return scaled @ vectors.transpose(1, 2)

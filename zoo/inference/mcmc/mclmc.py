@@ -76,14 +76,17 @@ class MCLMC(Adaptive):
     def __post_init__(self) -> None:
         super().__post_init__()
         variance = self.desired_energy_variance
+
         if not variance > 0:
             raise ValueError(
                 f"desired_energy_variance is a positive number, not {variance}"
             )
+
         if self.num_steps is not None and self.num_steps < 1:
             raise ValueError(
                 f"num_steps is a number of steps, at least 1, or None, not {self.num_steps}"
             )
+
         if self.integrator not in INTEGRATORS:
             names = ", ".join(map(repr, INTEGRATORS))
             raise ValueError(f"integrator is one of {names}, not {self.integrator!r}")
@@ -100,8 +103,10 @@ class MCLMC(Adaptive):
         counts = [int(fraction * self.warmup_steps) for fraction in _WINDOWS[:-1]]
         counts.append(self.warmup_steps - sum(counts))
         windows = [Window(counts[0], learns=False)]
+
         for count in counts[1:]:
             windows.append(Window(count, learns=True))
+
         return windows
 
     def kernel(
@@ -113,10 +118,12 @@ class MCLMC(Adaptive):
                 "a velocity of unit length needs two dimensions to turn in, but the model "
                 "has one parameter; use NUTS"
             )
+
         kind = Adjusted if self.adjusted else Langevin
         settings = LangevinOptions(
             fractions=INTEGRATORS[self.integrator],
             energy_variance=self.desired_energy_variance,
             num_steps=self.num_steps,
         )
+
         return kind(potential, q, options, settings)

@@ -9,6 +9,7 @@ from pyro.ops.stats import effective_sample_size
 from torch import Tensor
 
 _MEMORY = 150.0  # effective number of steps that are averaged, as published
+_DECAY_PER_STEP = (_MEMORY - 1) / (_MEMORY + 1)
 _TRUST = 1.5  # standard deviation of log errors in the weights, as published
 _DECAY = 0.75  # of the weight of each step size in the mean, as in dual averaging
 _SHRINKAGE = 0.8  # of the largest step size after each step that was undone
@@ -68,25 +69,36 @@ class StepSize(NamedTuple):
             num_steps: Number of steps.
             undone: Number of steps that were undone, (C,).
         """
+        # errors of a very different size count less
         error = error + _MIN_ERROR
         deviation = error.log() / (6 * _TRUST)
-        weight = (num_steps - undone) * torch.exp(-0.5 * deviation.square())
-        decay = ((_MEMORY - 1) / (_MEMORY + 1)) ** num_steps
+        trust = torch.exp(-0.5 * deviation.square())
+        weight = (num_steps - undone) * trust
+
+        decay = _DECAY_PER_STEP**num_steps
         weights = decay * self.weight + weight
         errors = decay * self.error + weight * error
 
-        shrunk = torch.minimum(self.largest, self.step_size * _SHRINKAGE**undone)
-        largest = torch.where(undone > 0, shrunk, self.largest)
-        wanted = self.step_size * (weights / errors) ** (1 / 6)
+        # steps that were undone lower the bound
+        shrunk = self.step_size * _SHRINKAGE**undone
+        lower = torch.minimum(self.largest, shrunk)
+        largest = torch.where(undone > 0, lower, self.largest)
+
+        factor = (weights / errors) ** (1 / 6)
+        wanted = self.step_size * factor
         step_size = torch.where(weights > 0, wanted, self.step_size)
         step_size = torch.minimum(step_size, largest)
-        errors = errors * (step_size / self.step_size) ** 6
 
-        fraction = (self.count + 1) ** -_DECAY
-        log_average = fraction * step_size.log() + (1 - fraction) * self.log_average
-        return StepSize(
-            step_size, largest, weights, errors, log_average, self.count + 1
-        )
+        # the sum of errors is one at the present step size
+        change = step_size / self.step_size
+        errors = errors * change**6
+
+        count = self.count + 1
+        fraction = count**-_DECAY
+        new = fraction * step_size.log()
+        log_average = new + (1 - fraction) * self.log_average
+
+        return StepSize(step_size, largest, weights, errors, log_average, count)
 
 
 def autocorrelation_time(draws: Tensor) -> Tensor:
@@ -98,10 +110,15 @@ def autocorrelation_time(draws: Tensor) -> Tensor:
     some = draws[None, ..., ::every]
     size = effective_sample_size(some, chain_dim=0, sample_dim=2)
 
-    time = draws.shape[1] / size
+    num_draws = draws.shape[1]
+    time = num_draws / size
     known = torch.isfinite(time) & (time > 0)
-    total = torch.where(known, time, torch.zeros_like(time)).sum(-1)
-    return total / known.sum(-1) / known.any(-1)
+
+    zeros = torch.zeros_like(time)
+    total = torch.where(known, time, zeros).sum(-1)
+    mean = total / known.sum(-1)
+
+    return mean / known.any(-1)  # infinite if nothing is known
 
 
 def decoherence_length(
@@ -122,4 +139,5 @@ def decoherence_length(
         return before
 
     length = factor * path * autocorrelation_time(draws)
+
     return torch.where(torch.isfinite(length), length, before)

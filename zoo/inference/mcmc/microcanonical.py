@@ -73,19 +73,27 @@ def turn(velocity: Tensor, gradient: Tensor, time: Tensor) -> tuple[Tensor, Tens
     Returns:
         The turned velocities (C, P), and the change of the kinetic energy ΔK (C,).
     """
-    dimensions = velocity.shape[-1] - 1
+    num_others = velocity.shape[-1] - 1
     norm = gradient.norm(dim=-1, keepdim=True)
     smallest = torch.finfo(gradient.dtype).tiny
-    descent = -gradient / norm.clamp_min(smallest)
-    angle = time * norm / dimensions
-    along = (velocity * descent).sum(-1, keepdim=True).clamp(-1.0, 1.0)
 
+    direction = -gradient / norm.clamp_min(smallest)  # e
+    angle = time * norm / num_others  # delta
+    cosine = (velocity * direction).sum(-1, keepdim=True)
+    cosine = cosine.clamp(-1.0, 1.0)
+
+    # the solution times 2 exp(-delta), which does not overflow
     decay = (-angle).exp()
-    pulled = descent * (1 - decay)
-    turned = pulled * (1 + decay + along * (1 - decay)) + 2 * decay * velocity
+    gain = 1 - decay
+    pulled = direction * gain
+    turned = pulled * (1 + decay + cosine * gain)
+    turned = turned + 2 * decay * velocity
 
-    log_ratio = torch.log1p(0.5 * (1 - along) * torch.expm1(-2 * angle))
-    change = dimensions * (angle + log_ratio)
+    # log(cosh delta + cosine sinh delta)
+    loss = torch.expm1(-2 * angle)
+    log_ratio = torch.log1p(0.5 * (1 - cosine) * loss)
+    change = num_others * (angle + log_ratio)
+
     return unit(turned), change[:, 0]
 
 
@@ -100,15 +108,16 @@ def _refreshed(velocity: Tensor, noise: Tensor, fraction: Tensor) -> Tensor:
     References:
         Fluctuation without dissipation: Microcanonical Langevin Monte Carlo (Robnik, Seljak, 2024)
     """
-    weight = (torch.expm1(2 * fraction) / velocity.shape[-1]).sqrt()
+    size = velocity.shape[-1]
+    variance = torch.expm1(2 * fraction) / size
+    weight = variance.sqrt()
+
     return unit(velocity + weight[:, None] * noise)
 
 
 def integrate(
     gradient_function: GradientFunction,
-    u: Tensor,
-    velocity: Tensor,
-    gradient: Tensor,
+    point: Point,
     step_size: Tensor,
     fractions: Sequence[float],
 ) -> tuple[Point, Tensor]:
@@ -116,25 +125,26 @@ def integrate(
 
     Arguments:
         gradient_function: The gradient (C, P) and the potential (C,) at positions.
-        u: Whitened positions, (C, P).
-        velocity: Velocities of unit length, (C, P).
-        gradient: Gradient of the potential at u, (C, P).
+        point: Where the chains are.
         step_size: Step sizes, (C,).
         fractions: Fractions of the step that turn and move alternately, from `INTEGRATORS`.
 
     Returns:
         Where the chains are after the step, and the change of the kinetic energy (C,).
     """
-    time = step_size[:, None]
+    u, velocity, gradient, energy = point
+    whole = step_size[:, None]
     kinetic = torch.zeros_like(step_size)
-    energy = torch.zeros_like(step_size)
 
     for number, fraction in enumerate(fractions):
-        if number % 2 == 0:
-            velocity, change = turn(velocity, gradient, fraction * time)
+        time = fraction * whole
+        is_turn = number % 2 == 0
+
+        if is_turn:
+            velocity, change = turn(velocity, gradient, time)
             kinetic = kinetic + change
         else:
-            u = u + fraction * time * velocity
+            u = u + time * velocity
             gradient, energy = gradient_function(u)
 
     return Point(u, velocity, gradient, energy), kinetic
@@ -158,22 +168,25 @@ def langevin(
         length: Decoherence lengths L, (C,).
         fractions: Fractions of the step, as in `integrate`.
     """
-    u, velocity, gradient, energy = point
-    new, kinetic = integrate(
-        gradient_function, u, velocity, gradient, step_size, fractions
-    )
-    change = new.energy - energy + kinetic
-    kept = torch.isfinite(change) & is_finite(new.gradient, new.energy)
-    kept = kept & torch.isfinite(new.velocity).all(-1)
+    new, kinetic = integrate(gradient_function, point, step_size, fractions)
+    change = new.energy - point.energy + kinetic
 
-    noise = torch.randn_like(u)
+    kept = torch.isfinite(change)
+    kept = kept & is_finite(new.gradient, new.energy)
+    kept = kept & torch.isfinite(new.velocity).all(-1)
     rows = kept[:, None]
-    refreshed = _refreshed(new.velocity, noise, step_size / length)
+
+    noise = torch.randn_like(point.u)
+    fraction = step_size / length
+    refreshed = _refreshed(new.velocity, noise, fraction)
+
     after = Point(
-        u=torch.where(rows, new.u, u),
+        u=torch.where(rows, new.u, point.u),
         velocity=torch.where(rows, refreshed, unit(noise)),
-        gradient=torch.where(rows, new.gradient, gradient),
-        energy=torch.where(kept, new.energy, energy),
+        gradient=torch.where(rows, new.gradient, point.gradient),
+        energy=torch.where(kept, new.energy, point.energy),
     )
-    change = torch.where(kept, change, torch.zeros_like(change))
+    zeros = torch.zeros_like(change)
+    change = torch.where(kept, change, zeros)
+
     return LangevinStep(after, change, ~kept)

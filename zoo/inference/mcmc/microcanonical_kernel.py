@@ -124,6 +124,7 @@ class Langevin(Kernel):
             gradient_function, point, step_size, length, self.settings.fractions
         )
         squares = squares + step.change.square()
+
         return *step.point, change + step.change, squares, undone + step.undone
 
     def reasonable_step_size(self, step_size: Tensor) -> Tensor:
@@ -136,11 +137,13 @@ class Langevin(Kernel):
             path = self.follow(1, step_size, no_noise)
             error = path.squares / (self.size * self.settings.energy_variance)
             is_undone = path.undone > 0
+
             if not bool((is_undone | (error > 2)).any()):
                 break
 
             factor = error.clamp_min(1) ** (-1 / 6)
             step_size = step_size * torch.where(is_undone, 0.1, factor)
+
         return step_size
 
     def restart(self, step_size: Tensor) -> None:
@@ -157,6 +160,7 @@ class Langevin(Kernel):
         number = ratio.log().mean().exp()
         is_first = int(self.state["ended"]) == 0
         largest = _MAX_FIRST_STEPS if is_first else _MAX_STEPS
+
         return int(number.clamp(1, largest).round())
 
     def follow(self, num_steps: int, step_size: Tensor, length: Tensor) -> Path:
@@ -170,11 +174,13 @@ class Langevin(Kernel):
         mass_matrix = self.mass_matrix
         zero = torch.zeros_like(step_size)
         found = (*self.state_of(Point), zero, zero, zero)
+
         for _ in range(num_steps):
             found = self.step(*found, step_size, length, *mass_matrix)
 
         self.num_gradients += num_steps * self.gradients_per_step * self.num_chains
         *point, change, squares, undone = found
+
         return Path(Point(*point), change, squares, undone, num_steps)
 
     def transition(self) -> TransitionInfo:
@@ -183,12 +189,14 @@ class Langevin(Kernel):
         path = self.follow(num_steps, self.step_size, self.state["length"])
         self.state |= path.point._asdict()
         self.last_path = path
+
         return self.info(path, torch.ones_like(path.undone), path.undone > 0)
 
     def info(self, path: Path, acceptance: Tensor, diverging: Tensor) -> TransitionInfo:
         """Return the statistics of a draw."""
         num_gradients = path.num_steps * self.gradients_per_step
         n_steps = torch.full_like(diverging, num_gradients, dtype=torch.long)
+
         return TransitionInfo(acceptance, diverging, n_steps, -self.state["energy"])
 
     def adapt(self, info: TransitionInfo) -> None:

@@ -51,6 +51,7 @@ class NoUTurn(Hamiltonian):
             return self.leapfrog(u, p, gradient, step, *mass_matrix)
 
         self.tree.grow(leapfrog, step_size)
+
         return (self.tree.closing.any(),)
 
     def close_trees(
@@ -84,6 +85,7 @@ class NoUTurn(Hamiltonian):
             lp=-tree.chosen_energy,
             energy=tree.initial_energy,
         )
+
         stacked = stack_info(info)
         remaining = remaining - ended.long()
 
@@ -92,6 +94,7 @@ class NoUTurn(Hamiltonian):
         updated = DualAveraging(*averaging).updated(rate, target, where=adapts)
         tree.begin(ended & (remaining > 0), p)
         step_size = torch.where(adapts, updated.step_size, step_size)
+
         return ended, stacked, remaining, step_size, *updated
 
     def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
@@ -104,6 +107,7 @@ class NoUTurn(Hamiltonian):
 
         interrupted = False
         p = self._begin_trees(remaining)
+
         try:
             while int(remaining.max()) > 0:
                 self._grow_until_one_ends(step_size)
@@ -111,6 +115,7 @@ class NoUTurn(Hamiltonian):
                     p, remaining, adapts, step_size, *averaging
                 )
                 averaging = DualAveraging(*state)
+
                 if bool(ended.any()):
                     memory.write(ended, remaining, self.tree.chosen_u, stacked)
                     p = torch.randn_like(p)
@@ -126,6 +131,7 @@ class NoUTurn(Hamiltonian):
 
         num_done = num_draws - int(remaining.max())
         self.num_gradients += self._count_gradients(memory.num_steps())
+
         return self._block(memory, num_done, interrupted)
 
     def _begin_trees(self, remaining: Tensor) -> Tensor:
@@ -135,6 +141,7 @@ class NoUTurn(Hamiltonian):
 
         momenta = torch.randn_like(self.tree.u)
         self.tree.begin(remaining > 0, momenta)
+
         return torch.randn_like(self.tree.u)
 
     def _grow_until_one_ends(self, step_size: Tensor) -> None:
@@ -142,15 +149,18 @@ class NoUTurn(Hamiltonian):
         mass_matrix = self.mass_matrix
         num_steps = _STEPS_PER_READ.get(step_size.device.type, 1)
         has_ended = False
+
         while not has_ended:
             for _ in range(num_steps):
                 (flag,) = self.grow(step_size, *mass_matrix)
+
             has_ended = bool(flag)
 
     def _end_trees(self, step_size: Tensor, averaging: DualAveraging) -> None:
         """Move the chains to the chosen leaves, and keep what was adapted."""
         for name in _CHOSEN:
             self.state[name] = getattr(self.tree, f"chosen_{name}").clone()
+
         self.state["step_size"] = step_size
         self.averaging = averaging
 
@@ -172,4 +182,5 @@ class NoUTurn(Hamiltonian):
         diverging = info.diverging > 0
         n_steps = info.n_steps.long()
         info = info._replace(diverging=diverging, n_steps=n_steps)
+
         return DrawBlock(q, info, interrupted)

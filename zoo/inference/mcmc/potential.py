@@ -75,6 +75,7 @@ class Potential:
         values, jacobian = self.unpack(q)
 
         terms = []
+
         for name, site in stochastic(self.program.trace(values)).items():
             density = log_prob(site | {"fn": unvalidated(site["fn"])})
             terms.append(self.tempering.cool(density, site, latent=name in values))
@@ -91,12 +92,14 @@ class Potential:
             return vmap(function)(q)
 
         gradients, energies = zip(*[function(chain) for chain in q], strict=True)
+
         return torch.stack(gradients), torch.stack(energies)
 
     def energies(self, q: Tensor) -> Tensor:
         """Return the potential (C,) at q (C, P). Call it inside `program.running()`."""
         if self.vectorised:
             return vmap(self.energy)(q)
+
         return torch.stack([self.energy(chain) for chain in q])
 
     def unpack(self, q: Tensor) -> tuple[dict[str, Tensor], Tensor]:
@@ -106,6 +109,7 @@ class Potential:
         jacobian = q.new_zeros(batch)
 
         parts = q.split(self._sizes(), dim=-1)
+
         for (name, shape), part in zip(self.shapes.items(), parts, strict=True):
             transform = self.transforms[name]
             unconstrained = part.reshape((*batch, *shape))
@@ -124,14 +128,17 @@ class Potential:
             num_batch = value.dim() - len(prior.shape())
             batch = value.shape[:num_batch]
             parts.append(self.transforms[name].inv(value).reshape(*batch, -1))
+
         return torch.cat(parts, -1)
 
     def prior_draws(self, num_samples: int) -> Tensor:
         """Draw q (S, P) from the prior; a site with an improper prior has its initial value."""
         initial = self.initial_values()
         draws = []
+
         for _ in range(num_samples):
             draws.append(self.pack(self.program.prior_draw(initial)))
+
         return torch.stack(draws)
 
     def initial_values(self) -> dict[str, Tensor]:
@@ -142,10 +149,13 @@ class Potential:
         """
         like = self.program.like
         values = {}
+
         for name, shape in self.shapes.items():
             values[name] = self.transforms[name](like.new_zeros(shape))
+
         for name, value in self.program.inits.items():
             values[name] = value.detach().to(like)
+
         return values
 
     def parents(self) -> set[str]:
@@ -157,9 +167,11 @@ class Potential:
                 values[name] = value.detach().clone().requires_grad_()
 
             nodes = self.program.trace(values).nodes
+
             for name in values:
                 others = {other: values[other] for other in values if other != name}
                 found |= _dependencies(log_prob(nodes[name]), others)
+
         return found
 
     def _probe(self) -> tuple[bool, int]:
@@ -170,6 +182,7 @@ class Potential:
                 vmap(grad_and_value(self.energy))(q)
             except (RuntimeError, NotImplementedError, ValueError):
                 return False, 0
+
         return True, widest.bytes // len(q)
 
 
@@ -187,9 +200,11 @@ def _dependencies(density: Tensor, values: Mapping[str, Tensor]) -> set[str]:
         density, list(values.values()), allow_unused=True, retain_graph=True
     )
     found = set()
+
     for name, gradient in zip(values, gradients, strict=True):
         if gradient is not None:
             found.add(name)
+
     return found
 
 
@@ -207,7 +222,9 @@ class _WidestResult(TorchDispatchMode):
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         results = result if isinstance(result, (tuple, list)) else (result,)
+
         for value in results:
             if isinstance(value, Tensor):
                 self.bytes = max(self.bytes, value.nbytes)
+
         return result

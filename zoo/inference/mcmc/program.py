@@ -59,6 +59,7 @@ class Program:
 
         conditioned = poutine.condition(self.model, data=fixed)
         nodes = poutine.trace(conditioned).get_trace(*self.prior_data).nodes
+
         return {name: nodes[name]["value"].to(self.like) for name in self.latents}
 
     @contextmanager

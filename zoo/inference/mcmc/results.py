@@ -23,13 +23,16 @@ def make_posterior(
     """
     info = run.info()
     draws = run.store.draws()
+
     if not isinstance(model, BayesianNetwork):
         return ProgramPosterior(model, draws=draws, info=info)
 
     state = _network_state(model)
     functions = run.store.functions()
+
     if functions is None:
         return DrawsPosterior(model, draws=draws, state=state, info=info)
+
     return FunctionPosterior(
         model, functions=functions, draws=draws, state=state, info=info
     )
@@ -40,4 +43,5 @@ def _network_state(model: BayesianNetwork) -> dict[str, Tensor]:
     state = {}
     for name, value in model.network.named_buffers():
         state[name] = value.detach().clone()
+
     return state | model.frozen()

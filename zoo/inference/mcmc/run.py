@@ -78,6 +78,7 @@ class ChainRun:
         kernel = options.make_kernel(self.potential, q, options.kernel)
         kernel.num_gradients += initialiser.num_gradients
         self.seconds_tracing = initialiser.program.seconds
+
         return kernel
 
     def _resumed(self, checkpoint: Checkpoint) -> Kernel:
@@ -91,6 +92,7 @@ class ChainRun:
         self._restore(kernel, snapshot)
         checkpoint.set_random_state()
         self.progress.update(self.done)
+
         return kernel
 
     def _restore(self, kernel: Kernel, snapshot: Snapshot) -> None:
@@ -99,6 +101,7 @@ class ChainRun:
         kernel.state = dict(snapshot.kernel)
         kernel.num_gradients = counters.num_gradients
         compile = self.options.kernel.compile
+
         for program, mode in zip(kernel.programs, counters.modes, strict=True):
             is_known = mode != "" and compile == "auto"
             program.settle(mode if is_known else compile)
@@ -121,6 +124,7 @@ class ChainRun:
             seen=self.store.seen,
             modes=[program.how for program in self.kernel.programs],
         )
+
         return Snapshot(
             counters=counters,
             position=self.kernel.q,
@@ -154,6 +158,7 @@ class ChainRun:
         num_draws = stop - self.done
         tick = self._tick("warm-up" if is_warmup else "sampling")
         block = self.kernel.draw(num_draws, tick, adapting=is_warmup)
+
         if not is_warmup:
             self.divergences.add(block)
             self.store.add(block)
@@ -161,10 +166,13 @@ class ChainRun:
             self.window.append(block)
 
         self.done += block.num_draws
+
         if block.interrupted:
             raise KeyboardInterrupt
+
         if is_warmup:
             self._adapt(stop)
+
         self._write_checkpoint(is_last=stop == self.options.num_draws)
 
     def _window_learns(self, stop: int) -> bool:
@@ -177,6 +185,7 @@ class ChainRun:
         if stop in self.window_ends and self.window:
             self.kernel.end_window(DrawBlock.joined(self.window))
             self.window = []
+
         if stop == self.options.warmup_steps:
             self.kernel.end_warmup()
             self.seconds_warmup = self.seconds
@@ -191,6 +200,7 @@ class ChainRun:
             "interrupted in warm-up: each chain has one draw, its current position",
             stacklevel=stack_level(),
         )
+
         energy = self.kernel.state["energy"][:, None]
         zero = torch.zeros_like(energy)
         info = TransitionInfo(
@@ -227,6 +237,7 @@ class ChainRun:
         kernel = self.kernel
         tracing = self.seconds_tracing
         tracing += sum(program.seconds for program in kernel.programs)
+
         return MCMCInfo(
             acceptance_rate=stored.acceptance_rate,
             diverging=stored.diverging,
@@ -254,4 +265,5 @@ def block_ends(bounds: Sequence[int]) -> list[int]:
     for first, last in pairwise(bounds):
         if last > first:
             ends += [*range(first + BLOCK, last, BLOCK), last]
+
     return ends

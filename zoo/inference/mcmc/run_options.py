@@ -55,7 +55,9 @@ class RunOptions:
         """Return whether the kernel learns from a window, by the number of draws at its end."""
         ends = {}
         total = 0
+
         for window in self.windows:
             total += window.num_draws
             ends[total] = window.learns
+
         return ends

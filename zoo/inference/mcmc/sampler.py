@@ -90,6 +90,7 @@ class Sampler:
         """Refuse names of arguments from other libraries before `__init__` does."""
         names = [part.name for part in fields(cls)]
         refuse_other_names(cls.__name__, kwargs, names)
+
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
@@ -97,6 +98,7 @@ class Sampler:
         check_count("num_samples", self.num_samples, minimum=1)
         check_count("warmup_steps", self.warmup_steps, minimum=0)
         check_count("thinning", self.thinning, minimum=1)
+
         if self.max_draws is not None:
             check_count("max_draws", self.max_draws, minimum=2)
 
@@ -105,15 +107,20 @@ class Sampler:
             raise ValueError(
                 f"init is one of {names}, or a Posterior, not {self.init!r}"
             )
+
         is_network = isinstance(self.model, BayesianNetwork)
+
         if self.functions_at is not None and not is_network:
             raise ValueError(
                 "functions_at needs a BayesianNetwork; for other models the values of the "
                 "sites are stored, so omit functions_at"
             )
+
         way_of(self.compile)
+
         if self.store_on is not None:
             torch.device(self.store_on)
+
         self.tempering = Tempering(self.temperature, self.likelihood_temperature)
 
     def kernel(self, potential: Potential, q: Tensor, options: KernelOptions) -> Kernel:
@@ -171,6 +178,7 @@ class Sampler:
         potential = Potential(
             self.model, *arguments, tempering=self.tempering, dtype=self.dtype
         )
+
         with potential.program.running():
             options = self._run_options(potential)
             checkpoint = self._checkpoint(potential)
@@ -183,11 +191,13 @@ class Sampler:
         """Return the arguments of the model."""
         if isinstance(self.model, BayesianNetwork):
             return full(self.model, data)
+
         if not isinstance(data, tuple):
             kind = type(data).__name__
             raise TypeError(
                 f"data is the tuple of the model's arguments, such as (x, y), not {kind}"
             )
+
         return data
 
     def _run_options(self, potential: Potential) -> RunOptions:
@@ -210,11 +220,14 @@ class Sampler:
         """Return the file of the run, None if there is none."""
         if self.checkpoint is None:
             return None
+
         values = {part.name: getattr(self, part.name) for part in fields(self)}
         settings = fixed_settings(type(self).__name__, values)
+
         return Checkpoint.of(self.checkpoint, settings, potential)
 
     def __repr__(self) -> str:
         kind = type(self).__name__
         draws = f"{self.warmup_steps} + {self.num_samples} draws"
+
         return f"{kind}({self.num_chains} chains, {draws})"

@@ -46,6 +46,7 @@ class Store:
         self.seen = 0  # draws per chain so far, stored or not
         self.count = 0  # draws per chain that are stored
         self._parts: list[dict[str, Tensor]] = []
+
         if options.functions_at is not None:
             self._inputs = self._checked_inputs(options.functions_at)
 
@@ -55,6 +56,7 @@ class Store:
         inputs = place_inputs(program.model, x)
         values = {**program.buffers, **self.potential.initial_values()}
         evaluate_once(program.model, values, inputs, rows=1)
+
         return inputs
 
     def add(self, block: DrawBlock) -> None:
@@ -65,8 +67,10 @@ class Store:
                 first, block.num_draws, self.thinning, device=block.q.device
             )
             new = self._values(block.q[:, index])
+
             for name, value in block.info.named().items():
                 new[_INFO + name] = value[:, index]
+
             self._parts.append(self._moved(new))
             self.count += len(index)
 
@@ -80,6 +84,7 @@ class Store:
             half = {}
             for name, value in self.stored().items():
                 half[name] = value[:, ::2].clone()
+
             self._put(half)
             self.thinning *= 2
 
@@ -89,7 +94,9 @@ class Store:
             joined = {}
             for name in self._parts[0]:
                 joined[name] = torch.cat([part[name] for part in self._parts], 1)
+
             self._parts = [joined]
+
         return self._parts[0] if self._parts else {}
 
     def restore(self, stored: Mapping[str, Tensor], thinning: int, seen: int) -> None:
@@ -113,6 +120,7 @@ class Store:
         has_functions = self.options.functions_at is not None
 
         values = {}
+
         for name, value in sites.items():
             is_noise = name.startswith("likelihood:")
             if is_noise or not has_functions:
@@ -120,6 +128,7 @@ class Store:
 
         if has_functions:
             values[_FUNCTIONS] = self._functions(sites).to(program.dtype)
+
         return values
 
     def _functions(self, sites: Mapping[str, Tensor]) -> Tensor:
@@ -129,6 +138,7 @@ class Store:
         outputs = evaluate_draws(program.model, flat, program.buffers, self._inputs)
 
         shape = next(iter(sites.values())).shape[:2]
+
         return outputs.unflatten(0, shape)
 
     def info(self) -> TransitionInfo:
@@ -136,6 +146,7 @@ class Store:
         named = {}
         for name, value in self._under(_INFO).items():
             named[name] = value.cpu()
+
         return TransitionInfo(**named)
 
     def draws(self) -> dict[str, Tensor]:
@@ -146,6 +157,7 @@ class Store:
         """Return inputs and outputs (C, S, N, ...) of the network; None if weights are stored."""
         if self.options.functions_at is None:
             return None
+
         return self.options.functions_at, self.stored()[_FUNCTIONS]
 
     def _under(self, prefix: str) -> dict[str, Tensor]:
@@ -154,4 +166,5 @@ class Store:
         for name, value in self.stored().items():
             if name.startswith(prefix):
                 found[name.removeprefix(prefix)] = value
+
         return found

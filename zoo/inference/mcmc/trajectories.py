@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.draws import TransitionInfo
-from zoo.inference.mcmc.hamiltonian import MAX_ENERGY_ERROR, Hamiltonian
+from zoo.inference.mcmc.hamiltonian import (
+    MAX_ENERGY_ERROR,
+    Hamiltonian,
+    kinetic_energy,
+)
 
 
 class TrajectoryEnd(NamedTuple):
@@ -47,17 +51,13 @@ class Trajectories(Hamiltonian):
         steps = self.num_leapfrog()
         end = self._integrate(momenta, steps)
 
-        initial = state["energy"] + 0.5 * momenta.square().sum(-1)
-        final = end.energy + 0.5 * end.p.square().sum(-1)
+        initial = state["energy"] + kinetic_energy(momenta)
+        final = end.energy + kinetic_energy(end.p)
         error = (final - initial).nan_to_num(nan=math.inf)
         acceptance = (-error).exp().clamp(max=1.0)
         accepted = torch.rand_like(acceptance) < acceptance
+        self._move(end, accepted)
 
-        rows = accepted[:, None]
-        self.proposal = end
-        state["u"] = torch.where(rows, end.u, state["u"])
-        state["gradient"] = torch.where(rows, end.gradient, state["gradient"])
-        state["energy"] = torch.where(accepted, end.energy, state["energy"])
         return TransitionInfo(
             acceptance_rate=acceptance,
             diverging=error > MAX_ENERGY_ERROR,
@@ -65,6 +65,16 @@ class Trajectories(Hamiltonian):
             lp=-state["energy"],
             energy=torch.where(accepted, initial + error, initial),
         )
+
+    def _move(self, end: TrajectoryEnd, accepted: Tensor) -> None:
+        """Move the chains of a mask (C,) to the ends of their trajectories."""
+        state = self.state
+        rows = accepted[:, None]
+        self.proposal = end
+
+        state["u"] = torch.where(rows, end.u, state["u"])
+        state["gradient"] = torch.where(rows, end.gradient, state["gradient"])
+        state["energy"] = torch.where(accepted, end.energy, state["energy"])
 
     def _integrate(self, p: Tensor, steps: Tensor) -> TrajectoryEnd:
         """Return the ends of trajectories with momenta p (C, P) and lengths (C,).
@@ -78,11 +88,14 @@ class Trajectories(Hamiltonian):
         step_size = self.state["step_size"]
 
         shortest, longest = int(steps.min()), int(steps.max())
+
         for number in range(longest):
             if number >= shortest:
                 zeros = torch.zeros_like(step_size)
                 step_size = torch.where(steps > number, self.step_size, zeros)
+
             u, p, gradient, energy = self.leap(u, p, gradient, step_size, *mass_matrix)
 
         self.num_gradients += longest * self.num_chains
+
         return TrajectoryEnd(u, p, gradient, energy)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.hamiltonian import MAX_ENERGY_ERROR
+from zoo.inference.mcmc.hamiltonian import MAX_ENERGY_ERROR, kinetic_energy
 from zoo.inference.mcmc.tree_state import TreeState
 from zoo.inference.mcmc.u_turn import leaf_slots, shifted_position, turns_back
 
@@ -47,6 +47,7 @@ class Tree(TreeState):
             subtree_log_weight=zero - math.inf,
             acceptance=zero,
         )
+
         forward = torch.rand_like(zero) < 0.5
         self.write(
             where,
@@ -55,6 +56,7 @@ class Tree(TreeState):
             n_steps=one - 1,
             forward=forward,
         )
+
         self.write(where, diverging=no, failed=no, closing=no, growing=~no)
 
     def grow(self, leapfrog: Leapfrog, step_size: Tensor) -> None:
@@ -65,14 +67,16 @@ class Tree(TreeState):
                 negative backward in time.
             step_size: Step sizes, (C,).
         """
-        step = torch.where(self.forward, step_size, -step_size) * self.growing
+        signed = torch.where(self.forward, step_size, -step_size)
+        step = signed * self.growing
         u, p, gradient, energy = leapfrog(self.u, self.p, self.gradient, step)
         total = energy + kinetic_energy(p)
         error = (total - self.initial_energy).nan_to_num(nan=math.inf)
 
         log_weight = torch.logaddexp(self.subtree_log_weight, -error)
         probability = (-error - log_weight).exp()
-        chosen = self.growing & (torch.rand_like(error) < probability)
+        uniform = torch.rand_like(error)
+        chosen = self.growing & (uniform < probability)
         self.write(
             chosen, subtree_u=u, subtree_gradient=gradient, subtree_energy=energy
         )
@@ -93,6 +97,7 @@ class Tree(TreeState):
             subtree_log_weight=log_weight,
             acceptance=acceptance,
         )
+
         self.write(
             self.growing,
             diverging=diverging,
@@ -109,15 +114,19 @@ class Tree(TreeState):
             position: Its shifted position, (C, P).
             sign: Direction of time, 1 or -1, (C,); 0 if the chain does not move.
         """
-        chains = torch.arange(len(p), device=p.device)
         count = self.first_p.shape[1] - 1
         slot, completes = leaf_slots(self.subtree_leaves, count)
+        chains = torch.arange(len(p), device=p.device)
         self.first_p[chains, slot] = p
         self.first_position[chains, slot] = position
 
-        difference = position[:, None] - self.first_position[:, :-1]
+        # from the first leaf of every incomplete block to this leaf
+        first_p = self.first_p[:, :-1]  # (C, K, P)
+        first_position = self.first_position[:, :-1]
+        difference = position[:, None] - first_position
         displacement = difference * sign[:, None, None]
-        turned = turns_back(self.first_p[:, :-1], p[:, None], displacement)
+
+        turned = turns_back(first_p, p[:, None], displacement)
         return (turned & completes).any(-1)
 
     def close(self, step_size: Tensor) -> Tensor:
@@ -126,9 +135,10 @@ class Tree(TreeState):
         uniform, side = torch.rand(2, chains, dtype=dtype, device=step_size.device)
 
         doubled = self.closing & ~self.failed
-        probability = (self.subtree_log_weight - self.log_weight).exp()
+        log_ratio = self.subtree_log_weight - self.log_weight
+        moves = doubled & (uniform < log_ratio.exp())
         self.write(
-            doubled & (uniform < probability),
+            moves,
             chosen_u=self.subtree_u,
             chosen_gradient=self.subtree_gradient,
             chosen_energy=self.subtree_energy,
@@ -140,12 +150,14 @@ class Tree(TreeState):
         ended = self.closing & (self.failed | turned | is_full)
 
         forward = side < 0.5
-        self._swap_ends(doubled & (forward != self.forward))
+        other_side = forward != self.forward
+        self._swap_ends(doubled & other_side)
         self._begin_subtrees(doubled, forward)
-        self.write(
-            growing=self.growing | (self.closing & ~ended),
-            closing=torch.zeros_like(ended),
-        )
+
+        continues = self.closing & ~ended
+        growing = self.growing | continues
+        self.write(growing=growing, closing=torch.zeros_like(ended))
+
         return ended
 
     def _turns_back(self, step_size: Tensor) -> Tensor:
@@ -155,6 +167,7 @@ class Tree(TreeState):
         difference = near - far
 
         displacement = torch.where(self.forward[:, None], difference, -difference)
+
         return turns_back(self.far_p, self.p, displacement)
 
     def _swap_ends(self, where: Tensor) -> None:
@@ -174,8 +187,3 @@ class Tree(TreeState):
             subtree_leaves=torch.zeros_like(self.subtree_leaves),
             forward=forward,
         )
-
-
-def kinetic_energy(p: Tensor) -> Tensor:
-    """Return the kinetic energy (C,) of momenta (C, P) of unit mass."""
-    return 0.5 * p.square().sum(-1)

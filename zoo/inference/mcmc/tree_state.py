@@ -7,6 +7,14 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+_VECTORS = ("u", "p", "gradient", "far_u", "far_p", "far_gradient")
+_VECTORS += ("chosen_u", "chosen_gradient", "subtree_u", "subtree_gradient")
+_BLOCKS = ("first_p", "first_position")
+_SCALARS = ("chosen_energy", "subtree_energy", "initial_energy")
+_SCALARS += ("log_weight", "subtree_log_weight", "acceptance")
+_COUNTS = ("num_leaves", "subtree_leaves", "n_steps")
+_FLAGS = ("forward", "diverging", "failed", "closing", "growing")
+
 
 class TreeState(NamedTuple):
     """The tree of every chain, and the subtree that is to double it; written to in place.
@@ -77,16 +85,26 @@ class TreeState(NamedTuple):
     @classmethod
     def empty(cls, u: Tensor, max_depth: int) -> Self:
         """Return zeros for the trees of chains at u (C, P); none of them grows."""
-        vectors = [torch.zeros_like(u) for _ in range(10)]
-        blocks = [u.new_zeros(len(u), max_depth, u.shape[1]) for _ in range(2)]
-        kinds = [u.dtype] * 6 + [torch.long] * 3 + [torch.bool] * 5
-        scalars = [torch.zeros_like(u[:, 0], dtype=kind) for kind in kinds]
-        return cls(*vectors, *blocks, *scalars)
+        chains, size = u.shape
+        block = u.new_zeros(chains, max_depth, size)
+        scalar = u.new_zeros(chains)
+        vectors = dict.fromkeys(_VECTORS, u)
+        blocks = dict.fromkeys(_BLOCKS, block)
+        scalars = dict.fromkeys(_SCALARS, scalar)
+        counts = dict.fromkeys(_COUNTS, scalar.long())
+        flags = dict.fromkeys(_FLAGS, scalar.bool())
+
+        zeros = {}
+        for name, like in (vectors | blocks | scalars | counts | flags).items():
+            zeros[name] = torch.zeros_like(like)
+
+        return cls(**zeros)
 
     def write(self, where: Tensor | None = None, **values: Tensor) -> None:
         """Overwrite fields, of all chains or of those of a mask (C,)."""
         if where is not None:
             values = self._merged(where, values)
+
         for name, value in values.items():
             getattr(self, name).copy_(value)
 
@@ -97,4 +115,5 @@ class TreeState(NamedTuple):
             present = getattr(self, name)
             ones = [1] * (present.dim() - 1)
             merged[name] = torch.where(where.reshape(-1, *ones), value, present)
+
         return merged

@@ -37,17 +37,21 @@ def leaf_slots(leaf: Tensor, count: int) -> LeafSlots:
     """
     slots = torch.arange(count, device=leaf.device)
     power = slots + 1
-    after = leaf[:, None] + 1
+    before = leaf[:, None]  # number of leaves before this one
+    after = before + 1
 
-    ones = ((leaf[:, None] >> power) & 1).sum(-1)
+    digits = (before >> power) & 1
+    ones = digits.sum(-1)
     is_multiple = after >> power << power == after
     num_completed = is_multiple.sum(-1)
 
-    not_above = slots <= ones[:, None]
-    not_below = slots > (ones - num_completed)[:, None]
-    completes = not_above & not_below
+    highest = ones[:, None]
+    lowest = (ones - num_completed)[:, None]
+    completes = (slots <= highest) & (slots > lowest)
+
     is_even = leaf % 2 == 0
-    return LeafSlots(torch.where(is_even, ones, count), completes)
+    slot = torch.where(is_even, ones, count)
+    return LeafSlots(slot, completes)
 
 
 def turns_back(first_p: Tensor, last_p: Tensor, displacement: Tensor) -> Tensor:
@@ -71,6 +75,7 @@ def turns_back(first_p: Tensor, last_p: Tensor, displacement: Tensor) -> Tensor:
     """
     first = (displacement * first_p).sum(-1) <= 0
     last = (displacement * last_p).sum(-1) <= 0
+
     return first | last
 
 
@@ -82,4 +87,5 @@ def shifted_position(u: Tensor, gradient: Tensor, step_size: Tensor) -> Tensor:
         gradient: Gradient of the potential at u, (C, P).
         step_size: Step sizes, (C,).
     """
-    return u - 0.25 * step_size.square()[:, None] * gradient
+    quarter = 0.25 * step_size.square()
+    return u - quarter[:, None] * gradient
