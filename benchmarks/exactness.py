@@ -266,7 +266,7 @@ def measure(name: str, num_steps: int, num_samples: int = 300) -> tuple:
     began = time.perf_counter()
     if any(
         parameter.requires_grad for parameter in guide.parameters()
-    ) or not isinstance(guide, guides._base.guide.Guide):
+    ) or not isinstance(guide, guides.Guide):
         decay = partial(
             torch.optim.lr_scheduler.ExponentialLR, gamma=0.005 ** (1 / num_steps)
         )

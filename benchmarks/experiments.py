@@ -1,9 +1,9 @@
-"""The experiments' results in one table: what was found, beside what was published.
+"""The results of the experiments in one table, with the published numbers.
 
     python -m benchmarks.experiments
 
-Each result is made by `python -m zoo reproduce NAME --out benchmarks/results`, and is
-committed as it came out. The README has this table, in Markdown.
+`python -m zoo reproduce NAME --out benchmarks/results` makes each result; results are
+committed unchanged. The README has this table, in Markdown.
 """
 
 from __future__ import annotations
@@ -17,50 +17,55 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def results() -> list[Result]:
-    """Read what there is, in the order of names."""
-    paths = [RESULTS / f"{name}.json" for name in sorted(EXPERIMENTS)]
-    return [read(path) for path in paths if path.is_file()]
+    """Read the results that exist, in the order of their names."""
+    found = []
+    for name in sorted(EXPERIMENTS):
+        path = RESULTS / f"{name}.json"
+        if path.is_file():
+            found.append(read(path))
+
+    return found
 
 
 def rows(result: Result) -> list[str]:
-    """Return the rows of one experiment: what it asks, of which paper, and its headlines."""
-    budget, experiment = result.settings["minutes"], EXPERIMENTS[result.name]
+    """Return the rows of one experiment: its question, its paper, and its headlines."""
+    experiment = EXPERIMENTS[result.name]
+    budget = result.settings["minutes"]
     minutes = f"{budget:g} min" if isinstance(budget, (int, float)) else budget
-    head = f"| `{result.name}`, {minutes} | *{experiment.question}* {experiment.reference} | | |"
-    headlines = (found for found in result.findings if found.headline)
-    return [
-        head,
-        *(
-            f"| | {found.what} | {found.ours} | {said(found.published)} |"
-            for found in headlines
-        ),
-    ]
+    name = f"`{result.name}`, {minutes}"
+    question = f"*{experiment.question}* {experiment.reference}"
+
+    found = [f"| {name} | {question} | | |"]
+    for finding in result.findings:
+        if finding.headline:
+            published = cell(finding.published)
+            found.append(f"| | {finding.what} | {finding.ours} | {published} |")
+
+    return found
 
 
-def said(published: float | str | None) -> str:
-    """Return what was published as a cell."""
-    return (
-        "-"
-        if published is None
-        else f"{published:g}"
-        if isinstance(published, (int, float))
-        else published
-    )
+def cell(published: float | str | None) -> str:
+    """Return a published number as a cell."""
+    if published is None:
+        return "-"
+    if isinstance(published, (int, float)):
+        return f"{published:g}"
+    return published
 
 
 def markdown() -> str:
-    """Return the table."""
-    head = ["| experiment, budget | finding | ours | published |", "|---|---|---|---|"]
-    known = results()
-    missing = sorted(set(EXPERIMENTS) - {result.name for result in known})
-    last = (
-        [
-            f"| {', '.join(f'`{name}`' for name in missing)} | no result is committed yet | | |"
-        ]
-        if missing
-        else []
-    )
-    return "\n".join([*head, *(row for result in known for row in rows(result)), *last])
+    """Return the table in Markdown."""
+    lines = ["| experiment, budget | finding | ours | published |", "|---|---|---|---|"]
+    known = set()
+    for result in results():
+        known.add(result.name)
+        lines += rows(result)
+
+    missing = [f"`{name}`" for name in sorted(EXPERIMENTS) if name not in known]
+    if missing:
+        names = ", ".join(missing)
+        lines.append(f"| {names} | no result is committed yet | | |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

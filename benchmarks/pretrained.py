@@ -38,8 +38,8 @@ from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, metrics, networks, priors
 from zoo.datasets import Split
 from zoo.datasets.images import IMAGENET
-from zoo.experiments.nodes_cifar10 import resnet as trained
 from zoo.experiments.nodes_cifar10 import two_rates
+from zoo.experiments.trained_resnets import resnet as trained
 from zoo.reports.table import Table
 
 RESULTS = Path(__file__).parent / "results" / "pretrained.json"

@@ -1,13 +1,15 @@
-"""Half the filters of LeNet on MNIST, as zeros and taken out: seconds, bytes, accuracy.
+"""Half the filters of LeNet on MNIST, as zeros and removed: seconds, bytes, accuracy.
 
-    python -m benchmarks.pruning --mnist FOLDER       ten minutes; prints the tables and writes results/pruning.json
+    python -m benchmarks.pruning --mnist FOLDER
 
-Gal's LeNet (20 and 50 filters, 500 units) learns by `LocalReparam`. Half the filters
-and units of every layer go, those whose means are smallest; the smaller network is
-fitted on for an epoch, and stands beside one that was half as wide from the start.
-Weights go one by one by their density at zero. Predictions are of 1000 images with 10
-draws. Seconds are a processor's, on one thread, medians over rounds in which all take
-turns: of a step of training at both widths too.
+It takes ten minutes, prints the tables and writes results/pruning.json.
+
+Gal's LeNet (20 and 50 filters, 500 units) is fitted by `LocalReparam`. Half the filters
+and units of every layer are dropped, those of the smallest means. The smaller network is
+fitted for one more epoch, and compared with one that has half the width from the start.
+Single weights are dropped by their density at zero. Predictions are of 1000 images with
+10 draws. Seconds are processor seconds on one thread, medians over rounds in which all
+posteriors take turns; a training step is timed at both widths in the same way.
 
 A Comprehensive guide to Bayesian Convolutional Neural Network with Variational
 Inference (Shridhar, Laumann, Liwicki, 2019), section 6; Pruning Filters for Efficient
@@ -30,42 +32,55 @@ import torch
 import guides
 import zoo
 from benchmarks.record import write
+from guides import LocalReparam
 from zoo import datasets, inference, likelihoods, metrics, networks, priors, pruning
+from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table
 
 RESULTS = Path(__file__).parent / "results" / "pruning.json"
-IMAGES, DRAWS, STEPS = 1000, 10, 10
+IMAGES = 1000
+DRAWS = 10
+STEPS = 10  # of training, timed together
+WIDTH = 500
 
 
 def fitted(
-    width: int, data: datasets.Dataset, arguments: argparse.Namespace, **options: int
+    width: int, data: Dataset, arguments: argparse.Namespace, **length: int
 ) -> Posterior:
-    """Fit a LeNet of a width."""
+    """Fit a LeNet of a width; `length` as for `fit`."""
     pyro.set_rng_seed(0)
-    model = zoo.BayesianNetwork(
-        networks.LeNet(width=width),
-        priors.WeightPrior(priors.fan_in()),
-        likelihoods.Categorical(),
-    )
-    return fit(
-        model, guides.LocalReparam(model, max_scale=0.1), data, arguments, **options
-    )
+    network = networks.LeNet(width=width)
+    prior = priors.WeightPrior(priors.fan_in())
+    model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
+
+    guide = guides.LocalReparam(model, max_scale=0.1)
+    return fit(model, guide, data, arguments, **length)
 
 
 def fit(
     model: zoo.BayesianNetwork,
-    guide: object,
-    data: datasets.Dataset,
+    guide: LocalReparam,
+    data: Dataset,
     arguments: argparse.Namespace,
-    **options: int,
+    **length: int,
 ) -> Posterior:
-    """Fit a guide for epochs of a rate that falls as a cosine."""
-    options = options or {"num_epochs": arguments.epochs}
-    steps = options.get("num_steps") or options["num_epochs"] * -(
-        -len(data.train.x) // arguments.batch
-    )
-    decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=steps)
+    """Fit a guide with a learning rate that decreases as a cosine.
+
+    Arguments:
+        model: The model.
+        guide: The guide.
+        data: The data set.
+        arguments: The arguments of the command.
+        length: `num_steps` or `num_epochs`; the command's epochs by default.
+    """
+    length = length or {"num_epochs": arguments.epochs}
+    num_steps = length.get("num_steps")
+    if num_steps is None:
+        batches = -(-len(data.train.x) // arguments.batch)  # rounded up
+        num_steps = length["num_epochs"] * batches
+
+    decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=num_steps)
     engine = inference.SVI(
         model,
         guide,
@@ -73,48 +88,87 @@ def fit(
         scheduler=decay,
         compile="plain",
         progress=False,
-        **options,
+        **length,
     )
     return engine.fit(data.train, batch_size=arguments.batch)
 
 
 def medians(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each call, all taking turns."""
+    """Return the median processor seconds of each call; the calls take turns."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
             began = time.process_time()
             call()
             seconds[name].append(time.process_time() - began)
+
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def row(
-    name: str, posterior: Posterior, seconds: float, data: datasets.Dataset
-) -> dict[str, object]:
-    """Return size and scores of a posterior."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "posterior.safetensors"
-        posterior.save(path)
-        megabytes = path.stat().st_size / 1e6
-    prediction = posterior.predict(data.test.x, DRAWS, progress=False)
+def compared(data: Dataset, arguments: argparse.Namespace) -> dict[str, Posterior]:
+    """Fit, prune and shrink, and return the posteriors by name."""
+    images = data.test.x[:IMAGES]
+    whole = fitted(WIDTH, data, arguments)
+    half = zoo.prune(whole, fraction=0.5, rule=pruning.filter_norm, per_layer=True)
+    small = pruning.shrink(half, images)
+
+    guide = small.scoped.snapshot(small.model).guide
+    longer = fit(small.model, guide, data, arguments, num_epochs=1)
+
     return {
-        "posterior": name,
-        "weights": sum(
-            parameter.numel() for parameter in posterior.model.network.parameters()
-        ),
-        "left": sum(
-            int((value[0] != 0).sum()) for value in posterior.sample(1).values()
-        ),
-        "megabytes": megabytes,
-        "seconds": seconds,
-        "accuracy": float(metrics.accuracy(prediction.probs, data.test.y)),
-        "nll": float(metrics.nll(prediction.log_prob(data.test.y))),
+        "whole": whole,
+        "half the filters, as zeros": half,
+        "half the filters, taken out": small,
+        "the same, an epoch on": longer,
+        "half the width from the start": fitted(WIDTH // 2, data, arguments),
+        "half the weights, as zeros": zoo.prune(whole, fraction=0.5),
+        "90 % of the weights, as zeros": zoo.prune(whole, fraction=0.9),
     }
 
 
-def main() -> None:
-    """Fit, prune, shrink, clock, and write the tables."""
+def row_of(
+    name: str, posterior: Posterior, seconds: float, data: Dataset
+) -> dict[str, object]:
+    """Return the size and the scores of a posterior.
+
+    Arguments:
+        name: The name of the posterior.
+        posterior: The posterior.
+        seconds: Seconds of a prediction.
+        data: The data set, whose test part is predicted.
+    """
+    prediction = posterior.predict(data.test.x, DRAWS, progress=False)
+    accuracy = metrics.accuracy(prediction.probs, data.test.y)
+    nll = metrics.nll(prediction.log_prob(data.test.y))
+
+    weights = 0
+    for parameter in posterior.model.network.parameters():
+        weights += parameter.numel()
+    left = 0
+    for value in posterior.sample(1).values():
+        left += int((value[0] != 0).sum())
+
+    return {
+        "posterior": name,
+        "weights": weights,
+        "left": left,
+        "megabytes": megabytes_of(posterior),
+        "seconds": seconds,
+        "accuracy": float(accuracy),
+        "nll": float(nll),
+    }
+
+
+def megabytes_of(posterior: Posterior) -> float:
+    """Return the size of a posterior's file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "posterior.safetensors"
+        posterior.save(path)
+        return path.stat().st_size / 1e6
+
+
+def parsed() -> argparse.Namespace:
+    """Parse the arguments of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.pruning", description=__doc__.splitlines()[0]
     )
@@ -129,72 +183,46 @@ def main() -> None:
     )
     parser.add_argument("--batch", type=int, default=128, help="images in a batch")
     parser.add_argument(
-        "--num-train", type=int, default=None, help="training images; all"
+        "--num-train", type=int, default=None, help="training images; all by default"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of the clock")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of timing")
     parser.add_argument(
-        "--out", type=Path, default=RESULTS, help="where the results go"
+        "--out", type=Path, default=RESULTS, help="file for the results"
     )
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Fit, prune, shrink, measure, and write the tables."""
+    arguments = parsed()
     torch.set_num_threads(1)
     data = datasets.mnist(arguments.mnist, num_train=arguments.num_train)
     images = data.test.x[:IMAGES]
 
-    whole = fitted(500, data, arguments)
-    half = zoo.prune(whole, fraction=0.5, rule=pruning.filter_norm, per_layer=True)
-    small = pruning.shrink(half, images)
-    on = fit(
-        small.model,
-        small.scoped.snapshot(small.model).guide,
-        data,
-        arguments,
-        num_epochs=1,
-    )
-    posteriors = {
-        "whole": whole,
-        "half the filters, as zeros": half,
-        "half the filters, taken out": small,
-        "the same, an epoch on": on,
-        "half the width from the start": fitted(250, data, arguments),
-        "half the weights, as zeros": zoo.prune(whole, fraction=0.5),
-        "90 % of the weights, as zeros": zoo.prune(whole, fraction=0.9),
-    }
-    calls = {
-        name: partial(p.predict, images, DRAWS, progress=False)
-        for name, p in posteriors.items()
-    }
-    seconds = medians(calls, arguments.rounds)
-    rows = [
-        row(name, posterior, seconds[name], data)
-        for name, posterior in posteriors.items()
-    ]
-    steps = medians(
-        {
-            str(width): partial(fitted, width, data, arguments, num_steps=STEPS)
-            for width in (500, 250)
-        },
-        arguments.rounds,
-    )
-    step = {width: value / STEPS for width, value in steps.items()}
-    print(
-        Table(
-            tuple(rows[0]),
-            [tuple(line.values()) for line in rows],
-            {"megabytes": 2, "accuracy": 4},
-        )
-    )
-    print(
-        Table(
-            ("width", "seconds of a training step"),
-            list(step.items()),
-            {"seconds of a training step": 4},
-        )
-    )
-    settings = {
-        name: value
-        for name, value in vars(arguments).items()
-        if name not in ("mnist", "out")
-    }
+    posteriors = compared(data, arguments)
+    predictions = {}
+    for name, posterior in posteriors.items():
+        predictions[name] = partial(posterior.predict, images, DRAWS, progress=False)
+    seconds = medians(predictions, arguments.rounds)
+
+    rows = []
+    for name, posterior in posteriors.items():
+        rows.append(row_of(name, posterior, seconds[name], data))
+
+    fits = {}
+    for width in (WIDTH, WIDTH // 2):
+        fits[str(width)] = partial(fitted, width, data, arguments, num_steps=STEPS)
+    step = {}
+    for width, cost in medians(fits, arguments.rounds).items():
+        step[width] = cost / STEPS
+
+    cells = [tuple(row.values()) for row in rows]
+    print(Table(tuple(rows[0]), cells, {"megabytes": 2, "accuracy": 4}))
+    heading = "seconds of a training step"
+    print(Table(("width", heading), list(step.items()), {heading: 4}))
+
+    settings = dict(vars(arguments))
+    del settings["mnist"], settings["out"]
     write(arguments.out, {"table": rows, "training step": step, "settings": settings})
 
 

@@ -1,4 +1,4 @@
-"""Result files: what was found, and the machine and versions it was found with."""
+"""Result files: the results, and the machine and the versions that they were measured with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from zoo.experiments.record import about
 
 
-def write(out: Path, facts: Mapping[str, object], device: str = "cpu") -> None:
-    """Write facts to a file, its folder made if need be."""
+def write(out: Path, results: Mapping[str, object], device: str = "cpu") -> None:
+    """Write results to a JSON file, and make its folder if it does not exist."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({**facts, **about(device)}, indent=1) + "\n")
+    contents = {**results, **about(device)}
+    text = json.dumps(contents, indent=1)
+    out.write_text(f"{text}\n")

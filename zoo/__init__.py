@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     )
     from zoo.diagnostics import convergence, fidelity
     from zoo.model import BayesianNetwork
-    from zoo.posterior.posterior import Posterior
     from zoo.posterior.loading import load
+    from zoo.posterior.posterior import Posterior
     from zoo.predictive.prediction import Prediction
     from zoo.pruning import prune
     from zoo.reports.comparison import compare

@@ -1,4 +1,4 @@
-"""Simulation-based calibration: the exact posterior is calibrated, one too narrow or moved is caught and named."""
+"""Simulation-based calibration: the exact posterior passes, a narrow or moved one does not."""
 
 import pyro
 import pyro.distributions as dist
@@ -26,7 +26,7 @@ def model(**options):
 
 
 def exact(scale=1.0, shift=0.0):
-    """Return a fit that draws from the closed form with another scale, or moved by standard deviations."""
+    """Return a fit that draws from the closed form, scaled, or moved by standard deviations."""
     own = model()
 
     def fit(data):

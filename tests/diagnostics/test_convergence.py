@@ -58,7 +58,7 @@ def test_chains_in_different_places_have_not():
 
 
 def test_swapped_hidden_units_are_one_function():
-    """Weights of two chains differ by a permutation, function values do not: R-hat is about functions."""
+    """Weights of two chains differ by a permutation, and function values do not."""
     torch.manual_seed(0)
     model = zoo.BayesianNetwork(
         networks.MLP(3, 1, hidden=[2]),

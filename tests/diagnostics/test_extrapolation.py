@@ -1,4 +1,4 @@
-"""Extrapolation: on linear regression doubt grows with distance as in closed form; a guide that is sure shows."""
+"""Extrapolation: the uncertainty of linear regression grows with distance as in closed form."""
 
 import pyro
 import pytest
@@ -14,7 +14,7 @@ REFERENCE = references.load(references.linear)
 X, EXACT = REFERENCE.data.train.x, REFERENCE.data.exact
 
 
-def exact_doubt(covariance, factor):
+def exact_std(covariance, factor):
     """Return the mean standard deviation of linear functions at inputs pushed out by a factor."""
     pushed = X.mean(0) + factor * (X - X.mean(0))
     features = torch.cat([pushed, torch.ones(len(X), 1)], -1).double()
@@ -32,7 +32,7 @@ def exact_posterior(scale=1.0, count=4000):
     return DrawsPosterior(REFERENCE.model, state={}, info=None, draws=sites)
 
 
-def test_doubt_is_that_of_the_closed_form():
+def test_the_uncertainty_is_that_of_the_closed_form():
     pyro.set_rng_seed(0)
     found = extrapolation(exact_posterior(), X, factors=(1, 4, 16), num_samples=4000)
     prior = REFERENCE.data.prior_scale**2 * torch.eye(
@@ -40,10 +40,10 @@ def test_doubt_is_that_of_the_closed_form():
     )
     for number, factor in enumerate((1, 4, 16)):
         assert float(found.epistemic[number]) == pytest.approx(
-            exact_doubt(EXACT.covariance, factor), rel=0.05
+            exact_std(EXACT.covariance, factor), rel=0.05
         )
         assert float(found.prior[number]) == pytest.approx(
-            exact_doubt(prior, factor), rel=0.05
+            exact_std(prior, factor), rel=0.05
         )
     half = extrapolation(exact_posterior(0.5), X, factors=(1, 4, 16), num_samples=4000)
     torch.testing.assert_close(

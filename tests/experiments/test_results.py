@@ -1,4 +1,4 @@
-"""The results that are committed: readable, with their figures, and in the README as they came out."""
+"""The committed results: readable, with their figures, and in the README."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ RESULTS = experiments.results()
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_recipe_stands_in_the_readme(name):
+def test_an_experiment_is_in_the_page(name):
     assert f"`{name}`" in (ROOT / "docs" / "experiments.md").read_text()
 
 

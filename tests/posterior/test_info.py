@@ -18,7 +18,7 @@ ENDED = {
 
 def svi(**changes):
     known = {"losses": LOSSES, "bound": True, "num_steps": 2000, "num_parameters": 1234}
-    return SVIInfo(**known, **{"seconds": 2.0, **changes})
+    return SVIInfo(**{**known, "seconds": 2.0, **changes})
 
 
 def mcmc(**changes):

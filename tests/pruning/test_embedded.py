@@ -1,4 +1,4 @@
-"""The four lines of 'Bayesian deep learning with 10 % of the weights': train, prune, save and load, predict."""
+"""The program of 'Bayesian deep learning with 10 % of the weights': train, prune, save, load."""
 
 import pyro
 import pyro.distributions as dist
@@ -69,7 +69,7 @@ def test_a_smaller_network_predicts_as_the_pruned_one(trained, data, tmp_path):
     assert accuracy(found.mean(0), data) > 0.92
     error = ((found.var(0) + expected.var(0)) / 400).sqrt().clamp_min(1e-4)
     off = (found.mean(0) - expected.mean(0)).abs() / error
-    assert float(off.square().mean()) < 1.5  # 1 where both are the same law
+    assert float(off.square().mean()) < 1.5  # 1 for equal distributions
     assert (
         float(((whole.mean(0) - expected.mean(0)) / error).square().mean()) > 10
-    )  # what was not pruned is another
+    )  # the whole posterior differs

@@ -1,4 +1,4 @@
-"""Pruning: what is not needed goes first, stays zero in every draw, and is not written to the file."""
+"""Pruning: dropped weights are the least important, are zero in every draw, and take no space."""
 
 import math
 
@@ -48,7 +48,7 @@ def linear():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_inputs_without_effect_go_first(linear, rule):
+def test_inputs_without_effect_are_dropped_first(linear, rule):
     left = zoo.prune(linear, fraction=0.75, rule=rule).masks["layer1.weight"]
     assert left.tolist() == [[True, True, False, False, False, False, False, False]]
 
@@ -70,7 +70,7 @@ def test_what_is_dropped_is_zero_in_every_draw(make):
         assert bool((draws["layer1.bias"] != 0).all())  # biases stay
         assert bool(
             (posterior.sample(2)["layer1.weight"] != 0).all()
-        )  # and the posterior is as it was
+        )  # the posterior does not change
     assert torch.isfinite(pruned.predict(X, 5).mean).all()
 
 
@@ -100,9 +100,7 @@ def test_the_mode_of_a_laplace_approximation_is_pruned_too():
         for name, value in centre.items()
     }
     pruned = zoo.prune(
-        LaplacePosterior(
-            network(), state={}, info=None, draws=draws, centre=centre
-        ),
+        LaplacePosterior(network(), state={}, info=None, draws=draws, centre=centre),
         fraction=0.5,
     )
     assert pruned.centre["layer1.weight"].tolist() == [[0, 0, 0, 0, 4, 5, 6, 7]]
@@ -132,7 +130,7 @@ def test_rules_by_hand():
     )
 
 
-def test_whole_filters_and_whole_nodes_go():
+def test_whole_filters_and_whole_nodes_are_dropped():
     posterior = fitted(hidden=[20], steps=3)
     rows = zoo.prune(posterior, fraction=0.33, rule=pruning.filter_norm).masks[
         "layer1.weight"
@@ -145,7 +143,7 @@ def test_whole_filters_and_whole_nodes_go():
     assert nodes.any(0).tolist() == nodes.all(0).tolist()
 
 
-def test_a_filter_goes_with_its_bias_and_outputs_stay():
+def test_a_filter_is_dropped_with_its_bias_and_outputs_stay():
     posterior = fitted(hidden=[20, 10], steps=3)
     pruned = zoo.prune(
         posterior, fraction=0.5, rule=pruning.filter_norm, per_layer=True
@@ -161,7 +159,7 @@ def test_a_filter_goes_with_its_bias_and_outputs_stay():
     by_weight = zoo.prune(posterior, fraction=0.99)
     assert bool(
         (by_weight.sample(3)["layer1.bias"] != 0).all()
-    )  # a weight goes without one
+    )  # a weight is dropped without its bias
     with pytest.raises(
         ValueError, match=r"filter_norm drops outputs of hidden layers, and none of MLP"
     ):
@@ -170,12 +168,14 @@ def test_a_filter_goes_with_its_bias_and_outputs_stay():
 
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d, networks.FilterResponseNorm])
 @pytest.mark.parametrize(
-    "rule", [lambda law: law, priors.all_but_normalisation], ids=["random", "points"]
+    "rule",
+    [lambda distribution: distribution, priors.all_but_normalisation],
+    ids=["random", "points"],
 )
-def test_a_filter_goes_with_what_normalises_it(norm, rule):
+def test_a_filter_is_dropped_with_its_normalisation(norm, rule):
     pyro.set_rng_seed(0)
     model = zoo.BayesianNetwork(
-        networks.ResNet(8, 3, width=4, norm=norm), priors.WeightPrior(rule(dist.Normal(0.0, 1.0))),
+        networks.ResNet(8, num_classes=3, width=4, norm=norm), priors.WeightPrior(rule(dist.Normal(0.0, 1.0))),
         likelihoods.Categorical(),
     )  # fmt: skip
     x, y = torch.randn(4, 3, 8, 8), torch.arange(4) % 3
@@ -203,7 +203,7 @@ def test_a_filter_goes_with_what_normalises_it(norm, rule):
     assert (seen["out"][:, left] != 0).flatten(2).any(2).all()
     assert bool(
         posterior.state.get("layer1.0.bn1.weight", torch.ones(4)).all()
-    )  # and what was pruned is as it was
+    )  # the whole posterior does not change
 
 
 def test_every_layer_loses_the_same_fraction():
@@ -217,8 +217,8 @@ def test_every_layer_loses_the_same_fraction():
         assert per_layer is (dropped == [0.75, 0.75])
 
 
-def test_layers_of_like_names_keep_their_own_numbers():
-    """A parameter `loc.1.0.weight` is not that of site `0.weight`, with whose name it ends."""
+def test_layers_of_like_names_keep_their_own_weights():
+    """A parameter `loc.1.0.weight` ends with `0.weight`, and belongs to the site `1.0.weight`."""
     pyro.set_rng_seed(0)
     net = nn.Sequential(
         nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8)), nn.Linear(8, 1)
@@ -289,11 +289,11 @@ def test_zeros_come_back_to_the_bit():
         "full": torch.ones(300),
         "no": torch.zeros(0),
     }
-    small = storage.without_zeros(tensors)
+    small = storage._without_zeros(tensors)
     assert sum(value.nbytes for value in small.values()) < 0.4 * sum(
         value.nbytes for value in tensors.values()
     )
-    back = storage.with_zeros(small)
+    back = storage._with_zeros(small)
     assert back.keys() == tensors.keys()
     for name, value in tensors.items():
         assert back[name].dtype == value.dtype
@@ -308,7 +308,8 @@ def test_what_cannot_be_pruned_gets_a_sentence(linear):
     with pytest.raises(ValueError, match="not both"):
         zoo.prune(linear, fraction=0.5, threshold=1.0)
     with pytest.raises(
-        ValueError, match="per_layer, which shares out a fraction, or a threshold"
+        ValueError,
+        match="per_layer, which divides a fraction among layers, or a threshold",
     ):
         zoo.prune(linear, threshold=1.0, per_layer=True)
     nodes = zoo.BayesianNetwork(

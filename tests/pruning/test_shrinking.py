@@ -1,4 +1,4 @@
-"""Shrinking: the smaller network says what the pruned one says, or a sentence says why there is none."""
+"""Shrinking: the smaller network predicts as the pruned one, or an error says why it cannot."""
 
 import sys
 
@@ -26,9 +26,11 @@ NETWORKS = {
     "LeNet": (lambda: networks.LeNet(3, width=100), (1, 28, 28), None),
     "ConvNet1d": (lambda: networks.ConvNet1d(3, width=6), (1, 32), None),
     "NIN": (lambda: networks.NIN(3, width=12), (3, 8, 8), None),
-    "ResNet": (lambda: networks.ResNet(8, 3, width=4), (3, 8, 8), None),
+    "ResNet": (lambda: networks.ResNet(8, num_classes=3, width=4), (3, 8, 8), None),
     "filter response": (
-        lambda: networks.ResNet(8, 3, width=4, norm=networks.FilterResponseNorm),
+        lambda: networks.ResNet(
+            8, num_classes=3, width=4, norm=networks.FilterResponseNorm
+        ),
         (3, 8, 8),
         None,
     ),
@@ -36,7 +38,7 @@ NETWORKS = {
 
 
 def sampled(network, shape, prior=NORMAL, draws=3):
-    """Make a posterior of drawn weights, as a sampler would, and inputs; outputs are then equal or not."""
+    """Make a posterior of drawn weights, as a sampler would, and inputs."""
     pyro.set_rng_seed(0)
     model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
     values = {
@@ -71,7 +73,7 @@ def size(posterior):
 
 
 class Odd(nn.Module):
-    """Three layers of which a function of someone's own is made."""
+    """Two or three layers, and a function between them."""
 
     def __init__(self, between, extra=None):
         super().__init__()
@@ -83,7 +85,7 @@ class Odd(nn.Module):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_smaller_network_says_the_same(name):
+def test_the_smaller_network_predicts_the_same(name):
     make, shape, left = NETWORKS[name]
     posterior, x = sampled(make(), shape)
     pruned = halved(posterior)
@@ -97,7 +99,7 @@ def test_the_smaller_network_says_the_same(name):
     )
     assert size(small) < 0.65 * size(posterior)
     assert left is None or size(small) == left
-    assert size(pruned) == size(posterior)  # what was there is as it was
+    assert size(pruned) == size(posterior)  # the pruned posterior does not change
     assert small.model.network.training
 
 
@@ -111,8 +113,8 @@ def test_half_the_filters_of_a_lenet_are_a_lenet_of_half_the_width():
     assert repr(small.model.network) == repr(like)
 
 
-def test_inside_a_block_filters_go_and_along_the_skips_they_stay():
-    posterior, x = sampled(networks.ResNet(8, 3, width=4), (3, 8, 8))
+def test_inside_a_block_filters_are_removed_and_along_skip_connections_they_stay():
+    posterior, x = sampled(networks.ResNet(8, num_classes=3, width=4), (3, 8, 8))
     block = pruning.shrink(halved(posterior), x).model.network.layer1[0]
     assert block.conv1.weight.shape == (2, 4, 3, 3)
     assert block.conv2.weight.shape == (4, 2, 3, 3)
@@ -137,12 +139,13 @@ def test_a_guide_of_independent_normals_stays_one(guide, options):
     rows, columns = kept["layer2.bias"], kept["layer1.bias"]
     for moment in ("mean", "stddev"):
         whole, left = (
-            getattr(laws["layer2.weight"], moment) for laws in (before, after)
+            getattr(distributions["layer2.weight"], moment)
+            for distributions in (before, after)
         )
         torch.testing.assert_close(left, whole[rows][:, columns])
     assert bool(
         posterior.guide.loc["layer1.weight"].shape == (10, 6)
-    )  # and the guide before is as it was
+    )  # the whole guide does not change
     again = inference.SVI(small.model, small.guide, num_steps=2, progress=False).fit(
         (x, torch.arange(20) % 3)
     )
@@ -153,7 +156,7 @@ def test_a_guide_of_independent_normals_stays_one(guide, options):
     "guide",
     [guides.LowRank, guides.Radial, guides.MCDropout, guides.Delta, guides.Mixture],
 )
-def test_of_another_guide_draws_are_kept(guide):
+def test_draws_are_kept_of_another_guide(guide):
     posterior, x = fitted(guide)
     small = pruning.shrink(halved(posterior), x, num_samples=7)
     assert small.guide is None
@@ -161,8 +164,8 @@ def test_of_another_guide_draws_are_kept(guide):
     assert small.predict(x).mean.shape == (20, 3)
 
 
-def test_what_is_left_without_weights_goes_along():
-    """Units of the second layer read only units of the first that went; inputs of the network stay."""
+def test_what_is_left_without_weights_is_removed_too():
+    """A unit of the second layer reads removed units alone; inputs of the network stay."""
     posterior, x = sampled(networks.MLP(6, 3, hidden=[4, 4], activation=nn.ReLU), (6,))
     masks = {
         name: torch.ones(shape, dtype=torch.bool)
@@ -173,7 +176,9 @@ def test_what_is_left_without_weights_goes_along():
     masks["layer3.weight"][:, 3] = False  # nothing reads the last unit
     masks["layer1.weight"][:, 5] = False
     draws = {name: value * masks[name] for name, value in posterior.draws.items()}
-    pruned = DrawsPosterior(posterior.model, state={}, info=None, draws=draws, masks=masks)
+    pruned = DrawsPosterior(
+        posterior.model, state={}, info=None, draws=draws, masks=masks
+    )
     small = pruning.shrink(pruned, x)
     assert {
         name: tuple(shape)
@@ -187,7 +192,7 @@ def test_what_is_left_without_weights_goes_along():
     torch.testing.assert_close(small.predict(x).outputs, pruned.predict(x).outputs)
     assert not small.masks["layer1.weight"][
         :, 5
-    ].any()  # weights that went one by one stay zeros
+    ].any()  # weights that were dropped one by one stay zero
     assert small.masks["layer1.weight"][:, :5].all()
 
 
@@ -255,7 +260,7 @@ def test_a_prior_over_what_shrinks_gets_a_sentence():
     posterior, x = fitted(guides.MeanField, prior=by_input)
     with pytest.raises(
         ValueError,
-        match=r"site 'prior:layer\d.weight.scale' has a number for each unit of a layer",
+        match=r"site 'prior:layer\d.weight.scale' has an element for each unit of a layer",
     ):
         pruning.shrink(halved(posterior), x)
     earlier, _ = fitted(guides.MeanField)
@@ -272,7 +277,7 @@ def test_a_prior_over_what_shrinks_gets_a_sentence():
 def test_what_has_nothing_to_shrink_gets_a_sentence():
     posterior, x = fitted(guides.MeanField)
     with pytest.raises(
-        ValueError, match="is not pruned, so nothing of its network can go"
+        ValueError, match="is not pruned, so nothing of its network can be removed"
     ):
         pruning.shrink(posterior, x)
     with pytest.raises(ValueError, match="no filter or unit of MLP was dropped whole"):
@@ -290,20 +295,20 @@ def test_what_has_nothing_to_shrink_gets_a_sentence():
         ),
         (
             nn.Sequential(nn.Linear(6, 6), nn.LayerNorm(6), nn.Linear(6, 3)),
-            "LayerNorm '1' looks at other channels too",
+            "LayerNorm '1' combines channels",
         ),
         (Odd(lambda _own, x, f: x + f.relu()), "is not zero where 'last' reads it"),
         (Odd(lambda own, _x, f: own.extra(f.relu()).relu(), nn.Linear(6, 6)), None),
         (
             Odd(lambda own, x, f: own.extra(x) + f, nn.Linear(6, 6)),
-            "what is added to it or what normalises it stays",
+            "its bias, a layer that is added to it, or its normalisation is not zero",
         ),
         (
             Odd(
                 lambda own, _x, f: own.extra(f[:, None])[0][:, 0],
                 nn.GRU(6, 6, batch_first=True),
             ),
-            "does not see",
+            "does not find",
         ),
     ],
     ids=["softplus", "LayerNorm", "skip", "chain", "sum", "GRU"],
@@ -311,19 +316,19 @@ def test_what_has_nothing_to_shrink_gets_a_sentence():
 def test_a_network_that_is_not_understood_gets_a_sentence(network, reason):
     posterior, x = sampled(network, (6,))
     pruned = halved(posterior)
-    if reason is None:  # the same class, where it is a chain
+    if reason is None:  # the same class, as a chain of layers
         assert size(pruning.shrink(pruned, x)) < size(posterior)
         return
-    if "added" in reason:  # one of two that are added goes
+    if "added" in reason:  # only one of two added layers is pruned
         pruned.masks["extra.weight"][:] = True
     with pytest.raises(ValueError, match=reason):
         pruning.shrink(pruned, x)
 
 
-def test_a_unit_that_nothing_reads_may_be_looked_at_all_the_same():
-    """The smaller network is another function there, and is refused; a shrink that looked at weights alone is wrong."""
+def test_a_unit_that_no_layer_reads_may_have_an_effect():
+    """A softmax depends on units that no layer reads, so the smaller network is refused."""
     posterior, x = sampled(Odd(lambda _own, _x, f: f.softmax(1)), (6,))
-    with pytest.raises(ValueError, match="the smaller network says something else"):
+    with pytest.raises(ValueError, match="the smaller network has other outputs"):
         pruning.shrink(halved(posterior, pruning.node_norm), x)
 
 

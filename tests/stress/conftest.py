@@ -1,4 +1,4 @@
-"""What the tests of stress share: digits, and posteriors of networks that tell them apart."""
+"""Fixtures of the stress tests: digits, and posteriors of classifiers of digits."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Attacks go where the loss grows, as far as they may; patterns fool whom they are to fool."""
+"""Attacks increase the loss within the radius, and patterns fool the attacked network."""
 
 import math
 
@@ -13,8 +13,8 @@ from zoo import likelihoods, networks, priors, stress
 from zoo.datasets import Dataset, Split, Units
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.function_posterior import FunctionPosterior
-from zoo.stress.evaluation import two_sets
-from zoo.stress.gradients import loss_and_slope
+from zoo.stress.draws import NetworkDraws, disjoint_draws
+from zoo.stress.gradients import loss_and_gradient
 
 RADIUS = 0.1
 
@@ -29,6 +29,16 @@ def drawn(network, likelihood=None, draws=1, scale=0.5, chains=1):
         for name, value in model.latents.items()
     }
     return DrawsPosterior(model, state={}, info=None, draws=values)
+
+
+def unchanged(pixels):
+    return pixels
+
+
+def loss_of(posterior, draws, x):
+    """Return the function that computes the loss of pixels like x and its gradient."""
+    network_draws = NetworkDraws(posterior.model, posterior.state, draws)
+    return loss_and_gradient(network_draws, unchanged, x)
 
 
 def pixels_and_labels(number=30, classes=2, shape=(1, 4, 4)):
@@ -76,7 +86,7 @@ def test_one_full_step_on_logistic_regression_has_a_closed_form():
     )
 
 
-def test_the_slope_is_that_of_the_averaged_prediction_however_it_is_cut():
+def test_the_gradient_is_that_of_the_averaged_prediction_for_any_chunks():
     posterior = drawn(
         nn.Sequential(nn.Flatten(), networks.MLP(16, 5, hidden=[8])), draws=23
     )
@@ -84,11 +94,11 @@ def test_the_slope_is_that_of_the_averaged_prediction_however_it_is_cut():
     draws = posterior.sample()
     point = x.clone().requires_grad_()
     expected = mixture_loss(posterior, draws, point, y)
-    slope = torch.autograd.grad(expected.sum(), point)[0]
-    with torch.no_grad():  # which a caller may have said
-        found = loss_and_slope(posterior, draws, lambda pixels: pixels, x)(x, y)
+    gradient = torch.autograd.grad(expected.sum(), point)[0]
+    with torch.no_grad():  # a caller may have disabled gradients
+        found = loss_of(posterior, draws, x)(x, y)
     torch.testing.assert_close(found[0], expected.detach())
-    torch.testing.assert_close(found[1], slope)
+    torch.testing.assert_close(found[1], gradient)
     each = [
         mixture_loss(posterior, {n: v[i : i + 1] for n, v in draws.items()}, point, y)
         for i in range(23)
@@ -96,25 +106,21 @@ def test_the_slope_is_that_of_the_averaged_prediction_however_it_is_cut():
     averaged = torch.autograd.grad(sum(one.sum() for one in each) / 23, point)[
         0
     ]  # of the log, and not the mixture
-    assert (averaged - slope).norm() > 0.1 * slope.norm()
+    assert (averaged - gradient).norm() > 0.1 * gradient.norm()
 
 
-def test_images_go_through_in_parts(monkeypatch):
+def test_images_are_evaluated_in_parts(monkeypatch):
     posterior = drawn(nn.Sequential(nn.Flatten(), nn.Linear(16, 5)), draws=3)
     x, y = pixels_and_labels(classes=5)
-    whole = loss_and_slope(posterior, posterior.sample(), lambda pixels: pixels, x)(
-        x, y
-    )
+    whole = loss_of(posterior, posterior.sample(), x)(x, y)
     monkeypatch.setattr(
         "zoo.stress.gradients.ELEMENTS", 3 * 40 * 7
-    )  # 7 images of 37 numbers and 3 draws
+    )  # 7 images of 37 elements and 3 draws
     sizes = []
     layer = posterior.model.network[1].register_forward_hook(
         lambda _layer, inputs, _out: sizes.append(len(inputs[0]))
     )
-    parts = loss_and_slope(posterior, posterior.sample(), lambda pixels: pixels, x)(
-        x, y
-    )
+    parts = loss_of(posterior, posterior.sample(), x)(x, y)
     layer.remove()
     assert max(sizes) < 10
     torch.testing.assert_close(parts, whole)
@@ -136,12 +142,10 @@ def test_layers_without_a_batching_rule_are_attacked_draw_by_draw():
     x, y = pixels_and_labels()
     draws = posterior.sample(4)
     point = x.clone().requires_grad_()
-    slope = torch.autograd.grad(mixture_loss(posterior, draws, point, y).sum(), point)[
-        0
-    ]
-    torch.testing.assert_close(
-        loss_and_slope(posterior, draws, lambda pixels: pixels, x)(x, y)[1], slope
-    )
+    gradient = torch.autograd.grad(
+        mixture_loss(posterior, draws, point, y).sum(), point
+    )[0]
+    torch.testing.assert_close(loss_of(posterior, draws, x)(x, y)[1], gradient)
 
 
 @pytest.mark.parametrize("through", ["draws", "one", "mean"])
@@ -208,17 +212,20 @@ def test_pixels_are_attacked_and_not_what_the_network_takes():
     torch.testing.assert_close(found.x, units.standardise(found.pixels))
 
 
-def test_the_draws_that_judge_took_no_part():
+def test_the_draws_that_evaluate_were_not_attacked():
     posterior = drawn(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), draws=10, chains=2)
     attacked, fresh = (
-        [tuple(value) for value in one["1.bias"].tolist()]
-        for one in two_sets(posterior, 7)
+        [tuple(value) for value in one.values["1.bias"].tolist()]
+        for one in disjoint_draws(posterior, 7)
     )
     assert len(attacked) == len(fresh) == 7
     assert not set(attacked) & set(fresh)
-    assert [len(one["1.bias"]) for one in two_sets(posterior, 100)] == [10, 10]
+    assert [len(one.values["1.bias"]) for one in disjoint_draws(posterior, 100)] == [
+        10,
+        10,
+    ]
     single = drawn(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)))
-    assert [len(one["1.bias"]) for one in two_sets(single, 5)] == [1, 1]
+    assert [len(one.values["1.bias"]) for one in disjoint_draws(single, 5)] == [1, 1]
 
 
 def test_a_strip_of_attacked_images(classifier, digits):
@@ -229,7 +236,7 @@ def test_a_strip_of_attacked_images(classifier, digits):
 
 
 @pytest.mark.parametrize("through", ["draws", "one", "mean"])
-def test_patterns_fool_whom_they_are_to_fool(through, classifier, digits):
+def test_patterns_fool_the_attacked_network(through, classifier, digits):
     found = stress.fooling(classifier, digits, through=through, progress=False)
     assert found.classes.tolist() == list(range(10))
     assert (found.confidence >= 0.996).all()
@@ -238,12 +245,12 @@ def test_patterns_fool_whom_they_are_to_fool(through, classifier, digits):
     assert (
         classifier.predict(noise, 20).probs > 0.996
     ).double().mean() < 0.01  # chance does not
-    if through == "one":  # the others doubt what one is sure of
+    if through == "one":  # the other draws are less certain
         assert found.evaluation.probs.gather(1, found.classes[:, None]).mean() < 0.98
     assert len(found.strip().axes) == 20
 
 
-def test_a_pattern_that_does_not_get_there_says_so(classifier, digits):
+def test_a_pattern_that_does_not_reach_the_confidence_says_so(classifier, digits):
     found = stress.fooling(
         classifier, digits, [3, 3], confidence=0.9999, num_steps=1, progress=False
     )
@@ -263,7 +270,7 @@ def test_a_pattern_that_does_not_get_there_says_so(classifier, digits):
         ({"radius": math.nan}, "radius .* not nan"),
         (
             {"radius": 0.1, "num_steps": 0},
-            "steps is a number of gradient steps, at least 1, not 0",
+            "num_steps is a number of gradient steps, at least 1, not 0",
         ),
         (
             {"radius": 0.1, "through": "all"},
@@ -297,9 +304,9 @@ def test_labels_that_are_none_get_a_sentence(classifier, digits):
     [
         (
             {"classes": [10]},
-            r"classes are indices from 0 to 9, one at least, not \[10\]",
+            r"classes are indices from 0 to 9, at least one, not \[10\]",
         ),
-        ({"classes": []}, "one at least"),
+        ({"classes": []}, "at least one"),
         ({"confidence": 1.0}, "confidence is a probability between 0 and 1, not 1.0"),
         ({"num_steps": 0}, "num_steps is a number"),
         ({"through": "both"}, "not 'both'"),
@@ -339,7 +346,7 @@ def test_posteriors_without_classes_or_weights_get_a_sentence(regressor, digits)
 
 
 @pytest.mark.gpu
-def test_on_a_gpu_images_and_judgements_come_back_to_the_cpu(digits):
+def test_on_a_gpu_images_and_evaluations_come_back_to_the_cpu(digits):
     posterior = drawn(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).cuda(), draws=4)
     found = stress.pgd(
         posterior, digits, 0.1, num_steps=2, num_samples=2, progress=False
@@ -350,8 +357,8 @@ def test_on_a_gpu_images_and_judgements_come_back_to_the_cpu(digits):
         posterior, digits, [3], num_steps=3, progress=False
     ).patterns.is_cuda
     assert (
-        stress.severity(posterior, digits, stress.fog, (3,), 2, progress=False).scores[
-            "entropy"
-        ][1]
+        stress.severity(
+            posterior, digits, stress.fog, (3,), num_samples=2, progress=False
+        ).scores["entropy"][1]
         > 0
     )

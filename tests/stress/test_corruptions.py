@@ -1,4 +1,4 @@
-"""Families of corruption: the published constants, by computations of another kind, and the suite's scores."""
+"""Families of corruption against other implementations, and the scores of the suite."""
 
 import colorsys
 import math
@@ -17,7 +17,7 @@ FLAT = torch.full((100, 1, 20, 20), 0.5)
 
 
 @pytest.mark.parametrize("family", COLOURED)
-def test_every_family_keeps_shape_and_range_and_spoils_more_at_five(family):
+def test_every_family_keeps_shape_and_range_and_corrupts_more_at_five(family):
     torch.manual_seed(0)
     changes = []
     for severity in (1, 2, 3, 4, 5):
@@ -29,7 +29,7 @@ def test_every_family_keeps_shape_and_range_and_spoils_more_at_five(family):
     if family not in (
         stress.elastic,
         stress.saturate,
-    ):  # whose first steps tilt most, and take colour away
+    ):  # whose severity 1 tilts most, or takes colour away
         assert changes[4] > changes[0]
 
 
@@ -41,7 +41,7 @@ def test_every_family_keeps_shape_and_range_and_spoils_more_at_five(family):
         (stress.speckle_noise, 0.12 * 0.5, 0.12),
     ],
 )
-def test_noises_have_the_published_spread(family, std, wrong):
+def test_noises_have_the_published_scale(family, std, wrong):
     found = family(FLAT, 3)
     error = 5 * std / math.sqrt(2 * found.numel())
     assert abs(found.mean() - 0.5) < 5 * std / math.sqrt(found.numel())
@@ -158,7 +158,7 @@ def test_an_elastic_tilt_takes_three_points_to_where_they_were():
         tilt = torch.linalg.lstsq(flat, where[inside].reshape(-1, 2)).solution
         back = torch.cat([after[image], torch.ones(3, 1)], 1) @ tilt
         torch.testing.assert_close(back, before, atol=1e-2, rtol=0)
-        assert (after[image] - before).abs().max() > 0.5  # which no tilt would miss by
+        assert (after[image] - before).abs().max() > 0.5  # the error without a tilt
 
 
 def test_fog_thins_white_by_a_cloud_that_is_smoother_where_it_decays_faster():
@@ -170,7 +170,7 @@ def test_fog_thins_white_by_a_cloud_that_is_smoother_where_it_decays_faster():
         )  # the top of the cloud
         assert abs(float(found.min()) - 1 / (1 + share)) < 0.05  # and its bottom
     steps = [
-        stress.weather.clouds(20, 32, decay, white).diff(dim=-1).abs().mean()
+        stress.weather._clouds(20, 32, decay, white).diff(dim=-1).abs().mean()
         for decay in (3.0, 1.75)
     ]
     assert steps[0] < steps[1]
@@ -211,7 +211,9 @@ def test_the_suite_scores_families_by_severity(classifier, digits):
     assert found.clean["accuracy"] > 0.9
     assert found.mean_error == pytest.approx(1 - float(accuracy.mean()))
     assert found.scores["entropy"][0, 4] > found.clean["entropy"]
-    one = stress.severity(classifier, digits, stress.contrast, (5,), 20, progress=False)
+    one = stress.severity(
+        classifier, digits, stress.contrast, (5,), num_samples=20, progress=False
+    )
     assert one.scores["accuracy"][1] == pytest.approx(
         float(accuracy[0, 4]), abs=0.05
     )  # other draws

@@ -1,4 +1,4 @@
-"""Transforms do to pixels what their equations say, by computations of another kind."""
+"""Transforms of pixels against other implementations of their equations."""
 
 import math
 
@@ -9,15 +9,15 @@ import torch
 
 from zoo import stress
 from zoo.datasets import Dataset, Split, Units
+from zoo.stress.geometry import displace
 from zoo.stress.pixels import corrupted, images
-from zoo.stress.transforms import displaced
 
-SPOILERS = [stress.rotation, stress.noise, stress.warp, stress.skew]
+TRANSFORMS = [stress.rotation, stress.noise, stress.warp, stress.skew]
 IMAGES = torch.rand(5, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("corrupt", SPOILERS)
-def test_nothing_is_spoiled_at_strength_zero(corrupt):
+@pytest.mark.parametrize("corrupt", TRANSFORMS)
+def test_severity_zero_changes_nothing(corrupt):
     torch.testing.assert_close(corrupt(IMAGES, 0.0), IMAGES, atol=1e-5, rtol=0)
 
 
@@ -34,7 +34,7 @@ def test_noise_has_the_scale_it_says_and_is_not_clipped():
         5 * 0.8 / math.sqrt(2 * found.numel())
     )  # five standard errors of a standard deviation
     assert abs(found.std() - 0.8) < error
-    assert abs(found.std() - 0.8**2) > error  # a variance taken for a scale
+    assert abs(found.std() - 0.8**2) > error  # a variance instead of a scale
     assert found.max() > 1.5
 
 
@@ -42,16 +42,16 @@ def test_pixels_come_from_where_a_field_points():
     ramp = torch.arange(10.0).expand(1, 1, 10, 10) / 10
     field = torch.zeros(1, 2, 10, 10)
     field[:, 0] = 1.5
-    torch.testing.assert_close(displaced(ramp, field)[..., :8], ramp[..., :8] + 0.15)
+    torch.testing.assert_close(displace(ramp, field)[..., :8], ramp[..., :8] + 0.15)
     torch.testing.assert_close(
-        displaced(ramp.mT, field.flip(1))[..., :8, :], ramp.mT[..., :8, :] + 0.15
+        displace(ramp.mT, field.flip(1))[..., :8, :], ramp.mT[..., :8, :] + 0.15
     )
 
 
 def test_a_warp_moves_pixels_as_far_as_it_says(monkeypatch):
     fields = []
     monkeypatch.setattr(
-        "zoo.stress.transforms.displaced", lambda x, field: fields.append(field) or x
+        "zoo.stress.transforms.displace", lambda x, field: fields.append(field) or x
     )
     stress.warp(IMAGES, 2.5)
     torch.testing.assert_close(
@@ -61,7 +61,7 @@ def test_a_warp_moves_pixels_as_far_as_it_says(monkeypatch):
     steps = fields[0].diff(dim=-1).abs().mean()
     assert (
         steps < 0.6 * 2.5
-    )  # neighbours move together; independent numbers would differ by 1.13 times 2.5
+    )  # neighbours move together; independent values would differ by 1.13 times 2.5
 
 
 def test_a_skew_is_the_linear_map_of_the_talk():
@@ -78,7 +78,7 @@ def test_a_skew_is_the_linear_map_of_the_talk():
     assert not np.allclose(stress.skew(IMAGES, -s)[0, 0].numpy(), expected, atol=0.1)
 
 
-def test_images_are_spoiled_in_the_same_way_each_time_and_nobody_else_notices():
+def test_images_are_corrupted_in_the_same_way_each_time_and_the_generator_is_unchanged():
     same = torch.full((501, 1, 4, 4), 0.5)
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -104,7 +104,7 @@ def test_pixels_of_a_data_set_are_restored_by_its_units():
     assert images((IMAGES, part.y)).units is None
 
 
-@pytest.mark.parametrize("corrupt", [*SPOILERS, stress.fog, stress.jpeg])
+@pytest.mark.parametrize("corrupt", [*TRANSFORMS, stress.fog, stress.jpeg])
 @pytest.mark.parametrize(
     ("x", "sentence"),
     [
@@ -126,8 +126,8 @@ def test_what_is_no_image_gets_a_sentence(corrupt, x, sentence):
         corrupt(x, 1)
 
 
-def test_strengths_that_are_none_get_a_sentence():
-    for corrupt, word in ((stress.noise, "scale"), (stress.warp, "severity")):
+def test_severities_that_are_none_get_a_sentence():
+    for corrupt, word in ((stress.noise, "severity"), (stress.warp, "severity")):
         with pytest.raises(
             ValueError, match=f"{word} is a finite number of at least 0, not -1"
         ):
@@ -137,13 +137,13 @@ def test_strengths_that_are_none_get_a_sentence():
             corrupt(IMAGES, math.nan)
 
 
-def test_a_spoiler_of_ones_own_is_held_to_shape_and_numbers():
+def test_a_corruption_of_your_own_keeps_the_shape_and_is_finite():
     def halved(x, _):
         return x[..., ::2, ::2]
 
     with pytest.raises(
         ValueError,
-        match=r"of the same shape, \(5, 1, 12, 12\), but halved at 1 gave shape \(5, 1, 6",
+        match=r"of the same shape, \(5, 1, 12, 12\), but halved at 1 returned shape \(5, 1, 6",
     ):
         corrupted(IMAGES, halved, 1)
     with pytest.raises(ValueError, match="values not finite"):

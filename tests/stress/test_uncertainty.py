@@ -1,4 +1,4 @@
-"""What a posterior says of corrupted, foreign, doubtful and hard images, against computations by hand."""
+"""Scores on corrupted, foreign, uncertain and hard images, against computations by hand."""
 
 import math
 
@@ -11,11 +11,12 @@ import zoo
 from zoo import likelihoods, metrics, priors, stress
 from zoo.datasets import Dataset, Split, Units
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.stress.evaluation import evaluated, sampled
+from zoo.stress.draws import sample_draws
+from zoo.stress.evaluation import evaluate, evaluate_labelled
 
 
 def exact(weight, bias=0.0):
-    """Return the posterior that knows p(y = 1 | x) = sigmoid(weight x + bias): one draw of two logits."""
+    """Return a posterior of one draw, of two logits: p(y = 1 | x) = sigmoid(weight x + bias)."""
     model = zoo.BayesianNetwork(
         nn.Linear(1, 2),
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
@@ -32,15 +33,15 @@ def labelled(x, weight):
     return torch.bernoulli(torch.sigmoid(weight * x[:, 0])).long()
 
 
-def test_a_judgement_is_the_prediction_in_parts(classifier, digits, monkeypatch):
-    draws = sampled(classifier, 7)
-    monkeypatch.setattr("zoo.stress.evaluation.TOGETHER", 100)
-    found = evaluated(classifier, draws, *digits.test)
+def test_an_evaluation_is_the_prediction_in_parts(classifier, digits, monkeypatch):
+    draws = sample_draws(classifier, 7)
+    monkeypatch.setattr("zoo.stress.evaluation._INPUTS_AT_ONCE", 100)
+    found = evaluate_labelled(draws, *digits.test)
     prediction = DrawsPosterior(
         classifier.model,
         state=classifier.state,
         info=None,
-        draws={n: v[None] for n, v in draws.items()},
+        draws={n: v[None] for n, v in draws.values.items()},
     )
     prediction = prediction.predict(digits.test.x)
     torch.testing.assert_close(found.probs, prediction.probs)
@@ -64,7 +65,7 @@ def test_a_judgement_is_the_prediction_in_parts(classifier, digits, monkeypatch)
     )
 
 
-def test_a_bernoulli_is_judged_as_its_two_classes():
+def test_a_bernoulli_is_evaluated_as_its_two_classes():
     model = zoo.BayesianNetwork(
         nn.Linear(1, 1),
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
@@ -84,8 +85,8 @@ def test_a_bernoulli_is_judged_as_its_two_classes():
     double = DrawsPosterior(twin, state={}, info=None, draws=draws)
     x, y = torch.randn(20, 1), torch.randint(2, (20,))
     one, two = (
-        evaluated(single, sampled(single, 2), x, y[:, None]),
-        evaluated(double, sampled(double, 2), x, y),
+        evaluate_labelled(sample_draws(single, 2), x, y[:, None]),
+        evaluate_labelled(sample_draws(double, 2), x, y),
     )
     assert torch.equal(one.predicted, two.predicted)
     torch.testing.assert_close(one.confidence, two.confidence)
@@ -114,11 +115,11 @@ def test_severity_begins_with_the_images_as_they_are(classifier, digits):
         classifier, digits, stress.rotation, (-60, 60), num_samples=2, progress=False
     )
     assert [ax.get_title() for ax in both.reliability().axes] == [
-        "as they are",
+        "not corrupted",
         "rotation 60",
     ]
     with pytest.raises(
-        ValueError, match="the first 16 images are kept to be shown; 16 is none"
+        ValueError, match=r"the first 16 images are kept for strips, .*; 16 is not one"
     ):
         found.strip(16)
 
@@ -137,7 +138,7 @@ def test_severity_meets_every_posterior_with_the_same_images(classifier, point, 
     assert not torch.equal(other.shown[1], second.shown[1])
 
 
-def test_standardised_images_are_spoiled_as_pixels(classifier, digits):
+def test_standardised_images_are_corrupted_as_pixels(classifier, digits):
     units = Units(torch.tensor([[[0.3]]]), torch.tensor([[[0.4]]]))
     part = Split(units.standardise(digits.test.x), digits.test.y)
     seen = []
@@ -198,7 +199,9 @@ def test_foreign_data_are_standardised_as_the_networks_own_were(classifier, digi
 
 
 def test_referral_keeps_the_least_uncertain(digits):
-    x = torch.tensor([[0.0], [3.0], [-0.5], [1.0], [-2.0]])  # in doubt: 0, 2, 3, 4, 1
+    x = torch.tensor(
+        [[0.0], [3.0], [-0.5], [1.0], [-2.0]]
+    )  # from most to least uncertain: 0, 2, 3, 4, 1
     y = torch.tensor([0, 1, 1, 1, 0])  # the second of these is a mistake
     found = stress.referral(exact(1.0), (x, y), fractions=(0.4, 0.2), num_samples=5)
     assert found.fractions == (0.0, 0.2, 0.4)
@@ -212,12 +215,10 @@ def test_referral_keeps_the_least_uncertain(digits):
     assert len(found.table.rows) == 6
 
 
-def test_referral_by_doubt_beats_referral_at_random(classifier, digits):
+def test_referral_by_uncertainty_beats_referral_at_random(classifier, digits):
     found = stress.referral(classifier, digits, fractions=(0.3,), num_samples=20)
-    draws = sampled(classifier, 20)
-    right = (
-        evaluated(classifier, draws, digits.test.x).predicted == digits.test.y
-    ).double()
+    draws = sample_draws(classifier, 20)
+    right = (evaluate(draws, digits.test.x).predicted == digits.test.y).double()
     at_random = torch.stack(
         [right[torch.randperm(360)[: found.kept[1]]].mean() for _ in range(200)]
     )
@@ -232,15 +233,15 @@ def test_referral_by_doubt_beats_referral_at_random(classifier, digits):
 def test_a_fraction_that_leaves_nothing_gets_a_sentence(fraction, classifier, digits):
     with pytest.raises(
         ValueError,
-        match=f"is referred, from 0 to below 1, and one of 360 .* {fraction} is none",
+        match=f"is from 0 to below 1, and keeps at least one of the 360 .* {fraction} does not",
     ):
         stress.referral(classifier, digits, fractions=(fraction,))
 
 
-def test_a_harder_test_set_doubles_the_odds_by_every_so_many_nats():
+def test_severity_of_a_harder_test_set_multiplies_the_odds_per_nat():
     x = torch.cat(
         [torch.zeros(4000, 1), torch.full((4000, 1), 30.0)]
-    )  # a fair coin, and no doubt
+    )  # a fair coin, and a certain outcome
     data = Dataset("coins", Split(x, labelled(x, 1.0)), Split(x, labelled(x, 1.0)))
     found = stress.harder(data, exact(1.0), size=400, severity=3.0, num_samples=1)
     share = float((found.test.x == 0).double().mean())
@@ -263,28 +264,28 @@ def test_no_image_is_drawn_twice(classifier, digits):
     ).test
     assert len({tuple(image.flatten().tolist()) for image in fewer.x}) == 100
     evaluation, chosen = (
-        evaluated(classifier, sampled(classifier, 20), *part)
+        evaluate_labelled(sample_draws(classifier, 20), *part)
         for part in (digits.test, fewer)
     )
     assert chosen.entropy.mean() > 2 * evaluation.entropy.mean()
 
 
-def test_on_a_set_drawn_by_doubt_the_truth_stays_calibrated():
+def test_on_a_set_drawn_by_entropy_the_true_model_stays_calibrated():
     torch.manual_seed(0)
     x = 2 * torch.randn(20_000, 1)
     data = Dataset("known", Split(x, labelled(x, 1.0)), Split(x, labelled(x, 1.0)))
     truth = exact(1.0)
 
     def cross_entropy(part):
-        """How much larger the loss is than the entropy that the truth claims, in standard errors."""
-        found = evaluated(truth, sampled(truth, 1), *part)
+        """Return the loss minus the predicted entropy, in standard errors."""
+        found = evaluate_labelled(sample_draws(truth, 1), *part)
         gap = -found.log_prob - found.entropy
         return float(gap.mean() / (gap.std() / math.sqrt(len(gap))))
 
     assert (
         abs(cross_entropy(stress.harder(data, truth, 2_000, num_samples=1).test)) < 4.5
     )
-    loss = -evaluated(truth, sampled(truth, 1), *data.test).log_prob
+    loss = -evaluate_labelled(sample_draws(truth, 1), *data.test).log_prob
     rows = torch.multinomial((3.0 * loss).exp(), 2_000)
     assert (
         cross_entropy(Split(data.test.x[rows], data.test.y[rows])) > 20
@@ -323,7 +324,7 @@ def test_calls_on_what_has_no_classes_get_a_sentence(regressor, digits):
             call()
 
 
-def test_the_split_of_variances_stands_beside_the_one_in_nats(classifier, digits):
+def test_the_split_of_variances_orders_inputs_as_the_one_in_nats(classifier, digits):
     prediction = classifier.predict(digits.test.x, 50)
     epistemic, aleatoric = metrics.variance_split(prediction.functions)
     ranks = [

@@ -32,7 +32,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
-from zoo.reports.comparison import accuracy_scores
+from zoo.reports.scores import accuracy_scores
 
 MANY = 2000  # with more data than this a fit takes batches by default
 BATCH_SIZE = 128

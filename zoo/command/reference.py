@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo import references
 from zoo.command.arguments import one_of
 from zoo.command.choices import REFERENCES
-from zoo.references.evidence import ships
+from zoo.references.evidence import is_converged
 from zoo.references.reference import FOLDER
 
 CRITERION = (
@@ -55,6 +55,6 @@ def run(arguments: argparse.Namespace) -> None:
         reference.save(path)
 
     print(f"\n{reference!r}\n{reference.table}\n")
-    is_enough = "is enough" if ships(reference.evidence) else "is NOT enough"
+    is_enough = "is enough" if is_converged(reference.evidence) else "is NOT enough"
     print(f"the evidence {is_enough} to ship it: {CRITERION}")
     print(f"{'read' if arguments.show else 'written'}: {path}")

@@ -122,7 +122,7 @@ class DrawsPosterior(Posterior):
         state: Mapping[str, Tensor],
         masks: Mapping[str, Tensor],
     ) -> DrawsPosterior:
-        """Return this posterior with a function applied to its stored values, e.g. a mask of weights.
+        """Return this posterior with a function applied to its stored values.
 
         Arguments:
             transform: Turns values (*S, *shape) by site into new ones.

@@ -1,4 +1,4 @@
-"""The file format of a posterior: what the header says, and under which names tensors are stored."""
+"""The file format of a posterior: the header, and the names of the tensors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.run_info import RunInfo
+from zoo.posterior.info import RunInfo
 from zoo.posterior.storage import read_file, write_file
 from zoo.runtime.programs import PyroProgram
 
-FORMAT = "zoo.posterior/1"
+_FORMAT = "zoo.posterior/1"
 
 
 def write_posterior(
@@ -40,7 +40,7 @@ def write_posterior(
     plain, statistics = _statistics(info)
     random = {name: f"random {tuple(shape)}" for name, shape in shapes.items()}
     header = {
-        "format": FORMAT,
+        "format": _FORMAT,
         "tensors": layout(model) or random,
         "guide": None if guide is None else type(guide).__name__,
         "info": type(info).__name__,
@@ -62,27 +62,31 @@ def read_posterior(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise FileNotFoundError(f"there is no file {path}; Posterior.save writes one")
 
     header, tensors = read_file(path, "zoo")
-    if header.get("format") != FORMAT:
+    if header.get("format") != _FORMAT:
         raise ValueError(
-            f"{path} is a safetensors file, but no posterior of the zoo ({FORMAT})"
+            f"{path} is a safetensors file, but no posterior of the zoo ({_FORMAT})"
         )
+
     return header, tensors
 
 
 def layout(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
-    """Return the role and the shape of every tensor of a model, as text by name; nothing for a Pyro program."""
+    """Return role and shape of a model's tensors as text by name; {} for a Pyro program."""
     if not isinstance(model, BayesianNetwork):
         return {}
 
     found = {}
     for name, value in model.network.named_buffers():
         found[name] = f"buffer {tuple(value.shape)}"
+
     frozen = set(model.plan.frozen)
     for name, value in model.network.named_parameters():
         role = "frozen" if name in frozen else "point"
         found[name] = f"{role} {tuple(value.shape)}"
+
     for name, prior in model.latents.items():
         found[name] = f"random {tuple(prior.shape())}"
+
     return found
 
 
@@ -113,4 +117,5 @@ def _statistics(
             tensors[field.name] = value
         else:
             plain[field.name] = value
+
     return plain, tensors

@@ -11,6 +11,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.function_values import FunctionValues
 from zoo.posterior.info import MCMCInfo
+from zoo.posterior.posterior import on_device_of
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 
@@ -52,31 +53,17 @@ class FunctionPosterior(DrawsPosterior):
     def _stored(self) -> Tensor:
         return self._functions.values
 
-    def predict(
+    def _predict_at(
         self,
         x: Tensor,
-        num_samples: int | None = None,
-        linearised: bool = False,
-        progress: bool = True,
+        num_samples: int | None,
+        mode: Mapping[str, Tensor] | None,
+        progress: bool,
     ) -> Prediction:
-        """Predict at the inputs of the stored function values, noise included.
-
-        Arguments:
-            x: The inputs (N, ...) at which function values are kept.
-            num_samples: Number of draws S, evenly thinned; all by default.
-            linearised: Must be False: there are no weights to linearise in.
-            progress: Has no effect: nothing is computed.
-
-        Raises:
-            ValueError: Other inputs; `linearised`.
-        """
-        if linearised:
-            self._mode()
-        x = place_inputs(self.model, x)
-
-        noise = self.sample(num_samples)
-        noise = {name: value.to(x.device) for name, value in noise.items()}
+        """Predict with the stored function values; there is nothing to compute."""
+        noise = on_device_of(self.sample(num_samples), x)
         outputs = self._thinned(self._values_at(x), num_samples).to(x.device)
+
         return Prediction(self.model.likelihood, outputs, noise)
 
     def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> Prediction:
@@ -89,15 +76,18 @@ class FunctionPosterior(DrawsPosterior):
         same = x.shape == known.shape and torch.equal(x, known)
         if not same:
             raise ValueError(
-                f"this posterior keeps function values at {len(known)} inputs, posterior.functions[0], and no weights; "
-                "predict at exactly these, or sample again without functions_at"
+                f"this posterior keeps function values at {len(known)} inputs, "
+                "posterior.functions[0], and no weights; predict at exactly these, "
+                "or sample again without functions_at"
             )
+
         return self._functions.values
 
     def require_weights(self, purpose: str) -> BayesianNetwork:
         """Refuse what needs weights."""
         raise ValueError(
-            f"{purpose}, and this posterior has no weights: it keeps function values; sample again without functions_at"
+            f"{purpose}, and this posterior has no weights: it keeps function values; "
+            "sample again without functions_at"
         )
 
     def tensors(self) -> dict[str, Tensor]:

@@ -65,6 +65,7 @@ class GuidePosterior(Posterior):
 
         for name, mask in self.masks.items():
             draws[name] = draws[name].masked_fill(~mask, 0.0)
+
         return draws
 
     def sample_all(self, num_new: int) -> dict[str, Tensor]:
@@ -86,7 +87,7 @@ class GuidePosterior(Posterior):
         )
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
-        """Return the guide's distribution of each site: a prior for the next task, `priors.previous`.
+        """Return the guide's distribution of each site, as `priors.previous` takes them.
 
         Raises:
             ValueError: A guide without a density, or a pruned posterior.
@@ -94,8 +95,8 @@ class GuidePosterior(Posterior):
         complete = all(bool(mask.all()) for mask in self.masks.values())
         if not complete:
             raise ValueError(
-                "this posterior is pruned, and weights that were dropped are zero and have no density; take the "
-                "distributions of the posterior as it was before"
+                "this posterior is pruned, and dropped weights are zero and have no density; "
+                "take the distributions of the posterior as it was before"
             )
 
         if not hasattr(self.guide, "distributions"):
@@ -103,6 +104,7 @@ class GuidePosterior(Posterior):
                 f"this posterior is a {type(self.guide).__name__} and has no densities; "
                 "fit one of the zoo's guides to have them"
             )
+
         return self.guide.distributions()
 
     def tensors(self) -> dict[str, Tensor]:

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from zoo.data import Data, full
 from zoo.model import BayesianNetwork
-from zoo.posterior.info import MCMCInfo
+from zoo.posterior.info import MCMCInfo, RunInfo
 from zoo.posterior.labelled import labelled
-from zoo.posterior.run_info import RunInfo
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
@@ -21,7 +19,7 @@ from zoo.predictive.prediction import Prediction
 if TYPE_CHECKING:
     from zoo.posterior.labelled import Labelled
 
-STATISTICS = ("acceptance_rate", "diverging", "n_steps", "lp", "energy")
+_STATISTICS = ("acceptance_rate", "diverging", "n_steps", "lp", "energy")
 Arrays = dict[str, np.ndarray]
 
 
@@ -56,62 +54,59 @@ def to_arviz(
 ) -> Labelled:
     """Convert a posterior to ArviZ's InferenceData (0.23) or DataTree (1.x).
 
-    Groups: `posterior` (every site), `log_likelihood` and `posterior_predictive`
-    (variable `y`, pointwise), `observed_data`, and `sample_stats` from a sampler.
-    Without data, and of a Pyro model that is not ours, there are the first and the
-    last. With inputs to look at functions, `posterior` has function values `f` too, by
-    which `az.plot_trace`, `az.plot_rank` and `az.summary` say something about a
-    network: its weights may wander among permutations of hidden units. With prior draws
-    there are `prior` and `prior_predictive`.
+    Groups: `posterior` (every site); `log_likelihood` and `posterior_predictive`
+    (variable `y`, pointwise) and `observed_data` if there are data; `sample_stats` from
+    a sampler; `prior` and `prior_predictive` if draws of the prior are asked for. A
+    posterior of a Pyro program has `posterior` and `sample_stats` alone.
 
-    `az.loo` on a guide's draws: leave-one-out reweights draws as if they came from the
-    posterior. From a guide they come from q, so the result is the leave-one-out score
-    of q read as the posterior, too good by what q is too narrow; the Pareto k
-    diagnostic sees the reweighting between data, not the distance from q to the
-    posterior.
+    With inputs `x`, `posterior` has function values `f` too. They are what
+    `az.plot_trace`, `az.plot_rank` and `az.summary` should look at: the weights of a
+    network can move among permutations of hidden units that leave the function as it
+    is.
+
+    `az.loo` reweights draws as if they came from the posterior. Draws from a guide come
+    from q instead, so the result is the leave-one-out score of q, and it is too good if
+    q is too narrow. Its Pareto k diagnostic measures the reweighting between data, not
+    the distance from q to the posterior.
 
     References:
-        ArviZ a unified library for exploratory analysis of Bayesian models in Python (Kumar et al., 2019)
-        Practical Bayesian model evaluation using leave-one-out cross-validation and WAIC (Vehtari et al., 2017)
+        ArviZ a unified library for exploratory analysis of Bayesian models in Python
+        (Kumar et al., 2019)
+        Practical Bayesian model evaluation using leave-one-out cross-validation and WAIC
+        (Vehtari et al., 2017)
 
     Arguments:
         posterior: The posterior.
-        data: Inputs and targets; None leaves the groups out that need them.
-        num_samples: Draws from a guide, 1000 where nothing is said, one chain; a
-            sampler gives all it has.
-        weights: Whether draws of weights and nodes go in; for a big network leave them
-            out.
-        x: Inputs (M, ...) at which function values go in, `f` (C, S, M, ...).
-        num_prior_samples: Draws of the prior.
+        data: Inputs and targets; None omits the groups that need them.
+        num_samples: Draws from a guide, 1000 by default, as one chain; a sampler gives
+            all it has.
+        weights: Whether to include draws of weights and nodes; False for a large
+            network.
+        x: Inputs (M, ...) at which function values `f` (C, S, M, ...) are included.
+        num_prior_samples: Number of draws of the prior.
 
     Example:
         >>> results = to_arviz(posterior, data.train, num_samples=20)
         >>> results.posterior["layer1.weight"].shape
         (1, 20, 10, 6)
     """
-    draws = posterior.sample_all(1000 if num_samples is None else num_samples)
     num_chains = posterior.num_chains or 1
-
-    included = {
-        name: value
-        for name, value in draws.items()
-        if weights or name.startswith("likelihood:")
-    }
-    groups = {"posterior": _by_chain(included, num_chains)}
+    draws = posterior.sample_all(1000 if num_samples is None else num_samples)
+    groups = {"posterior": _by_chain(_chosen(draws, weights), num_chains)}
     x_data = None
 
     if data is not None and posterior.has_network:
         x_data, y = full(posterior.model, data)
         prediction = posterior.predict_with(draws, x_data)
-        pointwise = prediction.pointwise(y)
-        predicted = {"y": prediction.samples()}
+        pointwise = {"y": prediction.pointwise(y)}
+        targets = {"y": prediction.samples()}
 
-        groups["log_likelihood"] = _by_chain({"y": pointwise}, num_chains)
-        groups["posterior_predictive"] = _by_chain(predicted, num_chains)
+        groups["log_likelihood"] = _by_chain(pointwise, num_chains)
+        groups["posterior_predictive"] = _by_chain(targets, num_chains)
         groups["observed_data"] = {"y": y.cpu().numpy()}
 
-        if not included:  # ArviZ reads the number of draws from the posterior group
-            total = {"log_likelihood": torch.as_tensor(pointwise).sum(-1)}
+        if not groups["posterior"]:  # ArviZ reads the number of draws from this group
+            total = {"log_likelihood": pointwise["y"].sum(-1)}
             groups["posterior"] = _by_chain(total, num_chains)
 
     if x is not None:
@@ -123,7 +118,17 @@ def to_arviz(
 
     if isinstance(posterior.info, MCMCInfo):
         groups["sample_stats"] = _statistics(posterior.info)
+
     return labelled(groups)
+
+
+def _chosen(draws: Mapping[str, Tensor], weights: bool) -> dict[str, Tensor]:
+    """Return the draws of all sites, or those of the likelihood alone."""
+    return {
+        name: value
+        for name, value in draws.items()
+        if weights or name.startswith("likelihood:")
+    }
 
 
 def _by_chain(values: Mapping[str, Tensor], num_chains: int) -> Arrays:
@@ -132,6 +137,7 @@ def _by_chain(values: Mapping[str, Tensor], num_chains: int) -> Arrays:
     for name, value in values.items():
         chains = value.reshape(num_chains, -1, *value.shape[1:])
         found[name] = chains.cpu().numpy()
+
     return found
 
 
@@ -146,14 +152,16 @@ def _prior_groups(
         outputs = evaluate_draws(model, draws, {}, place_inputs(model, x))
         targets = Prediction(model.likelihood, outputs, draws).samples()
         groups["prior_predictive"] = _by_chain({"y": targets}, 1)
+
     return groups
 
 
 def _statistics(info: MCMCInfo) -> Arrays:
     """Return the statistics of each draw under ArviZ's names, (C, S) each."""
     found = {}
-    for name in STATISTICS:
+    for name in _STATISTICS:
         values = getattr(info, name)
         if values is not None:
             found[name] = values.numpy()
+
     return found

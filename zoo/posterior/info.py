@@ -3,10 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 
 from torch import Tensor
 
-from zoo.posterior.run_info import RunInfo, extent, first_to_last
+
+@dataclass(repr=False, kw_only=True)
+class RunInfo:
+    """What the statistics of any run have: its time, why it stopped, and its temperatures.
+
+    Arguments:
+        seconds: Wall time in seconds.
+        stopped: Why the run ended early; "" if it did not.
+        temperature: Temperature of the whole posterior.
+        likelihood_temperature: Temperature of the likelihood alone.
+    """
+
+    seconds: float
+    stopped: str = ""
+    temperature: float = 1.0
+    likelihood_temperature: float = 1.0
+
+    def summary(self) -> dict[str, str]:
+        """Return the most important fields as text by name, at most nine."""
+        raise NotImplementedError
+
+    def _shared(self) -> dict[str, str]:
+        """Return the lines on temperatures and an early end, where there is something to say."""
+        found = {}
+        if self.temperature != 1.0:
+            found["temperature"] = f"{self.temperature:g}"
+        if self.likelihood_temperature != 1.0:
+            found["likelihood_temperature"] = f"{self.likelihood_temperature:g}"
+        if self.stopped:
+            found["stopped"] = self.stopped
+
+        return found
+
+    def __repr__(self) -> str:
+        summary = self.summary()
+        width = max(len(name) for name in summary)
+        lines = [f"{name:{width}}  {text}" for name, text in summary.items()]
+        return "\n".join([type(self).__name__, *lines])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, text in self.summary().items():
+            rows.append(f"<tr><td><code>{name}</code></td><td>{escape(text)}</td></tr>")
+
+        body = "".join(rows)
+        return f"<p>{type(self).__name__}</p><table><tbody>{body}</tbody></table>"
 
 
 @dataclass(repr=False, kw_only=True)
@@ -40,22 +86,24 @@ class SVIInfo(RunInfo):
     seconds_tracing: float = 0.0
 
     def summary(self) -> dict[str, str]:
-        """Return what is worth reading at once, as text by the name of the field."""
+        """Return the most important fields as text by name."""
+        tracing = f"{self.seconds_tracing:.1f} of them tracing"
         found = {
-            "losses": first_to_last(self.losses),
+            "losses": _first_to_last(self.losses),
             "bound": str(self.bound),
             "num_parameters": f"{self.num_parameters:,}",
-            "seconds": f"{self.seconds:.1f} ({self.compiled}), {self.seconds_tracing:.1f} of them tracing",
+            "seconds": f"{self.seconds:.1f} ({self.compiled}), {tracing}",
         }
         if self.held_out:
             checks = len(self.held_out)
             found["held_out"] = f"{self.held_out[-1]:.4g} after {checks} checks"
+
         return found | self._shared()
 
 
 @dataclass(repr=False, kw_only=True)
 class MCMCInfo(RunInfo):
-    """Statistics of a run of HMC or NUTS, under ArviZ's names where there is a value for each draw.
+    """Statistics of a run of HMC or NUTS, with ArviZ's names for those of each draw.
 
     Arguments:
         acceptance_rate: Acceptance statistic of each draw, (C, S).
@@ -96,15 +144,16 @@ class MCMCInfo(RunInfo):
     energy: Tensor | None = None
 
     def summary(self) -> dict[str, str]:
-        """Return what is worth reading at once, as text by the name of the field."""
+        """Return the most important fields as text by name."""
         num_diverging = int(self.diverging.sum())
+        warmup = f"{self.seconds_warmup:.1f} of them warm-up"
         found = {
-            "acceptance_rate": extent(self.acceptance_rate),
+            "acceptance_rate": _extent(self.acceptance_rate),
             "diverging": f"{num_diverging} of {self.diverging.numel()} draws",
-            "n_steps": extent(self.n_steps),
-            "step_size": extent(self.step_size),
+            "n_steps": _extent(self.n_steps),
+            "step_size": _extent(self.step_size),
             "num_gradients": f"{self.num_gradients:,}",
-            "seconds": f"{self.seconds:.1f} ({self.compiled}), {self.seconds_warmup:.1f} of them warm-up",
+            "seconds": f"{self.seconds:.1f} ({self.compiled}), {warmup}",
         }
         return found | self._shared()
 
@@ -140,13 +189,37 @@ class LaplaceInfo(RunInfo):
     num_steps: int
 
     def summary(self) -> dict[str, str]:
-        """Return what is worth reading at once, as text by the name of the field."""
+        """Return the most important fields as text by name."""
         found = {
-            "losses": first_to_last(self.losses),
+            "losses": _first_to_last(self.losses),
             "log_marginal_likelihood": f"{self.log_marginal_likelihood:.4g} nats",
-            "prior_precision": extent(self.prior_precision),
+            "prior_precision": _extent(self.prior_precision),
             "structure": f"{self.structure!r}, layers {self.layers!r}",
             "num_parameters": f"{self.num_parameters:,}",
             "seconds": f"{self.seconds:.1f}",
         }
         return found | self._shared()
+
+
+def _first_to_last(losses: Tensor) -> str:
+    """Say where losses begin and end, e.g. "1.9 -> 0.4 nats per datum in 300 steps"."""
+    number = len(losses)
+    if number == 0:
+        return "none, no step was taken"
+
+    first = float(losses[0])
+    last = float(losses[-1])
+    return f"{first:.4g} -> {last:.4g} nats per datum in {number:,} steps"
+
+
+def _extent(values: Tensor) -> str:
+    """Say the shape, the mean and the range of values."""
+    shape = tuple(values.shape)
+    if values.numel() == 0:
+        return f"none, shape {shape}"
+
+    values = values.double()
+    mean = float(values.mean())
+    least = float(values.min())
+    greatest = float(values.max())
+    return f"mean {mean:.4g}, from {least:.4g} to {greatest:.4g}, shape {shape}"

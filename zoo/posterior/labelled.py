@@ -19,14 +19,15 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def load_arviz() -> ModuleType:
-    """Import ArviZ when it is first needed, for it is slow, and without the notice of 0.23 about version 1."""
+    """Import ArviZ when it is first needed, and without the notice of 0.23 on version 1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         import arviz
+
     return arviz
 
 
-def is_one(arviz: ModuleType) -> bool:
+def _is_one(arviz: ModuleType) -> bool:
     """Return whether this is ArviZ 1.x."""
     return int(arviz.__version__.split(".")[0]) >= 1
 
@@ -43,8 +44,9 @@ def labelled(groups: Mapping[str, Arrays]) -> Labelled:
     """
     arviz = load_arviz()
     groups = {name: dict(arrays) for name, arrays in groups.items() if arrays}
-    if is_one(arviz):
+    if _is_one(arviz):
         return arviz.from_dict(groups)
+
     with warnings.catch_warnings():
         # a short run may have more chains than draws
         warnings.simplefilter("ignore", UserWarning)
@@ -66,7 +68,7 @@ def _by_column(function: str, values: np.ndarray, method: str) -> np.ndarray:
     arviz = load_arviz()
     container = labelled({"posterior": {"values": values}})
     group = container["posterior"]
-    dataset = group.dataset if is_one(arviz) else group
+    dataset = group.dataset if _is_one(arviz) else group
 
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         # a constant column has no R-hat: NaN, which callers handle
@@ -82,7 +84,7 @@ def pareto_k(log_weights: np.ndarray) -> float:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a large k is a result here, not a warning
-        if not is_one(arviz):
+        if not _is_one(arviz):
             return float(arviz.psislw(weights)[1])
 
         from arviz_stats.base import array_stats

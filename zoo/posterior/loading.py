@@ -21,7 +21,7 @@ from zoo.posterior.program_posterior import ProgramPosterior
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
-INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
+_INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
 
 
 def load(
@@ -44,7 +44,8 @@ def load(
 
     Example:
         >>> posterior.save(folder / "posterior.safetensors")
-        >>> again = zoo.load(folder / "posterior.safetensors", model, guide=guides.MeanField(model))
+        >>> guide = guides.MeanField(model)
+        >>> again = zoo.load(folder / "posterior.safetensors", model, guide=guide)
     """
     header, tensors = read_posterior(Path(path))
     _check_model(path, header["tensors"], model)
@@ -70,6 +71,7 @@ def load(
         return LaplacePosterior(
             model, draws=draws, centre=centre, state=state, info=info, masks=masks
         )
+
     if FILE_NAMES[0] in tensors:
         x, values = (tensors[name].to(device) for name in FILE_NAMES)
         return FunctionPosterior(
@@ -80,6 +82,7 @@ def load(
             info=info,
             masks=masks,
         )
+
     return DrawsPosterior(model, draws=draws, state=state, info=info, masks=masks)
 
 
@@ -100,6 +103,7 @@ def _check_model(
         in_file = stored.get(name, "none")
         in_model = own.get(name, "none")
         parts.append(f"{name} (file {in_file}, model {in_model})")
+
     differences = ", ".join(parts)
     raise ValueError(
         f"{path} holds the posterior of another model: they differ at {differences}"
@@ -116,14 +120,15 @@ def _check_guide(
         given = f"this is a {type(guide).__name__}"
     else:
         return guide
+
     raise ValueError(
         f"{path} holds a {family} guide, so zoo.load needs one by guide=...; {given}"
     )
 
 
 def _read_info(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
-    """Return the statistics of the run, of the class that the header names; None if the file has none."""
-    kind = INFO.get(header["info"])
+    """Return the statistics of the run; None if the file has none."""
+    kind = _INFO.get(header["info"])
     if kind is None:
         return None
 

@@ -1,8 +1,8 @@
-"""Posterior: what every engine returns, with one interface for draws, guides and function values."""
+"""What every engine returns: one interface for draws, guides and function values."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +11,11 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.draw_source import DrawSource
 from zoo.posterior.file_format import prefixed, write_posterior
-from zoo.posterior.function_values import FunctionValues
 from zoo.posterior.inference_data import to_arviz
-from zoo.posterior.run_info import RunInfo
+from zoo.posterior.info import RunInfo
+from zoo.posterior.wrong_arguments import answer
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from zoo.data import Data
     from zoo.posterior.labelled import Labelled
 
+_NUM_SAMPLES = "num_samples=100, a number of draws"
 
-class Posterior(ABC):
+
+class Posterior(DrawSource):
     """The posterior of a model given data, from any engine.
 
     `GuidePosterior` holds a fitted guide, `DrawsPosterior` the draws of a sampler,
@@ -46,7 +49,8 @@ class Posterior(ABC):
             site's name; see `zoo.prune`.
 
     Example:
-        >>> posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
+        >>> engine = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False)
+        >>> posterior = engine.fit(data.train)
         >>> posterior.sample(3)["layer1.weight"].shape
         torch.Size([3, 10, 6])
         >>> mean, uncertainty = posterior.predict(data.test.x)
@@ -71,35 +75,8 @@ class Posterior(ABC):
         self.masks = dict(masks or {})
 
     @property
-    def guide(self) -> PyroProgram | None:
-        """The fitted guide; None after a sampler."""
-        return None
-
-    @property
-    def draws(self) -> Mapping[str, Tensor] | None:
-        """The stored draws of every latent site, (C, S, *shape) by name; None for a guide."""
-        return None
-
-    @property
-    def functions(self) -> FunctionValues:
-        """The stored function values and their inputs, where a sampler kept these instead of weights."""
-        raise AttributeError(
-            "this posterior holds weights and no function values; posterior.predict(x).functions computes them at x"
-        )
-
-    @property
-    def num_samples(self) -> int | None:
-        """Number of stored draws of all chains; None for a guide, which draws as many as are asked for."""
-        return None
-
-    @property
-    def num_chains(self) -> int | None:
-        """Number of chains of the stored draws; None for a guide."""
-        return None
-
-    @property
     def has_network(self) -> bool:
-        """Whether the model has a network to predict with; a Pyro program of one's own has none."""
+        """Whether the model has a network to predict with, unlike a Pyro program."""
         return True
 
     @property
@@ -107,39 +84,9 @@ class Posterior(ABC):
         """The shape of every latent site by name."""
         return {name: prior.shape() for name, prior in self.model.latents.items()}
 
-    @property
-    @abstractmethod
-    def source(self) -> str:
-        """Where draws come from, in a few words, e.g. "2 chains of 100 draws"."""
-
-    @abstractmethod
-    def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:
-        """Return draws of every latent site by name, (S, *shape).
-
-        Arguments:
-            num_samples: Number of draws S. Stored draws are evenly thinned, chains one
-                after the other, and the default is all of them; a guide draws anew, 100
-                by default.
-
-        Raises:
-            ValueError: More draws than are stored, or fewer than one.
-        """
-
-    @abstractmethod
-    def sample_all(self, num_new: int) -> dict[str, Tensor]:
-        """Return every stored draw, or `num_new` draws from a guide: site -> (S, *shape).
-
-        Arguments:
-            num_new: Number of draws from a guide.
-        """
-
-    @abstractmethod
-    def num_available(self, num_samples: int) -> int:
-        """Return how many draws `sample` can give when a number is wanted: a sampler has no more than it stored."""
-
     @abstractmethod
     def with_guide(self, guide: PyroProgram) -> Posterior:
-        """Return a posterior with another guide over these sites, and the same point estimates and buffers.
+        """Return a posterior with another guide, and the same point estimates and buffers.
 
         Arguments:
             guide: The other guide, such as `posterior.guide.averaged()` after dropout,
@@ -147,10 +94,11 @@ class Posterior(ABC):
                 `posterior.guide.laplace_approximation(x, y)`.
         """
 
-    @abstractmethod
-    def tensors(self) -> dict[str, Tensor]:
-        """Return what this kind of posterior adds to its file, by name with a prefix such as `draws/`."""
-
+    @answer(
+        num_draws=_NUM_SAMPLES,
+        samples=_NUM_SAMPLES,
+        n_samples=_NUM_SAMPLES,
+    )
     def predict(
         self,
         x: Tensor,
@@ -158,12 +106,13 @@ class Posterior(ABC):
         linearised: bool = False,
         progress: bool = True,
     ) -> Prediction:
-        r"""Predict at inputs, with the posterior of everything that is random, noise included.
+        r"""Predict at inputs with draws of everything that is random, noise included.
 
         .. math:: f(x; z_s) \quad\text{or, linearised,}\quad f(x; z^*) + J(x) (z_s - z^*)
 
         References:
-            Improving predictions of Bayesian neural nets via local linearization (Immer, Korzepa, Bauer, 2021)
+            Improving predictions of Bayesian neural nets via local linearization
+            (Immer, Korzepa, Bauer, 2021)
 
         Arguments:
             x: Inputs (N, ...).
@@ -179,7 +128,7 @@ class Posterior(ABC):
         mode = self._mode() if linearised else None
         x = place_inputs(self.model, x)
 
-        return self._predict_with(self.sample(num_samples), x, mode, progress)
+        return self._predict_at(x, num_samples, mode, progress)
 
     def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> Prediction:
         """Predict at inputs with draws that were taken before.
@@ -188,17 +137,21 @@ class Posterior(ABC):
             draws: Draws (S, *shape) of every latent site, as `sample` returns them.
             x: Inputs (N, ...).
         """
-        return self._predict_with(draws, place_inputs(self.model, x))
+        x = place_inputs(self.model, x)
+        draws = on_device_of(draws, x)
+        outputs = evaluate_draws(self.model, draws, self.state, x)
 
-    def _predict_with(
+        return Prediction(self.model.likelihood, outputs, draws)
+
+    def _predict_at(
         self,
-        draws: Mapping[str, Tensor],
         x: Tensor,
-        mode: Mapping[str, Tensor] | None = None,
-        progress: bool = False,
+        num_samples: int | None,
+        mode: Mapping[str, Tensor] | None,
+        progress: bool,
     ) -> Prediction:
-        """Predict at inputs that are on the model's device."""
-        draws = {name: value.to(x.device) for name, value in draws.items()}
+        """Predict at inputs that are on the model's device, linearised if a mode is given."""
+        draws = on_device_of(self.sample(num_samples), x)
         outputs = evaluate_draws(self.model, draws, self.state, x, mode, progress)
 
         return Prediction(self.model.likelihood, outputs, draws)
@@ -206,12 +159,12 @@ class Posterior(ABC):
     def _mode(self) -> Mapping[str, Tensor]:
         """Return the value of every site at which the network is linearised."""
         raise ValueError(
-            "linearised=True needs the mode that inference.Laplace finds, and this posterior has none "
-            f"({self!r}); omit linearised"
+            "linearised=True needs the mode that inference.Laplace finds, "
+            f"and this posterior has none ({self!r}); omit linearised"
         )
 
     def require_weights(self, purpose: str) -> BayesianNetwork:
-        """Return the model, or refuse a posterior that has no draws of a network's weights.
+        """Return the model, or refuse a posterior without draws of a network's weights.
 
         Arguments:
             purpose: What needs the weights, the beginning of a sentence such as
@@ -220,15 +173,20 @@ class Posterior(ABC):
         return self.model
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
-        """Return the guide's distribution of each site: a prior for the next task, `priors.previous`.
+        """Return the guide's distribution of each site, as `priors.previous` takes them.
 
         Raises:
             ValueError: Stored draws, a guide without a density, or a pruned posterior.
         """
         raise ValueError(
-            "this posterior is draws and has no densities; fit one of the zoo's guides to have them"
+            "this posterior is draws and has no densities; "
+            "fit one of the zoo's guides to have them"
         )
 
+    @answer(
+        prior="num_prior_samples=500 to include draws of the prior",
+        num_draws=_NUM_SAMPLES,
+    )
     def to_arviz(
         self,
         data: Data | None = None,
@@ -237,7 +195,9 @@ class Posterior(ABC):
         x: Tensor | None = None,
         num_prior_samples: int = 0,
     ) -> Labelled:
-        """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x), as `zoo.diagnostics.to_arviz` does.
+        """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x).
+
+        See `zoo.diagnostics.to_arviz`.
 
         Arguments:
             data: Inputs and targets, for the log likelihood and the posterior
@@ -251,7 +211,7 @@ class Posterior(ABC):
         return to_arviz(self, data, num_samples, weights, x, num_prior_samples)
 
     def save(self, path: str | Path) -> None:
-        """Write the posterior to a safetensors file; `zoo.load` reads it into a model built anew."""
+        """Write the posterior to a safetensors file, which `zoo.load` reads."""
         state = prefixed("state/", self.state)
         masks = prefixed("masks/", self.masks)
         tensors = state | masks | self.tensors()
@@ -262,10 +222,12 @@ class Posterior(ABC):
 
     def __repr__(self) -> str:
         size = sum(shape.numel() for shape in self.shapes.values())
+        num_sites = len(self.shapes)
         stopped = self.info.stopped if self.info is not None else ""
         ending = f", ended early: {stopped}" if stopped else ""
 
-        return f"Posterior over {size:,} parameters at {len(self.shapes)} sites: {self.source}{ending}"
+        space = f"{size:,} parameters at {num_sites} sites"
+        return f"Posterior over {space}: {self.source}{ending}"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -275,3 +237,8 @@ class Posterior(ABC):
         sites = "".join(rows)
 
         return f"<p>{self!r}</p><ul>{sites}</ul>"
+
+
+def on_device_of(draws: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    """Return draws on the device of inputs."""
+    return {name: value.to(x.device) for name, value in draws.items()}

@@ -56,8 +56,9 @@ class ProgramPosterior(DrawsPosterior):
     ) -> NoReturn:
         """Refuse: a Pyro program has no network."""
         raise ValueError(
-            "this model is a Pyro program of its own, with no network to predict with; the draws are in "
-            "posterior.draws, and pyro.infer.Predictive(model, posterior.sample()) runs the model at them"
+            "this model is a Pyro program of its own, with no network to predict with; "
+            "the draws are in posterior.draws, and "
+            "pyro.infer.Predictive(model, posterior.sample()) runs the model at them"
         )
 
     def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> NoReturn:
@@ -67,6 +68,7 @@ class ProgramPosterior(DrawsPosterior):
     def require_weights(self, purpose: str) -> NoReturn:
         """Refuse what needs weights of a network."""
         raise ValueError(
-            f"{purpose}, and this posterior has no weights: its model is a Pyro program without a network; "
+            f"{purpose}, and this posterior has no weights: "
+            "its model is a Pyro program without a network; "
             "use a zoo.BayesianNetwork as the model"
         )

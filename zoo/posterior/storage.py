@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 # Endings of the names under which the parts of a tensor with many zeros are stored.
-VALUES = "//values"
-BITS = "//bits"
-SHAPE = "//shape"
-MIN_ELEMENTS = 256  # smaller tensors are stored as they are
+_VALUES = "//values"
+_BITS = "//bits"
+_SHAPE = "//shape"
+_MIN_ELEMENTS = 256  # smaller tensors are stored as they are
 
 
 def write_file(
@@ -36,7 +36,7 @@ def write_file(
     for name, value in tensors.items():
         copies[name] = value.detach().cpu().contiguous().clone()
 
-    save_file(without_zeros(copies), str(partial), metadata=header)
+    save_file(_without_zeros(copies), str(partial), metadata=header)
     partial.replace(path)
 
 
@@ -50,50 +50,60 @@ def read_file(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             header = json.loads(metadata.get(key, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} is truncated, damaged or no safetensors file ({error})"
         ) from error
-    return header, with_zeros(tensors)
+
+    return header, _with_zeros(tensors)
 
 
-def without_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Store masks as bits, and a tensor with half zeros or more as its other values and a bit for each place."""
+def _without_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Take out zeros: masks become bits, and tensors with half zeros bits and other values."""
     found = {}
     for name, value in tensors.items():
         is_mask = value.dtype == torch.bool
         # a negative zero must come back with its sign
         nonzero = value if is_mask else (value != 0) | torch.signbit(value)
-        is_small = value.numel() < MIN_ELEMENTS
+        is_small = value.numel() < _MIN_ELEMENTS
         is_dense = not is_mask and 2 * int(nonzero.sum()) > value.numel()
         if is_small or is_dense:
             found[name] = value
             continue
 
         bits = np.packbits(nonzero.flatten().numpy())
-        found[name + BITS] = torch.from_numpy(bits)
-        found[name + SHAPE] = torch.tensor(value.shape)
+        found[name + _BITS] = torch.from_numpy(bits)
+        found[name + _SHAPE] = torch.tensor(value.shape)
         if not is_mask:
-            found[name + VALUES] = value[nonzero]
+            found[name + _VALUES] = value[nonzero]
+
     return found
 
 
-def with_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put together the tensors that `without_zeros` took apart."""
+def _with_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put together the tensors that `_without_zeros` took apart."""
     found = {}
     for stored, value in tensors.items():
-        if stored.endswith(SHAPE):
-            name = stored.removesuffix(SHAPE)
-            values = tensors.get(name + VALUES)
-            found[name] = _joined(value, tensors[name + BITS], values)
-        elif not stored.endswith((VALUES, BITS)):
+        if stored.endswith(_SHAPE):
+            name = stored.removesuffix(_SHAPE)
+            values = tensors.get(name + _VALUES)
+            found[name] = _joined(value, tensors[name + _BITS], values)
+        elif not stored.endswith((_VALUES, _BITS)):
             found[stored] = value
+
     return found
 
 
 def _joined(shape: Tensor, bits: Tensor, values: Tensor | None) -> Tensor:
-    """Return a tensor from its shape, a bit for each place, and its values that are not zero; None is a mask."""
+    """Put a tensor together.
+
+    Arguments:
+        shape: Its shape.
+        bits: A bit for each place, 1 where it is not zero.
+        values: The values that are not zero; None for a mask.
+    """
     sizes = shape.tolist()
     nonzero = np.unpackbits(bits.numpy(), count=math.prod(sizes))
     mask = torch.from_numpy(nonzero).bool().reshape(sizes)

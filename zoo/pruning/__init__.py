@@ -1,9 +1,10 @@
-"""Pruning: from a posterior to one that needs fewer weights, by rules that read the posterior."""
+"""Pruning: posteriors with fewer weights, by rules that read the posterior."""
 
 from zoo.pruning.curve import Curves, curve
 from zoo.pruning.masking import prune
 from zoo.pruning.narrow import narrow
 from zoo.pruning.rules import (
+    Rule,
     density_at_zero,
     filter_norm,
     log_alpha,
@@ -15,6 +16,7 @@ from zoo.pruning.shrink import shrink
 
 __all__ = [
     "Curves",
+    "Rule",
     "curve",
     "density_at_zero",
     "filter_norm",

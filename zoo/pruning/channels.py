@@ -1,9 +1,14 @@
-"""Channels that nothing needs: which can go, and the network without them. What follows what, torch-pruning knows."""
+"""Channels: which channels of a network have no effect, and the network without them.
+
+torch-pruning finds which layers depend on one another. A group holds the layers that write,
+normalise or read the same channels; a channel is removed from all layers of its group.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,24 +16,43 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from zoo.networks.filter_response import FilterResponseNorm
 from zoo.priors.node import has_nodes
-from zoo.pruning.filters import owner
+from zoo.pruning.channel_group import ChannelGroup, Positions
+from zoo.pruning.filters import layer_of
 
-BY_CHANNEL = (
-    _NormBase,
-    FilterResponseNorm,
-)  # normalisations that look at no other channel
-OUTPUT = "its outputs are the network's own"
+if TYPE_CHECKING:
+    from torch_pruning.dependency import Group
+
+_NORMALISES_BY_CHANNEL = (_NormBase, FilterResponseNorm)
+_IS_OUTPUT = "its outputs are the network's own"
+
+
+class Removal(NamedTuple):
+    """The channels to remove, and why others without weights are kept.
+
+    Arguments:
+        channels: The outputs to remove, by layer.
+        reasons: Why a layer keeps outputs that have no weights, by the layer's name.
+    """
+
+    channels: dict[nn.Module, Tensor]
+    reasons: dict[str, str]
 
 
 class Channels:
-    """The channels of a network that hang together: what is taken out of one layer is taken out of all that read it.
+    """The channels of a network, and the layers that depend on each of them.
+
+    The elements of the copied network's tensors are their own positions, so that after a
+    removal each tensor tells which of its elements are left.
 
     References:
         DepGraph: Towards Any Structural Pruning (Fang, Ma, Song, Mi, Wang, 2023)
 
     Arguments:
-        network: The network, which is not changed.
+        network: The network, which does not change.
         x: One input (1, ...) to run it on.
+
+    Raises:
+        ImportError: torch-pruning is not installed.
     """
 
     def __init__(self, network: nn.Module, x: Tensor) -> None:
@@ -36,151 +60,155 @@ class Channels:
             import torch_pruning  # late: an extra
         except ImportError as error:
             raise ImportError(
-                "torch-pruning, which knows what follows what in a network, is not installed: "
-                "pip install 'bnn-zoo[pruning]'"
+                "torch-pruning, which finds the layers that depend on one another, "
+                "is not installed: pip install 'bnn-zoo[pruning]'"
             ) from error
-        self.network, self.small = (
-            network,
-            copy.deepcopy(network).double().requires_grad_(),
-        )
-        self.prefixes = {
-            layer: f"{name}." if name else ""
-            for name, layer in self.small.named_modules()
-        }
-        for tensor in tensors(self.small).values():  # numbers become their own places
-            tensor.data = torch.arange(
-                tensor.numel(), dtype=tensor.dtype, device=tensor.device
-            ).reshape(tensor.shape)
-        self.graph = torch_pruning.DependencyGraph()
+
+        self.network = network
+        self.small = copy.deepcopy(network).double().requires_grad_()
+        for tensor in named_tensors(self.small).values():
+            tensor.data = _positions(tensor)
+
+        self.prefixes = {}
+        for name, layer in self.small.named_modules():
+            self.prefixes[layer] = f"{name}." if name else ""
+
         self.output = torch_pruning.ops._OutputOp
+        self.graph = torch_pruning.DependencyGraph()
+        x = x.double() if x.is_floating_point() else x
         with torch.inference_mode(False), torch.enable_grad():
-            self.graph.build_dependency(
-                self.small, (x.double() if x.is_floating_point() else x,), verbose=False
-            )
+            self.graph.build_dependency(self.small, (x,), verbose=False)
 
-    def unneeded(
+    def removable(
         self, zero: Mapping[str, Tensor], silent: Mapping[str, Tensor]
-    ) -> tuple[dict[nn.Module, Tensor], dict[str, str]]:
-        """Return which outputs of layers can go, and by name why layers keep outputs that have no weights.
-
-        A channel goes if nothing that reads it has a weight for it, or if it has no
-        weights and is zero where it is read. One channel of a layer stays.
+    ) -> Removal:
+        """Return which outputs of layers can be removed; at least one of each layer stays.
 
         Arguments:
-            zero: Which numbers are zero in every draw, by the tensor's name.
+            zero: Which elements are zero in every draw, by the tensor's name.
             silent: Which inputs of a layer are zero, (I,), by the weight's name.
         """
-        gone, reasons = {}, {}
-        for group in self.graph.get_all_groups():
-            chosen, kept = self.decide(group, zero, silent)
+        channels: dict[nn.Module, Tensor] = {}
+        reasons: dict[str, str] = {}
+        for members in self.graph.get_all_groups():
+            group = self._group(members, zero, silent)
+            reasons |= group.reasons()
+
+            chosen = group.removable()
             chosen[0] &= not bool(chosen.all())
+
             if bool(chosen.any()):
-                gone[group[0].dep.target.module] = chosen.nonzero()[:, 0]
-            reasons |= kept
-        return gone, reasons
+                root = members[0].dep.target.module
+                channels[root] = chosen.nonzero()[:, 0]
 
-    def decide(
-        self, group: object, zero: Mapping[str, Tensor], silent: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, str]]:
-        """Return which channels of a group can go, (O,), and why a layer keeps some of no weights."""
-        made, read, heard = torch.zeros(
-            3, len(group[0].idxs), dtype=torch.bool
-        )  # has numbers; is read; is not zero
-        empty, obstacle, reader = {}, "", ""
-        for item in group:
-            layer, at, root = (
-                item.dep.target.module,
-                item.idxs,
-                torch.tensor(item.root_idxs),
-            )
-            own = self.own(layer)
-            obstacle = obstacle or self.obstacle(layer, own, zero)
-            if obstacle:
-                continue
-            weight = next(iter(own), "")
-            if not has_nodes(layer):
-                for name in own:
-                    made[root[~zero[name].flatten()[at]]] = True
-            elif self.graph.is_out_channel_pruning_fn(item.dep.handler):
-                rows = [
-                    zero[name].flatten(1).all(1) if name == weight else zero[name]
-                    for name in own
-                ]
-                empty[owner(weight)] = root[rows[0][at]]
-                made[root[~torch.stack(rows).all(0)[at]]] = True
-            else:
-                reader, some = (
-                    owner(weight),
-                    ~zero[weight].transpose(0, 1).flatten(1).all(1),
-                )
-                read[root[some[at]]] = True
-                heard[root[(some & ~silent[weight])[at]]] = True
-        obstacle = obstacle or ("" if reader else OUTPUT)
-        free = torch.zeros_like(made) if obstacle else ~read | ~(made | heard)
-        reasons = {}
-        for name, channels in empty.items():
-            stays = (
-                "its bias, what is added to it or what normalises it stays"
-                if bool(made[channels].any())
-                else ""
-            )
-            if not bool(free[channels].all()):
-                heeded = f"what an activation or a normalisation makes of nothing is not zero where {reader!r} reads it"
-                reasons[name] = obstacle or stays or heeded
-        return free, reasons
-
-    def own(self, layer: nn.Module | nn.Parameter) -> list[str]:
-        """Return the names of a layer's parameters, the weight first."""
-        if isinstance(layer, nn.Parameter):
-            return [
-                name
-                for name, parameter in self.small.named_parameters()
-                if parameter is layer
-            ]
-        return [self.prefixes[layer] + name for name, _ in layer.named_parameters()]
-
-    def obstacle(
-        self,
-        layer: nn.Module | nn.Parameter,
-        own: list[str],
-        zero: Mapping[str, Tensor],
-    ) -> str:
-        """Say what is in the way of taking single channels out, "" if nothing is."""
-        if isinstance(layer, self.output):
-            return OUTPUT
-        if any(name not in zero for name in own):
-            return f"{own[0]!r} is shared with another layer"
-        if getattr(layer, "groups", 1) != 1:
-            return f"{owner(own[0])!r} is a convolution of groups"
-        known = (
-            has_nodes(layer)
-            or isinstance(layer, (*BY_CHANNEL, nn.Parameter))
-            or not own
-        )
-        return (
-            ""
-            if known
-            else f"{type(layer).__name__} {owner(own[0])!r} looks at other channels too"
-        )
+        return Removal(channels, reasons)
 
     def without(
-        self, gone: Mapping[nn.Module, Tensor]
+        self, channels: Mapping[nn.Module, Tensor]
     ) -> tuple[nn.Module, dict[str, Tensor]]:
-        """Return the network without channels, and the places of what is left in the tensors as they were, by name."""
-        for layer, channels in gone.items():
-            function = self.graph.get_pruner_of_module(layer).prune_out_channels
-            self.graph.get_pruning_group(layer, function, channels.tolist()).prune()
-        places = {
-            name: tensor.detach().long().cpu()
-            for name, tensor in tensors(self.small).items()
-        }
-        like = tensors(self.network)
-        for name, tensor in tensors(self.small).items():
-            tensor.data = like[name].detach().flatten()[places[name]]
-            tensor.requires_grad_(like[name].requires_grad)
+        """Remove channels, and return the smaller network and what is left of its tensors.
+
+        Arguments:
+            channels: The outputs to remove, by layer.
+
+        Returns:
+            The network, and the positions of its elements in the flat tensors of the
+            whole network, by name.
+        """
+        for layer, outputs in channels.items():
+            prune_outputs = self.graph.get_pruner_of_module(layer).prune_out_channels
+            group = self.graph.get_pruning_group(layer, prune_outputs, outputs.tolist())
+            group.prune()
+
+        whole = named_tensors(self.network)
+        places = {}
+        for name, tensor in named_tensors(self.small).items():
+            places[name] = tensor.detach().long().cpu()
+
+            values = whole[name].detach().flatten()
+            tensor.data = values[places[name]]
+            tensor.requires_grad_(whole[name].requires_grad)
+
         return self.small.train(self.network.training), places
 
+    def _group(
+        self, members: Group, zero: Mapping[str, Tensor], silent: Mapping[str, Tensor]
+    ) -> ChannelGroup:
+        """Collect what the layers of a group do with their common channels."""
+        group = ChannelGroup.of_size(len(members[0].idxs))
+        for member in members:
+            layer = member.dep.target.module
+            names = self._parameter_names(layer)
+            group.obstacle = self._obstacle(layer, names, zero)
+            if group.obstacle:
+                return group
 
-def tensors(network: nn.Module) -> dict[str, Tensor]:
+            parameters = [zero[name] for name in names]
+            at = Positions(torch.tensor(member.idxs), torch.tensor(member.root_idxs))
+            if not has_nodes(layer):
+                group.add_normalisation(at, parameters)
+                continue
+
+            weight = names[0]
+            if self.graph.is_out_channel_pruning_fn(member.dep.handler):
+                group.add_writer(at, layer_of(weight), parameters)
+            else:
+                group.add_reader(at, layer_of(weight), zero[weight], silent[weight])
+
+        if not group.reader:
+            group.obstacle = _IS_OUTPUT
+        return group
+
+    def _parameter_names(self, layer: nn.Module | nn.Parameter) -> list[str]:
+        """Return the names of a layer's parameters, the weight first."""
+        if isinstance(layer, nn.Module):
+            prefix = self.prefixes.get(layer, "")  # operations have no name
+            return [prefix + name for name in dict(layer.named_parameters())]
+
+        names = []
+        for name, parameter in self.small.named_parameters():
+            if parameter is layer:
+                names.append(name)
+
+        return names
+
+    def _obstacle(
+        self,
+        layer: nn.Module | nn.Parameter,
+        names: list[str],
+        zero: Mapping[str, Tensor],
+    ) -> str:
+        """Return why single channels of a layer cannot be removed, "" if they can."""
+        if isinstance(layer, self.output):
+            return _IS_OUTPUT
+        if not names:
+            return ""
+
+        if any(name not in zero for name in names):
+            return f"{names[0]!r} is shared with another layer"
+
+        if isinstance(layer, nn.Parameter):
+            return ""
+
+        layer_name = layer_of(names[0])
+        if getattr(layer, "groups", 1) != 1:
+            return f"{layer_name!r} is a convolution of groups"
+
+        if has_nodes(layer) or isinstance(layer, _NORMALISES_BY_CHANNEL):
+            return ""
+
+        return f"{type(layer).__name__} {layer_name!r} combines channels"
+
+
+def named_tensors(network: nn.Module) -> dict[str, Tensor]:
     """Return parameters and buffers by name."""
-    return {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    parameters = dict(network.named_parameters())
+    buffers = dict(network.named_buffers())
+    return {**parameters, **buffers}
+
+
+def _positions(tensor: Tensor) -> Tensor:
+    """Return a tensor like the given one, whose elements are 0, 1, 2, ..."""
+    number = tensor.numel()
+    positions = torch.arange(number, dtype=tensor.dtype, device=tensor.device)
+    return positions.reshape(tensor.shape)

@@ -1,4 +1,4 @@
-"""The curve of pruning: what a posterior is worth as ever more of its weights are dropped."""
+"""The curve of pruning: scores of a posterior at growing fractions of dropped weights."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from torch import Tensor
 from zoo import metrics
 from zoo.metrics.class_scores import class_scores
 from zoo.posterior.posterior import Posterior
-from zoo.pruning.masking import Rule, kept, masked, moments, needs
-from zoo.pruning.rules import density_at_zero, magnitude, signal_to_noise
-from zoo.reports.table import Table, Tabled
+from zoo.pruning.masking import importance, masked
+from zoo.pruning.masks import keep_most_important
+from zoo.pruning.moments import weight_moments
+from zoo.pruning.rules import Rule, density_at_zero, magnitude, signal_to_noise
+from zoo.reports.table import Cell, Table, Tabled
 from zoo.runtime.progress import bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FRACTIONS = (0.0, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
-RULES = {
+_FRACTIONS = (0.0, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
+_RULES: Mapping[str, Rule] = {
     "density at zero": density_at_zero,
     "signal to noise": signal_to_noise,
     "magnitude": magnitude,
@@ -33,7 +35,7 @@ class Curves(Tabled):
     """Scores of a posterior at growing fractions of dropped weights, for several rules.
 
     Arguments:
-        fractions: Fractions dropped, (K,).
+        fractions: Fractions of the weights that are dropped, (K,).
         scores: Scores by rule and by name, (K,) each.
     """
 
@@ -42,80 +44,103 @@ class Curves(Tabled):
 
     @property
     def table(self) -> Table:
-        """A row for each rule and fraction."""
-        names = next(iter(self.scores.values()))
-        rows = [
-            (rule, fraction, *(found[name][number] for name in names))
-            for rule, found in self.scores.items()
-            for number, fraction in enumerate(self.fractions)
-        ]
-        return Table(("rule", "dropped", *names), rows)
+        """The scores, in a row for each rule and fraction."""
+        rows = []
+        for rule, scores in self.scores.items():
+            for number, fraction in enumerate(self.fractions):
+                row: list[Cell] = [rule, fraction]
+                for values in scores.values():
+                    row.append(values[number])
+                rows.append(row)
+
+        return Table(("rule", "dropped", *self._names()), rows)
 
     def plot(self, score: str | None = None) -> Axes:
-        """Draw one score over the fraction dropped, a line for each rule; the first score by default."""
+        """Draw a score over the fraction of dropped weights, a line for each rule.
+
+        Arguments:
+            score: The name of the score; the first one by default.
+        """
         from zoo import plots
 
-        score = score or next(iter(next(iter(self.scores.values()))))
-        lines = {rule: found[score] for rule, found in self.scores.items()}
-        return plots.pruning(self.fractions, lines, ylabel=score)
+        name = self._names()[0] if score is None else score
+        lines = {rule: scores[name] for rule, scores in self.scores.items()}
+        return plots.pruning(self.fractions, lines, ylabel=name)
+
+    def _names(self) -> list[str]:
+        """Return the names of the scores."""
+        scores = next(iter(self.scores.values()))
+        return list(scores)
 
 
 def curve(
     posterior: Posterior,
     data: tuple[Tensor, Tensor],
-    rules: Mapping[str, Rule] = RULES,
-    fractions: Sequence[float] = FRACTIONS,
+    rules: Mapping[str, Rule] = _RULES,
+    fractions: Sequence[float] = _FRACTIONS,
     num_samples: int = 50,
     progress: bool = True,
 ) -> Curves:
-    """Prune a posterior by several rules to several fractions, and score each on held-out data.
+    """Prune a posterior by several rules to several fractions, and score it on held-out data.
 
-    Every point is scored with the same draws, so what differs is what was dropped.
+    Every point is scored with the same draws, so the points differ only in what was
+    dropped.
 
     References:
-        Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015), section 5.1
+        Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra,
+        2015), section 5.1
 
     Arguments:
         posterior: The posterior of one of the zoo's models with random weights.
-        data: Held-out inputs and targets.
-        rules: Rules by the name they have in table and picture.
+        data: Held-out inputs (N, ...) and targets.
+        rules: Rules by their name in the table and the figure.
         fractions: Fractions of the weights to drop, from 0 to 1.
-        num_samples: Draws behind each prediction.
+        num_samples: Number of draws behind each prediction.
         progress: Whether to show a progress bar.
 
     Example:
-        >>> found = curve(posterior, data.test, fractions=(0.0, 0.9), num_samples=5, progress=False)
+        >>> found = curve(
+        ...     posterior, data.test, fractions=(0.0, 0.9), num_samples=5, progress=False
+        ... )
         >>> [row["dropped"] for row in found.table.to_dicts()][:2]
         [0.0, 0.9]
     """
     x, y = data
-    known = moments(posterior)
-    scores: dict[str, dict[str, list[float]]] = {rule: {} for rule in rules}
+    moments = weight_moments(posterior)
+    scores: dict[str, dict[str, list[float]]] = {}
     with bar(len(rules) * len(fractions), "pruned posteriors", progress) as shown:
         for name, rule in rules.items():
-            needed = needs(posterior, rule, known)
+            scores[name] = {}
+            weights = importance(posterior, rule, moments)
+
             for fraction in fractions:
-                pruned = masked(posterior, rule, kept(needed, fraction))
+                masks = keep_most_important(weights, fraction)
+                pruned = masked(posterior, rule, masks)
+
                 with torch.random.fork_rng():  # the same draws at every point
-                    found = scored(pruned, x, y, num_samples)
+                    found = _scores(pruned, x, y, num_samples)
+
                 for score, value in found.items():
                     scores[name].setdefault(score, []).append(value)
                 shown.update()
+
     return Curves(tuple(fractions), scores)
 
 
-def scored(
+def _scores(
     posterior: Posterior, x: Tensor, y: Tensor, num_samples: int
 ) -> dict[str, float]:
-    """Return accuracy, negative log likelihood and calibration error; for real targets root mean square and nll."""
-    own = posterior.num_samples
-    prediction = posterior.predict(
-        x, num_samples if own is None else min(own, num_samples), progress=False
-    )
+    """Return the scores of predictions by name.
+
+    Accuracy, nll (nats) and ece for classes; rmse and nll for real targets.
+    """
+    num_samples = posterior.num_available(num_samples)
+    prediction = posterior.predict(x, num_samples, progress=False)
     log_prob = prediction.log_prob(y)
-    if not posterior.model.likelihood.discrete:
-        return {
-            "rmse": float(metrics.rmse(prediction.mean, y)),
-            "nll": float(metrics.nll(log_prob)),
-        }
-    return class_scores(prediction.mean, log_prob, y.long())
+
+    if posterior.model.likelihood.discrete:
+        return class_scores(prediction.mean, log_prob, y.long())
+
+    rmse = metrics.rmse(prediction.mean, y)
+    nll = metrics.nll(log_prob)
+    return {"rmse": float(rmse), "nll": float(nll)}

@@ -1,77 +1,94 @@
-"""Filters that go whole: with their weights goes their bias, and what a normalisation makes of them."""
+"""Filters: what else is dropped with all weights of a filter, its bias and its normalisation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, fx, nn
 
 from zoo.priors.node import has_nodes
 
+_NOT_TRACEABLE = (
+    fx.proxy.TraceError,
+    AttributeError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
-def with_filters(network: nn.Module, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add masks of the biases of filters that lose all their weights, and of the normalisations that follow them.
 
-    Without these a filter would go on as a constant.
+def with_whole_filters(
+    network: nn.Module, masks: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Add masks of the biases and the normalisations of filters that lose all weights.
+
+    Without them such a filter would still add a constant.
 
     Arguments:
         network: The network.
-        masks: What is left of weights (O, I, *rest) by name.
+        masks: Which weights (O, I, *rest) are kept, by name.
     """
-    own, following = dict(network.named_parameters()), normalisations(network)
+    parameters = dict(network.named_parameters())
+    normalisations = _following_normalisations(network)
+
     found = dict(masks)
     for name, mask in masks.items():
-        layer, left = owner(name), mask.flatten(1).any(1)  # (O,)
-        layers = (layer, following.get(layer, layer))
-        found |= {
-            other: left
-            for other, p in own.items()
-            if owner(other) in layers and p.shape == left.shape
-        }
+        kept = mask.flatten(1).any(1)  # (O,)
+        layer = layer_of(name)
+        layers = (layer, normalisations.get(layer, layer))
+
+        for other, parameter in parameters.items():
+            if layer_of(other) in layers and parameter.shape == kept.shape:
+                found[other] = kept
+
     return found
 
 
-def hidden(network: nn.Module, names: Mapping[str, Tensor]) -> list[str]:
-    """Return the names of weights but the last layer's: the network's own outputs are no filters to drop."""
-    last = [name for name, layer in network.named_modules() if has_nodes(layer)][-1]
-    return [name for name in names if owner(name) != last]
+def without_last_layer(network: nn.Module, names: Iterable[str]) -> list[str]:
+    """Return the names of weights without the last layer's, whose outputs are predictions."""
+    last = ""
+    for name, layer in network.named_modules():
+        if has_nodes(layer):
+            last = name
+
+    return [name for name in names if layer_of(name) != last]
 
 
-def owner(name: str) -> str:
+def layer_of(name: str) -> str:
     """Return the name of the layer that a tensor belongs to."""
-    return name.rpartition(".")[0]
+    layer, _dot, _tensor = name.rpartition(".")
+    return layer
 
 
-def normalisations(network: nn.Module) -> dict[str, str]:
-    """Return which normalisation follows each layer, by the layers' names; none where a network cannot be traced."""
+def _following_normalisations(network: nn.Module) -> dict[str, str]:
+    """Return the normalisation that follows each layer, by the layers' names.
+
+    The result is empty for a network that cannot be traced, because its operations depend
+    on the data. It may name activations too; these have no parameters to drop.
+    """
     try:
-        nodes = Leaves().trace(network).nodes
-    except (
-        fx.proxy.TraceError,
-        AttributeError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ):  # its flow depends on the data
+        nodes = _LayerTracer().trace(network).nodes
+    except _NOT_TRACEABLE:
         return {}
+
     found = {}
     for node in nodes:
-        before = node.args[0] if node.op == "call_module" and node.args else None
-        if isinstance(before, fx.Node) and before.op == "call_module":
-            layer, after = (
-                network.get_submodule(before.target),
-                network.get_submodule(node.target),
-            )
-            if has_nodes(layer) and not has_nodes(after):
-                found[before.target] = (
-                    node.target
-                )  # an activation has nothing of its own to drop
+        before = node.args[0] if node.args else None
+        if node.op != "call_module" or not isinstance(before, fx.Node):
+            continue
+        if before.op != "call_module":
+            continue
+
+        layer = network.get_submodule(str(before.target))
+        following = network.get_submodule(str(node.target))
+        if has_nodes(layer) and not has_nodes(following):
+            found[str(before.target)] = str(node.target)
     return found
 
 
-class Leaves(fx.Tracer):
-    """A tracer that looks into no layer, whoever wrote it."""
+class _LayerTracer(fx.Tracer):
+    """A tracer that does not look inside layers."""
 
     def is_leaf_module(self, module: nn.Module, _name: str) -> bool:
-        """Tell whether a module is made of no others."""
+        """Return whether a module has no children."""
         return not any(module.children())

@@ -1,16 +1,25 @@
-"""Rules: how much each weight is needed, from its marginal mean and standard deviation; the least needed go first."""
+"""Rules: the importance of each weight, from its marginal mean and standard deviation.
+
+`prune` drops the weights of the lowest importance first.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from torch import Tensor
 
+Rule = Callable[[Tensor, Tensor], Tensor]
+
+_SMALLEST = 1e-12  # smaller means and standard deviations count as this
+
 
 def density_at_zero(mean: Tensor, std: Tensor) -> Tensor:
-    r"""Weights whose posterior has the most mass at zero are needed least.
+    r"""Give low importance to weights whose posterior has a high density at zero.
 
-    .. math:: -\log N(0 \mid \mu, \sigma^2) = \frac{\mu^2}{2 \sigma^2} + \log \sigma + \tfrac12 \log 2 \pi
+    .. math:: -\log N(0 \mid \mu, \sigma^2) =
+        \frac{\mu^2}{2 \sigma^2} + \log \sigma + \tfrac12 \log 2 \pi
 
     References:
         Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk
@@ -24,17 +33,21 @@ def density_at_zero(mean: Tensor, std: Tensor) -> Tensor:
         >>> density_at_zero(tensor([0.0, 1.0]), tensor([1.0, 1.0]))
         tensor([0.9189, 1.4189])
     """
-    std = std.clamp_min(1e-12)
-    return 0.5 * (mean / std).square() + std.log() + 0.5 * math.log(2 * math.pi)
+    std = std.clamp_min(_SMALLEST)
+    standardised = mean / std
+
+    constant = 0.5 * math.log(2 * math.pi)
+    return 0.5 * standardised.square() + std.log() + constant
 
 
 def signal_to_noise(mean: Tensor, std: Tensor) -> Tensor:
-    r"""Weights whose mean is small beside their standard deviation are needed least.
+    r"""Give low importance to weights whose mean is small relative to their standard deviation.
 
     .. math:: |\mu| / \sigma
 
     References:
-        Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015), section 5.1
+        Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra,
+        2015), section 5.1
 
     Arguments:
         mean: Means of a site, (*shape).
@@ -45,18 +58,20 @@ def signal_to_noise(mean: Tensor, std: Tensor) -> Tensor:
         >>> signal_to_noise(tensor([-2.0, 1.0]), tensor([1.0, 2.0]))
         tensor([2.0000, 0.5000])
     """
-    return mean.abs() / std.clamp_min(1e-12)
+    return mean.abs() / std.clamp_min(_SMALLEST)
 
 
 def log_alpha(mean: Tensor, std: Tensor) -> Tensor:
-    r"""Weights of much multiplicative noise are needed least: dropped above 3 in the paper, below -3 here.
+    r"""Give low importance to weights of much multiplicative noise.
 
     .. math:: -\log \alpha = \log \frac{\mu^2}{\sigma^2}
 
-    The order is that of `signal_to_noise`; the threshold is the paper's own.
+    The order is that of `signal_to_noise`. The paper drops weights whose log alpha is
+    above 3; that is a threshold of -3 here.
 
     References:
-        Variational Dropout Sparsifies Deep Neural Networks (Molchanov, Ashukha, Vetrov, 2017)
+        Variational Dropout Sparsifies Deep Neural Networks (Molchanov, Ashukha, Vetrov,
+        2017)
 
     Arguments:
         mean: Means of a site, (*shape).
@@ -67,17 +82,19 @@ def log_alpha(mean: Tensor, std: Tensor) -> Tensor:
         >>> log_alpha(tensor([1.0]), tensor([1.0]))
         tensor([0.])
     """
-    return 2 * (mean.abs().clamp_min(1e-12) / std.clamp_min(1e-12)).log()
+    size = mean.abs().clamp_min(_SMALLEST)
+    ratio = size / std.clamp_min(_SMALLEST)
+    return 2 * ratio.log()
 
 
 def magnitude(mean: Tensor, std: Tensor) -> Tensor:
-    r"""Weights of small mean are needed least, whatever their standard deviation.
+    r"""Give low importance to weights of small mean, for any standard deviation.
 
     .. math:: |\mu|
 
     References:
-        A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference (Shridhar, Laumann,
-        Liwicki, 2019), section 6, an L1 threshold
+        A Comprehensive guide to Bayesian Convolutional Neural Network with Variational
+        Inference (Shridhar, Laumann, Liwicki, 2019), section 6, an L1 threshold
 
     Arguments:
         mean: Means of a site, (*shape).
@@ -92,7 +109,9 @@ def magnitude(mean: Tensor, std: Tensor) -> Tensor:
 
 
 def filter_norm(mean: Tensor, std: Tensor) -> Tensor:
-    r"""Filters, or rows of a linear layer, whose means are small go whole.
+    r"""Give low importance to filters, or rows of a linear layer, whose means are small.
+
+    All weights of a filter have the same importance, so a filter is dropped whole.
 
     .. math:: \frac1I \sum_i |\mu_{oi}| \quad \text{for all weights of output } o
 
@@ -109,17 +128,19 @@ def filter_norm(mean: Tensor, std: Tensor) -> Tensor:
         tensor([[2.0000, 2.0000],
                 [0.5000, 0.5000]])
     """
-    return averaged(mean.abs(), dim=0)
+    return _average_of_others(mean.abs(), dim=0)
 
 
 def node_norm(mean: Tensor, std: Tensor) -> Tensor:
-    r"""Input nodes whose outgoing means are small go with all their weights.
+    r"""Give low importance to input nodes whose outgoing means are small.
+
+    All weights of an input have the same importance, so an input is dropped whole.
 
     .. math:: \frac1O \sum_o |\mu_{oi}| \quad \text{for all weights of input } i
 
     References:
-        Tackling covariate shift with node-based Bayesian neural networks (Trinh, Heinonen, Acerbi, Kaski, 2022), for
-        the nodes
+        Tackling covariate shift with node-based Bayesian neural networks (Trinh, Heinonen,
+        Acerbi, Kaski, 2022), for the nodes
 
     Arguments:
         mean: Means of a site, (O, I, *rest).
@@ -131,10 +152,14 @@ def node_norm(mean: Tensor, std: Tensor) -> Tensor:
         tensor([[0.5000, 2.0000],
                 [0.5000, 2.0000]])
     """
-    return averaged(mean.abs(), dim=1)
+    return _average_of_others(mean.abs(), dim=1)
 
 
-def averaged(values: Tensor, dim: int) -> Tensor:
-    """Return averages over all dimensions but one, in the shape of the values."""
+def _average_of_others(values: Tensor, dim: int) -> Tensor:
+    """Average over all dimensions but one; the result has the shape of the values."""
     others = [other for other in range(values.dim()) if other != dim]
-    return (values.mean(others, keepdim=True) if others else values).expand_as(values)
+    if not others:
+        return values
+
+    average = values.mean(others, keepdim=True)
+    return average.expand_as(values)

@@ -10,12 +10,13 @@ from zoo.stress.blurs import (
 )
 from zoo.stress.corruptions import Corruptions, corruptions
 from zoo.stress.digital import elastic, jpeg, pixelate
-from zoo.stress.evaluation import Evaluation
+from zoo.stress.evaluation import Evaluation, LabelledEvaluation
 from zoo.stress.fooling import Fooling, fooling
 from zoo.stress.harder import harder
 from zoo.stress.light import brightness, contrast, saturate
 from zoo.stress.noises import gaussian_noise, impulse_noise, shot_noise, speckle_noise
 from zoo.stress.out_of_distribution import OutOfDistribution, out_of_distribution
+from zoo.stress.pixels import CorruptionFunction
 from zoo.stress.referral import Referral, referral
 from zoo.stress.severity import Severity, severity
 from zoo.stress.transforms import noise, rotation, skew, warp
@@ -23,9 +24,11 @@ from zoo.stress.weather import fog, snow
 
 __all__ = [
     "Attack",
+    "CorruptionFunction",
     "Corruptions",
     "Evaluation",
     "Fooling",
+    "LabelledEvaluation",
     "OutOfDistribution",
     "Referral",
     "Severity",

@@ -1,4 +1,4 @@
-"""Corruptions: the families of the published suite at five severities, and what a posterior keeps of its accuracy."""
+"""Corruptions: a posterior's scores under the families of the published suite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
-from zoo.reports.table import Table, Tabled
+from zoo.reports.table import Cell, Table, Tabled
 from zoo.runtime.progress import bar
 from zoo.stress.blurs import (
     defocus_blur,
@@ -21,10 +21,11 @@ from zoo.stress.blurs import (
     zoom_blur,
 )
 from zoo.stress.digital import elastic, jpeg, pixelate
-from zoo.stress.evaluation import evaluated, sampled
+from zoo.stress.draws import sample_draws
+from zoo.stress.evaluation import evaluate_labelled
 from zoo.stress.light import brightness, contrast, saturate
 from zoo.stress.noises import gaussian_noise, impulse_noise, shot_noise, speckle_noise
-from zoo.stress.pixels import Spoiler, corrupted, grid_of, images
+from zoo.stress.pixels import CorruptionFunction, checked_images, corrupted, images
 from zoo.stress.weather import fog, snow
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ BLURS = (defocus_blur, gaussian_blur, glass_blur, motion_blur, zoom_blur)
 GREY = (*NOISES, *BLURS, snow, fog, brightness, contrast, elastic, pixelate, jpeg)
 COLOURED = (*GREY, saturate)
 
+_AVERAGED = ("accuracy", "nll", "ece", "entropy", "epistemic")  # in the table
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Corruptions(Tabled):
@@ -44,7 +47,7 @@ class Corruptions(Tabled):
         families: Names of the families, (F,).
         severities: Severities, (K,).
         scores: Accuracy, nll, ece, entropy and its parts, (F, K) each, by name.
-        clean: The same scores of the images as they are.
+        clean: The same scores without corruption.
     """
 
     families: Sequence[str]
@@ -55,16 +58,17 @@ class Corruptions(Tabled):
     @property
     def mean_error(self) -> float:
         """The error averaged over families and severities."""
-        return float(1 - self.scores["accuracy"].mean())
+        mean_accuracy = self.scores["accuracy"].mean()
+        return float(1 - mean_accuracy)
 
     def mean_corruption_error(self, baseline: Corruptions) -> float:
-        r"""Return the error in units of a baseline's, family by family, averaged: below 1 is better than it.
+        r"""Return the error relative to a baseline's, averaged over families; below 1 is better.
 
         .. math:: \text{mCE} = \frac1F \sum_f \frac{\sum_k E_{fk}}{\sum_k E^\text{baseline}_{fk}}
 
         References:
-            Benchmarking Neural Network Robustness to Common Corruptions and Perturbations (Hendrycks, Dietterich,
-            2019), whose baseline is AlexNet
+            Benchmarking Neural Network Robustness to Common Corruptions and Perturbations
+            (Hendrycks, Dietterich, 2019), whose baseline is AlexNet
 
         Arguments:
             baseline: The corruptions of another posterior, of the same families and
@@ -73,47 +77,57 @@ class Corruptions(Tabled):
         Raises:
             ValueError: Other families or severities; a baseline that makes no error.
         """
-        if (*baseline.families, *baseline.severities) != (
-            *self.families,
-            *self.severities,
-        ):
+        same_families = tuple(baseline.families) == tuple(self.families)
+        same_severities = tuple(baseline.severities) == tuple(self.severities)
+        if not (same_families and same_severities):
             raise ValueError(
-                "the baseline was corrupted by other families or severities; give it the same ones"
+                "the baseline was corrupted by other families or severities; "
+                "use the same for both"
             )
-        ours, theirs = ((1 - one.scores["accuracy"]).sum(1) for one in (self, baseline))
-        if bool((theirs == 0).any()):
-            name = self.families[int((theirs == 0).nonzero()[0])]
+
+        error = self._error_by_family()
+        baseline_error = baseline._error_by_family()
+
+        without_error = (baseline_error == 0).nonzero()
+        if len(without_error) > 0:
+            name = self.families[int(without_error[0])]
             raise ValueError(
-                f"the baseline makes no error under {name}, by which nothing is measured; leave it out"
+                f"the baseline makes no error under {name}, so no error is relative "
+                f"to it; omit {name}"
             )
-        return float((ours / theirs).mean())
+
+        relative_error = error / baseline_error
+        return float(relative_error.mean())
+
+    def _error_by_family(self) -> Tensor:
+        error = 1 - self.scores["accuracy"]  # (F, K)
+        return error.sum(1)
 
     @property
     def table(self) -> Table:
-        """A row for each family, after one for the images as they are: accuracy by severity, and means of the rest."""
-        rest = ("nll", "ece", "entropy", "epistemic")
-        accuracy = self.scores["accuracy"]
-        rows = [
-            (
-                "none",
-                *[None] * len(self.severities),
-                *(self.clean[name] for name in ("accuracy", *rest)),
-            )
-        ]
+        """A row for each family, after one without corruption.
+
+        The columns are the accuracy at each severity, then accuracy, nll, ece, entropy
+        and epistemic uncertainty averaged over the severities.
+        """
+        clean = [self.clean[name] for name in _AVERAGED]
+        no_severities = [None] * len(self.severities)
+        first_row: list[Cell] = ["none", *no_severities, *clean]
+
+        rows = [first_row]
         for number, family in enumerate(self.families):
-            means = (
-                float(self.scores[name][number].mean()) for name in ("accuracy", *rest)
-            )
-            rows.append((family, *accuracy[number].tolist(), *means))
-        return Table(
-            (
-                "family",
-                *(f"{severity:g}" for severity in self.severities),
-                "accuracy",
-                *rest,
-            ),
-            rows,
-        )
+            accuracies = self.scores["accuracy"][number]
+            row: list[Cell] = [family, *accuracies.tolist()]
+            for name in _AVERAGED:
+                mean = self.scores[name][number].mean()
+                row.append(float(mean))
+
+            rows.append(row)
+
+        severities = [f"{severity:g}" for severity in self.severities]
+        columns = ("family", *severities, *_AVERAGED)
+
+        return Table(columns, rows)
 
     def plot(self) -> Figure:
         """Draw accuracy and entropy of every family at every severity."""
@@ -128,63 +142,73 @@ class Corruptions(Tabled):
 def corruptions(
     posterior: Posterior,
     data: Dataset | tuple[Tensor, Tensor],
-    families: Sequence[Spoiler] | None = None,
+    families: Sequence[CorruptionFunction] | None = None,
+    *,
     severities: Sequence[int] = (1, 2, 3, 4, 5),
     num_samples: int = 20,
     seed: int = 0,
     progress: bool = True,
 ) -> Corruptions:
-    r"""Spoil test images by the usual families of corruption at five severities, and score what a posterior says.
+    r"""Corrupt test images by the usual families at five severities, and score a posterior.
 
-    The constants are those of CIFAR-10-C, made for 32 x 32 pixels; all random numbers
-    are another draw than the published files'. Frost, which needs photographs, and
-    spatter are left out. The families are written here as operations on all images at
-    once: the libraries that have them go image by image and have not kept up with those
-    they are built on.
+    The constants are those of CIFAR-10-C, which are made for 32 x 32 pixels. The random
+    numbers differ from those of the published files. Frost, which needs photographs, and
+    spatter are not included. The families are implemented here as operations on all
+    images at once, because the libraries that offer them corrupt one image at a time and
+    do not run with current versions of their dependencies.
 
     References:
-        Benchmarking Neural Network Robustness to Common Corruptions and Perturbations (Hendrycks, Dietterich, 2019)
+        Benchmarking Neural Network Robustness to Common Corruptions and Perturbations
+        (Hendrycks, Dietterich, 2019)
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
         data: A data set, whose test part is corrupted as pixels between 0 and 1 and
-            standardised again, or a pair (x, y) whose x are pixels (N, C, H, W) and go
-            into the network as they are.
-        families: What corrupts: functions of pixels and a severity, such as
-            `stress.fog`; by default all there are, `saturate` only where there are
-            colours.
-        severities: Steps of the suite.
-        num_samples: Draws behind each prediction.
+            standardised again, or a pair (x, y) whose x are pixels (N, C, H, W), which go
+            into the network as pixels.
+        families: Functions of pixels and a severity, such as `stress.fog`; by default all
+            families, `saturate` only for images with colours.
+        severities: Severities of the suite, 1 to 5.
+        num_samples: Number of draws behind each prediction.
         seed: Seed of the families' random numbers.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: Values that are no pixels; a severity that is no step; a posterior
-            without weights or classes.
+        ValueError: Values that are not pixels; another severity; a posterior without
+            weights or classes.
 
     Example:
         >>> from zoo import stress
         >>> families = (stress.gaussian_noise, stress.fog)
-        >>> found = stress.corruptions(classifier, digits, families, num_samples=5, progress=False)
+        >>> found = stress.corruptions(
+        ...     classifier, digits, families, num_samples=5, progress=False
+        ... )
         >>> found.scores["accuracy"].shape
         torch.Size([2, 5])
     """
     test = images(data)
     if families is None:
-        families = COLOURED if grid_of(test.pixels).shape[1] == 3 else GREY
-    draws = sampled(posterior, num_samples)
-    clean = evaluated(posterior, draws, test.standardised(), test.y).scores
-    found = []
+        has_colours = checked_images(test.pixels).shape[1] == 3
+        families = COLOURED if has_colours else GREY
+
+    draws = sample_draws(posterior, num_samples)
+    clean = evaluate_labelled(draws, test.standardised(), test.y)
+
+    found: dict[str, list[float]] = {name: [] for name in clean.scores}
     with bar(len(families) * len(severities), "corruptions", progress) as steps:
         for family in families:
-            for level in severities:
-                x = test.standardised(corrupted(test.pixels, family, level, seed))
-                found.append(evaluated(posterior, draws, x, test.y).scores)
+            for severity in severities:
+                pixels = corrupted(test.pixels, family, severity, seed)
+                x = test.standardised(pixels)
+                evaluation = evaluate_labelled(draws, x, test.y)
+                for name, score in evaluation.scores.items():
+                    found[name].append(score)
                 steps.update()
-    shape = len(families), len(severities)
-    scores = {
-        name: torch.tensor([each[name] for each in found]).reshape(shape)
-        for name in clean
-    }
-    names = tuple(family.__name__.replace("_", " ") for family in families)
-    return Corruptions(names, tuple(severities), scores, clean)
+
+    names = [family.__name__.replace("_", " ") for family in families]
+    scores = {}
+    for name, values in found.items():
+        table = torch.tensor(values)
+        scores[name] = table.reshape(len(families), len(severities))
+
+    return Corruptions(tuple(names), tuple(severities), scores, clean.scores)

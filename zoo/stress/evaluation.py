@@ -1,29 +1,28 @@
-"""Evaluation: what a posterior says of each input, and the scores of that."""
+"""Evaluation: what a posterior predicts for each input, and the scores of its predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
 
 import torch
 from torch import Tensor
 
 from zoo import metrics
 from zoo.metrics.class_scores import class_scores
-from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
+from zoo.stress.draws import NetworkDraws
 
-TOGETHER = 500  # inputs whose draws are held at once
-Draws = Mapping[str, Tensor]
+_INPUTS_AT_ONCE = 500  # whose predictions by every draw are in memory
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Evaluation:
-    """What a posterior says of N inputs, on the CPU, averaged over its draws.
+    """What a posterior predicts for N inputs, averaged over its draws; all on the CPU.
 
     Arguments:
         probs: Class probabilities, (N, O); of label 1 for a Bernoulli, (N, 1).
@@ -31,8 +30,6 @@ class Evaluation:
         epistemic: Mutual information of class and draw in nats, (N,).
         epistemic_variance: Kwon's epistemic variance, (N,).
         aleatoric_variance: Kwon's aleatoric variance, (N,).
-        log_prob: Log probability of the label, (N,); None where there are no labels.
-        y: The labels.
     """
 
     probs: Tensor
@@ -40,8 +37,6 @@ class Evaluation:
     epistemic: Tensor
     epistemic_variance: Tensor
     aleatoric_variance: Tensor
-    log_prob: Tensor | None = None
-    y: Tensor | None = None
 
     @property
     def aleatoric(self) -> Tensor:
@@ -51,125 +46,134 @@ class Evaluation:
     @property
     def predicted(self) -> Tensor:
         """The most probable class, (N,)."""
-        return (
-            self.probs.argmax(-1)
-            if self.probs.shape[-1] > 1
-            else (self.probs[:, 0] > 0.5).long()
-        )
+        if self._is_bernoulli:
+            prob_of_one = self.probs[:, 0]
+            return (prob_of_one > 0.5).long()
+
+        return self.probs.argmax(-1)
 
     @property
     def confidence(self) -> Tensor:
         """The probability of the most probable class, (N,)."""
-        return (
-            self.probs.amax(-1)
-            if self.probs.shape[-1] > 1
-            else (self.probs[:, 0] - 0.5).abs() + 0.5
-        )
+        if self._is_bernoulli:
+            prob_of_one = self.probs[:, 0]
+            return (prob_of_one - 0.5).abs() + 0.5
+
+        return self.probs.amax(-1)
 
     @cached_property
     def scores(self) -> dict[str, float]:
-        """Means over the inputs, and accuracy, negative log likelihood and calibration error where there are labels."""
-        known = (
-            {} if self.y is None else class_scores(self.probs, self.log_prob, self.y)
-        )
-        uncertain = (
-            "entropy",
-            "epistemic",
-            "aleatoric",
-            "epistemic_variance",
-            "aleatoric_variance",
-        )
-        return known | {
-            name.replace("_", " "): float(getattr(self, name).mean())
-            for name in uncertain
+        """Means over the inputs, by name: entropy, its two parts, and the two variances."""
+        return self._mean_uncertainties()
+
+    def _mean_uncertainties(self) -> dict[str, float]:
+        return {
+            "entropy": _mean(self.entropy),
+            "epistemic": _mean(self.epistemic),
+            "aleatoric": _mean(self.aleatoric),
+            "epistemic variance": _mean(self.epistemic_variance),
+            "aleatoric variance": _mean(self.aleatoric_variance),
         }
 
+    @property
+    def _is_bernoulli(self) -> bool:
+        num_outputs = self.probs.shape[-1]
+        return num_outputs == 1
 
-def evaluated(
-    posterior: Posterior, draws: Draws, x: Tensor, y: Tensor | None = None
-) -> Evaluation:
-    """Predict classes at inputs with the given draws, some of the inputs at a time.
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LabelledEvaluation(Evaluation):
+    """What a posterior predicts for N inputs whose labels are known.
 
     Arguments:
-        posterior: The posterior that the draws are of.
-        draws: Values (S, *shape) by site.
+        log_prob: Log probability of the label, (N,).
+        y: The labels, (N,).
+    """
+
+    log_prob: Tensor
+    y: Tensor
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """Accuracy, nll (nats) and ece by name, and the mean uncertainties."""
+        scores = class_scores(self.probs, self.log_prob, self.y)
+        return scores | self._mean_uncertainties()
+
+
+def evaluate(draws: NetworkDraws, x: Tensor) -> Evaluation:
+    """Predict the classes of inputs with the given draws.
+
+    Arguments:
+        draws: The draws over which predictions are averaged.
+        x: Inputs as the network takes them, (N, ...).
+    """
+    predictions = _predictions(draws, x)
+    parts = [_average(prediction) for prediction in predictions]
+
+    return Evaluation(**_concatenate(parts))
+
+
+def evaluate_labelled(draws: NetworkDraws, x: Tensor, y: Tensor) -> LabelledEvaluation:
+    """Predict the classes of inputs with the given draws, and compare them with labels.
+
+    Arguments:
+        draws: The draws over which predictions are averaged.
         x: Inputs as the network takes them, (N, ...).
         y: Labels, (N,).
     """
-    model = posterior.model
+    predictions = _predictions(draws, x)
+    labels = y.split(_INPUTS_AT_ONCE)
+
+    parts = []
+    log_probs = []
+    for prediction, part_labels in zip(predictions, labels, strict=True):
+        parts.append(_average(prediction))
+        log_probs.append(prediction.log_prob(part_labels).cpu())
+
+    return LabelledEvaluation(
+        **_concatenate(parts),
+        log_prob=torch.cat(log_probs),
+        y=y.cpu(),
+    )
+
+
+def _predictions(draws: NetworkDraws, x: Tensor) -> Iterator[Prediction]:
+    """Predict for one part of the inputs after the other, so that memory is bounded."""
+    model = draws.model
     x = place_inputs(model, x)
-    labels = repeat(None) if y is None else y.split(TOGETHER)
-    parts = [
-        part_of(
-            Prediction(
-                model.likelihood,
-                evaluate_draws(model, draws, posterior.state, part),
-                draws,
-            ),
-            own,
-        )
-        for part, own in zip(x.split(TOGETHER), labels, strict=False)
-    ]
-    fields = [
-        torch.cat(column) if column[0] is not None else None
-        for column in zip(*parts, strict=True)
-    ]
-    return Evaluation(*fields, y=None if y is None else y.cpu())
+
+    for part in x.split(_INPUTS_AT_ONCE):
+        outputs = evaluate_draws(model, draws.values, draws.state, part)
+        yield Prediction(model.likelihood, outputs, draws.values)
 
 
-def part_of(prediction: Prediction, y: Tensor | None) -> list[Tensor | None]:
-    """Return what an evaluation holds, for some of the inputs."""
-    functions = prediction.functions  # (S, N, O)
-    both = (
-        functions
-        if functions.shape[-1] > 1
-        else torch.cat([1 - functions, functions], -1)
+def _average(prediction: Prediction) -> Evaluation:
+    """Average a prediction over its draws."""
+    number = len(prediction)
+    probs = prediction.functions  # (S, N, O)
+    class_probs = probs
+    if probs.shape[-1] == 1:
+        class_probs = torch.cat([1 - probs, probs], -1)
+    variances = metrics.variance_split(class_probs)
+
+    return Evaluation(
+        probs=probs.mean(0).cpu(),
+        entropy=prediction.entropy.reshape(number).cpu(),
+        epistemic=prediction.epistemic.reshape(number).cpu(),
+        epistemic_variance=variances.epistemic.cpu(),
+        aleatoric_variance=variances.aleatoric.cpu(),
     )
-    variances = metrics.variance_split(both)
-    nats = [
-        value.reshape(len(prediction))
-        for value in (prediction.entropy, prediction.epistemic)
-    ]
-    log_prob = None if y is None else prediction.log_prob(y)
-    found = [functions.mean(0), *nats, *variances, log_prob]
-    return [None if value is None else value.cpu() for value in found]
 
 
-def sampled(posterior: Posterior, num_samples: int) -> Draws:
-    """Return draws to judge by, on the model's device: as many as asked for, of a sampler at most what it holds.
+def _concatenate(parts: Sequence[Evaluation]) -> dict[str, Tensor]:
+    """Join the fields of the evaluations of several parts of the inputs, by name."""
+    fields = {}
+    for field in dataclasses.fields(Evaluation):
+        column = [getattr(part, field.name) for part in parts]
+        fields[field.name] = torch.cat(column)
 
-    Raises:
-        ValueError: A posterior of no network, without weights, or of a likelihood
-            without classes.
-    """
-    model = posterior.require_weights(
-        "corrupted inputs are evaluated by draws of a network's weights"
-    )
-    if not model.likelihood.discrete:
-        raise ValueError(
-            f"stress is about classes, and {model.likelihood!r} has none; use likelihoods.Categorical() or Bernoulli()"
-        )
-    if num_samples < 1:
-        raise ValueError(
-            f"num_samples is a number of draws, at least 1, not {num_samples}"
-        )
-    draws = posterior.sample(posterior.num_available(num_samples))
-    return {
-        name: value.to(model.first_parameter.device) for name, value in draws.items()
-    }
+    return fields
 
 
-def two_sets(posterior: Posterior, num_samples: int) -> tuple[Draws, Draws]:
-    """Return two sets of draws that share none: one to attack, and a fresh one to judge by.
-
-    A sampler's draws are dealt out in turn; where it holds a single one, both sets are
-    that one.
-    """
-    if posterior.num_samples is None:
-        return sampled(posterior, num_samples), sampled(posterior, num_samples)
-    both = sampled(posterior, 2 * num_samples)
-    size = len(next(iter(both.values())))
-    return tuple(
-        {name: value[start::2] for name, value in both.items()}
-        for start in (0, min(1, size - 1))
-    )
+def _mean(values: Tensor) -> float:
+    return float(values.mean())

@@ -1,4 +1,4 @@
-"""Fooling: patterns that mean nothing, and of which a network is sure."""
+"""Fooling: meaningless patterns that a network classifies with high confidence."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.inputs import place_inputs
 from zoo.reports.table import Table, Tabled
-from zoo.runtime.progress import bar
-from zoo.stress.attacks import THROUGH, victim
-from zoo.stress.evaluation import Evaluation, evaluated, two_sets
-from zoo.stress.gradients import loss_and_slope
+from zoo.stress.ascent import ascend_to_confidence
+from zoo.stress.draws import THROUGH, Through, attacked_draws, disjoint_draws
+from zoo.stress.evaluation import Evaluation, evaluate
+from zoo.stress.gradients import loss_and_gradient
 from zoo.stress.pixels import images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STEP = 0.02  # of a pixel, where white is 1
-
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Fooling(Tabled):
-    """Patterns, how sure of them the fooled network is, and what fresh draws of the posterior say.
+    """Patterns, the confidence of the fooled network, and the evaluation by fresh draws.
 
     Arguments:
-        through: Who was fooled: the draws together, one of them, or the mean network.
-        classes: The class that each pattern is to be taken for, (K,).
+        through: What was fooled: the draws together, one of them, or the mean network.
+        classes: The target class of each pattern, (K,).
         patterns: Pixels between 0 and 1, (K, ...).
-        confidence: The probability that the fooled gives to the class, (K,).
-        evaluation: What the posterior says, by draws that took no part.
+        confidence: The probability that the fooled network gives to the target class,
+            (K,).
+        evaluation: What the posterior predicts for the patterns, with draws that were
+            not attacked.
     """
 
     through: str
@@ -45,87 +45,88 @@ class Fooling(Tabled):
 
     @property
     def table(self) -> Table:
-        """A row for each pattern."""
-        own = self.evaluation
-        shared = own.probs.gather(1, self.classes[:, None]).squeeze(1)
-        columns = (
-            self.classes,
-            self.confidence,
-            shared,
-            own.predicted,
-            own.entropy,
-            own.epistemic,
-        )
-        names = (
-            "class",
-            self.through,
-            "posterior",
-            "predicted",
-            "entropy",
-            "epistemic",
-        )
-        return Table(
-            names, list(zip(*(column.tolist() for column in columns), strict=True))
-        )
+        """A row for each pattern: its class, both confidences, and the evaluation."""
+        evaluation = self.evaluation
+        target = self.classes[:, None]
+        target_probs = evaluation.probs.gather(1, target)
+
+        columns = {
+            "class": self.classes,
+            self.through: self.confidence,
+            "posterior": target_probs.squeeze(1),
+            "predicted": evaluation.predicted,
+            "entropy": evaluation.entropy,
+            "epistemic": evaluation.epistemic,
+        }
+        cells = [column.tolist() for column in columns.values()]
+        rows = list(zip(*cells, strict=True))
+
+        return Table(tuple(columns), rows)
 
     def strip(self) -> Figure:
-        """Draw the patterns with what the posterior predicts, and how surely."""
+        """Draw the patterns with the class that the posterior predicts and its uncertainty."""
         from zoo import plots
 
-        own, titles = (
-            self.evaluation,
-            [f"a {number}, {100 * sure:.1f} %" for number, sure in self._titles()],
-        )
-        return plots.strip(
-            self.patterns, own.predicted, own.entropy, own.epistemic, titles=titles
-        )
+        titles = []
+        for target, confidence in zip(self.classes, self.confidence, strict=True):
+            percent = 100 * float(confidence)
+            titles.append(f"a {int(target)}, {percent:.1f} %")
 
-    def _titles(self) -> zip:
-        return zip(self.classes.tolist(), self.confidence.tolist(), strict=True)
+        return plots.strip(
+            self.patterns,
+            self.evaluation.predicted,
+            self.evaluation.entropy,
+            self.evaluation.epistemic,
+            titles=titles,
+        )
 
 
 def fooling(
     posterior: Posterior,
     data: Dataset | tuple[Tensor, Tensor],
     classes: Sequence[int] | None = None,
+    *,
     confidence: float = 0.996,
-    through: str = "draws",
+    through: Through = "draws",
     num_steps: int = 300,
     num_samples: int = 20,
     progress: bool = True,
 ) -> Fooling:
-    r"""Climb from noise until a network is sure that it sees a class.
+    r"""Change noise by gradient ascent until a network assigns it to a class with confidence.
 
-    .. math:: x_{t+1} = [x_t + \alpha \operatorname{sign} \nabla_x \log p(c \mid x_t)]_0^1, \qquad x_0 \sim U(0, 1)
+    .. math:: x_{t+1} = [x_t + \alpha \operatorname{sign} \nabla_x \log p(c \mid x_t)]_0^1,
+        \qquad x_0 \sim U(0, 1)
 
-    A pattern is left alone as soon as the class has the confidence that is asked for.
-    One that the steps do not get there keeps what it has reached: the table says so.
+    A pattern stays as it is as soon as its class has the given confidence. A pattern
+    that does not get there within the steps is returned all the same; its confidence is
+    in the table.
 
     References:
-        Deep Neural Networks are Easily Fooled: High Confidence Predictions for Unrecognizable Images (Nguyen, Yosinski,
-        Clune, 2015), 99.6 %
+        Deep Neural Networks are Easily Fooled: High Confidence Predictions for
+        Unrecognizable Images (Nguyen, Yosinski, Clune, 2015), 99.6 %
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
-        data: A data set, or a pair (x, y) of pixels and labels: the shape and the units
-            of the images, no more.
-        classes: Classes that patterns are to be taken for, one pattern each; every
-            class by default.
-        confidence: The probability at which a pattern is left alone.
-        through: Who is fooled: "draws" of the posterior, averaged as for a prediction;
-            "one" of them; or the network at their "mean".
-        num_steps: Most steps, each of 0.02 for every pixel.
-        num_samples: Draws that are fooled, and as many others that judge; a sampler's
-            are shared out.
+        data: A data set, or a pair (x, y) of pixels and labels; only the shape and the
+            units of the images are used.
+        classes: Target classes, one pattern each; every class by default.
+        confidence: The probability at which the ascent of a pattern ends.
+        through: What is fooled: the "draws" of the posterior, averaged as for a
+            prediction; "one" draw; or the network at the "mean" of the draws.
+        num_steps: Largest number of steps, each of 0.02 for every pixel.
+        num_samples: Number of attacked draws. As many others evaluate the patterns; a
+            sampler's draws are divided among the two.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: A class that there is not; a confidence that is none; no step;
+        ValueError: A class that does not exist; a confidence outside (0, 1); no step;
             another word for `through`.
 
     Example:
         >>> from zoo import stress
-        >>> found = stress.fooling(classifier, digits, classes=[3], through="one", num_samples=5, progress=False)
+        >>> found = stress.fooling(
+        ...     classifier, digits, classes=[3], through="one", num_samples=5, progress=False
+        ... )
         >>> found.patterns.shape, bool(found.confidence[0] >= 0.996)
         (torch.Size([1, 1, 8, 8]), True)
     """
@@ -137,51 +138,53 @@ def fooling(
         raise ValueError(
             f"num_steps is a number of gradient steps, at least 1, not {num_steps}"
         )
+
     test = images(data)
-    attacked, fresh = two_sets(posterior, num_samples)
-    aim = victim(attacked, through)
-    goal = targets(
-        evaluated(posterior, fresh, test.standardised(test.pixels[:1])).probs.shape[-1],
-        classes,
+    attacked, fresh = disjoint_draws(posterior, num_samples)
+    attacked = attacked_draws(attacked, through)
+
+    first_image = test.standardised(test.pixels[:1])
+    probs = evaluate(fresh, first_image).probs  # (1, O)
+    targets = _target_classes(probs.shape[-1], classes)
+
+    noise = torch.rand(len(targets), *test.pixels.shape[1:])
+    init = place_inputs(attacked.model, noise)
+    y = targets.to(attacked.model.first_parameter.device)
+    loss = loss_and_gradient(attacked, test.standardised, init)
+
+    patterns, reached = ascend_to_confidence(
+        loss, init, y, confidence, num_steps, progress
     )
-    noise = torch.rand(len(goal), *test.pixels.shape[1:])
-    current, y = (
-        place_inputs(posterior.model, noise),
-        goal.to(posterior.model.first_parameter.device),
-    )
-    loss = loss_and_slope(posterior, aim, test.standardised, current)
-    with bar(num_steps, "steps", progress) as shown:
-        for step in range(num_steps + 1):
-            value, slope = loss(current, y)
-            going = (-value).exp() < confidence
-            if step == num_steps or not bool(going.any()):
-                break
-            move = STEP * slope.sign() * going.reshape(-1, *[1] * (current.dim() - 1))
-            current = (current - move).clamp(0, 1)
-            shown.update()
-    evaluation = evaluated(posterior, fresh, test.standardised(current))
+
     return Fooling(
-        THROUGH[through], goal, current.cpu(), (-value).exp().cpu(), evaluation
+        through=THROUGH[through],
+        classes=targets,
+        patterns=patterns.cpu(),
+        confidence=reached.cpu(),
+        evaluation=evaluate(fresh, test.standardised(patterns)),
     )
 
 
-def targets(number: int, classes: Sequence[int] | None) -> Tensor:
-    """Return the classes to be taken for, if these are there and there are two at least."""
+def _target_classes(number: int, classes: Sequence[int] | None) -> Tensor:
+    """Return the target classes, (K,), all of a number of classes by default.
+
+    Raises:
+        ValueError: Fewer than two classes; no target; a target that is no class.
+    """
     if number < 2:
         raise ValueError(
-            "patterns are to be taken for one of several classes; use likelihoods.Categorical()"
+            "a pattern has one of several classes as its target; "
+            "use likelihoods.Categorical()"
         )
-    found = (
-        torch.arange(number)
-        if classes is None
-        else torch.as_tensor(classes, dtype=torch.long)
-    )
-    if (
-        found.dim() != 1
-        or not len(found)
-        or bool(((found < 0) | (found >= number)).any())
-    ):
+    if classes is None:
+        return torch.arange(number)
+
+    targets = torch.as_tensor(classes, dtype=torch.long)
+    is_list = targets.dim() == 1 and len(targets) > 0
+    is_outside = (targets < 0) | (targets >= number)
+    if not is_list or bool(is_outside.any()):
         raise ValueError(
-            f"classes are indices from 0 to {number - 1}, one at least, not {classes}"
+            f"classes are indices from 0 to {number - 1}, at least one, not {classes}"
         )
-    return found
+
+    return targets

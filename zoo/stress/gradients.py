@@ -1,112 +1,179 @@
-"""How a posterior's loss changes with its input: what attacks and fooling patterns climb."""
+"""The loss of an averaged prediction, and its gradient with respect to the pixels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.posterior import Posterior
 from zoo.predictive.chunks import CACHED, ELEMENTS, even
 from zoo.predictive.evaluate import over_draws
 from zoo.predictive.inputs import evaluate_once
 from zoo.runtime.memory_format import channels_last, takes_channels_last
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.subnormals import flush_subnormals
-from zoo.stress.evaluation import Draws
+from zoo.stress.draws import NetworkDraws
 
-TOGETHER = 10  # draws whose layers are computed at once
-Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+_DRAWS_AT_ONCE = 10
 
 
-def loss_and_slope(
-    posterior: Posterior,
-    draws: Draws,
-    standardise: Callable[[Tensor], Tensor],
-    pixels: Tensor,
+class LossGradient(NamedTuple):
+    """The loss of each image and its gradient with respect to each pixel.
+
+    Arguments:
+        loss: Losses in nats, (N,).
+        gradient: Gradients, (N, ...).
+    """
+
+    loss: Tensor
+    gradient: Tensor
+
+
+Loss = Callable[[Tensor, Tensor], LossGradient]
+
+
+def loss_and_gradient(
+    draws: NetworkDraws, standardise: Callable[[Tensor], Tensor], pixels: Tensor
 ) -> Loss:
-    r"""Return a function of pixels and labels: the loss of each image, (N,), and its slope in every pixel, (N, ...).
+    r"""Return a function of pixels (N, ...) and labels (N,): the losses and their gradients.
 
     .. math:: L(x, y) = -\log \frac1S \sum_s p(y \mid x, w_s), \qquad
         \nabla L = -\sum_s r_s \nabla \log p(y \mid x, w_s), \quad r_s \propto p(y \mid x, w_s)
 
-    Some draws and some images go together, so that what a backward pass keeps is
-    bounded.
+    A backward pass is over some of the draws and some of the images, so that its memory
+    is bounded.
 
     Arguments:
-        posterior: The posterior that the draws are of.
-        draws: Values (S, *shape) by site, on the model's device.
-        standardise: Turns pixels into what the network takes.
-        pixels: Images like those that are to come, (N, ...).
+        draws: The draws over which predictions are averaged.
+        standardise: Converts pixels to the units of the network.
+        pixels: Images of the same shape as those that the function is called with,
+            (N, ...).
     """
-    model = posterior.model
-    sites = {
-        name: value
-        for name, value in draws.items()
-        if not name.startswith("likelihood:")
-    }
-    num_samples = len(next(iter(sites.values())))
-    first = posterior.state | {name: value[0] for name, value in sites.items()}
-    most = ELEMENTS if pixels.is_cuda else min(ELEMENTS, 4 * CACHED)
+    draws = draws.of_network()
+    model = draws.model
+
+    first_draw = {name: value[0] for name, value in draws.values.items()}
+    values = {**draws.state, **first_draw}
+
+    example = standardise(pixels[:1])
+
+    evaluate = partial(model.output, values)
     with evaluation_mode(model.network):
-        by_pixel = takes_channels_last(model, first, standardise(pixels[:1]))
-    together = (
-        1 if by_pixel else min(num_samples, TOGETHER)
-    )  # on a CPU grouped convolutions cost more than they save
-    rows = even(
-        len(pixels), most // (together * kept(model, first, standardise(pixels[:1])))
-    )
+        use_channels_last = takes_channels_last(model.network, evaluate, example)
 
-    def chunk(values: Draws, part: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log sum_s p(y | x, w_s) over some draws, and its slope."""
-        point = part.detach().requires_grad_()
-        x = channels_last(standardise(point)) if by_pixel else standardise(point)
-        output = over_draws(
-            lambda draw: model.output({**posterior.state, **draw}, x), values
-        )  # (S, n, O)
-        log_prob = model.likelihood.distribution(output, {}).log_prob(
-            model.likelihood.encode(y, output)
-        )
-        total = log_prob.reshape(len(output), len(part)).logsumexp(0)
-        return total.detach(), torch.autograd.grad(total.sum(), point)[0]
+    draws_at_once = min(len(draws), _DRAWS_AT_ONCE)
+    if use_channels_last:
+        draws_at_once = 1  # on a CPU grouped convolutions cost more than they save
 
-    def of_part(part: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        starts = range(0, num_samples, together)
-        found = [
-            chunk({name: v[i : i + together] for name, v in sites.items()}, part, y)
-            for i in starts
-        ]
-        values, slopes = (torch.stack(column) for column in zip(*found, strict=True))
-        shares = values.softmax(0).reshape(*values.shape, *[1] * (part.dim() - 1))
-        return math.log(num_samples) - values.logsumexp(0), -(shares * slopes).sum(0)
+    elements = ELEMENTS if pixels.is_cuda else min(ELEMENTS, 4 * CACHED)
+    elements_an_image = draws_at_once * _activations(model, values, example)
+    images_at_once = even(len(pixels), elements // elements_an_image)
 
-    def loss(current: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def network_input(part: Tensor) -> Tensor:
+        x = standardise(part)
+        return channels_last(x) if use_channels_last else x
+
+    mixture = _MixtureLoss(draws, draws_at_once, network_input)
+
+    def loss(current: Tensor, y: Tensor) -> LossGradient:
+        parts = current.split(images_at_once)
+        labels = y.split(images_at_once)
         with torch.enable_grad(), flush_subnormals(), evaluation_mode(model.network):
-            found = [
-                of_part(*parts)
-                for parts in zip(current.split(rows), y.split(rows), strict=True)
-            ]
-        return tuple(torch.cat(column) for column in zip(*found, strict=True))
+            found = list(map(mixture, parts, labels))
+
+        losses = [part.loss for part in found]
+        gradients = [part.gradient for part in found]
+
+        return LossGradient(torch.cat(losses), torch.cat(gradients))
 
     return loss
 
 
-def kept(model: BayesianNetwork, values: Draws, x: Tensor) -> int:
-    """Count the numbers that the layers give for one image, which a backward pass keeps."""
+@dataclass(frozen=True)
+class _MixtureLoss:
+    """The loss of the averaged prediction for images that fit into memory together.
+
+    Arguments:
+        draws: The draws of the network's sites.
+        draws_at_once: Number of draws in one backward pass.
+        network_input: Converts pixels to the input of the network.
+    """
+
+    draws: NetworkDraws
+    draws_at_once: int
+    network_input: Callable[[Tensor], Tensor]
+
+    def __call__(self, pixels: Tensor, y: Tensor) -> LossGradient:
+        """Return the loss of each image, (n,), and its gradient, (n, ...)."""
+        num_samples = len(self.draws)
+
+        log_sums = []
+        gradients = []
+        for start in range(0, num_samples, self.draws_at_once):
+            chunk = self.draws[start : start + self.draws_at_once]
+            log_sum, gradient = self.log_sum(chunk, pixels, y)
+            log_sums.append(log_sum)
+            gradients.append(gradient)
+
+        log_sum = torch.stack(log_sums)  # (chunks, n)
+        loss = math.log(num_samples) - log_sum.logsumexp(0)
+
+        weights = log_sum.softmax(0)
+        pixel_dims = [1] * (pixels.dim() - 1)
+        weights = weights.reshape(*weights.shape, *pixel_dims)
+        gradient = -(weights * torch.stack(gradients)).sum(0)
+
+        return LossGradient(loss, gradient)
+
+    def log_sum(
+        self, chunk: NetworkDraws, pixels: Tensor, y: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return log sum_s p(y | x, w_s) over some draws, (n,), and its gradient, (n, ...)."""
+        model = chunk.model
+        pixels = pixels.detach().requires_grad_()
+
+        x = self.network_input(pixels)
+
+        def output_of(draw: dict[str, Tensor]) -> Tensor:
+            return model.output({**chunk.state, **draw}, x)
+
+        output = over_draws(output_of, chunk.values)  # (S, n, O)
+
+        labels = model.likelihood.encode(y, output)
+        distribution = model.likelihood.distribution(output, {})
+        log_prob = distribution.log_prob(labels)
+
+        log_prob = log_prob.reshape(len(output), len(pixels))  # (S, n)
+
+        log_sum = log_prob.logsumexp(0)
+        (gradient,) = torch.autograd.grad(log_sum.sum(), pixels)
+
+        return log_sum.detach(), gradient
+
+
+def _activations(
+    model: BayesianNetwork, values: Mapping[str, Tensor], x: Tensor
+) -> int:
+    """Count the elements that the layers return for one image; a backward pass keeps them."""
     counts = [x.numel()]
 
-    def watch(layer: nn.Module, _inputs: object, out: object) -> None:
-        if isinstance(out, Tensor) and not list(layer.children()):
+    def count(layer: nn.Module, _inputs: tuple[Tensor, ...], out: object) -> None:
+        is_leaf = not list(layer.children())
+        if isinstance(out, Tensor) and is_leaf:
             counts.append(out.numel())
 
-    hooks = [layer.register_forward_hook(watch) for layer in model.network.modules()]
+    hooks = [layer.register_forward_hook(count) for layer in model.network.modules()]
     try:
         with torch.no_grad(), evaluation_mode(model.network):
             evaluate_once(model, values, x)
     finally:
         for hook in hooks:
             hook.remove()
+
     return sum(counts)

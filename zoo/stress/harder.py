@@ -1,4 +1,4 @@
-"""A harder test set: images that a judge is in doubt about, drawn from those of the first."""
+"""A harder test set: the images about which a posterior is uncertain are drawn more often."""
 
 from __future__ import annotations
 
@@ -8,46 +8,51 @@ import torch
 
 from zoo.datasets import Dataset, Split
 from zoo.posterior.posterior import Posterior
-from zoo.stress.evaluation import evaluated, sampled
+from zoo.stress.draws import sample_draws
+from zoo.stress.evaluation import evaluate
 
 
 def harder(
     data: Dataset,
-    judge: Posterior,
+    posterior: Posterior,
     size: int,
     severity: float = 3.0,
     num_samples: int = 100,
 ) -> Dataset:
-    r"""Draw a test set that is harder than the first, from its images: those in doubt are drawn more often.
+    r"""Draw a harder test set from the test images, more often those of high entropy.
 
-    .. math:: P(n) \propto e^{\text{severity} \cdot H_n}, \qquad H_n = H[\bar p_\text{judge}(y \mid x_n)]
+    .. math:: P(n) \propto e^{\text{severity} \cdot H_n}, \qquad H_n = H[\bar p(y \mid x_n)]
 
-    Drawn without putting back, so that no image counts twice.
+    Images are drawn without replacement, so no image counts twice.
 
-    Difficulty is what a judge is in doubt about, and the label has no part in it. So
-    the law of the label given the image is what it was, and the truth itself would be
-    as calibrated on the new set as on the first. Drawn by the judge's loss, wrong
-    labels and bad luck would be picked, and even the truth would look too sure of
-    itself. The judge is another posterior than the ones to be tested, of another
-    network or at least from another seed: what it doubts is where it errs itself, and
-    its own score would fall for no other reason. Scores on the new set are to compare
-    posteriors by; none of them is an estimate about the data.
+    The difficulty of an image is the entropy of the posterior's prediction; the label is
+    not used. So the distribution of the label given the image does not change, and the
+    true model is as calibrated on the new set as on the first. If images were drawn by
+    the loss instead, wrong labels and unlikely labels would be selected, and even the
+    true model would seem overconfident.
+
+    The posterior is not one of those to be tested: it is of another network, or at least
+    of another seed. Its own errors are where it is uncertain, so its own score would
+    fall because of the selection alone. Use scores on the new set to compare posteriors;
+    they are no estimates about the distribution of the data.
 
     References:
-        Do ImageNet Classifiers Generalize to ImageNet? (Recht, Roelofs, Schmidt, Shankar, 2019), how drawing makes a
-        test set harder
-        Improving predictive inference under covariate shift by weighting the log-likelihood function (Shimodaira, 2000)
+        Do ImageNet Classifiers Generalize to ImageNet? (Recht, Roelofs, Schmidt, Shankar,
+        2019), how drawing makes a test set harder
+        Improving predictive inference under covariate shift by weighting the
+        log-likelihood function (Shimodaira, 2000)
 
     Arguments:
-        data: The data set; training part and units stay.
-        judge: The posterior of one of the zoo's models of the same classes, not the one
-            to be tested.
-        size: How many of the test images are drawn.
-        severity: How much harder, per nat of doubt; 0 draws at random.
-        num_samples: Draws of the judge.
+        data: The data set; its training part and units do not change.
+        posterior: The posterior of one of the zoo's models of the same classes, not one
+            that is to be tested.
+        size: Number of test images to draw.
+        severity: How much the log probability of an image grows per nat of entropy; 0
+            draws uniformly.
+        num_samples: Number of draws of the posterior.
 
     Raises:
-        ValueError: More images than there are, or none; a negative severity.
+        ValueError: No image, or more images than there are; a negative severity.
 
     Example:
         >>> from zoo import stress
@@ -61,16 +66,20 @@ def harder(
         )
     if not 0 <= severity < float("inf"):
         raise ValueError(
-            f"severity is a finite number, 0 or more, not {severity}; 0 draws at random"
+            f"severity is a finite number, 0 or more, not {severity}; 0 draws uniformly"
         )
-    doubt = evaluated(judge, sampled(judge, num_samples), x).entropy
-    keys = (
-        severity * doubt.double()
-        - torch.empty(len(y), dtype=torch.float64).exponential_().log()
-    )
-    rows = (
-        keys.argsort(descending=True)[:size].sort().values
-    )  # Gumbel's trick: drawn one by one without putting back
-    return dataclasses.replace(
-        data, name=f"{data.name}, harder", test=Split(x[rows], y[rows])
-    )
+
+    draws = sample_draws(posterior, num_samples)
+    entropy = evaluate(draws, x).entropy.double()
+
+    # The largest of log probabilities plus Gumbel noise are a sample without replacement.
+    exponential = torch.empty(len(y), dtype=torch.float64)
+    exponential.exponential_()
+    keys = severity * entropy - exponential.log()
+    by_key = keys.argsort(descending=True)
+    rows = by_key[:size].sort().values
+
+    test = Split(x[rows], y[rows])
+    name = f"{data.name}, harder"
+
+    return dataclasses.replace(data, name=name, test=test)

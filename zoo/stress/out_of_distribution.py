@@ -1,4 +1,4 @@
-"""Out of distribution: does a posterior notice that inputs are of another kind than its data?"""
+"""Out of distribution: does uncertainty separate other inputs from those of the data's kind?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from zoo import metrics
 from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table, Tabled
-from zoo.stress.evaluation import Draws, evaluated, sampled
+from zoo.stress.draws import NetworkDraws, sample_draws
+from zoo.stress.evaluation import evaluate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,12 +24,12 @@ Inputs = Dataset | tuple[Tensor, Tensor] | Tensor
 
 @dataclass(frozen=True, repr=False, eq=False)
 class OutOfDistribution(Tabled):
-    """Uncertainty inside and outside, and how well it tells the two apart.
+    """Uncertainty for inputs inside and outside the distribution of the data.
 
     Arguments:
-        inside: Uncertainty at each input of the data's kind, (N,), by the measure's
+        inside: Uncertainty of each input of the data's kind, (N,), by the measure's
             name.
-        outside: The same at inputs of another kind, (M,).
+        outside: The same for inputs of another kind, (M,).
     """
 
     inside: Mapping[str, Tensor]
@@ -36,25 +37,27 @@ class OutOfDistribution(Tabled):
 
     @property
     def auroc(self) -> dict[str, float]:
-        """The chance that an input outside is more uncertain than one inside, by measure; 0.5 is none at all."""
-        return {
-            name: separation(values, self.outside[name])
-            for name, values in self.inside.items()
-        }
+        """The probability that an input outside is more uncertain than one inside, by measure.
+
+        0.5 is no separation.
+        """
+        areas = {}
+        for name, values in self.inside.items():
+            areas[name] = separation(values, self.outside[name])
+
+        return areas
 
     @property
     def table(self) -> Table:
-        """A row for each measure."""
-        rows = [
-            (
-                name,
-                area,
-                float(self.inside[name].mean()),
-                float(self.outside[name].mean()),
-            )
-            for name, area in self.auroc.items()
-        ]
-        return Table(("measure", "AUROC", "mean inside", "mean outside"), rows)
+        """The AUROC and the mean uncertainties, in a row for each measure."""
+        rows = []
+        for name, area in self.auroc.items():
+            mean_inside = float(self.inside[name].mean())
+            mean_outside = float(self.outside[name].mean())
+            rows.append((name, area, mean_inside, mean_outside))
+
+        columns = ("measure", "AUROC", "mean inside", "mean outside")
+        return Table(columns, rows)
 
     def plot(self) -> Figure:
         """Draw a histogram of each measure, inside and outside."""
@@ -64,29 +67,30 @@ class OutOfDistribution(Tabled):
 
 
 def out_of_distribution(
-    posterior: Posterior, inside: Inputs, outside: Inputs, num_samples: int = 100
+    posterior: Posterior, inside: Inputs, outside: Inputs, *, num_samples: int = 100
 ) -> OutOfDistribution:
-    r"""Tell inputs of another kind from the data's own by uncertainty, and return how often that is right.
+    r"""Separate inputs of another kind from those of the data's kind by their uncertainty.
 
     .. math:: \text{AUROC} = P(u(x_\text{outside}) > u(x_\text{inside}))
 
-    Three measures of uncertainty: the entropy of the averaged probabilities, the mutual
-    information of class and draw, and one minus the highest probability. The last needs
-    no posterior, and is what the others are to be held against.
+    There are three measures of uncertainty: the entropy of the averaged probabilities,
+    the mutual information of class and draw, and one minus the highest probability. The
+    last one needs no posterior; it is the baseline of the other two.
 
     References:
-        A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks (Hendrycks, Gimpel,
-        2017)
-        Understanding Measures of Uncertainty for Adversarial Example Detection (Smith, Gal, 2018)
+        A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural
+        Networks (Hendrycks, Gimpel, 2017)
+        Understanding Measures of Uncertainty for Adversarial Example Detection (Smith,
+        Gal, 2018)
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
-        inside: Inputs of the data's kind, held out: a data set's test part, or inputs
-            (N, ...) as the network takes them, or a pair of these and labels, which are
-            not looked at.
-        outside: Inputs of another kind. Where both are data sets, these are
-            standardised by the units of `inside`, as the network has learned them.
-        num_samples: Draws of the posterior.
+        inside: Held-out inputs of the data's kind: a data set, whose test part is used,
+            or inputs (N, ...) as the network takes them, or a pair of such inputs and
+            labels; labels are not used.
+        outside: Inputs of another kind. If both are data sets, these are standardised
+            with the units of `inside`, which the network was trained with.
+        num_samples: Number of draws of the posterior.
 
     Raises:
         ValueError: Inputs that the network does not take; a posterior without weights
@@ -94,44 +98,64 @@ def out_of_distribution(
 
     Example:
         >>> from zoo import stress
-        >>> upside_down = 1 - digits.test.x
-        >>> found = stress.out_of_distribution(classifier, digits, upside_down, num_samples=5)
+        >>> negative = 1 - digits.test.x
+        >>> found = stress.out_of_distribution(classifier, digits, negative, num_samples=5)
         >>> sorted(found.auroc)
         ['1 - confidence', 'entropy', 'mutual information']
     """
-    draws = sampled(posterior, num_samples)
+    draws = sample_draws(posterior, num_samples)
+
+    x_outside = _inputs_of(outside)
+    if isinstance(inside, Dataset) and isinstance(outside, Dataset):
+        x_outside = _in_units_of(inside, outside)
+
     return OutOfDistribution(
-        *(
-            measures(posterior, draws, x)
-            for x in (inputs(inside), inputs(outside, inside))
-        )
+        inside=_uncertainties(draws, _inputs_of(inside)),
+        outside=_uncertainties(draws, x_outside),
     )
 
 
-def measures(posterior: Posterior, draws: Draws, x: Tensor) -> dict[str, Tensor]:
-    """Return three measures of uncertainty at inputs, (N,) each."""
-    found = evaluated(posterior, draws, x)
+def separation(inside: Tensor, outside: Tensor) -> float:
+    """Return the probability that a value outside is above one inside; ties count one half.
+
+    Arguments:
+        inside: Values inside the distribution, (N,).
+        outside: Values outside, (M,).
+    """
+    values = torch.cat([inside, outside])
+    is_outside = torch.zeros(len(values), dtype=torch.bool)
+    is_outside[len(inside) :] = True
+
+    area = metrics.auroc(values, is_outside)
+    return float(area)
+
+
+def _uncertainties(draws: NetworkDraws, x: Tensor) -> dict[str, Tensor]:
+    """Return three measures of uncertainty of inputs, (N,) each, by name."""
+    evaluation = evaluate(draws, x)
+
     return {
-        "entropy": found.entropy,
-        "mutual information": found.epistemic,
-        "1 - confidence": 1 - found.confidence,
+        "entropy": evaluation.entropy,
+        "mutual information": evaluation.epistemic,
+        "1 - confidence": 1 - evaluation.confidence,
     }
 
 
-def separation(inside: Tensor, outside: Tensor) -> float:
-    """Return the chance that a value outside is above one inside."""
-    kinds = torch.cat([torch.zeros(len(inside)), torch.ones(len(outside))]).bool()
-    return float(metrics.auroc(torch.cat([inside, outside]), kinds))
-
-
-def inputs(source: Inputs, base: Inputs | None = None) -> Tensor:
-    """Return inputs as the network takes them, those of one data set in the units of another."""
+def _inputs_of(source: Inputs) -> Tensor:
+    """Return the inputs of a data set's test part, of a pair (x, y), or the inputs themselves."""
+    if isinstance(source, Dataset):
+        return source.test.x
     if isinstance(source, Tensor):
         return source
-    if not isinstance(source, Dataset):
-        return source[0]
-    x, units = source.test.x, source.x_units
-    if not isinstance(base, Dataset):
-        return x
-    x = x if units is None else units.restore(x)
-    return x if base.x_units is None else base.x_units.standardise(x)
+    return source[0]
+
+
+def _in_units_of(base: Dataset, data: Dataset) -> Tensor:
+    """Return the test inputs of one data set in the units of another."""
+    x = data.test.x
+    if data.x_units is not None:
+        x = data.x_units.restore(x)
+    if base.x_units is not None:
+        x = base.x_units.standardise(x)
+
+    return x

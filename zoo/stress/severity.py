@@ -1,4 +1,4 @@
-"""Severity: prediction and uncertainty as images are corrupted more and more."""
+"""Severity: prediction and uncertainty as images are corrupted with growing severity."""
 
 from __future__ import annotations
 
@@ -14,155 +14,195 @@ from zoo.datasets import Dataset
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table, Tabled
 from zoo.runtime.progress import bar
-from zoo.stress.evaluation import Evaluation, evaluated, sampled
-from zoo.stress.pixels import Spoiler, corrupted, images
+from zoo.stress.draws import sample_draws
+from zoo.stress.evaluation import LabelledEvaluation, evaluate_labelled
+from zoo.stress.pixels import CorruptionFunction, corrupted, images
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN = 16  # images that are kept to be shown
+_NUM_SHOWN = 16  # images that are kept for a strip
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Severity(Tabled):
-    """What a posterior says of images that are corrupted more and more.
+    """The evaluations of a posterior on images that are corrupted with growing severity.
 
     Arguments:
-        corruption: What they are corrupted by.
-        severities: How much, in increasing order, (K,); 0 are the images as they are.
-        evaluations: What the posterior says of all images at each severity.
+        corruption: The name of the corruption.
+        severities: Severities in increasing order, (K,); 0 is no corruption.
+        evaluations: The evaluation of all images at each severity, (K,).
         shown: The first few images at each severity, as pixels, (K, M, C, H, W).
     """
 
     corruption: str
     severities: Sequence[float]
-    evaluations: Sequence[Evaluation]
+    evaluations: Sequence[LabelledEvaluation]
     shown: Tensor
 
     @property
     def scores(self) -> Mapping[str, list[float]]:
-        """Scores by name, one for each severity: accuracy, nll, ece, entropy and its parts."""
-        each = [evaluation.scores for evaluation in self.evaluations]
-        return {name: [scores[name] for scores in each] for name in each[0]}
+        """Scores at each severity, (K,), by name: accuracy, nll, ece, entropy and its parts."""
+        scores: dict[str, list[float]] = {}
+        for evaluation in self.evaluations:
+            for name, score in evaluation.scores.items():
+                scores.setdefault(name, []).append(score)
+
+        return scores
 
     @property
     def table(self) -> Table:
-        """A row for each severity."""
+        """The scores, in a row for each severity."""
         scores = self.scores
-        rows = zip(map(float, self.severities), *scores.values(), strict=True)
-        return Table((self.corruption, *scores), list(rows), {self.corruption: 2})
+        severities = map(float, self.severities)
+        rows = list(zip(severities, *scores.values(), strict=True))
+
+        columns = (self.corruption, *scores)
+        digits = {self.corruption: 2}
+
+        return Table(columns, rows, digits)
 
     def plot(self) -> Figure:
         """Draw accuracy and uncertainty over severity."""
         from zoo import plots
 
-        return plots.severity(
-            self.severities, {"posterior": self.scores}, xlabel=self.corruption
-        )
+        scores = {"posterior": self.scores}
+        return plots.severity(self.severities, scores, xlabel=self.corruption)
 
     def strip(self, index: int = 0) -> Figure:
-        """Draw one of the first images at every severity, with what is predicted and how surely.
+        """Draw an image at every severity, with the predicted class and its uncertainty.
 
         Arguments:
-            index: Which image.
+            index: The index of the image, one of the first 16.
 
         Raises:
             ValueError: An image that was not kept.
         """
         from zoo import plots
 
-        if not 0 <= index < self.shown.shape[1]:
+        num_shown = self.shown.shape[1]
+        if not 0 <= index < num_shown:
             raise ValueError(
-                f"the first {self.shown.shape[1]} images are kept to be shown; {index} is none of them"
+                f"the first {num_shown} images are kept for strips, "
+                f"with indices from 0; {index} is not one of them"
             )
-        names = ("predicted", "entropy", "epistemic")
-        rows = [
-            [getattr(evaluation, name)[index] for evaluation in self.evaluations]
-            for name in names
-        ]
-        titles = [f"{severity:g}" for severity in self.severities]
-        true = [int(self.evaluations[0].y[index])] * len(titles)
+
+        predicted = []
+        entropy = []
+        epistemic = []
+        for evaluation in self.evaluations:
+            predicted.append(evaluation.predicted[index])
+            entropy.append(evaluation.entropy[index])
+            epistemic.append(evaluation.epistemic[index])
+
+        label = int(self.evaluations[0].y[index])
         figure = plots.strip(
-            self.shown[:, index], *map(torch.stack, rows), true=true, titles=titles
+            self.shown[:, index],
+            torch.stack(predicted),
+            torch.stack(entropy),
+            torch.stack(epistemic),
+            true=[label] * len(predicted),
+            titles=[f"{severity:g}" for severity in self.severities],
         )
         figure.suptitle(self.corruption, fontsize="medium")
+
         return figure
 
     def reliability(self) -> Figure:
-        """Draw the reliability of the images as they are beside that of the most corrupted ones."""
+        """Draw the reliability without corruption next to that at the highest severity."""
         import matplotlib.pyplot as plt
 
-        from zoo import plots
-
         figure = plt.figure(figsize=(9.0, 4.6), layout="constrained")
-        ends = (
-            (self.severities.index(0), "as they are"),
-            (-1, f"{self.corruption} {self.severities[-1]:g}"),
-        )
-        for ax, (end, title) in zip(figure.subplots(1, 2), ends, strict=True):
-            evaluation = self.evaluations[end]
-            plots.reliability_diagram(
-                *metrics.reliability(evaluation.probs, evaluation.y), ax=ax
-            ).set_title(title)
+        left, right = figure.subplots(1, 2)
+
+        clean = self.evaluations[self.severities.index(0)]
+        _draw_reliability(clean, left, "not corrupted")
+
+        highest = self.severities[-1]
+        _draw_reliability(self.evaluations[-1], right, f"{self.corruption} {highest:g}")
+
         return figure
 
 
 def severity(
     posterior: Posterior,
     data: Dataset | tuple[Tensor, Tensor],
-    corrupt: Spoiler,
+    corrupt: CorruptionFunction,
     severities: Sequence[float],
+    *,
     num_samples: int = 50,
     seed: int = 0,
     progress: bool = True,
 ) -> Severity:
-    r"""Spoil test images more and more, and return what the posterior still says, and how surely.
+    r"""Corrupt test images with growing severity, and evaluate a posterior on them.
 
-    .. math:: p(y \mid s(x, c)) \approx \frac1S \sum_s p(y \mid s(x, c), w_s), \qquad c = 0, c_1, \dots, c_K
+    .. math:: p(y \mid s(x, c)) \approx \frac1S \sum_s p(y \mid s(x, c), w_s),
+        \qquad c = 0, c_1, \dots, c_K
 
-    The same draws judge every severity, and the images are corrupted with the same
-    random numbers, whatever posterior is asked: what differs along a curve, and between
-    two of them, is the severity, and the posterior.
+    The same draws predict at every severity, and the random numbers of the corruption are
+    the same for every posterior. So a curve changes only because of the severity, and
+    two curves differ only because of the posterior.
 
     References:
-        Can You Trust Your Model's Uncertainty? Evaluating Predictive Uncertainty Under Dataset Shift (Ovadia, Fertig,
-        Ren, Nado, Sculley, Nowozin, Dillon, Lakshminarayanan, Snoek, 2019)
+        Can You Trust Your Model's Uncertainty? Evaluating Predictive Uncertainty Under
+        Dataset Shift (Ovadia, Fertig, Ren, Nado, Sculley, Nowozin, Dillon,
+        Lakshminarayanan, Snoek, 2019)
         Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk
 
     Arguments:
         posterior: The posterior of one of the zoo's models of classes.
         data: A data set, whose test part is corrupted as pixels between 0 and 1 and
-            standardised again, or a pair (x, y) whose x are pixels and go into the
-            network as they are.
-        corrupt: Turns pixels (N, C, H, W) and a severity into corrupted ones:
-            `rotation`, `noise`, `warp`, `fog` or any function of yours; its random
-            numbers are torch's.
-        severities: How much; 0, the images as they are, is added.
-        num_samples: Draws behind each prediction.
+            standardised again, or a pair (x, y) whose x are pixels, which go into the
+            network as pixels.
+        corrupt: A function of pixels (N, C, H, W) and a severity that returns corrupted
+            pixels: `rotation`, `noise`, `warp`, `fog` or your own; its random numbers
+            are torch's.
+        severities: Severities, in the unit of the corruption; 0, no corruption, is added.
+        num_samples: Number of draws behind each prediction.
         seed: Seed of the corruption's random numbers.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: Values that are no pixels; a posterior without weights or classes;
-            what the corruption refuses.
+        ValueError: Values that are not pixels; a posterior without weights or classes;
+            a severity that the corruption refuses.
 
     Example:
         >>> from zoo import stress
-        >>> found = stress.severity(classifier, digits, stress.rotation, (30, 60), num_samples=5, progress=False)
+        >>> found = stress.severity(
+        ...     classifier, digits, stress.rotation, (30, 60), num_samples=5, progress=False
+        ... )
         >>> found.severities
         (0, 30, 60)
     """
     test = images(data)
-    draws = sampled(posterior, num_samples)
-    levels = tuple(sorted({0, *severities}))
-    evaluations, shown = [], []
-    with bar(len(levels), "severities", progress) as steps:
-        for level in levels:
-            pixels = corrupted(test.pixels, corrupt, level, seed)
-            evaluations.append(
-                evaluated(posterior, draws, test.standardised(pixels), test.y)
-            )
-            shown.append(pixels[:SHOWN])
+    draws = sample_draws(posterior, num_samples)
+
+    values = tuple(sorted({0, *severities}))
+    evaluations = []
+    shown = []
+    with bar(len(values), "severities", progress) as steps:
+        for value in values:
+            pixels = corrupted(test.pixels, corrupt, value, seed)
+            x = test.standardised(pixels)
+            evaluations.append(evaluate_labelled(draws, x, test.y))
+            shown.append(pixels[:_NUM_SHOWN])
             steps.update()
-    name = getattr(corrupt, "__name__", type(corrupt).__name__).replace("_", " ")
-    return Severity(name, levels, evaluations, torch.stack(shown))
+
+    name = getattr(corrupt, "__name__", type(corrupt).__name__)
+
+    return Severity(
+        corruption=name.replace("_", " "),
+        severities=values,
+        evaluations=evaluations,
+        shown=torch.stack(shown),
+    )
+
+
+def _draw_reliability(evaluation: LabelledEvaluation, ax: Axes, title: str) -> None:
+    """Draw the reliability of an evaluation with labels."""
+    from zoo import plots
+
+    reliability = metrics.reliability(evaluation.probs, evaluation.y)
+    plots.reliability_diagram(*reliability, ax=ax)
+    ax.set_title(title)

@@ -1,4 +1,4 @@
-"""Transforms of any severity: rotation, noise, warping and skewing, from nothing to beyond recognition."""
+"""Transforms of any severity: rotation, noise, warping and skewing."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from zoo.runtime.torchvision_shim import load_torchvision
-from zoo.stress.pixels import grid_of
+from zoo.stress.geometry import displace
+from zoo.stress.pixels import checked_images
 
-KNOTS = 4  # of a warp's field, along each side
+_KNOTS = 4  # of the field of a warp, along each side
 
 
 def rotation(x: Tensor, degrees: float) -> Tensor:
-    r"""Turn images about their middle, counter-clockwise; what comes into view is black.
+    r"""Rotate images about their centre, counter-clockwise; the new corners are black.
 
     .. math:: x'(p) = x(R_{\theta} \, p)
 
     References:
-        Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk: 0 to 70 degrees
+        Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk:
+        0 to 70 degrees
         Dropout as a Bayesian Approximation (Gal, Ghahramani, 2016), figure 4
 
     Arguments:
         x: Pixels, (N, C, H, W).
-        degrees: The angle.
+        degrees: The angle in degrees.
 
     Raises:
         ValueError: Values outside [0, 1], or another shape.
@@ -36,52 +38,61 @@ def rotation(x: Tensor, degrees: float) -> Tensor:
                 [0., 1., 0.],
                 [1., 0., 0.]])
     """
-    vision = load_torchvision().transforms.functional
-    return vision.rotate(
-        grid_of(x), finite(degrees, "degrees"), vision.InterpolationMode.BILINEAR
-    )
+    x = checked_images(x)
+    angle = _finite(degrees, "degrees")
+
+    functional = load_torchvision().transforms.functional
+    bilinear = functional.InterpolationMode.BILINEAR
+
+    return functional.rotate(x, angle, bilinear)
 
 
 def noise(x: Tensor, severity: float) -> Tensor:
-    r"""Add normal noise to every value, and clip nothing.
+    r"""Add normal noise to every value, without clipping.
 
-    .. math:: x' = x + \text{scale} \cdot \epsilon, \qquad \epsilon \sim N(0, 1)
+    .. math:: x' = x + \text{severity} \cdot \epsilon, \qquad \epsilon \sim N(0, 1)
 
-    As in the talk values leave [0, 1]: clipped, a scale of 2 would be a picture of
-    black and white dots. `gaussian_noise` is clipped, as a camera's is.
+    As in the talk, values leave [0, 1]: clipped, a scale of 2 would give an image of
+    black and white dots. `gaussian_noise` is clipped, as the noise of a camera is.
 
     References:
-        Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk: scales 0 to 2
+        Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk:
+        scales 0 to 2
 
     Arguments:
         x: Pixels, (N, C, H, W).
         severity: Standard deviation of the noise, where white is 1.
 
     Raises:
-        ValueError: Values outside [0, 1], another shape, a negative scale.
+        ValueError: Values outside [0, 1], another shape, a negative severity.
 
     Example:
         >>> noise(torch.zeros(1, 1, 4, 4), 0.5).shape
         torch.Size([1, 1, 4, 4])
     """
-    return grid_of(x) + finite(severity, "severity", 0.0) * torch.randn_like(x)
+    x = checked_images(x)
+    scale = _finite(severity, "severity", lowest=0.0)
+
+    normal = torch.randn_like(x)
+    return x + scale * normal
 
 
 def warp(x: Tensor, severity: float) -> Tensor:
-    r"""Move every pixel along a smooth random field, another one for each image.
+    r"""Move every pixel along a smooth random field, another field for each image.
 
     .. math:: x'(p) = x(p + \text{severity} \cdot u(p)), \qquad \text{mean of } |u|^2 / 2 = 1
 
-    u is bicubic between normal numbers on 4 x 4 knots; what is drawn in from beyond the
-    border is black.
+    u is a bicubic interpolation of normal random numbers on 4 x 4 knots; values beyond
+    the border are black.
 
     References:
-        Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis (Simard, Steinkraus,
-        Platt, 2003), elastic deformations
+        Best Practices for Convolutional Neural Networks Applied to Visual Document
+        Analysis (Simard, Steinkraus, Platt, 2003), elastic deformations
 
     Arguments:
         x: Pixels, (N, C, H, W).
-        severity: How far pixels move along each axis, root mean square, in pixels.
+        severity: Root mean square of the distance that pixels move along each axis, in
+            pixels.
 
     Raises:
         ValueError: Values outside [0, 1], another shape, a negative severity.
@@ -90,24 +101,31 @@ def warp(x: Tensor, severity: float) -> Tensor:
         >>> warp(torch.ones(1, 1, 8, 8), 1.0).shape
         torch.Size([1, 1, 8, 8])
     """
-    size = grid_of(x).shape[-2:]
-    knots = torch.randn(len(x), 2, KNOTS, KNOTS, dtype=x.dtype, device=x.device)
+    x = checked_images(x)
+    distance = _finite(severity, "severity", lowest=0.0)
+
+    shape = (len(x), 2, _KNOTS, _KNOTS)
+    knots = torch.randn(shape, dtype=x.dtype, device=x.device)
+    size = x.shape[-2:]
+
     field = interpolate(knots, size=size, mode="bicubic", align_corners=True)
-    field = (
-        finite(severity, "severity", 0.0)
-        * field
-        / field.square().mean((1, 2, 3), keepdim=True).sqrt()
-    )
-    return displaced(x, field)
+
+    mean_square = field.square().mean((1, 2, 3), keepdim=True)
+    root_mean_square = mean_square.sqrt()
+    field = distance * field / root_mean_square
+
+    return displace(x, field)
 
 
 def skew(x: Tensor, severity: float) -> Tensor:
-    r"""Stretch and shear images from their upper left corner, all in the same way: what the talk calls a warp.
+    r"""Stretch and shear images from their upper left corner; the talk calls this a warp.
 
-    .. math:: x'\binom{u}{v} = x\Big( \begin{pmatrix} 1 - s & s \\ s & 1 + s \end{pmatrix} \binom{u}{v} \Big)
+    .. math:: x'\binom{u}{v} =
+        x\Big( \begin{pmatrix} 1 - s & s \\ s & 1 + s \end{pmatrix} \binom{u}{v} \Big)
 
     References:
-        Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk: strengths 0 to 0.3
+        Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk:
+        strengths 0 to 0.3
 
     Arguments:
         x: Pixels, (N, C, H, W).
@@ -120,33 +138,21 @@ def skew(x: Tensor, severity: float) -> Tensor:
         >>> skew(torch.ones(1, 1, 4, 4), 0.5).squeeze()[:, -1]
         tensor([1.0000, 0.5000, 0.0000, 0.0000])
     """
-    s = finite(severity, "severity")
-    corner = [[1 - s, s, 0.0], [s, 1 + s, 2 * s]]  # in coordinates from -1 to 1
-    turned = torch.tensor(corner, dtype=x.dtype, device=x.device).expand(
-        len(grid_of(x)), 2, 3
-    )
-    return grid_sample(
-        x, affine_grid(turned, x.shape, align_corners=False), align_corners=False
-    )
+    x = checked_images(x)
+    s = _finite(severity, "severity")
+
+    affine_map = [[1 - s, s, 0.0], [s, 1 + s, 2 * s]]  # in coordinates from -1 to 1
+    theta = torch.tensor(affine_map, dtype=x.dtype, device=x.device)
+    theta = theta.expand(len(x), 2, 3)
+
+    grid = affine_grid(theta, list(x.shape), align_corners=False)
+    return grid_sample(x, grid, align_corners=False)
 
 
-def displaced(x: Tensor, field: Tensor, border: str = "zeros") -> Tensor:
-    """Return images whose pixels come from where a field points: (N, 2, H, W), to the right and downwards in pixels."""
-    height, width = x.shape[-2:]
-    down, right = torch.meshgrid(
-        torch.arange(height, dtype=x.dtype, device=x.device),
-        torch.arange(width, dtype=x.dtype, device=x.device),
-        indexing="ij",
-    )
-    place = torch.stack(
-        [(right + field[:, 0]) / (width - 1), (down + field[:, 1]) / (height - 1)], -1
-    )
-    return grid_sample(x, 2 * place - 1, padding_mode=border, align_corners=True)
+def _finite(value: float, name: str, lowest: float = -math.inf) -> float:
+    """Return a value if it is a finite number that is not below the lowest one allowed."""
+    if math.isfinite(value) and value >= lowest:
+        return float(value)
 
-
-def finite(value: float, name: str, least: float = -math.inf) -> float:
-    """Return a severity if it is a finite number, not below the least."""
-    if not math.isfinite(value) or value < least:
-        bound = "" if least == -math.inf else f" of at least {least:g}"
-        raise ValueError(f"{name} is a finite number{bound}, not {value}")
-    return float(value)
+    bound = "" if lowest == -math.inf else f" of at least {lowest:g}"
+    raise ValueError(f"{name} is a finite number{bound}, not {value}")

@@ -3,23 +3,61 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo.stress.blurs import enlarged, smeared
-from zoo.stress.pixels import grid_of, level
+from zoo.stress.geometry import enlarge
+from zoo.stress.pixels import checked_images, constant_at
+from zoo.stress.smoothing import smooth_along_lines
 
-GREY = (0.299, 0.587, 0.114)  # how bright red, green and blue are
+# The constants of CIFAR-10-C at severities 1 to 5.
+_FOG_SHARES_AND_DECAYS = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))
+_SNOW_ANGLES = (-135.0, -45.0)  # degrees
+
+_LUMINANCE = (0.299, 0.587, 0.114)  # weights of red, green and blue
+
+
+class _Snow(NamedTuple):
+    """The constants of snow.
+
+    Arguments:
+        loc: Mean of the normal noise that flakes are made of.
+        scale: Its standard deviation.
+        zoom: The factor by which the noise is enlarged.
+        threshold: Noise below it is no flake.
+        radius: Length of the motion blur of flakes on one side, in pixels.
+        sigma: Standard deviation of the motion blur, in pixels.
+        share: Share of the image that is not whitened.
+    """
+
+    loc: float
+    scale: float
+    zoom: float
+    threshold: float
+    radius: int
+    sigma: float
+    share: float
+
+
+_SNOW = (
+    _Snow(0.1, 0.2, 1.0, 0.6, 8, 3.0, 0.95),
+    _Snow(0.1, 0.2, 1.0, 0.5, 10, 4.0, 0.9),
+    _Snow(0.15, 0.3, 1.75, 0.55, 10, 4.0, 0.9),
+    _Snow(0.25, 0.3, 2.25, 0.6, 12, 6.0, 0.85),
+    _Snow(0.3, 0.3, 1.25, 0.65, 14, 12.0, 0.8),
+)
 
 
 def snow(x: Tensor, severity: int) -> Tensor:
-    r"""Whiten images and let flakes fall across them.
+    r"""Whiten images and add falling snowflakes.
 
     .. math:: x' = [c x + (1 - c) \max(x, 1.5 \, \text{grey}(x) + 0.5) + \text{flakes}]_0^1
 
     References:
-        Benchmarking Neural Network Robustness to Common Corruptions and Perturbations (Hendrycks, Dietterich, 2019)
+        Benchmarking Neural Network Robustness to Common Corruptions and Perturbations
+        (Hendrycks, Dietterich, 2019)
 
     Arguments:
         x: Pixels, (N, C, H, W), C 1 or 3.
@@ -29,39 +67,28 @@ def snow(x: Tensor, severity: int) -> Tensor:
         >>> snow(torch.rand(2, 3, 8, 8), 5).shape
         torch.Size([2, 3, 8, 8])
     """
-    loc, scale, zoom, least, radius, sigma, share = level(
-        severity,
-        (
-            (0.1, 0.2, 1.0, 0.6, 8, 3.0, 0.95),
-            (0.1, 0.2, 1.0, 0.5, 10, 4.0, 0.9),
-            (0.15, 0.3, 1.75, 0.55, 10, 4.0, 0.9),
-            (0.25, 0.3, 2.25, 0.6, 12, 6.0, 0.85),
-            (0.3, 0.3, 1.25, 0.65, 14, 12.0, 0.8),
-        ),
-    )
-    layer = enlarged(loc + scale * torch.randn_like(grid_of(x)[:, :1]), zoom)
-    flakes = smeared(
-        layer.masked_fill(layer < least, 0.0).clamp(0, 1),
-        radius,
-        sigma,
-        (-135.0, -45.0),
-    )
-    grey = (
-        x
-        if x.shape[1] == 1
-        else (x * x.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True)
-    )
-    white = share * x + (1 - share) * torch.maximum(x, 1.5 * grey + 0.5)
-    return (white + flakes + flakes.flip(2, 3)).clamp(0, 1)
+    x = checked_images(x)
+    constants = constant_at(severity, _SNOW)
+    flakes = _flakes(x, constants)
+
+    bright_grey = 1.5 * _grey(x) + 0.5
+    whitened = torch.maximum(x, bright_grey)
+
+    share = constants.share
+    white = share * x + (1 - share) * whitened
+
+    snowy = white + flakes + flakes.flip(2, 3)
+    return snowy.clamp(0, 1)
 
 
 def fog(x: Tensor, severity: int) -> Tensor:
-    r"""Lay a cloud over images, drawn anew for each by the diamond-square algorithm.
+    r"""Add a cloud, drawn for each image by the diamond-square algorithm.
 
     .. math:: x' = (x + c \, \text{cloud}) \frac{\max x}{\max x + c}
 
     References:
-        Benchmarking Neural Network Robustness to Common Corruptions and Perturbations (Hendrycks, Dietterich, 2019)
+        Benchmarking Neural Network Robustness to Common Corruptions and Perturbations
+        (Hendrycks, Dietterich, 2019)
         Computer rendering of stochastic models (Fournier, Fussell, Carpenter, 1982), the cloud
 
     Arguments:
@@ -72,38 +99,100 @@ def fog(x: Tensor, severity: int) -> Tensor:
         >>> fog(torch.rand(2, 3, 8, 8), 5).shape
         torch.Size([2, 3, 8, 8])
     """
-    share, decay = level(
-        severity, ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))
-    )
-    height, width = grid_of(x).shape[-2:]
-    size = 2 ** math.ceil(math.log2(max(height, width, 2)))
-    cloud = clouds(len(x), size, decay, x)[:, None, :height, :width]
+    x = checked_images(x)
+    share, decay = constant_at(severity, _FOG_SHARES_AND_DECAYS)
+
+    height, width = x.shape[-2:]
+    side = max(height, width, 2)
+    size = 2 ** math.ceil(math.log2(side))
+
+    cloud = _clouds(len(x), size, decay, like=x)
+    cloud = cloud[:, None, :height, :width]  # (N, 1, H, W)
+
     highest = x.amax((1, 2, 3), keepdim=True)
-    return ((x + share * cloud) * highest / (highest + share)).clamp(0, 1)
+    foggy = (x + share * cloud) * highest / (highest + share)
+
+    return foggy.clamp(0, 1)
 
 
-def clouds(number: int, size: int, decay: float, like: Tensor) -> Tensor:
-    """Draw clouds between 0 and 1, (number, size, size), on a torus: coarse heights first, finer ones about them."""
+def _flakes(x: Tensor, constants: _Snow) -> Tensor:
+    """Draw snowflakes for images (N, C, H, W), blurred by their motion, (N, 1, H, W)."""
+    one_channel = x[:, :1]
+    normal = torch.randn_like(one_channel)
+    layer = constants.loc + constants.scale * normal
+    layer = enlarge(layer, constants.zoom)
+
+    is_background = layer < constants.threshold
+    flakes = layer.masked_fill(is_background, 0.0)
+    flakes = flakes.clamp(0, 1)
+
+    return smooth_along_lines(flakes, constants.radius, constants.sigma, _SNOW_ANGLES)
+
+
+def _grey(x: Tensor) -> Tensor:
+    """Return the luminance of images, (N, 1, H, W)."""
+    if x.shape[1] == 1:
+        return x
+
+    weights = x.new_tensor(_LUMINANCE)[:, None, None]
+    weighted = x * weights
+
+    return weighted.sum(1, keepdim=True)
+
+
+def _clouds(number: int, size: int, decay: float, like: Tensor) -> Tensor:
+    """Draw clouds between 0 and 1 on a torus by the diamond-square algorithm.
+
+    Arguments:
+        number: Number of clouds N.
+        size: Their side, a power of two; the result is (N, size, size).
+        decay: The factor by which the random part shrinks with each halving of the grid.
+        like: A tensor whose dtype and device the clouds take.
+    """
     heights = like.new_zeros(number, size, size)
-    step, wobble = size, 100.0
 
-    def about(four: Tensor) -> Tensor:
-        return four / 4 + wobble**2 * (2 * torch.rand_like(four) - 1)
-
-    def both(grid: Tensor, shift: int, dim: int) -> Tensor:
-        return grid + grid.roll(shift, dim)
-
+    step = size
+    amplitude = 100.0
     while step >= 2:
-        half = step // 2
-        corners = heights[:, ::step, ::step]
-        heights[:, half::step, half::step] = about(both(both(corners, -1, 1), -1, 2))
-        middles = heights[:, half::step, half::step]
-        heights[:, ::step, half::step] = about(
-            both(middles, 1, 1) + both(corners, -1, 2)
-        )
-        heights[:, half::step, ::step] = about(
-            both(middles, 1, 2) + both(corners, -1, 1)
-        )
-        step, wobble = half, wobble / decay
-    heights = heights - heights.amin((1, 2), keepdim=True)
-    return heights / heights.amax((1, 2), keepdim=True)
+        _refine(heights, step, amplitude)
+        step = step // 2
+        amplitude = amplitude / decay
+
+    lowest = heights.amin((1, 2), keepdim=True)
+    heights = heights - lowest
+
+    highest = heights.amax((1, 2), keepdim=True)
+    return heights / highest
+
+
+def _refine(heights: Tensor, step: int, amplitude: float) -> None:
+    """Fill in heights halfway between those of a grid: each the mean of four, plus noise."""
+    half = step // 2
+    corners = heights[:, ::step, ::step]
+
+    in_column = _plus_shifted(corners, -1, 1)
+    four = _plus_shifted(in_column, -1, 2)
+    heights[:, half::step, half::step] = _near_mean(four, amplitude)
+
+    middles = heights[:, half::step, half::step]
+
+    in_column = _plus_shifted(middles, 1, 1)
+    in_row = _plus_shifted(corners, -1, 2)
+    heights[:, ::step, half::step] = _near_mean(in_column + in_row, amplitude)
+
+    in_row = _plus_shifted(middles, 1, 2)
+    in_column = _plus_shifted(corners, -1, 1)
+    heights[:, half::step, ::step] = _near_mean(in_row + in_column, amplitude)
+
+
+def _plus_shifted(grid: Tensor, shift: int, dim: int) -> Tensor:
+    """Add to each height its neighbour along one dimension."""
+    shifted = grid.roll(shift, dim)
+    return grid + shifted
+
+
+def _near_mean(total: Tensor, amplitude: float) -> Tensor:
+    """Return a quarter of the sum of four heights, plus uniform noise."""
+    uniform = 2 * torch.rand_like(total) - 1
+    noise = amplitude**2 * uniform
+    return total / 4 + noise

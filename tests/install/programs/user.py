@@ -19,9 +19,9 @@ reveal_type(model.likelihood)  # Likelihood
 guide = guides.MeanField(model, init_scale=0.1)
 engine = inference.SVI(model, guide, num_steps=1000, lr=1e-2)
 posterior = engine.fit(data.train, batch_size=64)
-reveal_type(posterior)  # Posterior
+reveal_type(posterior)  # GuidePosterior
 reference = inference.NUTS(model, num_chains=4, num_samples=500).fit(data.train)
-reveal_type(reference)  # Posterior
+reveal_type(reference)  # DrawsPosterior
 
 prediction = posterior.predict(data.test.x, num_samples=200)
 reveal_type(prediction)  # Prediction

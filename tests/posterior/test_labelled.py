@@ -1,7 +1,7 @@
 """ArviZ from plain arrays, 0.23 and 1.x.
 
 Needs numpy, ArviZ and pytest and no torch, so another ArviZ is tried with nothing else
-installed: `pytest --noconftest -c /dev/null tests/diagnostics/test_labelled.py`.
+installed: `pytest --noconftest -c /dev/null tests/posterior/test_labelled.py`.
 """
 
 import importlib.util
