@@ -10,8 +10,9 @@ from torch import Tensor
 from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.dual_averaging import DualAveraging
 from zoo.inference.mcmc.hamiltonian import MAX_ENERGY_ERROR
-from zoo.inference.mcmc.microcanonical import Point, unit
+from zoo.inference.mcmc.microcanonical import unit
 from zoo.inference.mcmc.microcanonical_kernel import Langevin
+from zoo.inference.mcmc.phase_space import Point
 
 
 class Adjusted(Langevin):
@@ -25,26 +26,38 @@ class Adjusted(Langevin):
 
     def restart(self, step_size: Tensor) -> None:
         """Restart dual averaging at step sizes (C,), with trajectories for a unit-scale target."""
-        self.state |= DualAveraging.at(step_size)._asdict()
+        averaging = DualAveraging.at(step_size)
+        scale = math.sqrt(self.size)
+
+        self.state |= averaging._asdict()
         self.state["step_size"] = step_size
-        self.state["length"] = torch.full_like(step_size, math.sqrt(self.size))
+        self.state["length"] = torch.full_like(step_size, scale)
 
     def transition(self) -> TransitionInfo:
         """Follow a trajectory, its length uniform up to twice the mean, and accept or stay."""
-        mean = self.steps_per_draw()
-        uniform = torch.rand(()) * (2 * mean - 1)
-        num_steps = 1 + int(uniform)
+        num_steps = self._draw_num_steps()
         noise = torch.randn_like(self.state["u"])
         self.state["velocity"] = unit(noise)
 
-        no_noise = torch.full_like(self.state["length"], math.inf)
+        length = self.state["length"]
+        no_noise = torch.full_like(length, math.inf)
         path = self.follow(num_steps, self.step_size, no_noise)
+
         error = torch.where(path.undone > 0, math.inf, path.change)
         acceptance = (-error).exp().clamp(max=1.0)
-        accepted = torch.rand_like(acceptance) < acceptance
+        uniform = torch.rand_like(acceptance)
+        accepted = uniform < acceptance
         self._move(path.point, accepted)
 
         return self.info(path, acceptance, error > MAX_ENERGY_ERROR)
+
+    def _draw_num_steps(self) -> int:
+        """Return the steps of the next trajectory, uniform up to twice their mean."""
+        mean = self.steps_per_draw()
+        longest = 2 * mean - 1
+        uniform = torch.rand(()) * longest
+
+        return 1 + int(uniform)
 
     def _move(self, point: Point, accepted: Tensor) -> None:
         """Move the chains of a mask (C,) to a point."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.snapshot import Counters, Snapshot
 from zoo.inference.run_files import (
     SHARE,
     digest,
@@ -27,53 +27,6 @@ from zoo.posterior.storage import write_file
 # settings in which a resumed run may differ from the run before
 _FREE = {"num_samples", "checkpoint", "progress", "compile", "init", "store_on"}
 _FORMAT = "2"  # changes when the names in the file change
-_KERNEL, _STORE, _DIVERGENCES = "kernel/", "store/", "divergences/"
-_WINDOW, _POSITION = "window/", "position"
-_WINDOW_INFO = _WINDOW + "info/"
-
-
-@dataclass(frozen=True)
-class Counters:
-    """The numbers of a run that a file keeps.
-
-    Arguments:
-        done: Draws per chain so far, those of warm-up included.
-        seconds_warmup: Wall time of warm-up.
-        seconds: Wall time so far.
-        num_gradients: Gradient evaluations so far.
-        thinning: Draws per stored draw.
-        seen: Draws per chain that the store has seen.
-        modes: How each traced program of the kernel runs.
-    """
-
-    done: int
-    seconds_warmup: float
-    seconds: float
-    num_gradients: int
-    thinning: int
-    seen: int
-    modes: list[str]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Everything that is needed to resume a run.
-
-    Arguments:
-        counters: Its numbers.
-        position: Positions of the chains, (C, P).
-        kernel: State of the kernel by name.
-        store: Stored draws by name.
-        divergences: State of `Divergences` by name.
-        window: Draws of the present window of warm-up; None if there are none.
-    """
-
-    counters: Counters
-    position: Tensor
-    kernel: Mapping[str, Tensor]
-    store: Mapping[str, Tensor]
-    divergences: Mapping[str, Tensor] = field(default_factory=dict)
-    window: DrawBlock | None = None
 
 
 class Checkpoint:
@@ -112,8 +65,10 @@ class Checkpoint:
             settings: The settings that a resumed run must have too.
             potential: What is sampled.
         """
+        program = potential.program
         shapes = {name: tuple(shape) for name, shape in potential.shapes.items()}
-        data = [part for part in potential.program.data if isinstance(part, Tensor)]
+        data = [part for part in program.data if isinstance(part, Tensor)]
+
         meaning = {
             **settings,
             "format": _FORMAT,
@@ -121,35 +76,12 @@ class Checkpoint:
             "data": digest(data),
         }
 
-        return cls(Path(path), meaning, potential.program.like)
+        return cls(Path(path), meaning, program.like)
 
     def read(self) -> Snapshot:
         """Return the snapshot in the file, on the device of the chains."""
-        return Snapshot(
-            counters=Counters(**self._header["counters"]),
-            position=self._tensors[_POSITION].to(self.like.device),
-            kernel=self._part(_KERNEL),
-            store=self._part(_STORE),
-            divergences=self._part(_DIVERGENCES),
-            window=self._window(),
-        )
-
-    def _window(self) -> DrawBlock | None:
-        if _WINDOW + "q" not in self._tensors:
-            return None
-
-        q = self._tensors[_WINDOW + "q"].to(self.like.device)
-
-        return DrawBlock(q, TransitionInfo(**self._part(_WINDOW_INFO)))
-
-    def _part(self, prefix: str) -> dict[str, Tensor]:
-        """Return the tensors under a prefix, by the rest of their names."""
-        found = {}
-        for name, value in self._tensors.items():
-            if name.startswith(prefix):
-                found[name.removeprefix(prefix)] = value.to(self.like.device)
-
-        return found
+        counters = Counters(**self._header["counters"])
+        return Snapshot.from_tensors(self._tensors, counters, self.like.device)
 
     def check_energy(self, present: Tensor, before: Tensor) -> None:
         """Refuse the file if the model has another potential (C,) at the positions than before."""
@@ -174,17 +106,12 @@ class Checkpoint:
     def write(self, snapshot: Snapshot) -> None:
         """Write the file; if writing fails, the file is as it was."""
         began = time.perf_counter()
-        tensors = {_POSITION: snapshot.position, **random_state(self.like)}
-        tensors |= _prefixed(_KERNEL, snapshot.kernel)
-        tensors |= _prefixed(_STORE, snapshot.store)
-        tensors |= _prefixed(_DIVERGENCES, snapshot.divergences)
+        tensors = snapshot.tensors() | random_state(self.like)
+        counters = asdict(snapshot.counters)
+        header = {"meaning": self.meaning, "counters": counters}
+        text = json.dumps(header)
 
-        if snapshot.window is not None:
-            tensors[_WINDOW + "q"] = snapshot.window.q
-            tensors |= _prefixed(_WINDOW_INFO, snapshot.window.info.named())
-
-        header = {"meaning": self.meaning, "counters": asdict(snapshot.counters)}
-        write_file(self.path, tensors, {"run": json.dumps(header)})
+        write_file(self.path, tensors, {"run": text})
         self._written = time.perf_counter()
         self._seconds = self._written - began
 
@@ -204,8 +131,3 @@ def fixed_settings(sampler: str, values: Mapping[str, Any]) -> dict[str, str]:
             settings[name] = str(value)
 
     return settings
-
-
-def _prefixed(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put a prefix before names."""
-    return {prefix + name: value for name, value in values.items()}

@@ -92,11 +92,13 @@ class Divergences:
         places = self.state["places"].clamp_min(1)[:, None]
         mean = self.state["sum"] / places
         mean_square = self.state["squares"] / places
+
         variance = mean_square - mean.square()
         scale = variance.clamp_min(1e-24).sqrt()[0]  # of the others
 
         inverse = (1 / places).sum()
         standard_error = scale * inverse.sqrt()
+
         difference = mean[1] - mean[0]
         distance = difference.abs() / standard_error
 

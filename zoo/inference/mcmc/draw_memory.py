@@ -48,7 +48,9 @@ class DrawMemory(NamedTuple):
             stacked: Stacked statistics, (C, 5).
         """
         last = self.u.shape[1] - 1
-        place = torch.where(ended, last - remaining, last)
+        number = last - remaining
+        place = torch.where(ended, number, last)
+
         self.u[self.chains, place] = u
         self.stacked[self.chains, place] = stacked
 
@@ -60,7 +62,7 @@ class DrawMemory(NamedTuple):
 def stack_info(info: TransitionInfo) -> Tensor:
     """Return statistics (C,) as one tensor (C, 5): one write per draw instead of five."""
     like = info.lp
-    return torch.stack([value.to(like) for value in info], -1)
+    return torch.stack([value.to(like) for value in info.named().values()], -1)
 
 
 def unstack_info(stacked: Tensor) -> TransitionInfo:

@@ -71,13 +71,19 @@ class DrawBlock:
         zeros = q.new_zeros(len(q), 0)
         info = TransitionInfo(zeros, zeros.bool(), zeros.long(), zeros)
 
-        return cls(q[:, None][:, :0], info, interrupted)
+        no_draws = q[:, None][:, :0]
+
+        return cls(no_draws, info, interrupted)
 
     @classmethod
     def joined(cls, blocks: Sequence[DrawBlock]) -> DrawBlock:
         """Concatenate blocks."""
-        q = torch.cat([block.q for block in blocks], 1)
-        return cls(q, _merge(torch.cat, [block.info for block in blocks]))
+        positions = [block.q for block in blocks]
+        infos = [block.info for block in blocks]
+
+        q = torch.cat(positions, 1)
+
+        return cls(q, _merge(torch.cat, infos))
 
 
 def _merge(merge: Merge, infos: Sequence[TransitionInfo]) -> TransitionInfo:

@@ -28,14 +28,14 @@ class DualAveraging(NamedTuple):
         error: Running mean H̄ of the target minus the acceptance probability, (C,).
         log_step: Log step size, (C,).
         log_average: Weighted mean of the log step sizes, (C,).
-        count: Number of updates, (C,).
+        num_updates: Number of updates, (C,).
     """
 
     centre: Tensor
     error: Tensor
     log_step: Tensor
     log_average: Tensor
-    count: Tensor
+    num_updates: Tensor
 
     @classmethod
     def at(cls, step_size: Tensor) -> DualAveraging:
@@ -46,7 +46,7 @@ class DualAveraging(NamedTuple):
             error=zeros,
             log_step=step_size.log(),
             log_average=step_size.log(),
-            count=zeros,
+            num_updates=zeros,
         )
 
     def updated(
@@ -59,7 +59,7 @@ class DualAveraging(NamedTuple):
             target: Target acceptance probability.
             where: Mask of the chains to update, (C,); all by default.
         """
-        count = self.count + 1
+        count = self.num_updates + 1
         weight = 1 / (count + _DELAY)
         shortfall = weight * (target - acceptance)
         error = (1 - weight) * self.error + shortfall
@@ -73,12 +73,16 @@ class DualAveraging(NamedTuple):
 
         if where is None:
             return new
+
         return new._only(where, self)
 
     def _only(self, where: Tensor, other: DualAveraging) -> DualAveraging:
         """Return this state for the chains of a mask (C,), another one for the rest."""
-        pairs = zip(self, other, strict=True)
-        return DualAveraging(*[torch.where(where, new, old) for new, old in pairs])
+        merged = []
+        for new, old in zip(self, other, strict=True):
+            merged.append(torch.where(where, new, old))
+
+        return DualAveraging(*merged)
 
     @property
     def step_size(self) -> Tensor:

@@ -60,6 +60,7 @@ class Hamiltonian(Kernel):
         gradient, energy = self.whitened_gradient(u, *mass_matrix)
 
         p = p - half * gradient
+
         return u, p, gradient, energy
 
     def reasonable_step_size(self, step_size: Tensor) -> Tensor:

@@ -114,7 +114,8 @@ class Lengths(NamedTuple):
 
         if self.jitter > 0:
             uniform = torch.rand((), device=steps.device, dtype=steps.dtype)
-            steps = steps * (1 + self.jitter * (2 * uniform - 1))
+            symmetric = 2 * uniform - 1
+            steps = steps * (1 + self.jitter * symmetric)
 
         return steps.round().clamp_min(1).long()
 

@@ -176,17 +176,21 @@ def optimise_positions(
     """
     moves = _moving_elements(potential, q)
     best = q
-    q = q.clone().requires_grad_()
+    q = q.clone()
+    q.requires_grad_()
     optimizer = torch.optim.Adam([q], lr=_LEARNING_RATE)
 
     for _ in range(num_steps):
         value, energy = gradient(q.detach())
         finite = is_finite(value, energy)[:, None]
         best = torch.where(finite, q.detach(), best)
-        q.grad = torch.where(finite, value * moves, torch.zeros_like(value))
+
+        zeros = torch.zeros_like(value)
+        q.grad = torch.where(finite, value * moves, zeros)
         optimizer.step()
 
-    finite = is_finite(*gradient(q.detach()))[:, None]
+    value, energy = gradient(q.detach())
+    finite = is_finite(value, energy)[:, None]
 
     return torch.where(finite, q.detach(), best)
 

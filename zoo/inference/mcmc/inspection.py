@@ -87,10 +87,10 @@ def _two_traces(
     model: PyroProgram, data: tuple[Any, ...]
 ) -> tuple[Trace, Trace, list[str]]:
     """Return the traces of two runs and the names of the parameters that the model states."""
-    no_parameters = {"params": {}, "constraints": {}}
     store = pyro.get_param_store()
+    without_parameters = store.scope(state={"params": {}, "constraints": {}})
 
-    with store.scope(state=no_parameters), torch.random.fork_rng():
+    with without_parameters, torch.random.fork_rng():
         with torch.no_grad(), evaluating(model):
             first = poutine.trace(model).get_trace(*data)
             second = poutine.trace(model).get_trace(*data)
@@ -170,7 +170,8 @@ def _refuse_points(points: Sequence[str], remedy: str) -> None:
 
 def _refuse_subsampling(trace: Trace) -> None:
     """Refuse a plate that subsamples the data."""
-    for name, site in trace.nodes.items():
+    nodes: Mapping[str, Any] = trace.nodes
+    for name, site in nodes.items():
         is_subsample = poutine.util.site_is_subsample(site)
         if is_subsample and len(site["value"]) < site["fn"].size:
             raise ValueError(
@@ -195,11 +196,12 @@ def _refuse_changes(
     latents: Mapping[str, TorchDistributionMixin], second: Trace
 ) -> None:
     """Refuse sites that are missing, or have another support, in a second run."""
+    sites = stochastic(second)
     for name, prior in latents.items():
         support = str(prior.support)
-        is_missing = name not in second
+        is_missing = name not in sites
 
-        if is_missing or str(second.nodes[name]["fn"].support) != support:
+        if is_missing or str(sites[name]["fn"].support) != support:
             raise ValueError(
                 f"site {name!r} or its support changes from run to run ({support}); state "
                 "a site of fixed support, e.g. dist.Uniform(0, 1), and compute with its value"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from zoo.inference.mcmc.potential import Potential
 from zoo.tracing.compiled import rows_at_once
 from zoo.tracing.traced import Traced
 
-Part = TypeVar("Part", bound=tuple)
+Part = TypeVar("Part", bound=NamedTuple)
 Tick = Callable[
     [int, str], None
 ]  # called as tick(draws done, text of the progress bar)
@@ -56,8 +56,6 @@ class Kernel:
         options: The settings.
     """
 
-    trajectory_length: float | None = None  # set by members that learn one
-
     def __init__(self, potential: Potential, q: Tensor, options: KernelOptions) -> None:
         self.potential = potential
         self.options = options
@@ -68,7 +66,9 @@ class Kernel:
         self._place(q, MassMatrix.identity(q, options.mass_rank))
 
     def traced(
-        self, function: Callable[..., Sequence[Tensor]], writes: Sequence[Tensor] = ()
+        self,
+        function: Callable[..., tuple[Tensor, ...]],
+        writes: Sequence[Tensor] = (),
     ) -> Traced:
         """Make a traced program of a function of all chains.
 
@@ -111,7 +111,8 @@ class Kernel:
 
     def state_of(self, kind: type[Part]) -> Part:
         """Return the part of the state that a named tuple of tensors holds."""
-        return kind(*[self.state[name] for name in kind._fields])
+        values = [self.state[name] for name in kind._fields]
+        return kind._make(values)
 
     @property
     def q(self) -> Tensor:
@@ -122,6 +123,11 @@ class Kernel:
     def step_size(self) -> Tensor:
         """Step size of every chain, (C,)."""
         return self.state["step_size"]
+
+    @property
+    def trajectory_length(self) -> float | None:
+        """Length of the longest trajectories, if the kernel learns it."""
+        return None
 
     def _place(self, q: Tensor, mass_matrix: MassMatrix) -> None:
         """Move the chains to q (C, P) and use a new mass matrix."""
@@ -188,7 +194,9 @@ class Kernel:
 
                 positions.append(self.q)
                 infos.append(info)
-                tick(len(infos), f"leapfrog steps {int(info.n_steps.max())}")
+                num_steps = int(info.n_steps.max())
+
+            tick(len(infos), f"leapfrog steps {num_steps}")
         except KeyboardInterrupt:
             interrupted = True
 

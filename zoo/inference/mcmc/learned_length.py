@@ -62,10 +62,13 @@ class LearnedLength(Trajectories):
         self.max_steps = max_steps
         super().__init__(potential, q, options)
 
-        log_steps = math.log(min(num_steps, max_steps))
-        log_length = self.step_size[0].log() + log_steps
+        num_steps = min(num_steps, max_steps)
+        log_step_size = self.step_size[0].log()
+        log_length = log_step_size + math.log(num_steps)
+
         zero = torch.zeros_like(log_length)
-        self.state |= LengthState(log_length, log_length, zero, zero)._asdict()
+        length = LengthState(log_length, log_length, zero, zero)
+        self.state |= length._asdict()
         self.state["draws"] = zero.long()
 
     @property
@@ -85,6 +88,7 @@ class LearnedLength(Trajectories):
 
         reversed_digits = digits * (0.5 / place)
         fraction = reversed_digits.sum()
+
         return fraction.to(self.state["log_length"])
 
     def num_leapfrog(self) -> Tensor:
@@ -121,11 +125,13 @@ class LearnedLength(Trajectories):
         """Return the state after a step of gradient ascent by Adam without momentum."""
         before = self.state_of(LengthState)
         count = before.updates + 1
-        square = _MEMORY * before.square + (1 - _MEMORY) * gradient.square()
+        new = (1 - _MEMORY) * gradient.square()
+        square = _MEMORY * before.square + new
 
         unbiased = square / (1 - _MEMORY**count)
         scale = unbiased.sqrt().clamp_min(1e-20)
-        change = _LEARNING_RATE * (gradient / scale)
+        scaled = gradient / scale
+        change = _LEARNING_RATE * scaled
         change = change.clamp(-_MAX_CHANGE, _MAX_CHANGE)
 
         # dual averaging changes the present step size too quickly to bound lengths by it
@@ -149,13 +155,15 @@ class LearnedLength(Trajectories):
         rows = valid[:, None]
         u = torch.where(rows, self.proposal.u, 0.0)
         p = torch.where(rows, self.proposal.p, 0.0)
+
         weight = torch.where(valid, rate, 0.0)
         total = weight.sum().clamp_min(1e-20)
 
         weighted = weight[:, None] * u
         mean = weighted.sum(0) / total
         after = u - mean
-        before = self.initial_u - self.initial_u.mean(0)
+        mean_before = self.initial_u.mean(0)
+        before = self.initial_u - mean_before
 
         square = after.square().sum(-1)
         square_before = before.square().sum(-1)
@@ -164,8 +172,9 @@ class LearnedLength(Trajectories):
         along = (after * p).sum(-1)
         length = self.state["log_length"].exp()
         gradient = change * along * self.fraction * length
+        weighted_sum = (weight * gradient).sum()
 
-        return (weight * gradient).sum() / total
+        return weighted_sum / total
 
     def restart(self, step_size: Tensor) -> None:
         """Restart dual averaging at one step size for all chains."""

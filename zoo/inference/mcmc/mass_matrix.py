@@ -112,7 +112,8 @@ def estimate_mass_matrix(
         gradients = gradients.reshape(1, -1, size)
 
     scale = _diagonal_scale(draws, gradients)
-    mass_matrix = MassMatrix.identity(scale, rank)._replace(scale=scale)
+    identity = MassMatrix.identity(scale, rank)
+    mass_matrix = identity._replace(scale=scale)
 
     if rank > 0:
         scaled = draws / scale[:, None]
@@ -141,6 +142,7 @@ def _diagonal_scale(draws: Tensor, gradients: Tensor) -> Tensor:
 
     is_known = torch.isfinite(ratio) & (ratio > 0)
     ones = torch.ones_like(ratio)
+
     return torch.where(is_known, ratio, ones) ** 0.25
 
 
@@ -186,6 +188,7 @@ def _second_moment(vectors: Tensor) -> Tensor:
     moment = total / num_draws
 
     eye = torch.eye(size, dtype=vectors.dtype, device=vectors.device)
+
     return moment + _MIN_VARIANCE * eye
 
 

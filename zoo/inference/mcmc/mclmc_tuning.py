@@ -38,7 +38,7 @@ class StepSize(NamedTuple):
         weight: Sum of the weights, (C,).
         error: Sum of the weighted errors at the present step size, (C,).
         log_average: Weighted mean of the log step sizes, (C,).
-        count: Number of updates, (C,).
+        num_updates: Number of updates, (C,).
     """
 
     step_size: Tensor
@@ -46,19 +46,21 @@ class StepSize(NamedTuple):
     weight: Tensor
     error: Tensor
     log_average: Tensor
-    count: Tensor
+    num_updates: Tensor
 
     @classmethod
     def at(cls, step_size: Tensor) -> StepSize:
         """Return the initial state for step sizes (C,), which have no weight."""
         zeros = torch.zeros_like(step_size)
+        unbounded = torch.full_like(step_size, torch.inf)
+
         return cls(
             step_size=step_size,
-            largest=torch.full_like(step_size, torch.inf),
+            largest=unbounded,
             weight=zeros,
             error=zeros,
             log_average=step_size.log(),
-            count=zeros,
+            num_updates=zeros,
         )
 
     def updated(self, error: Tensor, num_steps: int, undone: Tensor) -> StepSize:
@@ -72,7 +74,8 @@ class StepSize(NamedTuple):
         # errors of a very different size count less
         error = error + _MIN_ERROR
         deviation = error.log() / (6 * _TRUST)
-        trust = torch.exp(-0.5 * deviation.square())
+        exponent = -0.5 * deviation.square()
+        trust = torch.exp(exponent)
         weight = (num_steps - undone) * trust
 
         decay = _DECAY_PER_STEP**num_steps
@@ -82,7 +85,8 @@ class StepSize(NamedTuple):
         # steps that were undone lower the bound
         shrunk = self.step_size * _SHRINKAGE**undone
         lower = torch.minimum(self.largest, shrunk)
-        largest = torch.where(undone > 0, lower, self.largest)
+        is_undone = undone > 0
+        largest = torch.where(is_undone, lower, self.largest)
 
         factor = (weights / errors) ** (1 / 6)
         wanted = self.step_size * factor
@@ -93,7 +97,7 @@ class StepSize(NamedTuple):
         change = step_size / self.step_size
         errors = errors * change**6
 
-        count = self.count + 1
+        count = self.num_updates + 1
         fraction = count**-_DECAY
         new = fraction * step_size.log()
         log_average = new + (1 - fraction) * self.log_average

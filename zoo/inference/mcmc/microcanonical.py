@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.phase_space import LangevinStep, Point
 from zoo.inference.mcmc.potential import GradientFunction, is_finite
 
 _MINIMAL_NORM = 0.1931833275037836
@@ -15,36 +15,6 @@ INTEGRATORS: dict[str, tuple[float, ...]] = {  # fractions: turn, move, turn, ..
     "leapfrog": (0.5, 1.0, 0.5),
     "mclachlan": (_MINIMAL_NORM, 0.5, 1 - 2 * _MINIMAL_NORM, 0.5, _MINIMAL_NORM),
 }
-
-
-class Point(NamedTuple):
-    """Where the chains are.
-
-    Arguments:
-        u: Whitened positions, (C, P).
-        velocity: Velocities of unit length, (C, P).
-        gradient: Gradient of the potential at u, (C, P).
-        energy: Potential at u, (C,).
-    """
-
-    u: Tensor
-    velocity: Tensor
-    gradient: Tensor
-    energy: Tensor
-
-
-class LangevinStep(NamedTuple):
-    """The result of a step.
-
-    Arguments:
-        point: Where the chains are after it.
-        change: Change of the total energy, 0 if the step was undone, (C,).
-        undone: Whether the step was undone, (C,).
-    """
-
-    point: Point
-    change: Tensor
-    undone: Tensor
 
 
 def unit(vector: Tensor) -> Tensor:
@@ -79,19 +49,21 @@ def turn(velocity: Tensor, gradient: Tensor, time: Tensor) -> tuple[Tensor, Tens
 
     direction = -gradient / norm.clamp_min(smallest)  # e
     angle = time * norm / num_others  # delta
-    cosine = (velocity * direction).sum(-1, keepdim=True)
-    cosine = cosine.clamp(-1.0, 1.0)
+    product = velocity * direction
+    cosine = product.sum(-1, keepdim=True).clamp(-1.0, 1.0)
 
     # the solution times 2 exp(-delta), which does not overflow
     decay = (-angle).exp()
     gain = 1 - decay
     pulled = direction * gain
-    turned = pulled * (1 + decay + cosine * gain)
+    weight = 1 + decay + cosine * gain
+    turned = pulled * weight
     turned = turned + 2 * decay * velocity
 
     # log(cosh delta + cosine sinh delta)
     loss = torch.expm1(-2 * angle)
-    log_ratio = torch.log1p(0.5 * (1 - cosine) * loss)
+    share = 0.5 * (1 - cosine)
+    log_ratio = torch.log1p(share * loss)
     change = num_others * (angle + log_ratio)
 
     return unit(turned), change[:, 0]
@@ -186,6 +158,7 @@ def langevin(
         gradient=torch.where(rows, new.gradient, point.gradient),
         energy=torch.where(kept, new.energy, point.energy),
     )
+
     zeros = torch.zeros_like(change)
     change = torch.where(kept, change, zeros)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +11,8 @@ from torch import Tensor
 from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.mclmc_tuning import StepSize, decoherence_length
-from zoo.inference.mcmc.microcanonical import Point, langevin, unit
+from zoo.inference.mcmc.microcanonical import langevin, unit
+from zoo.inference.mcmc.phase_space import Path, Point
 from zoo.inference.mcmc.potential import Potential
 
 _MAX_FIRST_STEPS = 50  # of a draw while there is no mass matrix: ε may be far too small
@@ -35,24 +35,6 @@ class LangevinOptions:
     fractions: tuple[float, ...]
     energy_variance: float
     num_steps: int | None
-
-
-class Path(NamedTuple):
-    """The result of several steps.
-
-    Arguments:
-        point: Where the chains are after them.
-        change: Sum of the changes of the total energy, (C,).
-        squares: Sum of their squares, (C,).
-        undone: Number of steps that were undone, (C,).
-        num_steps: Number of steps.
-    """
-
-    point: Point
-    change: Tensor
-    squares: Tensor
-    undone: Tensor
-    num_steps: int
 
 
 class Langevin(Kernel):
@@ -82,10 +64,13 @@ class Langevin(Kernel):
         self.settings = settings
         self.gradients_per_step = len(settings.fractions) // 2
         self.step = self.traced(self.langevin_step)
-        self.state["velocity"] = unit(torch.randn_like(q))
+
+        noise = torch.randn_like(q)
+        self.state["velocity"] = unit(noise)
         self.state["ended"] = torch.tensor(0)  # windows of warm-up
 
-        first = q.new_full((len(q),), 0.25 * math.sqrt(self.size))
+        scale = math.sqrt(self.size)
+        first = q.new_full((len(q),), 0.25 * scale)
         self.restart(self.reasonable_step_size(first))
 
     def langevin_step(
@@ -148,8 +133,11 @@ class Langevin(Kernel):
 
     def restart(self, step_size: Tensor) -> None:
         """Restart tuning at step sizes (C,), with a decoherence length for a unit-scale target."""
-        self.state |= StepSize.at(step_size)._asdict()
-        self.state["length"] = torch.full_like(step_size, math.sqrt(self.size))
+        tuning = StepSize.at(step_size)
+        scale = math.sqrt(self.size)
+
+        self.state |= tuning._asdict()
+        self.state["length"] = torch.full_like(step_size, scale)
 
     def steps_per_draw(self) -> int:
         """Return the steps of a draw: one decoherence length in the geometric mean over chains."""
@@ -173,15 +161,19 @@ class Langevin(Kernel):
         """
         mass_matrix = self.mass_matrix
         zero = torch.zeros_like(step_size)
-        found = (*self.state_of(Point), zero, zero, zero)
+        point = self.state_of(Point)
+        found: tuple[Tensor, ...] = (*point, zero, zero, zero)
 
         for _ in range(num_steps):
             found = self.step(*found, step_size, length, *mass_matrix)
 
-        self.num_gradients += num_steps * self.gradients_per_step * self.num_chains
-        *point, change, squares, undone = found
+        num_calls = num_steps * self.gradients_per_step
+        self.num_gradients += num_calls * self.num_chains
 
-        return Path(Point(*point), change, squares, undone, num_steps)
+        u, velocity, gradient, energy, change, squares, undone = found
+        end = Point(u, velocity, gradient, energy)
+
+        return Path(end, change, squares, undone, num_steps)
 
     def transition(self) -> TransitionInfo:
         """Take the steps of one draw."""
@@ -190,23 +182,29 @@ class Langevin(Kernel):
         self.state |= path.point._asdict()
         self.last_path = path
 
-        return self.info(path, torch.ones_like(path.undone), path.undone > 0)
+        acceptance = torch.ones_like(path.undone)
+        diverging = path.undone > 0
+
+        return self.info(path, acceptance, diverging)
 
     def info(self, path: Path, acceptance: Tensor, diverging: Tensor) -> TransitionInfo:
         """Return the statistics of a draw."""
         num_gradients = path.num_steps * self.gradients_per_step
         n_steps = torch.full_like(diverging, num_gradients, dtype=torch.long)
+        lp = -self.state["energy"]
 
-        return TransitionInfo(acceptance, diverging, n_steps, -self.state["energy"])
+        return TransitionInfo(acceptance, diverging, n_steps, lp)
 
     def adapt(self, info: TransitionInfo) -> None:
         """Adapt the step sizes to the energy error of the last draw."""
         path = self.last_path
-        num_kept = (path.num_steps - path.undone).clamp_min(1)
+        num_kept = path.num_steps - path.undone
+        mean_square = path.squares / num_kept.clamp_min(1)
         desired = self.size * self.settings.energy_variance
-        error = path.squares / num_kept / desired
+        error = mean_square / desired
 
-        updated = self.state_of(StepSize).updated(error, path.num_steps, path.undone)
+        tuning = self.state_of(StepSize)
+        updated = tuning.updated(error, path.num_steps, path.undone)
         self.state |= updated._asdict()
 
     def end_window(self, block: DrawBlock) -> None:
@@ -220,11 +218,14 @@ class Langevin(Kernel):
 
     def _learn_length(self, block: DrawBlock) -> None:
         """Estimate the decoherence length."""
-        num_gradients = block.info.n_steps.to(block.q).mean(1)
-        num_steps = num_gradients / self.gradients_per_step
-        path = self.state["log_average"].exp() * num_steps
+        n_steps = block.info.n_steps.to(block.q)
+        num_steps = n_steps.mean(1) / self.gradients_per_step
+        step_size = self.state["log_average"].exp()
+        path = step_size * num_steps
+
+        before = self.state["length"]
         self.state["length"] = decoherence_length(
-            block.q, path, self.state["length"], self.length_factor
+            block.q, path, before, self.length_factor
         )
 
     def end_warmup(self) -> None:

@@ -39,8 +39,10 @@ class NoUTurn(Hamiltonian):
     ) -> None:
         super().__init__(potential, q, options)
         self.tree = Tree.empty(q, max_tree_depth)
+
+        # the program that is called most is made last
         self.close = self.traced(self.close_trees, self.tree)
-        self.grow = self.traced(self.grow_trees, self.tree)  # called most, so made last
+        self.grow = self.traced(self.grow_trees, self.tree)
 
     def grow_trees(self, step_size: Tensor, *mass_matrix: Tensor) -> tuple[Tensor]:
         """Add a leaf to every tree, and return whether a subtree has ended, (); to be traced."""
@@ -167,7 +169,9 @@ class NoUTurn(Hamiltonian):
     def _count_gradients(self, num_steps: Tensor) -> int:
         """Return the gradient evaluations of a block, those of unfinished trees included."""
         unfinished = torch.where(self.tree.growing, self.tree.n_steps, 0)
-        return int(num_steps.sum()) + int(unfinished.sum())
+        num_unfinished = int(unfinished.sum())
+
+        return int(num_steps.sum()) + num_unfinished
 
     def _block(
         self, memory: DrawMemory, num_draws: int, interrupted: bool
@@ -177,7 +181,9 @@ class NoUTurn(Hamiltonian):
         if num_draws == 0:
             return DrawBlock.empty(u.new_zeros(len(u), self.size), interrupted)
 
-        q = torch.vmap(self.mass_matrix.colour, in_dims=1, out_dims=1)(u)
+        colour = torch.vmap(self.mass_matrix.colour, in_dims=1, out_dims=1)
+        q = colour(u)
+
         info = unstack_info(memory.stacked[:, :num_draws])
         diverging = info.diverging > 0
         n_steps = info.n_steps.long()

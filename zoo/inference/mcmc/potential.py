@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.distributions import biject_to
 from torch.func import grad_and_value, vmap
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo.inference.mcmc.inspection import make_program
 from zoo.inference.mcmc.program import Program
+from zoo.inference.mcmc.widest_result import WidestResult
 from zoo.inference.sites import log_prob, stochastic
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
@@ -55,13 +55,15 @@ class Potential:
     ) -> None:
         self.program: Program = make_program(model, data, dtype)
         self.tempering = tempering
+
         self.transforms = {}
         self.shapes: dict[str, torch.Size] = {}
 
         for name, prior in self.program.latents.items():
             transform = biject_to(support_of(prior))
+            shape = transform.inverse_shape(prior.shape())
             self.transforms[name] = transform
-            self.shapes[name] = torch.Size(transform.inverse_shape(prior.shape()))
+            self.shapes[name] = torch.Size(shape)
 
         self.size = sum(self._sizes())
         self.vectorised, self.widest = self._probe()
@@ -77,8 +79,12 @@ class Potential:
         terms = []
 
         for name, site in stochastic(self.program.trace(values)).items():
-            density = log_prob(site | {"fn": unvalidated(site["fn"])})
-            terms.append(self.tempering.cool(density, site, latent=name in values))
+            distribution = unvalidated(site["fn"])
+            density = log_prob(site | {"fn": distribution})
+
+            is_latent = name in values
+            term = self.tempering.cool(density, site, latent=is_latent)
+            terms.append(term)
 
         return -sum(terms) - jacobian
 
@@ -116,7 +122,8 @@ class Potential:
             values[name] = transform(unconstrained)
 
             log_det = transform.log_abs_det_jacobian(unconstrained, values[name])
-            jacobian = jacobian + log_det.reshape((*batch, -1)).sum(-1)
+            log_det = log_det.reshape((*batch, -1))
+            jacobian = jacobian + log_det.sum(-1)
 
         return values, jacobian
 
@@ -127,7 +134,9 @@ class Potential:
             value = values[name].to(self.program.like)
             num_batch = value.dim() - len(prior.shape())
             batch = value.shape[:num_batch]
-            parts.append(self.transforms[name].inv(value).reshape(*batch, -1))
+
+            unconstrained = self.transforms[name].inv(value)
+            parts.append(unconstrained.reshape(*batch, -1))
 
         return torch.cat(parts, -1)
 
@@ -166,18 +175,19 @@ class Potential:
             for name, value in self.initial_values().items():
                 values[name] = value.detach().clone().requires_grad_()
 
-            nodes = self.program.trace(values).nodes
+            sites = stochastic(self.program.trace(values))
 
             for name in values:
                 others = {other: values[other] for other in values if other != name}
-                found |= _dependencies(log_prob(nodes[name]), others)
+                density = log_prob(sites[name])
+                found |= _dependencies(density, others)
 
         return found
 
     def _probe(self) -> tuple[bool, int]:
         """Return whether one call can evaluate all chains, and the bytes of the widest result."""
         q = self.program.like.new_zeros(2, self.size)
-        with self.program.running(), torch.random.fork_rng(), _WidestResult() as widest:
+        with self.program.running(), torch.random.fork_rng(), WidestResult() as widest:
             try:
                 vmap(grad_and_value(self.energy))(q)
             except (RuntimeError, NotImplementedError, ValueError):
@@ -206,25 +216,3 @@ def _dependencies(density: Tensor, values: Mapping[str, Tensor]) -> set[str]:
             found.add(name)
 
     return found
-
-
-class _WidestResult(TorchDispatchMode):
-    """Records the size in bytes of the largest result of an operation."""
-
-    bytes = 0
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: tuple[Any, ...],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        results = result if isinstance(result, (tuple, list)) else (result,)
-
-        for value in results:
-            if isinstance(value, Tensor):
-                self.bytes = max(self.bytes, value.nbytes)
-
-        return result

@@ -14,6 +14,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine import Trace
 from torch import Tensor, nn
 
+from zoo.inference.sites import stochastic
 from zoo.runtime.distributions import is_proper
 from zoo.runtime.effects import Substitute
 from zoo.runtime.modes import evaluation_mode
@@ -58,9 +59,16 @@ class Program:
                 fixed[name] = initial_values[name]
 
         conditioned = poutine.condition(self.model, data=fixed)
-        nodes = poutine.trace(conditioned).get_trace(*self.prior_data).nodes
+        trace = poutine.trace(conditioned).get_trace(*self.prior_data)
+        sites = stochastic(trace)
 
-        return {name: nodes[name]["value"].to(self.like) for name in self.latents}
+        values = {}
+
+        for name in self.latents:
+            value = sites[name]["value"]
+            values[name] = value.to(self.like)
+
+        return values
 
     @contextmanager
     def running(self) -> Iterator[None]:

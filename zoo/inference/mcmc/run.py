@@ -11,15 +11,15 @@ from itertools import pairwise
 import torch
 from tqdm.std import tqdm
 
-from zoo.inference.mcmc.checkpoint import Checkpoint, Counters, Snapshot
+from zoo.inference.mcmc.checkpoint import Checkpoint
 from zoo.inference.mcmc.divergences import Divergences
 from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.initialisation import Initialiser
 from zoo.inference.mcmc.kernel import Kernel, Tick
 from zoo.inference.mcmc.potential import Potential
 from zoo.inference.mcmc.run_options import RunOptions
+from zoo.inference.mcmc.snapshot import Counters, Snapshot
 from zoo.inference.mcmc.store import Store
-from zoo.posterior.info import MCMCInfo
 from zoo.runtime.caller import stack_level
 
 BLOCK = 100  # largest number of draws between two checkpoints
@@ -104,7 +104,8 @@ class ChainRun:
 
         for program, mode in zip(kernel.programs, counters.modes, strict=True):
             is_known = mode != "" and compile == "auto"
-            program.settle(mode if is_known else compile)
+            present = mode if is_known else compile
+            program.settle(present)
 
         self.store.restore(snapshot.store, counters.thinning, counters.seen)
         self.divergences.state = dict(snapshot.divergences)
@@ -173,7 +174,8 @@ class ChainRun:
         if is_warmup:
             self._adapt(stop)
 
-        self._write_checkpoint(is_last=stop == self.options.num_draws)
+        is_last = stop == self.options.num_draws
+        self._write_checkpoint(is_last)
 
     def _window_learns(self, stop: int) -> bool:
         """Return whether the kernel learns from the window that contains a draw."""
@@ -191,7 +193,10 @@ class ChainRun:
             self.seconds_warmup = self.seconds
 
     def _write_checkpoint(self, is_last: bool) -> None:
-        if self.checkpoint is not None and (is_last or self.checkpoint.is_due()):
+        if self.checkpoint is None:
+            return
+
+        if is_last or self.checkpoint.is_due():
             self.checkpoint.write(self._snapshot())
 
     def _store_position(self) -> None:
@@ -201,13 +206,14 @@ class ChainRun:
             stacklevel=stack_level(),
         )
 
-        energy = self.kernel.state["energy"][:, None]
+        energy = self.kernel.state["energy"]
         zero = torch.zeros_like(energy)
         info = TransitionInfo(
             acceptance_rate=zero, diverging=zero.bool(), n_steps=zero.long(), lp=-energy
         )
+
         self.store.restore({}, thinning=1, seen=0)
-        self.store.add(DrawBlock(self.kernel.q[:, None], info))
+        self.store.add(DrawBlock.of_draws([self.kernel.q], [info]))
 
     @property
     def seconds(self) -> float:
@@ -229,34 +235,6 @@ class ChainRun:
             shown = done
 
         return tick
-
-    def info(self) -> MCMCInfo:
-        """Return the information about the run."""
-        stored = self.store.info()
-        tempering = self.options.tempering
-        kernel = self.kernel
-        tracing = self.seconds_tracing
-        tracing += sum(program.seconds for program in kernel.programs)
-
-        return MCMCInfo(
-            acceptance_rate=stored.acceptance_rate,
-            diverging=stored.diverging,
-            n_steps=stored.n_steps,
-            lp=stored.lp,
-            energy=stored.energy,
-            step_size=kernel.step_size.cpu(),
-            num_gradients=kernel.num_gradients,
-            seconds_warmup=self.seconds_warmup,
-            seconds=self.seconds,
-            seconds_tracing=tracing,
-            compiled=kernel.mode,
-            temperature=tempering.whole,
-            likelihood_temperature=tempering.likelihood,
-            thinning=self.store.thinning,
-            stopped=self.stopped,
-            divergences=str(self.divergences),
-            trajectory_length=kernel.trajectory_length,
-        )
 
 
 def block_ends(bounds: Sequence[int]) -> list[int]:

@@ -159,8 +159,11 @@ class Sampler:
         arguments = self._arguments(data)
         tensors = [part for part in arguments if isinstance(part, Tensor)]
         first = tensors[0] if tensors else None
-        is_network = isinstance(self.model, BayesianNetwork)
-        network = self.model.network if is_network else None
+        network = None
+
+        if isinstance(self.model, BayesianNetwork):
+            network = self.model.network
+
         total = self.warmup_steps + self.num_samples
 
         with (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.potential import Potential
+from zoo.model import BayesianNetwork
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import evaluate_once, place_inputs
 
@@ -47,17 +49,10 @@ class Store:
         self.count = 0  # draws per chain that are stored
         self._parts: list[dict[str, Tensor]] = []
 
+        self._evaluation: _Evaluation | None = None
+
         if options.functions_at is not None:
-            self._inputs = self._checked_inputs(options.functions_at)
-
-    def _checked_inputs(self, x: Tensor) -> Tensor:
-        """Return inputs on the device of the model, or refuse them."""
-        program = self.potential.program
-        inputs = place_inputs(program.model, x)
-        values = {**program.buffers, **self.potential.initial_values()}
-        evaluate_once(program.model, values, inputs, rows=1)
-
-        return inputs
+            self._evaluation = _Evaluation.at(options.functions_at, potential)
 
     def add(self, block: DrawBlock) -> None:
         """Store one in `thinning` draws of a block."""
@@ -106,8 +101,13 @@ class Store:
         self.seen = seen
 
     def _put(self, stored: dict[str, Tensor]) -> None:
-        self._parts = [stored] if stored else []
-        self.count = next(iter(stored.values())).shape[1] if stored else 0
+        self._parts = []
+        self.count = 0
+
+        if stored:
+            first = next(iter(stored.values()))
+            self._parts = [stored]
+            self.count = first.shape[1]
 
     def _moved(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Move tensors to the device of the store."""
@@ -115,31 +115,21 @@ class Store:
 
     def _values(self, q: Tensor) -> dict[str, Tensor]:
         """Return what is stored of positions q (C, S, P), without statistics."""
-        program = self.potential.program
+        dtype = self.potential.program.dtype
         sites, _ = self.potential.unpack(q)  # (C, S, *shape)
-        has_functions = self.options.functions_at is not None
+        evaluation = self._evaluation
 
         values = {}
 
         for name, value in sites.items():
             is_noise = name.startswith("likelihood:")
-            if is_noise or not has_functions:
-                values[_DRAW + name] = value.to(program.dtype)
+            if is_noise or evaluation is None:
+                values[_DRAW + name] = value.to(dtype)
 
-        if has_functions:
-            values[_FUNCTIONS] = self._functions(sites).to(program.dtype)
+        if evaluation is not None:
+            values[_FUNCTIONS] = evaluation.outputs(sites).to(dtype)
 
         return values
-
-    def _functions(self, sites: Mapping[str, Tensor]) -> Tensor:
-        """Return the network's outputs (C, S, N, ...) for values (C, S, *shape) of its sites."""
-        program = self.potential.program
-        flat = {name: value.flatten(0, 1) for name, value in sites.items()}
-        outputs = evaluate_draws(program.model, flat, program.buffers, self._inputs)
-
-        shape = next(iter(sites.values())).shape[:2]
-
-        return outputs.unflatten(0, shape)
 
     def info(self) -> TransitionInfo:
         """Return the statistics of the stored draws, (C, S) each, on the CPU."""
@@ -168,3 +158,37 @@ class Store:
                 found[name.removeprefix(prefix)] = value
 
         return found
+
+
+class _Evaluation(NamedTuple):
+    """The network and the inputs at which its outputs are stored."""
+
+    model: BayesianNetwork
+    buffers: Mapping[str, Tensor]
+    x: Tensor
+
+    @classmethod
+    def at(cls, x: Tensor, potential: Potential) -> _Evaluation:
+        """Move inputs (N, ...) to the device of the model, and check them."""
+        program = potential.program
+        model = program.model
+
+        if not isinstance(model, BayesianNetwork):
+            raise ValueError("functions_at needs a BayesianNetwork")
+
+        x = place_inputs(model, x)
+        values = {**program.buffers, **potential.initial_values()}
+        evaluate_once(model, values, x, rows=1)
+
+        return cls(model, program.buffers, x)
+
+    def outputs(self, sites: Mapping[str, Tensor]) -> Tensor:
+        """Return the network's outputs (C, S, N, ...) for values (C, S, *shape) of its sites."""
+        flat = {}
+        for name, value in sites.items():
+            flat[name] = value.flatten(0, 1)
+
+        outputs = evaluate_draws(self.model, flat, self.buffers, self.x)
+        shape = next(iter(sites.values())).shape[:2]
+
+        return outputs.unflatten(0, shape)

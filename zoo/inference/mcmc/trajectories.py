@@ -55,7 +55,8 @@ class Trajectories(Hamiltonian):
         final = end.energy + kinetic_energy(end.p)
         error = (final - initial).nan_to_num(nan=math.inf)
         acceptance = (-error).exp().clamp(max=1.0)
-        accepted = torch.rand_like(acceptance) < acceptance
+        uniform = torch.rand_like(acceptance)
+        accepted = uniform < acceptance
         self._move(end, accepted)
 
         return TransitionInfo(
@@ -72,9 +73,11 @@ class Trajectories(Hamiltonian):
         rows = accepted[:, None]
         self.proposal = end
 
-        state["u"] = torch.where(rows, end.u, state["u"])
-        state["gradient"] = torch.where(rows, end.gradient, state["gradient"])
-        state["energy"] = torch.where(accepted, end.energy, state["energy"])
+        u = torch.where(rows, end.u, state["u"])
+        gradient = torch.where(rows, end.gradient, state["gradient"])
+        energy = torch.where(accepted, end.energy, state["energy"])
+
+        self.state |= {"u": u, "gradient": gradient, "energy": energy}
 
     def _integrate(self, p: Tensor, steps: Tensor) -> TrajectoryEnd:
         """Return the ends of trajectories with momenta p (C, P) and lengths (C,).

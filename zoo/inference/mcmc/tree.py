@@ -37,10 +37,17 @@ class Tree(TreeState):
         one = torch.ones_like(self.subtree_leaves)
         no = torch.zeros_like(self.failed)
 
-        ends = {"u": u, "p": p, "gradient": gradient}
-        far_ends = {"far_u": u, "far_p": p, "far_gradient": gradient}
-        total = energy + kinetic_energy(p)
-        self.write(where, **ends, **far_ends, initial_energy=total)
+        self.write(
+            where,
+            u=u,
+            p=p,
+            gradient=gradient,
+            far_u=u,
+            far_p=p,
+            far_gradient=gradient,
+            initial_energy=energy + kinetic_energy(p),
+        )
+
         self.write(
             where,
             log_weight=zero,
@@ -114,11 +121,12 @@ class Tree(TreeState):
             position: Its shifted position, (C, P).
             sign: Direction of time, 1 or -1, (C,); 0 if the chain does not move.
         """
-        count = self.first_p.shape[1] - 1
-        slot, completes = leaf_slots(self.subtree_leaves, count)
+        num_slots = self.first_p.shape[1] - 1
+        slots = leaf_slots(self.subtree_leaves, num_slots)
         chains = torch.arange(len(p), device=p.device)
-        self.first_p[chains, slot] = p
-        self.first_position[chains, slot] = position
+
+        self.first_p[chains, slots.slot] = p
+        self.first_position[chains, slots.slot] = position
 
         # from the first leaf of every incomplete block to this leaf
         first_p = self.first_p[:, :-1]  # (C, K, P)
@@ -127,7 +135,9 @@ class Tree(TreeState):
         displacement = difference * sign[:, None, None]
 
         turned = turns_back(first_p, p[:, None], displacement)
-        return (turned & completes).any(-1)
+
+        completed = turned & slots.completes
+        return completed.any(-1)
 
     def close(self, step_size: Tensor) -> Tensor:
         """Join ended subtrees to their trees, and return which trees have ended, (C,)."""
@@ -172,9 +182,15 @@ class Tree(TreeState):
 
     def _swap_ends(self, where: Tensor) -> None:
         """Swap the near and the far end of trees."""
-        near = {"u": self.far_u, "p": self.far_p, "gradient": self.far_gradient}
-        far = {"far_u": self.u, "far_p": self.p, "far_gradient": self.gradient}
-        self.write(where, **near, **far)
+        self.write(
+            where,
+            u=self.far_u,
+            p=self.far_p,
+            gradient=self.far_gradient,
+            far_u=self.u,
+            far_p=self.p,
+            far_gradient=self.gradient,
+        )
 
     def _begin_subtrees(self, where: Tensor, forward: Tensor) -> None:
         """Add subtrees to the weights of their trees, and begin new ones."""

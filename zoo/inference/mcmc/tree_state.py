@@ -7,11 +7,12 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-_VECTORS = ("u", "p", "gradient", "far_u", "far_p", "far_gradient")
-_VECTORS += ("chosen_u", "chosen_gradient", "subtree_u", "subtree_gradient")
+_ENDS = ("u", "p", "gradient", "far_u", "far_p", "far_gradient")
+_CHOSEN = ("chosen_u", "chosen_gradient", "subtree_u", "subtree_gradient")
+_VECTORS = _ENDS + _CHOSEN
 _BLOCKS = ("first_p", "first_position")
-_SCALARS = ("chosen_energy", "subtree_energy", "initial_energy")
-_SCALARS += ("log_weight", "subtree_log_weight", "acceptance")
+_ENERGIES = ("chosen_energy", "subtree_energy", "initial_energy")
+_SCALARS = (*_ENERGIES, "log_weight", "subtree_log_weight", "acceptance")
 _COUNTS = ("num_leaves", "subtree_leaves", "n_steps")
 _FLAGS = ("forward", "diverging", "failed", "closing", "growing")
 
@@ -95,6 +96,7 @@ class TreeState(NamedTuple):
         flags = dict.fromkeys(_FLAGS, scalar.bool())
 
         zeros = {}
+
         for name, like in (vectors | blocks | scalars | counts | flags).items():
             zeros[name] = torch.zeros_like(like)
 

@@ -51,6 +51,7 @@ def leaf_slots(leaf: Tensor, count: int) -> LeafSlots:
 
     is_even = leaf % 2 == 0
     slot = torch.where(is_even, ones, count)
+
     return LeafSlots(slot, completes)
 
 
