@@ -51,9 +51,12 @@ def test_a_remedy_is_an_argument_of_the_same_sampler():
     sentence = "NUTS has no argument 'max_treedepth'; write max_tree_depth=..."
     with pytest.raises(TypeError, match=re.escape(sentence)):
         inference.NUTS(model, max_treedepth=5)
-    with pytest.raises(TypeError, match="HMC.__init__.* unexpected .*'max_treedepth'"):
+    with pytest.raises(TypeError, match=r"HMC.__init__.* unexpected .*'max_treedepth'"):
         inference.HMC(model, max_treedepth=5)
-    with pytest.raises(TypeError, match="HMC has no argument 'path_length'; write traj"):
+    with pytest.raises(
+        TypeError,
+        match=r"HMC has no argument 'path_length'; write trajectory_length=\.\.\.",
+    ):
         inference.HMC(model, path_length=1.0)
 
 

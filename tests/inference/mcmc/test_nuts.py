@@ -1,4 +1,4 @@
-"""The no-U-turn sampler: exact targets, the law of its trees beside Pyro's, wrong trees that are rejected."""
+"""NUTS: exact targets, trees distributed as Pyro's, and wrong trees that are rejected."""
 
 import exact
 import pyro
@@ -11,10 +11,10 @@ from torch.distributions import MultivariateNormal
 
 from zoo import inference
 from zoo.inference.mcmc import tree as trees
+from zoo.inference.mcmc.hamiltonian import kinetic_energy
 from zoo.inference.mcmc.kernel import KernelOptions
 from zoo.inference.mcmc.no_u_turn import NoUTurn
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.hamiltonian import kinetic_energy
 from zoo.inference.mcmc.u_turn import (
     LeafSlots,
     leaf_slots,
@@ -37,7 +37,7 @@ def normal(size, scale=1.0):
 
 
 def kernel(q, step_size, depth=10, kind=NoUTurn, model=None, compile="traced"):
-    """Make a kernel that stands at q with a given step size."""
+    """Make a kernel at q with a given step size."""
     potential = Potential(model or normal(q.shape[1]))
     options = KernelOptions(target_accept_prob=0.8, compile=compile, calls=10**6)
     with potential.program.running():
@@ -47,14 +47,14 @@ def kernel(q, step_size, depth=10, kind=NoUTurn, model=None, compile="traced"):
 
 
 def moved(step_size=0.9, size=3, chains=4000, draws=3, **options):
-    """Draw exactly, C chains at once, and move every draw a few times: independent draws of what the kernel keeps."""
+    """Move exact draws by a few transitions: they stay exact if the kernel is right."""
     made = kernel(torch.randn(chains, size), step_size, **options)
     with made.potential.program.running():
         return made.draw(draws, quiet)
 
 
 def farthest(block):
-    """How far mean, variance and the mean of the energy are off those of a standard normal, in standard errors."""
+    """Return the error of a standard normal's mean, variance and energy, in standard errors."""
     q = block.q[:, -1]
     size = q.shape[1]
     return max(
@@ -74,7 +74,7 @@ def test_exact_draws_stay_exact(step_size, size):
 
 
 class EvenWeights(NoUTurn):
-    """Chooses among the leaves as if all were equally likely."""
+    """Chooses a leaf with equal probabilities."""
 
     def grow_trees(self, step_size, *mass_matrix):
         def even(*start):
@@ -86,7 +86,7 @@ class EvenWeights(NoUTurn):
 
 
 class WrongEnd(NoUTurn):
-    """Grows the new subtree from the end that is away from it."""
+    """Grows the new subtree from the far end."""
 
     def grow_trees(self, step_size, *mass_matrix):
         def away(u, p, gradient, step):
@@ -122,7 +122,7 @@ SCALE = torch.tensor([1.0, 3.0, 6.0])
 
 
 def sizes(draws):
-    """Return the first two powers of acceptance and of the logarithm of tree sizes, and the shares of depths 2 to 5."""
+    """Return moments of acceptance and log tree size, and the shares of depths 2 to 5."""
     n_steps, rate = draws.T
     depth = (n_steps + 1).log2()
     full = torch.stack([depth.ceil() == number for number in range(2, 6)], -1).double()
@@ -174,16 +174,16 @@ def test_trees_are_as_large_as_pyros(pyros):
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_trees_that_do_not_see_a_turn_are_not(wrong, pyros, monkeypatch):
+def test_trees_that_miss_a_turn_are_rejected(wrong, pyros, monkeypatch):
     monkeypatch.setattr(trees, *WRONG[wrong])
     assert apart(sizes(ours()), sizes(pyros)) > LIMIT
 
 
-def test_trees_that_grow_from_the_wrong_end_are_not(pyros):
+def test_trees_that_grow_from_the_wrong_end_are_rejected(pyros):
     assert apart(sizes(ours(WrongEnd)), sizes(pyros)) > LIMIT
 
 
-def test_the_way_between_places_is_the_sum_of_momenta():
+def test_the_displacement_of_shifted_positions_is_the_sum_of_momenta():
     u, p, step = (
         torch.randn(1, 4).double(),
         torch.randn(1, 4).double(),
@@ -223,7 +223,7 @@ def test_every_block_of_leaves_is_checked_when_it_is_complete():
 
 
 @pytest.mark.parametrize(("step_size", "diverges"), [(0.9, False), (60.0, True)])
-def test_lost_energy_is_a_divergence(step_size, diverges):
+def test_a_large_energy_error_is_a_divergence(step_size, diverges):
     info = moved(step_size, chains=50, draws=2).info
     assert info.diverging.all() if diverges else not info.diverging.any()
     assert not diverges or (info.n_steps == 1).all()
@@ -235,11 +235,11 @@ def test_a_trajectory_is_no_longer_than_its_depth_allows(depth):
     assert block.info.n_steps.max() == 2**depth - 1
     assert (
         block.info.n_steps == 2**depth - 1
-    ).double().mean() > 0.99  # some momenta are next to nothing
+    ).double().mean() > 0.99  # a few momenta are almost zero
     assert farthest(block) < LIMIT
 
 
-def test_nobody_waits_and_only_work_is_counted():
+def test_chains_do_not_wait_and_gradients_are_counted():
     made = kernel(torch.randn(5, 3), 0.5)
     before = made.num_gradients
     made.state["step_size"] = torch.tensor([0.05, 0.5, 0.5, 0.5, 0.5])
@@ -257,7 +257,7 @@ def test_nobody_waits_and_only_work_is_counted():
     assert made.num_gradients - before == steps.sum()
 
 
-def test_a_kernel_goes_on_where_its_state_says():
+def test_a_kernel_continues_from_its_state():
     made = kernel(torch.randn(4, 3), 0.5)
     with made.potential.program.running():
         made.draw(3, quiet, adapting=True)
@@ -291,7 +291,7 @@ def test_traced_and_plain_chains_are_equal_to_the_bit():
     assert not torch.equal(found[1], found[2])
 
 
-def test_ctrl_c_leaves_the_draws_that_all_chains_have():
+def test_ctrl_c_keeps_the_draws_that_all_chains_have():
     def stop(done, text):
         if done == 3:
             raise KeyboardInterrupt
@@ -306,14 +306,14 @@ def test_ctrl_c_leaves_the_draws_that_all_chains_have():
     assert {value.shape for value in block.info.named().values()} == {(3, 3)}
     assert (
         made.num_gradients - before > block.info.n_steps.sum()
-    )  # of the other chains' further draws
+    )  # those of incomplete draws too
     steps = made.tree.n_steps.sum()
     with made.potential.program.running():
         assert not made.draw(2, quiet).interrupted
     assert steps > 0
 
 
-def test_ctrl_c_before_the_first_draw_leaves_none():
+def test_ctrl_c_before_the_first_draw_keeps_none():
     made = kernel(torch.randn(3, 2), 0.5)
     made.grow = None
 
@@ -328,7 +328,7 @@ def test_ctrl_c_before_the_first_draw_leaves_none():
 
 
 def fit(model, *arguments, chains=16, warmup=60, samples=60, **options):
-    """Sample with a warm-up that learns all there is."""
+    """Sample with a warm-up that adapts everything."""
     options = {
         "init": "prior",
         "compile": "traced",
@@ -342,7 +342,7 @@ def fit(model, *arguments, chains=16, warmup=60, samples=60, **options):
 
 
 def off_moments(draws, mean, variance):
-    """How far mean and variance of chains (C, S, P) are off, in standard errors."""
+    """Return the error of mean and variance of chains (C, S, P), in standard errors."""
     return max(off_chains(draws, mean), off_chains((draws - mean).square(), variance))
 
 

@@ -12,7 +12,7 @@ from zoo.inference.mcmc.dual_averaging import DualAveraging
 from zoo.inference.mcmc.hamiltonian import MAX_ENERGY_ERROR
 from zoo.inference.mcmc.microcanonical import unit
 from zoo.inference.mcmc.microcanonical_kernel import Langevin
-from zoo.inference.mcmc.phase_space import Point
+from zoo.inference.mcmc.phase_space import PhasePoint
 
 
 class Adjusted(Langevin):
@@ -59,7 +59,7 @@ class Adjusted(Langevin):
 
         return 1 + int(uniform)
 
-    def _move(self, point: Point, accepted: Tensor) -> None:
+    def _move(self, point: PhasePoint, accepted: Tensor) -> None:
         """Move the chains of a mask (C,) to a point."""
         rows = accepted[:, None]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.phase_space import LangevinStep, Point
+from zoo.inference.mcmc.phase_space import LangevinStep, PhasePoint
 from zoo.inference.mcmc.potential import GradientFunction, is_finite
 
 _MINIMAL_NORM = 0.1931833275037836
@@ -89,10 +89,10 @@ def _refreshed(velocity: Tensor, noise: Tensor, fraction: Tensor) -> Tensor:
 
 def integrate(
     gradient_function: GradientFunction,
-    point: Point,
+    point: PhasePoint,
     step_size: Tensor,
     fractions: Sequence[float],
-) -> tuple[Point, Tensor]:
+) -> tuple[PhasePoint, Tensor]:
     """Take one reversible step.
 
     Arguments:
@@ -119,12 +119,12 @@ def integrate(
             u = u + time * velocity
             gradient, energy = gradient_function(u)
 
-    return Point(u, velocity, gradient, energy), kinetic
+    return PhasePoint(u, velocity, gradient, energy), kinetic
 
 
 def langevin(
     gradient_function: GradientFunction,
-    point: Point,
+    point: PhasePoint,
     step_size: Tensor,
     length: Tensor,
     fractions: Sequence[float],
@@ -152,7 +152,7 @@ def langevin(
     fraction = step_size / length
     refreshed = _refreshed(new.velocity, noise, fraction)
 
-    after = Point(
+    after = PhasePoint(
         u=torch.where(rows, new.u, point.u),
         velocity=torch.where(rows, refreshed, unit(noise)),
         gradient=torch.where(rows, new.gradient, point.gradient),

@@ -12,7 +12,7 @@ from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.mclmc_tuning import StepSize, decoherence_length
 from zoo.inference.mcmc.microcanonical import langevin, unit
-from zoo.inference.mcmc.phase_space import Path, Point
+from zoo.inference.mcmc.phase_space import LangevinPath, PhasePoint
 from zoo.inference.mcmc.potential import Potential
 
 _MAX_FIRST_STEPS = 50  # of a draw while there is no mass matrix: ε may be far too small
@@ -86,7 +86,7 @@ class Langevin(Kernel):
         length: Tensor,
         *mass_matrix: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Take one step of every chain: the fields of a `Path`, from those before; to be traced.
+        """Take one step of every chain and return the fields of a `LangevinPath`; to be traced.
 
         Arguments:
             u: Whitened positions, (C, P).
@@ -104,7 +104,7 @@ class Langevin(Kernel):
         def gradient_function(u: Tensor) -> tuple[Tensor, Tensor]:
             return self.whitened_gradient(u, *mass_matrix)
 
-        point = Point(u, velocity, gradient, energy)
+        point = PhasePoint(u, velocity, gradient, energy)
         step = langevin(
             gradient_function, point, step_size, length, self.settings.fractions
         )
@@ -151,7 +151,7 @@ class Langevin(Kernel):
 
         return int(number.clamp(1, largest).round())
 
-    def follow(self, num_steps: int, step_size: Tensor, length: Tensor) -> Path:
+    def follow(self, num_steps: int, step_size: Tensor, length: Tensor) -> LangevinPath:
         """Take steps from where the chains are, without moving them.
 
         Arguments:
@@ -161,7 +161,7 @@ class Langevin(Kernel):
         """
         mass_matrix = self.mass_matrix
         zero = torch.zeros_like(step_size)
-        point = self.state_of(Point)
+        point = self.state_of(PhasePoint)
         found: tuple[Tensor, ...] = (*point, zero, zero, zero)
 
         for _ in range(num_steps):
@@ -171,9 +171,9 @@ class Langevin(Kernel):
         self.num_gradients += num_calls * self.num_chains
 
         u, velocity, gradient, energy, change, squares, undone = found
-        end = Point(u, velocity, gradient, energy)
+        end = PhasePoint(u, velocity, gradient, energy)
 
-        return Path(end, change, squares, undone, num_steps)
+        return LangevinPath(end, change, squares, undone, num_steps)
 
     def transition(self) -> TransitionInfo:
         """Take the steps of one draw."""
@@ -187,7 +187,9 @@ class Langevin(Kernel):
 
         return self.info(path, acceptance, diverging)
 
-    def info(self, path: Path, acceptance: Tensor, diverging: Tensor) -> TransitionInfo:
+    def info(
+        self, path: LangevinPath, acceptance: Tensor, diverging: Tensor
+    ) -> TransitionInfo:
         """Return the statistics of a draw."""
         num_gradients = path.num_steps * self.gradients_per_step
         n_steps = torch.full_like(diverging, num_gradients, dtype=torch.long)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 
-class Point(NamedTuple):
+class PhasePoint(NamedTuple):
     """Where the chains are.
 
     Arguments:
@@ -32,12 +32,12 @@ class LangevinStep(NamedTuple):
         undone: Whether the step was undone, (C,).
     """
 
-    point: Point
+    point: PhasePoint
     change: Tensor
     undone: Tensor
 
 
-class Path(NamedTuple):
+class LangevinPath(NamedTuple):
     """The result of several steps.
 
     Arguments:
@@ -48,7 +48,7 @@ class Path(NamedTuple):
         num_steps: Number of steps.
     """
 
-    point: Point
+    point: PhasePoint
     change: Tensor
     squares: Tensor
     undone: Tensor
