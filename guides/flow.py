@@ -88,9 +88,10 @@ class Flow(JointGuide):
             max_scale=max_scale,
             example=example,
         )
-        self._refuse_many_elements()
+        self.refuse_many_elements(_GROUP, _MAX_ELEMENTS, "a flow")
         make = _coupling_splines if transform is None else transform
         flow = make(self.size(_GROUP))
+
         like = self.loc[self.groups[_GROUP][0]]
         transform_module = flow.get_submodule("transform")
         self.transform = transform_module.to(like.device, like.dtype)
@@ -115,7 +116,6 @@ class Flow(JointGuide):
 
         loc = self.loc[site.name]
         scale = self.scale(site.name)
-
         _, rows = self.rows(site.name)
 
         def draw_batch(size: int) -> Tensor:
@@ -129,16 +129,6 @@ class Flow(JointGuide):
             f"Flow has a joint density (`log_prob`) but no marginal distribution of {name!r}; "
             "use a guide that has one, e.g. guides.LowRank"
         )
-
-    def _refuse_many_elements(self) -> None:
-        """Refuse sites that are too large for a flow."""
-        size = self.size(_GROUP)
-        if size > _MAX_ELEMENTS:
-            names = ", ".join(self.groups[_GROUP])
-            raise ValueError(
-                f"the sites {names} have {size:,} elements, too many for a flow "
-                f"({_MAX_ELEMENTS:,} at most); use guides.LowRank, or name fewer by sites=[...]"
-            )
 
 
 def _nodes_or_last_layer(sites: Mapping[str, Site]) -> list[str]:

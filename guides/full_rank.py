@@ -9,7 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from guides._base.groups import grouped
+from guides._base.groups import Per, grouped
 from guides._base.joint import JointGuide
 from guides._base.parameters import ByName, correlation_factor
 from guides._base.program import PyroModel
@@ -58,7 +58,7 @@ class FullRank(JointGuide):
         self,
         model: PyroModel,
         *,
-        per: str = "layer",
+        per: Per = "layer",
         sites: Sequence[str] | None = None,
         init_scale: float = 0.05,
         max_scale: float | None = None,
@@ -75,7 +75,7 @@ class FullRank(JointGuide):
 
         lower = {}
         for group in self.groups:
-            self._refuse_many_elements(group)
+            self.refuse_many_elements(group, _MAX_ELEMENTS, "a dense covariance")
             size = self.size(group)
             lower[group] = like.new_zeros(size * (size - 1) // 2)
 
@@ -101,13 +101,3 @@ class FullRank(JointGuide):
         covariance = factor @ factor.T
 
         return dist.MultivariateNormal(loc, covariance_matrix=covariance)
-
-    def _refuse_many_elements(self, group: str) -> None:
-        """Refuse a group whose dense covariance does not fit in memory."""
-        size = self.size(group)
-        if size > _MAX_ELEMENTS:
-            names = ", ".join(self.groups[group])
-            raise ValueError(
-                f"the sites {names} have {size:,} elements, too many for a dense covariance "
-                f"({_MAX_ELEMENTS:,} at most); use guides.LowRank, or name fewer by sites=[...]"
-            )

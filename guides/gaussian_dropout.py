@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
@@ -17,6 +17,7 @@ from guides._lazy.masks import columns
 from guides._lazy.noisy_weights import NoisyNormal, noisy_units
 from guides.local_reparam import LocalReparam
 
+_Learned = Literal["layer", "unit", "weight"]  # what has a variance of its own
 # What can have a learned variance, by what has noise of its own.
 _LEARNED = {
     "unit": (None, "layer", "unit"),
@@ -81,8 +82,8 @@ class GaussianDropout(LocalReparam):
         model: PyroModel,
         *,
         p: float = 0.1,
-        noise: str = "unit",
-        learn: str | None = None,
+        noise: Literal["unit", "weight"] = "unit",
+        learn: _Learned | None = None,
         layers: str | Sequence[str] = "*",
         init_scale: float = 0.05,
         max_scale: float | None = None,
@@ -149,7 +150,7 @@ class GaussianDropout(LocalReparam):
 
         return positive(self.raw_alpha[name], 1.0)
 
-    def _initial_raw_alpha(self, name: str, learn: str) -> Tensor:
+    def _initial_raw_alpha(self, name: str, learn: _Learned) -> Tensor:
         """Return the initial unconstrained α of a site, aligned with its weights."""
         like = self.loc[name].detach()
         units = columns(like.new_ones(like.shape[1]), like)

@@ -9,7 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from guides._base.groups import grouped
+from guides._base.groups import Per, grouped
 from guides._base.joint import JointGuide
 from guides._base.parameters import ByName
 from guides._base.program import PyroModel
@@ -57,7 +57,7 @@ class LowRank(JointGuide):
         model: PyroModel,
         *,
         rank: int = 4,
-        per: str = "layer",
+        per: Per = "layer",
         sites: Sequence[str] | None = None,
         init_scale: float = 0.05,
         max_scale: float | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
@@ -59,7 +59,7 @@ class MatrixNormal(MeanField):
         self,
         model: PyroModel,
         *,
-        structure: str = "diagonal",
+        structure: Literal["diagonal", "full"] = "diagonal",
         init_scale: float = 0.05,
         max_scale: float | None = None,
         example: tuple[Any, ...] = (),
@@ -136,7 +136,7 @@ class MatrixNormal(MeanField):
 
         return found
 
-    def _correlations(self, side: str, scales: ByName) -> ByName:
+    def _correlations(self, side: Literal["row", "column"], scales: ByName) -> ByName:
         """Return the parameters of the correlations of one side, all 0 at first.
 
         Arguments:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pyro.distributions as dist
 import torch
@@ -15,11 +15,9 @@ from guides._base.noisy_sites import noisy_sites, refuse_log_uniform
 from guides._base.program import PyroModel
 from guides._base.shape import Shape
 from guides._base.site import Site
-from guides._lazy.masks import Masked, bernoulli
+from guides._lazy.masks import Masked, Masks, bernoulli
 from guides._lazy.nodes import LazyNodes, NodeDraw
 from guides.delta import Delta
-
-_MASKS = ("channel", "element", "weight")
 
 
 class MCDropout(Delta):
@@ -86,7 +84,7 @@ class MCDropout(Delta):
         *,
         p: float = 0.1,
         layers: str | Sequence[str] = "*",
-        masks: str = "channel",
+        masks: Masks = "channel",
         example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(model, example=example)
@@ -95,7 +93,7 @@ class MCDropout(Delta):
                 f"p is the probability of dropping a unit, at least 0 and below 1, not {p}"
             )
 
-        if masks not in _MASKS:
+        if masks not in get_args(Masks):
             raise ValueError(
                 f"masks is 'channel', 'element' or 'weight', not {masks!r}"
             )

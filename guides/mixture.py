@@ -96,6 +96,7 @@ class Mixture(Guide):
         if num_components == 1:
             init_spread = 0.0
 
+        _refuse_built_guide(make)
         options = {"example": example} if example else {}
 
         components = []
@@ -191,6 +192,16 @@ class Mixture(Guide):
             chosen[name] = stacked[row].squeeze(0)
 
         return chosen
+
+
+def _refuse_built_guide(make: Any) -> None:
+    """Refuse a guide in the place of its class."""
+    if isinstance(make, Guide):
+        family = type(make).__name__
+        raise ValueError(
+            f"make is a guide that is already built; give what makes one for each component: "
+            f"guides.Mixture(model, make=guides.{family})"
+        )
 
 
 def _refuse_other_guides(component: Any) -> None:

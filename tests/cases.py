@@ -1,4 +1,4 @@
-"""The tables to extend: one row for each member of the public menus, and which members refuse each other."""
+"""One row for each member of the public menus, and which members refuse each other."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """A row of LIKELIHOODS: the likelihood, the outputs that it needs, and N targets that fit it."""
+    """A row of LIKELIHOODS: the likelihood, its number of outputs, and N targets."""
 
     make: Callable[[], likelihoods.likelihood.Likelihood]
     outputs: int
@@ -73,7 +73,7 @@ def normalised(outputs: int) -> nn.Module:
 
 
 def function_guide(model: Callable[..., object]) -> Callable[..., object]:
-    """Write a guide by hand, as in Pyro's tutorials: its parameters are in the store, not in a module."""
+    """Write a guide by hand, as in Pyro's tutorials, with its parameters in the store."""
     sites = {
         name: torch.empty(prior.shape(), dtype=model.first_parameter.dtype)
         for name, prior in model.latents.items()
@@ -111,7 +111,7 @@ def few(model: Callable[..., object], most: int = 40) -> list[str]:
 def over_few(
     make: Callable[[Callable[..., object]], AutoGuide],
 ) -> Callable[[Callable[..., object]], AutoGuide]:
-    """Let a family of Pyro's that takes P² parameters have the small sites of a big network, `AutoNormal` the rest."""
+    """Give a family with P² parameters the small sites of a network, and `AutoNormal` the rest."""
 
     def guide(model: Callable[..., object]) -> AutoGuide:
         sites = few(model)
@@ -171,7 +171,7 @@ def by_folder(
     folder: str | None = None,
     **sizes: int,
 ) -> datasets.Dataset | datasets.Split:
-    """Load data from the folder of the data set's name in ../shared/data, or skip the test by name."""
+    """Load data from its folder in ../shared/data, or skip the test by name."""
     try:
         return load(
             Path(__file__).parents[2] / "shared" / "data" / (folder or load.__name__),
@@ -192,7 +192,7 @@ NETWORKS = {
     "BatchNorm": Network(normalised, (2, 4, 4)),
     "GRU": Network(Recurrent, (4, 2)),
 }
-FAMILIES = {  # the others are made of the same layers: one fit over weights and one over nodes each
+FAMILIES = {  # of the same layers: one fit over weights and one over nodes each
     "AlexNet": Network(lambda outputs: networks.AlexNet(outputs, width=4), (3, 32, 32)),
     "ConvNet1d": Network(lambda outputs: networks.ConvNet1d(outputs, width=6), (1, 16)),
     "DSN": Network(
@@ -460,9 +460,9 @@ REFUSED_BY_ENGINES |= {
     if prior not in NORMAL_WEIGHTS
 }
 REFUSED_BY_LAPLACE = {
-    "Bernoulli": "takes the likelihoods Gaussian, with one fixed scale, and Categorical, not Bernoulli",
+    "Bernoulli": "takes the likelihoods Gaussian, .* and Categorical, not Bernoulli",
     "DeeplySupervised": "takes the likelihoods Gaussian, .* not DeeplySupervised",
-    "From(Poisson)": "takes the likelihoods Gaussian, with one fixed scale, and Categorical, not From",
+    "From(Poisson)": "takes the likelihoods Gaussian, .* and Categorical, not From",
     "Gaussian(HalfNormal)": "site 'likelihood:scale' is none; use .* and a fixed noise scale",
     "HeteroscedasticGaussian": "takes the likelihoods Gaussian, .* not HeteroscedasticGaussian",
 }
@@ -497,7 +497,7 @@ def data(network: str, likelihood: str, size: int = 6) -> tuple[Tensor, Tensor]:
 def covering(
     refused: set[tuple[str, str]], *tables: dict[str, object]
 ) -> list[tuple[str, ...]]:
-    """Choose rows so that every pair of members of two tables that may combine stands in one of them.
+    """Choose rows so that every pair of members that may combine is in one of them.
 
     Greedy and the same every time: a row starts with the first pair that is missing and
     takes from every other table the member that brings most missing pairs.
@@ -576,7 +576,7 @@ def each(names: str, rows: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:
 
 
 def linear_regression():
-    """Return a Pyro program of linear regression, noise 0.5, and its data (x, y): `exact.linear_posterior` knows it."""
+    """Return a Pyro program of linear regression with noise 0.5, and its data (x, y)."""
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
     y = x @ torch.tensor([1.0, -0.5]) + 0.3
 

@@ -15,7 +15,7 @@ from torch.distributions import MultivariateNormal, Normal
 
 
 class LinearPosterior(NamedTuple):
-    """Posterior of a linear model's coefficients: mean (P,), covariance and precision (P, P), log evidence ()."""
+    """Posterior of linear coefficients: mean (P,), covariance, precision (P, P), evidence ()."""
 
     mean: Tensor
     covariance: Tensor
@@ -24,7 +24,7 @@ class LinearPosterior(NamedTuple):
 
 
 class NoisePosterior(NamedTuple):
-    """Posterior of a scale on a grid: scales (G,), weights (G,) that sum to 1, and the log evidence ()."""
+    """Posterior of a scale on a grid: scales (G,), weights (G,), and the log evidence ()."""
 
     scale: Tensor
     weight: Tensor
@@ -49,7 +49,8 @@ def linear_posterior(
 ) -> LinearPosterior:
     r"""Condition the joint normal of coefficients w and targets y on y.
 
-    .. math:: \Lambda = \Phi^T \Phi / \sigma^2 + S_0^{-1}, \quad m = m_0 + S_0 \Phi^T C^{-1} (y - \Phi m_0), \quad
+    .. math:: \Lambda = \Phi^T \Phi / \sigma^2 + S_0^{-1}, \quad
+        m = m_0 + S_0 \Phi^T C^{-1} (y - \Phi m_0), \quad
         \log p(y) = \log N(y \mid \Phi m_0, C), \quad C = \Phi S_0 \Phi^T + \sigma^2 I
     """
     prior = torch.diag(
@@ -78,9 +79,10 @@ def predictive(at: Tensor, posterior: LinearPosterior, noise: float) -> Normal:
 def hierarchical_posterior(
     y: Tensor, prior_scale: float, group_scale: float, noise: float
 ) -> LinearPosterior:
-    r"""Posterior of [mean, group_1, ..., group_J] given n observations of each of J groups, y (n, J).
+    r"""Posterior of [mean, group_1, ..., group_J] given n observations of each group, y (n, J).
 
-    .. math:: \mu \sim N(0, s^2), \quad \theta_j \sim N(\mu, g^2), \quad y_{ij} \sim N(\theta_j, \sigma^2)
+    .. math:: \mu \sim N(0, s^2), \quad \theta_j \sim N(\mu, g^2), \quad
+        y_{ij} \sim N(\theta_j, \sigma^2)
     """
     count, groups = y.shape
     precision = torch.zeros(groups + 1, groups + 1, dtype=torch.float64)
@@ -116,7 +118,7 @@ def mean_field_gap(precision: Tensor) -> Tensor:
 def expected_log_likelihood(
     features: Tensor, y: Tensor, noise: Tensor | float, loc: Tensor, covariance: Tensor
 ) -> Tensor:
-    r"""Log likelihood of each datum, (N,), in the mean over normal coefficients; the scale of the noise is known.
+    r"""Log likelihood of each datum, (N,), averaged over normal coefficients; the noise is known.
 
     .. math:: E_q[\log N(y_n \mid \phi_n^T w, \sigma^2)] =
         \log N(y_n \mid \phi_n^T \mu, \sigma^2) - \frac{\phi_n^T \Sigma \phi_n}{2 \sigma^2}
@@ -130,7 +132,8 @@ def normal_divergence(
 ) -> Tensor:
     r"""Divergence of one diagonal normal from another, summed.
 
-    .. math:: KL = \sum_i \log \frac{s_i}{\sigma_i} + \frac{\sigma_i^2 + (\mu_i - m_i)^2}{2 s_i^2} - \frac12
+    .. math:: KL = \sum_i \log \frac{s_i}{\sigma_i}
+        + \frac{\sigma_i^2 + (\mu_i - m_i)^2}{2 s_i^2} - \frac12
     """
     prior_scale = torch.as_tensor(prior_scale, dtype=torch.float64)
     squares = scale.square() + (loc - prior_loc).square()
@@ -142,7 +145,7 @@ def normal_divergence(
 def apart_mixture_divergence(
     loc: Tensor, scale: Tensor, prior_loc: float, prior_scale: float
 ) -> Tensor:
-    r"""Divergence of K diagonal normals, loc and scale (K, C), so far apart that they do not overlap.
+    r"""Divergence of K diagonal normals, loc and scale (K, C), too far apart to overlap.
 
     .. math:: KL\Big(\tfrac1K \sum_k q_k \Big\| p\Big) = \frac1K \sum_k KL(q_k \| p) - \log K
     """
@@ -154,7 +157,7 @@ def apart_mixture_divergence(
 
 
 def mixture_entropy(loc: Tensor, scale: Tensor, steps: int = 401) -> Tensor:
-    r"""Entropy of an even mixture of K diagonal normals, loc and scale (K, C), by quadrature over a grid; C is 1 or 2.
+    r"""Entropy of an even mixture of K diagonal normals, (K, C), by quadrature; C is 1 or 2.
 
     .. math:: H = -\int q(z) \log q(z) \, dz
     """
@@ -198,7 +201,7 @@ def dropout_log_likelihood(
     p: float,
     dropped: int,
 ) -> Tensor:
-    r"""Log likelihood in the mean over masks z / (1 - p) of the first `dropped` inputs of a linear model.
+    r"""Log likelihood averaged over masks z / (1 - p) of the first inputs of a linear model.
 
     .. math:: \sum_n \log N(y_n \mid \phi_n^T w, \sigma^2)
         - \frac{p}{2 \sigma^2 (1 - p)} \sum_n \sum_j \phi_{nj}^2 w_j^2
@@ -216,9 +219,10 @@ def weight_decay(
     p: float,
     unscaled_masks: bool = False,
 ) -> float:
-    r"""Gal's weight decay λ in the loss (1 / 2N) sum_n |y_n - f_n|² + λ |M|², for masks z / (1 - p) or plain z.
+    r"""Gal's weight decay λ in (1 / 2N) sum_n |y_n - f_n|² + λ |M|², for z / (1 - p) or plain z.
 
-    .. math:: \lambda = \frac{\ell^2}{2 N \tau (1 - p)} \quad\text{or}\quad \frac{\ell^2 (1 - p)}{2 N \tau}
+    .. math:: \lambda = \frac{\ell^2}{2 N \tau (1 - p)}
+        \quad\text{or}\quad \frac{\ell^2 (1 - p)}{2 N \tau}
     """
     decay = length**2 / (2 * num_data * noise_precision)
     return decay * (1 - p) if unscaled_masks else decay / (1 - p)
@@ -227,7 +231,8 @@ def weight_decay(
 def radial_entropy(scale: Tensor) -> Tensor:
     r"""Entropy of scale times a vector of random direction whose length is normal, D numbers.
 
-    .. math:: \sum_i \log \sigma_i + \log S_{D-1} + (D - 1) E[\log |r|] - \log 2 + \tfrac12 \log(2 \pi e)
+    .. math:: \sum_i \log \sigma_i + \log S_{D-1} + (D - 1) E[\log |r|]
+        - \log 2 + \tfrac12 \log(2 \pi e)
     """
     size = torch.tensor(float(scale.numel()), dtype=torch.float64)
     surface = 2 * torch.pi ** (size / 2) / torch.lgamma(size / 2).exp()
@@ -244,9 +249,10 @@ def radial_entropy(scale: Tensor) -> Tensor:
 
 
 def log_uniform_divergence(alpha: float) -> float:
-    r"""Divergence of N(m, α m²) from the prior log p(w) = -log |w|, less its limit for large α, by quadrature.
+    r"""Divergence of N(m, α m²) from p(w) = 1 / |w|, less its limit for large α, by quadrature.
 
-    .. math:: KL = -\tfrac12 \log \alpha + E_{\epsilon \sim N(1, \alpha)}[\log |\epsilon|] - E[\log |N(0, 1)|]
+    .. math:: KL = -\tfrac12 \log \alpha + E_{\epsilon \sim N(1, \alpha)}[\log |\epsilon|]
+        - E[\log |N(0, 1)|]
     """
     octaves = torch.linspace(
         -60.0, 8.0, 40001, dtype=torch.float64
@@ -267,9 +273,10 @@ def log_uniform_divergence(alpha: float) -> float:
 
 
 def relaxed_mask_moments(p: float, temperature: float) -> tuple[float, float]:
-    r"""E[z] and E[z²] of a relaxed Bernoulli(1 - p) variable, by quadrature over its logistic noise.
+    r"""E[z] and E[z²] of a relaxed Bernoulli(1 - p), by quadrature over its logistic noise.
 
-    .. math:: z = \text{sigmoid}\Big( -\frac1t \big( \log\tfrac{p}{1 - p} + \log\tfrac{u}{1 - u} \big) \Big)
+    .. math:: z = \text{sigmoid}\Big(
+        -\frac1t \big( \log\tfrac{p}{1 - p} + \log\tfrac{u}{1 - u} \big) \Big)
     """
     logistic = torch.linspace(-40.0, 40.0, 8001, dtype=torch.float64)
     density = logistic.sigmoid() * (-logistic).sigmoid()
@@ -301,7 +308,7 @@ def noise_posterior(
 def scale_posterior(
     features: Tensor, y: Tensor, noise: float, scales: Tensor, log_prior: Tensor
 ) -> NoisePosterior:
-    r"""Posterior of the common scale of a linear model's coefficients by quadrature over an even grid of scales.
+    r"""Posterior of the common scale of linear coefficients, by quadrature over a grid of scales.
 
     .. math:: p(s \mid y) \propto p(s) \, N(y \mid 0, s^2 \Phi \Phi^T + \sigma^2 I)
     """

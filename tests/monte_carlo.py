@@ -33,20 +33,20 @@ def repeat(draw: Callable[[], Tensor], num_samples: int) -> Tensor:
 
 
 def off(draws: Tensor, expected: Tensor | float) -> float:
-    """How far the mean of independent draws (S, ...) is off, in standard errors: the largest over all numbers."""
+    """Return the largest error of the mean of independent draws (S, ...), in standard errors."""
     error = draws.std(0) / len(draws) ** 0.5
     return float(((draws.mean(0) - expected).abs() / error.clamp_min(1e-12)).max())
 
 
 def above(draws: Tensor, ceiling: Tensor | float) -> float:
-    """How far the mean of independent draws (S,) lies above a ceiling, in standard errors; negative below it."""
+    """Return how far the mean of draws (S,) lies above a ceiling, in standard errors."""
     return float(
         (draws.mean() - ceiling) / (draws.std() / len(draws) ** 0.5).clamp_min(1e-12)
     )
 
 
 def apart(first: Tensor, second: Tensor) -> float:
-    """How far the means of two sets of independent draws are apart, in standard errors: the largest."""
+    """Return the largest difference of the means of two sets of draws, in standard errors."""
     error = (first.var(0) / len(first) + second.var(0) / len(second)).sqrt()
     return float(
         ((first.mean(0) - second.mean(0)).abs() / error.clamp_min(1e-12)).max()
@@ -54,7 +54,7 @@ def apart(first: Tensor, second: Tensor) -> float:
 
 
 def off_chains(chains: Tensor, expected: Tensor) -> float:
-    """How far the mean of chains (C, S, ...) is off, in standard errors that allow for autocorrelation."""
+    """Return the error of the mean of chains (C, S, ...), in standard errors of correlated draws."""
     size = effective_sample_size(chains, chain_dim=0, sample_dim=1)
     error = chains.flatten(0, 1).std(0) / size.sqrt()
     return float(((chains.flatten(0, 1).mean(0) - expected).abs() / error).max())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from guides._base.site import Site, unconstrained
 
+Per = Literal["layer", "all"]  # what is drawn together
 Groups = dict[str, list[str]]  # names of sites by the name of their auxiliary site
 Grouping = Callable[[Mapping[str, Site]], Groups]
 
 
-def grouped(per: str, names: Sequence[str] | None) -> Grouping:
+def grouped(per: Per, names: Sequence[str] | None) -> Grouping:
     """Return a function that puts sites into groups: one group of all, or one for each layer.
 
     Sites belong to the same layer if their names are equal up to the last dot. A group of

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from guides._base.fixed import fixed
 from guides._base.latent_sites import latent_sites
 from guides._base.program import PyroModel
-from guides._base.representation import page, text
+from guides._base.representation import html_list, one_line
 from guides._base.site import Site
 
 
@@ -199,11 +199,11 @@ class Guide(nn.Module):
 
     def __repr__(self) -> str:
         family = type(self).__name__
-        return text(family, self.extra_repr(), self.sites, self.num_parameters())
+        return one_line(family, self.extra_repr(), self.sites, self.num_parameters())
 
     def _repr_html_(self) -> str:
         """Return the repr and a list of the sites with their shapes, for notebooks."""
-        return page(repr(self), self.sites)
+        return html_list(repr(self), self.sites)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move the initial values of the sites together with the parameters."""

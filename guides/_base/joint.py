@@ -67,6 +67,16 @@ class JointGuide(MeanField):
         """Return the number of elements P of a group."""
         return sum(self._sizes(group))
 
+    def refuse_many_elements(self, group: str, limit: int, what: str) -> None:
+        """Refuse a group of more than `limit` elements, which are too many for `what`."""
+        size = self.size(group)
+        if size > limit:
+            names = ", ".join(self.groups[group])
+            raise ValueError(
+                f"the sites {names} have {size:,} elements, too many for {what} "
+                f"({limit:,} at most); use guides.LowRank, or name fewer by sites=[...]"
+            )
+
     def rows(self, name: str) -> tuple[str, slice]:
         """Return the group of a site, and the slice of the group's vector that is the site's."""
         for group, names in self.groups.items():

@@ -10,7 +10,7 @@ from guides._base.site import Site
 _FEW_SITES = 3  # this many sites are shown by their names
 
 
-def text(family: str, details: str, sites: Mapping[str, Site], count: int) -> str:
+def one_line(family: str, details: str, sites: Mapping[str, Site], count: int) -> str:
     """Return a line such as `MeanField(4 sites, 162 parameters)`.
 
     Arguments:
@@ -32,7 +32,7 @@ def text(family: str, details: str, sites: Mapping[str, Site], count: int) -> st
     return f"{family}({inside})"
 
 
-def page(title: str, sites: Mapping[str, Site]) -> str:
+def html_list(title: str, sites: Mapping[str, Site]) -> str:
     """Return a title and a list of sites with their shapes, in HTML."""
     rows = []
     for name, site in sites.items():

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from pyro.distributions import constraints
@@ -19,6 +19,7 @@ from guides._base.noise import uniform_noise
 from guides._base.shape import Shape
 from guides._lazy.lazy import Layer, Lazy, num_channels, per_example, plain
 
+Masks = Literal["channel", "element", "weight"]  # what one random number is for
 # Draws elements of mean 1 of a shape whose last dimension is that of the input units.
 Noise = Callable[[torch.Size], Tensor]
 
@@ -49,7 +50,7 @@ class Masked(TorchDistribution):
         noise: Noise,
         second_moment: Tensor | float,
         entropy: Tensor | float = 0.0,
-        masks: str = "channel",
+        masks: Masks = "channel",
         batch_shape: torch.Size = torch.Size(),  # noqa: B008
     ) -> None:
         self.loc = loc
@@ -103,7 +104,7 @@ class MaskedWeight(Lazy):
 
     rows: Tensor | None = None  # the noise of each example, (B, I)
 
-    def __init__(self, loc: Tensor, noise: Noise, masks: str = "channel") -> None:
+    def __init__(self, loc: Tensor, noise: Noise, masks: Masks = "channel") -> None:
         self.loc = loc
         self.noise = noise
         self.masks = masks

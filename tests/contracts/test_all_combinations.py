@@ -1,4 +1,4 @@
-"""The full product of networks, priors, guides and likelihoods; every pair of it is in `make test` already."""
+"""The full product of networks, priors, guides and likelihoods; `make test` has every pair."""
 
 import cases
 import pytest

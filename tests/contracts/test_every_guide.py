@@ -1,4 +1,4 @@
-"""What every guide offers beside draws: parameters that can be kept, scales with a ceiling, a density, a next prior."""
+"""What every guide offers: frozen parameters, scales with a ceiling, a density, a next prior."""
 
 import inspect
 

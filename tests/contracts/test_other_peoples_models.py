@@ -1,4 +1,4 @@
-"""Our guides on Pyro models of other people: plates, positive sites, data subsampled by the model itself.
+"""Our guides on other people's Pyro models: plates, positive sites, subsampled data.
 
 Nothing of the zoo is imported here but the guides. Means are compared within 4.5
 standard errors, a false alarm of 7e-6 a number.
@@ -109,7 +109,7 @@ def rate(y):
 
 
 def test_a_positive_site_is_normal_in_its_logarithm_and_the_bound_is_tight():
-    """The posterior of log(rate) is normal, so that every draw at the optimum gives the log evidence itself."""
+    """The posterior of log(rate) is normal, so every draw at the optimum gives the log evidence."""
     y = torch.tensor([1.5, 2.0, 4.0], dtype=torch.float64)
     posterior = exact.linear_posterior(torch.ones(3, 1).double(), y.log(), NOISE, 1.0)
     log_evidence = (

@@ -1,4 +1,4 @@
-"""Plain and traced fits are the same to the bit, for every guide: losses, parameters, running statistics."""
+"""Plain and traced fits are the same to the bit: losses, parameters, running statistics."""
 
 from itertools import product
 

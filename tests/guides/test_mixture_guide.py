@@ -444,6 +444,15 @@ def test_components_that_are_not_guides_of_this_package_are_refused():
         guides.Mixture(model, AutoNormal)
 
 
+def test_a_guide_in_the_place_of_its_class_is_refused():
+    model, _ = regression()
+    with pytest.raises(
+        ValueError,
+        match=r"make is a guide that is already built; .*make=guides\.MeanField\)",
+    ):
+        guides.Mixture(model, guides.MeanField(model))
+
+
 @pytest.mark.parametrize("make", [guides.Mixture, guides.NodeMixture])
 def test_no_component_is_refused(make):
     model, _ = regression(priors.NodePrior(dist.Normal(1.0, 0.3)))

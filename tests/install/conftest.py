@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ["setup.cfg", "pyproject.toml", "README.md", "LICENSE", "docs", "zoo", "guides"]
+SOURCES = [
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "docs",
+    "zoo",
+    "guides",
+]
 
 
 class Installed:
@@ -38,7 +46,7 @@ class Installed:
         )
 
     def run(self, program: str, *arguments: str, folder: Path | None = None) -> str:
-        """Run a program of the environment in a folder, by default the clone's parent; return what it prints."""
+        """Run a program of the environment, by default in the clone's parent; return its output."""
         command = [str(self.bin / program), *arguments]
         ended = subprocess.run(
             command,

@@ -225,6 +225,14 @@ def test_a_likelihood_of_your_own_needs_a_distribution_only():
         model.likelihood.check(F[:, :1], y)
 
 
+def test_a_likelihood_without_a_distribution_says_what_to_define():
+    sentence = (
+        r"Likelihood is a likelihood without a method distribution\(output, noise\)"
+    )
+    with pytest.raises(NotImplementedError, match=sentence):
+        likelihoods.Likelihood().distribution(F, {})
+
+
 @pytest.mark.parametrize(
     ("name", "instead"),
     [

@@ -53,7 +53,7 @@ def test_half_the_width_is_about_a_quarter_of_the_weights(name):
     ("where", "rates"),
     [("none", [0, 0, 0]), ("ip", [0, 0, 0.5]), ("all", [0.5, 0.5, 0.5])],
 )
-def test_lenet_drops_out_where_it_is_told_to(where, rates):
+def test_lenet_has_dropout_at_the_chosen_layers(where, rates):
     network = networks.LeNet(dropout=where)
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Dropout)]
     assert [layer.p for layer in layers] == rates

@@ -66,6 +66,12 @@ def test_the_density_of_a_scale_mixture_has_the_shape_of_its_batch():
     assert vector.log_prob(torch.zeros(2)).shape == (4, 2)
 
 
+def test_a_scale_mixture_is_moved_with_all_its_parts():
+    mixture = priors.ScaleMixture(0.5, 1.0, 0.1)
+    moved = zoo.runtime.distributions.to(mixture, torch.zeros(()).double())
+    assert moved.log_prob(torch.tensor(0.3).double()).dtype == torch.float64
+
+
 def filters(scale=0.5, lengthscale=2.0, taps=(3, 2)):
     return CorrelatedFilters(
         torch.tensor(scale).double(),

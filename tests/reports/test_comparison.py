@@ -181,3 +181,12 @@ def test_help_says_what_it_does(command, capsys):
         main([*command.split(), "--help"])
     assert end.value.code == 0
     assert "usage: python -m zoo" in capsys.readouterr().out
+
+
+def test_a_posterior_needs_data_and_a_reference_has_its_own(comparison):
+    truth = comparison.posteriors["truth"]
+    own = {"Delta": guides.Delta(truth.model)}
+    with pytest.raises(ValueError, match="give a data set as well"):
+        zoo.compare(truth.model, own, truth)
+    with pytest.raises(ValueError, match="a reference has its own data; omit data"):
+        zoo.compare(truth.model, own, object(), comparison.data)

@@ -33,3 +33,8 @@ __all__ = [
     "read",
     "referral_cifar10",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name the public names alone."""
+    return list(__all__)

@@ -62,7 +62,10 @@ class Likelihood:
             A distribution whose batch shape is the shape of y, (*, N, ...), and whose
             event shape is ().
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} is a likelihood without a method distribution(output, noise); "
+            "define it, e.g. return dist.Laplace(output, 0.1)"
+        )
 
     def expectation(self, distribution: TorchDistributionMixin) -> Tensor:
         """Return E[y | f], (*, N, ...), or for classes their probabilities, (*, N, O).

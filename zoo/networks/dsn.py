@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.networks.initialisation import he_initialise
-from zoo.networks.nin import mlp_convolution
+from zoo.networks.nin import mlp_blocks
 from zoo.networks.widths import check_sixths
 
 
@@ -72,15 +72,7 @@ class DSN(nn.Module):
                 f"DSN needs images of at least 3x3 pixels, not {image_size}x{image_size}"
             )
 
-        half = width // 2
-        first = (width, width * 5 // 6, half)
-        second = (width, width, width)
-        last = (width, width, num_classes)
-
-        block1 = mlp_convolution(in_channels, 5, first, activation)
-        block2 = mlp_convolution(half, 5, second, activation)
-        block3 = mlp_convolution(width, 3, last, activation)
-        block3.pop()  # logits have no activation
+        block1, block2, block3 = mlp_blocks(in_channels, width, num_classes, activation)
         block1 += _pooling(p)
         block2 += _pooling(p)
 

@@ -45,15 +45,7 @@ class NIN(nn.Module):
         super().__init__()
         check_sixths(width)
 
-        half = width // 2
-        first = (width, width * 5 // 6, half)
-        second = (width, width, width)
-        last = (width, width, num_classes)
-
-        block1 = mlp_convolution(in_channels, 5, first, activation)
-        block2 = mlp_convolution(half, 5, second, activation)
-        block3 = mlp_convolution(width, 3, last, activation)
-        block3.pop()  # logits have no activation
+        block1, block2, block3 = mlp_blocks(in_channels, width, num_classes, activation)
 
         self.features = nn.Sequential(
             *block1,
@@ -72,7 +64,34 @@ class NIN(nn.Module):
         return maps.mean((-2, -1))
 
 
-def mlp_convolution(
+def mlp_blocks(
+    in_channels: int,
+    width: int,
+    num_classes: int,
+    activation: Callable[[], nn.Module],
+) -> tuple[list[nn.Module], list[nn.Module], list[nn.Module]]:
+    """Make the layers of the three blocks, without pooling and dropout.
+
+    Arguments:
+        in_channels: Channels of the image.
+        width: Channels of the widest layers.
+        num_classes: Channels of the last convolution, which has no activation.
+        activation: Makes the module after each other convolution.
+    """
+    half = width // 2
+    first = (width, width * 5 // 6, half)
+    second = (width, width, width)
+    last = (width, width, num_classes)
+
+    block1 = _mlp_convolution(in_channels, 5, first, activation)
+    block2 = _mlp_convolution(half, 5, second, activation)
+    block3 = _mlp_convolution(width, 3, last, activation)
+    block3.pop()  # the activation
+
+    return block1, block2, block3
+
+
+def _mlp_convolution(
     channels_in: int,
     size: int,
     widths: Sequence[int],

@@ -28,3 +28,8 @@ __all__ = [
     "shrink",
     "signal_to_noise",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name the public names alone."""
+    return list(__all__)

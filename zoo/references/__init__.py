@@ -27,3 +27,8 @@ __all__ = [
     "sinusoid",
     "yacht_50",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name the public names alone."""
+    return list(__all__)

@@ -62,3 +62,8 @@ __all__ = [
     "warp",
     "zoom_blur",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name the public names alone."""
+    return list(__all__)

@@ -172,6 +172,20 @@ def test_only_what_needs_a_gradient_is_optimised():
         assert torch.equal(value, before[name]) == name.startswith("rho"), name
 
 
+@pytest.mark.parametrize("mode", ["plain", "traced"])
+def test_a_parameter_that_the_loss_does_not_depend_on_is_left_alone(mode):
+    class Extra(guides.MeanField):
+        def __init__(self, model):
+            super().__init__(model)
+            self.unused = nn.Parameter(torch.ones(3))
+
+    model = build()
+    decaying = partial(torch.optim.AdamW, weight_decay=0.1)
+    posterior = fit(model, guide=Extra(model), optimizer=decaying, compile=mode)
+    assert torch.equal(posterior.guide.unused, torch.ones(3))
+    assert posterior.info.num_parameters == 2 * 13 + 3
+
+
 def test_early_stopping_keeps_the_best_parameters():
     model = build(noise=0.05)
     noisy = Y + 0.5 * torch.randn(24, 1, generator=torch.Generator().manual_seed(1))

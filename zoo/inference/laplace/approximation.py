@@ -19,6 +19,7 @@ from zoo.inference.laplace.library import (
 )
 from zoo.inference.laplace.prior_vectors import prior_vectors
 from zoo.inference.tempering import Tempering
+from zoo.likelihoods import Gaussian
 from zoo.model import BayesianNetwork
 
 
@@ -46,7 +47,7 @@ class Approximation:
         mean, precision = prior_vectors(model, names, structure)
         likelihood = model.likelihood
         noise = {}
-        if not likelihood.discrete:
+        if isinstance(likelihood, Gaussian):
             noise["sigma_noise"] = float(likelihood.scale)
 
         self.model = model
@@ -119,7 +120,7 @@ class Approximation:
         """
         value = float(self.fitted.log_marginal_likelihood())
         likelihood = self.model.likelihood
-        if likelihood.discrete:
+        if not isinstance(likelihood, Gaussian):
             return value
 
         num_targets = num_data * self.fitted.n_outputs

@@ -191,14 +191,15 @@ class SVI:
         x, y = checked(self.model, x, y)
         return data, HeldOut(stopping, x, y)
 
+    def _total_steps(self, data: Batches) -> int:
+        if self.num_epochs is not None:
+            return self.num_epochs * data.per_epoch
+        return self.num_steps or _DEFAULT_NUM_STEPS
+
     def _options(self, data: Batches) -> TrainerOptions:
-        if self.num_steps is not None:
-            num_steps = self.num_steps
-        else:
-            num_steps = self.num_epochs * data.per_epoch
         return TrainerOptions(
             description=repr(self),
-            num_steps=num_steps,
+            num_steps=self._total_steps(data),
             lr=self.lr,
             optimizer=self.optimizer,
             scheduler=self.scheduler,
