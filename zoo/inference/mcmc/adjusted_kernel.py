@@ -62,7 +62,6 @@ class Adjusted(Langevin):
     def _move(self, point: PhasePoint, accepted: Tensor) -> None:
         """Move the chains of a mask (C,) to a point."""
         rows = accepted[:, None]
-
         for name, new in point._asdict().items():
             mask = rows if new.dim() > 1 else accepted
             self.state[name] = torch.where(mask, new, self.state[name])

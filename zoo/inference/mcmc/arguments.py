@@ -82,8 +82,8 @@ def refuse_other_names(
             continue
 
         remedy = _REMEDIES[name]
-        field = remedy.removeprefix("write ").split("=")[0]
 
+        field = remedy.removeprefix("write ").split("=")[0]
         if remedy == _SEED or field in fields:
             raise TypeError(f"{sampler} has no argument {name!r}; {remedy}")
 

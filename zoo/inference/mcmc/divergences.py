@@ -68,8 +68,8 @@ class Divergences:
             return ""
 
         total = num_others + num_diverged
-        counts = f"{num_diverged:.0f} of {total:.0f} draws diverged"
 
+        counts = f"{num_diverged:.0f} of {total:.0f} draws diverged"
         if num_others == 0:
             return (
                 f"{counts}: the step size is too large, or the log joint density is not "
@@ -77,7 +77,6 @@ class Divergences:
             )
 
         difference = self._largest_difference()
-
         if difference is None:
             return f"{counts}, at no site in particular"
 
@@ -104,8 +103,8 @@ class Divergences:
 
         element = int(distance.argmax())
         num_tails = 2 * len(distance)
-        largest_by_chance = math.sqrt(2 * math.log(num_tails)) + 1.0
 
+        largest_by_chance = math.sqrt(2 * math.log(num_tails)) + 1.0
         if float(distance[element]) < largest_by_chance:
             return None
 

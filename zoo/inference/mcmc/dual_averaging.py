@@ -69,8 +69,8 @@ class DualAveraging(NamedTuple):
 
         weight = count**-_DECAY
         log_average = weight * log_step + (1 - weight) * self.log_average
-        new = DualAveraging(self.centre, error, log_step, log_average, count)
 
+        new = DualAveraging(self.centre, error, log_step, log_average, count)
         if where is None:
             return new
 

@@ -69,8 +69,8 @@ class Hamiltonian(Kernel):
         for _ in range(50):
             gain = self._energy_gain(step_size)
             is_small = gain.nan_to_num(nan=-torch.inf) > _LOG_ACCEPTANCE
-            wanted = torch.where(is_small, 1.0, -1.0).to(step_size)
 
+            wanted = torch.where(is_small, 1.0, -1.0).to(step_size)
             if direction is None:
                 direction = wanted
             else:  # a chain whose direction changes is done

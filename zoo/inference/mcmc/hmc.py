@@ -67,7 +67,6 @@ class HMC(Adaptive):
         check_num_leapfrog("max_steps", self.max_steps)
 
         length = self.trajectory_length
-
         if length is not None and not length > 0:
             raise ValueError(
                 f"trajectory_length is a positive number, e.g. math.pi / 2, not {length}"

@@ -8,7 +8,8 @@ from torch import Tensor
 from zoo.inference.mcmc.potential import GradientFunction, Potential, is_finite
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.thinning import evenly
-from zoo.tracing.traced import Traced, way_of
+from zoo.tracing.mode import way_of
+from zoo.tracing.traced import Traced
 
 INITS = ("map", "network", "prior")
 DESCENT = 1000  # optimisation steps of "map"
@@ -42,8 +43,8 @@ class Initialiser:
         self.num_gradients = 0
 
         mode = way_of(compile)
-        is_cuda = potential.program.like.is_cuda
 
+        is_cuda = potential.program.like.is_cuda
         if init != "map" or DESCENT == 0:
             mode = "plain"
         elif mode != "plain" and not is_cuda:
@@ -77,7 +78,6 @@ class Initialiser:
             return self._checked(q, "the network's own weights")
 
         q = finite_prior_draws(potential, self.gradient, num_chains)
-
         if self.init == "map":
             q = optimise_positions(potential, self.gradient, q, DESCENT)
 
@@ -86,8 +86,8 @@ class Initialiser:
     def _checked(self, q: Tensor, description: str) -> Tensor:
         """Refuse positions (C, P) at which the log joint density is not finite."""
         finite = is_finite(*self.gradient(q))
-        num_bad = int((~finite).sum())
 
+        num_bad = int((~finite).sum())
         if num_bad > 0:
             raise ValueError(
                 f"the log joint density is not finite at {num_bad} of {len(q)} initial "
@@ -106,8 +106,8 @@ def _posterior_draws(
 
     num_draws = len(next(iter(draws.values())))
     index = evenly(num_draws, num_chains)
-    chosen = {}
 
+    chosen = {}
     for name, value in draws.items():
         chosen[name] = value[index.to(value.device)]
 
@@ -123,7 +123,6 @@ def _check_sites(potential: Potential, draws: dict[str, Tensor]) -> None:
     given = {name: tuple(value.shape[1:]) for name, value in draws.items()}
 
     parts = []
-
     for name in sorted(wanted.keys() | given.keys()):
         there, here = given.get(name, "none"), wanted.get(name, "none")
         if there != here:
@@ -178,8 +177,8 @@ def optimise_positions(
     best = q
     q = q.clone()
     q.requires_grad_()
-    optimizer = torch.optim.Adam([q], lr=_LEARNING_RATE)
 
+    optimizer = torch.optim.Adam([q], lr=_LEARNING_RATE)
     for _ in range(num_steps):
         value, energy = gradient(q.detach())
         finite = is_finite(value, energy)[:, None]
@@ -198,8 +197,8 @@ def optimise_positions(
 def _moving_elements(potential: Potential, q: Tensor) -> Tensor:
     """Return 1 for elements of q that are optimised and 0 for others, (P,)."""
     parents = potential.parents()
-    parts = []
 
+    parts = []
     for name, shape in potential.shapes.items():
         parts.append(q.new_full((shape.numel(),), name not in parents))
 

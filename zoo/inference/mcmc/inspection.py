@@ -63,7 +63,6 @@ def _pyro_program(
     _refuse_changes(latents, second)
 
     inits = {}
-
     for name, site in sites.items():
         if "init" in site["infer"]:
             inits[name] = site["infer"]["init"]
@@ -88,8 +87,8 @@ def _two_traces(
 ) -> tuple[Trace, Trace, list[str]]:
     """Return the traces of two runs and the names of the parameters that the model states."""
     store = pyro.get_param_store()
-    without_parameters = store.scope(state={"params": {}, "constraints": {}})
 
+    without_parameters = store.scope(state={"params": {}, "constraints": {}})
     with without_parameters, torch.random.fork_rng():
         with torch.no_grad(), evaluating(model):
             first = poutine.trace(model).get_trace(*data)
@@ -120,13 +119,11 @@ def _network_program(
     _warn_of_batch_normalisation(model)
 
     own_dtype = model.first_parameter.dtype
-
     if dtype not in (None, own_dtype):
         model = copy.deepcopy(model).to(dtype)
         data = _cast(data, dtype)
 
     buffers = {}
-
     for name, value in model.network.named_buffers():
         buffers[name] = value.detach().clone()
 
@@ -199,8 +196,8 @@ def _refuse_changes(
     sites = stochastic(second)
     for name, prior in latents.items():
         support = str(prior.support)
-        is_missing = name not in sites
 
+        is_missing = name not in sites
         if is_missing or str(sites[name]["fn"].support) != support:
             raise ValueError(
                 f"site {name!r} or its support changes from run to run ({support}); state "

@@ -187,7 +187,6 @@ class LearnedLength(Trajectories):
         super().end_window(block)
 
         after = self.mass_matrix.log_size
-
         for name in ("log_length", "log_length_average"):
             self.state[name] = self.state[name] + before - after
 

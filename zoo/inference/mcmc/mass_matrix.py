@@ -105,16 +105,16 @@ def estimate_mass_matrix(
     """
     chains, _, size = draws.shape
     draws = _centred(draws)
-    gradients = _centred(gradients.nan_to_num(0.0, 0.0, 0.0))
 
+    gradients = _centred(gradients.nan_to_num(0.0, 0.0, 0.0))
     if shared:
         draws = draws.reshape(1, -1, size)
         gradients = gradients.reshape(1, -1, size)
 
     scale = _diagonal_scale(draws, gradients)
     identity = MassMatrix.identity(scale, rank)
-    mass_matrix = identity._replace(scale=scale)
 
+    mass_matrix = identity._replace(scale=scale)
     if rank > 0:
         scaled = draws / scale[:, None]
         scaled_gradients = gradients * scale[:, None]

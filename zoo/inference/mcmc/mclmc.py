@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -70,13 +71,13 @@ class MCLMC(Adaptive):
     adjusted: bool = False
     desired_energy_variance: float = 5e-4
     num_steps: int | None = None
-    integrator: str = "mclachlan"
+    integrator: Literal["leapfrog", "mclachlan"] = "mclachlan"
     target_accept_prob: float = 0.9
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        variance = self.desired_energy_variance
 
+        variance = self.desired_energy_variance
         if not variance > 0:
             raise ValueError(
                 f"desired_energy_variance is a positive number, not {variance}"
@@ -102,8 +103,8 @@ class MCLMC(Adaptive):
 
         counts = [int(fraction * self.warmup_steps) for fraction in _WINDOWS[:-1]]
         counts.append(self.warmup_steps - sum(counts))
-        windows = [Window(counts[0], learns=False)]
 
+        windows = [Window(counts[0], learns=False)]
         for count in counts[1:]:
             windows.append(Window(count, learns=True))
 

@@ -106,12 +106,12 @@ def integrate(
     """
     u, velocity, gradient, energy = point
     whole = step_size[:, None]
-    kinetic = torch.zeros_like(step_size)
 
+    kinetic = torch.zeros_like(step_size)
     for number, fraction in enumerate(fractions):
         time = fraction * whole
-        is_turn = number % 2 == 0
 
+        is_turn = number % 2 == 0
         if is_turn:
             velocity, change = turn(velocity, gradient, time)
             kinetic = kinetic + change

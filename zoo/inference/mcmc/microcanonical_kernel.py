@@ -121,8 +121,8 @@ class Langevin(Kernel):
         for _ in range(_MAX_SHRINKAGES):
             path = self.follow(1, step_size, no_noise)
             error = path.squares / (self.size * self.settings.energy_variance)
-            is_undone = path.undone > 0
 
+            is_undone = path.undone > 0
             if not bool((is_undone | (error > 2)).any()):
                 break
 
@@ -162,8 +162,8 @@ class Langevin(Kernel):
         mass_matrix = self.mass_matrix
         zero = torch.zeros_like(step_size)
         point = self.state_of(PhasePoint)
-        found: tuple[Tensor, ...] = (*point, zero, zero, zero)
 
+        found: tuple[Tensor, ...] = (*point, zero, zero, zero)
         for _ in range(num_steps):
             found = self.step(*found, step_size, length, *mass_matrix)
 

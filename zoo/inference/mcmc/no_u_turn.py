@@ -150,8 +150,8 @@ class NoUTurn(Hamiltonian):
         """Grow all subtrees until at least one of them has ended."""
         mass_matrix = self.mass_matrix
         num_steps = _STEPS_PER_READ.get(step_size.device.type, 1)
-        has_ended = False
 
+        has_ended = False
         while not has_ended:
             for _ in range(num_steps):
                 (flag,) = self.grow(step_size, *mass_matrix)

@@ -77,7 +77,6 @@ class Potential:
         values, jacobian = self.unpack(q)
 
         terms = []
-
         for name, site in stochastic(self.program.trace(values)).items():
             distribution = unvalidated(site["fn"])
             density = log_prob(site | {"fn": distribution})
@@ -115,7 +114,6 @@ class Potential:
         jacobian = q.new_zeros(batch)
 
         parts = q.split(self._sizes(), dim=-1)
-
         for (name, shape), part in zip(self.shapes.items(), parts, strict=True):
             transform = self.transforms[name]
             unconstrained = part.reshape((*batch, *shape))
@@ -143,8 +141,8 @@ class Potential:
     def prior_draws(self, num_samples: int) -> Tensor:
         """Draw q (S, P) from the prior; a site with an improper prior has its initial value."""
         initial = self.initial_values()
-        draws = []
 
+        draws = []
         for _ in range(num_samples):
             draws.append(self.pack(self.program.prior_draw(initial)))
 
@@ -157,8 +155,8 @@ class Potential:
         in unconstrained space.
         """
         like = self.program.like
-        values = {}
 
+        values = {}
         for name, shape in self.shapes.items():
             values[name] = self.transforms[name](like.new_zeros(shape))
 
@@ -176,7 +174,6 @@ class Potential:
                 values[name] = value.detach().clone().requires_grad_()
 
             sites = stochastic(self.program.trace(values))
-
             for name in values:
                 others = {other: values[other] for other in values if other != name}
                 density = log_prob(sites[name])
@@ -209,8 +206,8 @@ def _dependencies(density: Tensor, values: Mapping[str, Tensor]) -> set[str]:
     gradients = torch.autograd.grad(
         density, list(values.values()), allow_unused=True, retain_graph=True
     )
-    found = set()
 
+    found = set()
     for name, gradient in zip(values, gradients, strict=True):
         if gradient is not None:
             found.add(name)

@@ -63,7 +63,6 @@ class Program:
         sites = stochastic(trace)
 
         values = {}
-
         for name in self.latents:
             value = sites[name]["value"]
             values[name] = value.to(self.like)

@@ -23,14 +23,14 @@ def make_posterior(
         run: The run, which has ended.
     """
     info = _run_info(run)
-    draws = run.store.draws()
 
+    draws = run.store.draws()
     if not isinstance(model, BayesianNetwork):
         return ProgramPosterior(model, draws=draws, info=info)
 
     state = _network_state(model)
-    functions = run.store.functions()
 
+    functions = run.store.functions()
     if functions is None:
         return DrawsPosterior(model, draws=draws, state=state, info=info)
 

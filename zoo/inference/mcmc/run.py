@@ -100,8 +100,8 @@ class ChainRun:
         counters = snapshot.counters
         kernel.state = dict(snapshot.kernel)
         kernel.num_gradients = counters.num_gradients
-        compile = self.options.kernel.compile
 
+        compile = self.options.kernel.compile
         for program, mode in zip(kernel.programs, counters.modes, strict=True):
             is_known = mode != "" and compile == "auto"
             present = mode if is_known else compile
@@ -158,8 +158,8 @@ class ChainRun:
         is_warmup = self.done < self.options.warmup_steps
         num_draws = stop - self.done
         tick = self._tick("warm-up" if is_warmup else "sampling")
-        block = self.kernel.draw(num_draws, tick, adapting=is_warmup)
 
+        block = self.kernel.draw(num_draws, tick, adapting=is_warmup)
         if not is_warmup:
             self.divergences.add(block)
             self.store.add(block)

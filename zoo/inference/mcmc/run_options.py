@@ -54,8 +54,8 @@ class RunOptions:
     def window_ends(self) -> dict[int, bool]:
         """Return whether the kernel learns from a window, by the number of draws at its end."""
         ends = {}
-        total = 0
 
+        total = 0
         for window in self.windows:
             total += window.num_draws
             ends[total] = window.learns

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.tracing.traced import way_of
+from zoo.tracing.mode import way_of
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -74,7 +74,7 @@ class Sampler:
     num_chains: int = 4
     warmup_steps: int = 500
     num_samples: int = 500
-    init: str | Posterior = "map"
+    init: Literal["map", "network", "prior"] | Posterior = "map"
     thinning: int = 1
     max_draws: int | None = None
     functions_at: Tensor | None = None
@@ -109,7 +109,6 @@ class Sampler:
             )
 
         is_network = isinstance(self.model, BayesianNetwork)
-
         if self.functions_at is not None and not is_network:
             raise ValueError(
                 "functions_at needs a BayesianNetwork; for other models the values of the "
@@ -159,13 +158,12 @@ class Sampler:
         arguments = self._arguments(data)
         tensors = [part for part in arguments if isinstance(part, Tensor)]
         first = tensors[0] if tensors else None
-        network = None
 
+        network = None
         if isinstance(self.model, BayesianNetwork):
             network = self.model.network
 
         total = self.warmup_steps + self.num_samples
-
         with (
             flush_subnormals(),
             one_if_small(network, first),
@@ -178,10 +176,10 @@ class Sampler:
     ) -> DrawsPosterior:
         """Run the chains and return their posterior."""
         progress.set_postfix_str("checking the model")
+
         potential = Potential(
             self.model, *arguments, tempering=self.tempering, dtype=self.dtype
         )
-
         with potential.program.running():
             options = self._run_options(potential)
             checkpoint = self._checkpoint(potential)

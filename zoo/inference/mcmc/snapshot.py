@@ -83,7 +83,6 @@ class Snapshot:
                 moved[name] = value.to(device)
 
         window = None
-
         if _WINDOW_Q in moved:
             info = TransitionInfo(**_under(_WINDOW_INFO, moved))
             window = DrawBlock(moved[_WINDOW_Q], info)

@@ -61,8 +61,8 @@ class Store:
             index = torch.arange(
                 first, block.num_draws, self.thinning, device=block.q.device
             )
-            new = self._values(block.q[:, index])
 
+            new = self._values(block.q[:, index])
             for name, value in block.info.named().items():
                 new[_INFO + name] = value[:, index]
 
@@ -120,7 +120,6 @@ class Store:
         evaluation = self._evaluation
 
         values = {}
-
         for name, value in sites.items():
             is_noise = name.startswith("likelihood:")
             if is_noise or evaluation is None:
@@ -171,8 +170,8 @@ class _Evaluation(NamedTuple):
     def at(cls, x: Tensor, potential: Potential) -> _Evaluation:
         """Move inputs (N, ...) to the device of the model, and check them."""
         program = potential.program
-        model = program.model
 
+        model = program.model
         if not isinstance(model, BayesianNetwork):
             raise ValueError("functions_at needs a BayesianNetwork")
 

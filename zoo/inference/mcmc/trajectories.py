@@ -91,7 +91,6 @@ class Trajectories(Hamiltonian):
         step_size = self.state["step_size"]
 
         shortest, longest = int(steps.min()), int(steps.max())
-
         for number in range(longest):
             if number >= shortest:
                 zeros = torch.zeros_like(step_size)

@@ -96,7 +96,6 @@ class TreeState(NamedTuple):
         flags = dict.fromkeys(_FLAGS, scalar.bool())
 
         zeros = {}
-
         for name, like in (vectors | blocks | scalars | counts | flags).items():
             zeros[name] = torch.zeros_like(like)
 

@@ -22,8 +22,8 @@ class WidestResult(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        results = result if isinstance(result, (tuple, list)) else (result,)
 
+        results = result if isinstance(result, (tuple, list)) else (result,)
         for value in results:
             if isinstance(value, Tensor):
                 self.bytes = max(self.bytes, value.nbytes)

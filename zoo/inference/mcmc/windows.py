@@ -36,14 +36,13 @@ def stan_windows(warmup_steps: int) -> Sequence[Window]:
         return [Window(warmup_steps, learns=False)]
 
     first, last = int(0.15 * warmup_steps), warmup_steps // 3
-
     if warmup_steps >= _LONG_WARMUP:
         first, last = _FIRST, _LAST
 
     windows = [Window(first, learns=False)]
     length = _SECOND
-    left = warmup_steps - first - last
 
+    left = warmup_steps - first - last
     while left > 0:
         is_last = left < 3 * length
         if is_last:
