@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def at_the_prior(monkeypatch):
-    """Start chains at a bare prior draw: going downhill first takes longer than most tests."""
+    """Start chains at prior draws: optimising initial positions takes longer than most tests."""
     monkeypatch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 0)
 
 

@@ -530,7 +530,7 @@ def test_ctrl_c_before_the_first_step_of_svi_returns_the_start():
 def interrupt(monkeypatch, at):
     """Press Ctrl-C in the n-th step of the chains through a graph, from the first draw on."""
     count, began = itertools.count(1), []
-    call, go = zoo.tracing.traced.Traced.__call__, inference.mcmc.run.Run.go
+    call, go = zoo.tracing.traced.Traced.__call__, inference.mcmc.run.ChainRun.go
 
     def step(self, *inputs):
         if began and next(count) == at:
@@ -538,7 +538,7 @@ def interrupt(monkeypatch, at):
         return call(self, *inputs)
 
     monkeypatch.setattr(
-        inference.mcmc.run.Run, "go", lambda self: began.append(True) or go(self)
+        inference.mcmc.run.ChainRun, "go", lambda self: began.append(True) or go(self)
     )
     monkeypatch.setattr(zoo.tracing.traced.Traced, "__call__", step)
 
@@ -568,7 +568,7 @@ def test_ctrl_c_in_warm_up_returns_where_the_chains_stood(monkeypatch, kind, at)
     interrupt(monkeypatch, at)
     with pytest.warns(
         UserWarning,
-        match="interrupted in warm-up: the one draw of each chain is where it stood",
+        match="interrupted in warm-up: each chain has one draw, its current position",
     ):
         posterior = engine.fit((X, Y))
     assert posterior.info.stopped.startswith("interrupted after ")

@@ -222,7 +222,7 @@ def test_hmc_is_tempered_too(monkeypatch):
     monkeypatch.setattr(
         inference.HMC,
         "kernel",
-        lambda self, potential, q: seen.append(potential) or 1 / 0,
+        lambda self, potential, q, options: seen.append(potential) or 1 / 0,
     )
     model = cases.model("MLP", "WeightPrior", "Gaussian")
     engine = inference.HMC(

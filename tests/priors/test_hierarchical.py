@@ -12,7 +12,7 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.initialisation import descend
+from zoo.inference.mcmc.initialisation import optimise_positions
 from zoo.inference.mcmc.potential import Potential
 from zoo.inference.svi.elbo import elbo
 from zoo.runtime.param_scope import ScopedGuide
@@ -204,7 +204,7 @@ def test_a_chain_starts_with_its_scales_where_the_prior_drew_them():
         drawn = energy.prior_draws(2)
         (before, _), (after, _) = (
             energy.unpack(drawn),
-            energy.unpack(descend(energy, energy.gradient, drawn, 50)),
+            energy.unpack(optimise_positions(energy, energy.gradient, drawn, 50)),
         )
     assert torch.equal(before["prior:weight.scale"], after["prior:weight.scale"])
     assert not torch.allclose(before["weight"], after["weight"])

@@ -307,7 +307,8 @@ def test_a_failed_fit_changes_nothing(engine):
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("name", ["HMC", "NUTS"])
 @pytest.mark.parametrize(
-    "where", ["run.Run.advance", "initialisation.Start.__call__", "store.Store.add"]
+    "where",
+    ["run.ChainRun.advance", "initialisation.Initialiser.__call__", "store.Store.add"],
 )
 def test_a_failed_sampler_changes_nothing(name, where, monkeypatch):
     def fail(*args, **kwargs):

@@ -1,4 +1,4 @@
-"""A run taken up from its file ends where an uninterrupted one does, to the bit; another run's file is refused."""
+"""A resumed run has the same bits as an uninterrupted one; the file of another run is refused."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.run import Run
+from zoo.inference.mcmc.run import ChainRun
 
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 WARMUP, DRAWS, BLOCK = 24, 10, 4
@@ -28,7 +28,7 @@ def build(scale=1.0, hidden=3):
 
 
 def line(x, y):
-    """A small model, so that many runs of it take no time."""
+    """A small model, so that many runs are fast."""
     slope = pyro.sample("slope", dist.Normal(0.0, 1.0))
     scale = pyro.sample("scale", dist.HalfNormal(1.0))
     pyro.sample("y", dist.Normal(slope * x[:, :1], scale).to_event(2), obs=y)
@@ -61,17 +61,17 @@ def fit(engine, seed):
 
 
 def fail_after(monkeypatch, blocks):
-    """Let a run fail in its n-th block, with a draw or two already made."""
-    original, left = Run.advance, [blocks]
+    """Let a run fail in its n-th block, after the first draw of the block."""
+    original, left = ChainRun.advance, [blocks]
 
     def advance(self, stop):
         if left[0] == 0:
-            self.kernel.draw(1, lambda *_: None, learning=self.done < WARMUP)
-            raise LookupError("the power is off")
+            self.kernel.draw(1, lambda *_: None, adapting=self.done < WARMUP)
+            raise LookupError("the power failed")
         left[0] -= 1
         original(self, stop)
 
-    monkeypatch.setattr(Run, "advance", advance)
+    monkeypatch.setattr(ChainRun, "advance", advance)
 
 
 def assert_equal_runs(one, other):
@@ -84,13 +84,13 @@ def assert_equal_runs(one, other):
 
 
 @pytest.mark.parametrize("name", cases.SAMPLERS)
-def test_a_run_that_died_ends_where_an_uninterrupted_one_does(name, path, monkeypatch):
-    """It dies in the first window of warm-up, inside the second, and in sampling; the file goes on every time."""
+def test_a_resumed_run_equals_an_uninterrupted_one(name, path, monkeypatch):
+    """The run fails in the first window of warm-up, in the second, and in sampling."""
     whole = fit(sampler(name, line), seed=1)
     for number, blocks in enumerate((1, 2, 5)):
         with monkeypatch.context() as patch:
             fail_after(patch, blocks)
-            with pytest.raises(LookupError, match="the power is off"):
+            with pytest.raises(LookupError, match="the power failed"):
                 fit(sampler(name, line, checkpoint=path), seed=99 if number else 1)
     resumed = fit(sampler(name, line, checkpoint=path), seed=99)
     assert_equal_runs(resumed, whole)
@@ -99,7 +99,7 @@ def test_a_run_that_died_ends_where_an_uninterrupted_one_does(name, path, monkey
 
 
 @pytest.mark.parametrize("name", cases.SAMPLERS)
-def test_a_run_that_has_ended_goes_on_when_more_is_asked_for(name, path):
+def test_a_finished_run_continues_if_num_samples_is_larger(name, path):
     options = {"warmup_steps": 3, "checkpoint": path}
     whole = fit(sampler(name, line, num_samples=3 * BLOCK, warmup_steps=3), seed=1)
     fit(sampler(name, line, num_samples=BLOCK, **options), seed=1)
@@ -108,7 +108,7 @@ def test_a_run_that_has_ended_goes_on_when_more_is_asked_for(name, path):
     )
     again = fit(
         sampler(name, line, num_samples=2 * BLOCK, **options), seed=98
-    )  # fewer than there are: nothing is lost
+    )  # fewer than stored: no draw is lost
     assert_equal_runs(again, whole)
 
 
@@ -124,7 +124,7 @@ def test_a_run_that_has_ended_goes_on_when_more_is_asked_for(name, path):
     ],
     ids=lambda options: next(iter(options)),
 )
-def test_what_a_run_keeps_is_taken_up_too(options, path, monkeypatch):
+def test_stored_draws_and_settings_are_resumed_too(options, path, monkeypatch):
     whole = fit(sampler(**options), seed=2)
     with monkeypatch.context() as patch:
         fail_after(patch, 9)
@@ -132,12 +132,12 @@ def test_what_a_run_keeps_is_taken_up_too(options, path, monkeypatch):
             fit(sampler(checkpoint=path, **options), seed=2)
     resumed = fit(sampler(checkpoint=path, **options), seed=99)
     assert_equal_runs(resumed, whole)
-    if whole.functions is not None:
+    if "functions_at" in options:
         assert torch.equal(whole.functions[1], resumed.functions[1])
 
 
-def test_the_way_a_graph_was_run_is_taken_up(path):
-    """Another way's last bits differ, and which is fastest is measured anew each time."""
+def test_the_mode_of_a_graph_is_resumed(path):
+    """The last bits depend on the mode, and the fastest mode is measured in each run."""
     fit(
         sampler("HMC", line, num_samples=BLOCK, compile="traced", checkpoint=path),
         seed=1,
@@ -147,7 +147,7 @@ def test_the_way_a_graph_was_run_is_taken_up(path):
     assert_equal_runs(resumed, fit(sampler("HMC", line, compile="traced"), seed=1))
 
 
-def test_ctrl_c_leaves_a_file_that_goes_on(path, monkeypatch):
+def test_a_run_interrupted_by_ctrl_c_can_be_resumed(path, monkeypatch):
     whole = fit(sampler(), seed=1)
     original, left = inference.mcmc.hmc.FixedLength.transition, [WARMUP + BLOCK + 2]
 
@@ -173,11 +173,11 @@ def test_writing_takes_a_small_share_of_the_time(path, monkeypatch):
     )
     engine = sampler("HMC", line, num_samples=10 * BLOCK, checkpoint=path)
     fit(engine, seed=1)
-    assert len(times) == 2  # the first, and the last whatever it costs
+    assert len(times) == 2  # the first, and always the last
     assert fit(engine, seed=99).num_samples == 20 * BLOCK
 
 
-# Files that are of no use
+# Files that cannot be used
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_a_foreign_file_is_refused(path, tmp_path):
         ({"model": build(hidden=4)}, r"sites \(then .*\(3, 2\).*, now .*\(4, 2\)"),
         (
             {"model": build(scale=2.0)},
-            r"is of another model: the log joint where its chains stand was -.* and is -",
+            r"is of another model: the log joint density at .* chains was -.* and is -",
         ),
     ],
     ids=lambda value: str(value)[:20],
@@ -243,7 +243,7 @@ def test_the_file_of_other_data_or_another_sampler_is_refused(written):
         sampler("NUTS", checkpoint=written).fit((X, Y))
 
 
-def test_a_folder_that_is_not_there_is_named_before_the_run(tmp_path, monkeypatch):
+def test_a_missing_folder_is_named_before_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(inference.HMC, "kernel", None)
     with pytest.raises(
         FileNotFoundError,

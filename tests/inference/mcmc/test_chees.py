@@ -1,4 +1,4 @@
-"""ChEES: exact moments, lengths that grow to the slowest direction, one step size and length for all chains."""
+"""ChEES: exact moments, a length for the slowest direction, one step size for all chains."""
 
 import math
 
@@ -11,7 +11,7 @@ import torch
 from monte_carlo import LIMIT, off_chains, one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc import chees, hamiltonian, hmc
+from zoo.inference.mcmc import hamiltonian, hmc, learned_length
 
 
 def sampler(model, **options):
@@ -30,8 +30,8 @@ def sampler(model, **options):
 
 def normal(scale):
     """Return a model of one site, normal with this covariance's root."""
-    law = dist.MultivariateNormal(torch.zeros(len(scale)), scale_tril=scale)
-    return lambda: pyro.sample("z", law)
+    distribution = dist.MultivariateNormal(torch.zeros(len(scale)), scale_tril=scale)
+    return lambda: pyro.sample("z", distribution)
 
 
 def off(draws, covariance):
@@ -44,7 +44,7 @@ def off(draws, covariance):
 
 
 def slow():
-    """Return a root of a covariance whose one slow direction, four times the others, is on no axis."""
+    """Return a root of a covariance with one slow direction, of scale 4, not along an axis."""
     direction = torch.nn.functional.normalize(torch.ones(10), dim=0)
     return torch.linalg.cholesky(torch.eye(10) + 15.0 * direction[:, None] * direction)
 
@@ -69,8 +69,10 @@ def test_bayesian_linear_regression_is_exact():
     model, (x, y) = cases.linear_regression()
     pyro.set_rng_seed(3)
     draws = sampler(model).fit((x, y)).draws["w"]
-    truth = exact.linear_posterior(exact.features(x), y.double(), 0.5, torch.ones(3))
-    assert off(draws.double() - truth.mean, truth.covariance) < LIMIT
+    reference = exact.linear_posterior(
+        exact.features(x), y.double(), 0.5, torch.ones(3)
+    )
+    assert off(draws.double() - reference.mean, reference.covariance) < LIMIT
 
 
 def test_the_reparametrised_funnel_is_exact():
@@ -99,7 +101,7 @@ def test_a_kernel_that_accepts_everything_is_rejected(monkeypatch):
     assert off(engine.fit(()).draws["z"], torch.eye(3)) > LIMIT
 
 
-def test_lengths_grow_to_the_slowest_direction_and_no_further():
+def test_the_length_fits_the_slowest_direction():
     lengths = []
     for first in (1, 5):
         pyro.set_rng_seed(0)
@@ -111,13 +113,14 @@ def test_lengths_grow_to_the_slowest_direction_and_no_further():
         math.pi / 2 * 4 / math.sqrt(2.5)
     )  # of the slow direction's period, where the others' scale is 1
     assert quarter / 1.5 < lengths[1] < 2 * quarter
-    assert lengths[0] > quarter / 2.5  # from a single step, too, though it takes longer
+    assert lengths[0] > quarter / 2.5  # from a single step too, but it takes longer
 
 
-def test_climbing_down_is_rejected(monkeypatch):
-    climb = chees.LearnedLength.climb
+def test_gradient_descent_instead_of_ascent_is_rejected(monkeypatch):
+    kind = learned_length.LearnedLength
+    ascent = kind.criterion_gradient
     monkeypatch.setattr(
-        chees.LearnedLength, "climb", lambda self, rate: -climb(self, rate)
+        kind, "criterion_gradient", lambda self, rate: -ascent(self, rate)
     )
     pyro.set_rng_seed(0)
     info = (
@@ -128,7 +131,7 @@ def test_climbing_down_is_rejected(monkeypatch):
     assert info.trajectory_length < 2.0
 
 
-def test_all_chains_share_a_step_size_a_length_and_a_jitter_that_fills_it_evenly():
+def test_all_chains_share_a_step_size_a_length_and_an_even_jitter():
     pyro.set_rng_seed(0)
     info = (
         sampler(normal(TARGETS["ill-conditioned"]), num_chains=3, num_samples=64)
@@ -144,7 +147,7 @@ def test_all_chains_share_a_step_size_a_length_and_a_jitter_that_fills_it_evenly
     assert info.num_gradients >= int(info.n_steps.sum())
 
 
-def test_a_run_that_is_taken_up_ends_where_an_uninterrupted_one_does(tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     def fit(path, count):
         pyro.set_rng_seed(0)
         engine = sampler(
@@ -157,9 +160,9 @@ def test_a_run_that_is_taken_up_ends_where_an_uninterrupted_one_does(tmp_path):
 
     whole = fit(tmp_path / "whole", 12)
     fit(tmp_path / "part", 5)
-    taken_up = fit(tmp_path / "part", 12)
-    assert torch.equal(whole.draws["z"], taken_up.draws["z"])
-    assert whole.info.trajectory_length == taken_up.info.trajectory_length
+    resumed = fit(tmp_path / "part", 12)
+    assert torch.equal(whole.draws["z"], resumed.draws["z"])
+    assert whole.info.trajectory_length == resumed.info.trajectory_length
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_a_run_that_is_taken_up_ends_where_an_uninterrupted_one_does(tmp_path):
     [
         (
             {"num_chains": 1},
-            "differences between chains: num_chains is at least 2; use NUTS for one",
+            "differences between chains: num_chains is at least 2, not 1; use NUTS for",
         ),
         (
             {"num_steps": 0},
@@ -179,6 +182,6 @@ def test_a_run_that_is_taken_up_ends_where_an_uninterrupted_one_does(tmp_path):
         ),
     ],
 )
-def test_what_it_cannot_learn_from_is_refused(options, sentence):
+def test_settings_out_of_range_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         sampler(normal(torch.eye(2)), **options)

@@ -1,4 +1,4 @@
-"""Dual averaging: step sizes reach an acceptance that is known as a function of them."""
+"""Dual averaging: step sizes reach the target for a known acceptance function."""
 
 import torch
 
@@ -8,7 +8,7 @@ STEEPNESS = torch.tensor([0.5, 2.0, 20.0])
 
 
 def acceptance(step_size):
-    """Return an acceptance that falls with the step size, and equals 0.8 at 1 over the steepness."""
+    """Return an acceptance that falls with the step size and is 0.8 at 1 / STEEPNESS."""
     return 0.8 ** (STEEPNESS * step_size).square()
 
 
@@ -25,11 +25,13 @@ def test_step_sizes_reach_the_acceptance():
 
 
 def test_a_lower_target_takes_longer_steps():
-    start = DualAveraging.at(torch.full((3,), 0.1))
-    assert (adapted(start, 300, 0.6).average > adapted(start, 300, 0.9).average).all()
+    initial = DualAveraging.at(torch.full((3,), 0.1))
+    assert (
+        adapted(initial, 300, 0.6).average > adapted(initial, 300, 0.9).average
+    ).all()
 
 
-def test_it_looks_at_larger_steps_first_and_keeps_dtype():
+def test_larger_steps_are_tried_first_in_the_same_dtype():
     state = DualAveraging.at(torch.tensor([0.1], dtype=torch.float64))
     assert torch.allclose(state.step_size, torch.tensor([0.1], dtype=torch.float64))
     later = state.updated(torch.tensor([0.8], dtype=torch.float64), 0.8)
@@ -38,8 +40,8 @@ def test_it_looks_at_larger_steps_first_and_keeps_dtype():
 
 
 def test_chains_outside_a_mask_keep_their_state():
-    start = DualAveraging.at(torch.full((3,), 0.1))
-    state = adapted(start, 5, where=torch.tensor([True, False, True]))
-    for new, old in zip(state[1:], start[1:], strict=True):
+    initial = DualAveraging.at(torch.full((3,), 0.1))
+    state = adapted(initial, 5, where=torch.tensor([True, False, True]))
+    for new, old in zip(state[1:], initial[1:], strict=True):
         assert new[1] == old[1]
         assert (new != old)[[0, 2]].any()

@@ -1,4 +1,4 @@
-"""HMC: exact moments by every kind of length, next to trajectories that the same checks reject."""
+"""HMC: moments are exact for every kind of length, and the same checks reject wrong kernels."""
 
 import math
 
@@ -50,14 +50,14 @@ def stretched():
 
 
 def funnel():
-    """Neal's funnel in its reparametrised form: the neck is a function of two independent normals."""
+    """Neal's funnel, reparametrised as independent normals."""
     neck = pyro.sample("neck", dist.Normal(0.0, 3.0))
     pyro.sample("body", dist.Normal(torch.zeros(2), 1.0).to_event(1))
     pyro.deterministic("scale", (neck / 2).exp())
 
 
 def furthest(z, mean, scale):
-    """Return how far the mean and the variance of chains (C, S, ...) are off, in standard errors."""
+    """Return the error of mean and variance of chains (C, S, ...), in standard errors."""
     z = (z.double() - mean) / scale
     return max(off_chains(z, torch.zeros(())), off_chains(z.square(), torch.ones(())))
 
@@ -85,12 +85,12 @@ def test_the_reparametrised_funnel_is_exact():
     assert furthest(draws["neck"], 0.0, 3.0) < LIMIT
     assert furthest(draws["body"], 0.0, 1.0) < LIMIT
     body = (draws["neck"] / 2).exp()[..., None] * draws["body"]
-    inside = (body.abs() < 1.0).double()  # of heavy tails, the quantiles have an error
+    inside = (body.abs() < 1.0).double()  # the tails are too heavy for moments
     generator = torch.Generator().manual_seed(0)
-    truth = (3 * torch.randn(10**6, generator=generator) / 2).exp() * torch.randn(
+    reference = (3 * torch.randn(10**6, generator=generator) / 2).exp() * torch.randn(
         10**6, generator=generator
     )
-    assert off_chains(inside, (truth.abs() < 1.0).double().mean()) < LIMIT
+    assert off_chains(inside, (reference.abs() < 1.0).double().mean()) < LIMIT
 
 
 @pytest.mark.parametrize("name", ["jittered", "tau"])
@@ -98,10 +98,15 @@ def test_bayesian_linear_regression_is_exact(name):
     model, (x, y) = cases.linear_regression()
     pyro.set_rng_seed(3)
     draws = sampler(model, **LENGTHS[name]).fit((x, y)).draws["w"].double()
-    truth = exact.linear_posterior(exact.features(x), y.double(), 0.5, torch.ones(3))
-    assert off_chains(draws, truth.mean) < LIMIT
-    away = draws - truth.mean
-    assert off_chains(away[..., :, None] * away[..., None, :], truth.covariance) < LIMIT
+    reference = exact.linear_posterior(
+        exact.features(x), y.double(), 0.5, torch.ones(3)
+    )
+    assert off_chains(draws, reference.mean) < LIMIT
+    away = draws - reference.mean
+    assert (
+        off_chains(away[..., :, None] * away[..., None, :], reference.covariance)
+        < LIMIT
+    )
 
 
 def without_accepting(monkeypatch):
@@ -111,25 +116,25 @@ def without_accepting(monkeypatch):
 
 
 def with_the_wrong_sign(monkeypatch):
-    """Accept by the energy's error with its sign turned."""
+    """Accept by the energy error with the wrong sign."""
     exp = torch.Tensor.exp
     monkeypatch.setattr(hmc.torch.Tensor, "exp", lambda self: exp(-self))
 
 
 def without_half_steps(monkeypatch):
-    """Move the momentum by whole steps, as Euler's symplectic method does, which cannot be reversed."""
+    """Move momenta by whole steps (symplectic Euler), which is not reversible."""
 
-    def euler(self, u, p, slope, step_size, *metric):
-        p = p - step_size[:, None] * slope
+    def euler(self, u, p, gradient, step_size, *mass_matrix):
+        p = p - step_size[:, None] * gradient
         u = u + step_size[:, None] * p
-        slope, energy = self.whitened(u, *metric)
-        return u, p, slope, energy
+        gradient, energy = self.whitened_gradient(u, *mass_matrix)
+        return u, p, gradient, energy
 
     monkeypatch.setattr(hamiltonian.Hamiltonian, "leapfrog", euler)
 
 
 def with_momenta_of_another_mass(monkeypatch):
-    """Draw momenta that do not fit the kinetic energy."""
+    """Draw momenta with another variance than that of the kinetic energy."""
     randn = torch.randn_like
     monkeypatch.setattr(hmc.torch, "randn_like", lambda like: 1.5 * randn(like))
 
@@ -143,7 +148,7 @@ WRONG = [
 
 
 def at_large_steps(wrong=None):
-    """Return how far a standard normal's moments are off, by steps of 1.2 that are accepted about nine times in ten."""
+    """Return the error of a standard normal's moments with steps of 1.2, 90 % accepted."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             hamiltonian.Hamiltonian,
@@ -167,15 +172,15 @@ def test_a_wrong_kernel_is_rejected(wrong):
     assert at_large_steps(wrong) > LIMIT
 
 
-def test_lengths_are_drawn_evenly_round_the_number_of_steps():
+def test_lengths_are_uniform_around_the_number_of_steps():
     step_size = torch.tensor([0.1, 0.2])
-    assert Lengths(7, None, 1000, 0.0).drawn(step_size).tolist() == [7, 7]
-    assert Lengths(7, 2.0, 1000, 0.0).drawn(step_size).tolist() == [20, 10]
-    assert Lengths(7, 2.0, 15, 0.0).drawn(step_size).tolist() == [15, 10]
-    assert Lengths(7, 1e-9, 15, 0.0).drawn(step_size).tolist() == [1, 1]
+    assert Lengths(7, None, 1000, 0.0).draw(step_size).tolist() == [7, 7]
+    assert Lengths(7, 2.0, 1000, 0.0).draw(step_size).tolist() == [20, 10]
+    assert Lengths(7, 2.0, 15, 0.0).draw(step_size).tolist() == [15, 10]
+    assert Lengths(7, 1e-9, 15, 0.0).draw(step_size).tolist() == [1, 1]
     torch.manual_seed(0)
     drawn = torch.stack(
-        [Lengths(20, None, 1000, 0.5).drawn(step_size) for _ in range(2000)]
+        [Lengths(20, None, 1000, 0.5).draw(step_size) for _ in range(2000)]
     )
     assert torch.equal(drawn[:, 0], drawn[:, 1])  # no chain waits for another
     assert (int(drawn.min()), int(drawn.max())) == (10, 30)
@@ -184,7 +189,7 @@ def test_lengths_are_drawn_evenly_round_the_number_of_steps():
     )
 
 
-def test_a_period_of_the_target_is_no_trajectory_but_with_jitter():
+def test_a_trajectory_of_one_period_moves_only_with_jitter():
     options = {
         "trajectory_length": 2 * math.pi,
         "max_steps": 100,
@@ -210,7 +215,7 @@ def test_a_period_of_the_target_is_no_trajectory_but_with_jitter():
     assert moved[0] < moved[1] / 3
 
 
-def test_chains_that_arrive_early_wait():
+def test_chains_with_fewer_steps_wait():
     pyro.set_rng_seed(0)
     posterior = sampler(
         stretched, trajectory_length=4.0, max_steps=10, num_samples=5
@@ -249,12 +254,12 @@ def test_float64_stays_float64():
         ),
         (
             {"trajectory_length": 0.0},
-            r"trajectory_length is a positive length, math.pi / 2 say, not 0.0",
+            r"trajectory_length is a positive number, e.g. math.pi / 2, not 0.0",
         ),
-        ({"trajectory_length": math.nan}, "trajectory_length is a positive length"),
+        ({"trajectory_length": math.nan}, "trajectory_length is a positive number"),
         ({"jitter": 1.5}, "jitter is a fraction between 0 and 1, not 1.5"),
     ],
 )
-def test_what_is_no_length_is_refused(options, sentence):
+def test_lengths_out_of_range_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         sampler(standard, **options)

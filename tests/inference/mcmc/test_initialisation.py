@@ -1,4 +1,4 @@
-"""Where chains begin: downhill from the prior, at the prior, at the network, at an earlier posterior."""
+"""Initial positions of chains: optimised or not, the network's weights, an earlier posterior."""
 
 import cases
 import pyro
@@ -9,7 +9,11 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.initialisation import Start, descend, finite_draws
+from zoo.inference.mcmc.initialisation import (
+    Initialiser,
+    finite_prior_draws,
+    optimise_positions,
+)
 from zoo.inference.mcmc.potential import Potential
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
@@ -24,24 +28,24 @@ def build(rule=NORMAL, likelihood=None):
     )
 
 
-def start(model, where, num_chains=3, data=(X, Y)):
-    """Return the potential, and the positions of chains."""
+def initial(model, where, num_chains=3, data=(X, Y)):
+    """Return the potential and the initial positions of chains."""
     potential = Potential(model, *data)
     with potential.program.running():
-        begin = Start(potential, where, "plain")
-        q = begin(num_chains)
+        initialiser = Initialiser(potential, where, "plain")
+        q = initialiser(num_chains)
     assert q.shape == (num_chains, potential.size)
-    assert begin.num_gradients > 0
+    assert initialiser.num_gradients > 0
     return potential, q
 
 
-def test_chains_start_where_the_data_are_likely_each_on_its_own(monkeypatch):
+def test_each_chain_is_optimised_separately(monkeypatch):
     monkeypatch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 150)
     model = build()
     pyro.set_rng_seed(0)
-    potential, prior = start(model, "prior")
+    potential, prior = initial(model, "prior")
     pyro.set_rng_seed(0)
-    _, low = start(model, "map")
+    _, low = initial(model, "map")
     assert (potential.gradient(low)[1] < potential.gradient(prior)[1] - 5.0).all()
     assert (low[0] - low[1]).abs().max() > 0.1
 
@@ -49,13 +53,13 @@ def test_chains_start_where_the_data_are_likely_each_on_its_own(monkeypatch):
 def test_prior_draws_are_of_the_prior():
     rule = priors.Hierarchical(
         dist.LogNormal(2.0, 0.1), by="weight"
-    )  # weights are as wide as their scales say
+    )  # the scale of the weights
     model = zoo.BayesianNetwork(
         torch.nn.Linear(2, 1, bias=False),
         priors.WeightPrior(rule),
         likelihoods.Gaussian(1.0),
     )
-    potential, q = start(model, "prior", num_chains=200)
+    potential, q = initial(model, "prior", num_chains=200)
     values, _ = potential.unpack(q)
     assert values["prior:weight.scale"].log().mean().item() == pytest.approx(
         2.0, abs=0.05
@@ -63,36 +67,36 @@ def test_prior_draws_are_of_the_prior():
     assert values["weight"].std().item() == pytest.approx(7.4, rel=0.2)
 
 
-def test_chains_start_at_the_networks_own_weights():
+def test_network_gives_the_networks_own_weights():
     model = build()
-    potential, q = start(model, "network")
+    potential, q = initial(model, "network")
     values, _ = potential.unpack(q)
     for chain in range(3):
         assert torch.equal(values["layer1.weight"][chain], model.network.layer1.weight)
-    assert (values["likelihood:scale"] == 1.0).all()  # the middle of its support
+    assert (values["likelihood:scale"] == 1.0).all()  # zero in unconstrained space
 
 
-def test_under_an_improper_prior_chains_start_at_the_networks_value():
+def test_an_improper_prior_gives_the_networks_value():
     model = build(
         priors.by_name({"layer1.weight": priors.LogUniform()}, otherwise=NORMAL)
     )
-    potential, q = start(model, "prior")
+    potential, q = initial(model, "prior")
     values, _ = potential.unpack(q)
     assert torch.equal(values["layer1.weight"][0], model.network.layer1.weight)
     assert not torch.allclose(values["layer2.weight"][0], values["layer2.weight"][1])
 
 
-def test_what_the_priors_of_others_depend_on_stays_where_the_prior_drew_it():
-    """Downhill the joint density of weights and their scale has no end: it grows without bound as both vanish."""
+def test_sites_that_other_priors_depend_on_are_not_optimised():
+    """The joint density of weights and their scale grows without bound as both vanish."""
 
     def funnel():
         scale = pyro.sample("scale", dist.LogNormal(0.0, 1.0))
         with pyro.plate("plate", 3):
             pyro.sample("z", dist.Normal(0.0, scale))
 
-    potential, before = start(funnel, "prior", data=())
+    potential, before = initial(funnel, "prior", data=())
     with potential.program.running():
-        after = descend(potential, potential.gradient, before, 50)
+        after = optimise_positions(potential, potential.gradient, before, 50)
     (before, _), (after, _) = potential.unpack(before), potential.unpack(after)
     assert torch.equal(before["scale"], after["scale"])
     assert (after["z"].abs().sum(-1) < before["z"].abs().sum(-1)).all()
@@ -107,8 +111,8 @@ def fitted():
     ).fit((X, Y))
 
 
-def test_chains_start_at_draws_of_a_guide(fitted):
-    potential, q = start(fitted.model, fitted)
+def test_draws_of_a_guide_are_initial_positions(fitted):
+    potential, q = initial(fitted.model, fitted)
     values, _ = potential.unpack(q)
     loc = fitted.guide.loc["layer1.weight"]
     assert (values["layer1.weight"] - loc).abs().max() < 0.1
@@ -121,16 +125,16 @@ def test_chains_start_at_draws_of_a_guide(fitted):
 
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("num_chains", [2, 3, 10])
-def test_chains_start_at_draws_of_a_sampler_evenly(num_chains):
+def test_evenly_spaced_draws_of_a_sampler_are_initial_positions(num_chains):
     model = build()
     posterior = cases.ENGINES["HMC"](model).fit((X, Y))  # six draws
-    potential, q = start(model, posterior, num_chains)
+    potential, q = initial(model, posterior, num_chains)
     own = potential.pack(posterior.sample())
     index = {2: [0, 5], 3: [0, 2, 5], 10: [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]}[num_chains]
     assert torch.allclose(q, own[index], atol=1e-6)
 
 
-def test_a_posterior_of_another_model_is_no_start(fitted):
+def test_a_posterior_of_another_model_is_refused(fitted):
     other = zoo.BayesianNetwork(
         networks.MLP(2, 1, hidden=[4]),
         priors.WeightPrior(NORMAL),
@@ -138,12 +142,12 @@ def test_a_posterior_of_another_model_is_no_start(fitted):
     )
     with pytest.raises(
         ValueError,
-        match=r"cannot start .* layer1.bias \(posterior \(3,\), model \(4,\)",
+        match=r"cannot be initialised at .* layer1.bias \(posterior \(3,\), model \(4,\)",
     ):
-        start(other, fitted)
+        initial(other, fitted)
 
 
-def test_a_start_where_the_log_joint_is_infinite_says_which():
+def test_initial_positions_without_a_finite_log_joint_are_refused():
     model = build(
         likelihood=likelihoods.From(
             lambda f: dist.Normal(f * torch.inf, 1.0, validate_args=False)
@@ -151,12 +155,12 @@ def test_a_start_where_the_log_joint_is_infinite_says_which():
     )
     with pytest.raises(
         ValueError,
-        match="not finite at 3 of 3 starts, the network's own weights; start at 'map'",
+        match=r"not finite at 3 of 3 initial .*, the network's own weights; write init='map'",
     ):
-        start(model, "network")
+        initial(model, "network")
 
 
-def test_only_the_chains_without_a_finite_start_are_drawn_again():
+def test_only_chains_without_a_finite_log_joint_are_drawn_again():
     potential = Potential(build(), X, Y)
     seen = []
 
@@ -166,7 +170,7 @@ def test_only_the_chains_without_a_finite_start_are_drawn_again():
         energy[1] = torch.nan if len(seen) < 3 else 0.0
         return q, energy
 
-    q = finite_draws(potential, gradient, 3)
+    q = finite_prior_draws(potential, gradient, 3)
     assert len(seen) == 3
     for chain in (0, 2):
         assert torch.equal(seen[0][chain], q[chain])
@@ -175,9 +179,9 @@ def test_only_the_chains_without_a_finite_start_are_drawn_again():
 
 
 @pytest.mark.parametrize("where", ["mode", 3, None])
-def test_there_is_no_other_start(where):
+def test_another_init_is_refused(where):
     with pytest.raises(
         ValueError,
-        match=f"start at one of 'map', 'network', 'prior', or at a Posterior, not at {where!r}",
+        match=f"init is one of 'map', 'network', 'prior', or a Posterior, not {where!r}",
     ):
         inference.HMC(build(), init=where)

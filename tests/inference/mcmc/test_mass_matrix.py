@@ -1,4 +1,4 @@
-"""Metrics: coordinates and back, what is learned from few draws, and what it spares the leapfrog."""
+"""Mass matrices: whitening and back, estimates from few draws, fewer leapfrog steps."""
 
 import pyro
 import pyro.distributions as dist
@@ -13,7 +13,7 @@ SIZE = 40
 
 
 def correlated(size=SIZE):
-    """Return a covariance (P, P) of scales from 0.1 to 10 with three directions far from the others, float64."""
+    """Return a float64 covariance (P, P) of scales from 0.1 to 10 with three odd directions."""
     generator = torch.Generator().manual_seed(3)
     turn, _ = torch.linalg.qr(
         torch.randn(size, size, generator=generator, dtype=torch.float64)
@@ -25,7 +25,7 @@ def correlated(size=SIZE):
 
 
 def sampled(covariance, chains, count):
-    """Return draws of a normal, about another mean in each chain, and its gradients there, (C, S, P)."""
+    """Return normal draws, with another mean in each chain, and their gradients, (C, S, P)."""
     draws = (
         torch.randn(chains, count, len(covariance)).to(covariance)
         @ torch.linalg.cholesky(covariance).T
@@ -36,58 +36,64 @@ def sampled(covariance, chains, count):
     ).transpose(1, 2)
 
 
-def matrix(metric):
+def matrix(mass_matrix):
     """Return A of the first chain."""
     rows = [
-        MassMatrix(*(part[:1] for part in metric)).colour(row[None])[0]
-        for row in torch.eye(SIZE).to(metric.scale)
+        MassMatrix(*(part[:1] for part in mass_matrix)).colour(row[None])[0]
+        for row in torch.eye(SIZE).to(mass_matrix.scale)
     ]
     return torch.stack(rows, 1)
 
 
-def condition(metric, covariance):
-    """Return by how much the longest direction exceeds the shortest in the metric's coordinates."""
-    inverse = torch.linalg.inv(matrix(metric))
+def condition(mass_matrix, covariance):
+    """Return the ratio of the largest to the smallest scale in whitened coordinates."""
+    inverse = torch.linalg.inv(matrix(mass_matrix))
     values = torch.linalg.eigvalsh(inverse @ covariance @ inverse.T)
     return float((values[-1] / values[0]).sqrt())
 
 
 def of_variances(draws):
-    """Return the diagonal metric of the draws' variances alone."""
+    """Return the diagonal mass matrix of the variances of draws."""
     scale = draws.std(1)
-    return MassMatrix.unit(scale)._replace(scale=scale)
+    return MassMatrix.identity(scale)._replace(scale=scale)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("rank", [0, 3, SIZE])
 @pytest.mark.parametrize("shared", [False, True])
-def test_coordinates_go_there_and_back(rank, shared, dtype):
-    draws, slopes = (part.to(dtype) for part in sampled(correlated(), 2, 30))
-    metric = estimate_mass_matrix(draws, slopes, rank, shared)
-    assert all(part.dtype == dtype for part in metric)
-    assert [part.shape for part in metric] == [(2, SIZE), (2, SIZE, rank), (2, rank)]
-    u, slope = torch.randn(2, SIZE, dtype=dtype), torch.randn(2, SIZE, dtype=dtype)
+def test_whitening_is_the_inverse_of_colouring(rank, shared, dtype):
+    draws, gradients = (part.to(dtype) for part in sampled(correlated(), 2, 30))
+    mass_matrix = estimate_mass_matrix(draws, gradients, rank, shared)
+    assert all(part.dtype == dtype for part in mass_matrix)
+    assert [part.shape for part in mass_matrix] == [
+        (2, SIZE),
+        (2, SIZE, rank),
+        (2, rank),
+    ]
+    u, gradient = torch.randn(2, SIZE, dtype=dtype), torch.randn(2, SIZE, dtype=dtype)
     assert torch.allclose(
-        metric.whiten(metric.colour(u)),
+        mass_matrix.whiten(mass_matrix.colour(u)),
         u,
         rtol=1e-4,
         atol=1e-4 if dtype == torch.float32 else 1e-9,
     )
-    along = (metric.colour(u) * slope).sum(-1)
-    assert torch.allclose(along, (u * metric.pull(slope)).sum(-1), rtol=1e-5, atol=1e-4)
-    assert torch.equal(metric.scale[0], metric.scale[1]) == shared
+    along = (mass_matrix.colour(u) * gradient).sum(-1)
+    assert torch.allclose(
+        along, (u * mass_matrix.whiten_gradient(gradient)).sum(-1), rtol=1e-5, atol=1e-4
+    )
+    assert torch.equal(mass_matrix.scale[0], mass_matrix.scale[1]) == shared
 
 
-def test_the_unit_metric_changes_nothing():
+def test_the_identity_changes_nothing():
     u = torch.randn(3, 5)
     for rank in (0, 2):
-        metric = MassMatrix.unit(u, rank)
-        assert torch.equal(metric.colour(u), u)
-        assert torch.equal(metric.whiten(u), u)
-        assert torch.equal(metric.pull(u), u)
+        mass_matrix = MassMatrix.identity(u, rank)
+        assert torch.equal(mass_matrix.colour(u), u)
+        assert torch.equal(mass_matrix.whiten(u), u)
+        assert torch.equal(mass_matrix.whiten_gradient(u), u)
 
 
-def test_a_dense_metric_is_the_covariance_of_a_normal():
+def test_a_dense_mass_matrix_is_the_covariance_of_a_normal():
     covariance = correlated()
     found = matrix(estimate_mass_matrix(*sampled(covariance, 2, SIZE + 10), SIZE))
     assert torch.allclose(
@@ -95,20 +101,20 @@ def test_a_dense_metric_is_the_covariance_of_a_normal():
     )
 
 
-def test_a_diagonal_metric_is_exact_after_two_draws_of_independent_numbers():
+def test_two_draws_of_independent_parameters_give_the_exact_diagonal():
     scale = torch.logspace(-2, 2, SIZE, dtype=torch.float64)
-    draws, slopes = sampled(torch.diag(scale.square()), 3, 2)
+    draws, gradients = sampled(torch.diag(scale.square()), 3, 2)
     assert torch.allclose(
-        estimate_mass_matrix(draws, slopes).scale, scale.expand(3, -1)
+        estimate_mass_matrix(draws, gradients).scale, scale.expand(3, -1)
     )
     assert condition(of_variances(draws), torch.diag(scale.square())) > 10
 
 
 def test_few_draws_with_gradients_find_the_directions_that_variances_miss():
     covariance = correlated()
-    draws, slopes = sampled(covariance, 1, 20)
+    draws, gradients = sampled(covariance, 1, 20)
     plain = condition(of_variances(draws), covariance)
-    found = condition(estimate_mass_matrix(draws, slopes, 5), covariance)
+    found = condition(estimate_mass_matrix(draws, gradients, 5), covariance)
     assert plain > 50
     assert found < plain / 4
     assert (
@@ -116,40 +122,40 @@ def test_few_draws_with_gradients_find_the_directions_that_variances_miss():
     )
 
 
-def test_shared_metrics_take_chains_together_each_about_its_own_mean():
+def test_a_shared_mass_matrix_centres_each_chain_at_its_own_mean():
     covariance = correlated()
-    draws, slopes = sampled(covariance, 4, 12)
+    draws, gradients = sampled(covariance, 4, 12)
     apart, together = (
-        condition(estimate_mass_matrix(draws, slopes, SIZE, shared), covariance)
+        condition(estimate_mass_matrix(draws, gradients, SIZE, shared), covariance)
         for shared in (False, True)
     )
     assert together < 1.5
     assert together < apart / 3
 
 
-def test_the_size_is_that_of_the_volume():
-    metric = estimate_mass_matrix(*sampled(correlated(), 1, 30), 4)
+def test_the_log_size_is_that_of_the_determinant():
+    mass_matrix = estimate_mass_matrix(*sampled(correlated(), 1, 30), 4)
     assert torch.allclose(
-        SIZE * metric.log_size, torch.linalg.slogdet(matrix(metric)).logabsdet
+        SIZE * mass_matrix.log_size, torch.linalg.slogdet(matrix(mass_matrix)).logabsdet
     )
 
 
-def test_what_never_moved_or_is_not_finite_keeps_its_scale():
-    draws, slopes = sampled(correlated(), 2, 10)
+def test_constant_or_infinite_elements_keep_scale_1():
+    draws, gradients = sampled(correlated(), 2, 10)
     draws[..., 0] = 1.0
-    slopes[0, 3, 1] = torch.inf
-    metric = estimate_mass_matrix(draws, slopes, 4)
-    assert all(bool(torch.isfinite(part).all()) for part in metric)
-    assert (metric.scale[:, 0] == 1).all()
+    gradients[0, 3, 1] = torch.inf
+    mass_matrix = estimate_mass_matrix(draws, gradients, 4)
+    assert all(bool(torch.isfinite(part).all()) for part in mass_matrix)
+    assert (mass_matrix.scale[:, 0] == 1).all()
 
 
-def test_a_low_rank_mass_matrix_spares_leapfrog_steps():
-    law = dist.MultivariateNormal(torch.zeros(SIZE), correlated().float())
+def test_a_low_rank_mass_matrix_needs_fewer_leapfrog_steps():
+    distribution = dist.MultivariateNormal(torch.zeros(SIZE), correlated().float())
     steps = []
     for rank in (0, 5):
         pyro.set_rng_seed(0)
         engine = inference.HMC(
-            lambda: pyro.sample("z", law),
+            lambda: pyro.sample("z", distribution),
             num_chains=2,
             warmup_steps=100,
             num_samples=5,

@@ -1,4 +1,4 @@
-"""MCLMC: a reversible integrator of order two, exact targets, a bias that falls with the energy error, its tuning."""
+"""MCLMC: the integrator, exact targets, the bias of the unadjusted sampler, tuning."""
 
 import exact
 import pyro
@@ -10,11 +10,12 @@ from monte_carlo import LIMIT, off, off_chains, one_thread  # noqa: F401
 from zoo import inference
 from zoo.inference.mcmc.mclmc_tuning import (
     StepSize,
-    autocorrelation,
+    autocorrelation_time,
     decoherence_length,
 )
 from zoo.inference.mcmc.microcanonical import (
     INTEGRATORS,
+    PhasePoint,
     integrate,
     langevin,
     turn,
@@ -28,7 +29,7 @@ EVERY_INTEGRATOR = pytest.mark.parametrize(
 
 
 def quartic(u):
-    """Return gradient and value of a potential that is no quadratic form."""
+    """Return gradient and value of a potential that is not quadratic."""
     return u**3 + u, (0.25 * u**4 + 0.5 * u**2).sum(-1)
 
 
@@ -44,15 +45,15 @@ def begin(chains=3, size=6):
 
 
 def path(u, velocity, step_size, steps, parts, potential=quartic):
-    """Follow a trajectory: where it ends, its velocity, and the energy's change."""
-    slope, before = potential(u)
-    total, size = torch.zeros(len(u)).to(u), torch.full((len(u),), step_size).to(u)
+    """Follow a trajectory: where it ends, its velocity, and the change of the energy."""
+    gradient, before = potential(u)
+    point = PhasePoint(u, velocity, gradient, before)
+    size = torch.full((len(u),), step_size).to(u)
+    total = torch.zeros(len(u)).to(u)
     for _ in range(steps):
-        u, velocity, slope, energy, kinetic = integrate(
-            potential, u, velocity, slope, size, parts
-        )
+        point, kinetic = integrate(potential, point, size, parts)
         total = total + kinetic
-    return u, velocity, total + energy - before
+    return point.u, point.velocity, total + point.energy - before
 
 
 def normal(scale):
@@ -70,35 +71,35 @@ def sample(model, *data, seed=0, **options):
 
 
 @EVERY_INTEGRATOR
-def test_a_trajectory_with_its_velocity_turned_round_goes_back(parts):
-    start, velocity = begin()
-    u, there, _ = path(start, velocity, 0.3, 20, parts)
-    assert (u - start).norm(dim=-1).min() > 0.5
+def test_a_trajectory_with_reversed_velocity_returns(parts):
+    initial, velocity = begin()
+    u, there, _ = path(initial, velocity, 0.3, 20, parts)
+    assert (u - initial).norm(dim=-1).min() > 0.5
     assert torch.allclose(there.norm(dim=-1), torch.ones(3).double())
     back, turned, _ = path(u, -there, 0.3, 20, parts)
-    assert (back - start).abs().max() < 1e-10
+    assert (back - initial).abs().max() < 1e-10
     assert (turned + velocity).abs().max() < 1e-10
 
 
-def test_a_turn_without_projection_does_not_go_back(monkeypatch):
-    start, velocity = begin()
+def test_a_turn_without_projection_does_not_return(monkeypatch):
+    initial, velocity = begin()
 
-    def straight(velocity, slope, time):
-        return unit(velocity - time * slope / (slope.shape[-1] - 1)), torch.zeros(
+    def straight(velocity, gradient, time):
+        return unit(velocity - time * gradient / (gradient.shape[-1] - 1)), torch.zeros(
             len(velocity)
         ).to(velocity)
 
     monkeypatch.setattr("zoo.inference.mcmc.microcanonical.turn", straight)
-    u, there, _ = path(start, velocity, 0.3, 20, INTEGRATORS["leapfrog"])
+    u, there, _ = path(initial, velocity, 0.3, 20, INTEGRATORS["leapfrog"])
     back, _, _ = path(u, -there, 0.3, 20, INTEGRATORS["leapfrog"])
-    assert (back - start).abs().max() > 1e-2
+    assert (back - initial).abs().max() > 1e-2
 
 
 def test_a_turn_solves_its_equation():
-    velocity, slope = begin(chains=4, size=5)[::-1]
+    velocity, gradient = begin(chains=4, size=5)[::-1]
     expected, kinetic, steps, time = velocity, 0.0, 2000, 0.9
     for _ in range(steps):
-        force = -slope / 4
+        force = -gradient / 4
         middle = unit(
             expected
             + 0.5
@@ -106,62 +107,60 @@ def test_a_turn_solves_its_equation():
             / steps
             * (force - (force * expected).sum(-1, keepdim=True) * expected)
         )
-        kinetic = kinetic - time / steps * (middle * slope).sum(-1)
+        kinetic = kinetic - time / steps * (middle * gradient).sum(-1)
         expected = unit(
             expected
             + time / steps * (force - (force * middle).sum(-1, keepdim=True) * middle)
         )
-    turned, change = turn(velocity, slope, torch.full((4, 1), time).double())
+    turned, change = turn(velocity, gradient, torch.full((4, 1), time).double())
     assert torch.allclose(turned, expected, atol=1e-6)
     assert torch.allclose(change, kinetic, atol=1e-6)
 
 
 @EVERY_INTEGRATOR
 def test_the_energy_error_falls_with_the_square_of_the_step_size(parts):
-    start, velocity = begin()
+    initial, velocity = begin()
     errors = torch.stack(
-        [path(start, velocity, 0.8 / n, n, parts)[2].abs() for n in (8, 16, 32)]
+        [path(initial, velocity, 0.8 / n, n, parts)[2].abs() for n in (8, 16, 32)]
     ).log2()
     orders = errors[:-1] - errors[1:]
     assert ((orders > 1.8) & (orders < 2.2)).all(), orders
-    u, _, change = path(start, velocity, 0.8 / 32, 32, parts)
-    gained = quartic(u)[1] - quartic(start)[1]
+    u, _, change = path(initial, velocity, 0.8 / 32, 32, parts)
+    gained = quartic(u)[1] - quartic(initial)[1]
     assert (
         (2 * gained - change).abs() > 100 * change.abs()
     ).all()  # the kinetic energy's change with a wrong sign
 
 
-def test_without_refreshment_a_chain_on_a_round_target_stays_in_a_plane():
-    start, velocity = begin(chains=2, size=6)
+def test_without_refreshment_a_chain_on_a_spherical_target_stays_in_a_plane():
+    initial, velocity = begin(chains=2, size=6)
     ranks = []
     for length in (torch.inf, 3.0):
-        point, places = (start, velocity, *quadratic(start)), []
+        point, places = PhasePoint(initial, velocity, *quadratic(initial)), []
+        size = torch.full((2,), 0.7).double()
+        lengths = torch.full((2,), length).double()
         for _ in range(50):
-            size = torch.full((2,), 0.7).double()
-            *point, _, _ = langevin(
-                quadratic,
-                *point,
-                size,
-                torch.full((2,), length).double(),
-                INTEGRATORS["mclachlan"],
-            )
-            places.append(point[0])
+            step = langevin(quadratic, point, size, lengths, INTEGRATORS["mclachlan"])
+            point = step.point
+            places.append(point.u)
         ranks.append(
             torch.linalg.matrix_rank(torch.stack(places, 1), rtol=1e-8).tolist()
         )
     assert ranks == [[2, 2], [6, 6]]
 
 
-def test_a_step_to_no_finite_energy_is_undone():
+def test_a_step_to_an_infinite_energy_is_undone():
     def walled(u):
-        slope, energy = quadratic(u)
-        return slope, torch.where(u[:, 0] > 0, torch.inf, energy)
+        gradient, energy = quadratic(u)
+        return gradient, torch.where(u[:, 0] > 0, torch.inf, energy)
 
     u = torch.tensor([[-0.1, 0.0, 0.0], [-3.0, 0.0, 0.0]]).double()
     velocity = torch.tensor([[1.0, 0.0, 0.0]]).double().expand(2, -1)
-    before = (u, velocity, *quadratic(u))
-    sizes = torch.full((2,), 0.5).double(), torch.full((2,), 2.0).double()
-    *after, change, undone = langevin(walled, *before, *sizes, INTEGRATORS["leapfrog"])
+    before = PhasePoint(u, velocity, *quadratic(u))
+    size, length = torch.full((2,), 0.5).double(), torch.full((2,), 2.0).double()
+    after, change, undone = langevin(
+        walled, before, size, length, INTEGRATORS["leapfrog"]
+    )
     assert undone.tolist() == [True, False]
     assert change[0] == 0
     for number in (0, 2, 3):
@@ -194,7 +193,7 @@ def test_normal_targets(scale, adjusted):
 
 
 def variances(**options):
-    """Return the mean variance over a standard normal's 50 numbers, by chain; the mean is known."""
+    """Return the mean variance of a standard normal in 50 dimensions, by chain."""
     run = sample(
         normal(torch.ones(50)),
         num_chains=128,
@@ -228,7 +227,7 @@ def test_linear_regression(adjusted):
         w = pyro.sample("w", dist.Normal(torch.zeros(4), 1.0).to_event(1))
         pyro.sample("y", dist.Normal(x @ w, 0.5).to_event(1), obs=y)
 
-    truth = exact.linear_posterior(
+    reference = exact.linear_posterior(
         features.double(), targets.double(), 0.5, torch.ones(4)
     )
     options = {
@@ -247,14 +246,17 @@ def test_linear_regression(adjusted):
         **options,
     )
     chains = run.draws["w"].double()
-    assert off_chains(chains, truth.mean) < LIMIT
+    assert off_chains(chains, reference.mean) < LIMIT
     assert (
-        off_chains((chains - truth.mean).square(), truth.covariance.diagonal()) < LIMIT
+        off_chains((chains - reference.mean).square(), reference.covariance.diagonal())
+        < LIMIT
     )
     assert (
-        off_chains((chains - truth.mean).square(), 1 / truth.precision.diagonal())
+        off_chains(
+            (chains - reference.mean).square(), 1 / reference.precision.diagonal()
+        )
         > LIMIT
-    )  # correlations left out
+    )  # without correlations
 
 
 def test_the_funnel_in_its_reparametrised_form():
@@ -292,7 +294,7 @@ def test_the_decoherence_length_comes_from_the_autocorrelation_time():
     for _ in range(999):
         chains.append(0.6 * chains[-1] + 0.8 * torch.randn(2, 50))
     draws = torch.stack(chains, 1)
-    assert torch.allclose(autocorrelation(draws), torch.full((2,), 4.0), rtol=0.1)
+    assert torch.allclose(autocorrelation_time(draws), torch.full((2,), 4.0), rtol=0.1)
     before = torch.tensor([1.0, 2.0])
     assert torch.allclose(
         decoherence_length(draws, 5 * before, before), 8 * before, rtol=0.1
@@ -301,7 +303,7 @@ def test_the_decoherence_length_comes_from_the_autocorrelation_time():
     assert torch.equal(decoherence_length(torch.ones(2, 20, 3), before, before), before)
 
 
-def test_the_facts_of_a_run():
+def test_the_statistics_of_a_run():
     run = sample(normal(torch.ones(50)), num_chains=3, warmup_steps=40, num_samples=30)
     assert torch.equal(run.info.acceptance_rate, torch.ones(3, 30))
     assert not run.info.diverging.any()
@@ -353,9 +355,9 @@ def test_numbers_out_of_range(options, sentence):
         inference.MCLMC(normal(torch.ones(2)), **options)
 
 
-def test_one_number_has_no_direction_to_turn_to():
+def test_one_parameter_is_refused():
     with pytest.raises(
         ValueError,
-        match="needs two numbers to turn in, and the model has one; use NUTS",
+        match="needs two dimensions to turn in, but the model has one parameter; use NUTS",
     ):
         sample(normal(torch.ones(1)))

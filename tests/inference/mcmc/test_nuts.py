@@ -1,4 +1,4 @@
-"""The no-U-turn sampler: exact targets, the law of its trees beside Pyro's, wrong trees that are rejected."""
+"""NUTS: exact targets, trees distributed as Pyro's, and wrong trees that are rejected."""
 
 import exact
 import pyro
@@ -11,9 +11,16 @@ from torch.distributions import MultivariateNormal
 
 from zoo import inference
 from zoo.inference.mcmc import tree as trees
-from zoo.inference.mcmc.nuts import NoUTurn
+from zoo.inference.mcmc.hamiltonian import kinetic_energy
+from zoo.inference.mcmc.kernel import KernelOptions
+from zoo.inference.mcmc.no_u_turn import NoUTurn
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.tree import blocks, kinetic, place_of, turns
+from zoo.inference.mcmc.u_turn import (
+    LeafSlots,
+    leaf_slots,
+    shifted_position,
+    turns_back,
+)
 
 
 def quiet(done, text):
@@ -30,25 +37,24 @@ def normal(size, scale=1.0):
 
 
 def kernel(q, step_size, depth=10, kind=NoUTurn, model=None, compile="traced"):
-    """Make a kernel that stands at q with a given step size."""
+    """Make a kernel at q with a given step size."""
     potential = Potential(model or normal(q.shape[1]))
+    options = KernelOptions(target_accept_prob=0.8, compile=compile, calls=10**6)
     with potential.program.running():
-        made = kind(
-            potential, q, depth, target_accept_prob=0.8, compile=compile, calls=10**6
-        )
+        made = kind(potential, q, options, depth)
     made.state["step_size"] = torch.full((len(q),), step_size)
     return made
 
 
 def moved(step_size=0.9, size=3, chains=4000, draws=3, **options):
-    """Draw exactly, C chains at once, and move every draw a few times: independent draws of what the kernel keeps."""
+    """Move exact draws by a few transitions: they stay exact if the kernel is right."""
     made = kernel(torch.randn(chains, size), step_size, **options)
     with made.potential.program.running():
         return made.draw(draws, quiet)
 
 
 def farthest(block):
-    """How far mean, variance and the mean of the energy are off those of a standard normal, in standard errors."""
+    """Return the error of a standard normal's mean, variance and energy, in standard errors."""
     q = block.q[:, -1]
     size = q.shape[1]
     return max(
@@ -63,33 +69,32 @@ def test_exact_draws_stay_exact(step_size, size):
     block = moved(step_size, size)
     assert farthest(block) < LIMIT
     assert torch.allclose(
-        block.facts["lp"], dist.Normal(0.0, 1.0).log_prob(block.q).sum(-1), atol=1e-4
+        block.info.lp, dist.Normal(0.0, 1.0).log_prob(block.q).sum(-1), atol=1e-4
     )
 
 
 class EvenWeights(NoUTurn):
-    """Chooses among the leaves as if all were equally likely."""
+    """Chooses a leaf with equal probabilities."""
 
-    def grown(self, step_size, *metric):
+    def grow_trees(self, step_size, *mass_matrix):
         def even(*start):
-            u, p, slope, _ = self.leapfrog(*start, *metric)
-            return u, p, slope, self.tree.total - kinetic(p)
+            u, p, gradient, _ = self.leapfrog(*start, *mass_matrix)
+            return u, p, gradient, self.tree.initial_energy - kinetic_energy(p)
 
         self.tree.grow(even, step_size)
         return (self.tree.closing.any(),)
 
 
 class WrongEnd(NoUTurn):
-    """Grows the new subtree from the end that is away from it."""
+    """Grows the new subtree from the far end."""
 
-    def grown(self, step_size, *metric):
-        def away(u, p, slope, step):
-            begins = ((self.tree.leaf == 0) & self.tree.growing)[:, None]
-            start = (
-                torch.where(begins, far, near)
-                for far, near in zip(self.tree[3:6], (u, p, slope), strict=True)
-            )
-            return self.leapfrog(*start, step, *metric)
+    def grow_trees(self, step_size, *mass_matrix):
+        def away(u, p, gradient, step):
+            begins = ((self.tree.subtree_leaves == 0) & self.tree.growing)[:, None]
+            u = torch.where(begins, self.tree.far_u, u)
+            p = torch.where(begins, self.tree.far_p, p)
+            gradient = torch.where(begins, self.tree.far_gradient, gradient)
+            return self.leapfrog(u, p, gradient, step, *mass_matrix)
 
         self.tree.grow(away, step_size)
         return (self.tree.closing.any(),)
@@ -100,12 +105,14 @@ def test_a_wrong_choice_of_leaves_is_rejected():
 
 
 WRONG = {
-    "one side": ("turns", lambda first_p, last_p, way: (way * first_p).sum(-1) <= 0),
+    "one side": (
+        "turns_back",
+        lambda first_p, _, displacement: (displacement * first_p).sum(-1) <= 0,
+    ),
     "no subtrees": (
-        "blocks",
-        lambda leaf, count: (
-            blocks(leaf, count)[0],
-            torch.zeros(len(leaf), count).bool(),
+        "leaf_slots",
+        lambda leaf, count: LeafSlots(
+            leaf_slots(leaf, count).slot, torch.zeros(len(leaf), count).bool()
         ),
     ),
 }
@@ -115,7 +122,7 @@ SCALE = torch.tensor([1.0, 3.0, 6.0])
 
 
 def sizes(draws):
-    """Return the first two powers of acceptance and of the logarithm of tree sizes, and the shares of depths 2 to 5."""
+    """Return moments of acceptance and log tree size, and the shares of depths 2 to 5."""
     n_steps, rate = draws.T
     depth = (n_steps + 1).log2()
     full = torch.stack([depth.ceil() == number for number in range(2, 6)], -1).double()
@@ -157,10 +164,9 @@ def pyros():
 def ours(kind=NoUTurn):
     made = kernel(SCALE * torch.randn(2000, 3), 0.8, model=normal(3, SCALE), kind=kind)
     with made.potential.program.running():
-        facts = made.draw(1, quiet).facts
-    return torch.stack(
-        [facts["n_steps"][:, 0].double(), facts["acceptance_rate"][:, 0].double()], -1
-    )
+        info = made.draw(1, quiet).info
+    n_steps, rate = info.n_steps[:, 0], info.acceptance_rate[:, 0]
+    return torch.stack([n_steps.double(), rate.double()], -1)
 
 
 def test_trees_are_as_large_as_pyros(pyros):
@@ -168,16 +174,16 @@ def test_trees_are_as_large_as_pyros(pyros):
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_trees_that_do_not_see_a_turn_are_not(wrong, pyros, monkeypatch):
+def test_trees_that_miss_a_turn_are_rejected(wrong, pyros, monkeypatch):
     monkeypatch.setattr(trees, *WRONG[wrong])
     assert apart(sizes(ours()), sizes(pyros)) > LIMIT
 
 
-def test_trees_that_grow_from_the_wrong_end_are_not(pyros):
+def test_trees_that_grow_from_the_wrong_end_are_rejected(pyros):
     assert apart(sizes(ours(WrongEnd)), sizes(pyros)) > LIMIT
 
 
-def test_the_way_between_places_is_the_sum_of_momenta():
+def test_the_displacement_of_shifted_positions_is_the_sum_of_momenta():
     u, p, step = (
         torch.randn(1, 4).double(),
         torch.randn(1, 4).double(),
@@ -191,19 +197,18 @@ def test_the_way_between_places_is_the_sum_of_momenta():
         momenta.append(p)
         points.append(u)
     rho = sum(momenta) - 0.5 * (momenta[0] + momenta[-1])
-    way = place_of(points[-1], points[-1] ** 3, step) - place_of(
-        points[0], points[0] ** 3, step
-    )
-    assert torch.allclose(way, step * rho)
-    assert bool(turns(rho, rho, rho)) is False
-    assert bool(turns(rho, -rho, rho)) is True
+    first = shifted_position(points[0], points[0] ** 3, step)
+    last = shifted_position(points[-1], points[-1] ** 3, step)
+    assert torch.allclose(last - first, step * rho)
+    assert bool(turns_back(rho, rho, rho)) is False
+    assert bool(turns_back(rho, -rho, rho)) is True
 
 
 def test_every_block_of_leaves_is_checked_when_it_is_complete():
     count, kept = 5, {}
     for leaf in range(2**count):
         slot, completes = (
-            slots.flatten().tolist() for slots in blocks(torch.tensor([leaf]), count)
+            part.flatten().tolist() for part in leaf_slots(torch.tensor([leaf]), count)
         )
         expected = [
             leaf + 1 - 2**power
@@ -218,23 +223,23 @@ def test_every_block_of_leaves_is_checked_when_it_is_complete():
 
 
 @pytest.mark.parametrize(("step_size", "diverges"), [(0.9, False), (60.0, True)])
-def test_lost_energy_is_a_divergence(step_size, diverges):
-    facts = moved(step_size, chains=50, draws=2).facts
-    assert facts["diverging"].all() if diverges else not facts["diverging"].any()
-    assert not diverges or (facts["n_steps"] == 1).all()
+def test_a_large_energy_error_is_a_divergence(step_size, diverges):
+    info = moved(step_size, chains=50, draws=2).info
+    assert info.diverging.all() if diverges else not info.diverging.any()
+    assert not diverges or (info.n_steps == 1).all()
 
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_a_trajectory_is_no_longer_than_its_depth_allows(depth):
     block = moved(0.01, chains=4000, depth=depth)
-    assert block.facts["n_steps"].max() == 2**depth - 1
+    assert block.info.n_steps.max() == 2**depth - 1
     assert (
-        block.facts["n_steps"] == 2**depth - 1
-    ).double().mean() > 0.99  # some momenta are next to nothing
+        block.info.n_steps == 2**depth - 1
+    ).double().mean() > 0.99  # a few momenta are almost zero
     assert farthest(block) < LIMIT
 
 
-def test_nobody_waits_and_only_work_is_counted():
+def test_chains_do_not_wait_and_gradients_are_counted():
     made = kernel(torch.randn(5, 3), 0.5)
     before = made.num_gradients
     made.state["step_size"] = torch.tensor([0.05, 0.5, 0.5, 0.5, 0.5])
@@ -247,22 +252,22 @@ def test_nobody_waits_and_only_work_is_counted():
 
     made.grow = grow
     with made.potential.program.running():
-        steps = made.draw(20, quiet).facts["n_steps"]
+        steps = made.draw(20, quiet).info.n_steps
     assert calls == steps.sum(1).max()
     assert made.num_gradients - before == steps.sum()
 
 
-def test_a_kernel_goes_on_where_its_state_says():
+def test_a_kernel_continues_from_its_state():
     made = kernel(torch.randn(4, 3), 0.5)
     with made.potential.program.running():
-        made.draw(3, quiet, learning=True)
+        made.draw(3, quiet, adapting=True)
         state = {name: value.clone() for name, value in made.state.items()}
         pyro.set_rng_seed(2)
-        first = made.draw(3, quiet, learning=True)
+        first = made.draw(3, quiet, adapting=True)
         other = kernel(torch.zeros(4, 3), 1.0)
         other.state = state
         pyro.set_rng_seed(2)
-        second = other.draw(3, quiet, learning=True)
+        second = other.draw(3, quiet, adapting=True)
     assert torch.equal(first.q, second.q)
     assert torch.equal(made.step_size, other.step_size)
     assert torch.equal(made.q, first.q[:, -1])
@@ -286,7 +291,7 @@ def test_traced_and_plain_chains_are_equal_to_the_bit():
     assert not torch.equal(found[1], found[2])
 
 
-def test_ctrl_c_leaves_the_draws_that_all_chains_have():
+def test_ctrl_c_keeps_the_draws_that_all_chains_have():
     def stop(done, text):
         if done == 3:
             raise KeyboardInterrupt
@@ -298,17 +303,17 @@ def test_ctrl_c_leaves_the_draws_that_all_chains_have():
         block = made.draw(10, stop)
     assert block.interrupted
     assert block.q.shape == (3, 3, 2)
-    assert {fact.shape for fact in block.facts.values()} == {(3, 3)}
+    assert {value.shape for value in block.info.named().values()} == {(3, 3)}
     assert (
-        made.num_gradients - before > block.facts["n_steps"].sum()
-    )  # of the other chains' further draws
+        made.num_gradients - before > block.info.n_steps.sum()
+    )  # those of incomplete draws too
     steps = made.tree.n_steps.sum()
     with made.potential.program.running():
         assert not made.draw(2, quiet).interrupted
     assert steps > 0
 
 
-def test_ctrl_c_before_the_first_draw_leaves_none():
+def test_ctrl_c_before_the_first_draw_keeps_none():
     made = kernel(torch.randn(3, 2), 0.5)
     made.grow = None
 
@@ -323,7 +328,7 @@ def test_ctrl_c_before_the_first_draw_leaves_none():
 
 
 def fit(model, *arguments, chains=16, warmup=60, samples=60, **options):
-    """Sample with a warm-up that learns all there is."""
+    """Sample with a warm-up that adapts everything."""
     options = {
         "init": "prior",
         "compile": "traced",
@@ -337,7 +342,7 @@ def fit(model, *arguments, chains=16, warmup=60, samples=60, **options):
 
 
 def off_moments(draws, mean, variance):
-    """How far mean and variance of chains (C, S, P) are off, in standard errors."""
+    """Return the error of mean and variance of chains (C, S, P), in standard errors."""
     return max(off_chains(draws, mean), off_chains((draws - mean).square(), variance))
 
 
@@ -412,7 +417,7 @@ def test_compiled_trees_are_exact():
     made.grow.settle("compiled")
     with made.potential.program.running():
         assert farthest(made.draw(3, quiet)) < LIMIT
-    assert made.how == "compiled"
+    assert made.mode == "compiled"
 
 
 @pytest.mark.gpu
@@ -424,8 +429,8 @@ def test_trees_on_a_gpu_are_exact():
     assert farthest(block) < LIMIT
     assert (
         apart(
-            block.facts["n_steps"][:, 0].double().cpu(),
-            made.facts["n_steps"][:, 0].double(),
+            block.info.n_steps[:, 0].double().cpu(),
+            made.info.n_steps[:, 0].double(),
         )
         < LIMIT
     )

@@ -1,4 +1,4 @@
-"""The potential: the log joint with the Jacobian, its gradient, for all chains at once, in the dtype asked for."""
+"""The potential: the log joint with the Jacobian, its gradient, many chains, the dtype."""
 
 import pyro
 import pyro.distributions as dist
@@ -24,7 +24,7 @@ def build(network=None, prior=PRIOR, likelihood=None):
 
 
 class Recurrent(nn.Module):
-    """Reads a row of inputs one by one."""
+    """A recurrent network, without a batching rule."""
 
     def __init__(self):
         super().__init__()
@@ -57,20 +57,20 @@ def test_plain_and_traced_give_equal_bits_for_every_chain(name):
         traced = Traced(energy.gradient, compile="traced")
         for _ in range(2):
             q = torch.randn(3, energy.size, dtype=model.first_parameter.dtype)
-            slopes, energies = energy.gradient(q)
-            for one, other in zip((slopes, energies), traced(q), strict=True):
+            gradients, energies = energy.gradient(q)
+            for one, other in zip((gradients, energies), traced(q), strict=True):
                 assert torch.equal(one, other), (one - other).abs().max()
-        energy.vectorised = False  # as it is where a layer has no batching rule
-        for one, other in zip((slopes, energies), energy.gradient(q), strict=True):
+        energy.vectorised = False  # as with a layer without a batching rule
+        for one, other in zip((gradients, energies), energy.gradient(q), strict=True):
             assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
     assert traced.how == "traced"
-    assert not slopes.requires_grad
+    assert not gradients.requires_grad
 
 
 @pytest.mark.filterwarnings(
     "ignore:.torch.jit:DeprecationWarning"
 )  # torch's compiler about itself
-def test_compiled_gradients_agree_to_a_hundred_thousandth():
+def test_compiled_gradients_agree_to_five_digits():
     energy = Potential(
         build(networks.MLP(2, 1, hidden=[]), likelihood=likelihoods.Gaussian(0.5)), X, Y
     )
@@ -87,21 +87,23 @@ def test_the_gradient_is_that_of_the_potential():
     energy = Potential(build().double(), X.double(), Y)
     q = torch.randn(2, energy.size, dtype=torch.float64)
     with energy.program.running():
-        slope, value = energy.gradient(q)
+        gradient, value = energy.gradient(q)
         step = 1e-5 * torch.eye(energy.size, dtype=torch.float64)
         ends = [
             torch.stack([energy.energy(q[1] + sign * e) for e in step])
             for sign in (1, -1)
         ]
         assert torch.allclose(value[1], energy.energy(q[1]))
-    assert torch.allclose(slope[1], (ends[0] - ends[1]) / 2e-5, rtol=1e-5, atol=1e-6)
+    assert torch.allclose(gradient[1], (ends[0] - ends[1]) / 2e-5, rtol=1e-5, atol=1e-6)
 
 
 def test_the_potential_is_the_log_joint_with_the_jacobian():
     model = build()
     energy = Potential(model, X, Y)
-    values = {name: law.sample() for name, law in model.latents.items()}
-    log_joint = sum(law.log_prob(values[name]) for name, law in model.latents.items())
+    values = {name: prior.sample() for name, prior in model.latents.items()}
+    log_joint = sum(
+        prior.log_prob(values[name]) for name, prior in model.latents.items()
+    )
     mean = model.output(values, X)
     log_joint = (
         log_joint + dist.Normal(mean, values["likelihood:scale"]).log_prob(Y).sum()
@@ -137,18 +139,16 @@ def regression(x, y):
 
 
 @pytest.mark.parametrize("model", [build(), regression], ids=["network", "Pyro"])
-def test_in_double_precision_the_energy_has_it_whatever_the_prior_is_made_of(model):
+def test_the_energy_has_double_precision_for_any_prior(model):
     single, double = Potential(model, X, Y), Potential(model, X, Y, dtype=torch.float64)
     q = torch.randn(1, single.size, dtype=torch.float64)
-    step = torch.full_like(
-        q, 1e-7
-    )  # lost in single precision, beside an energy of some tens
+    step = torch.full_like(q, 1e-7)  # lost in single precision, compared to the energy
     with single.program.running(), double.program.running():
-        slope, energy = double.gradient(q)
-        assert energy.dtype == slope.dtype == torch.float64
+        gradient, energy = double.gradient(q)
+        assert energy.dtype == gradient.dtype == torch.float64
         assert torch.allclose(single.gradient(q.float())[1].double(), energy, rtol=1e-5)
         difference = double.gradient(q + step)[1] - energy
-        assert torch.allclose(difference, (slope * step).sum(-1), rtol=1e-4)
+        assert torch.allclose(difference, (gradient * step).sum(-1), rtol=1e-4)
         lost = single.gradient((q + step).float())[1] - single.gradient(q.float())[1]
         assert not torch.allclose(lost.double(), difference, rtol=1e-4)
     assert double.program.dtype == torch.float32

@@ -1,4 +1,4 @@
-"""A run: its facts, what Ctrl-C leaves, where it says draws diverged, and what a watcher sees."""
+"""A run: its blocks of draws, the description of divergences, and the progress bar."""
 
 import dataclasses
 
@@ -11,9 +11,9 @@ import torch
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.mcmc.divergences import Divergences
-from zoo.inference.mcmc.kernel import Block
+from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.run import blocks
+from zoo.inference.mcmc.run import block_ends
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
 
@@ -29,7 +29,7 @@ def build():
 
 
 def funnel():
-    """Neal's funnel as it stands, not reparametrised: leapfrog steps that fit its mouth diverge in its neck."""
+    """Neal's funnel: steps that fit the wide part diverge in the narrow part, at small v."""
     v = pyro.sample("v", dist.Normal(0.0, 3.0))
     pyro.sample("x", dist.Normal(0.0, (v / 2).exp()).expand([6]).to_event(1))
     pyro.sample("elsewhere", dist.Normal(0.0, 1.0))
@@ -47,16 +47,16 @@ def funnel():
         ([0, 100, 300], [100, 200, 300]),
     ],
 )
-def test_blocks_end_with_windows_and_are_not_long(bounds, expected):
-    assert blocks(bounds) == expected
+def test_blocks_end_with_windows_and_have_a_maximum_length(bounds, expected):
+    assert block_ends(bounds) == expected
 
 
 # Divergences
 
 
 def test_a_run_says_at_which_site_it_diverged(monkeypatch):
-    mouth = lambda self, step_size: torch.full_like(step_size, 0.4)  # noqa: E731
-    monkeypatch.setattr(inference.mcmc.hmc.FixedLength, "reasonable_step_size", mouth)
+    wide = lambda self, step_size: torch.full_like(step_size, 0.4)  # noqa: E731
+    monkeypatch.setattr(inference.mcmc.hmc.FixedLength, "reasonable_step_size", wide)
     options = {
         "num_chains": 20,
         "warmup_steps": 0,
@@ -66,11 +66,11 @@ def test_a_run_says_at_which_site_it_diverged(monkeypatch):
     }
     info = inference.HMC(funnel, **options, compile=False, progress=False).fit(()).info
     assert info.divergences.startswith(
-        f"{int(info.diverging.sum())} of 1000 draws diverged, farthest from the others"
+        f"{int(info.diverging.sum())} of 1000 draws diverged; they differ most from the others"
     )
     assert (
-        "at site 'v': there -" in info.divergences
-    )  # down in the neck, where x is as centred as elsewhere
+        "at site 'v': mean -" in info.divergences
+    )  # in the narrow part, where x is centred as elsewhere
 
 
 @pytest.fixture
@@ -79,10 +79,14 @@ def divergences():
 
 
 def block(q, diverging):
-    return Block(q.reshape(2, -1, 8), {"diverging": diverging.reshape(2, -1)})
+    diverging = diverging.reshape(2, -1)
+    zeros = torch.zeros(diverging.shape)
+    return DrawBlock(
+        q.reshape(2, -1, 8), TransitionInfo(zeros, diverging, zeros.long(), zeros)
+    )
 
 
-def test_the_site_where_divergences_lie_apart_is_named_over_all_blocks(divergences):
+def test_the_site_where_divergences_differ_is_named_over_all_blocks(divergences):
     q, diverging = torch.randn(400, 8), torch.arange(400) % 20 == 0
     q[diverging, 7] += 3.0
     for part in range(4):
@@ -93,7 +97,7 @@ def test_the_site_where_divergences_lie_apart_is_named_over_all_blocks(divergenc
             )
         )
     assert str(divergences).startswith(
-        "20 of 400 draws diverged, farthest from the others at site 'elsewhere': there "
+        "20 of 400 draws diverged; they differ most from the others at site 'elsewhere': mean "
     )
     values = [
         float(word)
@@ -104,19 +108,19 @@ def test_the_site_where_divergences_lie_apart_is_named_over_all_blocks(divergenc
     assert values[3] == pytest.approx(float(q[~diverging, 7].mean()), abs=0.01)
 
 
-def test_divergences_that_lie_nowhere_apart_are_counted_alone(divergences):
+def test_divergences_that_do_not_differ_are_only_counted(divergences):
     divergences.add(block(torch.randn(400, 8), torch.arange(400) % 20 == 0))
     assert str(divergences) == "20 of 400 draws diverged, at no site in particular"
 
 
-def test_a_chain_that_diverges_again_and_again_where_it_stands_counts_once(divergences):
+def test_repeated_divergences_at_one_position_count_once(divergences):
     q = torch.randn(400, 8)
-    q[-100:] = q[-100] + 1.0  # stuck, apart from the others at all sites
+    q[-100:] = q[-100] + 1.0  # does not move, and differs at all sites
     divergences.add(block(q, torch.arange(400) >= 300))
     assert str(divergences) == "100 of 400 draws diverged, at no site in particular"
 
 
-def test_where_nothing_diverged_nothing_is_said(divergences):
+def test_without_divergences_the_text_is_empty(divergences):
     assert str(divergences) == ""
     divergences.add(block(torch.randn(400, 8), torch.zeros(400, dtype=torch.bool)))
     assert str(divergences) == ""
@@ -124,22 +128,22 @@ def test_where_nothing_diverged_nothing_is_said(divergences):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-def test_a_run_of_nothing_but_divergences_warns(monkeypatch):
+def test_a_run_whose_draws_all_diverged_warns(monkeypatch):
     huge = lambda self, step_size: torch.full_like(step_size, 1e6)  # noqa: E731
     monkeypatch.setattr(inference.mcmc.hmc.FixedLength, "reasonable_step_size", huge)
     engine = dataclasses.replace(cases.ENGINES["HMC"](build()), warmup_steps=0)
     with pytest.warns(
         UserWarning,
-        match="6 of 6 draws diverged: the step size is too large.* not from the p",
+        match="6 of 6 draws diverged: the step size is too large.*; the draws are not from the p",
     ):
         posterior = engine.fit((X, Y))
     assert posterior.info.diverging.all()
 
 
-# What a watcher sees
+# The progress bar
 
 
-def test_the_progress_bar_says_what_is_under_way(capsys):
+def test_the_progress_bar_names_each_phase(capsys):
     engine = inference.HMC(
         build(), num_chains=2, warmup_steps=3, num_samples=3, num_steps=2
     )
@@ -162,8 +166,8 @@ def test_the_progress_bar_says_what_is_under_way(capsys):
         engine.fit((X, Y))
     phases = list(dict.fromkeys(said))
     assert phases == [
-        "looking at the model",
-        "going downhill to a start",
+        "checking the model",
+        "optimising initial positions",
         "tracing the sampler",
         "warm-up, leapfrog steps 2",
         "sampling, leapfrog steps 2",
@@ -175,6 +179,6 @@ def test_the_progress_bar_says_what_is_under_way(capsys):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-def test_nothing_is_said_where_nothing_is_to_be(capsys):
+def test_without_a_progress_bar_nothing_is_printed(capsys):
     cases.ENGINES["HMC"](build()).fit((X, Y))
     assert capsys.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""What holds of every sampler: traced runs give the plain ones' bits, a seed gives one answer, facts are facts."""
+"""Properties of every sampler: traced runs equal plain ones, seeds, statistics of a run."""
 
 import dataclasses
 from contextlib import nullcontext
@@ -31,7 +31,7 @@ def build(network=None, prior=PRIOR, likelihood=None):
 
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", cases.SAMPLERS)
-def test_a_seed_gives_one_answer_and_another_another(engine):
+def test_draws_depend_on_the_seed_alone(engine):
     model, draws = build(), []
     for seed in (1, 1, 2):
         pyro.set_rng_seed(seed)
@@ -56,7 +56,7 @@ def test_plain_and_traced_chains_are_equal_to_the_bit(engine):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-def test_a_model_that_cannot_be_traced_runs_plainly_and_says_so():
+def test_a_model_that_cannot_be_traced_runs_plainly_with_a_warning():
     class Asking(networks.MLP):
         def forward(self, x):
             out = super().forward(x)
@@ -80,7 +80,7 @@ def test_a_model_that_cannot_be_traced_runs_plainly_and_says_so():
 
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", cases.SAMPLERS)
-def test_the_facts_of_a_run(engine):
+def test_the_statistics_of_a_run(engine):
     engine = dataclasses.replace(
         cases.ENGINES[engine](build()), warmup_steps=20, num_samples=10
     )
@@ -120,20 +120,20 @@ def test_a_loader_gives_all_its_data():
 
 
 @pytest.mark.usefixtures("at_the_prior")
-def test_batch_normalisation_uses_its_running_statistics_and_says_so():
+def test_batch_normalisation_uses_its_running_statistics_with_a_warning():
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
     network[1].running_mean.fill_(0.5)
     model = build(network)
     with pytest.warns(
         UserWarning,
-        match="normalises batches; a sampler uses its running statistics as they are",
+        match="batch normalisation; a sampler uses its running statistics and does not",
     ):
         posterior = cases.ENGINES["HMC"](model).fit((X, Y))
     assert torch.equal(posterior.state["1.running_mean"], torch.full((3,), 0.5))
     assert network.training
 
 
-def test_a_users_dropout_is_off_under_a_sampler():
+def test_dropout_layers_are_off_under_a_sampler():
     network = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5), nn.Linear(3, 1))
     energy = Potential(build(network), X, Y)
     q = torch.randn(1, energy.size)
@@ -143,14 +143,14 @@ def test_a_users_dropout_is_off_under_a_sampler():
 
 
 @pytest.mark.usefixtures("at_the_prior")
-def test_without_a_compiler_the_graph_runs_as_it_is_and_says_so(monkeypatch):
+def test_without_a_compiler_the_graph_runs_uncompiled_with_a_warning(monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("no C++ compiler\nmore")
 
     import torch._inductor
 
     monkeypatch.setattr(torch._inductor, "compile", fail)
-    monkeypatch.setattr(Sampler, "calls", 10**9)  # worth any wait
+    monkeypatch.setattr(Sampler, "calls", 10**9)  # so that compiling pays
     engine = dataclasses.replace(cases.ENGINES["HMC"](build()), num_samples=20)
     with pytest.warns(
         UserWarning,
@@ -165,7 +165,7 @@ def test_without_a_compiler_the_graph_runs_as_it_is_and_says_so(monkeypatch):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-def test_the_number_of_threads_is_as_before():
+def test_the_number_of_threads_is_restored():
     before = torch.get_num_threads()
     cases.ENGINES["HMC"](build()).fit((X, Y))
     assert torch.get_num_threads() == before

@@ -1,4 +1,4 @@
-"""What a sampler keeps: every so many draws, at most so many, weights or function values, on which device."""
+"""What a sampler stores: thinned draws, a maximum, function values, the device and dtype."""
 
 import dataclasses
 
@@ -10,9 +10,9 @@ import torch
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.kernel import Block
+from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.store import Store
+from zoo.inference.mcmc.store import Store, StoreOptions
 
 pytestmark = pytest.mark.usefixtures("at_the_prior")
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
@@ -66,7 +66,7 @@ def same_draws(posterior, whole, places):
     ids=str,
 )
 @pytest.mark.parametrize("block", [1, 3, 100])
-def test_every_so_many_draws_and_at_most_so_many(
+def test_thinning_and_the_maximum_number_of_draws(
     whole, options, places, thinning, block, monkeypatch
 ):
     monkeypatch.setattr("zoo.inference.mcmc.run.BLOCK", block)
@@ -75,14 +75,14 @@ def test_every_so_many_draws_and_at_most_so_many(
     assert posterior.info.thinning == thinning
 
 
-def test_a_long_run_is_halved_again_and_again():
-    sampler = inference.HMC(build(), max_draws=10, progress=False)
-    store = Store(sampler, Potential(build(), X, Y))
+def test_a_long_run_is_halved_repeatedly():
+    store = Store(StoreOptions(max_draws=10), Potential(build(), X, Y))
     for first in range(0, 1000, 7):
-        steps = torch.arange(first, first + 7)
+        steps = torch.arange(first, first + 7).expand(2, 7)
+        zeros = torch.zeros(2, 7)
         q = torch.zeros(2, 7, store.potential.size)
-        store.add(Block(q, {"n_steps": steps.expand(2, 7)}))
-    kept = store.facts()["n_steps"][0]
+        store.add(DrawBlock(q, TransitionInfo(zeros, zeros.bool(), steps, zeros)))
+    kept = store.info().n_steps[0]
     assert torch.equal(kept, torch.arange(0, 1001, store.thinning))
     assert store.count == len(kept) <= 10
     assert store.thinning == 128
@@ -96,7 +96,7 @@ def test_draws_are_stored_where_asked(whole):
         inference.HMC(build(), store_on="attic")
 
 
-def test_chains_in_double_precision_give_draws_in_the_models(whole):
+def test_chains_in_double_precision_give_draws_in_the_models_precision(whole):
     posterior = run(dtype=torch.float64)
     assert posterior.info.lp.dtype == torch.float64
     assert {value.dtype for value in posterior.draws.values()} == {torch.float32}
@@ -121,7 +121,7 @@ def kept():
         return run(functions_at=AT)
 
 
-def test_function_values_are_those_of_the_draws_that_were_not_kept(whole, kept):
+def test_function_values_are_those_of_the_weights(whole, kept):
     assert kept.functions[1].shape == (2, 8, 4, 1)
     assert set(kept.draws) == {"likelihood:scale"}
     one, other = kept.predict(AT), whole.predict(AT)
@@ -139,14 +139,17 @@ def test_function_values_are_those_of_the_draws_that_were_not_kept(whole, kept):
     )  # the dtype is the model's either way
 
 
-def test_at_other_inputs_there_are_no_function_values(kept):
-    sentence = r"keeps function values at 4 inputs, posterior.functions\[0\], and no weights; predict at exactly these"
+def test_other_inputs_are_refused(kept):
+    sentence = (
+        r"keeps function values at 4 inputs, posterior.functions\[0\],"
+        r" and no weights; predict at exactly these"
+    )
     for x in (AT[:2], AT + 1e-3, AT.flip(0), X):
         with pytest.raises(ValueError, match=sentence):
             kept.predict(x)
 
 
-def test_a_posterior_of_function_values_behaves(kept, whole, tmp_path):
+def test_a_posterior_of_function_values_can_be_saved_and_loaded(kept, whole, tmp_path):
     assert (kept.num_samples, kept.num_chains) == (16, 2)
     assert (
         repr(kept)
@@ -171,7 +174,7 @@ def test_diagnostics_take_them_at_these_inputs(kept, whole):
     assert set(results["posterior"].data_vars) == {"likelihood:scale"}
 
 
-def test_without_noise_sites_function_values_are_all_there_is(tmp_path):
+def test_without_noise_sites_only_function_values_are_stored(tmp_path):
     model = build(likelihoods.Gaussian(0.5))
     posterior = run(model, functions_at=AT, thinning=2)
     assert posterior.draws == {}
@@ -192,9 +195,7 @@ def test_without_noise_sites_function_values_are_all_there_is(tmp_path):
         (torch.zeros(0, 2), "there are no inputs"),
     ],
 )
-def test_inputs_that_the_network_does_not_take_are_refused_before_the_run(
-    inputs, sentence, monkeypatch
-):
+def test_wrong_inputs_are_refused_before_the_run(inputs, sentence, monkeypatch):
     monkeypatch.setattr(inference.HMC, "kernel", None)
     with pytest.raises(ValueError, match=sentence):
         run(functions_at=inputs)
@@ -203,7 +204,7 @@ def test_inputs_that_the_network_does_not_take_are_refused_before_the_run(
 def test_only_a_network_has_function_values():
     with pytest.raises(
         ValueError,
-        match="functions_at needs a BayesianNetwork; of other models the sites themselves",
+        match="functions_at needs a BayesianNetwork; for other models the values of the sites",
     ):
         inference.HMC(lambda x: None, functions_at=AT)
 
@@ -211,7 +212,7 @@ def test_only_a_network_has_function_values():
 @pytest.mark.parametrize(
     "options", [{"thinning": 0}, {"max_draws": 1}, {"num_chains": 0}], ids=str
 )
-def test_counts_out_of_range(options):
+def test_counts_out_of_range_are_refused(options):
     name, value = next(iter(options.items()))
     with pytest.raises(ValueError, match=f"{name} is a count, at least ., not {value}"):
         inference.HMC(build(), **options)

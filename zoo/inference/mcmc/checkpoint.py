@@ -1,18 +1,19 @@
-"""A sampler's run on disk: written as it goes, and taken up exactly where it ended."""
+"""The file of a sampler's run: written during the run, and read to resume it exactly."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.kernel import Block, Kernel, joined
 from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.snapshot import Counters, Snapshot
 from zoo.inference.run_files import (
     SHARE,
     digest,
@@ -23,144 +24,110 @@ from zoo.inference.run_files import (
 )
 from zoo.posterior.storage import write_file
 
-if TYPE_CHECKING:
-    from zoo.inference.mcmc.run import Run
-    from zoo.inference.mcmc.sampler import Sampler
-
-FREE = {
-    "num_samples",
-    "checkpoint",
-    "progress",
-    "compile",
-    "init",
-    "store_on",
-}  # what may differ from the run before
+# settings in which a resumed run may differ from the run before
+_FREE = {"num_samples", "checkpoint", "progress", "compile", "init", "store_on"}
+_FORMAT = "2"  # changes when the names in the file change
 
 
 class Checkpoint:
-    """The file of a run: its kernel, its draws and the random generator.
+    """The file of a run: its snapshot and the state of the random generators.
 
-    A run that is taken up goes on with the same random numbers and the same way of
-    running its graphs, so that it ends where an uninterrupted one does. `num_samples`
-    may be larger than it was.
+    A run that is resumed uses the same random numbers and runs its graphs in the same mode,
+    so it ends with the same draws as an uninterrupted one. `num_samples` may be larger than
+    before.
 
     Arguments:
         path: The file.
-        meaning: What the run is of: settings, sites and data, in words or as hashes.
+        meaning: What the run is: its settings, sites and data, as text or hashes.
         like: A tensor with the device of the chains.
 
     Raises:
-        ValueError: The file is truncated, foreign, or of another run; the sentence says
-            which.
+        ValueError: The file is truncated, foreign, or of another run; the message says which.
     """
 
     def __init__(self, path: Path, meaning: dict[str, str], like: Tensor) -> None:
-        self.path, self.meaning, self.like = path, meaning, like
-        self.written, self.took = 0.0, 0.0
-        self.header, self.tensors = read_run(path, meaning, "a sampler")
-        self.exists = bool(self.header)
+        self.path = path
+        self.meaning = meaning
+        self.like = like
+        self._written = 0.0  # when, by time.perf_counter
+        self._seconds = 0.0  # that the last writing took
+        self._header, self._tensors = read_run(path, meaning, "a sampler")
+        self.exists = bool(self._header)
 
     @classmethod
-    def of(cls, sampler: Sampler, potential: Potential) -> Checkpoint | None:
-        """Return the checkpoint of a sampler, None where it has none."""
-        if sampler.checkpoint is None:
-            return None
-        meaning = {"sampler": type(sampler).__name__}
-        for field in dataclasses.fields(sampler):
-            value = getattr(sampler, field.name)
-            if isinstance(value, Tensor):
-                meaning[field.name] = digest([value])
-            elif field.name not in FREE and is_plain(value):
-                meaning[field.name] = str(value)
-        meaning["sites"] = str(
-            {name: tuple(shape) for name, shape in potential.shapes.items()}
-        )
-        meaning["data"] = digest(
-            [part for part in potential.program.data if isinstance(part, Tensor)]
-        )
-        return cls(Path(sampler.checkpoint), meaning, potential.program.reference)
+    def of(
+        cls, path: str | Path, settings: Mapping[str, str], potential: Potential
+    ) -> Checkpoint:
+        """Return the checkpoint of a run.
 
-    def position(self) -> Tensor:
-        """Return where the chains stood, (C, P)."""
-        return self.tensors["position"].to(self.like.device)
+        Arguments:
+            path: The file.
+            settings: The settings that a resumed run must have too.
+            potential: What is sampled.
+        """
+        program = potential.program
+        shapes = {name: tuple(shape) for name, shape in potential.shapes.items()}
+        data = [part for part in program.data if isinstance(part, Tensor)]
 
-    def part(
-        self, prefix: str, device: str | torch.device | None = None
-    ) -> dict[str, Tensor]:
-        """Return the tensors under a prefix by the rest of their names."""
-        found = {
-            name: value
-            for name, value in self.tensors.items()
-            if name.startswith(prefix)
-        }
-        return {
-            name.removeprefix(prefix): value.to(device or self.like.device)
-            for name, value in found.items()
+        meaning = {
+            **settings,
+            "format": _FORMAT,
+            "sites": str(shapes),
+            "data": digest(data),
         }
 
-    def resume(self, run: Run, kernel: Kernel) -> None:
-        """Put a run and its kernel, which stands at `position`, where this one ended."""
-        facts, state = self.header["facts"], self.part("kernel/")
-        if not torch.allclose(
-            kernel.state["energy"], state["energy"], rtol=1e-3, atol=0.1
-        ):
+        return cls(Path(path), meaning, program.like)
+
+    def read(self) -> Snapshot:
+        """Return the snapshot in the file, on the device of the chains."""
+        counters = Counters(**self._header["counters"])
+        return Snapshot.from_tensors(self._tensors, counters, self.like.device)
+
+    def check_energy(self, present: Tensor, before: Tensor) -> None:
+        """Refuse the file if the model has another potential (C,) at the positions than before."""
+        if not torch.allclose(present, before, rtol=1e-3, atol=0.1):
+            then = f"{-before.mean():.6g}"
+            now = f"{-present.mean():.6g}"
             raise ValueError(
-                f"checkpoint {self.path} is of another model: the log joint where its chains stand was "
-                f"{-state['energy'].mean():.6g} and is {-kernel.state['energy'].mean():.6g} now; delete it, or give "
+                f"checkpoint {self.path} is of another model: the log joint density at the "
+                f"positions of its chains was {then} and is {now} now; delete it, or give "
                 "another path"
             )
-        kernel.state, kernel.num_gradients = state, facts["gradients"]
-        for program, way in zip(kernel.programs, facts["ways"], strict=True):
-            program.settle(
-                way if way and run.sampler.compile == "auto" else run.sampler.compile
-            )
-        run.store.put(self.part("store/", run.sampler.store_on))
-        run.store.thinning, run.store.seen = facts["thinning"], facts["seen"]
-        run.divergences.state = self.part("divergences/")
-        if "window/q" in self.tensors:
-            run.window = [
-                Block(
-                    self.tensors["window/q"].to(self.like.device),
-                    self.part("window/fact/"),
-                )
-            ]
-        run.done, run.warm, run.spent = (
-            facts[name] for name in ("done", "warm", "spent")
-        )
-        set_random_state(self.tensors, self.like)
-        self.tensors = {}
 
-    def write(self, run: Run, last: bool) -> None:
-        """Write a run, unless that would take up its time; one that dies meanwhile leaves the file as it was."""
+    def set_random_state(self) -> None:
+        """Set the random generators to the state in the file, and free its tensors."""
+        set_random_state(self._tensors, self.like)
+        self._tensors = {}
+
+    def is_due(self) -> bool:
+        """Return whether writing now would take only a small share of the run's time."""
+        return time.perf_counter() - self._written >= self._seconds / SHARE
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Write the file; if writing fails, the file is as it was."""
         began = time.perf_counter()
-        if not last and began - self.written < self.took / SHARE:
-            return
-        kernel, store = run.kernel, run.store
-        tensors = {f"kernel/{name}": value for name, value in kernel.state.items()}
-        tensors |= {f"store/{name}": value for name, value in store.kept().items()}
-        tensors |= {
-            f"divergences/{name}": value
-            for name, value in run.divergences.state.items()
-        }
-        if run.window:
-            window = joined(run.window)
-            tensors |= {"window/q": window.q} | {
-                f"window/fact/{name}": value for name, value in window.facts.items()
-            }
-        tensors |= {"position": kernel.q} | random_state(self.like)
-        facts = {
-            **{
-                "gradients": kernel.num_gradients,
-                "thinning": store.thinning,
-                "seen": store.seen,
-            },
-            **{"done": run.done, "warm": run.warm, "spent": run.seconds},
-            "ways": [program.how for program in kernel.programs],
-        }
-        write_file(
-            self.path,
-            tensors,
-            {"run": json.dumps({"meaning": self.meaning, "facts": facts})},
-        )
-        self.written = time.perf_counter()
-        self.took = self.written - began
+        tensors = snapshot.tensors() | random_state(self.like)
+        counters = asdict(snapshot.counters)
+        header = {"meaning": self.meaning, "counters": counters}
+        text = json.dumps(header)
+
+        write_file(self.path, tensors, {"run": text})
+        self._written = time.perf_counter()
+        self._seconds = self._written - began
+
+
+def fixed_settings(sampler: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that a resumed run must have too, as text.
+
+    Arguments:
+        sampler: Name of the sampler.
+        values: All settings by name.
+    """
+    settings = {"sampler": sampler}
+    for name, value in values.items():
+        if isinstance(value, Tensor):
+            settings[name] = digest([value])
+        elif name not in _FREE and is_plain(value):
+            settings[name] = str(value)
+
+    return settings

@@ -1,81 +1,150 @@
-"""Where draws diverged: the site at which they lie apart from the others."""
+"""Where draws diverged: the site at which they differ most from the others."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from zoo.inference.mcmc.kernel import Block
+from zoo.inference.mcmc.draws import DrawBlock
 from zoo.inference.mcmc.potential import Potential
 
 
 class Divergences:
-    """Moments of the draws that diverged and of the others, in unconstrained space, over a whole run.
+    """Moments of the draws that diverged and of the others, in unconstrained space.
+
+    `state` holds (2, ...) tensors, first for the other draws, then for those that diverged:
+    the number of draws `count`, the number of distinct positions `places`, and the `sum` and
+    the sum of `squares` of these positions.
 
     Arguments:
-        potential: Knows the sites.
+        potential: Names the sites.
     """
 
     def __init__(self, potential: Potential) -> None:
         self.potential = potential
-        zeros = potential.program.reference.new_zeros
+        like = potential.program.like
+        scalars = like.new_zeros(2, dtype=torch.float64)
+        vectors = like.new_zeros(2, potential.size, dtype=torch.float64)
         self.state = {
-            "count": zeros(2, dtype=torch.float64),
-            "places": zeros(2, dtype=torch.float64),
-            "sum": zeros(2, potential.size, dtype=torch.float64),
-            "squares": zeros(2, potential.size, dtype=torch.float64),
+            "count": scalars,
+            "places": scalars,
+            "sum": vectors,
+            "squares": vectors,
         }
 
-    def add(self, block: Block) -> None:
-        """Look at a block of draws."""
-        if block.q.shape[1] == 0:
+    def add(self, block: DrawBlock) -> None:
+        """Add a block of draws."""
+        if block.num_draws == 0:
             return
-        diverging = block.facts["diverging"]
-        new_place = torch.ones_like(
-            diverging
-        )  # a chain that stands still, diverging again and again, is in one place
-        moved = (block.q[:, 1:] != block.q[:, :-1]).any(-1)
-        new_place[:, 1:] = moved | (diverging[:, 1:] != diverging[:, :-1])
+
+        diverging = block.info.diverging
+        is_new = _is_new_place(block.q, diverging)
         q = block.q.flatten(0, 1).double()  # (C S, P)
-        which = torch.stack([~diverging, diverging]).flatten(1).double()  # (2, C S)
-        places = which * new_place.flatten()
+        kinds = torch.stack([~diverging, diverging])
+        draws = kinds.flatten(1).double()  # (2, C S)
+        places = draws * is_new.flatten()
+
         new = {
-            "count": which.sum(-1),
+            "count": draws.sum(-1),
             "places": places.sum(-1),
             "sum": places @ q,
             "squares": places @ q.square(),
         }
+
         self.state = {name: value + new[name] for name, value in self.state.items()}
 
     @property
     def all(self) -> bool:
-        """Whether there were draws and every one of them diverged."""
-        fine, bad = self.state["count"].tolist()
-        return fine == 0 < bad
+        """Whether there are draws and all of them diverged."""
+        num_others, num_diverged = self.state["count"].tolist()
+        return num_others == 0 and num_diverged > 0
 
     def __str__(self) -> str:
-        fine, bad = self.state["count"].tolist()
-        if bad == 0:
+        num_others, num_diverged = self.state["count"].tolist()
+        if num_diverged == 0:
             return ""
-        said = f"{bad:.0f} of {fine + bad:.0f} draws diverged"
-        if fine == 0:
-            return f"{said}: the step size is too large, or the log joint is not finite nearby"
+
+        total = num_others + num_diverged
+
+        counts = f"{num_diverged:.0f} of {total:.0f} draws diverged"
+        if num_others == 0:
+            return (
+                f"{counts}: the step size is too large, or the log joint density is not "
+                "finite nearby"
+            )
+
+        difference = self._largest_difference()
+        if difference is None:
+            return f"{counts}, at no site in particular"
+
+        return (
+            f"{counts}; they differ most from the others at site {difference.site!r}: mean "
+            f"{difference.diverged:.3g} against {difference.others:.3g} ± "
+            f"{difference.scale:.2g}, in unconstrained space"
+        )
+
+    def _largest_difference(self) -> _Difference | None:
+        """Return where the means differ most, None if it may be by chance."""
         places = self.state["places"].clamp_min(1)[:, None]
         mean = self.state["sum"] / places
-        spread = (
-            (self.state["squares"] / places - mean.square()).clamp_min(1e-24).sqrt()[0]
+        mean_square = self.state["squares"] / places
+
+        variance = mean_square - mean.square()
+        scale = variance.clamp_min(1e-24).sqrt()[0]  # of the others
+
+        inverse = (1 / places).sum()
+        standard_error = scale * inverse.sqrt()
+
+        difference = mean[1] - mean[0]
+        distance = difference.abs() / standard_error
+
+        element = int(distance.argmax())
+        num_tails = 2 * len(distance)
+
+        largest_by_chance = math.sqrt(2 * math.log(num_tails)) + 1.0
+        if float(distance[element]) < largest_by_chance:
+            return None
+
+        return _Difference(
+            site=self._site_of(element),
+            diverged=float(mean[1, element]),
+            others=float(mean[0, element]),
+            scale=float(scale[element]),
         )
-        away = (mean[1] - mean[0]).abs() / (spread * (1 / places).sum().sqrt())
-        place = int(away.argmax())
-        largest_by_chance = math.sqrt(2 * math.log(2 * len(away))) + 1.0
-        if float(away[place]) < largest_by_chance:
-            return f"{said}, at no site in particular"
-        ends = torch.tensor(
-            [shape.numel() for shape in self.potential.shapes.values()]
-        ).cumsum(0)
-        name = list(self.potential.shapes)[int((ends <= place).sum())]
-        return (
-            f"{said}, farthest from the others at site {name!r}: there {mean[1, place]:.3g} on average, elsewhere "
-            f"{mean[0, place]:.3g} ± {spread[place]:.2g}, in unconstrained space"
-        )
+
+    def _site_of(self, element: int) -> str:
+        """Return the name of the site that an element of q belongs to."""
+        end = 0
+        for name, shape in self.potential.shapes.items():
+            end += shape.numel()
+            if element < end:
+                return name
+
+        raise IndexError(f"q has {end} elements, not {element + 1}")
+
+
+class _Difference(NamedTuple):
+    """The element at which draws that diverged differ most: means, and the scale of the others."""
+
+    site: str
+    diverged: float
+    others: float
+    scale: float
+
+
+def _is_new_place(q: Tensor, diverging: Tensor) -> Tensor:
+    """Return which draws (C, S) differ from the one before.
+
+    A chain that diverges repeatedly without moving counts as one position.
+    """
+    differs = q[:, 1:] != q[:, :-1]
+    moved = differs.any(-1)
+    changed = diverging[:, 1:] != diverging[:, :-1]
+
+    is_new = torch.ones_like(diverging)
+    is_new[:, 1:] = moved | changed
+
+    return is_new

@@ -1,4 +1,4 @@
-"""Dual averaging: step sizes that reach an acceptance rate."""
+"""Dual averaging: step sizes that reach a target acceptance probability."""
 
 from __future__ import annotations
 
@@ -7,67 +7,89 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-SHRINKAGE, DELAY, DECAY = 0.05, 10.0, 0.75  # gamma, t0 and kappa of the paper
-BOLDNESS = 10.0  # step sizes that are looked at first are so many times larger
+_SHRINKAGE = 0.05  # gamma of the paper
+_DELAY = 10.0  # t0 of the paper
+_DECAY = 0.75  # kappa of the paper
+INITIAL_FACTOR = 10.0  # between the first step sizes tried and the initial ones
 
 
 class DualAveraging(NamedTuple):
-    r"""Nesterov's dual averaging of the logarithm of a step size, each chain's on its own.
+    r"""State of Nesterov's dual averaging of the log step size, for each chain on its own.
 
     .. math:: \log \epsilon_{t+1} = \mu - \frac{\sqrt t}{\gamma} \bar H_t, \quad
         \bar H_t = \Big(1 - \frac{1}{t + t_0}\Big) \bar H_{t-1} + \frac{\delta - \alpha_t}{t + t_0}
 
     References:
-        The No-U-Turn Sampler: Adaptively Setting Path Lengths in Hamiltonian Monte Carlo (Hoffman, Gelman, 2014)
+        The No-U-Turn Sampler: Adaptively Setting Path Lengths in Hamiltonian Monte Carlo
+        (Hoffman, Gelman, 2014)
 
     Arguments:
-        centre: Where the logarithm is pulled to, (C,).
-        error: Running error of the acceptance, (C,).
-        log_step: Logarithm of the step size, (C,).
-        log_average: Its average, (C,).
-        count: Updates so far, (C,).
+        centre: Value μ that the log step size is shrunk towards, (C,).
+        error: Running mean H̄ of the target minus the acceptance probability, (C,).
+        log_step: Log step size, (C,).
+        log_average: Weighted mean of the log step sizes, (C,).
+        num_updates: Number of updates, (C,).
     """
 
     centre: Tensor
     error: Tensor
     log_step: Tensor
     log_average: Tensor
-    count: Tensor
+    num_updates: Tensor
 
     @classmethod
     def at(cls, step_size: Tensor) -> DualAveraging:
-        """Begin at step sizes (C,), and look at larger ones first."""
+        """Return the initial state for step sizes (C,); the first step sizes tried are larger."""
         zeros = torch.zeros_like(step_size)
         return cls(
-            (BOLDNESS * step_size).log(), zeros, step_size.log(), step_size.log(), zeros
+            centre=(INITIAL_FACTOR * step_size).log(),
+            error=zeros,
+            log_step=step_size.log(),
+            log_average=step_size.log(),
+            num_updates=zeros,
         )
 
     def updated(
         self, acceptance: Tensor, target: float, where: Tensor | None = None
     ) -> DualAveraging:
-        """Return the state after acceptance rates (C,); chains outside a mask keep theirs."""
-        count = self.count + 1
-        weight = 1 / (count + DELAY)
-        error = (1 - weight) * self.error + weight * (target - acceptance)
-        log_step = self.centre - count.sqrt() / SHRINKAGE * error
-        weight = count**-DECAY
+        """Return the next state.
+
+        Arguments:
+            acceptance: Acceptance probabilities, (C,).
+            target: Target acceptance probability.
+            where: Mask of the chains to update, (C,); all by default.
+        """
+        count = self.num_updates + 1
+        weight = 1 / (count + _DELAY)
+        shortfall = weight * (target - acceptance)
+        error = (1 - weight) * self.error + shortfall
+
+        gain = count.sqrt() / _SHRINKAGE
+        log_step = self.centre - gain * error
+
+        weight = count**-_DECAY
         log_average = weight * log_step + (1 - weight) * self.log_average
+
         new = DualAveraging(self.centre, error, log_step, log_average, count)
         if where is None:
             return new
-        return DualAveraging(
-            *(
-                torch.where(where, one, other)
-                for one, other in zip(new, self, strict=True)
-            )
-        )
+
+        return new._only(where, self)
+
+    def _only(self, where: Tensor, other: DualAveraging) -> DualAveraging:
+        """Return this state for the chains of a mask (C,), another one for the rest."""
+        merged = []
+        for new, old in zip(self, other, strict=True):
+            merged.append(torch.where(where, new, old))
+
+        return DualAveraging(*merged)
 
     @property
     def step_size(self) -> Tensor:
-        """The step size to try next, (C,)."""
+        """Step size to try next, (C,)."""
         return self.log_step.exp()
 
     @property
     def average(self) -> Tensor:
-        """The step size to keep, (C,)."""
+        """Step size to keep after warm-up, (C,)."""
         return self.log_average.exp()

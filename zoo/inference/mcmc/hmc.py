@@ -2,52 +2,55 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.hamiltonian import LARGEST_ERROR, Hamiltonian
-from zoo.inference.mcmc.kernel import Facts
+from zoo.inference.mcmc.adaptive import Adaptive
+from zoo.inference.mcmc.arguments import check_num_leapfrog
+from zoo.inference.mcmc.kernel import KernelOptions
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.sampler import Adaptive
+from zoo.inference.mcmc.trajectories import Trajectories
+from zoo.inference.mcmc.windows import Window
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class HMC(Adaptive):
     r"""Hamiltonian Monte Carlo: trajectories of a fixed or jittered length, accepted or rejected.
 
-    .. math:: p \leftarrow p - \tfrac{\epsilon}{2} \nabla U(q), \quad q \leftarrow q + \epsilon M^{-1} p, \quad
+    .. math:: p \leftarrow p - \tfrac{\epsilon}{2} \nabla U(q), \quad
+        q \leftarrow q + \epsilon M^{-1} p, \quad
         p \leftarrow p - \tfrac{\epsilon}{2} \nabla U(q)
 
-    Step size by dual averaging and a diagonal mass matrix are adapted in warm-up.
-    Should not be confused with Pyro's HMC, which turns `num_steps` into a trajectory
-    length before it adapts the step size.
+    Warm-up adapts the step size by dual averaging and a diagonal mass matrix. Not to be
+    confused with Pyro's HMC, which converts `num_steps` into a trajectory length before it
+    adapts the step size.
 
     References:
         MCMC using Hamiltonian dynamics (Neal, 2011)
         Hybrid Monte Carlo (Duane, Kennedy, Pendleton, Roweth, 1987)
-        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
+        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman,
+        Wilson, 2021)
 
     Arguments:
         num_steps: Leapfrog steps of each trajectory.
-        trajectory_length: Length τ that replaces `num_steps`: every chain takes τ over
-            its step size. It counts in units of the mass matrix, in which the posterior
-            has about scale σ = 1, so that the quarter period τ = πσ/2 is `math.pi / 2`.
-            Izmailov et al. have no mass matrix and the prior's σ: `math.pi * sigma / 2`
-            with `adapt_mass_matrix=False`.
-        max_steps: Most leapfrog steps of a trajectory that `trajectory_length` may ask
-            for.
-        jitter: Fraction j by which lengths vary, evenly between 1 - j and 1 + j times
-            the above, from draw to draw: a fixed length may be a period of the target,
-            and then a chain comes back to where it was.
-        adapt_mass_matrix: Whether warm-up learns a mass matrix; else it is the
-            identity.
+        trajectory_length: Length τ, instead of `num_steps`: every chain takes τ over its step
+            size. Its unit is that of the mass matrix, in which the posterior has about scale
+            σ = 1, so that the quarter period τ = πσ/2 is `math.pi / 2`. Izmailov et al. use
+            no mass matrix and the σ of the prior: `math.pi * sigma / 2` with
+            `adapt_mass_matrix=False`.
+        max_steps: Largest number of leapfrog steps that `trajectory_length` may lead to.
+        jitter: Fraction j. Lengths are uniform between 1 - j and 1 + j times the above, and
+            change from draw to draw. A fixed length may be a period of the target; then a
+            chain returns to its initial position.
+        adapt_mass_matrix: Whether warm-up learns a mass matrix; otherwise it is the identity.
 
     Example:
-        >>> engine = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=5, progress=False)
+        >>> short = {"warmup_steps": 5, "num_samples": 5, "progress": False}
+        >>> engine = inference.HMC(model, num_chains=2, **short)
         >>> engine.fit(data.train).info.n_steps.unique()
         tensor([50])
     """
@@ -60,120 +63,78 @@ class HMC(Adaptive):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("num_steps", "max_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is a number of leapfrog steps, at least 1, not {getattr(self, name)}"
-                )
-        if self.trajectory_length is not None and not self.trajectory_length > 0:
+        check_num_leapfrog("num_steps", self.num_steps)
+        check_num_leapfrog("max_steps", self.max_steps)
+
+        length = self.trajectory_length
+        if length is not None and not length > 0:
             raise ValueError(
-                f"trajectory_length is a positive length, math.pi / 2 say, not {self.trajectory_length}"
+                f"trajectory_length is a positive number, e.g. math.pi / 2, not {length}"
             )
+
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter is a fraction between 0 and 1, not {self.jitter}")
 
-    def windows(self) -> list[tuple[int, bool]]:
-        """Divide warm-up into windows, one where there is no mass matrix to learn."""
-        return (
-            super().windows()
-            if self.adapt_mass_matrix
-            else [(self.warmup_steps, False)]
-        )
+    def windows(self) -> Sequence[Window]:
+        """Divide warm-up into windows; a single one if there is no mass matrix to learn."""
+        if not self.adapt_mass_matrix:
+            return [Window(self.warmup_steps, learns=False)]
+
+        return super().windows()
 
     def steps_per_draw(self) -> int:
-        """Guess the leapfrog steps of one draw."""
+        """Estimate the leapfrog steps of one draw."""
         return self.num_steps
 
-    def kernel(self, potential: Potential, q: Tensor) -> FixedLength:
+    def kernel(
+        self, potential: Potential, q: Tensor, options: KernelOptions
+    ) -> FixedLength:
         """Make the kernel."""
         lengths = Lengths(
             self.num_steps, self.trajectory_length, self.max_steps, self.jitter
         )
-        return FixedLength(potential, q, lengths, **self.adaptation(potential))
+        return FixedLength(potential, q, options, lengths)
 
 
 class Lengths(NamedTuple):
-    """How long trajectories are: the fields of `HMC` of these names."""
+    """The lengths of trajectories: the arguments of `HMC` with these names."""
 
     num_steps: int
     trajectory_length: float | None
     max_steps: int
     jitter: float
 
-    def drawn(self, step_size: Tensor) -> Tensor:
-        """Return each chain's number of leapfrog steps, (C,), given step sizes (C,)."""
-        steps = torch.full_like(step_size, self.num_steps)
-        if self.trajectory_length is not None:
+    def draw(self, step_size: Tensor) -> Tensor:
+        """Return the number of leapfrog steps of each chain (C,), given step sizes (C,)."""
+        if self.trajectory_length is None:
+            steps = torch.full_like(step_size, self.num_steps)
+        else:
             steps = (self.trajectory_length / step_size).clamp(max=self.max_steps)
+
         if self.jitter > 0:
-            steps = steps * (
-                1
-                + self.jitter
-                * (2 * torch.rand((), device=steps.device, dtype=steps.dtype) - 1)
-            )
+            uniform = torch.rand((), device=steps.device, dtype=steps.dtype)
+            symmetric = 2 * uniform - 1
+            steps = steps * (1 + self.jitter * symmetric)
+
         return steps.round().clamp_min(1).long()
 
 
-class Trajectories(Hamiltonian):
-    """A kernel of whole trajectories, each accepted or rejected; a member says how long they are."""
-
-    def steps(self) -> Tensor:
-        """Return the leapfrog steps of each chain's next trajectory, (C,)."""
-        raise NotImplementedError
-
-    def transition(self) -> Facts:
-        """Follow a trajectory with a fresh momentum, and accept or stay."""
-        state = self.state
-        start = torch.randn_like(state["u"])
-        steps = self.steps()
-        u, p, slope, energy = self.followed(start, steps)
-        whole = state["energy"] + 0.5 * start.square().sum(-1)
-        error = (energy + 0.5 * p.square().sum(-1) - whole).nan_to_num(nan=math.inf)
-        acceptance = (-error).exp().clamp(max=1.0)
-        accepted = torch.rand_like(acceptance) < acceptance
-        self.proposed = u, p
-        state["u"] = torch.where(accepted[:, None], u, state["u"])
-        state["slope"] = torch.where(accepted[:, None], slope, state["slope"])
-        state["energy"] = torch.where(accepted, energy, state["energy"])
-        return {
-            "acceptance_rate": acceptance,
-            "diverging": error > LARGEST_ERROR,
-            "n_steps": steps,
-            "lp": -state["energy"],
-            "energy": torch.where(accepted, whole + error, whole),
-        }
-
-    def followed(
-        self, p: Tensor, steps: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return where trajectories end; a chain that is there before the others waits, its step size zero."""
-        state, metric = self.state, self.metric
-        u, slope, energy, step_size = (
-            state["u"],
-            state["slope"],
-            state["energy"],
-            state["step_size"],
-        )
-        first, last = int(steps.min()), int(steps.max())
-        for number in range(last):
-            if number >= first:
-                step_size = torch.where(
-                    steps > number, state["step_size"], torch.zeros_like(step_size)
-                )
-            u, p, slope, energy = self.leap(u, p, slope, step_size, *metric)
-        self.num_gradients += last * self.num_chains
-        return u, p, slope, energy
-
-
 class FixedLength(Trajectories):
-    """Trajectories of a given or jittered length."""
+    """Trajectories of a given or jittered length.
+
+    Arguments:
+        potential: The potential energy.
+        q: Initial positions of the chains, (C, P).
+        options: The settings.
+        lengths: The lengths of trajectories.
+    """
 
     def __init__(
-        self, potential: Potential, q: Tensor, lengths: Lengths, **options: object
+        self, potential: Potential, q: Tensor, options: KernelOptions, lengths: Lengths
     ) -> None:
-        super().__init__(potential, q, **options)
+        super().__init__(potential, q, options)
         self.lengths = lengths
 
-    def steps(self) -> Tensor:
-        """Draw the leapfrog steps of each chain's next trajectory."""
-        return self.lengths.drawn(self.state["step_size"])
+    def num_leapfrog(self) -> Tensor:
+        """Draw the leapfrog steps of the next trajectory of each chain."""
+        return self.lengths.draw(self.step_size)

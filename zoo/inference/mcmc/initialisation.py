@@ -1,149 +1,205 @@
-"""Where chains begin: at prior draws, the network's own weights, an earlier posterior, or downhill from the prior."""
+"""Initial positions of chains: prior draws, optimised ones, the network's weights, a posterior."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.potential import GradientFunction, Potential, is_finite
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.thinning import evenly
-from zoo.tracing.traced import Traced, way_of
+from zoo.tracing.mode import way_of
+from zoo.tracing.traced import Traced
 
-STARTS = ("map", "network", "prior")
-DESCENT = 1000  # steps of "map"
-Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
+INITS = ("map", "network", "prior")
+DESCENT = 1000  # optimisation steps of "map"
+_LEARNING_RATE = 0.03
+_ATTEMPTS = 100  # draws from the prior before giving up
 
 
-class Start:
-    """The positions at which chains begin.
+class Initialiser:
+    """Chooses the initial positions of chains.
 
-    "map" draws from the prior and goes downhill for a while, each chain on its own: a
-    short ensemble of maximum a posteriori fits. A chain that starts at a bare prior
-    draw may stay for good in a mode that has next to no mass.
+    "map" draws from the prior and optimises the log joint density for a number of steps, each
+    chain separately: a short ensemble of maximum a posteriori fits. A chain that begins at a
+    prior draw itself may stay in a mode that has hardly any mass.
 
     References:
-        Microcanonical Langevin Ensembles: Advancing the Sampling of Bayesian Neural Networks (Sommer, Robnik, Nozadze,
-        Seljak, Rügamer, 2025)
+        Microcanonical Langevin Ensembles: Advancing the Sampling of Bayesian Neural Networks
+        (Sommer, Robnik, Nozadze, Seljak, Rügamer, 2025)
 
     Arguments:
-        potential: The potential.
-        where: "map", "prior", "network", or a posterior whose draws are taken.
-        compile: How the sampler runs its graphs; on a CPU there are too few calls here
-            to compile for.
+        potential: The potential energy.
+        init: "map", "prior", "network", or a posterior whose draws are used.
+        compile: How the sampler runs its graphs. On a CPU nothing is compiled here, because
+            there are too few calls.
     """
 
     def __init__(
-        self, potential: Potential, where: str | Posterior, compile: bool | str = "auto"
+        self, potential: Potential, init: str | Posterior, compile: bool | str = "auto"
     ) -> None:
-        self.potential, self.where, self.num_gradients = potential, where, 0
-        way = way_of(compile)
-        if where != "map" or DESCENT == 0:
-            way = "plain"
-        elif way != "plain" and not potential.program.reference.is_cuda:
-            way = "traced"
-        self.program = Traced(potential.gradient, compile=way, calls=DESCENT)
+        self.potential = potential
+        self.init = init
+        self.num_gradients = 0
+
+        mode = way_of(compile)
+
+        is_cuda = potential.program.like.is_cuda
+        if init != "map" or DESCENT == 0:
+            mode = "plain"
+        elif mode != "plain" and not is_cuda:
+            mode = "traced"
+
+        self.program = Traced(potential.gradient, compile=mode, calls=DESCENT)
 
     def gradient(self, q: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gradient (C, P) and the potential (C,) at q (C, P), and count."""
+        """Return the gradient (C, P) and the potential (C,) at q (C, P), and count the call."""
         self.num_gradients += len(q)
-        return self.program(q)
+        gradient, energy = self.program(q)
+
+        return gradient, energy
 
     def __call__(self, num_chains: int) -> Tensor:
-        """Choose positions q (C, P).
+        """Return initial positions q, (C, P).
 
         Raises:
-            ValueError: The log joint is finite nowhere it was tried; a posterior of
-                other sites.
+            ValueError: The log joint density is not finite at the positions, or the posterior
+                is of other sites.
         """
-        potential, where = self.potential, self.where
-        if where in ("map", "prior"):
-            q = finite_draws(potential, self.gradient, num_chains)
-            return (
-                descend(potential, self.gradient, q, DESCENT) if where == "map" else q
-            )
-        if where == "network":
-            q = potential.pack(potential.own_values()).expand(num_chains, -1).clone()
-        else:
-            q = drawn(potential, where, num_chains)
-        good = finite(*self.gradient(q))
-        if not bool(good.all()):
-            place = (
-                "the network's own weights"
-                if where == "network"
-                else "draws of the posterior to start at"
-            )
+        potential = self.potential
+        if isinstance(self.init, Posterior):
+            q = _posterior_draws(potential, self.init, num_chains)
+            return self._checked(q, "draws of the posterior given as init")
+
+        if self.init == "network":
+            values = potential.pack(potential.initial_values())
+            q = values.expand(num_chains, -1).clone()
+
+            return self._checked(q, "the network's own weights")
+
+        q = finite_prior_draws(potential, self.gradient, num_chains)
+        if self.init == "map":
+            q = optimise_positions(potential, self.gradient, q, DESCENT)
+
+        return q
+
+    def _checked(self, q: Tensor, description: str) -> Tensor:
+        """Refuse positions (C, P) at which the log joint density is not finite."""
+        finite = is_finite(*self.gradient(q))
+
+        num_bad = int((~finite).sum())
+        if num_bad > 0:
             raise ValueError(
-                f"the log joint is not finite at {int((~good).sum())} of {num_chains} starts, {place}; start at 'map'"
+                f"the log joint density is not finite at {num_bad} of {len(q)} initial "
+                f"positions, {description}; write init='map'"
             )
+
         return q
 
 
-def drawn(potential: Potential, posterior: Posterior, num_chains: int) -> Tensor:
-    """Take positions (C, P) from a posterior: evenly from a sampler's draws, anew from a guide."""
-    draws = posterior.sample_all(num_chains)
-    wanted = {
-        name: tuple(prior.shape()) for name, prior in potential.program.latents.items()
-    }
-    given = {name: tuple(value.shape[1:]) for name, value in draws.items()}
-    odd = sorted(
-        name
-        for name in wanted.keys() | given.keys()
-        if wanted.get(name) != given.get(name)
-    )
-    if odd:
-        parts = (
-            f"{name} (posterior {given.get(name, 'none')}, model {wanted.get(name, 'none')})"
-            for name in odd
-        )
-        raise ValueError(
-            f"chains cannot start at this posterior, it is of another model: {', '.join(parts)}"
-        )
-    chosen = evenly(len(next(iter(draws.values()))), num_chains)
-    return potential.pack(
-        {name: value[chosen.to(value.device)] for name, value in draws.items()}
-    )
-
-
-def finite_draws(
-    potential: Potential, gradient: Gradient, num_chains: int, attempts: int = 100
+def _posterior_draws(
+    potential: Potential, posterior: Posterior, num_chains: int
 ) -> Tensor:
-    """Draw starting points (C, P) from the prior where the log joint and its gradient are finite."""
+    """Return draws (C, P) of a posterior: evenly spaced stored draws, or new ones of a guide."""
+    draws = posterior.sample_all(num_chains)
+    _check_sites(potential, draws)
+
+    num_draws = len(next(iter(draws.values())))
+    index = evenly(num_draws, num_chains)
+
+    chosen = {}
+    for name, value in draws.items():
+        chosen[name] = value[index.to(value.device)]
+
+    return potential.pack(chosen)
+
+
+def _check_sites(potential: Potential, draws: dict[str, Tensor]) -> None:
+    """Refuse draws (S, *shape) of other sites than those of the model."""
+    wanted = {}
+    for name, prior in potential.program.latents.items():
+        wanted[name] = tuple(prior.shape())
+
+    given = {name: tuple(value.shape[1:]) for name, value in draws.items()}
+
+    parts = []
+    for name in sorted(wanted.keys() | given.keys()):
+        there, here = given.get(name, "none"), wanted.get(name, "none")
+        if there != here:
+            parts.append(f"{name} (posterior {there}, model {here})")
+
+    if parts:
+        differences = ", ".join(parts)
+        raise ValueError(
+            "chains cannot be initialised at this posterior, it is of another model: "
+            f"{differences}"
+        )
+
+
+def finite_prior_draws(
+    potential: Potential, gradient: GradientFunction, num_chains: int
+) -> Tensor:
+    """Return draws (C, P) from the prior at which the log joint and its gradient are finite.
+
+    Raises:
+        ValueError: A chain has no such draw after many attempts.
+    """
     q = potential.prior_draws(num_chains)
-    for _ in range(attempts):
-        bad = ~finite(*gradient(q))
+    for _ in range(_ATTEMPTS):
+        bad = ~is_finite(*gradient(q))
         if not bool(bad.any()):
             return q
+
         q[bad] = potential.prior_draws(int(bad.sum()))
+
     raise ValueError(
-        f"the log joint was not finite at {attempts} draws from the prior; scale the data, or narrow the prior"
+        f"the log joint density was not finite at {_ATTEMPTS} draws from the prior; scale "
+        "the data, or narrow the prior"
     )
 
 
-def descend(potential: Potential, gradient: Gradient, q: Tensor, steps: int) -> Tensor:
-    """Go downhill by Adam, every chain on its own; a chain that meets an infinite energy stays where it was."""
-    held = (
-        potential.parents()
-    )  # scales of hierarchical priors, say: the joint density has no maximum in them
-    moves = torch.cat(
-        [
-            q.new_full((shape.numel(),), name not in held)
-            for name, shape in potential.shapes.items()
-        ]
-    )
-    good, q = q, q.clone().requires_grad_()
-    optimizer = torch.optim.Adam([q], lr=0.03)
-    for _ in range(steps):
-        slope, energy = gradient(q.detach())
-        well = finite(slope, energy)[:, None]
-        good = torch.where(well, q.detach(), good)
-        q.grad = torch.where(well, slope * moves, torch.zeros_like(slope))
+def optimise_positions(
+    potential: Potential, gradient: GradientFunction, q: Tensor, num_steps: int
+) -> Tensor:
+    """Minimise the potential by Adam, each chain separately.
+
+    A chain whose potential becomes infinite keeps its last finite position. Sites that the
+    priors of others depend on, e.g. scales of hierarchical priors, do not move: the joint
+    density has no maximum over them.
+
+    Arguments:
+        potential: The potential energy.
+        gradient: The gradient (C, P) and the potential (C,) at positions.
+        q: Initial positions, (C, P).
+        num_steps: Number of steps.
+    """
+    moves = _moving_elements(potential, q)
+    best = q
+    q = q.clone()
+    q.requires_grad_()
+
+    optimizer = torch.optim.Adam([q], lr=_LEARNING_RATE)
+    for _ in range(num_steps):
+        value, energy = gradient(q.detach())
+        finite = is_finite(value, energy)[:, None]
+        best = torch.where(finite, q.detach(), best)
+
+        zeros = torch.zeros_like(value)
+        q.grad = torch.where(finite, value * moves, zeros)
         optimizer.step()
-    return torch.where(finite(*gradient(q.detach()))[:, None], q.detach(), good)
+
+    value, energy = gradient(q.detach())
+    finite = is_finite(value, energy)[:, None]
+
+    return torch.where(finite, q.detach(), best)
 
 
-def finite(slope: Tensor, energy: Tensor) -> Tensor:
-    """Tell of each chain whether its energy and gradient are finite, (C,)."""
-    return torch.isfinite(energy) & torch.isfinite(slope).all(-1)
+def _moving_elements(potential: Potential, q: Tensor) -> Tensor:
+    """Return 1 for elements of q that are optimised and 0 for others, (P,)."""
+    parents = potential.parents()
+
+    parts = []
+    for name, shape in potential.shapes.items():
+        parts.append(q.new_full((shape.numel(),), name not in parents))
+
+    return torch.cat(parts)

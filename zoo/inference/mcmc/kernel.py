@@ -1,4 +1,4 @@
-"""What all Markov kernels have in common: the chains' state, one draw after another, what is learned in warm-up."""
+"""The base of all Markov kernels: the state of the chains, and what warm-up adapts."""
 
 from __future__ import annotations
 
@@ -9,188 +9,207 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.mass_matrix import MassMatrix, estimate_mass_matrix
 from zoo.inference.mcmc.potential import Potential
 from zoo.tracing.compiled import rows_at_once
 from zoo.tracing.traced import Traced
 
-Facts = dict[str, Tensor]
 Part = TypeVar("Part", bound=NamedTuple)
-Tick = Callable[[int, str], None]  # called as tick(draws done, what to say)
+Tick = Callable[
+    [int, str], None
+]  # called as tick(draws done, text of the progress bar)
+_GRADIENTS_AT_ONCE = 8  # draws of every chain whose gradients are evaluated in one call
 
 
-@dataclass
-class Block:
-    """Draws one after another of all chains.
+@dataclass(frozen=True)
+class KernelOptions:
+    """Settings of a kernel.
 
     Arguments:
-        q: Positions in unconstrained space, (C, S, P).
-        facts: `acceptance_rate`, `diverging`, `n_steps` and `lp` of every draw, (C, S),
-            and `energy` where momenta are drawn.
-        interrupted: Whether Ctrl-C ended it before its time.
+        target_accept_prob: Acceptance probability that step sizes are adapted to.
+        mass_rank: Number of directions of the mass matrix next to its diagonal.
+        shared_mass: Whether all chains share one mass matrix.
+        compile: How graphs run, as in `Traced`.
+        calls: Expected number of gradient evaluations, by which compile="auto" decides.
     """
 
-    q: Tensor
-    facts: Facts
-    interrupted: bool = False
-
-
-def joined(blocks: Sequence[Block]) -> Block:
-    """Return blocks one after another as one."""
-    facts = {
-        name: torch.cat([block.facts[name] for block in blocks], 1)
-        for name in blocks[0].facts
-    }
-    return Block(torch.cat([block.q for block in blocks], 1), facts)
+    target_accept_prob: float = 0.8
+    mass_rank: int = 0
+    shared_mass: bool = False
+    compile: bool | str = "auto"
+    calls: int = 0
 
 
 class Kernel:
     """All chains under one transition rule: a mutable state that advances draw by draw.
 
-    A member gives `transition`, which moves every chain by one draw, and says what it
-    learns in warm-up. It works in the coordinates of `metric`, in which the target has
-    about unit scale, so that its own mass matrix is the identity. Whatever changes is
-    in `state`, a dictionary of tensors, so that a run can be written down and taken up
-    again.
+    A member gives `transition`, which moves every chain by one draw, and overrides `adapt`,
+    `end_window` and `end_warmup` if it adapts anything. It works in the whitened coordinates
+    u of `mass_matrix`, in which the target has about unit scale and the kernel's mass is the
+    identity. Everything that changes is in `state`, a dictionary of tensors, so that a run can
+    be saved and resumed.
 
     Arguments:
         potential: The potential energy.
-        q: Where the chains begin, (C, P).
-        compile: How to run the graphs, as in `Traced`.
-        calls: Evaluations of the gradient that are expected, for compile="auto".
-        rank: Directions of the metric beside its diagonal.
-        shared: Whether all chains have one metric.
+        q: Initial positions of the chains, (C, P).
+        options: The settings.
     """
 
-    trajectory_length: float | None = None  # of members that learn one
-
-    def __init__(
-        self,
-        potential: Potential,
-        q: Tensor,
-        *,
-        rank: int = 0,
-        shared: bool = False,
-        compile: bool | str = "auto",
-        calls: int = 0,
-    ) -> None:
-        self.potential, self.compile, self.calls = potential, compile, calls
-        self.rank, self.shared = rank, shared
+    def __init__(self, potential: Potential, q: Tensor, options: KernelOptions) -> None:
+        self.potential = potential
+        self.options = options
         self.num_chains, self.size = q.shape
         self.num_gradients = 0
         self.state: dict[str, Tensor] = {}
         self.programs: list[Traced] = []
-        self.place(q, MassMatrix.unit(q, rank))
+        self._place(q, MassMatrix.identity(q, options.mass_rank))
 
     def traced(
-        self, function: Callable[..., Sequence[Tensor]], writes: Sequence[Tensor] = ()
+        self,
+        function: Callable[..., tuple[Tensor, ...]],
+        writes: Sequence[Tensor] = (),
     ) -> Traced:
-        """Make a function of chains a traced program of this run.
+        """Make a traced program of a function of all chains.
 
-        It may write to some tensors in place, or else it is compiled for as many chains
-        as a cache holds.
+        Arguments:
+            function: The function.
+            writes: Tensors that it writes to in place. Without them, a compiled program
+                runs for as many chains at once as the cache holds.
         """
         rows = None if writes else rows_at_once(self.num_chains, self.potential.widest)
-        self.programs.append(
-            Traced(
-                function,
-                compile=self.compile,
-                calls=self.calls,
-                writes=writes,
-                rows=rows,
-            )
+        program = Traced(
+            function,
+            compile=self.options.compile,
+            calls=self.options.calls,
+            writes=writes,
+            rows=rows,
         )
-        return self.programs[-1]
 
-    def whitened(self, u: Tensor, *metric: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gradient (C, P) and the potential (C,) at u, in a metric given by its tensors; to be traced."""
-        coordinates = MassMatrix(*metric)
-        slope, energy = self.potential.gradient(coordinates.colour(u))
-        return coordinates.pull(slope), energy
+        self.programs.append(program)
 
-    def gradient(self, u: Tensor, *metric: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `whitened` does, by running the program: one call in each new metric is not worth a graph."""
-        return self.whitened(u, *metric)
+        return program
+
+    def whitened_gradient(
+        self, u: Tensor, *mass_matrix: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradient with respect to u (C, P) and the potential (C,); to be traced.
+
+        Arguments:
+            u: Whitened positions, (C, P).
+            mass_matrix: The tensors of the mass matrix.
+        """
+        coordinates = MassMatrix(*mass_matrix)
+        gradient, energy = self.potential.gradient(coordinates.colour(u))
+
+        return coordinates.whiten_gradient(gradient), energy
 
     @property
-    def metric(self) -> MassMatrix:
-        """The coordinates of this run."""
-        return self.held(MassMatrix)
+    def mass_matrix(self) -> MassMatrix:
+        """The present mass matrix."""
+        return self.state_of(MassMatrix)
 
-    def held(self, kind: type[Part]) -> Part:
-        """Return what the state holds of a kind, a named tuple of tensors."""
-        return kind(*(self.state[name] for name in kind._fields))
+    def state_of(self, kind: type[Part]) -> Part:
+        """Return the part of the state that a named tuple of tensors holds."""
+        values = [self.state[name] for name in kind._fields]
+        return kind._make(values)
 
     @property
     def q(self) -> Tensor:
-        """Where the chains are in unconstrained space, (C, P)."""
-        return self.metric.colour(self.state["u"])
-
-    def place(self, q: Tensor, metric: MassMatrix) -> None:
-        """Put the chains at positions q (C, P), in a new metric."""
-        self.state |= metric._asdict()
-        self.state["u"] = metric.whiten(q)
-        self.state["slope"], self.state["energy"] = self.gradient(
-            self.state["u"], *metric
-        )
-        self.num_gradients += self.num_chains
-
-    def learn_mass_matrix(self, block: Block) -> None:
-        """Estimate the metric anew from a block of draws, and stay where the chains are."""
-        self.place(
-            self.q,
-            estimate_mass_matrix(block.q, self.slopes(block.q), self.rank, self.shared),
-        )
-
-    def slopes(self, q: Tensor) -> Tensor:
-        """Return the gradients of the potential at draws q (C, S, P), a few draws in one call."""
-        parts = [
-            self.potential.gradient(part.flatten(0, 1))[0] for part in q.split(8, 1)
-        ]
-        self.num_gradients += q.shape[0] * q.shape[1]
-        return torch.cat([part.reshape(len(q), -1, self.size) for part in parts], 1)
-
-    def transition(self) -> Facts:
-        """Move every chain by one draw and return the draw's facts, each (C,)."""
-        raise NotImplementedError
-
-    def learn(self, facts: Facts) -> None:
-        """Learn from one draw of warm-up, such as the step size."""
-
-    def end_window(self, block: Block) -> None:
-        """Learn from a window of warm-up, such as the metric."""
-
-    def end_warm_up(self) -> None:
-        """Fix what was learned."""
-
-    def draw(self, count: int, tick: Tick, learning: bool = False) -> Block:
-        """Draw a number of times; Ctrl-C ends it with what there is."""
-        drawn, interrupted = [], False
-        try:
-            for number in range(count):
-                found = self.transition()
-                if learning:
-                    self.learn(found)
-                drawn.append((self.q, found))
-                tick(number + 1, f"leapfrog steps {int(found['n_steps'].max())}")
-        except KeyboardInterrupt:
-            interrupted = True
-        if not drawn:
-            return Block(self.q[:, None][:, :0], {}, interrupted)
-        positions, facts = zip(*drawn, strict=True)
-        stacked = {
-            name: torch.stack([found[name] for found in facts], 1) for name in facts[0]
-        }
-        return Block(torch.stack(positions, 1), stacked, interrupted)
-
-    @property
-    def how(self) -> str:
-        """How the graphs are run: the program that is called most stands last."""
-        return next(
-            (program.how for program in reversed(self.programs) if program.how), "plain"
-        )
+        """Positions of the chains in unconstrained space, (C, P)."""
+        return self.mass_matrix.colour(self.state["u"])
 
     @property
     def step_size(self) -> Tensor:
         """Step size of every chain, (C,)."""
         return self.state["step_size"]
+
+    @property
+    def trajectory_length(self) -> float | None:
+        """Length of the longest trajectories, if the kernel learns it."""
+        return None
+
+    def _place(self, q: Tensor, mass_matrix: MassMatrix) -> None:
+        """Move the chains to q (C, P) and use a new mass matrix."""
+        u = mass_matrix.whiten(q)
+        # one call for each new mass matrix does not repay tracing
+        gradient, energy = self.whitened_gradient(u, *mass_matrix)
+        self.num_gradients += self.num_chains
+
+        self.state |= mass_matrix._asdict()
+        self.state |= {"u": u, "gradient": gradient, "energy": energy}
+
+    def learn_mass_matrix(self, block: DrawBlock) -> None:
+        """Estimate the mass matrix from a block of draws; the positions stay the same."""
+        mass_matrix = estimate_mass_matrix(
+            block.q,
+            self._gradients(block.q),
+            self.options.mass_rank,
+            self.options.shared_mass,
+        )
+
+        self._place(self.q, mass_matrix)
+
+    def _gradients(self, q: Tensor) -> Tensor:
+        """Return the gradients of the potential at draws q (C, S, P), a few draws per call."""
+        parts = []
+        for part in q.split(_GRADIENTS_AT_ONCE, 1):
+            gradient, _ = self.potential.gradient(part.flatten(0, 1))
+            parts.append(gradient.reshape(part.shape))
+
+        self.num_gradients += q.shape[:2].numel()
+
+        return torch.cat(parts, 1)
+
+    def transition(self) -> TransitionInfo:
+        """Move every chain by one draw and return the statistics of the draw, (C,) each."""
+        raise NotImplementedError
+
+    def adapt(self, info: TransitionInfo) -> None:
+        """Learn from one draw of warm-up, e.g. the step size."""
+
+    def end_window(self, block: DrawBlock) -> None:
+        """Learn from the draws of a window of warm-up, e.g. the mass matrix."""
+
+    def end_warmup(self) -> None:
+        """Fix everything that was adapted."""
+
+    def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
+        """Draw from every chain; Ctrl-C ends it early and keeps the draws so far.
+
+        Arguments:
+            num_draws: Number of draws of each chain.
+            tick: Function that updates the progress bar.
+            adapting: Whether the kernel adapts after each draw.
+        """
+        positions: list[Tensor] = []
+        infos: list[TransitionInfo] = []
+        interrupted = False
+
+        try:
+            while len(infos) < num_draws:
+                info = self.transition()
+                if adapting:
+                    self.adapt(info)
+
+                positions.append(self.q)
+                infos.append(info)
+                num_steps = int(info.n_steps.max())
+
+            tick(len(infos), f"leapfrog steps {num_steps}")
+        except KeyboardInterrupt:
+            interrupted = True
+
+        if not infos:
+            return DrawBlock.empty(self.q, interrupted)
+
+        return DrawBlock.of_draws(positions[: len(infos)], infos, interrupted)
+
+    @property
+    def mode(self) -> str:
+        """How graphs run: the mode of the program that is called most, the last one made."""
+        for program in reversed(self.programs):
+            if program.how:
+                return program.how
+
+        return "plain"

@@ -1,29 +1,29 @@
-"""Microcanonical dynamics: a velocity of unit length that the gradient turns, and its partial refreshment."""
+"""Microcanonical dynamics: unit velocities that the gradient turns and noise refreshes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.initialisation import finite
+from zoo.inference.mcmc.phase_space import LangevinStep, PhasePoint
+from zoo.inference.mcmc.potential import GradientFunction, is_finite
 
-B = 0.1931833275037836  # of the minimal norm
-INTEGRATORS = {
+_MINIMAL_NORM = 0.1931833275037836
+INTEGRATORS: dict[str, tuple[float, ...]] = {  # fractions: turn, move, turn, ...
     "leapfrog": (0.5, 1.0, 0.5),
-    "mclachlan": (B, 0.5, 1 - 2 * B, 0.5, B),
-}  # turn, move, turn, ...
-Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
+    "mclachlan": (_MINIMAL_NORM, 0.5, 1 - 2 * _MINIMAL_NORM, 0.5, _MINIMAL_NORM),
+}
 
 
 def unit(vector: Tensor) -> Tensor:
-    """Return vectors (C, P) at unit length."""
+    """Scale vectors (C, P) to unit length."""
     return vector / vector.norm(dim=-1, keepdim=True)
 
 
-def turn(velocity: Tensor, slope: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Turn velocities (C, P) downhill for a time (C, 1), and return the change of the kinetic energy (C,) too; exact.
+def turn(velocity: Tensor, gradient: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Turn velocities against a constant gradient: the exact solution of the velocity's equation.
 
     .. math:: \dot v = -\frac{(I - v v^\top) \nabla U}{P - 1}, \quad
         \Delta K = (P - 1) \log(\cosh \delta + e^\top v \sinh \delta)
@@ -32,100 +32,134 @@ def turn(velocity: Tensor, slope: Tensor, time: Tensor) -> tuple[Tensor, Tensor]
 
     References:
         Microcanonical Hamiltonian Monte Carlo (Robnik, De Luca, Silverstein, Seljak, 2023)
-        Hamiltonian Dynamics with Non-Newtonian Momentum for Rapid Sampling (Ver Steeg, Galstyan, 2021)
+        Hamiltonian Dynamics with Non-Newtonian Momentum for Rapid Sampling (Ver Steeg, Galstyan,
+        2021)
+
+    Arguments:
+        velocity: Velocities of unit length v, (C, P).
+        gradient: Gradients of the potential, (C, P).
+        time: Time t, (C, 1).
+
+    Returns:
+        The turned velocities (C, P), and the change of the kinetic energy ΔK (C,).
     """
-    others = velocity.shape[-1] - 1
-    norm = slope.norm(dim=-1, keepdim=True)
-    downhill = -slope / norm.clamp_min(torch.finfo(slope.dtype).tiny)
-    angle = time * norm / others
-    along = (velocity * downhill).sum(-1, keepdim=True).clamp(-1.0, 1.0)
-    fading = (-angle).exp()
-    turned = (
-        downhill * (1 - fading) * (1 + fading + along * (1 - fading))
-        + 2 * fading * velocity
-    )
-    change = others * (angle + torch.log1p(0.5 * (1 - along) * torch.expm1(-2 * angle)))
+    num_others = velocity.shape[-1] - 1
+    norm = gradient.norm(dim=-1, keepdim=True)
+    smallest = torch.finfo(gradient.dtype).tiny
+
+    direction = -gradient / norm.clamp_min(smallest)  # e
+    angle = time * norm / num_others  # delta
+    product = velocity * direction
+    cosine = product.sum(-1, keepdim=True).clamp(-1.0, 1.0)
+
+    # the solution times 2 exp(-delta), which does not overflow
+    decay = (-angle).exp()
+    gain = 1 - decay
+    pulled = direction * gain
+    weight = 1 + decay + cosine * gain
+    turned = pulled * weight
+    turned = turned + 2 * decay * velocity
+
+    # log(cosh delta + cosine sinh delta)
+    loss = torch.expm1(-2 * angle)
+    share = 0.5 * (1 - cosine)
+    log_ratio = torch.log1p(share * loss)
+    change = num_others * (angle + log_ratio)
+
     return unit(turned), change[:, 0]
 
 
-def refreshed(velocity: Tensor, noise: Tensor, share: Tensor) -> Tensor:
-    r"""Mix velocities (C, P) with standard normal noise; share (C,) is the step size over the decoherence length L.
+def _refreshed(velocity: Tensor, noise: Tensor, fraction: Tensor) -> Tensor:
+    r"""Mix velocities (C, P) with standard normal noise z (C, P).
 
-    .. math:: v \leftarrow \frac{v + \nu z}{|v + \nu z|}, \quad \nu^2 = \frac{e^{2 \epsilon / L} - 1}{P}
+    .. math:: v \leftarrow \frac{v + \nu z}{|v + \nu z|}, \quad
+        \nu^2 = \frac{e^{2 \epsilon / L} - 1}{P}
+
+    The fraction (C,) is the step size ε over the decoherence length L.
 
     References:
         Fluctuation without dissipation: Microcanonical Langevin Monte Carlo (Robnik, Seljak, 2024)
     """
-    weight = (torch.expm1(2 * share) / velocity.shape[-1]).sqrt()
+    size = velocity.shape[-1]
+    variance = torch.expm1(2 * fraction) / size
+    weight = variance.sqrt()
+
     return unit(velocity + weight[:, None] * noise)
 
 
 def integrate(
-    gradient: Gradient,
-    u: Tensor,
-    velocity: Tensor,
-    slope: Tensor,
+    gradient_function: GradientFunction,
+    point: PhasePoint,
     step_size: Tensor,
-    parts: Sequence[float],
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Take one reversible step: position, velocity, gradient, potential, and the change of the kinetic energy (C,).
+    fractions: Sequence[float],
+) -> tuple[PhasePoint, Tensor]:
+    """Take one reversible step.
 
     Arguments:
-        gradient: The gradient (C, P) and the potential (C,) at positions.
-        u: Positions (C, P).
-        velocity: Unit velocities (C, P).
-        slope: The gradient at the positions.
-        step_size: Step size of every chain, (C,).
-        parts: Parts of the step to turn and to move in turns, one of `INTEGRATORS`.
+        gradient_function: The gradient (C, P) and the potential (C,) at positions.
+        point: Where the chains are.
+        step_size: Step sizes, (C,).
+        fractions: Fractions of the step that turn and move alternately, from `INTEGRATORS`.
+
+    Returns:
+        Where the chains are after the step, and the change of the kinetic energy (C,).
     """
-    whole, kinetic, energy = (
-        step_size[:, None],
-        torch.zeros_like(step_size),
-        torch.zeros_like(step_size),
-    )
-    for number, part in enumerate(parts):
-        if number % 2:
-            u = u + part * whole * velocity
-            slope, energy = gradient(u)
-        else:
-            velocity, change = turn(velocity, slope, part * whole)
+    u, velocity, gradient, energy = point
+    whole = step_size[:, None]
+
+    kinetic = torch.zeros_like(step_size)
+    for number, fraction in enumerate(fractions):
+        time = fraction * whole
+
+        is_turn = number % 2 == 0
+        if is_turn:
+            velocity, change = turn(velocity, gradient, time)
             kinetic = kinetic + change
-    return u, velocity, slope, energy, kinetic
+        else:
+            u = u + time * velocity
+            gradient, energy = gradient_function(u)
+
+    return PhasePoint(u, velocity, gradient, energy), kinetic
 
 
 def langevin(
-    gradient: Gradient,
-    u: Tensor,
-    velocity: Tensor,
-    slope: Tensor,
-    energy: Tensor,
+    gradient_function: GradientFunction,
+    point: PhasePoint,
     step_size: Tensor,
     length: Tensor,
-    parts: Sequence[float],
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Take a step and refresh the velocity; a step that ends at no finite energy is undone, with a fresh velocity.
+    fractions: Sequence[float],
+) -> LangevinStep:
+    """Take one step and refresh the velocity; to be traced.
 
-    Returns positions, velocities, gradients, potentials, the changes of the whole
-    energy (C,), 0 where undone, and which steps were undone (C,). To be traced.
+    A step that does not end at a finite energy is undone, and its velocity is drawn anew.
+
+    Arguments:
+        gradient_function: The gradient (C, P) and the potential (C,) at positions.
+        point: Where the chains are.
+        step_size: Step sizes, (C,).
+        length: Decoherence lengths L, (C,).
+        fractions: Fractions of the step, as in `integrate`.
     """
-    new_u, turned, new_slope, new_energy, kinetic = integrate(
-        gradient, u, velocity, slope, step_size, parts
+    new, kinetic = integrate(gradient_function, point, step_size, fractions)
+    change = new.energy - point.energy + kinetic
+
+    kept = torch.isfinite(change)
+    kept = kept & is_finite(new.gradient, new.energy)
+    kept = kept & torch.isfinite(new.velocity).all(-1)
+    rows = kept[:, None]
+
+    noise = torch.randn_like(point.u)
+    fraction = step_size / length
+    refreshed = _refreshed(new.velocity, noise, fraction)
+
+    after = PhasePoint(
+        u=torch.where(rows, new.u, point.u),
+        velocity=torch.where(rows, refreshed, unit(noise)),
+        gradient=torch.where(rows, new.gradient, point.gradient),
+        energy=torch.where(kept, new.energy, point.energy),
     )
-    change = new_energy - energy + kinetic
-    good = (
-        torch.isfinite(change)
-        & finite(new_slope, new_energy)
-        & torch.isfinite(turned).all(-1)
-    )
-    noise, keep = torch.randn_like(u), good[:, None]
-    turned = torch.where(
-        keep, refreshed(turned, noise, step_size / length), unit(noise)
-    )
-    return (
-        torch.where(keep, new_u, u),
-        turned,
-        torch.where(keep, new_slope, slope),
-        torch.where(good, new_energy, energy),
-        torch.where(good, change, torch.zeros_like(change)),
-        ~good,
-    )
+
+    zeros = torch.zeros_like(change)
+    change = torch.where(kept, change, zeros)
+
+    return LangevinStep(after, change, ~kept)

@@ -1,189 +1,215 @@
-"""The potential energy of a model given data, a function of one flat vector for each chain."""
+"""The potential energy of a model given data, as a function of one flat vector per chain."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import biject_to
 from torch.func import grad_and_value, vmap
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from zoo.inference.mcmc.program import Program, program_of
+from zoo.inference.mcmc.inspection import make_program
+from zoo.inference.mcmc.program import Program
+from zoo.inference.mcmc.widest_result import WidestResult
 from zoo.inference.sites import log_prob, stochastic
 from zoo.inference.tempering import Tempering
+from zoo.model import BayesianNetwork
 from zoo.runtime.distributions import support_of, unvalidated
+from zoo.runtime.programs import PyroProgram
+
+GradientFunction = Callable[[Tensor], tuple[Tensor, Tensor]]
+_NO_TEMPERING = Tempering()
 
 
 class Potential:
-    r"""Potential energy U(q) and its gradient, q all latent sites in unconstrained space one after the other.
+    r"""Potential energy U(q) and its gradient; q concatenates all unconstrained latent sites.
 
     .. math:: U(q) = -\frac1T \big[ \tfrac{1}{T_l} \log p(y \mid z(q)) + \log p(z(q)) \big]
         - \log |\partial z / \partial q|
 
-    The Jacobian belongs to the coordinates, not to the density, and has no temperature.
-    All chains are evaluated in one call; a layer that has no batching rule (GRU, LSTM)
-    is run chain by chain.
+    The Jacobian is part of the change of coordinates, not of the density, so no temperature
+    divides it. All chains are evaluated in one call. If a layer has no batching rule (GRU,
+    LSTM), chains are evaluated one by one.
 
     Arguments:
-        model: A model without point estimates, all its sites continuous: one of the
+        model: A model without point estimates whose sites are all continuous: one of the
             zoo's or any Pyro model.
-        data: What the model is called with: inputs (N, ...) and targets (N, ...) for
-            one of the zoo's.
+        data: Arguments of the model: inputs (N, ...) and targets (N, ...) for one of the
+            zoo's.
         tempering: Temperatures of the target, 1 by default.
-        dtype: Precision of q, the model's own where nothing is said.
+        dtype: Precision of q, that of the model by default.
 
     Raises:
-        ValueError: A point estimate or a discrete site, for which there is no
-            Hamiltonian dynamics.
+        ValueError: The model has a point estimate or a discrete site, for which Hamiltonian
+            dynamics is not defined.
     """
 
     def __init__(
         self,
-        model: Callable[..., object],
-        *data: object,
-        tempering: Tempering = Tempering(),  # noqa: B008
+        model: BayesianNetwork | PyroProgram,
+        *data: Any,
+        tempering: Tempering = _NO_TEMPERING,
         dtype: torch.dtype | None = None,
     ) -> None:
-        self.program: Program = program_of(model, data, dtype)
+        self.program: Program = make_program(model, data, dtype)
         self.tempering = tempering
-        latents = self.program.latents
-        self.transforms = {
-            name: biject_to(support_of(prior)) for name, prior in latents.items()
-        }
-        self.shapes = {
-            name: torch.Size(self.transforms[name].inverse_shape(prior.shape()))
-            for name, prior in latents.items()
-        }
-        self.size = sum(shape.numel() for shape in self.shapes.values())
-        self.vectorised, self.widest = self._looked_at()
+
+        self.transforms = {}
+        self.shapes: dict[str, torch.Size] = {}
+
+        for name, prior in self.program.latents.items():
+            transform = biject_to(support_of(prior))
+            shape = transform.inverse_shape(prior.shape())
+            self.transforms[name] = transform
+            self.shapes[name] = torch.Size(shape)
+
+        self.size = sum(self._sizes())
+        self.vectorised, self.widest = self._probe()
+
+    def _sizes(self) -> list[int]:
+        """Return the number of elements of every unconstrained site."""
+        return [shape.numel() for shape in self.shapes.values()]
 
     def energy(self, q: Tensor) -> Tensor:
-        """Run the Pyro program at q (P,)."""
+        """Return the potential () at q (P,), by running the Pyro program."""
         values, jacobian = self.unpack(q)
-        terms = (
-            self.tempering.cool(
-                log_prob(site | {"fn": unvalidated(site["fn"])}),
-                site,
-                latent=name in values,
-            )
-            for name, site in stochastic(self.program.trace(values)).items()
-        )
+
+        terms = []
+        for name, site in stochastic(self.program.trace(values)).items():
+            distribution = unvalidated(site["fn"])
+            density = log_prob(site | {"fn": distribution})
+
+            is_latent = name in values
+            term = self.tempering.cool(density, site, latent=is_latent)
+            terms.append(term)
+
         return -sum(terms) - jacobian
 
     def gradient(self, q: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gradient (C, P) and the potential (C,) of every chain at q (C, P), by running the program.
+        """Return the gradient (C, P) and the potential (C,) at q (C, P).
 
-        It is meant to be traced; wrap its calls in `program.running()`.
+        This runs the program and is meant to be traced. Call it inside `program.running()`.
         """
-        program = grad_and_value(self.energy)
+        function = grad_and_value(self.energy)
         if self.vectorised:
-            return vmap(program)(q)
-        slopes, energies = zip(*(program(one) for one in q), strict=True)
-        return torch.stack(slopes), torch.stack(energies)
+            return vmap(function)(q)
+
+        gradients, energies = zip(*[function(chain) for chain in q], strict=True)
+
+        return torch.stack(gradients), torch.stack(energies)
 
     def energies(self, q: Tensor) -> Tensor:
-        """Return the potential (C,) at q (C, P) without its gradient; wrap the calls in `program.running()`."""
-        return (
-            vmap(self.energy)(q)
-            if self.vectorised
-            else torch.stack([self.energy(one) for one in q])
-        )
+        """Return the potential (C,) at q (C, P). Call it inside `program.running()`."""
+        if self.vectorised:
+            return vmap(self.energy)(q)
+
+        return torch.stack([self.energy(chain) for chain in q])
 
     def unpack(self, q: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the sites' values at q (*, P), and the log determinant of the transform (*)."""
-        values, jacobian = {}, q.new_zeros(q.shape[:-1])
-        parts = q.split([shape.numel() for shape in self.shapes.values()], dim=-1)
+        """Return the values of all sites at q (*, P), and the log determinant (*)."""
+        batch = q.shape[:-1]
+        values = {}
+        jacobian = q.new_zeros(batch)
+
+        parts = q.split(self._sizes(), dim=-1)
         for (name, shape), part in zip(self.shapes.items(), parts, strict=True):
-            free = part.reshape((*q.shape[:-1], *shape))
-            values[name] = self.transforms[name](free)
-            log_det = self.transforms[name].log_abs_det_jacobian(free, values[name])
-            jacobian = jacobian + log_det.reshape((*q.shape[:-1], -1)).sum(-1)
+            transform = self.transforms[name]
+            unconstrained = part.reshape((*batch, *shape))
+            values[name] = transform(unconstrained)
+
+            log_det = transform.log_abs_det_jacobian(unconstrained, values[name])
+            log_det = log_det.reshape((*batch, -1))
+            jacobian = jacobian + log_det.sum(-1)
+
         return values, jacobian
 
     def pack(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Return q (*, P) of the sites' values (*, *shape)."""
+        """Return q (*, P) for values (*, *shape) of all sites."""
         parts = []
         for name, prior in self.program.latents.items():
-            value = values[name].to(self.program.reference)
-            batch = value.shape[: value.dim() - len(prior.shape())]
-            parts.append(self.transforms[name].inv(value).reshape(*batch, -1))
+            value = values[name].to(self.program.like)
+            num_batch = value.dim() - len(prior.shape())
+            batch = value.shape[:num_batch]
+
+            unconstrained = self.transforms[name].inv(value)
+            parts.append(unconstrained.reshape(*batch, -1))
+
         return torch.cat(parts, -1)
 
-    def prior_draws(self, count: int) -> Tensor:
-        """Draw q (count, P) from the prior; where that is improper, it is the value a site starts at."""
-        own = self.own_values()
-        return torch.stack(
-            [self.pack(self.program.prior_draw(own)) for _ in range(count)]
-        )
+    def prior_draws(self, num_samples: int) -> Tensor:
+        """Draw q (S, P) from the prior; a site with an improper prior has its initial value."""
+        initial = self.initial_values()
 
-    def own_values(self) -> dict[str, Tensor]:
-        """Return what each site says it starts at, the network's own weights; else the middle of its support."""
-        like = self.program.reference
-        return {
-            name: self.transforms[name](like.new_zeros(shape))
-            for name, shape in self.shapes.items()
-        } | {
-            name: value.detach().to(like) for name, value in self.program.inits.items()
-        }
+        draws = []
+        for _ in range(num_samples):
+            draws.append(self.pack(self.program.prior_draw(initial)))
+
+        return torch.stack(draws)
+
+    def initial_values(self) -> dict[str, Tensor]:
+        """Return the initial value of every site.
+
+        It is what the site states (the network's own weights), otherwise the value at zero
+        in unconstrained space.
+        """
+        like = self.program.like
+
+        values = {}
+        for name, shape in self.shapes.items():
+            values[name] = self.transforms[name](like.new_zeros(shape))
+
+        for name, value in self.program.inits.items():
+            values[name] = value.detach().to(like)
+
+        return values
 
     def parents(self) -> set[str]:
-        """Name the sites that other latent sites' priors depend on, such as the scale of a hierarchical prior."""
+        """Return the sites that priors of others depend on, e.g. a hierarchical scale."""
+        found = set()
         with torch.enable_grad():
-            values = {
-                name: value.detach().clone().requires_grad_()
-                for name, value in self.own_values().items()
-            }
-            sites = self.program.trace(values).nodes
-            found = set()
+            values = {}
+            for name, value in self.initial_values().items():
+                values[name] = value.detach().clone().requires_grad_()
+
+            sites = stochastic(self.program.trace(values))
             for name in values:
+                others = {other: values[other] for other in values if other != name}
                 density = log_prob(sites[name])
-                others = {
-                    other: value
-                    for other, value in values.items()
-                    if other != name and density.requires_grad
-                }
-                if others:
-                    slopes = torch.autograd.grad(
-                        density,
-                        list(others.values()),
-                        allow_unused=True,
-                        retain_graph=True,
-                    )
-                    found |= {
-                        other
-                        for other, slope in zip(others, slopes, strict=True)
-                        if slope is not None
-                    }
+                found |= _dependencies(density, others)
+
         return found
 
-    def _looked_at(self) -> tuple[bool, int]:
-        """Tell whether chains can be evaluated in one call, and the bytes of the widest result of a chain's."""
-        q = self.program.reference.new_zeros(2, self.size)
-        with self.program.running(), torch.random.fork_rng(), Widest() as widest:
+    def _probe(self) -> tuple[bool, int]:
+        """Return whether one call can evaluate all chains, and the bytes of the widest result."""
+        q = self.program.like.new_zeros(2, self.size)
+        with self.program.running(), torch.random.fork_rng(), WidestResult() as widest:
             try:
                 vmap(grad_and_value(self.energy))(q)
             except (RuntimeError, NotImplementedError, ValueError):
                 return False, 0
+
         return True, widest.bytes // len(q)
 
 
-class Widest(TorchDispatchMode):
-    """Looks for the operation with the widest result."""
+def is_finite(gradient: Tensor, energy: Tensor) -> Tensor:
+    """Return whether potential (C,) and gradient (C, P) are finite, for each chain (C,)."""
+    return torch.isfinite(energy) & torch.isfinite(gradient).all(-1)
 
-    bytes = 0
 
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., object],
-        types: tuple,
-        args: tuple = (),
-        kwargs: Mapping | None = None,
-    ) -> object:
-        result = func(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, (tuple, list)) else (result,):
-            self.bytes = max(
-                self.bytes, tensor.nbytes if isinstance(tensor, Tensor) else 0
-            )
-        return result
+def _dependencies(density: Tensor, values: Mapping[str, Tensor]) -> set[str]:
+    """Return the names of the values that a density depends on."""
+    if not density.requires_grad or not values:
+        return set()
+
+    gradients = torch.autograd.grad(
+        density, list(values.values()), allow_unused=True, retain_graph=True
+    )
+
+    found = set()
+    for name, gradient in zip(values, gradients, strict=True):
+        if gradient is not None:
+            found.add(name)
+
+    return found

@@ -1,167 +1,232 @@
-"""One run of a sampler: warm-up window by window, then blocks of draws, written down after each."""
+"""One run of a sampler: warm-up window by window, then blocks of draws."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 import warnings
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from tqdm.std import tqdm
 
 from zoo.inference.mcmc.checkpoint import Checkpoint
 from zoo.inference.mcmc.divergences import Divergences
-from zoo.inference.mcmc.initialisation import Start
-from zoo.inference.mcmc.kernel import Block, Kernel, joined
+from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.initialisation import Initialiser
+from zoo.inference.mcmc.kernel import Kernel, Tick
 from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.run_options import RunOptions
+from zoo.inference.mcmc.snapshot import Counters, Snapshot
 from zoo.inference.mcmc.store import Store
-from zoo.posterior.info import MCMCInfo
 from zoo.runtime.caller import stack_level
 
-if TYPE_CHECKING:
-    from zoo.inference.mcmc.sampler import Sampler
-
-BLOCK = 100  # draws at most between two checkpoints
+BLOCK = 100  # largest number of draws between two checkpoints
 
 
-class Run:
-    """What changes while a sampler runs.
+class ChainRun:
+    """The state of a sampler's run.
 
     Arguments:
-        sampler: The engine.
-        potential: What it samples.
+        options: The settings.
+        potential: What is sampled.
+        checkpoint: The file of the run; None to write none.
         progress: A progress bar over all draws.
         began: When the run began, by `time.perf_counter`.
     """
 
     def __init__(
-        self, sampler: Sampler, potential: Potential, progress: tqdm, began: float
+        self,
+        options: RunOptions,
+        potential: Potential,
+        checkpoint: Checkpoint | None,
+        progress: tqdm,
+        began: float,
     ) -> None:
-        self.sampler, self.potential, self.progress, self.began = (
-            sampler,
-            potential,
-            progress,
-            began,
-        )
-        self.store, self.divergences = Store(sampler, potential), Divergences(potential)
-        self.window: list[
-            Block
-        ] = []  # the draws that the end of a window of warm-up learns from
-        self.done, self.warm, self.spent, self.tracing, self.stopped = (
-            0,
-            0.0,
-            0.0,
-            0.0,
-            "",
-        )
-        windows = sampler.windows()
-        ends = accumulate(count for count, _ in windows)
-        self.ends = {
-            end: is_due for end, (_, is_due) in zip(ends, windows, strict=True)
-        }
-        self.total = sampler.warmup_steps + sampler.num_samples
-        self.stops = blocks([0, *self.ends, self.total])
-        self.checkpoint = Checkpoint.of(sampler, potential)
-        taken_up = self.checkpoint is not None and self.checkpoint.exists
-        self.kernel: Kernel = self.resumed() if taken_up else self.begun()
+        self.options = options
+        self.potential = potential
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.began = began
 
-    def begun(self) -> Kernel:
-        """Make the kernel where chains start."""
-        sampler = self.sampler
-        self.say(
-            "going downhill to a start"
-            if sampler.init == "map"
-            else "looking for a start"
-        )
-        begin = Start(self.potential, sampler.init, sampler.compile)
-        q = begin(sampler.num_chains)
-        self.say("tracing the sampler")
-        kernel = sampler.kernel(self.potential, q)
-        kernel.num_gradients += begin.num_gradients
-        self.tracing = begin.program.seconds
+        self.store = Store(options.store, potential)
+        self.divergences = Divergences(potential)
+        self.window: list[DrawBlock] = []  # draws of the present window, if it learns
+        self.window_ends = options.window_ends()
+        self.done = 0  # draws per chain so far, those of warm-up included
+        self.seconds_before = 0.0  # of the run before the checkpoint
+        self.seconds_warmup = 0.0
+        self.seconds_tracing = 0.0
+        self.stopped = ""
+
+        if checkpoint is not None and checkpoint.exists:
+            self.kernel = self._resumed(checkpoint)
+        else:
+            self.kernel = self._begun()
+
+    def _begun(self) -> Kernel:
+        """Make the kernel at initial positions."""
+        options = self.options
+        is_map = options.init == "map"
+        verb = "optimising" if is_map else "choosing"
+        self._show(f"{verb} initial positions")
+        initialiser = Initialiser(self.potential, options.init, options.kernel.compile)
+        q = initialiser(options.num_chains)
+
+        self._show("tracing the sampler")
+        kernel = options.make_kernel(self.potential, q, options.kernel)
+        kernel.num_gradients += initialiser.num_gradients
+        self.seconds_tracing = initialiser.program.seconds
+
         return kernel
 
-    def resumed(self) -> Kernel:
-        """Make the kernel where a checkpoint ended."""
-        self.say("taking up the checkpoint")
-        plain = dataclasses.replace(
-            self.sampler, compile="plain"
-        )  # how it goes on is in the checkpoint
-        kernel = plain.kernel(self.potential, self.checkpoint.position())
-        self.checkpoint.resume(self, kernel)
+    def _resumed(self, checkpoint: Checkpoint) -> Kernel:
+        """Make the kernel with the state in a checkpoint."""
+        self._show("resuming from the checkpoint")
+        snapshot = checkpoint.read()
+        plain = replace(self.options.kernel, compile="plain")  # until it is restored
+        kernel = self.options.make_kernel(self.potential, snapshot.position, plain)
+        checkpoint.check_energy(kernel.state["energy"], snapshot.kernel["energy"])
+
+        self._restore(kernel, snapshot)
+        checkpoint.set_random_state()
         self.progress.update(self.done)
+
         return kernel
+
+    def _restore(self, kernel: Kernel, snapshot: Snapshot) -> None:
+        """Restore everything from a snapshot."""
+        counters = snapshot.counters
+        kernel.state = dict(snapshot.kernel)
+        kernel.num_gradients = counters.num_gradients
+
+        compile = self.options.kernel.compile
+        for program, mode in zip(kernel.programs, counters.modes, strict=True):
+            is_known = mode != "" and compile == "auto"
+            present = mode if is_known else compile
+            program.settle(present)
+
+        self.store.restore(snapshot.store, counters.thinning, counters.seen)
+        self.divergences.state = dict(snapshot.divergences)
+        self.window = [] if snapshot.window is None else [snapshot.window]
+        self.done = counters.done
+        self.seconds_warmup = counters.seconds_warmup
+        self.seconds_before = counters.seconds
+
+    def _snapshot(self) -> Snapshot:
+        """Return everything that is needed to resume the run."""
+        counters = Counters(
+            done=self.done,
+            seconds_warmup=self.seconds_warmup,
+            seconds=self.seconds,
+            num_gradients=self.kernel.num_gradients,
+            thinning=self.store.thinning,
+            seen=self.store.seen,
+            modes=[program.how for program in self.kernel.programs],
+        )
+
+        return Snapshot(
+            counters=counters,
+            position=self.kernel.q,
+            kernel=self.kernel.state,
+            store=self.store.stored(),
+            divergences=self.divergences.state,
+            window=DrawBlock.joined(self.window) if self.window else None,
+        )
 
     def go(self) -> None:
-        """Draw what is still to be drawn; Ctrl-C ends it with what there is."""
+        """Make the remaining draws; Ctrl-C ends the run and keeps the draws so far."""
+        total = self.options.num_draws
         try:
-            for stop in self.stops:
+            for stop in block_ends([0, *self.window_ends, total]):
                 if stop > self.done:
                     self.advance(stop)
         except KeyboardInterrupt:
-            self.stopped = f"interrupted after {self.done} of {self.total} steps"
+            self.stopped = f"interrupted after {self.done} of {total} steps"
             if self.store.count == 0:
-                self.store_position()
+                self._store_position()
+
         if self.divergences.all:
             warnings.warn(
-                f"{self.divergences}: these draws are not from the posterior",
+                f"{self.divergences}; the draws are not from the posterior",
                 stacklevel=stack_level(),
             )
 
     def advance(self, stop: int) -> None:
-        """Draw up to a number of draws per chain, learn from them or store them, and write the run down."""
-        learning = self.done < self.sampler.warmup_steps
-        block = self.kernel.draw(
-            stop - self.done, self.ticking(learning), learning=learning
-        )
-        if not learning:
+        """Draw until each chain has `stop` draws, adapt or store, and write the checkpoint."""
+        is_warmup = self.done < self.options.warmup_steps
+        num_draws = stop - self.done
+        tick = self._tick("warm-up" if is_warmup else "sampling")
+
+        block = self.kernel.draw(num_draws, tick, adapting=is_warmup)
+        if not is_warmup:
             self.divergences.add(block)
             self.store.add(block)
-        elif self.ends[min(end for end in self.ends if end >= stop)]:
+        elif self._window_learns(stop):
             self.window.append(block)
-        self.done += block.q.shape[1]
+
+        self.done += block.num_draws
+
         if block.interrupted:
             raise KeyboardInterrupt
-        if learning and stop in self.ends and self.window:
-            self.kernel.end_window(joined(self.window))
-            self.window = []
-        if learning and stop == self.sampler.warmup_steps:
-            self.kernel.end_warm_up()
-            self.warm = self.seconds
-        if self.checkpoint is not None:
-            self.checkpoint.write(self, last=stop == self.total)
 
-    def store_position(self) -> None:
-        """Store where the chains stand as the one draw of each."""
+        if is_warmup:
+            self._adapt(stop)
+
+        is_last = stop == self.options.num_draws
+        self._write_checkpoint(is_last)
+
+    def _window_learns(self, stop: int) -> bool:
+        """Return whether the kernel learns from the window that contains a draw."""
+        end = min(end for end in self.window_ends if end >= stop)
+        return self.window_ends[end]
+
+    def _adapt(self, stop: int) -> None:
+        """Let the kernel learn if a window of warm-up, or warm-up itself, has ended."""
+        if stop in self.window_ends and self.window:
+            self.kernel.end_window(DrawBlock.joined(self.window))
+            self.window = []
+
+        if stop == self.options.warmup_steps:
+            self.kernel.end_warmup()
+            self.seconds_warmup = self.seconds
+
+    def _write_checkpoint(self, is_last: bool) -> None:
+        if self.checkpoint is None:
+            return
+
+        if is_last or self.checkpoint.is_due():
+            self.checkpoint.write(self._snapshot())
+
+    def _store_position(self) -> None:
+        """Store the current positions of the chains as their only draws."""
         warnings.warn(
-            "interrupted in warm-up: the one draw of each chain is where it stood",
+            "interrupted in warm-up: each chain has one draw, its current position",
             stacklevel=stack_level(),
         )
-        energy = self.kernel.state["energy"][:, None]
-        nothing = torch.zeros_like(energy)
-        facts = {
-            "acceptance_rate": nothing,
-            "diverging": nothing.bool(),
-            "n_steps": nothing.long(),
-            "lp": -energy,
-        }
-        self.store.thinning, self.store.seen = 1, 0
-        self.store.add(Block(self.kernel.q[:, None], facts))
+
+        energy = self.kernel.state["energy"]
+        zero = torch.zeros_like(energy)
+        info = TransitionInfo(
+            acceptance_rate=zero, diverging=zero.bool(), n_steps=zero.long(), lp=-energy
+        )
+
+        self.store.restore({}, thinning=1, seen=0)
+        self.store.add(DrawBlock.of_draws([self.kernel.q], [info]))
 
     @property
     def seconds(self) -> float:
         """Wall time so far, that before a checkpoint included."""
-        return self.spent + time.perf_counter() - self.began
+        return self.seconds_before + time.perf_counter() - self.began
 
-    def say(self, text: str) -> None:
-        """Say on the progress bar what is under way."""
+    def _show(self, text: str) -> None:
+        """Show a text on the progress bar."""
         self.progress.set_postfix_str(text)
 
-    def ticking(self, learning: bool) -> object:
-        """Return a function that moves the progress bar."""
-        shown, phase = 0, "warm-up" if learning else "sampling"
+    def _tick(self, phase: str) -> Tick:
+        """Return a function that advances the progress bar."""
+        shown = 0
 
         def tick(done: int, text: str) -> None:
             nonlocal shown
@@ -171,37 +236,12 @@ class Run:
 
         return tick
 
-    def info(self) -> MCMCInfo:
-        """Gather the facts of the run."""
-        facts = self.store.facts()
-        return MCMCInfo(
-            **{
-                name: facts[name].cpu()
-                for name in ("acceptance_rate", "diverging", "n_steps", "lp")
-            },
-            energy=facts["energy"].cpu() if "energy" in facts else None,
-            step_size=self.kernel.step_size.cpu(),
-            num_gradients=self.kernel.num_gradients,
-            seconds_warmup=self.warm,
-            seconds=self.seconds,
-            seconds_tracing=self.tracing
-            + sum(program.seconds for program in self.kernel.programs),
-            compiled=self.kernel.how,
-            temperature=self.sampler.temperature,
-            likelihood_temperature=self.sampler.likelihood_temperature,
-            thinning=self.store.thinning,
-            stopped=self.stopped,
-            divergences=str(self.divergences),
-            trajectory_length=self.kernel.trajectory_length,
-        )
 
+def block_ends(bounds: Sequence[int]) -> list[int]:
+    """Return where blocks of draws end: at every bound, and in between every `BLOCK` draws."""
+    ends: list[int] = []
+    for first, last in pairwise(bounds):
+        if last > first:
+            ends += [*range(first + BLOCK, last, BLOCK), last]
 
-def blocks(bounds: list[int]) -> list[int]:
-    """Say where blocks of draws end: at every bound, and between them after so many draws."""
-    pairs = pairwise(bounds)
-    return [
-        stop
-        for first, last in pairs
-        if last > first
-        for stop in (*range(first + BLOCK, last, BLOCK), last)
-    ]
+    return ends

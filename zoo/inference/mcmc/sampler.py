@@ -1,30 +1,37 @@
-"""What all samplers have in common: many chains in one call, warm-up, storage, checkpoints, one kind of result."""
+"""The base of all samplers: many chains in one call, warm-up, storage, checkpoints."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
+from tqdm.std import tqdm
 
 from zoo.data import Data, full
-from zoo.inference.mcmc.initialisation import STARTS
-from zoo.inference.mcmc.kernel import Kernel
+from zoo.inference.mcmc.arguments import check_count, refuse_other_names
+from zoo.inference.mcmc.checkpoint import Checkpoint, fixed_settings
+from zoo.inference.mcmc.initialisation import INITS
+from zoo.inference.mcmc.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.run import Run
+from zoo.inference.mcmc.results import make_posterior
+from zoo.inference.mcmc.run import ChainRun
+from zoo.inference.mcmc.run_options import RunOptions
+from zoo.inference.mcmc.store import StoreOptions
+from zoo.inference.mcmc.windows import Window, stan_windows
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
-from zoo.posterior.program_posterior import ProgramPosterior
+from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.tracing.traced import way_of
+from zoo.tracing.mode import way_of
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -32,42 +39,42 @@ class Sampler:
     """The base of all samplers: a member makes a kernel for a potential.
 
     The chains advance together, in one call of one graph, on the model's device. Point
-    estimates are refused; batch normalisation uses its running statistics and dropout
-    layers are off.
+    estimates are refused. Batch normalisation uses its running statistics, and dropout layers
+    are off.
 
     Arguments:
         model: A model without point estimates: one of the zoo's, or any Pyro model with
             continuous sites.
         num_chains: Number of chains C.
         warmup_steps: Draws per chain before sampling, in which the kernel adapts.
-        num_samples: Draws per chain S after it.
-        init: Where chains begin: "map", where a short descent from a prior draw ends,
-            each chain's own; "prior", a draw from it; "network", the network's own
-            weights; or at draws of a `Posterior`, from SVI say.
-        thinning: One draw of so many is stored.
-        max_draws: Most draws per chain that are stored; when there are more, every
-            second one goes, and so on.
-        functions_at: Inputs (N, ...) at which the network's outputs are kept instead of
-            its weights.
-        store_on: Device on which draws are stored, the model's where nothing is said;
-            "cpu" spares a GPU's memory.
-        dtype: Precision of the chains, the model's where nothing is said; torch.float64
-            for ill-conditioned targets.
-        temperature: Temperature T of the whole posterior: draws are from one
+        num_samples: Draws per chain S after warm-up.
+        init: Initial positions: "map", a prior draw after a short optimisation, for each chain
+            its own; "prior", a prior draw; "network", the network's own weights; or draws of
+            a `Posterior`, e.g. from SVI.
+        thinning: One in this many draws is stored.
+        max_draws: Largest number of stored draws per chain. If there are more, every second
+            one is dropped, repeatedly; None stores all.
+        functions_at: Inputs (N, ...) at which the network's outputs are stored instead of its
+            weights.
+        store_on: Device on which draws are stored, that of the model by default; "cpu" saves
+            memory of a GPU.
+        dtype: Precision of the chains, that of the model by default; torch.float64 for
+            ill-conditioned targets.
+        temperature: Temperature T of the whole posterior: draws are from a distribution
             proportional to p(y, z)^(1/T).
         likelihood_temperature: Temperature T_l of the likelihood alone.
-        checkpoint: File that the run is written to as it goes; a file that is there is
-            taken up where it ended.
-        compile: How graphs run: "auto" keeps the fastest, True compiles, False traces
-            alone, "plain" is the program.
+        checkpoint: File that the run is written to repeatedly. If the file exists, its run is
+            resumed.
+        compile: How graphs run: "auto" chooses the fastest mode, True compiles, False only
+            traces, "plain" runs the program itself.
         progress: Whether to show a progress bar.
     """
 
-    model: BayesianNetwork | Callable[..., object] = field(kw_only=False)
+    model: BayesianNetwork | PyroProgram = field(kw_only=False)
     num_chains: int = 4
     warmup_steps: int = 500
     num_samples: int = 500
-    init: str | Posterior = "map"
+    init: Literal["map", "network", "prior"] | Posterior = "map"
     thinning: int = 1
     max_draws: int | None = None
     functions_at: Tensor | None = None
@@ -79,163 +86,149 @@ class Sampler:
     compile: bool | str = "auto"
     progress: bool = True
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse names of arguments from other libraries before `__init__` does."""
+        names = [part.name for part in fields(cls)]
+        refuse_other_names(cls.__name__, kwargs, names)
+
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
-        least = {
-            "num_chains": 1,
-            "num_samples": 1,
-            "warmup_steps": 0,
-            "thinning": 1,
-            "max_draws": 2,
-        }
-        for name, count in least.items():
-            value = getattr(self, name)
-            if value is not None and value < count:
-                raise ValueError(f"{name} is a count, at least {count}, not {value}")
-        if not isinstance(self.init, Posterior) and self.init not in STARTS:
-            places = ", ".join(map(repr, STARTS))
+        check_count("num_chains", self.num_chains, minimum=1)
+        check_count("num_samples", self.num_samples, minimum=1)
+        check_count("warmup_steps", self.warmup_steps, minimum=0)
+        check_count("thinning", self.thinning, minimum=1)
+
+        if self.max_draws is not None:
+            check_count("max_draws", self.max_draws, minimum=2)
+
+        if not isinstance(self.init, Posterior) and self.init not in INITS:
+            names = ", ".join(map(repr, INITS))
             raise ValueError(
-                f"chains start at one of {places}, or at a Posterior, not at {self.init!r}"
+                f"init is one of {names}, or a Posterior, not {self.init!r}"
             )
-        if self.functions_at is not None and not isinstance(
-            self.model, BayesianNetwork
-        ):
+
+        is_network = isinstance(self.model, BayesianNetwork)
+        if self.functions_at is not None and not is_network:
             raise ValueError(
-                "functions_at needs a BayesianNetwork; of other models the sites themselves are kept"
+                "functions_at needs a BayesianNetwork; for other models the values of the "
+                "sites are stored, so omit functions_at"
             )
+
         way_of(self.compile)
+
         if self.store_on is not None:
             torch.device(self.store_on)
+
         self.tempering = Tempering(self.temperature, self.likelihood_temperature)
 
-    def kernel(self, potential: Potential, q: Tensor) -> Kernel:
-        """Make the kernel for chains that begin at q (C, P)."""
+    def kernel(self, potential: Potential, q: Tensor, options: KernelOptions) -> Kernel:
+        """Make the kernel for chains with initial positions q (C, P)."""
         raise NotImplementedError
 
+    def kernel_options(self, potential: Potential) -> KernelOptions:
+        """Return the settings of the kernel."""
+        return KernelOptions(compile=self.compile, calls=self.calls)
+
     def steps_per_draw(self) -> int:
-        """Guess the leapfrog steps of one draw, by which compiling is evaluated worth the wait."""
+        """Estimate the gradient evaluations of one draw, by which "auto" decides to compile."""
         return 1
 
     @property
     def calls(self) -> int:
-        """Guess the evaluations of the gradient in the whole run."""
+        """Estimate the gradient evaluations of the whole run."""
         return (self.warmup_steps + self.num_samples) * self.steps_per_draw()
 
-    def windows(self) -> list[tuple[int, bool]]:
-        """Divide warm-up into windows, and say after which of them the kernel's `end_window` is due.
+    def windows(self) -> Sequence[Window]:
+        """Divide warm-up into windows."""
+        return stan_windows(self.warmup_steps)
 
-        As Stan does, but for a last window that is a third of a short warm-up too: a
-        step size begins too large.
-        """
-        total = self.warmup_steps
-        if total < 20:
-            return [(total, False)]
-        first, last = (75, 50) if total >= 150 else (int(0.15 * total), total // 3)
-        windows, length, left = [(first, False)], 25, total - first - last
-        while left > 0:
-            length = left if left < 3 * length else length
-            windows.append((length, True))
-            left, length = left - length, 2 * length
-        return [*windows, (last, False)]
-
-    def fit(self, data: Data | tuple) -> DrawsPosterior:
-        """Sample the posterior given data, all of them at once.
+    def fit(self, data: Data | tuple[Any, ...]) -> DrawsPosterior:
+        """Sample the posterior given all data at once.
 
         Arguments:
-            data: A pair (x, y) of tensors, a data set, or a `DataLoader`; for a Pyro
-                model that is not the zoo's, the tuple of its arguments.
+            data: A pair (x, y) of tensors, a data set, or a `DataLoader`; for a Pyro model
+                that is not one of the zoo's, the tuple of its arguments.
 
         Raises:
-            ValueError: Data that do not fit the model; a model with point estimates or
-                discrete sites; a checkpoint of another run.
+            ValueError: The data do not fit the model; the model has point estimates or
+                discrete sites; the checkpoint is of another run.
         """
         began = time.perf_counter()
-        ours = isinstance(self.model, BayesianNetwork)
-        arguments = full(self.model, data) if ours else tuple_of(data)
-        first = next((part for part in arguments if isinstance(part, Tensor)), None)
+        arguments = self._arguments(data)
+        tensors = [part for part in arguments if isinstance(part, Tensor)]
+        first = tensors[0] if tensors else None
+
+        network = None
+        if isinstance(self.model, BayesianNetwork):
+            network = self.model.network
+
+        total = self.warmup_steps + self.num_samples
         with (
             flush_subnormals(),
-            one_if_small(self.model.network if ours else None, first),
-            bar(
-                self.warmup_steps + self.num_samples, repr(self), self.progress
-            ) as shown,
+            one_if_small(network, first),
+            bar(total, repr(self), self.progress) as progress,
         ):
-            shown.set_postfix_str("looking at the model")
-            potential = Potential(
-                self.model, *arguments, tempering=self.tempering, dtype=self.dtype
-            )
-            with potential.program.running():
-                run = Run(self, potential, shown, began)
-                run.go()
-                info = run.info()
-        if not ours:
-            return ProgramPosterior(self.model, draws=run.store.draws(), info=info)
-        buffers = {
-            name: value.detach().clone()
-            for name, value in self.model.network.named_buffers()
-        }
-        state = buffers | self.model.frozen()
-        draws = run.store.draws()
-        if self.functions_at is None:
-            return DrawsPosterior(self.model, draws=draws, state=state, info=info)
-        functions = self.functions_at, run.store.kept()["functions"]
-        return FunctionPosterior(
-            self.model, functions=functions, draws=draws, state=state, info=info
+            return self._sample(arguments, progress, began)
+
+    def _sample(
+        self, arguments: tuple[Any, ...], progress: tqdm, began: float
+    ) -> DrawsPosterior:
+        """Run the chains and return their posterior."""
+        progress.set_postfix_str("checking the model")
+
+        potential = Potential(
+            self.model, *arguments, tempering=self.tempering, dtype=self.dtype
         )
+        with potential.program.running():
+            options = self._run_options(potential)
+            checkpoint = self._checkpoint(potential)
+            run = ChainRun(options, potential, checkpoint, progress, began)
+            run.go()
+
+        return make_posterior(self.model, run)
+
+    def _arguments(self, data: Data | tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments of the model."""
+        if isinstance(self.model, BayesianNetwork):
+            return full(self.model, data)
+
+        if not isinstance(data, tuple):
+            kind = type(data).__name__
+            raise TypeError(
+                f"data is the tuple of the model's arguments, such as (x, y), not {kind}"
+            )
+
+        return data
+
+    def _run_options(self, potential: Potential) -> RunOptions:
+        """Return the settings of the run."""
+        store = StoreOptions(
+            self.thinning, self.max_draws, self.functions_at, self.store_on
+        )
+        return RunOptions(
+            num_chains=self.num_chains,
+            num_samples=self.num_samples,
+            windows=self.windows(),
+            init=self.init,
+            tempering=self.tempering,
+            make_kernel=self.kernel,
+            kernel=self.kernel_options(potential),
+            store=store,
+        )
+
+    def _checkpoint(self, potential: Potential) -> Checkpoint | None:
+        """Return the file of the run, None if there is none."""
+        if self.checkpoint is None:
+            return None
+
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        settings = fixed_settings(type(self).__name__, values)
+
+        return Checkpoint.of(self.checkpoint, settings, potential)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.num_chains} chains, {self.warmup_steps} + {self.num_samples} draws)"
+        kind = type(self).__name__
+        draws = f"{self.warmup_steps} + {self.num_samples} draws"
 
-
-def tuple_of(data: object) -> tuple:
-    """Return the arguments of a Pyro model."""
-    if not isinstance(data, tuple):
-        raise TypeError(
-            f"data is the tuple of the model's arguments, such as (x, y), not {type(data).__name__}"
-        )
-    return data
-
-
-@dataclass(kw_only=True, repr=False, eq=False)
-class Adaptive(Sampler):
-    """The base of samplers with leapfrog steps: step size by dual averaging, a mass matrix from the draws of warm-up.
-
-    References:
-        The No-U-Turn Sampler: Adaptively Setting Path Lengths in Hamiltonian Monte Carlo (Hoffman, Gelman, 2014)
-
-    Arguments:
-        target_accept_prob: Acceptance that the step size is adapted to.
-        full_mass: Whether the mass matrix is dense instead of diagonal: for correlated
-            posteriors of a few hundred numbers, given a warm-up of some hundred draws.
-        mass_rank: Directions K beside the diagonal, for correlated posteriors of more
-            numbers.
-        shared_mass: Whether all chains learn one mass matrix together: more draws for
-            it, where they are in one mode.
-    """
-
-    target_accept_prob: float = 0.8
-    full_mass: bool = False
-    mass_rank: int = 0
-    shared_mass: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.target_accept_prob < 1:
-            raise ValueError(
-                f"target_accept_prob is a probability between 0 and 1, not {self.target_accept_prob}"
-            )
-        if self.mass_rank < 0:
-            raise ValueError(
-                f"mass_rank is a number of directions, at least 0, not {self.mass_rank}"
-            )
-
-    def adaptation(self, potential: Potential) -> dict[str, object]:
-        """Return the arguments of a `Hamiltonian` kernel."""
-        return {
-            "target_accept_prob": self.target_accept_prob,
-            "rank": potential.size
-            if self.full_mass
-            else min(self.mass_rank, potential.size),
-            "shared": self.shared_mass,
-            "compile": self.compile,
-            "calls": self.calls,
-        }
+        return f"{kind}({self.num_chains} chains, {draws})"

@@ -1,119 +1,193 @@
-"""What a sampler keeps of its draws: thinned, capped, on a device of choice, weights or function values."""
+"""The stored draws of a sampler: thinned, limited in number, as weights or function values."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.kernel import Block
+from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.potential import Potential
+from zoo.model import BayesianNetwork
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import evaluate_once, place_inputs
 
-if TYPE_CHECKING:
-    from zoo.inference.mcmc.sampler import Sampler
+_DRAW, _INFO = "draw/", "info/"  # prefixes of names in the store
+_FUNCTIONS = "functions"
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """What a sampler stores: the arguments of `Sampler` with these names."""
+
+    thinning: int = 1
+    max_draws: int | None = None
+    functions_at: Tensor | None = None
+    store_on: str | torch.device | None = None
 
 
 class Store:
-    """The stored draws of all chains and their facts.
+    """The stored draws of all chains and their statistics.
 
     Arguments:
-        sampler: Says what to keep.
-        potential: Turns positions into the sites' values.
+        options: What to store.
+        potential: Turns positions into values of the sites.
 
     Raises:
-        ValueError: Inputs that the network does not take.
+        ValueError: The network does not take the inputs `functions_at`.
     """
 
-    def __init__(self, sampler: Sampler, potential: Potential) -> None:
-        self.sampler, self.potential = sampler, potential
-        self.thinning, self.seen, self.count = sampler.thinning, 0, 0
-        self.parts: list[dict[str, Tensor]] = []
-        if sampler.functions_at is not None:
-            program = potential.program
-            self.inputs = place_inputs(program.model, sampler.functions_at)
-            evaluate_once(
-                program.model,
-                {**program.buffers, **potential.own_values()},
-                self.inputs,
-                rows=1,
+    def __init__(self, options: StoreOptions, potential: Potential) -> None:
+        self.options = options
+        self.potential = potential
+        self.device = torch.device(options.store_on or potential.program.like.device)
+        self.thinning = options.thinning
+        self.seen = 0  # draws per chain so far, stored or not
+        self.count = 0  # draws per chain that are stored
+        self._parts: list[dict[str, Tensor]] = []
+
+        self._evaluation: _Evaluation | None = None
+
+        if options.functions_at is not None:
+            self._evaluation = _Evaluation.at(options.functions_at, potential)
+
+    def add(self, block: DrawBlock) -> None:
+        """Store one in `thinning` draws of a block."""
+        first = -self.seen % self.thinning
+        if first < block.num_draws:
+            index = torch.arange(
+                first, block.num_draws, self.thinning, device=block.q.device
             )
 
-    def add(self, block: Block) -> None:
-        """Store every so many of a block's draws."""
-        number = block.q.shape[1]
-        taken = [
-            place for place in range(number) if (self.seen + place) % self.thinning == 0
-        ]
-        if taken:
-            index = torch.tensor(taken, device=block.q.device)
-            new = self._values(block.q[:, index]) | {
-                f"fact/{n}": fact[:, index] for n, fact in block.facts.items()
-            }
-            self.parts.append(
-                {
-                    name: value.to(self.sampler.store_on or value.device)
-                    for name, value in new.items()
-                }
-            )
-        self.seen += number
-        self.count += len(taken)
-        while (
-            self.sampler.max_draws is not None and self.count > self.sampler.max_draws
-        ):
-            self.put(
-                {name: value[:, ::2].clone() for name, value in self.kept().items()}
-            )
+            new = self._values(block.q[:, index])
+            for name, value in block.info.named().items():
+                new[_INFO + name] = value[:, index]
+
+            self._parts.append(self._moved(new))
+            self.count += len(index)
+
+        self.seen += block.num_draws
+        self._drop_draws()
+
+    def _drop_draws(self) -> None:
+        """Drop every second draw until there are at most `max_draws`."""
+        largest = self.options.max_draws
+        while largest is not None and self.count > largest:
+            half = {}
+            for name, value in self.stored().items():
+                half[name] = value[:, ::2].clone()
+
+            self._put(half)
             self.thinning *= 2
 
-    def kept(self) -> dict[str, Tensor]:
-        """Return all that is kept, (C, S, ...) each, as one piece."""
-        if len(self.parts) > 1:
-            self.parts = [
-                {
-                    name: torch.cat([part[name] for part in self.parts], 1)
-                    for name in self.parts[0]
-                }
-            ]
-        return self.parts[0] if self.parts else {}
+    def stored(self) -> dict[str, Tensor]:
+        """Return everything that is stored, (C, S, ...) each, by prefixed names."""
+        if len(self._parts) > 1:
+            joined = {}
+            for name in self._parts[0]:
+                joined[name] = torch.cat([part[name] for part in self._parts], 1)
 
-    def put(self, kept: dict[str, Tensor]) -> None:
-        """Hold this instead of what is held."""
-        self.parts = [kept] if kept else []
-        self.count = next(iter(kept.values())).shape[1] if kept else 0
+            self._parts = [joined]
+
+        return self._parts[0] if self._parts else {}
+
+    def restore(self, stored: Mapping[str, Tensor], thinning: int, seen: int) -> None:
+        """Replace everything by what an earlier run stored."""
+        self._put(self._moved(stored))
+        self.thinning = thinning
+        self.seen = seen
+
+    def _put(self, stored: dict[str, Tensor]) -> None:
+        self._parts = []
+        self.count = 0
+
+        if stored:
+            first = next(iter(stored.values()))
+            self._parts = [stored]
+            self.count = first.shape[1]
+
+    def _moved(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Move tensors to the device of the store."""
+        return {name: value.to(self.device) for name, value in values.items()}
 
     def _values(self, q: Tensor) -> dict[str, Tensor]:
-        program = self.potential.program
+        """Return what is stored of positions q (C, S, P), without statistics."""
+        dtype = self.potential.program.dtype
         sites, _ = self.potential.unpack(q)  # (C, S, *shape)
-        if self.sampler.functions_at is None:
-            kept = {f"draw/{name}": value for name, value in sites.items()}
-        else:
-            flat = {name: value.flatten(0, 1) for name, value in sites.items()}
-            values = evaluate_draws(
-                program.model, flat, program.buffers, self.inputs
-            ).unflatten(0, q.shape[:2])
-            noise = {
-                f"draw/{name}": value
-                for name, value in sites.items()
-                if name.startswith("likelihood:")
-            }
-            kept = noise | {"functions": values}
-        return {name: value.to(program.dtype) for name, value in kept.items()}
+        evaluation = self._evaluation
 
-    def facts(self) -> dict[str, Tensor]:
-        """Return the facts of the stored draws, (C, S) each."""
-        return {
-            name.removeprefix("fact/"): value
-            for name, value in self.kept().items()
-            if name.startswith("fact/")
-        }
+        values = {}
+        for name, value in sites.items():
+            is_noise = name.startswith("likelihood:")
+            if is_noise or evaluation is None:
+                values[_DRAW + name] = value.to(dtype)
+
+        if evaluation is not None:
+            values[_FUNCTIONS] = evaluation.outputs(sites).to(dtype)
+
+        return values
+
+    def info(self) -> TransitionInfo:
+        """Return the statistics of the stored draws, (C, S) each, on the CPU."""
+        named = {}
+        for name, value in self._under(_INFO).items():
+            named[name] = value.cpu()
+
+        return TransitionInfo(**named)
 
     def draws(self) -> dict[str, Tensor]:
-        """Return the stored draws by site, (C, S, *shape) each."""
-        return {
-            name.removeprefix("draw/"): value
-            for name, value in self.kept().items()
-            if name.startswith("draw/")
-        }
+        """Return the stored draws by site, (C, S, *shape)."""
+        return self._under(_DRAW)
+
+    def functions(self) -> tuple[Tensor, Tensor] | None:
+        """Return inputs and outputs (C, S, N, ...) of the network; None if weights are stored."""
+        if self.options.functions_at is None:
+            return None
+
+        return self.options.functions_at, self.stored()[_FUNCTIONS]
+
+    def _under(self, prefix: str) -> dict[str, Tensor]:
+        """Return what is stored under a prefix, by the rest of the name."""
+        found = {}
+        for name, value in self.stored().items():
+            if name.startswith(prefix):
+                found[name.removeprefix(prefix)] = value
+
+        return found
+
+
+class _Evaluation(NamedTuple):
+    """The network and the inputs at which its outputs are stored."""
+
+    model: BayesianNetwork
+    buffers: Mapping[str, Tensor]
+    x: Tensor
+
+    @classmethod
+    def at(cls, x: Tensor, potential: Potential) -> _Evaluation:
+        """Move inputs (N, ...) to the device of the model, and check them."""
+        program = potential.program
+
+        model = program.model
+        if not isinstance(model, BayesianNetwork):
+            raise ValueError("functions_at needs a BayesianNetwork")
+
+        x = place_inputs(model, x)
+        values = {**program.buffers, **potential.initial_values()}
+        evaluate_once(model, values, x, rows=1)
+
+        return cls(model, program.buffers, x)
+
+    def outputs(self, sites: Mapping[str, Tensor]) -> Tensor:
+        """Return the network's outputs (C, S, N, ...) for values (C, S, *shape) of its sites."""
+        flat = {}
+        for name, value in sites.items():
+            flat[name] = value.flatten(0, 1)
+
+        outputs = evaluate_draws(self.model, flat, self.buffers, self.x)
+        shape = next(iter(sites.values())).shape[:2]
+
+        return outputs.unflatten(0, shape)

@@ -1,0 +1,56 @@
+"""The base of samplers that adapt step sizes and a mass matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from zoo.inference.mcmc.kernel import KernelOptions
+from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.sampler import Sampler
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class Adaptive(Sampler):
+    """The base of samplers that adapt step sizes by dual averaging and learn a mass matrix.
+
+    References:
+        The No-U-Turn Sampler: Adaptively Setting Path Lengths in Hamiltonian Monte Carlo
+        (Hoffman, Gelman, 2014)
+
+    Arguments:
+        target_accept_prob: Acceptance probability that the step size is adapted to.
+        full_mass: Whether the mass matrix is dense instead of diagonal: for correlated
+            posteriors of a few hundred parameters, with a warm-up of a few hundred draws.
+        mass_rank: Number K of directions next to the diagonal, for correlated posteriors of
+            more parameters.
+        shared_mass: Whether all chains learn one mass matrix together, from more draws: if
+            they are in one mode.
+    """
+
+    target_accept_prob: float = 0.8
+    full_mass: bool = False
+    mass_rank: int = 0
+    shared_mass: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.target_accept_prob < 1:
+            raise ValueError(
+                "target_accept_prob is a probability between 0 and 1, not "
+                f"{self.target_accept_prob}"
+            )
+
+        if self.mass_rank < 0:
+            raise ValueError(
+                f"mass_rank is a number of directions, at least 0, not {self.mass_rank}"
+            )
+
+    def kernel_options(self, potential: Potential) -> KernelOptions:
+        """Return the settings of the kernel."""
+        rank = potential.size if self.full_mass else self.mass_rank
+        return replace(
+            super().kernel_options(potential),
+            target_accept_prob=self.target_accept_prob,
+            mass_rank=min(rank, potential.size),
+            shared_mass=self.shared_mass,
+        )
