@@ -43,14 +43,7 @@ def test_the_readme_runs(tmp_path):
     pandas = pytest.importorskip("pandas")
     columns = ["length", "width", "age", "price"]
     frame = pandas.DataFrame(torch.rand(20, 4).numpy(), columns=columns)
-    network = names["networks"].MLP(3, 1, hidden=[3])
-    model = names["zoo"].BayesianNetwork(network, names["prior"], names["likelihood"])
-    engine = names["inference"].SVI(model, names["guides"].Delta(model), num_steps=3)
-    definition = own_data.index("# predictions")
-    names |= run(own_data[:definition], frame=frame)
-    posterior = engine.fit(names["train"])
-    given = {"posterior": posterior, "x_new": torch.rand(5, 3)}
-    found = run(own_data[definition:], **names | given)
+    found = run(own_data, **names | {"frame": frame, "x_new": torch.rand(5, 3)})
     assert found["prediction"].mean.shape == (5, 1)
 
 
