@@ -194,8 +194,8 @@ _REFERENCE = (
     "(Shridhar, Laumann, Liwicki, 2019)"
 )
 _QUESTION = (
-    "is Bayes by Backprop as accurate as its twin on {}, and how uncertain is it, of what "
-    "kind?"
+    "is Bayes by Backprop as accurate as its twin on {}, and how large are its aleatoric "
+    "and epistemic uncertainty?"
 )
 
 bayes_lenet_mnist = Experiment(

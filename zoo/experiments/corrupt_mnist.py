@@ -209,7 +209,7 @@ def _draw_score(
 
 corrupt_mnist = Experiment(
     name="corrupt-mnist",
-    question="does a posterior grow uncertain as fast as it grows wrong, when digits are "
+    question="does the uncertainty of a posterior grow as fast as its error, when digits are "
     "corrupted?",
     reference="Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk",
     minutes=25,

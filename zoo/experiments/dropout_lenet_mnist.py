@@ -147,8 +147,8 @@ def _draw_errors(run: Run, ax: Axes, part: str) -> None:
 
 dropout_lenet_mnist = Experiment(
     name="dropout-lenet-mnist",
-    question="is averaging predictions over dropout masks better than averaging weights, at one "
-    "layer and at all?",
+    question="is averaging predictions over dropout masks better than averaging weights, with "
+    "dropout at one layer and at all layers?",
     reference="Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational "
     "Inference (Gal, Ghahramani, 2016)",
     minutes=30,

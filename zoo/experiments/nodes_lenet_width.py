@@ -135,7 +135,7 @@ def _draw_figure(run: Run, rows: Sequence[_Row]) -> None:
 
 nodes_lenet_width = Experiment(
     name="nodes-lenet-width",
-    question="does a wider LeNet help under random nodes, and hurt under random weights?",
+    question="is a wider LeNet better with random nodes, and worse with random weights?",
     reference="Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, "
     "Heinonen, 2020)",
     minutes=40,

@@ -199,7 +199,7 @@ def _draw_aurocs(ax: Axes, results: _Found) -> None:
 
 ood_mnist = Experiment(
     name="ood-mnist",
-    question="do six posteriors notice letters and clothes among digits better than the "
+    question="do six posteriors detect letters and clothes among digits better than the "
     "deterministic network?",
     reference="Laplace Redux - Effortless Bayesian Deep Learning (Daxberger, Kristiadi, Immer, "
     "Eschenhagen, Bauer, Hennig, 2021), the experiment",

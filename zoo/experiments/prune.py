@@ -146,7 +146,7 @@ def _run_ecg(run: Run) -> None:
 _REFERENCE = (
     "Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk"
 )
-_QUESTION = "how many weights can go by their posterior density at zero, on {}?"
+_QUESTION = "how many weights can be dropped by their posterior density at zero, on {}?"
 
 prune_mnist = Experiment(
     name="prune-mnist",

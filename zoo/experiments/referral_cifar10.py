@@ -146,7 +146,7 @@ def _draw_figure(run: Run, found: Mapping[str, stress.Referral]) -> None:
 
 referral_cifar10 = Experiment(
     name="referral-cifar10",
-    question="how right is what is left when the most uncertain images go to a human?",
+    question="how accurate is the rest when the most uncertain images are referred to a human?",
     reference="Leveraging uncertainty information from deep neural networks for disease detection "
     "(Leibig, Allken, Ayhan, Berens, Wahl, 2017)",
     minutes=20,
