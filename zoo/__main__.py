@@ -20,7 +20,7 @@ COMMANDS = {  # name: (module, help)
     ),
     "reference": (
         "zoo.command.reference",
-        "show the evidence of a reference posterior, or sample it anew",
+        "show how well a reference posterior is known, or sample it again",
     ),
     "reproduce": (
         "zoo.command.reproduce",
@@ -40,14 +40,14 @@ examples:
   zoo fit --data digits --guide LocalReparam  one posterior, its scores and a figure
   zoo fit --data mnist --path data --guide NodeMixture --set num_components=8
   zoo fit --data sinusoid --engine NUTS --prior nodes_and_weights
-  zoo reference moons --show                  the evidence of a posterior that ships
+  zoo reference moons --show                  how well a stored posterior is known
   zoo reproduce bbb-mnist --budget 20         an experiment of the literature
   zoo list                                    everything that can be combined
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; a mistake in its arguments ends in a sentence and exit status 2."""
+    """Run a command; after a mistake in its arguments print an error and return 2."""
     words = list(sys.argv[1:] if argv is None else argv)
     parser, module = _parser(words)
     arguments = parser.parse_args(words)
@@ -68,7 +68,7 @@ def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, ModuleType |
     """Build the parser, and import the module of the command that the words name."""
     parser = argparse.ArgumentParser(
         prog="zoo" if Path(sys.argv[0]).stem == "zoo" else "python -m zoo",
-        description="Bayesian neural networks as Pyro programs that can be taken apart.",
+        description="Bayesian neural networks built from parts that you can exchange.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

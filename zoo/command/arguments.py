@@ -12,6 +12,19 @@ from pathlib import Path
 import torch
 
 
+class HelpWithDefaults(argparse.HelpFormatter):
+    """A help that shows the default of each argument that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        default = action.default
+        if isinstance(default, list):
+            default = ",".join(default)
+        if default is None or default is False or default in ("", argparse.SUPPRESS):
+            return text
+        return f"{text} (default: {default})"
+
+
 def one_of(names: Iterable[str], kind: str) -> Callable[[str], str]:
     """Make an argument type that takes one of some names, and names the nearest for a wrong one.
 
@@ -92,7 +105,10 @@ def add_common(parser: argparse.ArgumentParser, out: Path, contents: str) -> Non
         "--seed", type=int, default=0, help="seed of all random numbers"
     )
     parser.add_argument(
-        "--device", type=device, default="cpu", help="where to compute, cuda for a GPU"
+        "--device",
+        type=device,
+        default="cpu",
+        help="where to compute: cpu, or cuda for a GPU",
     )
     parser.add_argument(
         "--out",

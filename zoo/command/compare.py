@@ -1,4 +1,4 @@
-"""`zoo compare`: guides and NUTS on a UCI table; a table, a result file and a figure."""
+"""`zoo compare`: fit guides and NUTS to a UCI table; write a table and a figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import nn
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors, references
-from zoo.command.arguments import add_common, one_of, several_of
+from zoo.command.arguments import HelpWithDefaults, add_common, one_of, several_of
 from zoo.command.building import Build, make_guide
 from zoo.command.choices import GUIDES, REFERENCES
 from zoo.datasets.uci import EMBEDDED
@@ -23,6 +23,7 @@ from zoo.likelihoods import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
+from zoo.references.reference import FOLDER
 from zoo.reports.comparison import Comparison
 
 DEFAULT_GUIDES = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]
@@ -39,25 +40,29 @@ INPUT_NAMES = {
         "Froude number",
     ]
 }
-LEGEND = """\
+SCORES = """\
 rmse and nll (nats per point) in original units; coverage of the 90 % interval on test targets;
-distance from the truth in mean, in spread and in distribution (Wasserstein-1), in units of the
-truth's spread; the truth's row has what its own chains score against each other."""
+distance from the reference in mean, in spread and in distribution (Wasserstein-1), in units of
+the reference's spread."""
+FLOOR = "The row of the truth is the reference: the scores of its chains against each other."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.formatter_class = HelpWithDefaults
     parser.description = (
         "Fit guides to a UCI data set, sample the posterior of the same small network with NUTS, "
         f"and say how far each guide is from it. Guides: {', '.join(GUIDES)}."
     )
+    stored = [name for name in REFERENCES if (FOLDER / f"{name}.safetensors").is_file()]
+    others = [name for name in REFERENCES if name not in stored]
     add = parser.add_argument
     add(
         "--reference",
         type=one_of(REFERENCES, "reference"),
         metavar="NAME",
-        help=f"a reference posterior that ships, instead of NUTS: {', '.join(REFERENCES)}",
+        help="compare with a reference posterior instead of NUTS; stored: "
+        f"{', '.join(stored)}; to be made with `zoo reference`: {', '.join(others)}",
     )
     add(
         "--data",
@@ -79,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.2,
         metavar="SCALE",
-        help="noise in standardised units; 0 infers it",
+        help="standard deviation of the noise, in standardised units; 0 infers it",
     )
     _add_fits(parser)
     _add_nuts(parser)
@@ -122,7 +127,7 @@ def _add_nuts(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=7,
         metavar="J",
-        help="a trajectory has at most 2^J - 1 leapfrog steps",
+        help="a trajectory of NUTS has at most 2^J - 1 leapfrog steps",
     )
 
 
@@ -151,7 +156,7 @@ def _compare_with_nuts(arguments: argparse.Namespace) -> None:
 
     reference = _sample(model, data, arguments)
     convergence = str(zoo.convergence(reference, data.test.x))
-    print(f"the truth has {convergence}\n", flush=True)
+    print(f"the reference has {convergence}\n", flush=True)
 
     build = _builder(network, likelihood)
     chosen = {}
@@ -164,7 +169,9 @@ def _compare_with_nuts(arguments: argparse.Namespace) -> None:
     figure = comparison.plot(names=INPUT_NAMES.get(arguments.data))
     figure.savefig(figure_path, dpi=150)
     results_path = _write_results(arguments, comparison, truth=convergence)
-    print(f"\n{comparison}\n\n{LEGEND}\nwritten: {results_path} and {figure_path}")
+    print(
+        f"\n{comparison}\n\n{SCORES}\n{FLOOR}\nwritten: {results_path} and {figure_path}"
+    )
 
 
 def _sample(
@@ -201,8 +208,7 @@ def _compare_with_reference(arguments: argparse.Namespace) -> None:
         card.plot().savefig(path, dpi=150)
         print(f"{name}: {card.verdict} ({path})")
     results_path = _write_results(arguments, comparison)
-    last_line = LEGEND.splitlines()[-1].removeprefix("truth's spread; ")
-    print(f"\n{last_line}\nwritten: {results_path}")
+    print(f"\n{FLOOR}\nwritten: {results_path}")
 
 
 def _guide_for(

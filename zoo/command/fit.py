@@ -40,7 +40,7 @@ BATCH_SIZE = 128
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.formatter_class = types.HelpWithDefaults
     parser.description = (
         "Infer the posterior of one network on one data set, score it on the test part, and write "
         "posterior.safetensors (zoo.load reads it), results.json and fit.png."
@@ -83,7 +83,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an argument of the guide or of the engine, e.g. num_components=8; may be repeated",
+        help="an argument of the guide or of the engine, e.g. num_components=8; can be repeated",
     )
 
 
@@ -120,7 +120,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="SCALE",
-        help="noise of a regression; 0 infers it",
+        help="standard deviation of the noise of a regression; 0 infers it",
     )
 
 

@@ -1,4 +1,4 @@
-"""`zoo nodes`: how many weights the networks have, and how few nodes."""
+"""`zoo nodes`: how many weights and how many nodes the networks have."""
 
 from __future__ import annotations
 

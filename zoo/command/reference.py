@@ -1,4 +1,4 @@
-"""`zoo reference`: the evidence of a reference posterior, read from a file or sampled anew."""
+"""`zoo reference`: show how well a reference posterior is known, or sample it again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from zoo import references
-from zoo.command.arguments import one_of
+from zoo.command.arguments import HelpWithDefaults, one_of
 from zoo.command.choices import REFERENCES
 from zoo.references.evidence import is_converged
 from zoo.references.reference import FOLDER
@@ -19,11 +19,11 @@ CRITERION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.formatter_class = HelpWithDefaults
     parser.description = (
-        "Make a reference posterior: runs of two samplers of different kind, the evidence that "
-        "they agree, and a file of function values that zoo.fidelity compares guides with. "
-        "With --show the evidence of a file is printed and nothing is sampled."
+        "Make a reference posterior: run two samplers of different kinds, print the evidence "
+        "that they agree, and write a file of function values, with which zoo.fidelity compares "
+        "guides. With --show the evidence in a file is printed and nothing is sampled."
     )
     names = ", ".join(REFERENCES)
     add = parser.add_argument
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--show",
         action="store_true",
-        help="print the evidence of the file that is there",
+        help="print the evidence in the file; sample nothing",
     )
     add("--seed", type=int, default=0, help="seed of all random numbers")
     add(
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=FOLDER,
         metavar="FOLDER",
-        help="folder of NAME.safetensors",
+        help="folder with the file NAME.safetensors",
     )
 
 
@@ -55,6 +55,6 @@ def run(arguments: argparse.Namespace) -> None:
         reference.save(path)
 
     print(f"\n{reference!r}\n{reference.table}\n")
-    is_enough = "is enough" if is_converged(reference.evidence) else "is NOT enough"
-    print(f"the evidence {is_enough} to ship it: {CRITERION}")
+    agree = "agree" if is_converged(reference.evidence) else "do NOT agree"
+    print(f"the samplers {agree}; the criterion is {CRITERION}")
     print(f"{'read' if arguments.show else 'written'}: {path}")
