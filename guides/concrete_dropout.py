@@ -22,7 +22,7 @@ from guides.delta import Delta
 
 
 class ConcreteDropout(Delta):
-    r"""Dropout with a learned rate p for each weight: W = M ∘ z / (1 - p), 0 < z < 1.
+    r"""Dropout whose rate is learned for each weight tensor; masks are numbers between 0 and 1.
 
     .. math:: z_j = 1 - \text{sigmoid}\Big( \frac1t
         \big( \log\tfrac{p}{1 - p} + \log\tfrac{u_j}{1 - u_j} \big) \Big),

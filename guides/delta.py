@@ -15,7 +15,7 @@ from guides._base.site import Site, unconstrained
 
 
 class Delta(Guide):
-    r"""Maximum a posteriori: all mass of a site at one learned value.
+    r"""Maximum a posteriori (MAP): one learned value for each site, without uncertainty.
 
     .. math:: q(z) = \delta(z - z^*), \qquad z^* = \arg\max_z \, \log p(y \mid z) + \log p(z)
 

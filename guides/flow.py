@@ -24,7 +24,7 @@ _GLOBAL_SETTINGS = ("_validate_args", "arg_constraints")  # that importing zuko 
 
 
 class Flow(JointGuide):
-    r"""A joint normalising flow over some sites; every other site is mean-field normal.
+    r"""A normalising flow over some sites together; every other site is mean-field normal.
 
     .. math:: z = \text{loc} + \text{scale} \circ T(\epsilon), \quad \epsilon \sim N(0, I_P), \quad
         \log q(z) = \log N(\epsilon \mid 0, I_P) - \log |\det T'(\epsilon)|

@@ -19,7 +19,7 @@ _MAX_ELEMENTS = 10_000
 
 
 class FullRank(JointGuide):
-    r"""Normals with every correlation: the exact posterior on Bayesian linear regression.
+    r"""Normal with all correlations between weights; exact for Bayesian linear regression.
 
     .. math:: z = \text{loc} + \text{scale} \circ C \epsilon, \quad \epsilon \sim N(0, I_P)
 

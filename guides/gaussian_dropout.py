@@ -26,7 +26,7 @@ _LEARNED = {
 
 
 class GaussianDropout(LocalReparam):
-    r"""Variational dropout: W = M ∘ (1 + √α ε), ε standard normal, with α fixed or learned.
+    r"""Variational dropout: weights times normal noise, whose variance α is fixed or learned.
 
     .. math:: W_{ij} \sim N(M_{ij}, \alpha M_{ij}^2) \qquad\text{or}\qquad
         W_{ij} = M_{ij} \big( 1 + \sqrt{\alpha_j} \, \epsilon_j \big), \qquad

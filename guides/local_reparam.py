@@ -16,7 +16,7 @@ from guides.mean_field import MeanField
 
 
 class LocalReparam(MeanField):
-    r"""Mean-field normals whose layers draw outputs, not weights, for gradients of less variance.
+    r"""Mean-field normals; layers draw outputs instead of weights, so gradients vary less.
 
     .. math:: a = W x + b, \quad W_{ij} \sim N(\mu_{ij}, \sigma_{ij}^2)
         \Rightarrow a_i \sim N\Big(\sum_j \mu_{ij} x_j + \mu^b_i, \;

@@ -16,7 +16,7 @@ from guides._base.program import PyroModel
 
 
 class LowRank(JointGuide):
-    r"""Normals whose correlations come from k common factors; the other noise is independent.
+    r"""Normal whose covariance is a diagonal plus a matrix of low rank.
 
     .. math:: z = \text{loc}
         + \text{scale} \circ \frac{\epsilon + F \eta}{\sqrt{1 + |F_i|^2}}, \quad

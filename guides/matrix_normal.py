@@ -17,7 +17,7 @@ _MAX_SIDE = 10_000  # a dense covariance factor of one side then takes 400 MB in
 
 
 class MatrixNormal(MeanField):
-    r"""Matrix normals: each weight matrix with one covariance of its rows and one of its columns.
+    r"""Matrix normals: a covariance of the rows and one of the columns of each weight matrix.
 
     .. math:: W = M + A E B^T, \quad E_{oi} \sim N(0, 1), \quad
         U = A A^T \; (O \times O), \; V = B B^T \; (I \times I)

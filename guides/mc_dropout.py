@@ -21,7 +21,7 @@ from guides.delta import Delta
 
 
 class MCDropout(Delta):
-    r"""Dropout as variational inference: W = M ∘ z / (1 - p), one z per input unit or channel.
+    r"""Dropout as variational inference: a random 0 or 1 for each input unit or channel.
 
     .. math:: z_j \sim \text{Bernoulli}(1 - p), \qquad W_{ij} = M_{ij} z_j / (1 - p)
 

@@ -15,14 +15,15 @@ from guides._base.site import Site, unconstrained
 
 
 class MeanField(Guide):
-    r"""Bayes by backprop: a normal per element, with a closed-form KL wherever torch has one.
+    r"""Bayes by Backprop: an independent normal distribution for each weight.
 
     .. math:: q(z) = \prod_i N(z_i \mid \text{loc}_i, \text{scale}_i^2), \quad
         \text{scale} = \log(1 + e^\rho)
 
-    A site with bounded support is normal in unconstrained space. On Bayesian linear
-    regression with posterior precision Λ the optimum has scale 1/√Λ_ii, narrower than
-    the marginal standard deviation √(Λ⁻¹)_ii.
+    A site with bounded support is normal in unconstrained space. The KL divergence from a
+    prior is in closed form if torch has one. On Bayesian linear regression with posterior
+    precision Λ the optimum has scale 1/√Λ_ii, narrower than the marginal standard
+    deviation √(Λ⁻¹)_ii.
 
     References:
         Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015)

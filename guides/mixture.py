@@ -24,7 +24,7 @@ from guides.mean_field import MeanField
 
 
 class Mixture(Guide):
-    r"""A uniform mixture of K guides of one family, each with its own initial values.
+    r"""A uniform mixture of K guides of one family; with `Delta` it is a deep ensemble.
 
     .. math:: q(z) = \frac1K \sum_{k=1}^K q_k(z), \qquad
         ELBO = \frac1K \sum_k E_{q_k}[\log p(y, z) - \log q(z)]

@@ -31,7 +31,7 @@ from guides.mixture_entropy import (
 
 
 class NodeMixture(MeanField):
-    r"""K Gaussians over all nodes together; every other site is mean-field normal.
+    r"""A mixture of K Gaussians over all nodes together; other sites are mean-field normal.
 
     .. math:: q(z_1, \dots, z_L)
         = \frac{1}{K} \sum_{k=1}^{K} \prod_l N(z_l \mid \mu_{k,l}, \sigma_{k,l}^2)

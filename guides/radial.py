@@ -29,7 +29,7 @@ _MEAN_LOG_NORMAL = -(_EULER + _LOG_2) / 2  # of log |r|, r standard normal
 
 
 class Radial(MeanField):
-    r"""Radial posterior: noise of a random direction, with the length of one normal element.
+    r"""Radial noise around the mean: a random direction, with the length of a scalar normal.
 
     .. math:: W = \mu + \sigma \circ \frac{\epsilon}{\|\epsilon\|} \, r, \qquad
         \epsilon \sim N(0, I_D), \quad r \sim N(0, 1)

@@ -12,7 +12,7 @@ from guides.node_mixture import NodeMixture
 
 
 class Rank1(NodeMixture):
-    r"""Each weight matrix times a random matrix of rank one, W ∘ (r s^T).
+    r"""Each weight matrix is multiplied by a random matrix of rank one, W ∘ (r s^T).
 
     .. math:: f_l = \sigma\big( (W_l (f_{l-1} \circ s_l)) \circ r_l + b_l \big), \qquad
         q(r, s) = \frac1K \sum_k \prod_l N(r_l \mid \mu^r_{kl}, (\sigma^r_{kl})^2) \,

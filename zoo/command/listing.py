@@ -55,7 +55,7 @@ def markdown() -> str:
     lines = ["# Menus", "", "Written by `zoo list --markdown` from the docstrings."]
     for title, module in MENUS.items():
         lines += ["", f"## {title.capitalize()}", ""]
-        lines += [f"| `{module.__name__}` | | reference |", "|---|---|---|"]
+        lines += [f"| `{module.__name__}` | what it is | reference |", "|---|---|---|"]
         for name, member in _members(module).items():
             sentence, reference = _described(member)
             lines.append(f"| `{name}` | {_cell(sentence)} | {_cell(reference)} |")

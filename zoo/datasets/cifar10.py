@@ -22,7 +22,7 @@ def cifar10(
     units: Units = _UNITS,
     download: bool = False,
 ) -> Dataset:
-    r"""Photographs, 3 x 32 x 32, ten classes.
+    r"""Colour photographs, 32 x 32 pixels, ten classes.
 
     There are 50,000 training images and 10,000 test images.
 

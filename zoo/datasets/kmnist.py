@@ -16,7 +16,7 @@ _SOURCE = "put kmnist-test-imgs.npz and kmnist-test-labels.npz of codh.rois.ac.j
 
 
 def kmnist_test(path: str | Path, *, units: Units = UNITS) -> Split:
-    r"""Cursive Japanese letters, 28 x 28 grey levels, 10,000 test images: inputs far from MNIST's.
+    r"""Cursive Japanese letters, 28 x 28, 10,000 test images: out of distribution for MNIST.
 
     .. math:: x = (\text{pixel} / 255 - \text{loc}) / \text{scale}
 

@@ -12,7 +12,7 @@ from zoo.likelihoods.likelihood import Likelihood
 
 
 class Bernoulli(Categorical):
-    r"""Binary targets, each from its logit; outputs and targets have the same shape, e.g. (N, 1).
+    r"""Binary classification from logits; outputs and targets have one shape, e.g. (N, 1).
 
     .. math:: p(y = 1 | f) = 1 / (1 + e^{-f})
 

@@ -12,7 +12,7 @@ from zoo.likelihoods.likelihood import Likelihood
 
 
 class Categorical(Likelihood):
-    r"""One of O classes, from logits.
+    r"""Classification: one of O classes, from the O logits that the network returns.
 
     .. math:: p(y = c | f) = e^{f_c} / \textstyle\sum_o e^{f_o}
 

@@ -14,7 +14,7 @@ from zoo.likelihoods.likelihood import PREFIX
 
 
 class DeeplySupervised(Categorical):
-    r"""One of O classes, from the first of several logits; the other logits are for training only.
+    r"""Classification with the first of several logit vectors; the others serve training only.
 
     .. math:: \log p(y = c | f) + \alpha \sum_m \log p(y = c | f_m)
 

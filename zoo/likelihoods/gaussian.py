@@ -16,7 +16,7 @@ _SCALE = f"{PREFIX}scale"
 
 
 class Gaussian(Likelihood):
-    r"""Gaussian noise of one scale around the network's output.
+    r"""Regression: Gaussian noise of one scale around the network's output.
 
     .. math:: y \sim N(f(x), \text{scale}^2)
 

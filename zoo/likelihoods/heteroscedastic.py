@@ -12,7 +12,7 @@ from zoo.likelihoods.likelihood import Likelihood
 
 
 class HeteroscedasticGaussian(Likelihood):
-    r"""Gaussian noise whose scale depends on the input; the network has 2 O outputs.
+    r"""Regression: Gaussian noise that depends on the input; the network has 2 O outputs.
 
     .. math::
         y \sim N(m(x), s(x)^2), \qquad (m, r) = f(x), \quad

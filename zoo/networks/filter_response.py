@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class FilterResponseNorm(nn.Module):
-    r"""Filter response normalisation with a thresholded linear unit.
+    r"""Normalisation layer without batch statistics, followed by a thresholded linear unit.
 
     .. math::
         y = \max\Big( \gamma \frac{x}{\sqrt{\overline{x^2} + \epsilon}} + \beta, \; \tau \Big)

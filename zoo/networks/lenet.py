@@ -11,7 +11,7 @@ _Where = Literal["none", "ip", "all"]
 
 
 class LeNet5(nn.Module):
-    r"""LeNet-5 for images of 28x28 or 32x32 pixels, with max-pooling and rectifiers by default.
+    r"""LeNet-5 for small images, e.g. of 28x28 pixels, with max-pooling and ReLU by default.
 
     It is not exactly the network of 1998: plain pooling and a linear layer replace the
     trainable pooling and the radial-basis output, as in the papers that put priors on
@@ -77,7 +77,7 @@ class LeNet5(nn.Module):
 
 
 class LeNet(nn.Module):
-    r"""The wider LeNet of the dropout papers, for images of 28x28 pixels.
+    r"""LeNet with more channels, as in the papers on dropout, for images of 28x28 pixels.
 
     It has twenty and fifty convolutions of 5x5, each followed by pooling, and 500 hidden
     units. `dropout="ip"` drops units before the last inner product, as usual.

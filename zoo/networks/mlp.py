@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Sequential):
-    r"""Multilayer perceptron of any depth.
+    r"""Multilayer perceptron of any depth: linear layers with an activation between them.
 
     .. math:: f_l = W_l \, \sigma(f_{l-1}) + b_l, \qquad f_1 = W_1 x + b_1
 

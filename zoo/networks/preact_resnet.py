@@ -14,7 +14,7 @@ _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
 class PreActResNet(PreActivationNetwork):
-    r"""PreActResNet-18 and 34 for images of 32x32 pixels.
+    r"""Residual network with pre-activation, of 18 or 34 layers, for images of 32x32 pixels.
 
     .. math:: f_{l+1} = s(f_l) + W_2 * \text{relu}(\text{bn}(W_1 * \text{relu}(\text{bn}(f_l))))
 

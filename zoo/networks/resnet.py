@@ -12,7 +12,7 @@ from zoo.networks.initialisation import he_initialise
 
 
 class ResNet(nn.Module):
-    r"""ResNet-20, 32, 44, 56 and so on, for images of 32x32 pixels.
+    r"""Residual network of 20, 32, 44, 56 or more layers, for images of 32x32 pixels.
 
     .. math:: f_{l+1} = \text{relu}(f_l + \text{bn}(W_2 * \text{relu}(\text{bn}(W_1 * f_l))))
 

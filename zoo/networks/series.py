@@ -11,7 +11,7 @@ _CONVOLUTIONS = ((7, 1), (5, 2), (3, 1))
 
 
 class ConvNet1d(nn.Module):
-    r"""Three convolutions along time, each normalised and pooled, then an average over time.
+    r"""Network for time series: three convolutions, normalised and pooled, then a mean over time.
 
     References:
         Time Series Classification from Scratch with Deep Neural Networks: A Strong Baseline

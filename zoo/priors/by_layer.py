@@ -22,7 +22,7 @@ def by_type(
     rules: Mapping[type[nn.Module], Rule],
     otherwise: Rule = Point(),  # noqa: B008
 ) -> Selected:
-    """Choose by the type of the layer that owns the parameter; the first that matches decides.
+    """Choose the prior of each parameter by the type of its layer; the first match decides.
 
     References:
         TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)
@@ -79,7 +79,7 @@ def _check_type(kind: type[nn.Module], network: nn.Module) -> None:
 
 
 def by_depth(rules: Mapping[int, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
-    """Choose by depth: the number of the layer in the order in which the network registers them.
+    """Choose the prior of each parameter by its layer's number, in the order of registration.
 
     Only layers that have parameters count. The first has depth 0 and the last -1.
 
@@ -132,7 +132,7 @@ def _check_depth(depth: int, layers: list[nn.Module], network: nn.Module) -> Non
 
 
 def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
-    """Choose the last layer that has parameters, in the order in which the network registers them.
+    """Choose one prior for the last layer that has parameters, and another for the rest.
 
     References:
         Scalable Bayesian Optimization Using Deep Neural Networks (Snoek et al., 2015)
@@ -160,7 +160,7 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
 
 
 def all_but_normalisation(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
-    """Choose every layer but batch, layer, group and instance normalisation.
+    """Choose one prior for all layers except batch, layer, group and instance normalisation.
 
     References:
         Batch Normalization: Accelerating Deep Network Training (Ioffe, Szegedy, 2015)

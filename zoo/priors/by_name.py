@@ -13,7 +13,7 @@ from zoo.priors.treatment import Choice, Point, Rule
 
 
 def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
-    """Choose by name pattern; the first pattern that matches decides.
+    """Choose the prior of each parameter by patterns of its name; the first match decides.
 
     References:
         TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)

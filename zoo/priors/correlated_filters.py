@@ -23,7 +23,7 @@ def correlated_filters(
     lengthscale: float = 1.0,
     otherwise: Rule = Point(),  # noqa: B008
 ) -> Selected:
-    r"""Normal filters whose taps are correlated, the more the closer they are.
+    r"""Normal convolution filters: the closer two weights of a filter, the more correlated.
 
     .. math::
         \operatorname{Cov}(w_{oi,a}, w_{oi,b}) =

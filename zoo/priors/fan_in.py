@@ -13,7 +13,7 @@ from zoo.priors.treatment import Choice, Rule
 
 
 def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
-    r"""Normal weights whose variance is in proportion to 1 / fan-in.
+    r"""Normal weights with a variance proportional to 1 / fan-in (the inputs of a unit).
 
     .. math:: w \sim N\Big(0, \frac{\text{scale}^2}{\text{fan-in}}\Big)
 

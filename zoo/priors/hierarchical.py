@@ -21,7 +21,7 @@ from zoo.runtime.distributions import describe, support_of
 
 
 class Hierarchical(Conditional):
-    r"""Normal weights whose scale has a prior of its own.
+    r"""Normal weights whose scale is inferred too, with a prior of its own.
 
     .. math::
         s \sim p(s), \qquad w_{ij} \mid s \sim N(\mu, s^2)

@@ -22,7 +22,7 @@ from zoo.priors.positive import check_positive
 
 
 class RegularisedHorseshoe(Conditional):
-    r"""Most weights shrink to 0 and few do not: each has a half-Cauchy scale, under a global one.
+    r"""Sparse prior: most weights shrink to 0, and few stay large (half-Cauchy scales).
 
     .. math::
         \tau \sim C^+(0, \tau_0), \quad \lambda_j \sim C^+(0, 1), \quad

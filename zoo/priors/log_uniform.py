@@ -10,7 +10,7 @@ from torch.types import _size
 
 
 class LogUniform(TorchDistribution):
-    r"""Uniform in log |w|: it has no preferred size of a weight.
+    r"""Uniform in log |w|: no size of a weight is preferred.
 
     .. math:: \log p(w) = -\log |w| + \text{const}
 

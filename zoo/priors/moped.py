@@ -13,7 +13,7 @@ from zoo.priors.treatment import Choice, Rule
 
 
 def moped(delta: float = 0.1, floor: float = 1e-3) -> Selected:
-    r"""Normal around the network's own weights, with a scale in proportion to their size.
+    r"""Normal around the network's own trained weights, with scales proportional to their size.
 
     .. math:: w_i \sim N\big(w_i^*, \; \max(\delta |w_i^*|, \text{floor})^2\big)
 

@@ -28,7 +28,7 @@ _SIDES: dict[str, tuple[Side, ...]] = {
 
 
 class NodePrior:
-    r"""A prior over nodes: z multiplies the channels of the input or output of a layer.
+    r"""A prior over nodes: random factors of the input or output channels of each layer.
 
     .. math:: f_l = \sigma(W_l \, (f_{l-1} \circ z_l) + b_l), \qquad z_l \sim p(z)
 

@@ -24,7 +24,7 @@ class HasDistributions(Protocol):
 
 
 def previous(posterior: HasDistributions, otherwise: Rule = Point()) -> Selected:  # noqa: B008
-    r"""Use the posterior of one task as the prior of the next: variational continual learning.
+    r"""Use the posterior of one task as the prior of the next task, for continual learning.
 
     .. math:: p_{t}(w) = q_{t-1}(w)
 

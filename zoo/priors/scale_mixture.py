@@ -14,7 +14,7 @@ from torch.types import _size
 
 
 class ScaleMixture(TorchDistribution):
-    r"""Two normals around 0, one wide and one narrow: a peak at 0 with heavy tails.
+    r"""Mixture of a wide and a narrow normal around 0: a peak at 0 with heavy tails.
 
     .. math:: p(w) = \pi \, N(w \mid 0, \sigma_1^2) + (1 - \pi) \, N(w \mid 0, \sigma_2^2)
 

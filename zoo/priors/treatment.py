@@ -17,7 +17,7 @@ Side = Literal["in", "out"]
 
 @dataclass(frozen=True)
 class Point:
-    r"""A point estimate: the tensor is optimised, with an optional MAP prior.
+    r"""A point estimate: the tensor is optimised, not random; with a prior it is the MAP.
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
@@ -53,7 +53,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Frozen:
-    """The tensor keeps the value that it has in the network.
+    """The tensor keeps its value in the network: it is neither random nor trained.
 
     References:
         How transferable are features in deep neural networks? (Yosinski, Clune, Bengio, Lipson,

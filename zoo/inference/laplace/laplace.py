@@ -26,7 +26,7 @@ from zoo.runtime.threads import one_if_small
 
 
 class Laplace:
-    r"""A normal distribution around the maximum a posteriori, with the curvature there.
+    r"""Laplace approximation: a normal around the MAP, with a covariance from the curvature.
 
     .. math:: q(w) = N(w^*, T \Lambda^{-1}), \qquad
         \Lambda = \frac{1}{T_l} \sum_n J_n^T H_n J_n + S_0^{-1},

@@ -15,7 +15,7 @@ from zoo.inference.mcmc.potential import Potential
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class ChEES(Adaptive):
-    r"""Hamiltonian Monte Carlo with many chains that learn one trajectory length together.
+    r"""Hamiltonian Monte Carlo with many chains, which learn one trajectory length together.
 
     Warm-up maximises, by stochastic gradient ascent, the change in the estimator of the
     expected square between the start u and the end u' of a trajectory,

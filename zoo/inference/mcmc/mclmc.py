@@ -22,7 +22,7 @@ _WINDOWS = (0.1, 0.15, 0.25, 0.2, 0.3)
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class MCLMC(Adaptive):
-    r"""Microcanonical Langevin Monte Carlo: motion at unit speed, turned by gradient and noise.
+    r"""Microcanonical Langevin dynamics: a path of constant speed, turned by gradient and noise.
 
     .. math:: dq = v \, dt, \quad
         dv = (I - v v^\top) \Big( -\frac{\nabla U(q)}{P - 1} dt

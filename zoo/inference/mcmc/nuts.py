@@ -14,7 +14,7 @@ from zoo.inference.mcmc.potential import Potential
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class NUTS(Adaptive):
-    r"""Hamiltonian Monte Carlo with trajectories that grow until they turn back.
+    r"""No-U-Turn sampler: Hamiltonian Monte Carlo whose trajectories grow until they turn back.
 
     It is the reference for small networks.
 

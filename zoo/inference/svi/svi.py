@@ -37,7 +37,7 @@ _DEFAULT_NUM_STEPS = 2000
 
 
 class SVI:
-    r"""Fit a guide and point estimates by stochastic gradients of the evidence lower bound.
+    r"""Variational inference: fit a guide by stochastic gradients of the ELBO.
 
     .. math:: \text{loss} = -\frac{1}{N} \Big( \frac{N}{B} \sum_{i \in \text{batch}}
         E_q[\log p(y_i | z)] - KL(q(z) \| p(z)) \Big)
