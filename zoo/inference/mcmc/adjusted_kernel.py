@@ -43,7 +43,8 @@ class Adjusted(Langevin):
         no_noise = torch.full_like(length, math.inf)
         path = self.follow(num_steps, self.step_size, no_noise)
 
-        error = torch.where(path.undone > 0, math.inf, path.change)
+        is_undone = path.undone > 0
+        error = torch.where(is_undone, math.inf, path.change)
         acceptance = (-error).exp().clamp(max=1.0)
         uniform = torch.rand_like(acceptance)
         accepted = uniform < acceptance
@@ -64,7 +65,8 @@ class Adjusted(Langevin):
         rows = accepted[:, None]
         for name, new in point._asdict().items():
             mask = rows if new.dim() > 1 else accepted
-            self.state[name] = torch.where(mask, new, self.state[name])
+            present = self.state[name]
+            self.state[name] = torch.where(mask, new, present)
 
     def adapt(self, info: TransitionInfo) -> None:
         """Adapt the step sizes to the acceptance of the last draw."""

@@ -101,7 +101,8 @@ class Checkpoint:
 
     def is_due(self) -> bool:
         """Return whether writing now would take only a small share of the run's time."""
-        return time.perf_counter() - self._written >= self._seconds / SHARE
+        since = time.perf_counter() - self._written
+        return since >= self._seconds / SHARE
 
     def write(self, snapshot: Snapshot) -> None:
         """Write the file; if writing fails, the file is as it was."""

@@ -54,7 +54,10 @@ class Divergences:
             "squares": places @ q.square(),
         }
 
-        self.state = {name: value + new[name] for name, value in self.state.items()}
+        updated = {}
+        for name, value in self.state.items():
+            updated[name] = value + new[name]
+        self.state = updated
 
     @property
     def all(self) -> bool:
@@ -140,9 +143,11 @@ def _is_new_place(q: Tensor, diverging: Tensor) -> Tensor:
 
     A chain that diverges repeatedly without moving counts as one position.
     """
-    differs = q[:, 1:] != q[:, :-1]
-    moved = differs.any(-1)
-    changed = diverging[:, 1:] != diverging[:, :-1]
+    before, after = q[:, :-1], q[:, 1:]
+    moved = (after != before).any(-1)
+
+    diverged_before, diverged_after = diverging[:, :-1], diverging[:, 1:]
+    changed = diverged_after != diverged_before
 
     is_new = torch.ones_like(diverging)
     is_new[:, 1:] = moved | changed

@@ -62,7 +62,11 @@ class DrawMemory(NamedTuple):
 def stack_info(info: TransitionInfo) -> Tensor:
     """Return statistics (C,) as one tensor (C, 5): one write per draw instead of five."""
     like = info.lp
-    return torch.stack([value.to(like) for value in info.named().values()], -1)
+    values = []
+    for value in info.named().values():
+        values.append(value.to(like))
+
+    return torch.stack(values, -1)
 
 
 def unstack_info(stacked: Tensor) -> TransitionInfo:

@@ -90,6 +90,7 @@ def _merge(merge: Merge, infos: Sequence[TransitionInfo]) -> TransitionInfo:
     """Merge every statistic along dimension 1."""
     merged = {}
     for name in infos[0].named():
-        merged[name] = merge([info.named()[name] for info in infos], 1)
+        values = [info.named()[name] for info in infos]
+        merged[name] = merge(values, 1)
 
     return TransitionInfo(**merged)

@@ -124,7 +124,8 @@ def _check_sites(potential: Potential, draws: dict[str, Tensor]) -> None:
 
     parts = []
     for name in sorted(wanted.keys() | given.keys()):
-        there, here = given.get(name, "none"), wanted.get(name, "none")
+        there = given.get(name, "none")
+        here = wanted.get(name, "none")
         if there != here:
             parts.append(f"{name} (posterior {there}, model {here})")
 
@@ -200,6 +201,7 @@ def _moving_elements(potential: Potential, q: Tensor) -> Tensor:
 
     parts = []
     for name, shape in potential.shapes.items():
-        parts.append(q.new_full((shape.numel(),), name not in parents))
+        moves = name not in parents
+        parts.append(q.new_full((shape.numel(),), moves))
 
     return torch.cat(parts)

@@ -188,7 +188,8 @@ class LearnedLength(Trajectories):
 
         after = self.mass_matrix.log_size
         for name in ("log_length", "log_length_average"):
-            self.state[name] = self.state[name] + before - after
+            length = self.state[name]
+            self.state[name] = length + before - after
 
     def end_warmup(self) -> None:
         """Keep the averaged step size and length."""

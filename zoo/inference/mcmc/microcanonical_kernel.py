@@ -108,9 +108,11 @@ class Langevin(Kernel):
         step = langevin(
             gradient_function, point, step_size, length, self.settings.fractions
         )
+        change = change + step.change
         squares = squares + step.change.square()
+        undone = undone + step.undone
 
-        return *step.point, change + step.change, squares, undone + step.undone
+        return *step.point, change, squares, undone
 
     def reasonable_step_size(self, step_size: Tensor) -> Tensor:
         """Shrink step sizes (C,) until the energy error of a step is near the desired one.

@@ -161,7 +161,8 @@ class NoUTurn(Hamiltonian):
     def _end_trees(self, step_size: Tensor, averaging: DualAveraging) -> None:
         """Move the chains to the chosen leaves, and keep what was adapted."""
         for name in _CHOSEN:
-            self.state[name] = getattr(self.tree, f"chosen_{name}").clone()
+            chosen = getattr(self.tree, f"chosen_{name}")
+            self.state[name] = chosen.clone()
 
         self.state["step_size"] = step_size
         self.averaging = averaging

@@ -195,7 +195,10 @@ class Potential:
 
 def is_finite(gradient: Tensor, energy: Tensor) -> Tensor:
     """Return whether potential (C,) and gradient (C, P) are finite, for each chain (C,)."""
-    return torch.isfinite(energy) & torch.isfinite(gradient).all(-1)
+    has_energy = torch.isfinite(energy)
+    has_gradient = torch.isfinite(gradient).all(-1)
+
+    return has_energy & has_gradient
 
 
 def _dependencies(density: Tensor, values: Mapping[str, Tensor]) -> set[str]:

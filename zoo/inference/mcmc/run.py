@@ -213,7 +213,8 @@ class ChainRun:
         )
 
         self.store.restore({}, thinning=1, seen=0)
-        self.store.add(DrawBlock.of_draws([self.kernel.q], [info]))
+        block = DrawBlock.of_draws([self.kernel.q], [info])
+        self.store.add(block)
 
     @property
     def seconds(self) -> float:

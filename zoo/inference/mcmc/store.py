@@ -88,7 +88,8 @@ class Store:
         if len(self._parts) > 1:
             joined = {}
             for name in self._parts[0]:
-                joined[name] = torch.cat([part[name] for part in self._parts], 1)
+                values = [part[name] for part in self._parts]
+                joined[name] = torch.cat(values, 1)
 
             self._parts = [joined]
 

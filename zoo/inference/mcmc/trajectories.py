@@ -90,7 +90,8 @@ class Trajectories(Hamiltonian):
         energy = self.state["energy"]
         step_size = self.state["step_size"]
 
-        shortest, longest = int(steps.min()), int(steps.max())
+        shortest = int(steps.min())
+        longest = int(steps.max())
         for number in range(longest):
             if number >= shortest:
                 zeros = torch.zeros_like(step_size)

@@ -115,6 +115,7 @@ class TreeState(NamedTuple):
         for name, value in values.items():
             present = getattr(self, name)
             ones = [1] * (present.dim() - 1)
-            merged[name] = torch.where(where.reshape(-1, *ones), value, present)
+            mask = where.reshape(-1, *ones)
+            merged[name] = torch.where(mask, value, present)
 
         return merged

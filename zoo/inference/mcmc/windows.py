@@ -35,7 +35,8 @@ def stan_windows(warmup_steps: int) -> Sequence[Window]:
     if warmup_steps < MIN_WARMUP:
         return [Window(warmup_steps, learns=False)]
 
-    first, last = int(0.15 * warmup_steps), warmup_steps // 3
+    first = int(0.15 * warmup_steps)
+    last = warmup_steps // 3
     if warmup_steps >= _LONG_WARMUP:
         first, last = _FIRST, _LAST
 
