@@ -243,6 +243,13 @@ def test_the_file_of_other_data_or_another_sampler_is_refused(written):
         sampler("NUTS", checkpoint=written).fit((X, Y))
 
 
+def test_the_file_of_another_version_is_refused(written, monkeypatch):
+    monkeypatch.setattr("zoo.inference.mcmc.checkpoint._FORMAT", "3")
+    sentence = r"differ in format \(then 2, now 3\); delete it, or give another path"
+    with pytest.raises(ValueError, match=sentence):
+        fit(sampler(checkpoint=written), seed=1)
+
+
 def test_a_missing_folder_is_named_before_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(inference.HMC, "kernel", None)
     with pytest.raises(

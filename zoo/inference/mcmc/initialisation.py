@@ -160,7 +160,7 @@ def finite_prior_draws(
 
 
 def optimise_positions(
-    potential: Potential, gradient: GradientFunction, q: Tensor, num_steps: int
+    potential: Potential, gradient_function: GradientFunction, q: Tensor, num_steps: int
 ) -> Tensor:
     """Minimise the potential by Adam, each chain separately.
 
@@ -170,7 +170,7 @@ def optimise_positions(
 
     Arguments:
         potential: The potential energy.
-        gradient: The gradient (C, P) and the potential (C,) at positions.
+        gradient_function: The gradient (C, P) and the potential (C,) at positions.
         q: Initial positions, (C, P).
         num_steps: Number of steps.
     """
@@ -181,16 +181,16 @@ def optimise_positions(
 
     optimizer = torch.optim.Adam([q], lr=_LEARNING_RATE)
     for _ in range(num_steps):
-        value, energy = gradient(q.detach())
-        finite = is_finite(value, energy)[:, None]
+        gradient, energy = gradient_function(q.detach())
+        finite = is_finite(gradient, energy)[:, None]
         best = torch.where(finite, q.detach(), best)
 
-        zeros = torch.zeros_like(value)
-        q.grad = torch.where(finite, value * moves, zeros)
+        zeros = torch.zeros_like(gradient)
+        q.grad = torch.where(finite, gradient * moves, zeros)
         optimizer.step()
 
-    value, energy = gradient(q.detach())
-    finite = is_finite(value, energy)[:, None]
+    gradient, energy = gradient_function(q.detach())
+    finite = is_finite(gradient, energy)[:, None]
 
     return torch.where(finite, q.detach(), best)
 

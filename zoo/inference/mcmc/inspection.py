@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pyro
 import torch
@@ -167,7 +167,7 @@ def _refuse_points(points: Sequence[str], remedy: str) -> None:
 
 def _refuse_subsampling(trace: Trace) -> None:
     """Refuse a plate that subsamples the data."""
-    nodes: Mapping[str, Any] = trace.nodes
+    nodes = cast(Mapping[str, Any], trace.nodes)
     for name, site in nodes.items():
         is_subsample = poutine.util.site_is_subsample(site)
         if is_subsample and len(site["value"]) < site["fn"].size:

@@ -195,8 +195,8 @@ class Kernel:
                 positions.append(self.q)
                 infos.append(info)
                 num_steps = int(info.n_steps.max())
+                tick(len(infos), f"leapfrog steps {num_steps}")
 
-            tick(len(infos), f"leapfrog steps {num_steps}")
         except KeyboardInterrupt:
             interrupted = True
 
