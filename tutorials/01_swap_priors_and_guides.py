@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Swap priors and guides
 #
-# *Which of what you see comes from the prior, which from the approximation, and which
-# from the data?* A Bayesian neural network is five values: a network, a prior, a
-# likelihood, a guide and an engine. Here the network and the data stay, and the others
-# are exchanged one line at a time. N points, S draws, D inputs, K components.
+# *Which part of what you see comes from the prior, which from the approximation, and which
+# from the data?* A Bayesian neural network consists of five values: a network, a prior, a
+# likelihood, a guide and an engine. Here the data stay the same, and the other values are
+# exchanged one at a time. Shapes: N points, S draws, D inputs, K components.
 
 # %%
 import os
@@ -19,157 +19,162 @@ import zoo
 from zoo import datasets, inference, likelihoods, networks, plots, priors
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
-STEPS = 100 if SMOKE else 2000
-WARMUP, DRAWS = (10, 10) if SMOKE else (200, 200)
+NUM_STEPS = 100 if SMOKE else 2000
+WARMUP_STEPS = 10 if SMOKE else 200
+NUM_SAMPLES = 10 if SMOKE else 200
+
 pyro.set_rng_seed(1)
 
 data = datasets.toy.sinusoid(num_data=40, noise=0.1, gap=(-0.7, 0.7))
-line = torch.linspace(-3, 3, 121).unsqueeze(
-    -1
-)  # (N, 1), where we look at the functions
+observed = data.train.x[:, 0], data.train.y[:, 0]
+x = torch.linspace(-3, 3, 121).unsqueeze(-1)  # (N, 1), where we look at the functions
+
 network = networks.MLP(1, 1, hidden=[20])  # a plain torch.nn.Module
 likelihood = likelihoods.Gaussian(scale=0.1)
 
 
-def picture(axes, title, prediction):
-    plots.predictive_band(
-        line[:, 0], draws=prediction.functions[..., 0], observed=observed, ax=axes
-    )
-    axes.set(title=title, ylim=(-3, 3))
+def draw(ax, title, prediction):
+    inputs = x[:, 0]  # (N,)
+    functions = prediction.functions[..., 0]  # (S, N)
+
+    plots.predictive_band(inputs, draws=functions, observed=observed, ax=ax)
+    ax.set(title=title, ylim=(-3, 3))
 
 
-observed = data.train.x[:, 0], data.train.y[:, 0]
+def fit(model, guide):
+    engine = inference.SVI(model, guide, num_steps=NUM_STEPS, lr=1e-2, progress=False)
+    return engine.fit(data.train)
+
 
 # %% [markdown]
-# ## Three priors, before any data A prior over weights is a prior over functions.
-# `prior_predictive` shows it: what each model believes before it has seen a single
-# point. A scale that grows with 1/√fan-in keeps functions the same size whatever the
-# width.
+# ## Three priors, before any data
+# A prior over weights is also a prior over functions. `prior_predictive` shows these
+# functions: what each model believes before it sees any data. With a scale in proportion to
+# 1/√fan-in, the size of the functions does not depend on the width.
 
 # %%
+standard = priors.WeightPrior(dist.Normal(0.0, 1.0))
+wide_below = priors.WeightPrior(
+    priors.last_layer(dist.Normal(0.0, 20**-0.5), otherwise=dist.Normal(0.0, 3.0))
+)
+laplace = priors.WeightPrior(
+    priors.by_name({"*.weight": dist.Laplace(0.0, 1.0)}, otherwise=priors.Point())
+)
 weight_priors = {
-    "Normal(0, 1) everywhere": priors.WeightPrior(dist.Normal(0.0, 1.0)),
-    "wide below, narrow on top": priors.WeightPrior(
-        priors.last_layer(dist.Normal(0.0, 20**-0.5), otherwise=dist.Normal(0.0, 3.0))
-    ),
-    "Laplace(0, 1) weights, point biases": priors.WeightPrior(
-        priors.by_name({"*.weight": dist.Laplace(0.0, 1.0)}, otherwise=priors.Point())
-    ),
+    "Normal(0, 1) everywhere": standard,
+    "wide below, narrow on top": wide_below,
+    "Laplace(0, 1) weights, point biases": laplace,
 }
+
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.5), sharey=True, layout="constrained")
 for ax, (title, prior) in zip(axes, weight_priors.items(), strict=True):
     model = zoo.BayesianNetwork(network, prior, likelihood)
-    picture(ax, title, model.prior_predictive(line, num_samples=200))
+    draw(ax, title, model.prior_predictive(x, num_samples=200))
 plt.show()
 
 # %% [markdown]
-# ## One model, laid open `explain` puts model and guide side by side. The guide is a
-# second program with the same site names; it copies no activations, and nothing in the
-# network has changed.
+# ## One model and its guide
+# `explain` shows a model and its guide side by side. The guide is a second program with the
+# same site names. It does not copy the network, and the network is not changed.
 
 # %%
-model = zoo.BayesianNetwork(
-    network, weight_priors["wide below, narrow on top"], likelihood
-)
+model = zoo.BayesianNetwork(network, wide_below, likelihood)
 print(model.summary())
 print(zoo.explain(model, guides.MeanField(model)))
 
 # %% [markdown]
-# ## Four guides and the truth The same model five times. NUTS draws from the posterior
-# itself; each guide is the nearest member of a family, and `fidelity` says how near:
-# error of the mean, ratio of the spread and Wasserstein-1 distance, in units of the
-# truth's spread, with what the truth scores against itself in brackets.
+# ## Four guides and the posterior
+# The same model is fitted five times. NUTS draws from the posterior itself and is the
+# reference. Each guide finds the nearest member of its family. `fidelity` says how near
+# that is: the error of the mean, the ratio of the spreads, and the Wasserstein-1 distance,
+# in units of the reference's spread. In brackets is the score of the reference against
+# itself.
 
 # %%
-truth = inference.NUTS(
+nuts = inference.NUTS(
     model,
     num_chains=2,
-    warmup_steps=WARMUP,
-    num_samples=DRAWS,
+    warmup_steps=WARMUP_STEPS,
+    num_samples=NUM_SAMPLES,
     max_tree_depth=7,
     progress=False,
-).fit(data.train)
-print("NUTS           ", zoo.convergence(truth, line))
-family = {
+)
+reference = nuts.fit(data.train)
+print("NUTS           ", zoo.convergence(reference, x))
+
+families = {
     "Delta": guides.Delta(model),
     "MeanField": guides.MeanField(model),
     "LocalReparam": guides.LocalReparam(model),
     "MCDropout": guides.MCDropout(model, p=0.1),
 }
 figure, axes = plt.subplots(1, 5, figsize=(16, 3.2), sharey=True, layout="constrained")
-picture(axes[0], "NUTS", truth.predict(line))
-for ax, (name, guide) in zip(axes[1:], family.items(), strict=True):
-    posterior = inference.SVI(
-        model, guide, num_steps=STEPS, lr=1e-2, progress=False
-    ).fit(data.train)
-    print(f"{name:15s}", zoo.fidelity(posterior, truth, line))
-    picture(ax, name, posterior.predict(line, num_samples=200))
+draw(axes[0], "NUTS", reference.predict(x))
+for ax, (name, guide) in zip(axes[1:], families.items(), strict=True):
+    posterior = fit(model, guide)
+    print(f"{name:15s}", zoo.fidelity(posterior, reference, x))
+    draw(ax, name, posterior.predict(x, num_samples=200))
 plt.show()
 
 # %% [markdown]
-# ## From weights to nodes A node prior multiplies what enters each layer by a random
-# variable per channel; the weights are point estimates. The network has 21 random
-# numbers instead of 61, and the same guide interface. K components are K networks in
-# one.
+# ## From weights to nodes
+# A node prior multiplies each input of a layer by a random variable. The weights are point
+# estimates. The network has 21 random variables instead of 61, and the guides are used in
+# the same way. A mixture of K components is a mixture of K networks with the same weights.
 
 # %%
 node_prior = priors.NodePrior(dist.Normal(1.0, 0.3), where="in", weights=priors.Point())
-nodes = zoo.BayesianNetwork(network, node_prior, likelihood)
-print(nodes.summary())
+node_model = zoo.BayesianNetwork(network, node_prior, likelihood)
+print(node_model.summary())
+
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), sharey=True, layout="constrained")
-for ax, components in zip(axes, (1, 4), strict=True):
-    guide = guides.NodeMixture(nodes, num_components=components)
-    posterior = inference.SVI(
-        nodes, guide, num_steps=STEPS, lr=1e-2, progress=False
-    ).fit(data.train)
-    picture(
-        ax, f"NodeMixture, K = {components}", posterior.predict(line, num_samples=200)
-    )
+for ax, num_components in zip(axes, (1, 4), strict=True):
+    guide = guides.NodeMixture(node_model, num_components=num_components)
+    posterior = fit(node_model, guide)
+    title = f"NodeMixture, K = {num_components}"
+    draw(ax, title, posterior.predict(x, num_samples=200))
 plt.show()
 
 # %% [markdown]
-# ## A likelihood that learns its noise, in one line
-# `likelihoods.Gaussian(scale=dist.HalfNormal(1.0))` makes the noise a site like any
-# other, and predictions use its posterior; a network with two outputs gives the noise
-# input by input. The data were made with 0.1. Nodes find it; mean field over all
-# weights cannot follow 40 points, calls the sinusoid noise, and its bound is content
-# with that.
+# ## A likelihood that learns its noise
+# `likelihoods.Gaussian(scale=dist.HalfNormal(1.0))` makes the noise a site like any other,
+# and predictions use its posterior. A network with two outputs predicts the noise for each
+# input. The true noise is 0.1. The node models find it. Mean field over all weights cannot
+# follow the 40 points: it explains the sinusoid as noise, and its ELBO does not show that.
 
 # %%
-inferred, per_input = (
-    likelihoods.Gaussian(scale=dist.HalfNormal(1.0)),
-    likelihoods.HeteroscedasticGaussian(),
-)
-for title, net, prior, noisy, Guide in (
-    ("nodes, one scale", network, node_prior, inferred, guides.NodeMixture),
-    (
-        "nodes, a scale per input",
-        networks.MLP(1, 2, hidden=[20]),
-        node_prior,
-        per_input,
-        guides.NodeMixture,
-    ),
-    (
-        "weights, one scale",
-        network,
-        priors.WeightPrior(dist.Normal(0.0, 1.0)),
-        inferred,
-        guides.LocalReparam,
-    ),
-):
-    model = zoo.BayesianNetwork(net, prior, noisy)
-    posterior = inference.SVI(
-        model, Guide(model), num_steps=STEPS, lr=1e-2, progress=False
-    ).fit(data.train)
-    print(
-        f"{title:25s} noise {posterior.predict(data.train.x, num_samples=200).aleatoric.mean().sqrt():.2f}"
-    )
+one_scale = likelihoods.Gaussian(scale=dist.HalfNormal(1.0))
+scale_per_input = likelihoods.HeteroscedasticGaussian()
+two_outputs = networks.MLP(1, 2, hidden=[20])
+
+
+def print_noise(title, model, guide):
+    posterior = fit(model, guide)
+    prediction = posterior.predict(data.train.x, num_samples=200)
+    variance = prediction.aleatoric.mean()
+    noise = variance.sqrt()
+
+    print(f"{title:25s} noise {noise:.2f}")
+
+
+model = zoo.BayesianNetwork(network, node_prior, one_scale)
+print_noise("nodes, one scale", model, guides.NodeMixture(model))
+
+model = zoo.BayesianNetwork(two_outputs, node_prior, scale_per_input)
+print_noise("nodes, a scale per input", model, guides.NodeMixture(model))
+
+model = zoo.BayesianNetwork(network, standard, one_scale)
+print_noise("weights, one scale", model, guides.LocalReparam(model))
 
 # %% [markdown]
 # ## What would make this result wrong
-# - **A truth that has not converged.** `zoo.convergence` speaks first; a score against chains that disagree measures
-#   the chains. The floor in brackets says how much of a distance is theirs.
-# - **A guide that has not.** Look at `posterior.info.losses`; a guide that is still moving is not the family's best.
-# - **A different model.** Node and weight priors are different beliefs: their posteriors may differ without either
-#   being a worse approximation. `fidelity` compares guides of one model.
-# - **One seed.** The ELBO of a network has many optima. Run three, and compare them by their loss.
+# - **A reference that has not converged.** Look at `zoo.convergence` first: a score against
+#   chains that disagree measures the chains. The floor in brackets says how much of a
+#   distance comes from them.
+# - **A guide that has not converged.** Look at `posterior.info.losses`: a guide that still
+#   moves is not the best of its family.
+# - **A different model.** Node priors and weight priors are different beliefs: their
+#   posteriors may differ, and neither is then a worse approximation. `fidelity` compares
+#   guides of one model.
+# - **One seed.** The ELBO of a network has many optima. Fit with three seeds, and compare
+#   the fits by their loss.

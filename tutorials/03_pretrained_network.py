@@ -1,12 +1,12 @@
 # %% [markdown]
 # # A trained network made Bayesian
 #
-# *Can a network that is trained already be made to know what it does not know, without
-# training it again?* Its weights stay as they are or are fine-tuned; a node prior
-# multiplies what enters each layer by a random variable per channel, and a mixture of K
-# Gaussians over these few variables is inferred. The rival is temperature scaling: one
-# number. N images, O classes, K components. This is Trinh, Kaski and Heinonen (2020) in
-# small.
+# *Can a trained network learn what it does not know, without being trained again?* Its
+# weights are kept or fine-tuned. A node prior multiplies each input channel of each layer
+# by a random variable, and the posterior of these few variables is approximated by a
+# mixture of K Gaussians. The alternative is temperature scaling, with a single parameter.
+# Shapes: N images, O classes, K components. This is Trinh, Kaski and Heinonen (2020) on a
+# small scale.
 
 # %%
 import os
@@ -24,135 +24,172 @@ from zoo.datasets import Split
 from zoo.reports.table import Table
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
-EPOCHS, STEPS, DRAWS = (15, 20, 8) if SMOKE else (100, 300, 32)
+NUM_EPOCHS = 15 if SMOKE else 100
+NUM_STEPS = 20 if SMOKE else 300
+NUM_SAMPLES = 8 if SMOKE else 32
+
 pyro.set_rng_seed(0)
 
 # %% [markdown]
-# ## The data scikit-learn's digits, doubled to 16x16 pixels for LeNet-5. 300 images
-# train the network, 200 fit the temperature, and the other 1297 judge: few enough to
-# learn from that the network is too sure of itself, and enough to measure that.
+# ## The data
+# The data are scikit-learn's digits, enlarged to 16x16 pixels for LeNet-5. 300 images train
+# the network, 200 fit the temperature, and the other 1297 are the test data. So few training
+# images make the network too sure of itself, and there are enough test images to measure
+# that.
 
 # %%
 data = datasets.digits()
-x, y = (
-    torch.cat([part, other]) for part, other in zip(data.train, data.test, strict=True)
-)
+x = torch.cat([data.train.x, data.test.x])
+y = torch.cat([data.train.y, data.test.y])
 x = F.interpolate(x, scale_factor=2, mode="bilinear")  # (N, 1, 16, 16)
-order = torch.randperm(len(x)).split([300, 200, len(x) - 500])
-train, held_out, test = (Split(x[rows], y[rows]) for rows in order)
+
+order = torch.randperm(len(x))
+train_rows, held_out_rows, test_rows = order.split([300, 200, len(x) - 500])
+train = Split(x[train_rows], y[train_rows])
+held_out = Split(x[held_out_rows], y[held_out_rows])
+test = Split(x[test_rows], y[test_rows])
 
 # %% [markdown]
-# ## The trained network Ordinary training, nothing Bayesian. `networks.ResNet` with a
-# published checkpoint would take its place, or anything from torchvision: what follows
-# does not look inside.
+# ## The trained network
+# This is ordinary training. You can replace the network by `networks.ResNet` with a
+# published checkpoint, or by any network of torchvision: the code below does not depend on
+# it.
 
 # %%
 network = networks.LeNet5(10, image_size=16)
 optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
-for _ in range(EPOCHS):
+for _ in range(NUM_EPOCHS):
     for rows in torch.randperm(len(train.x)).split(50):
         optimizer.zero_grad()
-        F.cross_entropy(network(train.x[rows]), train.y[rows]).backward()
+        logits = network(train.x[rows])
+        loss = F.cross_entropy(logits, train.y[rows])
+        loss.backward()
         optimizer.step()
 
-results, kept = [], {}
+# %% [markdown]
+# The trained network is scored alone, and with a temperature.
+
+# %%
+results = []
+probs_of = {}
+log_prob_of = {}
 
 
-def judge(name, p):  # p: (N, O)
-    log_prob = p.log().gather(-1, test.y.unsqueeze(-1)).squeeze(-1)  # (N,)
-    error = 100 * (1 - float(metrics.accuracy(p, test.y)))
-    results.append(
-        (
-            name,
-            error,
-            float(metrics.nll(log_prob)),
-            float(metrics.calibration_error(p, test.y)),
-        )
-    )
-    kept[name] = p, log_prob
+def evaluate(name, probs):  # probs: (N, O)
+    labels = test.y.unsqueeze(-1)  # (N, 1)
+    log_prob = probs.log().gather(-1, labels)
+    log_prob = log_prob.squeeze(-1)  # (N,)
+
+    probs_of[name] = probs
+    log_prob_of[name] = log_prob
+
+    accuracy = float(metrics.accuracy(probs, test.y))
+    error = 100 * (1 - accuracy)
+    nll = float(metrics.nll(log_prob))
+    ece = float(metrics.calibration_error(probs, test.y))
+
+    row = (name, error, nll, ece)
+    results.append(row)
 
 
 with torch.no_grad():
-    judge("as trained", network(test.x).softmax(-1))
+    logits = network(test.x)
+    evaluate("as trained", logits.softmax(-1))
+
     temperature = metrics.temperature_scaling(network(held_out.x), held_out.y)
-    judge("temperature scaling", (network(test.x) / temperature).softmax(-1))
+    evaluate("temperature scaling", (logits / temperature).softmax(-1))
 print(f"temperature {temperature:.2f}")
 
 # %% [markdown]
-# ## Nodes with a prior A node is an input channel of a layer. `Frozen()` keeps the
-# weights, `Point()` goes on training them together with the nodes. Nodes are few and
-# learn fast; trained weights must not forget, so they get a small rate of their own: an
-# optimiser is any callable of parameters and rate.
+# ## Nodes with a prior
+# A node is an input channel of a layer. `Frozen()` keeps the trained weights, and `Point()`
+# continues to train them together with the nodes. Nodes are few and learn fast. Trained
+# weights must not change much, so they have a small learning rate of their own. An optimiser
+# is any function of parameters and a learning rate.
 
 
 # %%
-def bayesian(weights):
-    prior = priors.NodePrior(dist.Normal(1.0, 0.3), weights=weights)
-    return zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
+def make_model(weights):
+    node = dist.Normal(1.0, 0.3)
+    prior = priors.NodePrior(node, weights=weights)
+    likelihood = likelihoods.Categorical()
+
+    return zoo.BayesianNetwork(network, prior, likelihood)
 
 
 def fit(model, num_components):
     guide = guides.NodeMixture(
         model, num_components=num_components, init_scale=0.1, init_spread=0.3
     )
-    nodes = {id(parameter) for parameter in guide.parameters()}
+    guide_ids = {id(parameter) for parameter in guide.parameters()}
 
     def two_rates(parameters, lr):
-        groups = {True: [], False: []}
+        nodes = []
+        weights = []
         for parameter in parameters:
-            groups[id(parameter) in nodes].append(parameter)
-        return torch.optim.Adam(
-            [{"params": groups[True]}, {"params": groups[False], "lr": 1e-4}], lr=lr
-        )
+            group = nodes if id(parameter) in guide_ids else weights
+            group.append(parameter)
+        groups = [{"params": nodes}, {"params": weights, "lr": 1e-4}]
+        return torch.optim.Adam(groups, lr=lr)
 
     engine = inference.SVI(
-        model, guide, num_steps=STEPS, lr=1e-2, optimizer=two_rates, progress=False
+        model,
+        guide,
+        num_steps=NUM_STEPS,
+        lr=1e-2,
+        optimizer=two_rates,
+        progress=False,
     )
     return engine.fit(train, batch_size=100)
 
 
-print(bayesian(priors.Frozen()).summary())
-for components in (1, 4, 16):
-    for how, weights in (("frozen", priors.Frozen()), ("fine-tuned", priors.Point())):
+print(make_model(priors.Frozen()).summary())
+
+treatments = {"frozen": priors.Frozen(), "fine-tuned": priors.Point()}
+for num_components in (1, 4, 16):
+    for treatment, weights in treatments.items():
         pyro.set_rng_seed(1)
-        posterior = fit(bayesian(weights), components)
-        judge(
-            f"K = {components}, weights {how}",
-            posterior.predict(test.x, num_samples=DRAWS).probs,
-        )
+        posterior = fit(make_model(weights), num_components)
+        prediction = posterior.predict(test.x, num_samples=NUM_SAMPLES)
+        evaluate(f"K = {num_components}, weights {treatment}", prediction.probs)
 
 # %% [markdown]
-# ## Before and after The network was too sure. Its error stays where it was, within
-# noise; its negative log likelihood (NLL, nats per image) falls by a fifth with one
-# component and by a quarter with sixteen, its calibration error (ECE) to a half and to
-# a quarter. Temperature scaling does as much as sixteen components with one number, for
-# which data had to be held out; the nodes needed none.
+# ## Before and after
+# The trained network was too sure. With random nodes its error stays the same within the
+# noise. The negative log likelihood (NLL, nats per image) falls by a fifth with one
+# component and by a quarter with sixteen. The calibration error (ECE) falls to a half and to
+# a quarter. Temperature scaling does as well as sixteen components with a single parameter,
+# but it needs held-out data. The nodes need none.
 
 # %%
 print(Table(("network", "error %", "nll", "ece"), results, {"error %": 2}))
+
+best = "K = 16, weights frozen"
 for name in ("as trained", "temperature scaling"):
-    gain = kept["K = 16, weights frozen"][1] - kept[name][1]  # (N,)
-    print(
-        f"K = 16 gains {gain.mean():.3f} ± {gain.std() / len(gain) ** 0.5:.3f} nats per image on {name}"
-    )
+    gain = log_prob_of[best] - log_prob_of[name]  # (N,)
+    mean = gain.mean()
+    error = gain.std() / len(gain) ** 0.5
+    print(f"K = 16 gains {mean:.3f} ± {error:.3f} nats per image on {name}")
+
 figure, axes = plt.subplots(1, 3, figsize=(14, 4.5), layout="constrained")
-for ax, name in zip(
-    axes, ("as trained", "temperature scaling", "K = 16, weights frozen"), strict=True
-):
-    plots.reliability_diagram(*metrics.reliability(kept[name][0], test.y), ax=ax)
+for ax, name in zip(axes, ("as trained", "temperature scaling", best), strict=True):
+    confidence, accuracy, count = metrics.reliability(probs_of[name], test.y)
+    plots.reliability_diagram(confidence, accuracy, count, ax=ax)
     ax.set_title(name)
 plt.show()
 
 # %% [markdown]
 # ## What would make this result wrong
-# - **Noise.** Among 1297 images one standard error of the error rate is 0.9 %: the table does not say which row errs
-#   least. Paired differences in NLL are sharper; look at theirs before believing one.
-# - **One network, one seed.** Another training run is another overconfidence. Repeat it all for three seeds.
-# - **Too few images per component.** Each of K components sees B/K of a batch: 6 of 100 at K = 16. Published runs get
-#   worse beyond K = 16 at B = 128.
-# - **A width that was given, not learned.** In a few hundred steps the scales move little from where they start, so
-#   `init_scale` and `spread` do some of what the posterior should. Train longer, or
-# vary them, before trusting either.
-# - **A trained network that remembers its data.** Nodes are inferred from images that the weights fit already, which
-#   say little about how wrong the network is elsewhere; held-out data, which the
-# temperature has, say more.
+# - **Noise.** With 1297 images, one standard error of the error rate is 0.9 %: the table
+#   does not say which row has the lowest error. Paired differences of the NLL are more
+#   precise: look at their standard errors before you believe one.
+# - **One network, one seed.** Another training run is overconfident in another way. Repeat
+#   all of it for three seeds.
+# - **Too few images per component.** Each of K components sees B/K images of a batch of B: 6
+#   of 100 for K = 16. Published runs are worse with K above 16 at B = 128.
+# - **A width that was given, not learned.** In a few hundred steps the scales stay near their
+#   initial values, so `init_scale` and `init_spread` partly determine the posterior. Train
+#   longer, or vary them, before you trust either.
+# - **A trained network that remembers its data.** Nodes are fitted to images that the weights
+#   fit already. Such images say little about how wrong the network is on others. Held-out
+#   data, which the temperature has, say more.

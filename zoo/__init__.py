@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         references,
         stress,
     )
-    from zoo.diagnostics import convergence, fidelity
+    from zoo.diagnostics.convergence import convergence
+    from zoo.diagnostics.fidelity import fidelity
     from zoo.model import BayesianNetwork
     from zoo.posterior.loading import load
     from zoo.posterior.posterior import Posterior

@@ -1,4 +1,4 @@
-"""Tutorials run from top to bottom, their loops shortened."""
+"""Tutorials run from top to bottom, with shortened loops, and end with their weak points."""
 
 import os
 import subprocess

@@ -249,6 +249,15 @@ def test_point_estimates_of_another_model_are_refused(tmp_path):
         zoo.load(tmp_path / "posterior", model, guide=guides.MeanField(model))
 
 
+def test_a_guide_needs_the_model_and_not_its_network(path):
+    model = build()
+    with pytest.raises(
+        ValueError,
+        match=r"holds a MeanField guide of a zoo.BayesianNetwork; .*not a MLP",
+    ):
+        zoo.load(path, model.network, guide=guides.MeanField(model))
+
+
 def test_a_guide_of_another_family_is_refused(path):
     model = build()
     with pytest.raises(

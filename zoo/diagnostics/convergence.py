@@ -42,9 +42,10 @@ class Convergence:
     @property
     def converged(self) -> bool:
         """Whether 99 % of the function values have R-hat below 1.02, and none is above 1.05."""
-        usual = bool(self.rhat.quantile(0.99) < _USUAL)
-        worst = bool(self.rhat.max() <= _MAXIMUM)
-        return usual and worst
+        usual = self.rhat.quantile(0.99)
+        largest = self.rhat.max()
+
+        return bool(usual < _USUAL) and bool(largest <= _MAXIMUM)
 
     def __str__(self) -> str:
         agreement = self._agreement()

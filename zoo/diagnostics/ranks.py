@@ -51,7 +51,9 @@ class Ranks:
         """The quantities that leave the bands, the farthest first."""
         deviations = self.deviations
         names = [name for name, value in deviations.items() if value > 1]
-        return sorted(names, key=deviations.__getitem__, reverse=True)
+        names.sort(key=deviations.__getitem__, reverse=True)
+
+        return names
 
     @property
     def critical(self) -> float:

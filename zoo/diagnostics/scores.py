@@ -146,6 +146,7 @@ def joined(parts: list[Functions]) -> Functions:
     """Concatenate draws."""
     values = torch.cat([part.values for part in parts])
     pointwise = torch.cat([part.pointwise for part in parts])
+
     return Functions(values, pointwise)
 
 
@@ -176,7 +177,9 @@ def _wasserstein(values: Tensor, true_values: Tensor, true_std: Tensor) -> float
     true_sorted = true_values.sort(0).values
 
     distance = (sorted_values - true_sorted).abs().mean(0)
-    return float((distance / true_std).mean())
+    relative = distance / true_std
+
+    return float(relative.mean())
 
 
 def _share_inside(values: Tensor, true_values: Tensor) -> float:
@@ -184,7 +187,10 @@ def _share_inside(values: Tensor, true_values: Tensor) -> float:
     ends = torch.tensor([0.05, 0.95], dtype=values.dtype, device=values.device)
     lower, upper = torch.quantile(values, ends, dim=0)
 
-    is_inside = (true_values >= lower) & (true_values <= upper)
+    is_above = true_values >= lower
+    is_below = true_values <= upper
+    is_inside = is_above & is_below
+
     return float(is_inside.double().mean())
 
 
@@ -192,7 +198,9 @@ def _epistemic(probs: Tensor) -> float:
     """Return the mean mutual information of class and draw in nats, of probabilities (S, N, O)."""
     total = _entropy(probs.mean(0))
     expected = _entropy(probs).mean(0)
-    return float((total - expected).mean())
+    information = total - expected  # (N,)
+
+    return float(information.mean())
 
 
 def _entropy(probs: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Augmentation: images are mirrored and shifted by a few pixels, anew in every epoch."""
+"""Augmentation: images are mirrored and shifted by a few pixels, differently in every epoch."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from zoo.datasets import Dataset
 from zoo.experiments.contestant import MakeGuide
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
-from zoo.experiments.trainer import Build
+from zoo.experiments.seeded_fits import Build
 from zoo.experiments.uncertainty_curve import UncertaintyPoint, draw_uncertainty_curve
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior

@@ -16,7 +16,7 @@ from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
 from zoo.experiments.talk_network import fit_talk_network
 from zoo.posterior.posterior import Posterior
-from zoo.stress.evaluation import Evaluation
+from zoo.stress.evaluation import LabelledEvaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,7 +157,7 @@ def _report(
 
 
 def _report_evaluation(
-    report: Report, where: str, evaluation: Evaluation, published: _Published
+    report: Report, where: str, evaluation: LabelledEvaluation, published: _Published
 ) -> None:
     """State entropy and accuracy at one severity."""
     entropy = Number.mean(evaluation.entropy)

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import guides
-from zoo import likelihoods, priors
+from zoo import priors
 from zoo.datasets import Dataset
 from zoo.experiments.report import Report
 from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
-from zoo.experiments.temperature import evaluate_logits, scale_halves
+from zoo.experiments.temperature import TrainedPredictions
 from zoo.experiments.trained_resnets import CHECKPOINTS, load_cifar10, load_trained
 from zoo.experiments.two_rates import two_rates
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.prediction import Prediction
 from zoo.runtime.programs import PyroProgram
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ _PUBLISHED = {
     16: {"error %": 23.12, "nll": 0.9118, "ece": 0.0232},
 }
 _SCORES = ("error %", "nll", "ece")
-_COLORS = {
+_COLORS = {  # by the names in the committed results
     "as it came": "black",
     "temperature": "grey",
     "K = 4": "C0",
@@ -81,19 +80,16 @@ def _run(run: Run) -> None:
 def _score_trained(run: Run, depth: int, network: nn.Module, data: Dataset) -> None:
     """Score a trained network alone and with a temperature."""
     x, y = data.test
-    logits = evaluate_logits(network, x, run.device)
-    labels = y.to(run.device)
-    tempered = scale_halves(logits, labels)
+    network = network.to(run.device).eval()
+    predictions = TrainedPredictions(network, x, y, run.device)
 
     name = f"ResNet-{depth}"
-    predict = partial(_predict, logits)
-    scores = run.scores.add(name, predict, y)
+    scores = run.scores.add(name, predictions.alone, y)
     error, nll = _CHECKPOINT_SCORES[depth]
     _report_scores(run.report, name, scores, error, nll)
 
     name = f"ResNet-{depth}, temperature"
-    predict = partial(_predict, tempered)
-    scores = run.scores.add(name, predict, y)
+    scores = run.scores.add(name, predictions.with_temperature, y)
     _report_scores(run.report, name, scores)
 
 
@@ -109,11 +105,6 @@ def _report_scores(
     nll = scores["nll"]
     report.find(f"error %, {name}", error, published_error, headline=True)
     report.find(f"nll, {name}", nll, published_nll, headline=True)
-
-
-def _predict(logits: Tensor) -> Prediction:
-    """Return the prediction of one draw, given its logits (N, O)."""
-    return Prediction(likelihoods.Categorical(), logits.unsqueeze(0))
 
 
 def _fit_and_score(
@@ -163,7 +154,7 @@ def _fit_nodes(
         init_scale=0.05,
         init_spread=0.1,
     )
-    latest: dict[str, guides.NodeMixture] = {}
+    latest: dict[str, guides.NodeMixture] = {}  # the guide that was built last
 
     def build() -> tuple[BayesianNetwork, PyroProgram]:
         model, guide = run.build(network, prior, make_guide)

@@ -10,7 +10,7 @@ from typing import cast
 
 from zoo import metrics
 from zoo.datasets import Split
-from zoo.experiments.trainer import Trainer
+from zoo.experiments.seeded_fits import SeededFits
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 
@@ -60,7 +60,7 @@ class TrainingPlan:
 
 def plan_training(
     name: str,
-    trainer: Trainer,
+    fits: SeededFits,
     validation: Split,
     budget: Budget,
     learning_rates: Sequence[float],
@@ -69,7 +69,7 @@ def plan_training(
 
     Arguments:
         name: The name of the fit, for error messages.
-        trainer: Runs a fit.
+        fits: Runs a fit.
         validation: Data on which learning rates are compared.
         budget: The limits of the fit.
         learning_rates: Learning rates to choose from; one alone is not tried.
@@ -79,11 +79,11 @@ def plan_training(
     """
     start = time.perf_counter()
 
-    steps_per_epoch = trainer.steps_per_epoch
+    steps_per_epoch = fits.steps_per_epoch
     max_steps = budget.epochs * steps_per_epoch
     min_steps = budget.min_epochs * steps_per_epoch
 
-    cost = _measure_step_cost(trainer, learning_rates[0])
+    cost = _measure_step_cost(fits, learning_rates[0])
     seconds = budget.seconds
     if math.isinf(seconds):
         seconds = 4 * cost.step * steps_per_epoch / _TRIAL_SHARE
@@ -97,7 +97,7 @@ def plan_training(
     trial_steps = min(trial_steps, round(max_steps))
     trial_steps = max(trial_steps, _PROBE_STEPS)
 
-    trials = _Trials(trainer, validation, trial_steps, cost)
+    trials = _Trials(fits, validation, trial_steps, cost)
     best = learning_rates[0]
     if len(learning_rates) > 1:
         best = trials.run(learning_rates)
@@ -129,14 +129,14 @@ class _Trials:
     """Short fits, one for each learning rate.
 
     Arguments:
-        trainer: Runs a fit.
+        fits: Runs a fit.
         validation: Data on which learning rates are compared.
         num_steps: Number of gradient steps of each trial.
         cost: The cost of a step, which the trials make more precise.
         scores: Validation NLL in nats by learning rate.
     """
 
-    trainer: Trainer
+    fits: SeededFits
     validation: Split
     num_steps: int
     cost: _StepCost
@@ -145,7 +145,7 @@ class _Trials:
     def run(self, learning_rates: Sequence[float]) -> float:
         """Try every learning rate, and return the one with the lowest validation NLL."""
         for learning_rate in learning_rates:
-            posterior = self.trainer.run(learning_rate, self.num_steps)
+            posterior = self.fits.run(learning_rate, self.num_steps)
             self._update_cost(_info(posterior))
 
             key = f"{learning_rate:g}"
@@ -164,10 +164,10 @@ class _Trials:
         self.cost = _StepCost(step, tracing)
 
 
-def _measure_step_cost(trainer: Trainer, learning_rate: float) -> _StepCost:
+def _measure_step_cost(fits: SeededFits, learning_rate: float) -> _StepCost:
     """Return the cost of a step, from a run of a few steps after a shorter one."""
-    trainer.run(learning_rate, _WARMUP_STEPS, quiet=True)
-    posterior = trainer.run(learning_rate, _PROBE_STEPS, quiet=True)
+    fits.run(learning_rate, _WARMUP_STEPS, quiet=True)
+    posterior = fits.run(learning_rate, _PROBE_STEPS, quiet=True)
     info = _info(posterior)
 
     return _StepCost(info.seconds / _PROBE_STEPS, info.seconds_tracing)

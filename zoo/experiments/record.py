@@ -45,7 +45,7 @@ def about(device: str) -> dict[str, dict[str, str]]:
     }
 
 
-def run_facts(info: object) -> dict[str, object]:
+def info_values(info: object) -> dict[str, object]:
     """Return the info of a fit as JSON values.
 
     Of the losses it has the mean of the last tenth, of other tensors the mean.
@@ -53,21 +53,21 @@ def run_facts(info: object) -> dict[str, object]:
     Arguments:
         info: The info of a posterior, a dataclass.
     """
-    facts: dict[str, object] = {}
+    values: dict[str, object] = {}
     for field in dataclasses.fields(info):
         value = getattr(info, field.name)
         is_tensor = isinstance(value, Tensor)
         is_plain = isinstance(value, str | int | float | bool | None)
 
         if is_tensor and field.name == "losses":
-            facts["final loss"] = _final_loss(value)
+            values["final loss"] = _final_loss(value)
         elif is_tensor:
             mean = value.double().mean()
-            facts[f"mean {field.name}"] = float(mean)
+            values[f"mean {field.name}"] = float(mean)
         elif is_plain:
-            facts[field.name] = value
+            values[field.name] = value
 
-    return facts
+    return values
 
 
 def _final_loss(losses: Tensor) -> float | None:

@@ -18,7 +18,7 @@ from zoo.experiments.fit_folder import FitFolder
 from zoo.experiments.report import Report
 from zoo.experiments.result import Result
 from zoo.experiments.scoreboard import Scoreboard
-from zoo.experiments.trainer import Build, Optimizer
+from zoo.experiments.seeded_fits import Build, Optimizer
 from zoo.experiments.training import LEARNING_RATES, Training
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
@@ -26,7 +26,7 @@ from zoo.posterior.posterior import Posterior
 from zoo.priors.prior import Prior
 from zoo.runtime.programs import PyroProgram
 
-GuideT = TypeVar("GuideT", bound=PyroProgram)
+_GuideT = TypeVar("_GuideT", bound=PyroProgram)
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ class Run:
         self,
         network: nn.Module,
         prior: Prior,
-        make_guide: Callable[[BayesianNetwork], GuideT],
+        make_guide: Callable[[BayesianNetwork], _GuideT],
         likelihood: Likelihood | None = None,
-    ) -> tuple[BayesianNetwork, GuideT]:
+    ) -> tuple[BayesianNetwork, _GuideT]:
         """Return a model on the run's device, by default one of classes, and a guide for it."""
         if likelihood is None:
             likelihood = likelihoods.Categorical()
@@ -175,7 +175,7 @@ class Run:
 
         Arguments:
             name: The name of the fit, also in the names of files.
-            build: Makes the model and the guide anew.
+            build: Makes a new model and a new guide.
             data: The data set, with a validation part.
             share: The share of the budget, 0 to 1; infinite for no limit.
             epochs: The published number of epochs, which is the maximum.
@@ -203,8 +203,8 @@ class Run:
         )
         path = self._files.file(name, "safetensors")
         train_data = (data.train.x, data.train.y) if train is None else train
-        posterior, facts = training.fit(build, train_data, data.validation, path)
-        self.result.fits[name] = facts | {"epochs at most": epochs}
+        posterior, record = training.fit(build, train_data, data.validation, path)
+        self.result.fits[name] = record | {"epochs at most": epochs}
 
         return posterior
 

@@ -1,46 +1,68 @@
-"""Temperature scaling of a trained network, fitted and tested on halves of the test images."""
+"""Predictions of a trained network alone, and with a temperature."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from zoo import metrics
+from zoo import likelihoods, metrics
+from zoo.predictive.prediction import Prediction
 
 _BATCH_SIZE = 250
 
 
-def evaluate_logits(network: nn.Module, x: Tensor, device: torch.device) -> Tensor:
-    """Return the logits of a network, (N, O).
+@dataclass
+class TrainedPredictions:
+    """Predictions of a trained network for test images, made when they are asked for.
 
     Arguments:
-        network: The network, which is moved to the device.
+        network: The network, in evaluation mode.
         x: Images (N, C, H, W).
-        device: Where to compute.
-    """
-    network = network.to(device).eval()
-
-    logits = []
-    with torch.no_grad():
-        for batch in x.split(_BATCH_SIZE):
-            batch = batch.to(device)
-            logits.append(network(batch))
-
-    return torch.cat(logits)
-
-
-def scale_halves(logits: Tensor, y: Tensor) -> Tensor:
-    """Divide each half of the logits by the temperature that fits the other half best.
-
-    Arguments:
-        logits: Logits (N, O). A half is every second row.
         y: Class indices (N,).
+        device: The device of the network.
     """
-    scaled = logits.clone()
 
-    for half in (0, 1):
-        other = 1 - half
-        temperature = metrics.temperature_scaling(logits[other::2], y[other::2])
-        scaled[half::2] /= temperature
+    network: nn.Module
+    x: Tensor
+    y: Tensor
+    device: torch.device
 
-    return scaled
+    def alone(self) -> Prediction:
+        """Return the prediction of the network."""
+        return _predict(self._logits)
+
+    def with_temperature(self) -> Prediction:
+        """Return the prediction with a temperature.
+
+        A half of the images is every second one. The logits of each half are divided by
+        the temperature that fits the other half best.
+        """
+        logits = self._logits
+        y = self.y.to(self.device)
+        scaled = logits.clone()
+
+        for half in (0, 1):
+            other = 1 - half
+            temperature = metrics.temperature_scaling(logits[other::2], y[other::2])
+            scaled[half::2] /= temperature
+
+        return _predict(scaled)
+
+    @cached_property
+    def _logits(self) -> Tensor:
+        """The logits of the network, (N, O)."""
+        logits = []
+        with torch.no_grad():
+            for batch in self.x.split(_BATCH_SIZE):
+                batch = batch.to(self.device)
+                logits.append(self.network(batch))
+
+        return torch.cat(logits)
+
+
+def _predict(logits: Tensor) -> Prediction:
+    """Return the prediction of one draw, given its logits (N, O)."""
+    return Prediction(likelihoods.Categorical(), logits.unsqueeze(0))

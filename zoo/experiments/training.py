@@ -13,8 +13,8 @@ import torch
 from zoo.data import Data
 from zoo.datasets import Split
 from zoo.experiments.planning import Budget, TrainingPlan, plan_training
-from zoo.experiments.record import run_facts
-from zoo.experiments.trainer import Build, Optimizer, Trainer
+from zoo.experiments.record import info_values
+from zoo.experiments.seeded_fits import Build, Optimizer, SeededFits
 from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
 
@@ -55,7 +55,7 @@ class Training:
         checkpoint.
 
         Arguments:
-            build: Makes the model and the guide anew.
+            build: Makes a new model and a new guide.
             train: The training data.
             validation: Data on which learning rates are compared.
             path: The file of the posterior.
@@ -63,36 +63,36 @@ class Training:
         Raises:
             ValueError: The budget is too short.
         """
-        trainer = Trainer(
+        fits = SeededFits(
             build, train, self.batch_size, self.optimizer, self.seed, self.progress
         )
-        facts_path = path.with_suffix(".json")
-        facts: dict[str, Any] = {}
-        if facts_path.is_file():
-            facts = json.loads(facts_path.read_text())
+        record_path = path.with_suffix(".json")
+        record: dict[str, Any] = {}
+        if record_path.is_file():
+            record = json.loads(record_path.read_text())
 
         if path.is_file():
-            model, guide = trainer.build_seeded()
-            return load(path, model, guide), facts
+            model, guide = fits.build_seeded()
+            return load(path, model, guide), record
 
-        if facts:
-            plan = TrainingPlan(**facts["plan"])
+        if record:
+            plan = TrainingPlan(**record["plan"])
         else:
-            plan = self._plan(path.stem, trainer, validation)
+            plan = self._plan(path.stem, fits, validation)
 
-        facts = {"plan": asdict(plan)}
-        facts_path.write_text(json.dumps(facts))
+        record = {"plan": asdict(plan)}
+        record_path.write_text(json.dumps(record))
 
         checkpoint = path.with_suffix(".run")
-        posterior = trainer.run(plan.rate, plan.steps, checkpoint=checkpoint)
-        facts |= run_facts(posterior.info)
-        facts_path.write_text(json.dumps(facts))
+        posterior = fits.run(plan.rate, plan.steps, checkpoint=checkpoint)
+        record |= info_values(posterior.info)
+        record_path.write_text(json.dumps(record))
         posterior.save(path)
         checkpoint.unlink(missing_ok=True)
 
-        return posterior, facts
+        return posterior, record
 
-    def _plan(self, name: str, trainer: Trainer, validation: Split) -> TrainingPlan:
+    def _plan(self, name: str, fits: SeededFits, validation: Split) -> TrainingPlan:
         """Return the plan of a fit."""
         budget = Budget(self.seconds, self.epochs, self.min_epochs)
-        return plan_training(name, trainer, validation, budget, self.learning_rates)
+        return plan_training(name, fits, validation, budget, self.learning_rates)

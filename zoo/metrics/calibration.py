@@ -23,7 +23,7 @@ class Reliability(NamedTuple):
 
     confidence: Tensor
     accuracy: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]  # hides tuple.count
 
 
 def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:

@@ -9,13 +9,12 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.file_format import prefixed
 from zoo.posterior.function_values import FunctionValues
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import on_device_of
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
-
-FILE_NAMES = ("functions/inputs", "functions/values")
 
 
 class FunctionPosterior(DrawsPosterior):
@@ -92,5 +91,6 @@ class FunctionPosterior(DrawsPosterior):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the draws, the inputs and the function values, as the file holds them."""
-        functions = dict(zip(FILE_NAMES, self._functions, strict=True))
-        return super().tensors() | functions
+        x, values = self._functions
+        functions = {"inputs": x, "values": values}
+        return super().tensors() | prefixed("functions/", functions)

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.file_format import layout, read_posterior, unprefixed
-from zoo.posterior.function_posterior import FILE_NAMES, FunctionPosterior
+from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.posterior.laplace_posterior import LaplacePosterior
@@ -51,32 +50,59 @@ def load(
     _check_model(path, header["tensors"], model)
 
     info = _read_info(header, tensors)
-    if not isinstance(model, BayesianNetwork):
-        return ProgramPosterior(model, draws=unprefixed("draws/", tensors), info=info)
+    family = header["guide"]
+    if isinstance(model, BayesianNetwork):
+        if family is None:
+            return _draws_posterior(model, tensors, info)
+        fresh = _check_guide(path, family, guide)
+        return _guide_posterior(model, fresh, tensors, info)
 
-    device = model.first_parameter.device
-    state = _placed("state/", tensors, device)
-    masks = _placed("masks/", tensors, device)
-    if header["guide"] is not None:
-        fresh = _check_guide(path, header["guide"], guide)
-        scoped = ScopedGuide(fresh)
-        scoped.load(unprefixed("guide/", tensors))
-        return GuidePosterior(
-            model, scoped=scoped.snapshot(model), state=state, info=info, masks=masks
+    if family is not None:
+        raise ValueError(
+            f"{path} holds a {family} guide of a zoo.BayesianNetwork; "
+            f"give zoo.load such a model, not a {type(model).__name__}"
         )
+    return ProgramPosterior(model, draws=unprefixed("draws/", tensors), info=info)
 
-    draws = _placed("draws/", tensors, device)
-    centre = _placed("centre/", tensors, device)
+
+def _guide_posterior(
+    model: BayesianNetwork,
+    guide: PyroProgram,
+    tensors: Mapping[str, Tensor],
+    info: SVIInfo | None,
+) -> GuidePosterior:
+    """Return the posterior of a guide, whose parameters become those of the file."""
+    scoped = ScopedGuide(guide)
+    scoped.load(unprefixed("guide/", tensors))
+
+    return GuidePosterior(
+        model,
+        scoped=scoped.snapshot(model),
+        state=_placed("state/", tensors, model),
+        info=info,
+        masks=_placed("masks/", tensors, model),
+    )
+
+
+def _draws_posterior(
+    model: BayesianNetwork, tensors: Mapping[str, Tensor], info: Any
+) -> DrawsPosterior:
+    """Return the posterior of a sampler, with a mode or function values if the file has them."""
+    draws = _placed("draws/", tensors, model)
+    state = _placed("state/", tensors, model)
+    masks = _placed("masks/", tensors, model)
+
+    centre = _placed("centre/", tensors, model)
     if centre:
         return LaplacePosterior(
             model, draws=draws, centre=centre, state=state, info=info, masks=masks
         )
 
-    if FILE_NAMES[0] in tensors:
-        x, values = (tensors[name].to(device) for name in FILE_NAMES)
+    functions = _placed("functions/", tensors, model)
+    if functions:
         return FunctionPosterior(
             model,
-            functions=(x, values),
+            functions=(functions["inputs"], functions["values"]),
             draws=draws,
             state=state,
             info=info,
@@ -137,8 +163,9 @@ def _read_info(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
 
 
 def _placed(
-    prefix: str, tensors: Mapping[str, Tensor], device: torch.device
+    prefix: str, tensors: Mapping[str, Tensor], model: BayesianNetwork
 ) -> dict[str, Tensor]:
-    """Return the tensors with a prefix on a device."""
+    """Return the tensors with a prefix, on the device of the model."""
+    device = model.first_parameter.device
     found = unprefixed(prefix, tensors)
     return {name: value.to(device) for name, value in found.items()}

@@ -23,8 +23,8 @@ Optimizer = Callable[..., torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """Fits a model that is built anew each time, always from the same seed.
+class SeededFits:
+    """Fits of a model that is made anew for each, always from the same seed.
 
     Arguments:
         build: Makes the model and the guide.
