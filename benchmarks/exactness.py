@@ -39,6 +39,7 @@ from benchmarks.record import write
 from guides.mixture_entropy import Bhattacharyya, KolchinskyTracey, MomentMatched
 from zoo import inference
 from zoo.inference.svi.elbo import elbo
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Cell, Table
 from zoo.runtime.param_scope import ScopedGuide
@@ -186,7 +187,9 @@ def fitted(
     has_parameters = any(parameter.requires_grad for parameter in guide.parameters())
     if is_ours and not has_parameters:  # fixed dropout rates: nothing to fit
         scoped = ScopedGuide(guide)
-        return Posterior(model, state=model.frozen(), info=None, scoped=scoped)
+        return GuidePosterior(
+            model, state=model.frozen(), info=None, scoped=scoped
+        )
 
     num_steps = row.effort * num_steps
     rate = 0.005 ** (1 / num_steps)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.command.names import EXPERIMENTS
+from zoo.command.choices import EXPERIMENTS
 from zoo.experiments import Result, read
 
 RESULTS = Path(__file__).parent / "results"

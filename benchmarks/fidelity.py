@@ -32,7 +32,7 @@ import guides
 import zoo
 from benchmarks.record import write
 from zoo import priors, references
-from zoo.command.names import REFERENCES
+from zoo.command.choices import REFERENCES
 from zoo.references.reference import FOLDER
 from zoo.reports.table import Table
 

@@ -1,6 +1,7 @@
 """Guides: families of distributions over the latent sites of a Pyro model, one family a file."""
 
 from guides._base.guide import Guide
+from guides._base.other_names import missing
 from guides.concrete_dropout import ConcreteDropout
 from guides.delta import Delta
 from guides.flipout import Flipout
@@ -37,3 +38,13 @@ __all__ = [
     "Rank1",
     "SparseVariationalDropout",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)
+
+
+def __getattr__(name: str) -> object:
+    """Raise an error that says what a guide of another library is called here."""
+    raise AttributeError(missing(name, __all__))

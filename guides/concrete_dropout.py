@@ -1,9 +1,10 @@
-"""Concrete dropout: dropout whose rates are learned, through masks that are nearly zeros and ones."""
+"""Concrete dropout: dropout with learned rates and relaxed masks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
@@ -11,37 +12,42 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from guides._base.averaged import Averaged
+from guides._base.noise import uniform_noise
+from guides._base.noisy_sites import noisy_sites, refuse_log_uniform
 from guides._base.parameters import ByName
+from guides._base.program import PyroModel
 from guides._base.site import Site
-from guides._lazy.masks import Masked, Noise, noisy_sites, refuse_log_uniform
+from guides._lazy.masks import Masked, Noise
 from guides.delta import Delta
 
 
 class ConcreteDropout(Delta):
-    r"""Dropout with a learned rate for each weight: W = M ∘ z / (1 - p), z relaxed to numbers between 0 and 1.
+    r"""Dropout with a learned rate p for each weight: W = M ∘ z / (1 - p), 0 < z < 1.
 
-    .. math:: z_j = 1 - \text{sigmoid}\Big( \frac1t \big( \log\tfrac{p}{1 - p} + \log\tfrac{u_j}{1 - u_j} \big) \Big),
+    .. math:: z_j = 1 - \text{sigmoid}\Big( \frac1t
+        \big( \log\tfrac{p}{1 - p} + \log\tfrac{u_j}{1 - u_j} \big) \Big),
         \quad u_j \sim U(0, 1), \qquad
         \text{loss} = -E_q[\log p(y \mid W)] - E_q[\log p(W)] - \sum_l K_l H(p_l)
 
-    One z per input unit or channel; K units have the entropy K H(p), H(p) = -p log p -
-    (1 - p) log(1 - p), the only part of the entropy of W that is kept, so the loss
-    bounds nothing (`bound = False`). E_q[-log p(W)] is in closed form for normal
-    priors, that of zeros and ones: E[W²] = M²/(1-p). Data and M pull p down and the
-    entropy pulls it up, so p falls as data come in. Masks are relaxed in predictions as
-    well, as in the paper's programs. The variance of z is 1 - t times that of a mask of
-    zeros and ones: a tenth less at t = 0.1. Biases and other sites are points.
+    There is one z per input unit or channel. K units have the entropy K H(p), with H(p) =
+    -p log p - (1 - p) log(1 - p). This is the only part of the entropy of W that is kept,
+    so the negative loss is no lower bound on the log evidence (`bound = False`).
+    E_q[-log p(W)] is in closed form for normal priors; it is that of masks of zeros and
+    ones, E[W²] = M²/(1-p). The data and M decrease p and the entropy increases it, so p
+    falls as the number of data grows. Masks are relaxed in predictions as well, as in the
+    paper's programs. The relaxation multiplies the variance of z by 1 - t: a tenth less
+    at t = 0.1. Biases and other sites are point estimates.
 
     References:
         Concrete Dropout (Gal, Hron, Kendall, 2017)
 
     Arguments:
         model: A Pyro model.
-        p: Probability of dropping a unit at the start.
-        temperature: t, how far the masks are from zeros and ones.
+        p: Initial probability of dropping a unit.
+        temperature: t of the relaxation; masks go to zeros and ones as t goes to 0.
         layers: Shell-style patterns of the weights that are dropped, by their names or
             their layers'; all by default.
-        example: Arguments to run the model with once; the zoo's models need none.
+        example: Arguments to run the model with once. Models of zoo need none.
 
     Raises:
         ValueError: p outside (0, 1); a temperature outside (0, 1]; nothing to drop; a
@@ -56,28 +62,32 @@ class ConcreteDropout(Delta):
 
     def __init__(
         self,
-        model: Callable[..., object],
+        model: PyroModel,
         *,
         p: float = 0.1,
         temperature: float = 0.1,
         layers: str | Sequence[str] = "*",
-        example: tuple = (),
+        example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(model, example=example)
         if not 0 < p < 1:
             raise ValueError(
-                f"p is a probability that is learned, above 0 and below 1, not {p}"
+                f"p is a learned probability, above 0 and below 1, not {p}"
             )
+
         if not 0 < temperature <= 1:
             raise ValueError(f"temperature is above 0 and at most 1, not {temperature}")
+
         self.temperature = temperature
-        init = math.log(p / (1 - p))
-        noisy = noisy_sites(self.sites, layers)
-        refuse_log_uniform(self.sites, noisy, self)
-        self.logit = ByName(
-            {name: self.sites[name].init.new_tensor(init) for name in noisy}
-        )
-        self.noisy = noisy
+        self.noisy = noisy_sites(self.sites, layers)
+        refuse_log_uniform(self, self.noisy)
+        init_logit = math.log(p / (1 - p))
+
+        logits = {}
+        for name in self.noisy:
+            logits[name] = self.sites[name].init.new_tensor(init_logit)
+
+        self.logit = ByName(logits)
 
     def rates(self) -> dict[str, float]:
         """Return the probability of dropping a unit, by site."""
@@ -87,22 +97,31 @@ class ConcreteDropout(Delta):
         """Return weights with relaxed masks, or a point mass."""
         if site.name not in self.noisy:
             return super().distribution(site)
-        loc, logit = self.loc[site.name], self.logit[site.name]
-        entropy = loc.shape[1] * (softplus(logit) - logit * logit.sigmoid())  # K H(p)
-        return Masked(
-            loc, concrete(logit, self.temperature), 1 / (-logit).sigmoid(), entropy
-        )
+
+        loc = self.loc[site.name]
+        logit = self.logit[site.name]
+        unit_entropy = softplus(logit) - logit * logit.sigmoid()  # H(p)
+        entropy = loc.shape[1] * unit_entropy
+
+        noise = _relaxed_bernoulli(logit, self.temperature)
+        second_moment = 1 / (-logit).sigmoid()
+
+        return Masked(loc, noise, second_moment, entropy)
 
     def averaged(self) -> Averaged:
-        """Return the guide of one deterministic network, the weights' means: the weight scaling rule."""
+        """Return the guide of one network with the mean weights: the weight scaling rule."""
         return Averaged(self)
 
 
-def concrete(logit: Tensor, temperature: float) -> Noise:
-    """Return noise that is nearly 0 with probability p = sigmoid(logit), else nearly 1 / (1 - p)."""
+def _relaxed_bernoulli(logit: Tensor, temperature: float) -> Noise:
+    """Return noise near 0 with probability p = sigmoid(logit), else near 1 / (1 - p)."""
 
     def noise(shape: torch.Size) -> Tensor:
-        logistic = torch.rand(shape, dtype=logit.dtype, device=logit.device).logit()
-        return (-(logit + logistic) / temperature).sigmoid() / (-logit).sigmoid()
+        logistic = uniform_noise(shape, logit).logit()
+        relaxed = -(logit + logistic) / temperature
+        kept = relaxed.sigmoid()
+        mean = (-logit).sigmoid()
+
+        return kept / mean
 
     return noise

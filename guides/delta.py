@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch.distributions import biject_to
 
 from guides._base.guide import Guide
 from guides._base.parameters import ByName
+from guides._base.program import PyroModel
 from guides._base.site import Site, unconstrained
 
 
@@ -18,15 +20,18 @@ class Delta(Guide):
     .. math:: q(z) = \delta(z - z^*), \qquad z^* = \arg\max_z \, \log p(y \mid z) + \log p(z)
 
     A site with bounded support is maximised in its own space, without the Jacobian of
-    the transform. A Delta has no finite entropy, so the loss bounds nothing (`bound =
-    False`).
+    the transform. A point mass has no finite entropy, so the negative loss is no lower
+    bound on the log evidence (`bound = False`).
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
 
     Arguments:
         model: A Pyro model.
-        example: Arguments to run the model with once; the zoo's models need none.
+        example: Arguments to run the model with once. Models of zoo need none.
+
+    Raises:
+        ValueError: A discrete site.
 
     Example:
         >>> sorted(Delta(model)())
@@ -36,15 +41,21 @@ class Delta(Guide):
     bound = False
     has_density = False
 
-    def __init__(self, model: Callable[..., object], *, example: tuple = ()) -> None:
+    def __init__(self, model: PyroModel, *, example: tuple[Any, ...] = ()) -> None:
         super().__init__(model, example=example)
-        self.loc = ByName({site.name: unconstrained(site) for site in self.learned()})
+        loc = {}
+        for site in self.learned():
+            loc[site.name] = unconstrained(site)
+
+        self.loc = ByName(loc)
 
     def learned(self) -> list[Site]:
-        """List the sites that get a value of their own."""
+        """Return the sites that have a learned value."""
         return list(self.sites.values())
 
-    def distribution(self, site: Site) -> dist.Delta:
+    def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the point mass of a site."""
-        value = biject_to(site.support)(self.loc[site.name])
+        transform = biject_to(site.support)
+        value = transform(self.loc[site.name])
+
         return dist.Delta(value, event_dim=site.prior.event_dim)

@@ -2,61 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from guides._base.joint import Joint, grouped
-from guides._base.parameters import ByName
+from guides._base.groups import grouped
+from guides._base.joint import JointGuide
+from guides._base.parameters import ByName, correlation_factor
+from guides._base.program import PyroModel
 
-LIMIT = 10_000  # numbers in a group: their covariance factor takes 400 MB in float32, a fit five times that
+# Of a group: the covariance factor then takes 400 MB in float32, and a fit five times that.
+_MAX_ELEMENTS = 10_000
 
 
-class FullRank(Joint):
-    r"""Normals with every correlation: on Bayesian linear regression the exact posterior.
+class FullRank(JointGuide):
+    r"""Normals with every correlation: the exact posterior on Bayesian linear regression.
 
     .. math:: z = \text{loc} + \text{scale} \circ C \epsilon, \quad \epsilon \sim N(0, I_P)
 
-    C is lower triangular with rows of length one, so `scale` holds the marginal
-    standard deviations, in unconstrained space, and C C^T the correlations. A draw and
-    its density take O(P²). With `per="layer"` the optimum on a linear model is the
-    block-diagonal one, whose blocks are the inverted blocks of the posterior's
-    precision; `distributions()` drops correlations between sites.
+    C is lower triangular and its rows have length one, so C C^T holds the correlations
+    and `scale` the marginal standard deviations, in unconstrained space. A draw and its
+    density cost O(P²). With `per="layer"` the optimum on a linear model has a
+    block-diagonal covariance, whose blocks are the inverted blocks of the posterior's
+    precision. `distributions()` drops the correlations between sites.
 
     References:
-        Doubly stochastic variational Bayes for non-conjugate inference (Titsias, Lázaro-Gredilla, 2014)
-        Automatic differentiation variational inference (Kucukelbir, Tran, Ranganath, Gelman, Blei, 2017)
+        Doubly stochastic variational Bayes for non-conjugate inference
+        (Titsias, Lázaro-Gredilla, 2014)
+        Automatic differentiation variational inference
+        (Kucukelbir, Tran, Ranganath, Gelman, Blei, 2017)
 
     Arguments:
         model: A Pyro model.
-        per: "layer" draws the sites of one layer together, those whose names differ
-            after the last dot alone; "all" draws all of them together.
+        per: "layer" draws the sites of one layer together, i.e. those whose names are
+            equal up to the last dot; "all" draws all of them together.
         sites: Names of the sites to draw together, all by default; the others are
             mean-field normal.
-        init_scale: Standard deviation at the start, in unconstrained space.
+        init_scale: Initial standard deviation, in unconstrained space.
         max_scale: Ceiling of the standard deviations, none by default.
-        example: Arguments to run the model with once; the zoo's models need none.
+        example: Arguments to run the model with once. Models of zoo need none.
 
     Raises:
-        ValueError: More than 10,000 numbers in a group; an unknown site; a discrete
+        ValueError: More than 10,000 elements in a group; an unknown site; a discrete
             site.
 
     Example:
-        >>> FullRank(model, per="all").num_parameters()  # loc and scale of 81 numbers, and 81 * 80 / 2 correlations
+        >>> FullRank(model, per="all").num_parameters()  # 81 loc, 81 scales, 3240 correlations
         3402
     """
 
     def __init__(
         self,
-        model: Callable[..., object],
+        model: PyroModel,
         *,
         per: str = "layer",
         sites: Sequence[str] | None = None,
         init_scale: float = 0.05,
         max_scale: float | None = None,
-        example: tuple = (),
+        example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(
             model,
@@ -65,25 +71,21 @@ class FullRank(Joint):
             max_scale=max_scale,
             example=example,
         )
-        for group, names in self.groups.items():
-            if self.size(group) > LIMIT:
-                raise ValueError(
-                    f"the sites {', '.join(names)} hold {self.size(group):,} numbers, too many for a dense covariance "
-                    f"({LIMIT:,} at most); use guides.LowRank, or name fewer by sites=[...]"
-                )
         like = next(iter(self.sites.values())).init
-        self.lower = ByName(
-            {
-                g: like.new_zeros(self.size(g) * (self.size(g) - 1) // 2)
-                for g in self.groups
-            }
-        )
+
+        lower = {}
+        for group in self.groups:
+            self._refuse_many_elements(group)
+            size = self.size(group)
+            lower[group] = like.new_zeros(size * (size - 1) // 2)
+
+        self.lower = ByName(lower)
 
     def factor(self, group: str) -> Tensor:
         """Return the Cholesky factor (P, P) of a group's correlation matrix."""
         return correlation_factor(self.lower[group], self.size(group))
 
-    def law(self, group: str) -> dist.MultivariateNormal:
+    def joint_distribution(self, group: str) -> dist.MultivariateNormal:
         """Return the normal with the group's correlation matrix."""
         factor = self.factor(group)
         return dist.MultivariateNormal(torch.zeros_like(factor[0]), scale_tril=factor)
@@ -91,16 +93,21 @@ class FullRank(Joint):
     def marginal(self, name: str) -> dist.MultivariateNormal:
         """Return the multivariate normal of one site."""
         group, rows = self.rows(name)
-        factor = self.scale(name).reshape(-1, 1) * self.factor(group)[rows]
-        return dist.MultivariateNormal(
-            self.loc[name].flatten(), covariance_matrix=factor @ factor.T
-        )
+        scale = self.scale(name).reshape(-1, 1)
+        factor = self.factor(group)[rows]
+        factor = scale * factor
 
+        loc = self.loc[name].flatten()
+        covariance = factor @ factor.T
 
-def correlation_factor(lower: Tensor, size: int) -> Tensor:
-    """Return the Cholesky factor (P, P) of the correlation matrix that P (P - 1) / 2 free numbers stand for."""
-    below = torch.ones(size, size, dtype=torch.bool, device=lower.device).tril(-1)
-    factor = torch.eye(size, dtype=lower.dtype, device=lower.device).masked_scatter(
-        below, lower
-    )
-    return factor / factor.norm(dim=-1, keepdim=True)
+        return dist.MultivariateNormal(loc, covariance_matrix=covariance)
+
+    def _refuse_many_elements(self, group: str) -> None:
+        """Refuse a group whose dense covariance does not fit in memory."""
+        size = self.size(group)
+        if size > _MAX_ELEMENTS:
+            names = ", ".join(self.groups[group])
+            raise ValueError(
+                f"the sites {names} have {size:,} elements, too many for a dense covariance "
+                f"({_MAX_ELEMENTS:,} at most); use guides.LowRank, or name fewer by sites=[...]"
+            )

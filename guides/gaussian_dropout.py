@@ -2,62 +2,68 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from pyro.distributions import Independent as PyroIndependent
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
-from torch.distributions import Independent, kl_divergence, register_kl
 
-from guides._base.log_uniform import is_log_uniform, kingma
-from guides._base.parameters import ByName, free, positive
+from guides._base.noisy_sites import noisy_sites
+from guides._base.parameters import ByName, inverse_positive, positive
+from guides._base.program import PyroModel
 from guides._base.site import Site
-from guides._lazy.masks import Masked, Noise, columns, noisy_sites
+from guides._lazy.masks import columns
+from guides._lazy.noisy_weights import NoisyNormal, noisy_units
 from guides.local_reparam import LocalReparam
 
-LEARNED = {"weight": (None, "layer", "unit", "weight"), "unit": (None, "layer", "unit")}
+# What can have a learned variance, by what has noise of its own.
+_LEARNED = {
+    "unit": (None, "layer", "unit"),
+    "weight": (None, "layer", "unit", "weight"),
+}
 
 
 class GaussianDropout(LocalReparam):
     r"""Variational dropout: W = M ∘ (1 + √α ε), ε standard normal, with α fixed or learned.
 
     .. math:: W_{ij} \sim N(M_{ij}, \alpha M_{ij}^2) \qquad\text{or}\qquad
-        W_{ij} = M_{ij} \big( 1 + \sqrt{\alpha_j} \, \epsilon_j \big), \qquad \alpha = \frac{p}{1 - p} < 1
+        W_{ij} = M_{ij} \big( 1 + \sqrt{\alpha_j} \, \epsilon_j \big), \qquad
+        \alpha = \frac{p}{1 - p} < 1
 
-    With noise "unit" the weights of an input unit or channel share it, each example
-    with its own: dropout with normal masks. That law has no density over weights: of
-    the entropy only the noise's is kept, ½ log(2πeα_j) a unit, with E_q[-log p(W)]
-    under proper priors, or, under a log-uniform one, the paper's divergence a unit: no
-    bound.
+    With `noise="unit"` the weights of an input unit or channel share their noise, and each
+    example has its own: dropout with normal masks. This distribution has no density over
+    weights. Under a proper prior the loss keeps E_q[-log p(W)] and the entropy of the
+    noise, ½ log(2πeα_j) per unit. Under a log-uniform prior it keeps the paper's
+    divergence per unit. Neither gives a bound.
 
-    With noise "weight" every weight has noise of its own, drawn at a layer's output as
-    in `LocalReparam`. Under `priors.LogUniform()` the divergence is the paper's
-    polynomial in α, within 0.04 nats a weight, and bounds nothing. Under a proper prior
-    the weights are ordinary normals and the loss is a bound; but its pole at M = 0,
-    where the noise is gone, holds every weight to the sign it starts with, so start
-    from a trained network there.
+    With `noise="weight"` every weight has noise of its own, drawn at a layer's output as
+    in `LocalReparam`. Under `priors.LogUniform()` the divergence is the paper's polynomial
+    in α, within 0.04 nats per weight, and there is no bound. Under a proper prior the
+    weights are ordinary normals and the negative loss is a bound. But the divergence has a
+    pole at M = 0, where the noise is zero, so every weight keeps its initial sign: begin
+    with a trained network in that case.
 
-    Where no noise is multiplied in (biases, bounded sites, other layers) it is
-    `LocalReparam`. α stays below 1, where the paper keeps it and its polynomial holds.
+    Sites without such noise (biases, bounded sites, other layers) are as in
+    `LocalReparam`. α stays below 1, as in the paper, since its polynomial holds there.
 
     References:
-        Variational Dropout and the Local Reparameterization Trick (Kingma, Salimans, Welling, 2015)
+        Variational Dropout and the Local Reparameterization Trick
+        (Kingma, Salimans, Welling, 2015)
 
     Arguments:
         model: A Pyro model.
         p: The dropout rate whose noise has the same variance, α = p / (1 - p); below a
-            half.
+            half. It is the initial rate if α is learned.
         noise: What has noise of its own: "unit" for the input units and channels, or
             "weight".
         learn: What has a learned α: None, "layer", "unit" (the inputs of a layer), or
             "weight".
         layers: Shell-style patterns of the weights with noise, by their names or their
             layers'; all by default.
-        init_scale: Standard deviation of what has no noise multiplied in, at the start.
+        init_scale: Initial standard deviation of the sites without such noise.
         max_scale: Ceiling of the standard deviations of normals, none by default.
-        example: Arguments to run the model with once; the zoo's models need none.
+        example: Arguments to run the model with once. Models of zoo need none.
 
     Raises:
         ValueError: p outside (0, 1/2); unknown `noise` or `learn`, or α per weight for
@@ -72,7 +78,7 @@ class GaussianDropout(LocalReparam):
 
     def __init__(
         self,
-        model: Callable[..., object],
+        model: PyroModel,
         *,
         p: float = 0.1,
         noise: str = "unit",
@@ -80,107 +86,91 @@ class GaussianDropout(LocalReparam):
         layers: str | Sequence[str] = "*",
         init_scale: float = 0.05,
         max_scale: float | None = None,
-        example: tuple = (),
+        example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(
             model, init_scale=init_scale, max_scale=max_scale, example=example
         )
-        if not 0 < p < 0.5:
-            raise ValueError(
-                f"p is a dropout rate above 0 and below 0.5, where the noise has variance 1, not {p}"
-            )
-        if learn not in LEARNED.get(noise, ()):
-            raise ValueError(
-                'noise is "unit" or "weight"; learn is None, "layer", "unit" or, for the noise of weights, "weight": '
-                f"not {noise!r} with {learn!r}"
-            )
-        self.noise, self.learn, self.ratio = noise, learn, p / (1 - p)
+        _check(p, noise, learn)
+        self.noise = noise
+        self.learn = learn
+        self.init_alpha = p / (1 - p)
         self.noisy = noisy_sites(self.sites, layers)
-        self.rho = ByName(
-            {name: self.rho[name] for name in self.sites if name not in self.noisy}
-        )
-        self.raw_alpha = ByName(
-            {name: self.init(name, learn) for name in self.noisy} if learn else {}
-        )
-        if noise == "unit":
-            self.bound = self.has_density = False
+        others = [name for name in self.sites if name not in self.noisy]
+        self.rho = self.rho.selected(others)
 
-    def init(self, name: str, learn: str) -> Tensor:
-        """Return the free numbers of a site's learned α, aligned with its weights."""
-        like = self.loc[name].detach()
-        shapes = {
-            "layer": (),
-            "unit": columns(like.new_ones(like.shape[1]), like).shape,
-            "weight": like.shape,
-        }
-        return free(like.new_full(shapes[learn], self.ratio), 1.0)
+        raw_alpha = {}
+        if learn is not None:
+            for name in self.noisy:
+                raw_alpha[name] = self._initial_raw_alpha(name, learn)
+
+        self.raw_alpha = ByName(raw_alpha)
+        if noise == "unit":
+            self.bound = False
+            self.has_density = False
 
     def alpha(self) -> dict[str, Tensor]:
-        """Return the variance of the noise by site: one number, (1, I, 1, ...) for units, or one for each weight."""
-        return {name: self.variance(name) for name in self.noisy}
-
-    def variance(self, name: str) -> Tensor:
-        """Return α of one site."""
-        return (
-            positive(self.raw_alpha[name], 1.0)
-            if self.learn
-            else self.loc[name].new_tensor(self.ratio)
-        )
+        """Return α by site: () for a layer, (1, I, 1, ...) for units, or one for each weight."""
+        return {name: self._site_alpha(name) for name in self.noisy}
 
     def scale(self, name: str) -> Tensor:
         """Return the standard deviations of a site, in unconstrained space."""
         if name not in self.noisy:
             return super().scale(name)
-        # a weight of zero has no noise, and the root no slope there
-        scale = (self.variance(name) * self.loc[name].square() + 1e-16).sqrt()
-        return scale if self.max_scale is None else scale.clamp_max(self.max_scale)
+
+        variance = self._site_alpha(name) * self.loc[name].square()
+        # A weight of zero has no noise, and the square root has no gradient at 0.
+        scale = (variance + 1e-16).sqrt()
+
+        if self.max_scale is None:
+            return scale
+
+        return scale.clamp_max(self.max_scale)
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the normal of a site, or weights whose units have noise."""
         if site.name not in self.noisy:
             return super().distribution(site)
-        loc, alpha = self.loc[site.name], self.variance(site.name)
+
         if self.noise == "weight":
             return NoisyNormal(self.normal(site), site.prior.event_dim)
-        each = alpha.flatten().expand(loc.shape[1])
-        return NoisyUnits(
-            loc, normal(each), 1 + each, 0.5 * (2 * math.pi * math.e * each).log().sum()
+
+        loc = self.loc[site.name]
+        num_units = loc.shape[1]
+        alpha = self._site_alpha(site.name).flatten()
+        alpha = alpha.expand(num_units)
+
+        return noisy_units(loc, alpha)
+
+    def _site_alpha(self, name: str) -> Tensor:
+        """Return α of one site, aligned with its weights."""
+        if self.learn is None:
+            return self.loc[name].new_tensor(self.init_alpha)
+
+        return positive(self.raw_alpha[name], 1.0)
+
+    def _initial_raw_alpha(self, name: str, learn: str) -> Tensor:
+        """Return the initial unconstrained α of a site, aligned with its weights."""
+        like = self.loc[name].detach()
+        units = columns(like.new_ones(like.shape[1]), like)
+        shapes = {"layer": torch.Size(), "unit": units.shape, "weight": like.shape}
+
+        shape = shapes[learn]
+        alpha = like.new_full(shape, self.init_alpha)
+
+        return inverse_positive(alpha, 1.0)
+
+
+def _check(p: float, noise: str, learn: str | None) -> None:
+    """Refuse a rate, a kind of noise or a kind of α that is unknown."""
+    if not 0 < p < 0.5:
+        raise ValueError(
+            "p is a dropout rate above 0 and below 0.5, where the noise has variance 1, "
+            f"not {p}"
         )
 
-
-class NoisyNormal(PyroIndependent):
-    """Normal weights N(M, α M²), whose divergence from a log-uniform prior is a function of α."""
-
-
-class NoisyUnits(Masked):
-    """Weights times the noise of their input units, whose divergence from a log-uniform prior is a function of α."""
-
-
-def normal(alpha: Tensor) -> Noise:
-    """Return normal noise of mean 1 and variance alpha (I,)."""
-
-    def noise(shape: torch.Size) -> Tensor:
-        return 1 + alpha.sqrt() * torch.randn(
-            shape, dtype=alpha.dtype, device=alpha.device
+    if learn not in _LEARNED.get(noise, ()):
+        raise ValueError(
+            'noise is "unit" or "weight"; learn is None, "layer", "unit" or, for the noise of '
+            f'weights, "weight": not {noise!r} with {learn!r}'
         )
-
-    return noise
-
-
-@register_kl(NoisyNormal, Independent)
-def _of_weights(q: NoisyNormal, p: Independent) -> Tensor:
-    """Return the paper's polynomial under a log-uniform prior, else the divergence of normals."""
-    if is_log_uniform(p):
-        loc, scale = q.base_dist.loc, q.base_dist.scale
-        return kingma(
-            (scale.square() / (loc.square() + 1e-16)).log().clamp_max(0.0)
-        ).sum()
-    return kl_divergence(Independent(q.base_dist, q.reinterpreted_batch_ndims), p)
-
-
-@register_kl(NoisyUnits, Independent)
-def _of_units(q: NoisyUnits, p: Independent) -> Tensor:
-    """Return the paper's polynomial a unit under a log-uniform prior, else what is kept of the divergence."""
-    if is_log_uniform(p):
-        return kingma((q.second - 1).log()).sum()
-    return kl_divergence(Masked(q.loc, q.noise, q.second, q.entropy_kept), p)

@@ -1,44 +1,48 @@
-"""Local reparameterisation: the mean-field normal guide with the noise drawn at a layer's output."""
+"""Local reparameterisation: mean-field normals with the noise drawn at a layer's output."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from guides._base.noise import normal_noise
+from guides._base.shape import Shape
 from guides._base.site import Site
-from guides._lazy.lazy import Lazy, plain
+from guides._lazy.lazy import Layer, Lazy, plain
 from guides.mean_field import MeanField
 
 
 class LocalReparam(MeanField):
-    r"""Mean-field normals whose layers draw outputs instead of weights: the same bound, a quieter gradient.
+    r"""Mean-field normals whose layers draw outputs, not weights, for gradients of less variance.
 
     .. math:: a = W x + b, \quad W_{ij} \sim N(\mu_{ij}, \sigma_{ij}^2)
-        \Rightarrow a_i \sim N\Big(\sum_j \mu_{ij} x_j + \mu^b_i, \; \sum_j \sigma_{ij}^2 x_j^2 + (\sigma^b_i)^2\Big)
+        \Rightarrow a_i \sim N\Big(\sum_j \mu_{ij} x_j + \mu^b_i, \;
+        \sum_j \sigma_{ij}^2 x_j^2 + (\sigma^b_i)^2\Big)
 
-    Exact, and independent from example to example, for a linear layer that is applied
-    once per example. Where one weight serves several outputs of an example (a
-    convolution, a linear layer over a sequence, a tied weight) the outputs are drawn on
-    their own although they share the weight: the approximation of the Bayesian CNN
-    work. The expected likelihood is then not quite that of `MeanField`: on LeNet-5
-    fitted to digits it differed by 0.00 ± 0.01 nats per datum with scales of 0.05, and
-    by -1.9 ± 0.2 with scales of 0.2 (by -3 after a fit from another seed);
-    `Flipout`-like estimators have no such bias. A draw that must be one function
-    (posterior samples, predictions) is always an ordinary draw of the weights, as is
-    the weight of any other kind of layer.
+    The outputs are exact, and independent from example to example, for a linear layer
+    that is applied once per example. If one weight serves several outputs of an example
+    (a convolution, a linear layer over a sequence, a tied weight), each output is drawn
+    independently although they share the weight. This is the approximation of Bayesian
+    convolutional networks. The expected likelihood then differs from that of `MeanField`:
+    on LeNet-5 fitted to digits by 0.00 ± 0.01 nats per datum with scales of 0.05, and by
+    -1.9 ± 0.2 with scales of 0.2 (by -3 after a fit from another seed). `Flipout` has no
+    such bias. A draw that must be one function (posterior samples, predictions) is always
+    an ordinary draw of the weights, and so is the weight of any other kind of layer.
 
     References:
-        Variational Dropout and the Local Reparameterization Trick (Kingma, Salimans, Welling, 2015)
-        A Comprehensive guide to Bayesian Convolutional Neural Network (Shridhar, Laumann, Liwicki, 2019)
+        Variational Dropout and the Local Reparameterization Trick
+        (Kingma, Salimans, Welling, 2015)
+        A Comprehensive guide to Bayesian Convolutional Neural Network
+        (Shridhar, Laumann, Liwicki, 2019)
 
     Arguments:
         model: A Pyro model.
-        init_scale: Standard deviation at the start, in unconstrained space.
+        init_scale: Initial standard deviation, in unconstrained space.
         max_scale: Ceiling of the standard deviations, none by default.
-        example: Arguments to run the model with once; the zoo's models need none.
+        example: Arguments to run the model with once. Models of zoo need none.
 
     Example:
         >>> guide = LocalReparam(model)
@@ -50,57 +54,70 @@ class LocalReparam(MeanField):
         """Return the lazily sampled normal of a site."""
         if not site.is_real:
             return super().normal(site)
+
         return LazyNormal(self.loc[site.name], self.scale(site.name))
 
 
 class LazyNormal(dist.Normal):
-    """A normal distribution over weights whose draw is a `LazyWeight`."""
+    """A normal distribution over weights whose single draw is a `LazyWeight`."""
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        """Draw lazily; a batch of draws is drawn at once."""
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
+        """Return a lazy draw, or ordinary draws if there is a batch of them."""
         if sample_shape:
             return super().rsample(sample_shape)
+
         return LazyWeight(self.loc, self.scale)
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> dist.Normal:
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> dist.Normal:
         """Return an ordinary normal: draws in a plate are ordinary draws."""
         return dist.Normal(self.loc, self.scale).expand(batch_shape)
 
 
 class LazyWeight(Lazy):
-    """A weight or bias ~ N(loc, scale^2) that a layer replaces by the law of its output."""
+    """A weight or bias ~ N(loc, scale^2); a layer draws its output instead of it.
+
+    Arguments:
+        loc: Means.
+        scale: Standard deviations.
+    """
 
     def __init__(self, loc: Tensor, scale: Tensor) -> None:
-        self.loc, self.scale = loc, scale
+        self.loc = loc
+        self.scale = scale
 
     def draw(self) -> Tensor:
         """Draw the weight itself."""
         return self.loc + self.scale * torch.randn_like(self.loc)
 
     def output(
-        self,
-        layer: Callable[..., Tensor],
-        x: Tensor,
-        bias: Tensor | None,
-        *args: object,
-        **kwargs: object,
+        self, layer: Layer, x: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any
     ) -> Tensor:
-        """Draw the output from its normal law."""
-        lazy_bias = isinstance(bias, LazyWeight) and bias.drawn is None
-        loc, variance = (
-            (bias.loc, bias.scale.square()) if lazy_bias else (plain(bias), None)
+        """Draw the output from its normal distribution."""
+        if isinstance(bias, LazyWeight) and bias.drawn is None:
+            bias_loc = bias.loc
+            bias_variance = bias.scale.square()
+        else:
+            bias_loc = plain(bias)
+            bias_variance = None
+
+        mean = layer(x, self.loc, bias_loc, *args, **kwargs)
+        variance = layer(
+            x.square(), self.scale.square(), bias_variance, *args, **kwargs
         )
-        mean = layer(x, self.loc, loc, *args, **kwargs)
-        variance = layer(x.square(), self.scale.square(), variance, *args, **kwargs)
-        # an input of zeros has no variance, and the root no slope there
-        return torch.addcmul(mean, (variance + 1e-16).sqrt(), noise_like(mean))
+
+        # An input of zeros has no variance, and the square root has no gradient at 0.
+        scale = (variance + 1e-16).sqrt()
+
+        return torch.addcmul(mean, scale, noise_like(mean))
 
 
 def noise_like(value: Tensor) -> Tensor:
-    """Draw standard normals in the order in which a tensor lies in memory: out of order they take six times as long."""
-    order = sorted(range(value.dim()), key=value.stride, reverse=True)
-    back = sorted(range(value.dim()), key=order.__getitem__)
-    noise = torch.randn(
-        [value.shape[axis] for axis in order], dtype=value.dtype, device=value.device
-    )
-    return noise.permute(back)
+    """Draw standard normals with the memory layout of a tensor; others take six times as long."""
+    axes = range(value.dim())
+    order = sorted(axes, key=value.stride, reverse=True)
+    inverse = sorted(axes, key=order.__getitem__)
+
+    shape = [value.shape[axis] for axis in order]
+    noise = normal_noise(shape, value)
+
+    return noise.permute(inverse)

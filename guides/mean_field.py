@@ -1,26 +1,28 @@
-"""Mean-field normal guide: every number independent, q(z) = prod_i N(z_i | loc_i, scale_i^2)."""
+"""Mean-field normal guide: all elements independent, q(z) = prod_i N(z_i | loc_i, scale_i^2)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import pyro.distributions as dist
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from guides._base.guide import Guide
-from guides._base.parameters import ByName, check_scales, filled, positive
+from guides._base.parameters import ByName, check_scales, positive, raw_scale
+from guides._base.program import PyroModel
 from guides._base.site import Site, unconstrained
 
 
 class MeanField(Guide):
-    r"""Bayes by backprop: a normal per parameter, with an analytic KL wherever torch has one.
+    r"""Bayes by backprop: a normal per element, with a closed-form KL wherever torch has one.
 
-    .. math:: q(z) = \prod_i N(z_i \mid \text{loc}_i, \text{scale}_i^2), \quad \text{scale} = \log(1 + e^\rho)
+    .. math:: q(z) = \prod_i N(z_i \mid \text{loc}_i, \text{scale}_i^2), \quad
+        \text{scale} = \log(1 + e^\rho)
 
     A site with bounded support is normal in unconstrained space. On Bayesian linear
     regression with posterior precision Λ the optimum has scale 1/√Λ_ii, narrower than
-    the marginal √(Λ⁻¹)_ii.
+    the marginal standard deviation √(Λ⁻¹)_ii.
 
     References:
         Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015)
@@ -28,52 +30,59 @@ class MeanField(Guide):
 
     Arguments:
         model: A Pyro model.
-        init_scale: Standard deviation at the start, in unconstrained space.
-        max_scale: Ceiling of the standard deviations, none by default; low ones keep a
-            deep network's noise small.
-        example: Arguments to run the model with once; the zoo's models need none.
+        init_scale: Initial standard deviation, in unconstrained space.
+        max_scale: Ceiling of the standard deviations, none by default. A low ceiling
+            keeps the noise of a deep network small.
+        example: Arguments to run the model with once. Models of zoo need none.
 
     Raises:
-        ValueError: A scale that is not positive or above its ceiling; a discrete site.
+        ValueError: A scale that is not positive or not below its ceiling; a discrete site.
 
     Example:
         >>> guide = MeanField(model, init_scale=0.05)
+        >>> guide
+        MeanField(4 sites, 162 parameters)
         >>> round(guide.scale("layer1.weight")[0, 0].item(), 4)
         0.05
     """
 
     def __init__(
         self,
-        model: Callable[..., object],
+        model: PyroModel,
         *,
         init_scale: float = 0.05,
         max_scale: float | None = None,
-        example: tuple = (),
+        example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(model, example=example)
         check_scales(init_scale, max_scale)
         self.max_scale = max_scale
-        start = {name: unconstrained(site) for name, site in self.sites.items()}
-        self.loc = ByName(start)
-        self.rho = ByName(
-            {name: filled(loc, init_scale, max_scale) for name, loc in start.items()}
-        )
+
+        loc = {}
+        rho = {}
+        for name, site in self.sites.items():
+            loc[name] = unconstrained(site)
+            rho[name] = raw_scale(loc[name], init_scale, max_scale)
+
+        self.loc = ByName(loc)
+        self.rho = ByName(rho)
 
     def scale(self, name: str) -> Tensor:
         """Return the standard deviations of a site, in unconstrained space."""
         return positive(self.rho[name], self.max_scale)
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
-        """Return the normal of a site, carried into its support."""
+        """Return the normal of a site, transformed to its support."""
         normal = self.normal(site)
         event_dim = normal.loc.dim() - len(site.prior.batch_shape)
+
         if site.is_real:
             return normal.to_event(event_dim)
-        transform = site.transform
-        return dist.TransformedDistribution(
-            dist.Normal(normal.loc, normal.scale).to_event(event_dim), [transform]
-        )
+
+        base = dist.Normal(normal.loc, normal.scale).to_event(event_dim)
+
+        return dist.TransformedDistribution(base, [site.transform])
 
     def normal(self, site: Site) -> dist.Normal:
-        """Return the normal of a site before its shape is made an event."""
+        """Return the normal of a site's elements, each an independent batch element."""
         return dist.Normal(self.loc[site.name], self.scale(site.name))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
+from pyro.poutine.runtime import InferDict
 from torch import Tensor
 
+from guides._base.node_sites import node_sites
 from guides._base.parameters import ByName
+from guides._base.program import PyroModel
 from guides._base.site import Site
-from guides._lazy.joint_nodes import Assignment, Joint, Node
+from guides._lazy.node_mixture_distribution import (
+    Assignment,
+    NodeMixtureDistribution,
+    NodeMixturePart,
+)
 from guides.mean_field import MeanField
 from guides.mixture_entropy import (
     Bhattacharyya,
@@ -25,51 +33,56 @@ from guides.mixture_entropy import (
 class NodeMixture(MeanField):
     r"""K Gaussians over all nodes together; every other site is mean-field normal.
 
-    .. math:: q(z_1, \dots, z_L) = \frac{1}{K} \sum_{k=1}^{K} \prod_l N(z_l \mid \mu_{k,l}, \sigma_{k,l}^2)
+    .. math:: q(z_1, \dots, z_L)
+        = \frac{1}{K} \sum_{k=1}^{K} \prod_l N(z_l \mid \mu_{k,l}, \sigma_{k,l}^2)
 
-    One component is shared by all layers of a draw, so components are whole networks.
-    In training each example of a batch has nodes of its own, from the component of its
-    slice: example i of B takes component (⌊iK/B⌋ + u) mod K with u drawn anew every
-    step, which is unbiased for any B; B should be well above K. Of the divergence, the
-    expected log prior is in closed form for normal priors; the entropy of the mixture
-    has none, and `entropy` says how it is estimated. The loss is a bound (`bound`)
-    under the default, an unbiased estimate, and under the lower bounds,
-    `guides.mixture_entropy.Bhattacharyya()` and `ComponentMean()`; it is none under the
-    upper ones, `KolchinskyTracey()` and `MomentMatched()`, nor under an entropic weight
-    γ > 0:
+    All layers of a draw share one component, so a component is a whole network. In
+    training each example of a batch has nodes of its own, from the component of its
+    slice: example i of B takes component (⌊iK/B⌋ + u) mod K, with a new random u in every
+    step. This is unbiased for any B; B should be well above K.
+
+    Of the divergence, the expected log prior is in closed form for normal priors. The
+    entropy of the mixture is not, and `entropy` is the estimate of it. The negative loss
+    is a lower bound on the log evidence (`bound`) with the default, an unbiased estimate,
+    and with the lower bounds `guides.mixture_entropy.Bhattacharyya()` and
+    `ComponentMean()`. It is no bound with the upper bounds `KolchinskyTracey()` and
+    `MomentMatched()`, nor with an entropic weight γ > 0:
 
     .. math:: L_\gamma = ELBO + \gamma \, H[q], \qquad
-        K = 1: \; \max L_\gamma \Leftrightarrow q \approx p(z \mid D)^{\tau}, \; \tau = 1 / (1 + \gamma)
+        K = 1: \; \max L_\gamma \Leftrightarrow q \approx p(z \mid D)^{\tau}, \;
+        \tau = 1 / (1 + \gamma)
 
     With K = 1 the entropy is exact, and the divergence analytic under a normal prior.
 
     References:
-        Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)
-        Tackling covariate shift with node-based Bayesian neural networks (Trinh, Heinonen, Acerbi, Kaski, 2022)
+        Scalable Bayesian neural networks by layer-wise input augmentation
+        (Trinh, Kaski, Heinonen, 2020)
+        Tackling covariate shift with node-based Bayesian neural networks
+        (Trinh, Heinonen, Acerbi, Kaski, 2022)
         Estimating Mixture Entropy with Pairwise Distances (Kolchinsky, Tracey, 2017)
 
     Arguments:
-        model: A Pyro model with node sites, under a `NodePrior` say.
+        model: A Pyro model with node sites, e.g. under a `NodePrior`.
         num_components: Number of components K.
-        init_scale: Standard deviation at the start, within a component.
+        init_scale: Initial standard deviation within a component.
         max_scale: Ceiling of the standard deviations, none by default.
-        init_spread: Standard deviation of the components' means round the model's
-            starting values; without it K components stay copies of one.
-        entropy: How the entropy of the mixture is estimated,
-            `guides.mixture_entropy.Bhattacharyya()` say.
-        entropic_weight: γ, how much more than once the entropy of the nodes counts;
-            other sites' counts once.
-        nodes: Names of the sites that are nodes, for a model that does not say so
-            itself.
-        example: Arguments to run the model with once; the zoo's models need none.
+        init_spread: Standard deviation of the components' means around the model's
+            initial values. With 0 the K components stay equal.
+        entropy: The estimate of the mixture's entropy, e.g.
+            `guides.mixture_entropy.Bhattacharyya()`.
+        entropic_weight: γ, the additional weight of the entropy of the nodes. The entropy
+            of other sites has weight 1.
+        nodes: Names of the sites that are nodes, for a model that does not mark them.
+        example: Arguments to run the model with once. Models of zoo need none.
 
     Raises:
         ValueError: No component; a model without nodes; nodes with bounded support, or
-            that are no vectors.
+            that are not vectors.
 
     Example:
         >>> network = networks.MLP(6, 1, hidden=[10])
-        >>> model = zoo.BayesianNetwork(network, priors.NodePrior(dist.Normal(1.0, 0.3)), likelihoods.Gaussian(0.1))
+        >>> prior = priors.NodePrior(dist.Normal(1.0, 0.3))
+        >>> model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.1))
         >>> guide = NodeMixture(model, num_components=4)
         >>> guide.num_parameters(), guide.bound
         (128, True)
@@ -79,7 +92,7 @@ class NodeMixture(MeanField):
 
     def __init__(
         self,
-        model: Callable[..., object],
+        model: PyroModel,
         *,
         num_components: int = 4,
         init_scale: float = 0.05,
@@ -88,7 +101,7 @@ class NodeMixture(MeanField):
         entropy: MixtureEntropy = MonteCarlo(),  # noqa: B008
         entropic_weight: float = 0.0,
         nodes: list[str] | None = None,
-        example: tuple = (),
+        example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(
             model, init_scale=init_scale, max_scale=max_scale, example=example
@@ -97,100 +110,104 @@ class NodeMixture(MeanField):
             raise ValueError(
                 f"a mixture has at least one component, not {num_components}"
             )
+
         if not entropic_weight >= 0:
             raise ValueError(
-                f"entropic_weight adds to the entropy and is 0 or positive, not {entropic_weight}"
+                "entropic_weight is an additional weight of the entropy, 0 or positive, "
+                f"not {entropic_weight}"
             )
-        self.nodes = nodes or [
-            name for name, site in self.sites.items() if site.is_node
-        ]
-        self.refuse_other_sites()
+
+        self.nodes = node_sites(self.sites, nodes, family=type(self).__name__)
         self.num_components = num_components
-        self.entropy = (
-            Bhattacharyya() if num_components == 1 else entropy
-        )  # which is exact for one component
+        # The Bhattacharyya bound is exact for one component.
+        self.entropy = Bhattacharyya() if num_components == 1 else entropy
         self.entropic_weight = entropic_weight
         self.bound = self.bound and self.entropy.bound and entropic_weight == 0
-        loc = {name: self.loc[name].detach() for name in self.sites}
-        rho = {name: self.rho[name].detach() for name in self.sites}
-        for name in self.nodes:
-            loc[name] = loc[name].expand(num_components, -1)  # (K, C)
-            if num_components > 1:
-                loc[name] = loc[name] + init_spread * torch.randn_like(loc[name])
-            rho[name] = rho[name].expand(num_components, -1)
-        self.loc, self.rho = ByName(loc), ByName(rho)
+        self._expand_nodes(init_spread)
 
-    def refuse_other_sites(self) -> None:
-        """Say what stands in the way of a mixture of normals over the nodes."""
-        if not self.nodes:
-            raise ValueError(
-                f"none of the sites {', '.join(self.sites)} is a node; use priors.NodePrior, or name the nodes "
-                "by nodes=[...]"
-            )
-        bounded = [name for name in self.nodes if not self.sites[name].is_real]
-        if bounded:
-            raise ValueError(
-                f"the nodes {', '.join(bounded)} have bounded support ({self.sites[bounded[0]].support}); "
-                f"{type(self).__name__} needs real ones, dist.Normal(1.0, 0.3) say"
-            )
-        shapes = {name: tuple(self.sites[name].init.shape) for name in self.nodes}
-        if any(len(shape) != 1 for shape in shapes.values()):
-            raise ValueError(
-                f"nodes are vectors, one number for each channel of a layer, and not of shapes {shapes}"
-            )
+    def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Draw the nodes jointly at an auxiliary site, then all sites."""
+        parts = self._draw_nodes()
 
-    def joint(self) -> Joint:
-        """Return the distribution of all nodes together."""
-        loc = torch.cat(
-            [self.loc[name] for name in self.nodes], -1
-        )  # (K, C_1 + ... + C_L)
-        scale = torch.cat([self.scale(name) for name in self.nodes], -1)
-        return Joint(loc, scale, self.entropy, 1 + self.entropic_weight)
+        values = {}
+        for name, site in self.sites.items():
+            part = parts[name] if name in parts else self.distribution(site)
+            values[name] = self.sample(site, part)
 
-    def forward(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
-        """Sample the nodes jointly, then the other sites."""
-        values = self.split(
-            pyro.sample("nodes:joint", self.joint(), infer={"is_auxiliary": True})
-        )
-        component = Assignment(self.num_components, self.loc[self.nodes[0]].device)
-        laws = {
-            name: Node(values[name], self.loc[name], self.scale(name), component)
-            if name in values
-            else self.distribution(site)
-            for name, site in self.sites.items()
-        }
-        return {
-            name: self.sample(site, laws[name]) for name, site in self.sites.items()
-        }
-
-    def split(self, joint: Tensor) -> dict[str, Tensor]:
-        """Return the nodes of each layer."""
-        return dict(
-            zip(
-                self.nodes,
-                joint.split([self.loc[name].shape[-1] for name in self.nodes], -1),
-                strict=True,
-            )
-        )
+        return values
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
-        """Return q of one site; of nodes their marginal, which knows nothing of the other layers' components."""
+        """Return q of one site; for nodes their marginal, which is independent of other layers."""
         if site.name not in self.nodes:
             return super().distribution(site)
-        components = dist.Normal(self.loc[site.name], self.scale(site.name)).to_event(1)
-        return dist.MixtureSameFamily(
-            dist.Categorical(logits=components.mean.new_zeros(self.num_components)),
-            components,
-        )
+
+        normals = dist.Normal(self.loc[site.name], self.scale(site.name))
+        logits = normals.mean.new_zeros(self.num_components)
+        choice = dist.Categorical(logits=logits)
+
+        return dist.MixtureSameFamily(choice, normals.to_event(1))
 
     def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Return the log density of values (*S, *shape) of all sites together, (*S), however entropy is estimated."""
-        joint = self.joint()
-        density = log_density(
-            joint.loc, joint.scale, torch.cat([values[name] for name in self.nodes], -1)
+        """Return the log density of values (*S, *shape) of all sites together, (*S).
+
+        It does not depend on the estimate of the entropy.
+        """
+        joint = self._joint()
+        nodes = torch.cat([values[name] for name in self.nodes], -1)
+        density = log_density(joint.loc, joint.scale, nodes)
+
+        others = []
+        for name in self.sites:
+            if name not in self.nodes:
+                others.append(self.site_log_prob(name, values[name]))
+
+        return density + sum(others)
+
+    def _draw_nodes(self) -> dict[str, NodeMixturePart]:
+        """Draw all nodes at an auxiliary site, and return the part of each layer."""
+        infer: InferDict = {"is_auxiliary": True}
+        joint = pyro.sample("nodes:joint", self._joint(), infer=infer)  # (*S, C)
+
+        sizes = [self.loc[name].shape[-1] for name in self.nodes]
+        pieces = joint.split(sizes, -1)
+
+        component = Assignment(self.num_components, joint.device)
+        parts = {}
+        for name, piece in zip(self.nodes, pieces, strict=True):
+            loc = self.loc[name]
+            scale = self.scale(name)
+            parts[name] = NodeMixturePart(piece, loc, scale, component)
+
+        return parts
+
+    def _joint(self) -> NodeMixtureDistribution:
+        """Return the distribution of all nodes together."""
+        locs = [self.loc[name] for name in self.nodes]  # (K, C_1), ..., (K, C_L)
+        scales = [self.scale(name) for name in self.nodes]
+        loc = torch.cat(locs, -1)
+        scale = torch.cat(scales, -1)
+
+        return NodeMixtureDistribution(
+            loc, scale, self.entropy, weight=1 + self.entropic_weight
         )
-        return density + sum(
-            self.site_log_prob(name, values[name])
-            for name in self.sites
-            if name not in self.nodes
-        )
+
+    def _expand_nodes(self, init_spread: float) -> None:
+        """Give the nodes a mean and a scale for each component, (K, C)."""
+        loc = {}
+        rho = {}
+        for name in self.sites:
+            loc[name] = self.loc[name].detach()
+            rho[name] = self.rho[name].detach()
+
+        for name in self.nodes:
+            rho[name] = rho[name].expand(self.num_components, -1)
+            means = loc[name].expand(self.num_components, -1)
+
+            if self.num_components > 1:
+                noise = torch.randn_like(means)
+                means = means + init_spread * noise
+
+            loc[name] = means
+
+        self.loc = ByName(loc)
+        self.rho = ByName(rho)

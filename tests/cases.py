@@ -186,7 +186,9 @@ NETWORKS = {
     "LeNet5": Network(
         lambda outputs: networks.LeNet5(outputs, image_size=16), (1, 16, 16)
     ),
-    "ResNet": Network(lambda outputs: networks.ResNet(8, outputs, width=2), (3, 8, 8)),
+    "ResNet": Network(
+        lambda outputs: networks.ResNet(8, num_classes=outputs, width=2), (3, 8, 8)
+    ),
     "BatchNorm": Network(normalised, (2, 4, 4)),
     "GRU": Network(Recurrent, (4, 2)),
 }
@@ -200,11 +202,12 @@ FAMILIES = {  # the others are made of the same layers: one fit over weights and
     "LeNet": Network(lambda outputs: networks.LeNet(outputs, width=50), (1, 28, 28)),
     "NIN": Network(lambda outputs: networks.NIN(outputs, width=6), (3, 8, 8)),
     "PreActResNet": Network(
-        lambda outputs: networks.PreActResNet(18, outputs, width=4), (3, 8, 8)
+        lambda outputs: networks.PreActResNet(18, num_classes=outputs, width=4),
+        (3, 8, 8),
     ),
     "VGG16": Network(lambda outputs: networks.VGG16(outputs, width=4), (3, 32, 32)),
     "WideResNet": Network(
-        lambda outputs: networks.WideResNet(10, 1, outputs), (3, 8, 8)
+        lambda outputs: networks.WideResNet(10, 1, num_classes=outputs), (3, 8, 8)
     ),
 }
 

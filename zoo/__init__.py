@@ -1,20 +1,89 @@
-"""Bayesian neural networks as Pyro programs: a network, a prior, a likelihood, a guide and an engine."""
+"""Bayesian neural networks as Pyro programs: network, prior, likelihood, guide and engine.
 
-from zoo.diagnostics import convergence, fidelity
-from zoo.model import BayesianNetwork
-from zoo.posterior.posterior import Posterior
-from zoo.posterior.storage import load
-from zoo.pruning import prune
-from zoo.reports.comparison import compare
-from zoo.reports.explanation import explain
+`import zoo` is enough for `zoo.plots`, `zoo.stress` and the others: a part is imported when it
+is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo import (
+        datasets,
+        diagnostics,
+        experiments,
+        inference,
+        likelihoods,
+        metrics,
+        networks,
+        plots,
+        priors,
+        pruning,
+        references,
+        stress,
+    )
+    from zoo.diagnostics import convergence, fidelity
+    from zoo.model import BayesianNetwork
+    from zoo.posterior.loading import load
+    from zoo.posterior.posterior import Posterior
+    from zoo.predictive.prediction import Prediction
+    from zoo.pruning import prune
+    from zoo.reports.comparison import compare
+    from zoo.reports.explanation import explain
+
+__version__ = "0.6.0"
 
 __all__ = [
     "BayesianNetwork",
     "Posterior",
+    "Prediction",
     "compare",
     "convergence",
+    "datasets",
+    "diagnostics",
+    "experiments",
     "explain",
     "fidelity",
+    "inference",
+    "likelihoods",
     "load",
+    "metrics",
+    "networks",
+    "plots",
+    "priors",
     "prune",
+    "pruning",
+    "references",
+    "stress",
 ]
+
+_MODULES = {  # where the names that are no packages are defined
+    "BayesianNetwork": "zoo.model",
+    "Posterior": "zoo.posterior.posterior",
+    "Prediction": "zoo.predictive.prediction",
+    "compare": "zoo.reports.comparison",
+    "convergence": "zoo.diagnostics",
+    "explain": "zoo.reports.explanation",
+    "fidelity": "zoo.diagnostics",
+    "load": "zoo.posterior.loading",
+    "prune": "zoo.pruning",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part of the zoo when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    if name in _MODULES:
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+    else:
+        value = importlib.import_module(f"zoo.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Name the public parts alone."""
+    return list(__all__)

@@ -1,54 +1,105 @@
-"""The command line, `python -m zoo`: fit one posterior, compare guides with the truth, list the menus."""
+"""The command line, `zoo` or `python -m zoo`: a command's module is imported when it runs."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 
-from zoo.command import compare, fit, menus, nodes, reference, reproduce
-from zoo.runtime.subnormals import flush_subnormals
-
-EPILOG = """
+COMMANDS = {  # name: (module, help)
+    "compare": (
+        "zoo.command.compare",
+        "fit guides and NUTS to one data set; print a table, write results and a figure",
+    ),
+    "fit": (
+        "zoo.command.fit",
+        "fit one network, prior, guide or engine; save the posterior, scores and a figure",
+    ),
+    "reference": (
+        "zoo.command.reference",
+        "show the evidence of a reference posterior, or sample it anew",
+    ),
+    "reproduce": (
+        "zoo.command.reproduce",
+        "run an experiment of the literature and compare it with the published numbers",
+    ),
+    "nodes": ("zoo.command.nodes", "count weights and input nodes of the networks"),
+    "list": (
+        "zoo.command.listing",
+        "list networks, priors, likelihoods, guides, engines and data",
+    ),
+}
+EXAMPLES = """
 examples:
-  python -m zoo compare                                 the yacht data, every guide, under five minutes
-  python -m zoo compare --guides MeanField,LocalReparam --hidden 20 --steps 5000
-  python -m zoo compare --data energy --split 3 --max-tree-depth 9 --draws 1000
-  python -m zoo fit --data digits --guide LocalReparam  one posterior, saved with its scores and a figure
-  python -m zoo fit --data mnist --path data --guide NodeMixture --set num_components=8
-  python -m zoo fit --data sinusoid --engine NUTS --prior nodes_and_weights
-  python -m zoo reference moons --show                  how well a posterior is known that ships with the package
-  python -m zoo reproduce bbb-mnist --budget 20         an experiment of the literature, beside its published numbers
-  python -m zoo nodes                                   weights and nodes of every network, counted
-  python -m zoo list                                    what can be put together, and from where it comes
+  zoo compare                                 the yacht data, five guides and NUTS
+  zoo compare --guides MeanField,LocalReparam --hidden 20 --steps 5000
+  zoo compare --data energy --split 3 --max-tree-depth 9 --draws 1000
+  zoo fit --data digits --guide LocalReparam  one posterior, its scores and a figure
+  zoo fit --data mnist --path data --guide NodeMixture --set num_components=8
+  zoo fit --data sinusoid --engine NUTS --prior nodes_and_weights
+  zoo reference moons --show                  the evidence of a posterior that ships
+  zoo reproduce bbb-mnist --budget 20         an experiment of the literature
+  zoo list                                    everything that can be combined
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the parser, whose help reads like a manual page."""
-    top = argparse.ArgumentParser(
-        prog="python -m zoo",
-        description="Bayesian neural networks as Pyro programs that can be taken apart.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = top.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, dest="command"
-    )
-    for command in (compare, fit, reference, reproduce, nodes, menus):
-        command.add(commands)
-    return top
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; a mistake in its arguments ends in a sentence and exit status 2."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser, module = _parser(words)
+    arguments = parser.parse_args(words)
+    assert module is not None  # the parser exits without a command
 
+    from zoo.runtime.subnormals import flush_subnormals
 
-def main(argv: list[str] | None = None) -> int:
-    """Run a command; a mistake of the user's ends in a sentence, not in a traceback."""
-    arguments = parser().parse_args(argv)
     try:
         with flush_subnormals():  # before PyTorch starts threads
-            arguments.run(arguments)
+            module.run(arguments)
     except (ValueError, FileNotFoundError, ImportError) as error:
-        print(f"python -m zoo {arguments.command}: {error}", file=sys.stderr)
+        print(f"{parser.prog} {arguments.command}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, ModuleType | None]:
+    """Build the parser, and import the module of the command that the words name."""
+    parser = argparse.ArgumentParser(
+        prog="zoo" if Path(sys.argv[0]).stem == "zoo" else "python -m zoo",
+        description="Bayesian neural networks as Pyro programs that can be taken apart.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, dest="command"
+    )
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    module = None
+
+    for name, (module_name, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if name == chosen:
+            module = importlib.import_module(module_name)
+            module.add_arguments(command)
+    return parser, module
+
+
+class _Version(argparse.Action):
+    """Print the version and exit."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(
+            option_strings, dest, nargs=0, help="print the version and exit"
+        )
+
+    def __call__(self, parser: argparse.ArgumentParser, *_arguments: object) -> None:
+        import zoo
+
+        print(f"zoo {zoo.__version__}")
+        parser.exit()
 
 
 if __name__ == "__main__":

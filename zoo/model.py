@@ -1,8 +1,9 @@
-"""The model: a plain network, a prior and a likelihood made into one Pyro program."""
+"""The model: a plain network, a prior and a likelihood as one Pyro program."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
@@ -14,20 +15,24 @@ from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan
+from zoo.priors.prior import Prior
 from zoo.reports.summary import Summary, summarise
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import buffers
 
 
 class BayesianNetwork(nn.Module):
-    r"""A Bayesian neural network as a Pyro model: `model(x)` samples targets, `model(x, y)` observes them.
+    r"""A Bayesian neural network as a Pyro model of targets given inputs.
 
-    .. math:: \log p(y, z) = \sum_s \log p(z_s) + \frac{N}{B} \sum_{i=1}^{B} \log p(y_i \mid f(x_i; z))
+    .. math::
+        \log p(y, z) = \sum_s \log p(z_s)
+        + \frac{N}{B} \sum_{i=1}^{B} \log p(y_i \mid f(x_i; z))
 
-    Site names are `state_dict` names. `model()` runs the latent sites alone, which is
-    how a guide learns names, shapes, supports and starting values. The network is never
-    written to: what is not random is stated as `pyro.param` (a point estimate) or taken
-    as it is (frozen), and buffers are copies.
+    `model(x)` samples targets and `model(x, y)` observes them. `model()` runs the latent
+    sites alone: from it a guide learns their names, shapes, supports and initial values.
+    Site names are `state_dict` names. The network is never written to: a tensor that is
+    not random is stated as `pyro.param` (a point estimate) or used as it is (frozen),
+    and buffers are copies.
 
     References:
         Bayesian Learning for Neural Networks (Neal, 1996)
@@ -35,12 +40,19 @@ class BayesianNetwork(nn.Module):
     Arguments:
         network: Any `nn.Module` that maps a batch of inputs (N, ...) to outputs (N,
             ...).
-        prior: Says which tensors are random and how.
-        likelihood: Says what the outputs tell about the targets.
+        prior: Decides which tensors of the network are random, and their distributions.
+        likelihood: The distribution of targets given outputs.
+
+    Raises:
+        TypeError: A prior or a likelihood of another type.
+        ValueError: A prior that makes nothing random.
 
     Example:
         >>> network = networks.MLP(6, 1, hidden=[10])
-        >>> model = BayesianNetwork(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1))
+        >>> prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+        >>> model = BayesianNetwork(network, prior, likelihoods.Gaussian(0.1))
+        >>> model
+        BayesianNetwork(MLP, WeightPrior(Normal(0, 1)), Gaussian(scale=0.1))
         >>> sorted(model.latents)
         ['layer1.bias', 'layer1.weight', 'layer2.bias', 'layer2.weight']
         >>> model(torch.zeros(8, 6)).shape
@@ -48,25 +60,28 @@ class BayesianNetwork(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, prior: object, likelihood: Likelihood
+        self, network: nn.Module, prior: Prior, likelihood: Likelihood
     ) -> None:
         super().__init__()
-        for value, method, example in (
-            (prior, "bind", "priors.WeightPrior(dist.Normal(0.0, 1.0))"),
-            (likelihood, "observe", "likelihoods.Gaussian(scale=0.1)"),
-        ):
-            if not hasattr(value, method):
-                role = "prior" if method == "bind" else "likelihood"
-                raise TypeError(
-                    f"the {role} is an object such as {example}, not {value!r}"
-                )
+        if not hasattr(prior, "bind"):
+            example = "priors.WeightPrior(dist.Normal(0.0, 1.0))"
+            raise TypeError(f"the prior is an object such as {example}, not {prior!r}")
+
+        if not hasattr(likelihood, "observe"):
+            example = "likelihoods.Gaussian(scale=0.1)"
+            raise TypeError(
+                f"the likelihood is an object such as {example}, not {likelihood!r}"
+            )
+
         self.network = network
         self.prior = prior
         self.likelihood = likelihood
         self.plan: Plan = prior.bind(network)
+
         if not self.latents:
+            family = type(network).__name__
             raise ValueError(
-                f"{prior!r} makes nothing random in {type(network).__name__}: no latent site is left"
+                f"{prior!r} makes nothing random in {family}: no latent site is left"
             )
 
     @property
@@ -76,16 +91,25 @@ class BayesianNetwork(nn.Module):
 
     @property
     def latents(self) -> dict[str, TorchDistributionMixin]:
-        """The prior of every latent site by name; where its scale is a site itself, as it is where that one starts."""
-        sites = {
-            name: prior for name, (prior, _) in self.plan.priors(self.network).items()
-        }
+        """The prior of every latent site by name.
+
+        A prior whose scale is a latent site itself is given at the initial value of that
+        scale.
+        """
+        sites = {}
+        for name, (prior, _) in self.plan.priors(self.network).items():
+            sites[name] = prior
+
         return sites | self.likelihood.priors(self.first_parameter)
 
     def frozen(self) -> dict[str, Tensor]:
-        """Copy the weights that no fit changes, so that a posterior keeps them whatever becomes of the network."""
-        own = dict(self.network.named_parameters())
-        return {name: own[name].detach().clone() for name in self.plan.frozen}
+        """Return copies of the frozen weights, for a posterior to keep."""
+        parameters = dict(self.network.named_parameters())
+        copies = {}
+        for name in self.plan.frozen:
+            copies[name] = parameters[name].detach().clone()
+
+        return copies
 
     def forward(
         self,
@@ -93,25 +117,34 @@ class BayesianNetwork(nn.Module):
         y: Tensor | None = None,
         num_data: int | None = None,
     ) -> Tensor | None:
-        """Run the program; without inputs the latent sites alone.
+        """Run the program; without inputs it runs the latent sites alone and returns None.
 
         Arguments:
             x: Inputs (B, ...), a batch of the data or all of them.
-            y: Targets (B, ...) to observe; None samples them.
-            num_data: Size N of the whole data, when x is a batch of it.
+            y: Targets (B, ...) to observe; by default they are sampled.
+            num_data: Size N of the whole data, if x is a batch of it.
         """
         values = self.plan.sample(self.network)
         noise = self.likelihood.sample(self.first_parameter)
         if x is None:
             return None
-        values |= self.plan.estimate(self.network) | buffers(self.network)
-        return self.likelihood.observe(self.output(values, x), y, noise, num_data)
+
+        values |= self.plan.estimate(self.network)
+        values |= buffers(self.network)
+        output = self.output(values, x)
+
+        return self.likelihood.observe(output, y, noise, num_data)
 
     def output(self, values: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        """Return the network's output (B, ...) for given values of sites, points and buffers; no Pyro in it."""
-        return functional_call(
-            self.network, self.plan.tensors(self.network, values), (x,)
-        )
+        """Return the network's output (B, ...) for given values, without any Pyro statement.
+
+        Arguments:
+            values: A value of every site, point estimate and buffer.
+            x: Inputs (B, ...).
+        """
+        tensors = self.plan.tensors(self.network, values)
+
+        return functional_call(self.network, tensors, (x,))
 
     def prior_draws(self, num_samples: int = 100) -> dict[str, Tensor]:
         """Draw every latent site from its prior: site -> (S, *shape).
@@ -120,44 +153,58 @@ class BayesianNetwork(nn.Module):
             num_samples: Number of draws S.
 
         Raises:
-            ValueError: An improper prior, from which nothing can be drawn.
+            ValueError: An improper prior, which has no draws.
 
         Example:
             >>> model.prior_draws(5)["layer1.bias"].shape
             torch.Size([5, 10])
         """
-        latents = self.latents
-        for name, prior in latents.items():
-            if not is_proper(prior):
-                raise ValueError(
-                    f"the prior of site {name!r}, {describe(prior)}, is improper, so there is nothing to draw from it; "
-                    "predict from a posterior, or give the site a proper prior such as dist.Normal(0.0, 1.0)"
-                )
-        return draw_sites(
-            self, num_samples, {name: prior.shape() for name, prior in latents.items()}
-        )
+        shapes = {}
+        for name, prior in self.latents.items():
+            _refuse_improper(name, prior)
+            shapes[name] = prior.shape()
+
+        return draw_sites(self, num_samples, shapes)
 
     def prior_predictive(self, x: Tensor, num_samples: int = 100) -> Prediction:
-        """Predict from the prior alone: what the model believes before it has seen data.
+        """Predict from the prior, before the model has seen data.
 
         Arguments:
             x: Inputs (N, ...).
             num_samples: Number of draws S.
 
         Raises:
-            ValueError: An improper prior, from which nothing can be drawn.
+            ValueError: An improper prior, which has no draws.
 
         Example:
             >>> model.prior_predictive(torch.zeros(8, 6), num_samples=20).mean.shape
             torch.Size([8, 1])
         """
         draws = self.prior_draws(num_samples)
-        return Prediction(
-            self.likelihood,
-            evaluate_draws(self, draws, {}, place_inputs(self, x)),
-            draws,
-        )
+        inputs = place_inputs(self, x)
+        outputs = evaluate_draws(self, draws, {}, inputs)
+
+        return Prediction(self.likelihood, outputs, noise=draws)
 
     def summary(self) -> Summary:
-        """Count weights and nodes layer by layer, and say what becomes of each."""
+        """Count weights and nodes layer by layer, with the prior of each."""
         return summarise(self.network, self.plan)
+
+    def __repr__(self) -> str:
+        family = type(self).__name__
+        network = type(self.network).__name__
+
+        return f"{family}({network}, {self.prior!r}, {self.likelihood!r})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>"
+
+
+def _refuse_improper(name: str, prior: TorchDistributionMixin) -> None:
+    """Refuse to draw from an improper prior."""
+    if not is_proper(prior):
+        raise ValueError(
+            f"the prior of site {name!r}, {describe(prior)}, is improper, so there is nothing to "
+            "draw from it; predict from a posterior, or give the site a proper prior such as "
+            "dist.Normal(0.0, 1.0)"
+        )

@@ -7,7 +7,7 @@ import torch
 from benchmarks.speed import problems
 from benchmarks.speed.clock import in_turn
 from benchmarks.speed.row import Row, Settings, Target
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 DRAWS, IMAGES = 200, 1000
 TARGET = Target(1.2, 1.0)
@@ -22,7 +22,7 @@ def prediction(settings: Settings) -> list[Row]:
         int(settings.pick(20, DRAWS)),
     )
     stored = {name: prior.sample((1, draws)) for name, prior in model.latents.items()}
-    posterior = Posterior(model, state={}, info=None, draws=stored)
+    posterior = DrawsPosterior(model, state={}, info=None, draws=stored)
     network.eval()
 
     def passes() -> None:

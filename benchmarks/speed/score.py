@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from benchmarks.speed.row import Facts
-from zoo.diagnostics.labelled import ess, rhat
+from zoo.posterior.labelled import ess, rhat
 
 WORST_RHAT = 1.05
 

@@ -1,1 +1,1 @@
-"""What guide families share: the guide, its sites and its parameters."""
+"""The parts that all guide families share: the base class, its sites and its parameters."""

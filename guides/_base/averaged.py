@@ -12,13 +12,13 @@ from guides._base.site import Site
 
 
 class Averaged(Guide):
-    r"""Weight scaling: one deterministic network with the mean of the weights, in the place of many draws.
+    r"""Weight scaling: one deterministic network with the mean weights, instead of many draws.
 
     .. math:: q(z) = \delta(z - E[z])
 
-    The usual way to predict with dropout, and no posterior mean: a network is not
-    linear in its weights. All uncertainty about the weights is gone. It has nothing to
-    fit, no density and no bound.
+    This is the usual way to predict with dropout. It is not the mean of the predictions,
+    because a network is not linear in its weights, and it drops all uncertainty about
+    the weights. The guide has no parameters to fit, no density and no bound.
 
     References:
         Dropout: A Simple Way to Prevent Neural Networks from Overfitting (Srivastava et al., 2014)
@@ -33,11 +33,12 @@ class Averaged(Guide):
     def __init__(self, guide: Guide) -> None:
         nn.Module.__init__(self)
         self.sites = guide.sites
+
+        means = {}
         with torch.no_grad():
-            means = {
-                name: guide.distribution(site).mean
-                for name, site in guide.sites.items()
-            }
+            for name, site in guide.sites.items():
+                means[name] = guide.distribution(site).mean
+
         self.mean = ByName(means).requires_grad_(False)
 
     def distribution(self, site: Site) -> dist.Delta:

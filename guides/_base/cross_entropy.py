@@ -1,4 +1,4 @@
-"""What a normal prior adds to a divergence: the mean cross-entropy under it, of which second moments are all that counts."""
+"""The cross-entropy with a normal prior, which depends on second moments of the guide only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import math
 from torch import Tensor
 from torch.distributions import Normal
 
+_HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
+
 
 def cross_entropy(squared: Tensor, prior: Normal) -> Tensor:
-    r"""Return E_q[-log N(z | m, s²)] of each number, given its E_q[(z - m)²]."""
-    return (
-        squared / (2 * prior.scale.square())
-        + prior.scale.log()
-        + 0.5 * math.log(2 * math.pi)
-    )
+    r"""Return E_q[-log N(z | m, s²)] of each element.
+
+    Arguments:
+        squared: E_q[(z - m)²] of each element.
+        prior: The normal prior N(m, s²).
+    """
+    scale = prior.scale
+    variance = scale.square()
+    quadratic = squared / (2 * variance)
+
+    return quadratic + scale.log() + _HALF_LOG_2_PI

@@ -1,95 +1,130 @@
-"""The base of all guides: latent sites read from the model once, a distribution per site, sampled in order."""
+"""The base class of all guides: the latent sites of a model, and a distribution for each."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Any, Self
 
 import pyro
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine.runtime import am_i_wrapped, effectful
 from torch import Tensor, nn
-from torch.distributions import Distribution, Transform
-from torch.distributions.transforms import _InverseTransform
 
-from guides._base.site import Site, latent_sites
-
-PARTS = (Tensor, Distribution, Transform, list, tuple)  # what a distribution is made of
+from guides._base.fixed import fixed
+from guides._base.latent_sites import latent_sites
+from guides._base.program import PyroModel
+from guides._base.representation import page, text
+from guides._base.site import Site
 
 
 class Guide(nn.Module):
-    """A guide over exactly the latent sites of a Pyro model, with its parameters inside itself from the start.
+    r"""A variational distribution over the latent sites of a Pyro model, with its parameters.
 
-    A member gives the distribution of a site. `bound` says whether the negative loss is
-    a lower bound of the log evidence, which it never is under an improper prior;
-    `has_density` whether `log_prob` is that of a density.
+    .. math:: q(z) = \prod_l q_l(z_l) \quad \text{over the sites } l \text{ of the model}
+
+    Subclass it to write a guide of your own:
+
+    1. In `__init__`, call `super().__init__(model, example=example)`. It fills
+       `self.sites`, a `Site` by name with `name`, `prior`, `init` (the initial value) and
+       `support`. Then register the parameters as in any `nn.Module`.
+    2. Implement `distribution(site)`: q of one site, with the batch shape and the event
+       shape of `site.prior`. Draws, densities and `distributions()` follow from it.
+    3. Set `bound = False` on the class if the negative loss is not a lower bound on the
+       log evidence, e.g. because the entropy of q is dropped.
+    4. Set `has_density = False` on the class if the distributions have no density, e.g.
+       point masses. `log_prob` and `distributions` are then refused.
+
+    A guide that draws several sites together also overrides `forward`.
+
+    References:
+        Automated Variational Inference in Probabilistic Programming (Wingate, Weber, 2013)
+        Pyro: Deep Universal Probabilistic Programming (Bingham et al., 2019)
 
     Arguments:
-        model: A Pyro model that runs on `example`; the zoo's run without arguments.
+        model: A Pyro model that runs on `example`. Models of zoo run without arguments.
         example: Arguments to run the model with once.
 
+    Attributes:
+        sites: The latent sites by name, in the order of the model.
+        bound: Whether the negative loss is a lower bound on the log evidence. It never is
+            under an improper prior.
+        has_density: Whether `log_prob` is a density.
+
     Raises:
-        ValueError: The model cannot be run on `example`, or has a site that the family
+        ValueError: The model does not run on `example`, or has a site that the family
             cannot represent.
+
+    Example:
+        >>> class Ball(guides.Guide):  # all elements of all sites have one common scale
+        ...     def __init__(self, model):
+        ...         super().__init__(model)
+        ...         self.log_scale = nn.Parameter(torch.zeros(()))
+        ...
+        ...     def distribution(self, site):
+        ...         normal = dist.Normal(site.init, self.log_scale.exp())
+        ...         return normal.to_event(site.prior.event_dim)
+        >>> Ball(model)
+        Ball(4 sites, 1 parameter)
     """
 
-    bound = True
-    has_density = True
+    bound: bool = True
+    has_density: bool = True
 
-    def __init__(self, model: Callable[..., object], *, example: tuple = ()) -> None:
+    def __init__(self, model: PyroModel, *, example: tuple[Any, ...] = ()) -> None:
         super().__init__()
-        self.sites = latent_sites(model, example)
-        self.bound = type(self).bound and all(
-            site.is_proper for site in self.sites.values()
-        )
+        self.sites: dict[str, Site] = latent_sites(model, example)
+
+        sites = self.sites.values()
+        all_proper = all(site.is_proper for site in sites)
+        self.bound = type(self).bound and all_proper
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
-        """Return q of one site."""
-        raise NotImplementedError
+        """Return q of one site. Every family implements this method.
 
-    def __call__(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
-        """Run the guide, its parameters stated first so that `pyro.infer.SVI` knows what to optimise."""
+        Arguments:
+            site: One of the values of `self.sites`.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not implement distribution(site), "
+            "which returns the distribution of one site"
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """State the parameters, so that `pyro.infer.SVI` finds them, then draw all sites."""
         if am_i_wrapped():
             for name, parameter in self.named_parameters():
                 if parameter.requires_grad:
                     _state(parameter, name=f"{type(self).__name__}.{name}")
+
         return super().__call__(*args, **kwargs)
 
-    def forward(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
-        """Sample every site; the arguments are the model's and are not looked at."""
-        return {
-            site.name: self.sample(site, self.distribution(site))
-            for site in self.sites.values()
-        }
+    def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Draw every site. The arguments are those of the model and are not used."""
+        values = {}
+        for name, site in self.sites.items():
+            values[name] = self.sample(site, self.distribution(site))
+
+        return values
 
     def sample(self, site: Site, distribution: TorchDistributionMixin) -> Tensor:
-        """State one site inside the plates that the model has it in."""
+        """Draw one site inside the plates that the model has it in."""
         with ExitStack() as plates:
             for frame in site.frames:
                 plates.enter_context(pyro.plate(frame.name, frame.size, dim=frame.dim))
+
             return pyro.sample(site.name, distribution)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Guide:
-        """Move what is known of the sites along with the parameters."""
-        self.sites = {
-            name: replace(site, init=fn(site.init)) for name, site in self.sites.items()
-        }
-        return super()._apply(fn, recurse)
-
     def num_parameters(self) -> int:
-        """Count the numbers that a fit changes."""
-        return sum(
-            parameter.numel()
-            for parameter in self.parameters()
-            if parameter.requires_grad
-        )
+        """Count the parameters that a fit changes."""
+        trained = [each for each in self.parameters() if each.requires_grad]
+        return sum(each.numel() for each in trained)
 
-    def freeze(self, *patterns: str) -> Guide:
-        """Keep parameters at their present values: `guide.freeze("loc.*")`, and return the guide.
+    def freeze(self, *patterns: str) -> Self:
+        """Keep parameters at their present values, e.g. `guide.freeze("loc.*")`; return the guide.
 
         Arguments:
             patterns: Shell-style patterns of names in `named_parameters()`.
@@ -97,81 +132,95 @@ class Guide(nn.Module):
         Raises:
             ValueError: A pattern that matches no parameter.
         """
+        parameters = dict(self.named_parameters())
         for pattern in patterns:
-            found = [
-                parameter
-                for name, parameter in self.named_parameters()
-                if fnmatchcase(name, pattern)
-            ]
+            found = [name for name in parameters if fnmatchcase(name, pattern)]
             if not found:
-                names = ", ".join(name for name, _ in self.named_parameters())
+                names = ", ".join(parameters)
                 raise ValueError(
                     f"no parameter of {type(self).__name__} is called {pattern!r}; it has {names}"
                 )
-            for parameter in found:
-                parameter.requires_grad_(False)
+
+            for name in found:
+                parameters[name].requires_grad_(False)
+
         return self
 
     def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Return the log density of values (*S, *shape) of all sites together, (*S).
+        """Return the log density of values of all sites together, (*S).
+
+        Arguments:
+            values: A value (*S, *shape) of each site, by name.
 
         Raises:
             ValueError: The family has no density.
         """
         self.refuse_without_density()
-        return sum(self.site_log_prob(name, values[name]) for name in self.sites)
+        densities = [self.site_log_prob(name, values[name]) for name in self.sites]
+        first, *others = densities
+
+        return sum(others, start=first)
 
     def site_log_prob(self, name: str, value: Tensor) -> Tensor:
         """Return the log density of values (*S, *shape) of one site, (*S)."""
         site = self.sites[name]
-        density = self.distribution(site).log_prob(value)
-        kept = density.dim() - len(site.prior.batch_shape)
-        return density.reshape(*density.shape[:kept], -1).sum(-1)
+        distribution = self.distribution(site)
+        density = distribution.log_prob(value)  # (*S, *batch)
+
+        num_sample_dims = density.dim() - len(site.prior.batch_shape)
+        sample_shape = density.shape[:num_sample_dims]
+        density = density.reshape(*sample_shape, -1)
+
+        return density.sum(-1)
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
-        """Return the present distribution of each site, which later fits do not change: the next task's prior.
+        """Return the present distribution of each site as a constant, e.g. for use as a prior.
 
         Raises:
             ValueError: The family has no density.
         """
         self.refuse_without_density()
+
+        found = {}
         with torch.no_grad():
-            return {
-                name: fixed(self.distribution(site))
-                for name, site in self.sites.items()
-            }
+            for name, site in self.sites.items():
+                found[name] = fixed(self.distribution(site))
+
+        return found
 
     def refuse_without_density(self) -> None:
-        """Say that a family of point masses, or one whose entropy is dropped, has no density."""
+        """Raise a `ValueError` if the family has no density, e.g. one of point masses."""
         if not self.has_density:
+            names = ", ".join(self.sites)
             raise ValueError(
-                f"{type(self).__name__} has no density over {', '.join(self.sites)}; guides.MeanField has one, say"
+                f"{type(self).__name__} has no density over {names}; use a guide that has one, "
+                "e.g. guides.MeanField"
             )
 
+    def __repr__(self) -> str:
+        family = type(self).__name__
+        return text(family, self.extra_repr(), self.sites, self.num_parameters())
 
-def fixed(value: object) -> object:
-    """Copy a distribution, or what it is made of, into tensors that belong to nobody else and have no gradient."""
-    if isinstance(value, Tensor):
-        return value.detach().clone()
-    if type(value) in (list, tuple):
-        return type(value)(fixed(part) for part in value)
-    if isinstance(value, (Distribution, Transform)):
-        twin = copy.copy(value)
-        if isinstance(value, Transform) and not isinstance(value, _InverseTransform):
-            twin._inv = None  # the inverse that a transform remembers, which remembers the transform
-        parts = {
-            key: fixed(part)
-            for key, part in vars(twin).items()
-            if isinstance(part, PARTS)
-        }
-        twin.__dict__.update(parts)
-        return twin
-    return value
+    def _repr_html_(self) -> str:
+        """Return the repr and a list of the sites with their shapes, for notebooks."""
+        return page(repr(self), self.sites)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the initial values of the sites together with the parameters."""
+        moved = {}
+        for name, site in self.sites.items():
+            moved[name] = replace(site, init=fn(site.init))
+
+        self.sites = moved
+
+        return super()._apply(fn, recurse)
 
 
 @effectful(type="param")
 def _state(parameter: nn.Parameter) -> Tensor:
-    """State a parameter to whoever collects parameters; it stays the guide's, out of Pyro's global store."""
+    """State a parameter to Pyro's handlers; it stays the guide's, outside Pyro's global store."""
     stated = parameter.view_as(parameter)
-    stated.unconstrained = lambda: parameter  # what Pyro asks a stated parameter for
+    # Pyro calls this method of a stated parameter to get the leaf that it optimises.
+    stated.unconstrained = lambda: parameter  # type: ignore[attr-defined]
+
     return stated

@@ -1,8 +1,8 @@
-"""A guide's parameters: by site name, and positive ones as free numbers."""
+"""The parameters of a guide: by site name, and unconstrained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,46 +10,92 @@ from torch.nn.functional import softplus
 
 
 class ByName(nn.Module):
-    """Parameters by site name, nested so that the guide's `state_dict` says `loc.layer1.weight`."""
+    """Parameters by site name; a guide's `state_dict` has them as, e.g., `loc.layer1.weight`.
+
+    Arguments:
+        tensors: Initial values by site name. They are copied.
+    """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
         for name, tensor in tensors.items():
-            *path, leaf = name.split(".")
-            room: nn.Module = self
-            for part in path:
-                if part not in room._modules:
-                    room.add_module(part, nn.Module())
-                room = room._modules[part]
-            room.register_parameter(leaf, nn.Parameter(tensor.detach().clone()))
+            *path, last = name.split(".")
+            module = self._submodule(path)
+
+            parameter = nn.Parameter(tensor.detach().clone())
+            module.register_parameter(last, parameter)
 
     def __getitem__(self, name: str) -> Tensor:
-        path, _, leaf = name.rpartition(".")
-        return getattr(self.get_submodule(path), leaf)
+        path, _, last = name.rpartition(".")
+        return getattr(self.get_submodule(path), last)
+
+    def selected(self, names: Iterable[str]) -> ByName:
+        """Return new parameters with the values of the named ones."""
+        return ByName({name: self[name] for name in names})
+
+    def _submodule(self, path: list[str]) -> nn.Module:
+        """Return the module at a path, and make the modules that are missing on the way."""
+        module: nn.Module = self
+        for part in path:
+            if part not in module._modules:
+                module.add_module(part, nn.Module())
+
+            module = module.get_submodule(part)
+
+        return module
 
 
 def positive(raw: Tensor, ceiling: float | None = None) -> Tensor:
-    """Return the positive numbers that free ones stand for: softplus, or the ceiling times a sigmoid."""
-    return softplus(raw) if ceiling is None else ceiling * raw.sigmoid()
+    """Map unconstrained elements to positive ones: softplus, or the ceiling times a sigmoid."""
+    if ceiling is None:
+        return softplus(raw)
+
+    return ceiling * raw.sigmoid()
 
 
-def free(scale: Tensor, ceiling: float | None = None) -> Tensor:
-    """Return the free numbers that stand for positive ones: the inverse of `positive`."""
-    return scale.expm1().log() if ceiling is None else (scale / ceiling).logit()
+def inverse_positive(scale: Tensor, ceiling: float | None = None) -> Tensor:
+    """Map positive elements to unconstrained ones: the inverse of `positive`."""
+    if ceiling is None:
+        return scale.expm1().log()
+
+    return (scale / ceiling).logit()
+
+
+def raw_scale(
+    like: Tensor, init_scale: float, max_scale: float | None = None
+) -> Tensor:
+    """Return unconstrained elements, in the shape of a tensor, of one standard deviation."""
+    scale = torch.full_like(like, init_scale)
+    return inverse_positive(scale, max_scale)
 
 
 def check_scales(init_scale: float, max_scale: float | None = None) -> None:
-    """Refuse standard deviations that are not positive, or a start that is not below the ceiling."""
+    """Refuse an initial standard deviation that is not positive or not below its ceiling."""
     if not init_scale > 0:
         raise ValueError(
             f"init_scale is a standard deviation and must be positive, not {init_scale}"
         )
+
     if max_scale is not None and not init_scale < max_scale:
         raise ValueError(
-            f"max_scale is a ceiling for standard deviations above init_scale={init_scale}, not {max_scale}"
+            f"max_scale is a ceiling for the standard deviations and must be above "
+            f"init_scale={init_scale}, not {max_scale}"
         )
 
 
-def filled(like: Tensor, init_scale: float, max_scale: float | None = None) -> Tensor:
-    """Return free numbers of a tensor's shape that all stand for one standard deviation."""
-    return free(torch.full_like(like, init_scale), max_scale)
+def correlation_factor(lower: Tensor, size: int) -> Tensor:
+    """Return the Cholesky factor (P, P) of a correlation matrix.
+
+    Arguments:
+        lower: The P (P - 1) / 2 unconstrained parameters of the matrix.
+        size: P.
+    """
+    device = lower.device
+    everywhere = torch.ones(size, size, dtype=torch.bool, device=device)
+    below = everywhere.tril(-1)
+
+    identity = torch.eye(size, dtype=lower.dtype, device=device)
+    factor = identity.masked_scatter(below, lower)
+    norms = factor.norm(dim=-1, keepdim=True)
+
+    return factor / norms

@@ -1,46 +1,74 @@
-"""One site's part of a draw that was made for all sites together."""
+"""One site's part of a draw that is made for several sites together."""
 
 from __future__ import annotations
+
+from typing import Any, ClassVar
 
 import torch
 from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
+from guides._base.shape import Shape
+
 
 class Part(TorchDistribution):
-    """A site's value, drawn already: no randomness and no density of its own, for the whole draw has them.
+    """The value of a site that is already drawn.
 
-    To Pyro it is reparameterised: gradients flow through the value.
+    It has no randomness and no density of its own: those belong to the joint draw. Pyro
+    sees a reparameterised distribution, so gradients flow through the value.
 
     Arguments:
-        value: The value, (*S, *shape); a lazily sampled one stays so.
-        event_dim: Dimensions of shape.
+        value: The value, (*S, *shape); a lazily sampled one stays lazy.
+        event_dim: Number of dimensions of shape.
     """
 
-    arg_constraints = {}  # noqa: RUF012
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     has_rsample = True
 
     def __init__(self, value: Tensor, event_dim: int) -> None:
+        num_batch_dims = value.dim() - event_dim
+        batch_shape = value.shape[:num_batch_dims]
+        event_shape = value.shape[num_batch_dims:]
+
         self.value = value
-        batch = value.dim() - event_dim
-        super().__init__(value.shape[:batch], value.shape[batch:], validate_args=False)
+        super().__init__(batch_shape, event_shape, validate_args=False)
 
     @property
     def support(self) -> constraints.Constraint:
         """All real tensors of the shape of an event."""
         return constraints.independent(constraints.real, self.event_dim)
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Return the value."""
         return self.value
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> Part:
-        """Return itself: the draw has the batch shape already."""
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> Part:
+        """Return this distribution: the value already has the batch shape."""
         return self
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return 0: the density is that of the whole draw."""
+        """Return 0: the density is that of the joint draw."""
         return torch.zeros(
             self.batch_shape, dtype=self.value.dtype, device=self.value.device
         )
+
+
+class JointPart(Part):
+    """One site's part of a joint draw, with the log volume that the joint density lacks.
+
+    It is not a `Delta`: Pyro has a closed-form divergence for that, without the volume.
+
+    Arguments:
+        value: The value, (*S, *shape); a lazily sampled one stays lazy.
+        log_volume: log |dz / du|, (*S, *batch).
+        event_dim: Number of dimensions of the event.
+    """
+
+    def __init__(self, value: Tensor, log_volume: Tensor, event_dim: int) -> None:
+        super().__init__(value, event_dim)
+        self.log_volume = log_volume
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return minus the log volume."""
+        return -self.log_volume.expand(self.batch_shape)

@@ -1,8 +1,9 @@
-"""An even mixture of distributions of any family, and the density of one."""
+"""A uniform mixture of distributions of any family, and its density."""
 
 from __future__ import annotations
 
 import math
+from typing import Any, ClassVar
 
 import torch
 from pyro.distributions import constraints
@@ -12,52 +13,53 @@ from pyro.distributions.torch_distribution import (
 )
 from torch import Tensor
 
+from guides._base.shape import Shape
+
 
 class UniformMixture(TorchDistribution):
-    """An even mixture of distributions of one shape.
+    """A mixture of distributions of one shape, all with the same weight.
 
     Arguments:
-        parts: The distributions.
+        parts: The K distributions.
     """
 
-    arg_constraints = {}  # noqa: RUF012
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, parts: list[TorchDistributionMixin]) -> None:
         self.parts = parts
-        super().__init__(
-            parts[0].batch_shape, parts[0].event_shape, validate_args=False
-        )
+        first = parts[0]
+        super().__init__(first.batch_shape, first.event_shape, validate_args=False)
 
     @property
     def support(self) -> constraints.Constraint:
-        """The values that the first distribution can take, and so all."""
+        """The support of the first distribution, which all share."""
         return self.parts[0].support
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        """Draw from one distribution, drawn evenly for each element of a batch."""
-        draws = torch.stack(
-            [part.sample(sample_shape) for part in self.parts]
-        )  # (K, *S, *batch, *event)
-        chosen = torch.randint(
-            len(draws), (1, *sample_shape, *self.batch_shape), device=draws.device
-        )
-        return torch.take_along_dim(
-            draws, chosen.reshape(*chosen.shape, *[1] * self.event_dim), 0
-        )[0]
+    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
+        """Draw from all distributions, and choose one at random for each element of a batch."""
+        each = [part.sample(sample_shape) for part in self.parts]
+        draws = torch.stack(each)  # (K, *S, *batch, *event)
 
-    def expand(
-        self, batch_shape: torch.Size, _instance: object = None
-    ) -> UniformMixture:
+        shape = (1, *sample_shape, *self.batch_shape)
+        component = torch.randint(len(each), shape, device=draws.device)
+
+        ones = [1] * self.event_dim
+        index = component.reshape(*shape, *ones)
+        chosen = torch.take_along_dim(draws, index, 0)
+
+        return chosen[0]
+
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> UniformMixture:
         """Return the distribution with another batch shape."""
-        return UniformMixture(
-            [part.expand(torch.Size(batch_shape)) for part in self.parts]
-        )
+        shape = torch.Size(batch_shape)
+        return UniformMixture([part.expand(shape) for part in self.parts])
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of the mixture."""
-        return even([part.log_prob(value) for part in self.parts])
+        return uniform_mixture([part.log_prob(value) for part in self.parts])
 
 
-def even(densities: list[Tensor]) -> Tensor:
-    """Return the log density of an even mixture from the log densities of its parts."""
-    return torch.stack(densities).logsumexp(0) - math.log(len(densities))
+def uniform_mixture(log_densities: list[Tensor]) -> Tensor:
+    """Return the log density of a uniform mixture from the log densities of its K parts."""
+    stacked = torch.stack(log_densities)  # (K, ...)
+    return stacked.logsumexp(0) - math.log(len(log_densities))

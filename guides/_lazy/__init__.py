@@ -1,1 +1,1 @@
-"""Tensors that are drawn where a layer uses them: weights, nodes and masks."""
+"""Lazily sampled tensors: weights, nodes and masks whose noise a layer draws for each example."""

@@ -1,16 +1,41 @@
-"""Lazily sampled tensors: a draw that knows its distribution, so that a layer may sample its output instead."""
+"""Lazily sampled tensors: draws that are made only when a layer uses them.
+
+Why. In training, a gradient has less variance if each example of a batch has noise of its
+own. Local reparameterisation, Flipout and dropout all do this: they put noise on the
+input or the output of a layer, instead of drawing one weight for the whole batch. But a
+guide returns a weight, and the network that uses the weight knows nothing of the guide.
+
+How. The guide returns a `Lazy` instead: a subclass of `torch.Tensor` with a shape, a
+dtype and a device, but no elements yet. PyTorch lets a subclass take over every torch
+function that is called with it: before `F.linear(x, weight)` does any work, PyTorch calls
+`weight.__torch_function__(F.linear, types, args, kwargs)`, and what that returns is the
+result. `Lazy.__torch_function__` has four cases:
+
+1. Questions about metadata (`weight.shape`, `weight.dtype`) are answered without a draw.
+2. If the function is a layer (`F.linear`, `F.conv1d`, `F.conv2d`, `F.conv3d`) and `x` is
+   a batch, the method `output` computes the result with noise for each example.
+3. A few other functions keep the tensor lazy, e.g. a view; the method `intercept` decides.
+4. Any other function gets one ordinary draw, `value`. It is drawn once and then kept, so
+   that every later use, a layer included, sees the same tensor.
+
+A draw that must be one function for all inputs (posterior samples, predictions) is an
+ordinary draw: `lazy.clone()` falls under case 4.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-LAYERS = (F.linear, F.conv1d, F.conv2d, F.conv3d)
-ATTRIBUTES = (
+Layer = Callable[..., Tensor]
+
+_LAYERS = (F.linear, F.conv1d, F.conv2d, F.conv3d)
+_ATTRIBUTES = (
     "shape",
     "dtype",
     "device",
@@ -20,24 +45,19 @@ ATTRIBUTES = (
     "is_leaf",
     "grad_fn",
 )
-METADATA = (
-    *(getattr(torch.Tensor, name).__get__ for name in ATTRIBUTES),
-    *(
-        torch.Tensor.size,
-        torch.Tensor.dim,
-        torch.Tensor.numel,
-        torch.Tensor.is_floating_point,
-    ),
+_METADATA = (
+    *(getattr(torch.Tensor, name).__get__ for name in _ATTRIBUTES),
+    torch.Tensor.size,
+    torch.Tensor.dim,
+    torch.Tensor.numel,
+    torch.Tensor.is_floating_point,
 )
 
 
 class Lazy(torch.Tensor):
-    """A tensor that has not been drawn yet.
+    """A tensor that has not been drawn yet; the module docstring explains the mechanism.
 
-    Given to a linear or convolution layer as its weight, it makes the layer's output
-    itself (`output`). Anything else that is done with it sees one ordinary draw
-    (`value`), the same one however often it is asked for. It knows nothing of the
-    network: only the functions that are called with it.
+    A subclass implements `draw`, and `output` or `intercept` for what it does lazily.
 
     Arguments:
         like: A tensor with the shape, dtype and device of a draw.
@@ -46,7 +66,7 @@ class Lazy(torch.Tensor):
     drawn: Tensor | None = None
 
     @staticmethod
-    def __new__(cls: type[Lazy], like: Tensor, *args: object, **kwargs: object) -> Lazy:
+    def __new__(cls: type[Lazy], like: Tensor, *args: Any, **kwargs: Any) -> Lazy:
         """Make a tensor without storage."""
         return torch.Tensor._make_wrapper_subclass(
             cls, like.shape, dtype=like.dtype, device=like.device
@@ -57,97 +77,137 @@ class Lazy(torch.Tensor):
         raise NotImplementedError
 
     def output(
-        self,
-        layer: Callable[..., Tensor],
-        x: Tensor,
-        bias: Tensor | None,
-        *args: object,
-        **kwargs: object,
+        self, layer: Layer, x: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any
     ) -> Tensor | None:
-        """Return the layer's output on a batch x, or None where an ordinary draw has to do."""
+        """Return the output of a layer that has this tensor as its weight.
+
+        Arguments:
+            layer: `F.linear` or a convolution.
+            x: A batch of inputs, (B, ...).
+            bias: The bias of the layer.
+            args: The other positional arguments of the layer.
+            kwargs: The other keyword arguments of the layer.
+
+        Returns:
+            The output, or None if an ordinary draw must be used.
+        """
         return None
 
-    def intercept(
-        self, func: Callable[..., object], args: tuple, kwargs: Mapping
-    ) -> object:
-        """Answer another function than a layer, or return `NotImplemented`."""
+    def intercept(self, func: Callable[..., Any], args: tuple, kwargs: Mapping) -> Any:
+        """Return the result of a function that is no layer, or `NotImplemented`."""
         return NotImplemented
 
     @property
     def value(self) -> Tensor:
-        """The ordinary draw."""
+        """The ordinary draw, the same one at every call."""
         if self.drawn is None:
             self.drawn = self.draw()
+
         return self.drawn
 
     @classmethod
     def __torch_function__(
         cls,
-        func: Callable[..., object],
-        types: tuple,
+        func: Callable[..., Any],
+        types: tuple[type, ...],
         args: tuple = (),
         kwargs: Mapping | None = None,
-    ) -> object:
+    ) -> Any:
         kwargs = kwargs or {}
-        if func in METADATA:
+        if func in _METADATA:
             with torch._C.DisableTorchFunctionSubclass():
                 return func(*args, **kwargs)
-        if func in LAYERS:
-            named = dict(zip(("input", "weight", "bias"), args, strict=False)) | dict(
-                kwargs
-            )
-            x, weight, bias = (
-                named.pop("input"),
-                named.pop("weight"),
-                named.pop("bias", None),
-            )
-            rest = {name: value for name, value in named.items() if name in kwargs}
-            lazy = (
-                isinstance(weight, Lazy)
-                and weight.drawn is None
-                and not isinstance(x, Lazy)
-            )
-            if lazy and batched(func, x, weight):
-                output = weight.output(func, x, bias, *args[3:], **rest)
-                if output is not None:
-                    return output
+
+        if func in _LAYERS:
+            output = _layer_output(func, args, kwargs)
+            if output is not None:
+                return output
         else:
-            for argument in args:
-                if isinstance(argument, Lazy):
-                    answer = argument.intercept(func, args, kwargs)
-                    if answer is not NotImplemented:
-                        return answer
-        args, kwargs = tree_map(plain, args), tree_map(plain, dict(kwargs))
+            answer = _intercepted(func, args, kwargs)
+            if answer is not NotImplemented:
+                return answer
+
+        args = tree_map(plain, args)
+        kwargs = tree_map(plain, dict(kwargs))
+
         with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **kwargs)
 
     @classmethod
     def __torch_dispatch__(
         cls,
-        func: Callable[..., object],
-        types: tuple,
+        func: Callable[..., Any],
+        types: tuple[type, ...],
         args: tuple = (),
         kwargs: Mapping | None = None,
-    ) -> object:
-        # drawing here would lose the gradient without a word: below this point autograd
-        # has already looked away
+    ) -> Any:
+        # Below autograd, a draw would silently have no gradient.
         raise RuntimeError(
-            f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary draw"
+            f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary "
+            "draw"
         )
 
 
-def plain(value: object) -> object:
-    """Return the ordinary draw of a lazily sampled tensor, and anything else as it is."""
+def plain(value: Any) -> Any:
+    """Return the ordinary draw of a lazily sampled tensor, and any other value as it is."""
     return value.value if isinstance(value, Lazy) else value
 
 
-def batched(layer: Callable[..., Tensor], x: Tensor, weight: Tensor) -> bool:
-    """Tell whether a layer's input has a batch dimension in front."""
-    return x.dim() > 1 if layer is F.linear else x.dim() == weight.dim()
+def per_example(noise: Tensor, x: Tensor, layer: Layer) -> Tensor:
+    """Align noise with the channels of a layer's inputs or outputs.
 
-
-def per_example(noise: Tensor, x: Tensor, layer: Callable[..., Tensor]) -> Tensor:
-    """Align noise (B, C) with the channels of inputs (B, ..., C) of a linear layer or (B, C, ...) of a convolution."""
+    Arguments:
+        noise: Noise for each example and channel, (B, C).
+        x: Inputs (B, ..., C) of a linear layer, or (B, C, ...) of a convolution.
+        layer: The layer.
+    """
+    ones = [1] * (x.dim() - 2)
     if layer is F.linear:
-        return noise.reshape(len(noise), *[1] * (x.dim() - 2), -1)
-    return noise.reshape(*noise.shape, *[1] * (x.dim() - 2))
+        return noise.reshape(len(noise), *ones, -1)
+
+    return noise.reshape(*noise.shape, *ones)
+
+
+def num_channels(x: Tensor, layer: Layer) -> int:
+    """Return the number of channels of a batch of inputs."""
+    axis = -1 if layer is F.linear else 1
+    return x.shape[axis]
+
+
+def _layer_output(layer: Layer, args: tuple, kwargs: Mapping) -> Tensor | None:
+    """Return the output of a layer whose weight is lazy and not yet drawn, else None."""
+    named = dict(zip(("input", "weight", "bias"), args, strict=False))
+    rest = dict(kwargs)
+
+    for name in ("input", "weight", "bias"):
+        if name in rest:
+            named[name] = rest.pop(name)
+
+    x = named["input"]
+    weight = named["weight"]
+    is_undrawn = isinstance(weight, Lazy) and weight.drawn is None
+    is_ordinary = not isinstance(x, Lazy)
+
+    if not (is_undrawn and is_ordinary and _is_batch(x, weight, layer)):
+        return None
+
+    return weight.output(layer, x, named.get("bias"), *args[3:], **rest)
+
+
+def _intercepted(func: Callable[..., Any], args: tuple, kwargs: Mapping) -> Any:
+    """Return the first answer of a lazy argument to a function, or `NotImplemented`."""
+    for argument in args:
+        if isinstance(argument, Lazy):
+            answer = argument.intercept(func, args, kwargs)
+            if answer is not NotImplemented:
+                return answer
+
+    return NotImplemented
+
+
+def _is_batch(x: Tensor, weight: Tensor, layer: Layer) -> bool:
+    """Return whether the input of a layer has a batch dimension in front."""
+    if layer is F.linear:
+        return x.dim() > 1
+
+    return x.dim() == weight.dim()

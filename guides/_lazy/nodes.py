@@ -1,21 +1,25 @@
-"""Lazily sampled nodes: z multiplies a weight, and a layer then multiplies the channels of each example instead."""
+"""Lazily sampled nodes: a layer multiplies the channels of each example, and not its weight.
+
+`guides._lazy.lazy` explains how a lazily sampled tensor works.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guides._lazy.lazy import Lazy, per_example, plain
+from guides._lazy.lazy import Layer, Lazy, per_example, plain
 
-VIEWS = (torch.Tensor.reshape, torch.Tensor.view, torch.reshape)
-PRODUCTS = (torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__, torch.mul)
+_VIEWS = (torch.Tensor.reshape, torch.Tensor.view, torch.reshape)
+_PRODUCTS = (torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__, torch.mul)
 
 
 class NodeDraw:
-    """The draw behind one node site: z (C,) once for one function, or z (B, C) for the examples of a batch.
+    """The draw of one node site: z (C,) for one function, or z (B, C) for the examples of a batch.
 
     Arguments:
         once: Draws z (C,).
@@ -25,142 +29,174 @@ class NodeDraw:
     def __init__(
         self, once: Callable[[], Tensor], each: Callable[[int], Tensor]
     ) -> None:
-        self.once, self.each = once, each
+        self.once = once
+        self.each = each
         self.value: Tensor | None = None
         self.rows: Tensor | None = None
 
     def single(self) -> Tensor:
-        """Return z (C,), the same one at every call."""
+        """Return z (C,), the same at every call."""
         if self.value is None:
             self.value = self.once()
+
         return self.value
 
     def batch(self, size: int) -> Tensor:
-        """Return z (B, C), the same one at every call, for a layer may be applied more than once."""
+        """Return z (B, C), the same at every call, because a layer may be applied more than once.
+
+        Raises:
+            ValueError: An earlier call had another batch size.
+        """
         if self.rows is None:
             self.rows = self.each(size)
+
         if len(self.rows) != size:
             raise ValueError(
-                f"a layer with nodes met a batch of {len(self.rows)} and then one of {size}: the batch must be the "
-                "first dimension of every layer's input; give such layers Frozen() nodes"
+                f"a layer with nodes met a batch of {len(self.rows)} and then one of {size}: the "
+                "batch must be the first dimension of every layer's input; give such layers "
+                "Frozen() nodes"
             )
+
         return self.rows
 
 
 class LazyNodes(Lazy):
-    """Node variables, or a view of them in a shape that broadcasts against a weight."""
+    """Node variables, or a view of them with a shape that broadcasts against a weight.
+
+    Arguments:
+        like: A tensor with the shape, dtype and device of the view.
+        source: The draw that all views of the nodes share.
+    """
 
     def __init__(self, like: Tensor, source: NodeDraw) -> None:
         self.source = source
 
     def draw(self) -> Tensor:
-        """Return the draw for one function in the shape of this view."""
+        """Return the draw for one function, in the shape of this view."""
         return self.source.single().reshape(tuple(self.shape))
 
-    def intercept(
-        self, func: Callable[..., object], args: tuple, kwargs: Mapping
-    ) -> object:
-        """Keep views of z lazy, and products of them with a weight."""
+    def intercept(self, func: Callable[..., Any], args: tuple, kwargs: Mapping) -> Any:
+        """Keep views of z lazy, and products of z with a weight."""
         if self.source.value is not None:
             return NotImplemented
-        if func in VIEWS and args[0] is self:
-            return LazyNodes(reshaped(self, args[1:]), self.source)
-        if func in PRODUCTS:
+
+        if func in _VIEWS and args[0] is self:
+            return LazyNodes(_reshaped(self, args[1:]), self.source)
+
+        if func in _PRODUCTS:
             weight = args[1] if args[0] is self else args[0]
-            if (
-                isinstance(weight, Tensor)
-                and self.dim() >= 2
-                and broadcasts(self, weight)
-            ):
+            if isinstance(weight, Tensor) and _scales_channels(self, weight):
                 return ScaledWeight(weight, weight, self)
+
         return NotImplemented
 
 
 class ScaledWeight(Lazy):
-    """A weight times nodes on its input or output channels; the weight itself may be lazily sampled."""
+    """A weight times nodes on its input or output channels; the weight itself may be lazy.
+
+    Arguments:
+        like: A tensor with the shape, dtype and device of the product.
+        weight: The weight.
+        nodes: The nodes, in a shape that broadcasts against the weight.
+    """
 
     def __init__(self, like: Tensor, weight: Tensor, nodes: LazyNodes) -> None:
-        self.weight, self.nodes = weight, nodes
+        self.weight = weight
+        self.nodes = nodes
 
     def draw(self) -> Tensor:
         """Multiply one draw of the weight by one draw of the nodes."""
-        return (plain(self.weight) * plain(self.nodes)).reshape(tuple(self.shape))
+        product = plain(self.weight) * plain(self.nodes)
+        return product.reshape(tuple(self.shape))
 
-    def intercept(
-        self, func: Callable[..., object], args: tuple, kwargs: Mapping
-    ) -> object:
+    def intercept(self, func: Callable[..., Any], args: tuple, kwargs: Mapping) -> Any:
         """Stay lazy when the weight of a grouped convolution gets its shape back."""
-        if func in VIEWS and args[0] is self and self.drawn is None:
-            return ScaledWeight(reshaped(self, args[1:]), self.weight, self.nodes)
+        if func in _VIEWS and args[0] is self and self.drawn is None:
+            return ScaledWeight(_reshaped(self, args[1:]), self.weight, self.nodes)
+
         return NotImplemented
 
     def output(
-        self,
-        layer: Callable[..., Tensor],
-        x: Tensor,
-        bias: Tensor | None,
-        *args: object,
-        **kwargs: object,
+        self, layer: Layer, x: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any
     ) -> Tensor | None:
         """Multiply the channels of each example's input, or of its output before the bias."""
         if self.nodes.source.value is not None:
             return None
+
         z = self.nodes.source.batch(len(x))  # (B, C)
-        weight = (
-            self.weight
-            if self.weight.shape == self.shape
-            else self.weight.reshape(tuple(self.shape))
-        )
-        grouped = (
-            self.nodes.dim() > self.dim()
-        )  # z has a dimension for the groups, then one for their inputs
-        alone = (
-            self.nodes.numel() == 1
-        )  # a layer is linear: one factor is as well put behind it, where it is cheaper
-        if not alone and (grouped or self.nodes.shape[0] == 1):
-            return on_scaled_input(
-                layer, x, per_example(z, x, layer), weight, bias, *args, **kwargs
-            )
+        weight = self.weight
+
+        if weight.shape != self.shape:
+            weight = weight.reshape(tuple(self.shape))
+
+        if self._is_on_inputs():
+            factor = per_example(z, x, layer)
+            return _on_scaled_input(layer, x, factor, weight, bias, *args, **kwargs)
+
         output = layer(x, weight, None, *args, **kwargs)
-        z = per_example(z, output, layer)
+        factor = per_example(z, output, layer)
+
         if bias is None:
-            return output * z
+            return output * factor
+
         bias = plain(bias)
-        return torch.addcmul(
-            bias if layer is F.linear else bias.reshape(-1, *[1] * (x.dim() - 2)),
-            output,
-            z,
-        )
+        if layer is not F.linear:
+            bias = bias.reshape(-1, *[1] * (x.dim() - 2))
+
+        return torch.addcmul(bias, output, factor)
+
+    def _is_on_inputs(self) -> bool:
+        """Return whether the input is multiplied, and not the output.
+
+        A single factor can be applied to either, since a layer is linear. It is applied
+        to the output, where it is cheaper.
+        """
+        if self.nodes.numel() == 1:
+            return False
+
+        # The nodes of a grouped convolution have a dimension for the groups, then one for
+        # the inputs of a group.
+        is_grouped = self.nodes.dim() > self.dim()
+
+        return is_grouped or self.nodes.shape[0] == 1
 
 
-def on_scaled_input(
-    layer: Callable[..., Tensor], x: Tensor, z: Tensor, *args: object, **kwargs: object
+def _on_scaled_input(
+    layer: Layer, x: Tensor, z: Tensor, *args: Any, **kwargs: Any
 ) -> Tensor:
-    """Return layer(x z, ...), where x z is not kept for the way back but multiplied anew: it is as big as x."""
+    """Return layer(x z, ...), where the backward pass computes x z again.
+
+    The product is as large as x, so it is not stored between the two passes.
+    """
     product = x * z
-    if torch._C._are_functorch_transforms_active():  # these keep what they keep
+    if torch._C._are_functorch_transforms_active():  # they do not allow the hooks
         return layer(product, *args, **kwargs)
-    known = id(product)
+
+    product_id = id(product)
 
     def pack(tensor: Tensor) -> Tensor | None:
-        return None if id(tensor) == known else tensor
+        return None if id(tensor) == product_id else tensor
 
-    def unpack(kept: Tensor | None) -> Tensor:
-        return x.detach() * z.detach() if kept is None else kept
+    def unpack(stored: Tensor | None) -> Tensor:
+        return x.detach() * z.detach() if stored is None else stored
 
     with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
         return layer(product, *args, **kwargs)
 
 
-def broadcasts(nodes: Tensor, weight: Tensor) -> bool:
-    """Tell whether nodes have the weight's dimensions, and their product its shape."""
-    pairs = zip(nodes.shape, weight.shape, strict=False)
-    return nodes.dim() == weight.dim() and all(
-        own in (1, other) for own, other in pairs
-    )
+def _scales_channels(nodes: Tensor, weight: Tensor) -> bool:
+    """Return whether nodes have the dimensions of a weight, and their product its shape."""
+    if nodes.dim() < 2 or nodes.dim() != weight.dim():
+        return False
+
+    pairs = zip(nodes.shape, weight.shape, strict=True)
+
+    return all(own in (1, other) for own, other in pairs)
 
 
-def reshaped(tensor: Lazy, shape: tuple) -> Tensor:
-    """Return an empty tensor with the shape that `reshape` would give."""
-    shape = torch.empty(tuple(tensor.shape), device="meta").reshape(*shape).shape
-    return torch.empty(shape, dtype=tensor.dtype, device=tensor.device)
+def _reshaped(tensor: Lazy, shape: tuple) -> Tensor:
+    """Return an empty tensor with the shape that `tensor.reshape(*shape)` has."""
+    on_meta = torch.empty(tuple(tensor.shape), device="meta")
+    new_shape = on_meta.reshape(*shape).shape
+
+    return torch.empty(new_shape, dtype=tensor.dtype, device=tensor.device)

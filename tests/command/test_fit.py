@@ -11,7 +11,8 @@ import guides
 import zoo
 from zoo import inference, networks
 from zoo.__main__ import main
-from zoo.command import names
+from zoo.command import building, choices
+from zoo.command.signatures import accepted
 from zoo.likelihoods import DeeplySupervised
 
 QUICK = [
@@ -35,9 +36,9 @@ def no_screen(monkeypatch):
 
 
 def build(prior, data):
-    network = names.make_network("MLP", data, 3)
+    network = building.make_network("MLP", data, 3)
     return zoo.BayesianNetwork(
-        network, prior, names.make_likelihood(data, None, network)
+        network, prior, building.make_likelihood(data, None, network)
     )
 
 
@@ -72,8 +73,8 @@ def test_the_posterior_is_read_back(tmp_path):
         )
         == 0
     )
-    data = names.load_data("moons")
-    model = build(names.PRIORS["normal"](), data)
+    data = building.load_data("moons")
+    model = build(choices.PRIORS["normal"](), data)
     posterior = zoo.load(
         tmp_path / "posterior.safetensors", model, guide=guides.Delta(model)
     )
@@ -84,13 +85,13 @@ def test_the_posterior_is_read_back(tmp_path):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("engine", names.ENGINES)
+@pytest.mark.parametrize("engine", choices.ENGINES)
 def test_every_engine_has_a_name(engine, tmp_path):
     if engine == "Laplace":
         pytest.importorskip("laplace", reason="Laplace needs laplace-torch")
     plain = (
         ["--set", "compile=False"]
-        if "compile" in names.accepted(getattr(inference, engine), compile=False)
+        if "compile" in accepted(getattr(inference, engine), compile=False)
         else []
     )
     command = [
@@ -111,25 +112,25 @@ def test_every_engine_has_a_name(engine, tmp_path):
     )
 
 
-@pytest.mark.parametrize("guide", names.GUIDES)
+@pytest.mark.parametrize("guide", choices.GUIDES)
 def test_every_guide_gets_a_prior_that_it_takes(guide):
     if guide == "Flow":
         pytest.importorskip("zuko", reason="Flow needs zuko")
-    data = names.load_data("moons")
-    model, made = names.make_guide(
+    data = building.load_data("moons")
+    model, made = building.make_guide(
         guide, {}, None, "normal", lambda prior: build(prior, data)
     )
     assert type(made).__name__ == guide
     assert set(made()) == set(model.latents)
 
 
-@pytest.mark.parametrize("prior", names.PRIORS)
+@pytest.mark.parametrize("prior", choices.PRIORS)
 def test_every_prior_makes_a_model(prior):
-    data = names.load_data("digits")
+    data = building.load_data("digits")
     if prior == "log_uniform":
-        assert build(names.PRIORS[prior](), data).latents
+        assert build(choices.PRIORS[prior](), data).latents
     else:
-        assert build(names.PRIORS[prior](), data).prior_predictive(
+        assert build(choices.PRIORS[prior](), data).prior_predictive(
             data.test.x[:3], 2
         ).probs.shape == (3, 10)
 
@@ -159,12 +160,12 @@ def test_settings_reach_the_guide_and_the_engine(tmp_path):
 )  # fmt: skip
 def test_the_usual_network_fits_the_inputs(data, kind):
     part = zoo.datasets.Split(data, torch.arange(4))
-    network = names.make_network(None, zoo.datasets.Dataset("mine", part, part), 5)
+    network = building.make_network(None, zoo.datasets.Dataset("mine", part, part), 5)
     assert isinstance(network, kind)
     assert network.eval()(data).shape == (4, 4)
 
 
-@pytest.mark.parametrize("name", names.NETWORKS)
+@pytest.mark.parametrize("name", choices.NETWORKS)
 def test_every_network_has_a_name_and_data_that_it_takes(name):
     shape = (
         (1, 140)
@@ -174,17 +175,21 @@ def test_every_network_has_a_name_and_data_that_it_takes(name):
         else (3, 32, 32)
     )
     part = zoo.datasets.Split(torch.zeros(2, *shape), torch.arange(2))
-    network = names.make_network(name, zoo.datasets.Dataset("mine", part, part), 5)
+    network = building.make_network(name, zoo.datasets.Dataset("mine", part, part), 5)
     assert network.eval()(part.x).shape == (2, 2)
     deep = isinstance(
-        names.make_likelihood(zoo.datasets.Dataset("mine", part, part), None, network),
+        building.make_likelihood(
+            zoo.datasets.Dataset("mine", part, part), None, network
+        ),
         DeeplySupervised,
     )
     assert deep is (name == "DSN")
 
 
 def test_no_network_is_without_a_name():
-    made = [getattr(make, "func", make).__name__ for make in names.IMAGES.values()]
+    made = [
+        getattr(make, "func", make).__name__ for make in choices.IMAGE_NETWORKS.values()
+    ]
     assert {"MLP", "ConvNet1d", "FilterResponseNorm", *made} == set(networks.__all__)
 
 
@@ -237,7 +242,7 @@ def test_heart_beats_are_fitted_by_their_name(tmp_path):
 def test_a_network_that_does_not_take_the_data_gets_a_sentence(name, shape, sentence):
     part = zoo.datasets.Split(torch.zeros(2, *shape), torch.arange(2))
     with pytest.raises(ValueError, match=sentence):
-        names.make_network(name, zoo.datasets.Dataset("mine", part, part), 5)
+        building.make_network(name, zoo.datasets.Dataset("mine", part, part), 5)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.command.nodes import counted
+from zoo.command.nodes import count
 
 TALK = {  # millions of weights, and nodes
     "AlexNet, torchvision": (61, 18_307),
@@ -15,7 +15,7 @@ TALK = {  # millions of weights, and nodes
 
 @pytest.fixture(scope="module")
 def rows():
-    return {row["network"]: row for row in counted().to_dicts()}
+    return {row["network"]: row for row in count().to_dicts()}
 
 
 @pytest.mark.parametrize("name", TALK)

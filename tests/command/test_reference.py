@@ -1,4 +1,4 @@
-"""The commands about references: the evidence of a file, a comparison without a sampler, a reference made anew."""
+"""The commands about references: the evidence of a file, a comparison, a reference made anew."""
 
 import json
 

@@ -275,7 +275,7 @@ def test_batch_sizes():
     ):
         svi(make()).fit((X, Y), batch_size=0)
     with pytest.raises(
-        ValueError, match="has its batch size already; leave batch_size away"
+        ValueError, match="has its batch size already; omit batch_size"
     ):
         svi(make()).fit(DataLoader(TensorDataset(X, Y), 2), batch_size=2)
 

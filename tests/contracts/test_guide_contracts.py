@@ -31,115 +31,96 @@ def loss(model, scoped, x, y, num_data=None):
 
 
 @FITS
-def test_a_guide_samples_exactly_the_latent_sites(network, prior, guide, likelihood):
+def test_a_guide_keeps_its_promises(network, prior, guide, likelihood, subtests):
     model = cases.model(network, prior, likelihood)
+    x, y = cases.data(network, likelihood)
     scoped = ScopedGuide(cases.GUIDES[guide](model))
-    with scoped.scope():
+
+    with subtests.test("it samples exactly the latent sites"), scoped.scope():
         assert sites_differ(model.latents, scoped.guide, model.first_parameter) == ""
 
+    with subtests.test("the loss is finite and its gradient reaches every parameter"):
+        value = loss(model, scoped, x, y, num_data=2 * len(x))
+        assert torch.isfinite(value), value
+        learned = {}
+        for name, tensor in scoped.tensors().items():
+            if tensor.requires_grad:
+                learned[name] = tensor
+        if learned:
+            gradients = torch.autograd.grad(
+                value, list(learned.values()), allow_unused=True
+            )
+            for name, gradient in zip(learned, gradients, strict=True):
+                assert gradient is not None, f"no gradient reaches {name}"
+                assert torch.isfinite(gradient).all(), name
 
-@FITS
-def test_the_loss_is_finite_and_its_gradient_reaches_every_parameter(
-    network, prior, guide, likelihood
-):
-    model, (x, y) = (
-        cases.model(network, prior, likelihood),
-        cases.data(network, likelihood),
-    )
-    scoped = ScopedGuide(cases.GUIDES[guide](model))
-    value = loss(model, scoped, x, y, num_data=2 * len(x))
-    assert torch.isfinite(value), value
-    learned = {
-        name: tensor
-        for name, tensor in scoped.tensors().items()
-        if tensor.requires_grad
-    }
-    slopes = (
-        torch.autograd.grad(value, list(learned.values()), allow_unused=True)
-        if learned
-        else ()
-    )
-    for name, slope in zip(learned, slopes, strict=True):
-        assert slope is not None, f"no gradient reaches {name}"
-        assert torch.isfinite(slope).all(), name
-
-
-@FITS
-def test_the_same_seed_gives_the_same_draw_and_loss(network, prior, guide, likelihood):
-    model, (x, y) = (
-        cases.model(network, prior, likelihood),
-        cases.data(network, likelihood),
-    )
-    scoped = ScopedGuide(cases.GUIDES[guide](model))
-    values = []
-    for _ in range(2):
-        pyro.set_rng_seed(3)
-        values.append(loss(model, scoped, x, y).item())
-    assert values[0] == values[1]
+    with subtests.test("the same seed gives the same draw and loss"):
+        values = []
+        for _ in range(2):
+            pyro.set_rng_seed(3)
+            values.append(loss(model, scoped, x, y).item())
+        assert values[0] == values[1]
 
 
 @OURS
-def test_a_guide_has_its_parameters_right_after_construction(
-    network, prior, guide, likelihood
-):
+def test_our_guides_keep_more_promises(network, prior, guide, likelihood, subtests):
     model = cases.model(network, prior, likelihood)
-    fresh = cases.GUIDES[guide](model)
-    before = {name: tensor.clone() for name, tensor in fresh.state_dict().items()}
-    fresh()
-    after = fresh.state_dict()
-    assert list(before) == list(after)
-    for name, tensor in before.items():
-        assert torch.equal(tensor, after[name]), name
-    learned = sum(tensor.numel() for tensor in fresh.parameters())
-    assert fresh.num_parameters() == learned
-    assert learned or prior == "NodePrior(Bernoulli)"  # fixed probabilities of dropping
-
-
-@OURS
-def test_a_guide_starts_at_the_network_and_keeps_no_tensor_of_it(
-    network, prior, guide, likelihood
-):
-    model = cases.model(network, prior, likelihood)
-    fresh = cases.GUIDES[guide](model)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    modes = [layer.training for layer in model.modules()]
+    stored = set(pyro.get_param_store())
     own = dict(model.network.named_parameters())
-    for name, site in fresh.sites.items():
-        if name in own:
-            assert torch.equal(site.init, own[name]), name
-    addresses = {tensor.data_ptr() for tensor in own.values()}
-    for name, tensor in fresh.state_dict(keep_vars=True).items():
-        assert tensor.data_ptr() not in addresses, name
 
+    fresh = cases.GUIDES[guide](model)
+    with subtests.test("building it leaves no trace"):
+        assert set(pyro.get_param_store()) == stored
+        assert [layer.training for layer in model.modules()] == modes
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, state[name]), name
 
-@OURS
-def test_a_fresh_guide_takes_the_state_of_another(network, prior, guide, likelihood):
-    model = cases.model(network, prior, likelihood)
-    one, other = cases.GUIDES[guide](model), cases.GUIDES[guide](model)
-    with torch.no_grad():
-        for parameter in one.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    other.load_state_dict(one.state_dict())
-    draws = []
-    for each in (one, other):
-        pyro.set_rng_seed(1)
-        draws.append({name: value.clone() for name, value in each().items()})
-    for name, value in draws[0].items():
-        assert torch.equal(value, draws[1][name]), name
+    with subtests.test("it starts at the network and keeps no tensor of it"):
+        for name, site in fresh.sites.items():
+            if name in own:
+                assert torch.equal(site.init, own[name]), name
+        addresses = {tensor.data_ptr() for tensor in own.values()}
+        for name, tensor in fresh.state_dict(keep_vars=True).items():
+            assert tensor.data_ptr() not in addresses, name
 
+    with subtests.test("it has its parameters right after construction"):
+        before = {name: tensor.clone() for name, tensor in fresh.state_dict().items()}
+        fresh()
+        after = fresh.state_dict()
+        assert list(before) == list(after)
+        for name, tensor in before.items():
+            assert torch.equal(tensor, after[name]), name
+        learned = sum(tensor.numel() for tensor in fresh.parameters())
+        assert fresh.num_parameters() == learned
+        assert (
+            learned or prior == "NodePrior(Bernoulli)"
+        )  # fixed probabilities of dropping
 
-@OURS
-def test_a_guide_moves_together_with_the_model(network, prior, guide, likelihood):
-    model, (x, y) = (
-        cases.model(network, prior, likelihood),
-        cases.data(network, likelihood),
-    )
-    built_before = cases.GUIDES[guide](model).double()
-    model.double()
-    built_after = cases.GUIDES[guide](model)
-    x = x.double()
-    for each in (built_before, built_after):
-        for name, value in each().items():
-            assert value.dtype == torch.float64, name
-        assert loss(model, ScopedGuide(each), x, y).dtype == torch.float64
+    with subtests.test("a fresh guide takes its state"):
+        other = cases.GUIDES[guide](model)
+        with torch.no_grad():
+            for parameter in fresh.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        other.load_state_dict(fresh.state_dict())
+        draws = []
+        for each in (fresh, other):
+            pyro.set_rng_seed(1)
+            draws.append({name: value.clone() for name, value in each().items()})
+        for name, value in draws[0].items():
+            assert torch.equal(value, draws[1][name]), name
+
+    with subtests.test("it moves together with the model"):
+        x, y = cases.data(network, likelihood)
+        x = x.double()
+        built_before = cases.GUIDES[guide](model).double()
+        model.double()
+        built_after = cases.GUIDES[guide](model)
+        for each in (built_before, built_after):
+            for name, value in each().items():
+                assert value.dtype == torch.float64, name
+            assert loss(model, ScopedGuide(each), x, y).dtype == torch.float64
 
 
 @pytest.mark.gpu
@@ -159,19 +140,6 @@ def test_a_guide_moves_to_the_device_of_the_model(guide):
     for name, value in moved().items():
         assert value.device.type == "cuda", name
     assert loss(model, ScopedGuide(moved), x.cuda(), y.cuda()).device.type == "cuda"
-
-
-@OURS
-def test_building_a_guide_leaves_no_trace(network, prior, guide, likelihood):
-    model = cases.model(network, prior, likelihood)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    modes = [layer.training for layer in model.modules()]
-    names = set(pyro.get_param_store())
-    cases.GUIDES[guide](model)
-    assert set(pyro.get_param_store()) == names
-    assert [layer.training for layer in model.modules()] == modes
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, before[name]), name
 
 
 @pytest.mark.parametrize("guide", cases.OURS)

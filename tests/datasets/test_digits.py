@@ -1,4 +1,4 @@
-"""The digits are images between 0 and 1, split once and for all with every class in both parts."""
+"""The digits are images between 0 and 1, with a fixed split and every class in both parts."""
 
 import numpy as np
 import torch
@@ -26,17 +26,16 @@ def test_flat_images_are_the_same_pixels():
 
 def test_every_class_has_its_share():
     data = datasets.digits()
-    train, test = (
-        data.train.y.bincount(minlength=10),
-        data.test.y.bincount(minlength=10),
-    )
-    assert (test / (train + test) - 360 / 1797).abs().max() < 0.005
-    # an unstratified split is off by more: standard deviation 0.03 a class
+    train = data.train.y.bincount(minlength=10)
+    test = data.test.y.bincount(minlength=10)
+    whole = train + test
+    assert (test / whole - 360 / 1797).abs().max() < 0.005
+
+    # An unstratified split differs by more: its standard deviation is 0.03 a class.
     rows = torch.randperm(1797, generator=torch.Generator().manual_seed(0))[:360]
     shuffled = torch.cat([data.train.y, data.test.y])[rows]
-    assert (
-        shuffled.bincount(minlength=10) / (train + test) - 360 / 1797
-    ).abs().max() > 0.005
+    unstratified = shuffled.bincount(minlength=10)
+    assert (unstratified / whole - 360 / 1797).abs().max() > 0.005
 
 
 def test_no_image_is_in_both_parts():

@@ -1,4 +1,4 @@
-"""Heart beats by folder: series with a channel, classes from 0, parts that stay the same, sentences for other files."""
+"""Heart beats: series with a channel, classes from 0, fixed parts, and refused files."""
 
 from pathlib import Path
 
@@ -13,9 +13,8 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "ecg"
 
 @pytest.fixture
 def folder(tmp_path):
-    rows = np.arange(30, dtype=np.float32)[:, None] * np.ones(
-        (30, 140), dtype=np.float32
-    )
+    ones = np.ones((30, 140), dtype=np.float32)
+    rows = np.arange(30, dtype=np.float32)[:, None] * ones
     labels = (np.arange(30) % 5 + 1).astype(np.int8)
     np.savez(
         tmp_path / "ECG5000.npz",
@@ -39,21 +38,23 @@ def test_series_have_a_channel_and_classes_start_at_zero(folder):
 
 
 def test_parts_are_always_the_same_and_nested(folder):
-    number = lambda part: set(part.x[:, 0, 0].tolist())  # noqa: E731
-    small, large = (
-        ecg5000(folder, num_train=size, num_validation=8) for size in (5, 22)
-    )
-    assert number(small.train) < number(large.train)
-    assert number(small.validation) == number(large.validation)
-    assert number(large.train) | number(large.validation) == set(range(30))
+    small = ecg5000(folder, num_train=5, num_validation=8)
+    large = ecg5000(folder, num_train=22, num_validation=8)
+    assert rows_of(small.train) < rows_of(large.train)
+    assert rows_of(small.validation) == rows_of(large.validation)
+    assert rows_of(large.train) | rows_of(large.validation) == set(range(30))
     for part in (small.train, small.validation):
         assert part.y.tolist() == [int(row) % 5 for row in part.x[:, 0, 0]]
 
 
-def test_what_is_not_there_gets_a_sentence(folder, tmp_path):
+def rows_of(part):
+    return set(part.x[:, 0, 0].tolist())
+
+
+def test_missing_and_wrong_files_are_refused(folder, tmp_path):
     with pytest.raises(
         ValueError,
-        match="there are 30 training series of ECG5000, which cannot give 25 and 6",
+        match="there are 30 training series of ECG5000, which cannot give 25 to use and 6 to keep",
     ):
         ecg5000(folder, num_train=25, num_validation=6)
     with pytest.raises(
@@ -70,12 +71,10 @@ def test_what_is_not_there_gets_a_sentence(folder, tmp_path):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs ECG5000.npz in ../shared/data/ecg")
-def test_the_real_beats_are_as_they_are_said_to_be():
+def test_the_real_beats_are_as_documented():
     data = ecg5000(REAL, num_validation=100)
-    assert (
-        repr(data)
-        == "Dataset('ECG5000', train=400, validation=100, test=4500, inputs=1x140, classes=5)"
-    )
+    sizes = "train=400, validation=100, test=4500, inputs=1x140, classes=5"
+    assert repr(data) == f"Dataset('ECG5000', {sizes})"
     assert data.test.y.bincount().tolist() == [2627, 1590, 86, 175, 22]
     assert data.test.x.mean(-1).abs().max() < 1e-5
     assert (data.test.x.std(-1) - 1).abs().max() < 1e-4

@@ -1,4 +1,4 @@
-"""Image sets by folder: cut into parts that stay the same, standardised by channel, missed with a sentence."""
+"""Image sets: divided into fixed parts, standardised by channel, refused without files."""
 
 import pickle
 import struct
@@ -24,20 +24,19 @@ def write_idx(path, values):
 
 
 def grey_folder(path, name):
-    """Write 30 training and 20 test images whose every pixel is their row number, labels row number modulo ten."""
+    """Write 30 training and 20 test images; pixels are the row number, labels it modulo ten."""
     raw = path / name / "raw"
     raw.mkdir(parents=True)
     for part, size in (("train", 30), ("t10k", 20)):
         rows = np.arange(size, dtype=np.uint8)
-        write_idx(
-            raw / f"{part}-images-idx3-ubyte", np.tile(rows[:, None, None], (1, 28, 28))
-        )
+        images = np.tile(rows[:, None, None], (1, 28, 28))
+        write_idx(raw / f"{part}-images-idx3-ubyte", images)
         write_idx(raw / f"{part}-labels-idx1-ubyte", rows % 10)
     return path
 
 
 def colour_folder(path, monkeypatch):
-    """Write five training batches and a test batch of four images, red only in the first row of pixels."""
+    """Write six batches of four images: a first row of red pixels, everything else black."""
     kind = load_torchvision().datasets.CIFAR10
     folder = path / kind.base_folder
     folder.mkdir(parents=True)
@@ -46,12 +45,10 @@ def colour_folder(path, monkeypatch):
     for name, _ in kind.train_list + kind.test_list:
         batch = {"data": np.tile(image.reshape(1, -1), (4, 1)), "labels": [0, 1, 2, 3]}
         (folder / name).write_bytes(pickle.dumps(batch))
-    (folder / "batches.meta").write_bytes(
-        pickle.dumps({"label_names": list("abcdefghij")})
-    )
-    monkeypatch.setattr(
-        kind, "_check_integrity", lambda self: True
-    )  # the sums are those of the real files
+    names = pickle.dumps({"label_names": list("abcdefghij")})
+    (folder / "batches.meta").write_bytes(names)
+    # torchvision knows the checksums of the real files.
+    monkeypatch.setattr(kind, "_check_integrity", lambda self: True)
     monkeypatch.setattr(kind, "_load_meta", lambda self: None)
     return path
 
@@ -85,15 +82,17 @@ def test_parts_are_always_the_same_and_nested(tmp_path):
     small = mnist(path, num_train=5, num_validation=8, num_test=3)
     large = mnist(path, num_train=15, num_validation=8)
     whole = mnist(path, num_validation=8)
-    number = lambda part: set(part.x[:, 0, 0, 0].tolist())  # noqa: E731
-    assert number(small.train) < number(large.train) < number(whole.train)
-    assert (
-        number(small.validation) == number(large.validation) == number(whole.validation)
-    )
-    assert not number(whole.train) & number(whole.validation)
+    assert rows_of(small.train) < rows_of(large.train) < rows_of(whole.train)
+    aside = rows_of(whole.validation)
+    assert rows_of(small.validation) == rows_of(large.validation) == aside
+    assert not rows_of(whole.train) & aside
     assert len(whole.train.x) == 22
     assert len(small.test.x) == 3
     assert "train=5, validation=8, test=3" in repr(small)
+
+
+def rows_of(part):
+    return set(part.x[:, 0, 0, 0].tolist())
 
 
 def test_parts_do_not_depend_on_the_seed():
@@ -105,7 +104,7 @@ def test_parts_do_not_depend_on_the_seed():
 
 
 @pytest.mark.parametrize("sizes", [(31, 0), (25, 6), (0, 0), (5, -1)])
-def test_parts_beyond_what_there_is_get_a_sentence(sizes, tmp_path):
+def test_parts_larger_than_the_set_are_refused(sizes, tmp_path):
     path = grey_folder(tmp_path, "MNIST")
     with pytest.raises(
         ValueError, match="there are 30 training images of MNIST, which cannot give"
@@ -121,7 +120,7 @@ def test_parts_beyond_what_there_is_get_a_sentence(sizes, tmp_path):
         (cifar10, "kriz/cifar"),
     ],
 )
-def test_missing_files_get_a_sentence_that_says_where_they_are(load, source, tmp_path):
+def test_missing_files_are_answered_with_their_source(load, source, tmp_path):
     with pytest.raises(
         FileNotFoundError, match=f"does not hold the files of .*{source}.*download=True"
     ):
@@ -131,7 +130,7 @@ def test_missing_files_get_a_sentence_that_says_where_they_are(load, source, tmp
 @pytest.mark.skipif(
     not (REAL / "mnist").is_dir(), reason="needs MNIST in ../shared/data/mnist"
 )
-def test_the_real_mnist_has_the_units_it_is_said_to_have():
+def test_the_real_mnist_has_the_documented_units():
     data = datasets.mnist(
         REAL / "mnist", num_train=20_000, num_validation=10_000, num_test=1_000
     )
@@ -140,23 +139,21 @@ def test_the_real_mnist_has_the_units_it_is_said_to_have():
     assert data.train.y.unique().tolist() == list(range(10))
 
 
-def test_letters_are_standardised_as_digits_are(tmp_path):
-    pixels = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones(
-        (3, 28, 28), dtype=np.uint8
-    )
+def test_letters_are_standardised_like_digits(tmp_path):
+    ones = np.ones((3, 28, 28), dtype=np.uint8)
+    pixels = np.arange(3, dtype=np.uint8)[:, None, None] * ones
     np.savez(tmp_path / "kmnist-test-imgs.npz", pixels)
     np.savez(tmp_path / "kmnist-test-labels.npz", np.array([9, 0, 2], dtype=np.uint8))
     away, digits = kmnist_test(tmp_path), mnist(grey_folder(tmp_path, "MNIST"))
     assert torch.equal(away.x, digits.train.x[:3])
     assert away.y.tolist() == [9, 0, 2]
     assert away.y.dtype == torch.int64
-    own = kmnist_test(
-        tmp_path, units=digits.x_units._replace(scale=torch.ones(1, 1, 1))
-    ).x
-    assert torch.allclose(own, away.x * digits.x_units.scale)
+    units = digits.x_units._replace(scale=torch.ones(1, 1, 1))
+    other = kmnist_test(tmp_path, units=units)
+    assert torch.allclose(other.x, away.x * digits.x_units.scale)
 
 
-def test_a_folder_without_letters_gets_a_sentence(tmp_path):
+def test_a_folder_without_letters_is_refused(tmp_path):
     with pytest.raises(
         FileNotFoundError,
         match=r"not hold kmnist-test-imgs.npz; put .* codh.rois.ac.jp/kmnist",

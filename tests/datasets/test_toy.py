@@ -1,4 +1,4 @@
-"""The toys follow their laws, and the linear one knows its posterior."""
+"""The toys follow their distributions, and the linear one has its exact posterior."""
 
 import math
 
@@ -29,11 +29,8 @@ def test_sizes_and_dtypes(make):
     assert len(data.train.x) == len(data.train.y) == 17
     assert data.train.x.dtype == data.test.x.dtype == torch.float32
     assert data.train.x.shape[1:] == data.test.x.shape[1:]
-    assert (
-        data.train.y.shape[1:]
-        == data.test.y.shape[1:]
-        == (() if make is toy.moons else (1,))
-    )
+    target_shape = () if make is toy.moons else (1,)
+    assert data.train.y.shape[1:] == data.test.y.shape[1:] == target_shape
 
 
 def test_the_seed_decides_and_the_global_one_does_not(make):
@@ -46,7 +43,7 @@ def test_the_seed_decides_and_the_global_one_does_not(make):
     assert not torch.equal(first, make(seed=4).train.x)
 
 
-def test_sizes_and_scales_that_make_no_data_are_refused(make):
+def test_wrong_sizes_and_scales_are_refused(make):
     with pytest.raises(
         ValueError, match="num_data is 0; write an integer of at least 1"
     ):
@@ -58,17 +55,17 @@ def test_sizes_and_scales_that_make_no_data_are_refused(make):
 
 
 @pytest.mark.parametrize(
-    ("make", "law"), [(toy.cubic, lambda x: x**3), (toy.sinusoid, None)]
+    ("make", "function"),
+    [(toy.cubic, lambda x: x**3), (toy.sinusoid, lambda x: torch.sin(math.pi * x))],
 )
-def test_noise_is_a_standard_deviation(make, law):
-    law = law or (lambda x: torch.sin(math.pi * x))
+def test_noise_is_a_standard_deviation(make, function):
     data = make(num_data=10_000, noise=3.0)
-    residual = (data.train.y - law(data.train.x)).double()
-    # the standard error of a standard deviation is 3 / sqrt(2 N); 4.5 of them: false alarm 7e-6
+    residual = (data.train.y - function(data.train.x)).double()
+    # The standard error of a standard deviation is 3 / sqrt(2 N); 4.5 of them: false alarm 7e-6.
     error = 4.5 * 3.0 / math.sqrt(20_000)
     assert abs(residual.std() - 3.0) < error
     assert abs(residual.std() - math.sqrt(3.0)) > error  # a variance of 3 is rejected
-    assert torch.allclose(data.test.y, law(data.test.x), atol=1e-4)
+    assert torch.allclose(data.test.y, function(data.test.x), atol=1e-4)
 
 
 def test_the_cubic_has_twenty_points_and_a_grid_beyond_them():
@@ -89,12 +86,10 @@ def test_standardised_toys_are_mapped_back(make):
 def test_the_sinusoid_has_its_gap():
     x = toy.sinusoid(num_data=500, gap=(-0.2, 1.0)).train.x
     assert not ((x > -0.2) & (x < 1.0)).any()
-    assert ((x < -0.2).any(), (x > 1.0).any(), x.abs().max() <= 2.0) == (
-        True,
-        True,
-        True,
-    )
-    # the share left of the gap is 1.8 / 2.8, standard error 0.0214; 4.5 of them: false alarm 7e-6
+    assert (x < -0.2).any()
+    assert (x > 1.0).any()
+    assert x.abs().max() <= 2.0
+    # The share left of the gap is 1.8 / 2.8, standard error 0.0214; 4.5 of them: false alarm 7e-6.
     assert abs((x < 0).double().mean() - 1.8 / 2.8) < 4.5 * 0.0214
     with pytest.raises(ValueError, match="gap is"):
         toy.sinusoid(gap=(1.0, -1.0))
@@ -111,23 +106,23 @@ def test_linear_inputs_are_correlated():
     data = toy.linear(num_data=20_000, correlation=0.8)
     correlations = data.train.x.double().T.corrcoef()
     off_diagonal = correlations[~torch.eye(3, dtype=torch.bool)]
-    # standard error (1 - r^2) / sqrt(N) = 0.0025; 4.5 of them: false alarm below 2e-5 for three
+    # The standard error is (1 - r^2) / sqrt(N) = 0.0025; 4.5 of them for three correlations:
+    # false alarm below 2e-5.
     assert (off_diagonal - 0.8).abs().max() < 4.5 * 0.36 / math.sqrt(20_000)
     assert (off_diagonal - math.sqrt(0.8)).abs().min() > 4.5 * 0.36 / math.sqrt(20_000)
 
 
 def joint(x, noise, prior_scale):
-    """Covariance of [coefficients, targets], another route than normal equations."""
+    """Return the covariance of [coefficients, targets]; it does not use the normal equations."""
     features = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], -1)
-    prior = prior_scale**2 * torch.eye(features.shape[-1], dtype=torch.float64)
-    marginal = features @ prior @ features.T + noise**2 * torch.eye(
-        len(x), dtype=torch.float64
-    )
+    prior = prior_scale**2 * torch.eye(features.shape[-1]).double()
+    errors = noise**2 * torch.eye(len(x)).double()
+    marginal = features @ prior @ features.T + errors
     return prior, prior @ features.T, marginal
 
 
 def agrees(exact, x, y, noise, prior_scale):
-    """Whether a posterior is what conditioning the joint normal on the targets gives."""
+    """Return whether a posterior is the joint normal, conditioned on the targets."""
     prior, cross, marginal = joint(x, noise, prior_scale)
     y = y.double().squeeze(-1)
     mean = cross @ torch.linalg.solve(marginal, y)
@@ -164,9 +159,8 @@ def test_coefficients_are_weights_first_and_the_bias_last():
     residual = y.double().squeeze(-1) - (x.double() @ weight + bias)
     # 200 test points: standard error 0.1 / sqrt(400) = 0.005; 4.5 of them: false alarm 7e-6
     assert abs(residual.square().mean().sqrt() - 0.1) < 4.5 * 0.005
-    swapped = y.double().squeeze(-1) - (
-        x.double() @ data.exact.mean[1:] + data.exact.mean[0]
-    )
+    bias_first = x.double() @ data.exact.mean[1:] + data.exact.mean[0]
+    swapped = y.double().squeeze(-1) - bias_first
     assert swapped.square().mean().sqrt() > 0.2
 
 

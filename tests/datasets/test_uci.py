@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zoo import datasets
-from zoo.datasets.uci import EMBEDDED, split_rows
+from zoo.datasets.uci import EMBEDDED, _split_rows
 
 GAL = Path(__file__).parents[3] / "shared" / "data" / "uci"
 needs_gal = pytest.mark.skipif(
@@ -28,13 +28,12 @@ def test_shapes_dtypes_and_units(name):
     assert data.train.y.shape == (num_train, 1)
     assert data.test.x.shape == (num_test, num_inputs)
     assert data.test.y.shape == (num_test, 1)
-    assert {part.dtype for split in (data.train, data.test) for part in split} == {
-        torch.float32
-    }
+    for values in (*data.train, *data.test):
+        assert values.dtype == torch.float32
     for values in data.train:
         assert values.mean(0).abs().max() < 1e-5
         assert (values.std(0, correction=0) - 1).abs().max() < 1e-5
-    # the test part is mapped by the training part's units: its own mean is not zero
+    # The test part is mapped by the units of the training part: its own mean is not zero.
     assert data.test.x.mean(0).abs().max() > 1e-3
 
 
@@ -45,32 +44,31 @@ def test_standardising_by_all_rows_would_be_noticed():
     assert leaked.mean().abs() > 1e-3  # the check above asks for less than 1e-5
 
 
-def test_the_way_back_gives_the_measured_numbers():
+def test_original_units_give_the_measured_values():
     data = datasets.uci("yacht", split=3)
     measured = data.in_original_units(data.train.y)
     table = np.load(Path(datasets.__file__).parent / "yacht.npz")
-    rows, _ = split_rows(len(table["x"]), 3)
+    rows, _ = _split_rows(len(table["x"]), 3)
     expected = torch.from_numpy(table["y"])[rows].float()
     assert torch.allclose(measured, expected, rtol=1e-5, atol=1e-5)
-    assert measured.max() == pytest.approx(
-        62.42, abs=1e-3
-    )  # the largest resistance of the set
+    largest = 62.42  # resistance of the data set
+    assert measured.max() == pytest.approx(largest, abs=1e-3)
 
 
 @pytest.mark.parametrize("num_rows", [308, 506, 768, 1030])
 def test_splits_are_disjoint_and_covering(num_rows):
     for split in (0, 1, 19):
-        train, test = split_rows(num_rows, split)
+        train, test = _split_rows(num_rows, split)
         assert len(train) == round(0.9 * num_rows)
         assert torch.equal(
             torch.cat([train, test]).sort().values, torch.arange(num_rows)
         )
-    assert not torch.equal(split_rows(num_rows, 0)[0], split_rows(num_rows, 1)[0])
+    assert not torch.equal(_split_rows(num_rows, 0)[0], _split_rows(num_rows, 1)[0])
 
 
 def test_splits_are_those_that_gal_published():
-    for split, first, last in PUBLISHED:  # read off his index files for yacht
-        train, test = split_rows(308, split)
+    for split, first, last in PUBLISHED:  # from his index files for yacht
+        train, test = _split_rows(308, split)
         assert train[:5].tolist() == first
         assert test[-3:].tolist() == last
 
@@ -99,27 +97,24 @@ def test_every_row_agrees_with_gals_index_files(name):
         test = np.loadtxt(files / f"index_test_{split}.txt").astype(int)
         for part, rows in ((data.train, train), (data.test, test)):
             x, y = table[rows][:, columns], table[rows][:, [target]]
-            loc, scale = (
-                table[train][:, columns].mean(0),
-                table[train][:, columns].std(0),
-            )
-            assert np.allclose(part.x.numpy(), (x - loc) / scale, atol=1e-5)
-            loc, scale = table[train][:, target].mean(), table[train][:, target].std()
-            assert np.allclose(part.y.numpy(), (y - loc) / scale, atol=1e-5)
+            inputs = table[train][:, columns]
+            standardised = (x - inputs.mean(0)) / inputs.std(0)
+            assert np.allclose(part.x.numpy(), standardised, atol=1e-5)
+            targets = table[train][:, target]
+            standardised = (y - targets.mean()) / targets.std()
+            assert np.allclose(part.y.numpy(), standardised, atol=1e-5)
 
 
 @needs_gal
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_embedded_tables_are_gals(name):
-    for packaged, given in zip(
-        datasets.uci(name, split=2).train,
-        datasets.uci(name, 2, path=GAL).train,
-        strict=True,
-    ):
-        assert torch.equal(packaged, given)
+    packaged = datasets.uci(name, split=2).train
+    given = datasets.uci(name, split=2, path=GAL).train
+    assert torch.equal(packaged.x, given.x)
+    assert torch.equal(packaged.y, given.y)
 
 
-def test_a_folder_of_ones_own(tmp_path):
+def test_a_folder_of_your_own(tmp_path):
     data = tmp_path / "wine-quality-red" / "data"
     data.mkdir(parents=True)
     table = np.random.RandomState(0).randn(10, 4)

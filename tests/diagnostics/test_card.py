@@ -1,4 +1,4 @@
-"""The card against a reference: a second run at the floor, what is wrong far from it, and a verdict that says so."""
+"""The card against a reference: a second run is at the floor, what is wrong is far from it."""
 
 import exact
 import pytest
@@ -8,15 +8,17 @@ from pyro import poutine
 import guides
 import zoo
 from zoo import inference, references
-from zoo.diagnostics.scores import Functions, held_out
-from zoo.posterior.posterior import Posterior
+from zoo.diagnostics.functions import Functions
+from zoo.diagnostics.scores import regression
+from zoo.diagnostics.verdict import verdict
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 REFERENCE = references.load(references.linear)
 EXACT = REFERENCE.data.exact
 
 
 def drawn(scale=1.0, shift=0.0, count=800, seed=1):
-    """Draw from the exact posterior with another scale round its mean, or moved by standard deviations."""
+    """Draw from the exact posterior, scaled around its mean or moved by standard deviations."""
     torch.manual_seed(seed)
     covariance = EXACT.covariance * scale**2
     exact = torch.distributions.MultivariateNormal(
@@ -24,19 +26,23 @@ def drawn(scale=1.0, shift=0.0, count=800, seed=1):
     )
     draws = exact.sample((1, count)).float()
     sites = {"layer1.weight": draws[..., None, :-1], "layer1.bias": draws[..., -1:]}
-    return Posterior(REFERENCE.model, state={}, info=None, draws=sites)
+    return DrawsPosterior(REFERENCE.model, state={}, info=None, draws=sites)
 
 
 def test_the_exact_posterior_is_at_the_floor():
     card = zoo.fidelity(drawn(), REFERENCE)
-    assert card.verdict == "right mean, right spread, right spread away from the data"
+    assert (
+        card.verdict
+        == "correct mean, correct spread, correct spread away from the data"
+    )
     assert abs(card.log_likelihood_gap) < 0.01
     for name in card.scores:
         assert card.beyond(name) < 3, name
 
 
 @pytest.mark.parametrize(
-    ("scale", "says"), [(0.5, "% of the spread"), (2.0, " times the spread")]
+    ("scale", "says"),
+    [(0.5, "% of the reference's spread"), (2.0, " times the reference's spread")],
 )
 def test_half_and_double_the_scale_leave_it(scale, says):
     card = zoo.fidelity(drawn(scale), REFERENCE)
@@ -44,7 +50,7 @@ def test_half_and_double_the_scale_leave_it(scale, says):
     assert card.epistemic_away == pytest.approx(scale, rel=0.1)
     assert card.beyond("spread_ratio") > 5
     assert card.beyond("wasserstein") > 3
-    assert card.verdict.startswith("right mean, ")
+    assert card.verdict.startswith("correct mean, ")
     assert says in card.verdict
 
 
@@ -63,7 +69,7 @@ def test_prior_draws_are_far_away():
         for name in REFERENCE.weights
     }
     card = zoo.fidelity(
-        Posterior(REFERENCE.model, state={}, info=None, draws=draws), REFERENCE
+        DrawsPosterior(REFERENCE.model, state={}, info=None, draws=draws), REFERENCE
     )
     assert card.spread_ratio > 5
     assert card.beyond("spread_ratio") > 20
@@ -98,11 +104,9 @@ def test_a_guide_and_bare_function_values():
 
 
 def test_inputs_come_from_one_side():
-    with pytest.raises(
-        ValueError, match="none beside a reference, which brings its own"
-    ):
+    with pytest.raises(ValueError, match="omit x: the reference has its own inputs"):
         zoo.fidelity(drawn(), REFERENCE, REFERENCE.inputs)
-    with pytest.raises(ValueError, match="give inputs x beside a posterior"):
+    with pytest.raises(ValueError, match=r"give inputs x=\.\.\. at which to compare"):
         zoo.fidelity(drawn(), drawn())
 
 
@@ -112,7 +116,8 @@ def test_the_gap_by_hand():
     )  # (S, K)
     truth = Functions(torch.zeros(1, 1), torch.tensor([[0.6, 0.2]]).log())
     expected = (torch.tensor([0.6, 0.2]).log() - torch.tensor([0.3, 0.1]).log()).mean()
-    assert held_out(ours, truth)["log_likelihood_gap"] == pytest.approx(float(expected))
+    found = regression(ours, truth)["log_likelihood_gap"]
+    assert found == pytest.approx(float(expected))
 
 
 def test_the_picture_has_bands_spreads_and_scores():
@@ -147,3 +152,44 @@ def test_context_is_the_proposal_and_the_evidence():
 
 def test_draws_have_no_context():
     assert zoo.fidelity(drawn(), REFERENCE).context == {}
+
+
+def test_scores_are_attributes_that_an_editor_completes():
+    card = zoo.fidelity(drawn(count=40), REFERENCE)
+    for name, value in card.scores.items():
+        assert isinstance(getattr(zoo.diagnostics.Fidelity, name), property), name
+        assert getattr(card, name) == value, name
+
+
+@pytest.mark.parametrize("name", ["agreement", "total_variation"])
+def test_a_score_of_another_kind_of_problem_is_refused(name):
+    card = zoo.fidelity(drawn(count=40), REFERENCE)
+    with pytest.raises(
+        AttributeError,
+        match=f"this card has no {name}; the scores of this problem are mean_error, ",
+    ):
+        getattr(card, name)
+
+
+def test_the_truth_is_called_reference():
+    with pytest.raises(TypeError, match="no argument 'truth'; write reference="):
+        zoo.fidelity(drawn(count=40), truth=REFERENCE)
+
+
+def test_the_verdict_names_what_is_wrong_at_single_inputs():
+    scores = {"mean_error": 0.1, "spread_ratio": 1.0, "spread_factor": 2.2}
+    far = {"mean_error": 0.0, "spread_ratio": 0.0, "spread_factor": 9.0}
+    assert verdict(scores, far) == (
+        "correct mean, correct spread, spread at single inputs wrong by a factor of 2.2 on average"
+    )
+    near = dict.fromkeys(scores, 0.0)
+    assert verdict(scores, near) == "correct mean, correct spread"
+
+
+def test_the_verdict_on_classes():
+    scores = {"agreement": 0.95, "total_variation": 0.03, "epistemic_away": 0.004}
+    far = dict.fromkeys(scores, 9.0)
+    assert verdict(scores, far) == (
+        "class probabilities off by 3.0%, another class predicted at 5.0% of the inputs, "
+        "no epistemic uncertainty away from the data"
+    )

@@ -82,7 +82,8 @@ def test_k_needs_a_density_and_a_tail(full_rank):
     with pytest.raises(ValueError, match="a guide with a density"):
         k_hat(dropout, DATA.train)
     with pytest.raises(
-        ValueError, match=r"a guide with a density.*this posterior is draws"
+        ValueError,
+        match=r"a guide with a density.*this posterior is 4 chains of 200 draws",
     ):
         k_hat(REFERENCE.runs["NUTS"], DATA.train)
     with pytest.raises(ValueError, match="a thousand draws or more, not of 100"):

@@ -8,10 +8,25 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
-from zoo.posterior.posterior import Posterior
 
 x = torch.eye(3)
+
+
+def statistics(zeros):
+    """Make the statistics of a run without divergences."""
+    return MCMCInfo(
+        acceptance_rate=zeros,
+        diverging=zeros.bool(),
+        n_steps=zeros,
+        lp=zeros,
+        step_size=zeros[:, 0],
+        num_gradients=0,
+        seconds_warmup=0.0,
+        seconds=0.0,
+        compiled="plain",
+    )
 
 
 def posterior(draws):
@@ -22,10 +37,8 @@ def posterior(draws):
         likelihoods.Gaussian(0.1),
     )
     facts = torch.zeros(draws.shape[:2])
-    info = MCMCInfo(
-        facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain"
-    )
-    return Posterior(model, state={}, info=info, draws={"weight": draws})
+    info = statistics(facts)
+    return DrawsPosterior(model, state={}, info=info, draws={"weight": draws})
 
 
 def test_good_chains_have_converged():
@@ -45,7 +58,7 @@ def test_chains_in_different_places_have_not():
 
 
 def test_swapped_hidden_units_are_one_function():
-    """Weights of two chains differ by a permutation, function values do not: R-hat is about functions."""
+    """Weights of two chains differ by a permutation, and function values do not."""
     torch.manual_seed(0)
     model = zoo.BayesianNetwork(
         networks.MLP(3, 1, hidden=[2]),
@@ -67,10 +80,8 @@ def test_swapped_hidden_units_are_one_function():
         for name in loc
     }
     facts = torch.zeros(2, 400)
-    info = MCMCInfo(
-        facts, facts.bool(), facts, facts, facts[:, 0], 0, 0.0, 0.0, "plain"
-    )
-    result = zoo.convergence(Posterior(model, state={}, info=info, draws=draws), x)
+    info = statistics(facts)
+    result = zoo.convergence(DrawsPosterior(model, state={}, info=info, draws=draws), x)
     assert result.rhat.max() < 1.05
     assert result.weights["layer1.weight"] > 1.5
     assert result.weights["layer2.bias"] < 1.05

@@ -1,4 +1,4 @@
-"""Extrapolation: on linear regression doubt grows with distance as in closed form; a guide that is sure shows."""
+"""Extrapolation: the uncertainty of linear regression grows with distance as in closed form."""
 
 import pyro
 import pytest
@@ -8,13 +8,13 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, references
 from zoo.diagnostics import extrapolation
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 REFERENCE = references.load(references.linear)
 X, EXACT = REFERENCE.data.train.x, REFERENCE.data.exact
 
 
-def exact_doubt(covariance, factor):
+def exact_std(covariance, factor):
     """Return the mean standard deviation of linear functions at inputs pushed out by a factor."""
     pushed = X.mean(0) + factor * (X - X.mean(0))
     features = torch.cat([pushed, torch.ones(len(X), 1)], -1).double()
@@ -29,10 +29,10 @@ def exact_posterior(scale=1.0, count=4000):
         .float()
     )
     sites = {"layer1.weight": draws[..., None, :-1], "layer1.bias": draws[..., -1:]}
-    return Posterior(REFERENCE.model, state={}, info=None, draws=sites)
+    return DrawsPosterior(REFERENCE.model, state={}, info=None, draws=sites)
 
 
-def test_doubt_is_that_of_the_closed_form():
+def test_the_uncertainty_is_that_of_the_closed_form():
     pyro.set_rng_seed(0)
     found = extrapolation(exact_posterior(), X, factors=(1, 4, 16), num_samples=4000)
     prior = REFERENCE.data.prior_scale**2 * torch.eye(
@@ -40,10 +40,10 @@ def test_doubt_is_that_of_the_closed_form():
     )
     for number, factor in enumerate((1, 4, 16)):
         assert float(found.epistemic[number]) == pytest.approx(
-            exact_doubt(EXACT.covariance, factor), rel=0.05
+            exact_std(EXACT.covariance, factor), rel=0.05
         )
         assert float(found.prior[number]) == pytest.approx(
-            exact_doubt(prior, factor), rel=0.05
+            exact_std(prior, factor), rel=0.05
         )
     half = extrapolation(exact_posterior(0.5), X, factors=(1, 4, 16), num_samples=4000)
     torch.testing.assert_close(

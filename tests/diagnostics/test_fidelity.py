@@ -9,13 +9,13 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.diagnostics.scores import Functions, classification, regression
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 CHAINS, DRAWS, N = 4, 500, 20
 
 
 def posterior(values, likelihood=None, chains=CHAINS):
-    """Make a posterior whose function values at x are given: a linear network with one-hot inputs."""
+    """Make a posterior with given function values at x: a linear network with one-hot inputs."""
     outputs = values.shape[-1] if values.dim() == 3 else 1
     network = torch.nn.Linear(N, outputs, bias=False)
     model = zoo.BayesianNetwork(
@@ -24,7 +24,7 @@ def posterior(values, likelihood=None, chains=CHAINS):
         likelihood or likelihoods.Gaussian(0.1),
     )
     weights = values.reshape(len(values), N, outputs).transpose(1, 2)
-    return Posterior(
+    return DrawsPosterior(
         model, state={}, info=None, draws={"weight": weights.unflatten(0, (chains, -1))}
     )
 
@@ -106,7 +106,7 @@ def test_a_guide_is_no_truth():
     pyro.set_rng_seed(0)
     engine = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False)
     guide = engine.fit((x, torch.zeros(N, 1)))
-    with pytest.raises(ValueError, match="a guide against a guide says nothing"):
+    with pytest.raises(ValueError, match="distance between two guides does not show"):
         zoo.fidelity(guide, guide, x)
 
 

@@ -34,7 +34,7 @@ def examples():
 
 @pytest.fixture(scope="module")
 def prepared():
-    """Make what the examples take for granted: a model, data, and a posterior; the same for classes."""
+    """Make what the examples need: a model, data and a posterior; the same for classes."""
     pyro.set_rng_seed(0)
     model = zoo.BayesianNetwork(
         networks.MLP(6, 1, hidden=[10]),

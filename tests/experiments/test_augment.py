@@ -1,4 +1,4 @@
-"""Augmentation: images cut out of a frame and mirrored, the frame nowhere else, and every image in an epoch."""
+"""Augmentation: images are cropped after padding, mirrored, and all in every epoch."""
 
 import pyro.distributions as dist
 import torch
@@ -11,22 +11,34 @@ from zoo.datasets import Split
 from zoo.experiments.augment import Augmented, loader
 
 
-def test_an_image_is_cut_out_of_its_frame_and_mirrored_half_the_time():
+def all_crops(image):
+    """Return the nine crops of a padded image (C, 4, 4), and of its mirror image, by place."""
+    padded = nn.functional.pad(image, (1, 1, 1, 1), value=1.0)
+    crops = {}
+    for mirrored in (False, True):
+        source = padded.flip(-1) if mirrored else padded
+        for top in range(3):
+            for left in range(3):
+                crop = source[:, top : top + 4, left : left + 4]
+                crops[mirrored, top, left] = crop
+    return crops
+
+
+def test_an_image_is_cropped_after_padding_and_mirrored_half_the_time():
     torch.manual_seed(0)
-    x = torch.arange(1.0, 33.0).reshape(1, 2, 4, 4).expand(400, 2, 4, 4)
-    changed, _ = Augmented(Split(x, torch.zeros(400).long()), margin=1)[
-        list(range(400))
-    ]
-    framed = torch.nn.functional.pad(x[:1], (1, 1, 1, 1), value=1.0)
-    crops = {(m, i, j): (framed.flip(-1) if m else framed)[0, :, i : i + 4, j : j + 4] for m in (0, 1)
-             for i in range(3) for j in range(3)}  # fmt: skip
-    found = [
-        next(key for key, crop in crops.items() if torch.equal(crop, image))
-        for image in changed
-    ]
+    image = torch.arange(1.0, 33.0).reshape(2, 4, 4)
+    part = Split(image.expand(400, 2, 4, 4), torch.zeros(400).long())
+    changed, _ = Augmented(part, margin=1)[list(range(400))]
+
+    crops = all_crops(image)
+    found = []
+    for one in changed:
+        places = [place for place, crop in crops.items() if torch.equal(crop, one)]
+        found.append(places[0])
     assert set(found) == set(crops)
-    mirrored = sum(key[0] for key in found)
-    assert abs(mirrored - 200) < 4 * 10  # four standard errors of a fair coin
+
+    num_mirrored = sum(mirrored for mirrored, _, _ in found)
+    assert abs(num_mirrored - 200) < 4 * 10  # four standard errors of a fair coin
 
 
 def test_an_epoch_has_every_image_once():
@@ -42,7 +54,5 @@ def test_a_loader_that_asks_for_whole_batches_is_counted_by_data():
     )
     part = Split(torch.rand(50, 1, 4, 4), torch.arange(50) % 10)
     found = batches(model, loader(part, batch_size=16))
-    assert (found.num_data, found.per_epoch) == (
-        50,
-        4,
-    )  # and not four data, one a batch
+    assert found.num_data == 50  # and not four, the number of batches
+    assert found.per_epoch == 4

@@ -1,6 +1,5 @@
-"""Every experiment from end to end, a step or two of each fit on data of noise; and the table that sums them up."""
+"""Every experiment from end to end, with a few steps for each fit, on data of noise."""
 
-import dataclasses
 import json
 import math
 import sys
@@ -9,9 +8,9 @@ import pytest
 import torch
 
 from zoo import datasets, experiments, likelihoods, metrics
-from zoo.command.names import EXPERIMENTS
+from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
-from zoo.experiments import Run, nodes_cifar10
+from zoo.experiments import Run, nodes_cifar10, pruning_curves, trained_resnets
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
 
@@ -21,17 +20,30 @@ SHAPES = {
     "cifar10": (3, 32, 32),
     "ecg5000": (1, 140),
 }
-REFERRED = sys.modules[experiments.referral_cifar10.run.__module__].POSTERIORS
 UNITS = Units(torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.25))
-SMALLER = [  # what would take a test's time
-    (experiments.nodes_cifar10, "CHECKPOINTS", {20: "resnet20-12fca82f.th"}),
-    (experiments.nodes_cifar10, "COMPONENTS", (4,)),
-    (experiments.bayes_alexnet_cifar10, "PHASES", (0.5,)),
-    (experiments.nodes_lenet_width, "WIDTHS", (50, 100, 150)),
-    (experiments.prune_mnist, "FRACTIONS", (0.0, 0.9)),
-    (experiments.dropout_nin_cifar10, "WIDTH", 6),
-    (experiments.ood_mnist, "RESAMPLED", 5),
-    (experiments.referral_cifar10, "POSTERIORS", dict(list(REFERRED.items())[::4])),
+
+
+def module_of(experiment):
+    """Return the module of an experiment, whose name in the package is the experiment's."""
+    return sys.modules[experiment.run.__module__]
+
+
+REFERRED = module_of(experiments.referral_cifar10)._CONTESTANTS
+CHECKPOINTS = {20: "resnet20-12fca82f.th"}
+SMALLER = [  # what would take too long in a test
+    (trained_resnets, "CHECKPOINTS", CHECKPOINTS),
+    (module_of(experiments.nodes_cifar10), "CHECKPOINTS", CHECKPOINTS),
+    (module_of(experiments.nodes_cifar10), "_COMPONENTS", (4,)),
+    (module_of(experiments.bayes_alexnet_cifar10), "_PHASES", (0.5,)),
+    (module_of(experiments.nodes_lenet_width), "_WIDTHS", (50, 100, 150)),
+    (pruning_curves, "_FRACTIONS", (0.0, 0.9)),
+    (module_of(experiments.dropout_nin_cifar10), "_WIDTH", 6),
+    (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
+    (
+        module_of(experiments.referral_cifar10),
+        "_CONTESTANTS",
+        dict(list(REFERRED.items())[::4]),
+    ),
 ]
 
 
@@ -40,61 +52,56 @@ class Small(Run):
 
     def dataset(self, load, **options):
         name = load.__name__
-        classes = 5 if name == "ecg5000" else 10
+        num_classes = 5 if name == "ecg5000" else 10
+        shape = SHAPES[name]
 
         def part(number):
-            y = torch.arange(number) % classes
-            pixels = (
-                torch.rand(number, *SHAPES[name])
-                * (1 + y.reshape(-1, *[1] * len(SHAPES[name])))
-                / classes
-            )
+            y = torch.arange(number) % num_classes
+            brightness = (1 + y) / num_classes
+            pixels = torch.rand(number, *shape)
+            pixels = pixels * brightness.reshape(-1, *[1] * len(shape))
             return Split(UNITS.standardise(pixels), y)
 
         return Dataset(name, part(60), part(20), UNITS, validation=part(20))
 
-    def fit(self, name, build, data, *, share, epochs, **options):
-        options = {key: value for key, value in options.items() if key != "train"}
+    def fit(self, name, build, data, *, share, epochs, optimizer=torch.optim.Adam, **_):
         return super().fit(
             name,
             build,
             data,
             share=share,
             epochs=1,
-            **options | {"rates": (1e-3,), "least": 1},
+            learning_rates=(1e-3,),
+            optimizer=optimizer,
         )
 
 
 def checkpoints(folder):
-    """Write untrained networks where the trained ones would be."""
-    for depth, name in sys.modules[nodes_cifar10.run.__module__].CHECKPOINTS.items():
-        state = {
-            f"module.{key}": value for key, value in ResNet(depth).state_dict().items()
-        }
+    """Write untrained networks in place of the trained ones."""
+    for depth, name in trained_resnets.CHECKPOINTS.items():
+        network = ResNet(depth, num_classes=10)
+        state = {f"module.{key}": value for key, value in network.state_dict().items()}
         torch.save({"state_dict": state}, folder / name)
 
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     for experiment in EXPERIMENTS.values():
-        module = sys.modules[experiment.run.__module__]
-        draws = getattr(module, "DRAWS", 0)
-        monkeypatch.setattr(
-            module,
-            "DRAWS",
-            dict.fromkeys(draws, 2) if isinstance(draws, dict) else 2,
-            raising=False,
-        )
-    for experiment, name, value in SMALLER:
-        monkeypatch.setattr(sys.modules[experiment.run.__module__], name, value)
-    monkeypatch.setattr(
-        metrics, "temperature_scaling", lambda logits, y: torch.tensor(1.5)
-    )  # untrained: none is best
-    monkeypatch.setattr(
-        datasets,
-        "kmnist_test",
-        lambda path: Split(torch.randn(20, 1, 28, 28), torch.zeros(20)),
-    )
+        module = module_of(experiment)
+        number = module._NUM_SAMPLES
+        fewer = dict.fromkeys(number, 2) if isinstance(number, dict) else 2
+        monkeypatch.setattr(module, "_NUM_SAMPLES", fewer)
+    for module, name, value in SMALLER:
+        monkeypatch.setattr(module, name, value)
+
+    def temperature_scaling(logits, y):
+        return torch.tensor(1.5)  # an untrained network has no best temperature
+
+    def kmnist_test(path):
+        return Split(torch.randn(20, 1, 28, 28), torch.zeros(20))
+
+    monkeypatch.setattr(metrics, "temperature_scaling", temperature_scaling)
+    monkeypatch.setattr(datasets, "kmnist_test", kmnist_test)
     checkpoints(tmp_path)
     return lambda experiment, **options: Small(
         experiment,
@@ -107,7 +114,7 @@ def small(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_recipe_runs_and_writes_what_it_found(name, small, tmp_path):
+def test_an_experiment_runs_and_writes_what_it_found(name, small, tmp_path):
     result = small(EXPERIMENTS[name]).run()
     assert len(result.findings) >= 3
     assert result.scores
@@ -132,7 +139,7 @@ def test_a_recipe_runs_and_writes_what_it_found(name, small, tmp_path):
         "corrupt-mnist",
     ],
 )
-def test_a_recipe_runs_on_a_gpu(name, small):
+def test_an_experiment_runs_on_a_gpu(name, small):
     result = small(EXPERIMENTS[name], device="cuda").run()
     assert result.settings["device"] == torch.cuda.get_device_name()
     assert all(math.isfinite(finding.ours.value) for finding in result.findings)
@@ -154,32 +161,40 @@ def test_a_run_that_is_started_again_fits_nothing_anew(small, tmp_path, monkeypa
 
 
 def test_a_posterior_is_as_good_as_itself(small):
-    run, y = small(EXPERIMENTS["prune-ecg"]), torch.arange(20) % 5
+    run = small(EXPERIMENTS["prune-ecg"])
+    y = torch.arange(20) % 5
     before = torch.get_rng_state()
     for name in ("one", "other"):
-        run.score(
+        run.scores.add(
             name,
             lambda: Prediction(likelihoods.Categorical(), torch.randn(2, 20, 5)),
             y,
         )
-    assert run.difference("one", "other")["nll"].value == 0
+    assert run.scores.difference("one", "other")["nll"].value == 0
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_without_the_trained_networks_there_is_a_sentence(tmp_path, small):
-    run = dataclasses.replace(nodes_cifar10)
     for path in tmp_path.glob("*.th"):
         path.unlink()
     with pytest.raises(FileNotFoundError, match="akamaster/pytorch_resnet_cifar10"):
-        small(run).run()
+        small(nodes_cifar10).run()
 
 
-def test_without_its_data_a_recipe_says_so(tmp_path):
+def test_an_experiment_without_its_data_says_so(tmp_path):
     run = Run(
         EXPERIMENTS["bbb-mnist"], path=tmp_path, out=tmp_path / "out", progress=False
     )
     with pytest.raises(FileNotFoundError, match="does not hold the files of MNIST"):
         run.run()
+
+
+def test_data_without_a_validation_part_get_a_sentence(tmp_path):
+    run = Run(EXPERIMENTS["bbb-mnist"], out=tmp_path, progress=False)
+    part = Split(torch.rand(4, 2), torch.arange(4))
+    data = Dataset("four", part, part)
+    with pytest.raises(ValueError, match=r"four has no validation part; load it with"):
+        run.fit("a", lambda: None, data, share=1, epochs=1)
 
 
 @pytest.mark.parametrize("minutes", [0, -1.0])

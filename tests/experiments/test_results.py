@@ -1,19 +1,19 @@
-"""The results that are committed: readable, with their figures, and in the README as they came out."""
+"""The committed results: readable, with their figures, and in the README."""
 
 from pathlib import Path
 
 import pytest
 
 from benchmarks import experiments
-from zoo.command.names import EXPERIMENTS
+from zoo.command.choices import EXPERIMENTS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = experiments.results()
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_recipe_stands_in_the_readme(name):
-    assert f"`{name}`" in (ROOT / "README.md").read_text()
+def test_an_experiment_is_in_the_page(name):
+    assert f"`{name}`" in (ROOT / "docs" / "experiments.md").read_text()
 
 
 @pytest.mark.parametrize("result", RESULTS, ids=lambda result: result.name)
@@ -25,7 +25,7 @@ def test_a_result_says_how_it_came_about(result):
 
 
 def test_the_readme_has_the_results_as_they_came_out():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "experiments.md").read_text()
     assert experiments.markdown() in text, (
-        "write the table that `python -m benchmarks.experiments` prints into the README"
+        "write the table that `python -m benchmarks.experiments` prints into docs/experiments.md"
     )

@@ -1,4 +1,4 @@
-"""Training within a budget: the rate that does best is taken, time is kept, and what is done is not done again."""
+"""Training within a budget: the best learning rate, the time limit, and fits that are kept."""
 
 import math
 
@@ -14,6 +14,7 @@ from zoo.datasets import Split
 from zoo.experiments import scores
 from zoo.experiments.scores import Cases, Number
 from zoo.experiments.training import Training
+from zoo.experiments.weight_averaging import average_weights
 from zoo.predictive.prediction import Prediction
 
 
@@ -37,7 +38,9 @@ def flat(split):
 
 def test_the_rate_with_the_best_held_out_likelihood_is_taken(data, tmp_path):
     train, validation = map(flat, data)
-    training = Training(math.inf, 8, batch_size=64, rates=(1e-6, 1e-2), progress=False)
+    training = Training(
+        math.inf, 8, batch_size=64, learning_rates=(1e-6, 1e-2), progress=False
+    )
     _, facts = training.fit(build, train, validation, tmp_path / "a.safetensors")
     trials = facts["plan"]["trials"]
     assert facts["plan"]["rate"] == 0.01
@@ -48,7 +51,7 @@ def test_the_rate_with_the_best_held_out_likelihood_is_taken(data, tmp_path):
 
 def test_a_fit_keeps_to_its_time_and_is_read_when_it_is_there(data, tmp_path):
     train, validation = map(flat, data)
-    training = Training(6.0, 1e6, batch_size=64, rates=(1e-2,), progress=False)
+    training = Training(6.0, 1e6, batch_size=64, learning_rates=(1e-2,), progress=False)
     posterior, facts = training.fit(
         build, train, validation, tmp_path / "a.safetensors"
     )
@@ -71,66 +74,75 @@ def test_a_budget_too_short_for_one_epoch_gets_a_sentence(data, tmp_path):
         )
 
 
+def test_only_mc_dropout_has_averaged_weights(data):
+    train, _ = map(flat, data)
+    model, guide = build()
+    posterior = zoo.inference.SVI(model, guide, num_steps=1, progress=False).fit(train)
+    with pytest.raises(TypeError, match=r"only guides\.MCDropout .*not LocalReparam"):
+        average_weights(posterior)
+
+
 def test_a_difference_is_paired():
     torch.manual_seed(0)
-    hard = 3 * torch.randn(4_000)  # what makes both wrong at the same cases
-    one, other = (
-        Cases(
-            100.0 * (hard + 0.1 * torch.randn(4_000) + d > 4),
-            torch.rand(4_000),
-            torch.rand(4_000),
-        )
-        for d in (0.3, 0.0)
-    )
+    difficulty = 3 * torch.randn(4_000)  # makes both wrong at the same cases
+
+    def cases(shift):
+        wrong = difficulty + 0.1 * torch.randn(4_000) + shift > 4
+        return Cases(100.0 * wrong, torch.rand(4_000), torch.rand(4_000))
+
+    one = cases(0.3)
+    other = cases(0.0)
+    differences = one.error - other.error
     paired = one.minus(other)["error %"]
-    apart = math.hypot(one.numbers()["error %"].error, other.numbers()["error %"].error)
-    assert paired.value == pytest.approx(
-        float(one.error.mean() - other.error.mean()), abs=1e-6
-    )
-    assert (
-        paired.error < 0.5 * apart
-    )  # the wrong answer: errors added up as if they were of different cases
-    twice = torch.stack(
-        [
-            (one.error - other.error)[torch.randint(4_000, (4_000,))].mean()
-            for _ in range(500)
-        ]
-    )
-    assert paired.error == pytest.approx(float(twice.std()), rel=0.15)
+    assert paired.value == pytest.approx(float(differences.mean()), abs=1e-6)
+
+    # the wrong answer: errors added up as if they were of different cases
+    errors = [side.numbers()["error %"].error for side in (one, other)]
+    assert paired.error < 0.5 * math.hypot(*errors)
+
+    means = []
+    for _ in range(500):
+        rows = torch.randint(4_000, (4_000,))
+        means.append(differences[rows].mean())
+    spread = float(torch.stack(means).std())
+    assert paired.error == pytest.approx(spread, rel=0.15)
+
+
+def sharpened(factor: float, logits: Tensor, y: Tensor) -> Cases:
+    """Score the prediction of logits (N, O) that are multiplied by a factor."""
+    prediction = Prediction(likelihoods.Categorical(), factor * logits[None])
+    return Cases.of(prediction, y)
+
+
+def fresh_pair() -> tuple[Cases, Cases]:
+    """Score two predictions that are too confident, at the same new cases."""
+    logits = 2 * torch.randn(10_000, 10)
+    y = torch.distributions.Categorical(logits=logits).sample()
+    return sharpened(1.5, logits, y), sharpened(1.3, logits, y)
 
 
 def test_a_calibration_error_has_the_spread_of_fresh_cases(monkeypatch):
-    def drawn(sharper: float, logits: Tensor, y: Tensor) -> Cases:
-        return Cases.of(
-            Prediction(likelihoods.Categorical(), sharper * logits[None]), y
-        )
-
-    def fresh() -> tuple[Cases, Cases]:
-        logits = 2 * torch.randn(10_000, 10)
-        y = torch.distributions.Categorical(logits=logits).sample()
-        return drawn(1.5, logits, y), drawn(1.3, logits, y)
-
     torch.manual_seed(0)
-    logits, y = 2 * torch.randn(500, 10), torch.arange(500) % 10
-    ours, known = (
-        drawn(1.5, logits, y),
-        metrics.calibration_error((1.5 * logits).softmax(-1), y),
-    )
-    assert ours.numbers()["ece"].value == pytest.approx(float(known), abs=1e-6)
+    logits = 2 * torch.randn(500, 10)
+    y = torch.arange(500) % 10
+    ours = sharpened(1.5, logits, y).numbers()["ece"]
+    known = metrics.calibration_error((1.5 * logits).softmax(-1), y)
+    assert ours.value == pytest.approx(float(known), abs=1e-6)
+
+    differences = []
     with monkeypatch.context() as quick:
         quick.setattr(scores, "RESAMPLED", 2)
-        differences = torch.tensor(
-            [
-                one.minus(other)["ece"].value
-                for one, other in (fresh() for _ in range(50))
-            ]
-        )
-    one, other = fresh()
+        for _ in range(50):
+            one, other = fresh_pair()
+            differences.append(one.minus(other)["ece"].value)
+    spread = float(torch.tensor(differences).std())
+
+    one, other = fresh_pair()
     paired = one.minus(other)["ece"].error
-    assert paired == pytest.approx(float(differences.std()), rel=0.3)
-    assert (
-        paired < 0.5 * one.numbers()["ece"].error
-    )  # the wrong answer: errors of different cases
+    assert paired == pytest.approx(spread, rel=0.3)
+
+    # the wrong answer: errors of different cases
+    assert paired < 0.5 * one.numbers()["ece"].error
 
 
 @pytest.mark.parametrize(

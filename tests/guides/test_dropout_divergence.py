@@ -1,4 +1,4 @@
-"""Dropout against closed forms: exact and a bound over Bernoulli nodes, Gal's weight decay over weights."""
+"""Dropout against closed forms: over Bernoulli nodes, and over weights."""
 
 import exact
 import pyro
@@ -43,7 +43,7 @@ def nodes(network):
 
 @pytest.fixture(scope="module")
 def joint(network, data):
-    """Log likelihood under each of the 32 masks of two inputs and three hidden units."""
+    """Return the 32 masks of two inputs and three hidden units, and log likelihoods (32,)."""
     masks = exact.all_masks(5)
     tensors = network.state_dict()
     hidden = (data[0] * masks[:, None, :2]) @ tensors["layer1.weight"].T + tensors[
@@ -54,7 +54,7 @@ def joint(network, data):
     ].T + tensors["layer2.bias"]
     return masks, torch.distributions.Normal(outputs, NOISE).log_prob(data[1]).sum(
         (1, 2)
-    )  # (32,)
+    )
 
 
 @pytest.mark.parametrize("p", [0.1, 0.2, 0.7])
@@ -64,15 +64,14 @@ def test_the_divergence_over_nodes_is_exact(nodes, p):
     own = sum(kl_divergence(q.nodes[name]["fn"], prior[name]) for name in prior)
     divergence = exact.bernoulli_divergence(torch.full((5,), 1 - p), torch.tensor(KEPT))
     assert torch.allclose(own, divergence.double(), atol=1e-6)
-    swapped = exact.bernoulli_divergence(
-        torch.full((5,), p), torch.tensor(KEPT)
-    )  # dropped for kept
+    # With the probability of 0 in the place of that of 1:
+    swapped = exact.bernoulli_divergence(torch.full((5,), p), torch.tensor(KEPT))
     assert not torch.allclose(own, swapped.double(), atol=1e-3)
 
 
 @pytest.mark.parametrize("p", [0.05, 0.6, 0.7])
 def test_the_elbo_over_nodes_is_the_enumerated_one_and_a_bound(nodes, joint, data, p):
-    """4.5 standard errors: false alarm 7e-6."""
+    """Compare within 4.5 standard errors: the false alarm rate is 7e-6."""
     pyro.set_rng_seed(1)
     guide = guides.MCDropout(nodes, p=p)
     assert guide.bound
@@ -89,7 +88,7 @@ def test_the_elbo_over_nodes_is_the_enumerated_one_and_a_bound(nodes, joint, dat
     dropped = exact.mask_probabilities(masks, torch.tensor(p).double())
     for wrong in (
         log_evidence,  # the bound is not tight here
-        (dropped * log_likelihood).sum() - divergence,  # dropped for kept
+        (dropped * log_likelihood).sum() - divergence,  # p for 1 - p
         expected - 2 * divergence,  # counted twice
         expected - divergence / 5,  # averaged over the five nodes
     ):
@@ -111,24 +110,20 @@ def test_the_divergence_over_weights_is_gals_weight_decay(network, p):
         own = kl_divergence(trace.nodes[name]["fn"], model.latents[name]) / (
             num_data * precision
         )
-        (slope,) = torch.autograd.grad(own, guide.loc[name])
+        (gradient,) = torch.autograd.grad(own, guide.loc[name])
         decay = exact.weight_decay(length, num_data, precision, p)
-        assert torch.allclose(slope, 2 * decay * guide.loc[name])
+        assert torch.allclose(gradient, 2 * decay * guide.loc[name])
         for wrong in (
             exact.weight_decay(length, num_data, precision, p, unscaled_masks=True),
             exact.weight_decay(length, num_data, precision, 0.0),  # no dropout
-            exact.weight_decay(
-                1 / length, num_data, precision, p
-            ),  # the length for the scale
-            exact.weight_decay(
-                length, num_data, 1 / precision, p
-            ),  # a variance for a precision
+            exact.weight_decay(1 / length, num_data, precision, p),
+            exact.weight_decay(length, num_data, 1 / precision, p),
         ):
-            assert not torch.allclose(slope, 2 * wrong * guide.loc[name], rtol=0.05)
+            assert not torch.allclose(gradient, 2 * wrong * guide.loc[name], rtol=0.05)
 
 
 def test_unscaled_masks_give_gals_own_weight_decay():
-    r"""W = M z has E[W²] = (1 - p) M², which our M / (1 - p) turns into one over (1 - p)."""
+    r"""W = M z has E[W²] = (1 - p) M²; with M / (1 - p) for M it is M² / (1 - p)."""
     p, weight = 0.3, torch.tensor(1.7)
     unscaled = (
         exact.weight_decay(1.0, 10, 4.0, p, unscaled_masks=True)
@@ -139,7 +134,7 @@ def test_unscaled_masks_give_gals_own_weight_decay():
 
 @pytest.mark.parametrize("p", [0.3, 0.5])
 def test_the_loss_of_a_linear_model_is_ridge_regression(data, p):
-    """Expected log likelihood and divergence together; 4.5 standard errors, false alarm 7e-6."""
+    """Compare the whole loss within 4.5 standard errors: the false alarm rate is 7e-6."""
     pyro.set_rng_seed(2)
     noise, scale, targets = 1.5, 0.7, data[1].squeeze(-1)
     prior = priors.WeightPrior(dist.Normal(0.0, scale))
@@ -164,7 +159,6 @@ def test_the_loss_of_a_linear_model_is_ridge_regression(data, p):
     )
     draws = repeat(lambda: elbo(model, guide, *data), 400)
     assert off(draws, dropped + log_prior) < LIMIT
-    assert (
-        off(draws, dropped + log_prior / 3) > LIMIT
-    )  # averaged over the three numbers
+    # With a log prior that is averaged over three elements:
+    assert off(draws, dropped + log_prior / 3) > LIMIT
     assert off(draws, kept + log_prior) > LIMIT  # nothing dropped

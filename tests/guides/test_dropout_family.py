@@ -1,4 +1,4 @@
-"""Dropout of chosen layers by three kinds of masks, averaged weights, and learned rates against their closed form."""
+"""Dropout: the choice of layers, three kinds of masks, averaged weights and learned rates."""
 
 import exact
 import pyro
@@ -81,7 +81,7 @@ FAULTS = {
         lambda m: guides.MCDropout(m, masks="pixel"),
         "'channel', 'element' or 'weight', not 'pixel'",
     ),
-    "p": (lambda m: guides.MCDropout(m, p=1.5), "from 0 up to but not 1, not 1.5"),
+    "p": (lambda m: guides.MCDropout(m, p=1.5), "at least 0 and below 1, not 1.5"),
     "p of ConcreteDropout": (
         lambda m: guides.ConcreteDropout(m, p=0.0),
         "p .* above 0 and below 1, not 0.0",
@@ -94,7 +94,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_gets_a_sentence(model, fault):
+def test_a_wrong_argument_is_answered_with_a_sentence(model, fault):
     make, words = FAULTS[fault]
     with pytest.raises(ValueError, match=words):
         make(model)
@@ -121,7 +121,7 @@ def layer_case(kind):
 
 
 def variances(layer, weight, x):
-    """Variance of single outputs under the three kinds of masks."""
+    """Return the variance of single outputs under each of the three kinds of masks."""
     odds = P / (1 - P)
     channels = torch.stack(
         [layer(x[:, i : i + 1], weight[:, i : i + 1]) for i in range(x.shape[1])]
@@ -146,9 +146,8 @@ def test_the_outputs_of_a_layer_have_the_moments_of_its_masks(kind, masks):
     assert off((draws - mean).square(), expected[masks] * (1 - P)) > LIMIT
     other = expected["channel" if masks != "channel" else "element"]
     assert (off((draws - mean).square(), other) < LIMIT) == (kind == "linear")
-    together = ((draws - mean)[:, 0] * (draws - mean)[:, 1]).flatten(
-        1
-    )  # two examples: one mask for all, or two
+    # Two examples have one mask or two.
+    together = ((draws - mean)[:, 0] * (draws - mean)[:, 1]).flatten(1)
     assert (off(together, 0.0) < LIMIT) == (masks != "weight")
 
 
@@ -164,7 +163,7 @@ def test_a_draw_that_is_one_function_drops_columns_or_weights(masks):
 
 
 def test_a_kind_of_mask_changes_no_divergence(model):
-    """E[W] and E[W²] are the same."""
+    """All kinds have the same E[W] and E[W²]."""
     data = torch.zeros(1, 3), torch.zeros(1, 1)
     with torch.no_grad():
         values = {}
@@ -208,7 +207,7 @@ def test_averaged_weights_are_one_deterministic_network_and_not_the_mean_of_draw
         averaged.distributions()
 
 
-def test_averaged_nodes_are_scaled_by_what_is_kept_and_points_stay_what_was_fitted():
+def test_averaged_nodes_are_scaled_by_the_probability_of_1_and_points_keep_their_fit():
     pyro.set_rng_seed(3)
     prior = priors.NodePrior(dist.Bernoulli(0.8), weights=priors.Point())
     model = zoo.BayesianNetwork(
@@ -258,7 +257,7 @@ def at_the_coefficients(model, p):
 
 
 def parts(data, p):
-    """Expected log likelihood, expected log prior and entropy of the masks: the loss of relaxed masks is their sum."""
+    """Return the parts of the ELBO: expected log likelihood, expected log prior, and entropy."""
     first, second = exact.relaxed_mask_moments(p, TEMPERATURE)
     inputs = exact.features(data[0]) * COEFFICIENTS
     mean = inputs[:, :2].sum(-1) * first / (1 - p) + inputs[:, 2]
@@ -275,7 +274,7 @@ def parts(data, p):
     return (log_density - variance / (2 * NOISE**2)).sum(), log_prior, entropy
 
 
-def test_relaxed_masks_stray_a_tenth_less_than_zeros_and_ones():
+def test_relaxed_masks_have_a_tenth_less_variance_than_zeros_and_ones():
     for p in (0.05, 0.3, 0.6):
         first, second = exact.relaxed_mask_moments(p, TEMPERATURE)
         assert abs((second - first**2) / (p * (1 - p)) - (1 - TEMPERATURE)) < 0.02
@@ -292,15 +291,15 @@ def test_the_loss_of_learned_rates_is_the_closed_form(p):
     draws = repeat(lambda: elbo(model, guide, *data), 500)
     assert off(draws, likelihood + log_prior + entropy) < LIMIT
     for wrong in (
-        0.0,
-        -entropy,
-        entropy / 2,
-    ):  # left out, of the wrong sign, of one unit
+        0.0,  # no entropy
+        -entropy,  # the wrong sign
+        entropy / 2,  # of one unit
+    ):
         assert off(draws, likelihood + log_prior + wrong) > LIMIT
 
 
-def slope(data, p, keep=lambda parts: sum(parts), step=1e-4):
-    """The closed form's slope in the logit of p."""
+def logit_gradient(data, p, keep=lambda parts: sum(parts), step=1e-4):
+    """Return the derivative of the closed form with respect to the logit of p."""
     logit = torch.logit(torch.tensor(p, dtype=torch.float64))
     up, down = (
         float(keep(parts(data, float((logit + sign * step).sigmoid()))))
@@ -320,13 +319,17 @@ def test_the_gradient_of_a_rate_is_that_of_the_closed_form(p):
         ],
         500,
     )
-    assert off(draws, slope(data, p)) < LIMIT
+    assert off(draws, logit_gradient(data, p)) < LIMIT
+    # With an entropy that does not depend on p:
     assert (
-        off(draws, slope(data, p, keep=lambda parts: parts[0] + parts[1])) > LIMIT
-    )  # a fixed entropy
+        off(draws, logit_gradient(data, p, keep=lambda parts: parts[0] + parts[1]))
+        > LIMIT
+    )
+    # Without the gradient through the masks:
     assert (
-        off(draws, slope(data, p, keep=lambda parts: parts[1] + parts[2])) > LIMIT
-    )  # none through the masks
+        off(draws, logit_gradient(data, p, keep=lambda parts: parts[1] + parts[2]))
+        > LIMIT
+    )
 
 
 def best(data):
@@ -335,7 +338,7 @@ def best(data):
 
 
 def test_the_gradient_of_a_rate_is_zero_at_the_best_one():
-    """A grid of 2.5 percent in p; at the grid's best the slope is a tenth of a standard error."""
+    """The grid has steps of 2.5 percent in p; at its best p the gradient is 0.1 standard error."""
     pyro.set_rng_seed(6)
     model, data = linear(12)
 
@@ -353,7 +356,7 @@ def test_the_gradient_of_a_rate_is_zero_at_the_best_one():
         assert off(draws(wrong), 0.0) > LIMIT
 
 
-def test_a_fitted_rate_falls_as_data_come_in():
+def test_a_fitted_rate_falls_as_the_number_of_data_grows():
     pyro.set_rng_seed(7)
     rates = []
     for num_data in (4, 40):

@@ -1,4 +1,4 @@
-"""Flipout: the law of each example is that of the mean-field guide, and the noise of two examples is uncorrelated."""
+"""Flipout: each example has the mean-field distribution, and two examples are uncorrelated."""
 
 import pyro
 import pyro.distributions as dist
@@ -17,7 +17,8 @@ from zoo import likelihoods, priors
 from zoo.inference.svi.elbo import elbo
 
 B = 2
-# layer, its options, weight, input; few outputs, for every pair of them is compared
+# A layer, its options, its weight and its input. There are few outputs, because every pair
+# of them is compared.
 LAYERS = {
     "linear": (F.linear, {}, (3, 4), (B, 4)),
     "linear over a sequence": (F.linear, {}, (2, 3), (B, 3, 3)),
@@ -40,17 +41,20 @@ def case(request):
 
 
 def moments(layer, options, weight, bias, scale, bias_scale, x):
-    """Mean (R,) and covariance (R, R) of all outputs of a batch that shares one draw, and which example each is of."""
+    """Return mean (R,) and covariance (R, R) of the outputs of a batch that shares one draw.
+
+    The third result, (R, R), says which pairs of outputs belong to one example.
+    """
 
     def outputs(weight, bias):
         return layer(x, weight, bias, **options).flatten()
 
-    slopes = torch.autograd.functional.jacobian(outputs, (weight, bias))
+    jacobians = torch.autograd.functional.jacobian(outputs, (weight, bias))
     parts = [
-        (slope.flatten(1), width.flatten().square())
-        for slope, width in zip(slopes, (scale, bias_scale), strict=True)
+        (jacobian.flatten(1), width.flatten().square())
+        for jacobian, width in zip(jacobians, (scale, bias_scale), strict=True)
     ]
-    covariance = sum((slope * variance) @ slope.T for slope, variance in parts)
+    covariance = sum((jacobian * variance) @ jacobian.T for jacobian, variance in parts)
     owner = torch.arange(B).repeat_interleave(len(covariance) // B)
     return outputs(weight, bias), covariance, owner.unsqueeze(0) == owner.unsqueeze(1)
 
@@ -58,7 +62,7 @@ def moments(layer, options, weight, bias, scale, bias_scale, x):
 def test_each_example_has_the_moments_of_mean_field_and_two_examples_are_uncorrelated(
     case,
 ):
-    """At most 324 pairs of outputs: false alarm 2e-3 a layer."""
+    """There are at most 324 pairs of outputs: the false alarm rate is 2e-3 per layer."""
     layer, options, weight, bias, x = case
     scale, bias_scale = 0.2 + torch.rand_like(weight), 0.2 + torch.rand_like(bias)
     mean, covariance, same = moments(layer, options, weight, bias, scale, bias_scale, x)
@@ -75,17 +79,16 @@ def test_each_example_has_the_moments_of_mean_field_and_two_examples_are_uncorre
     outputs, squares = second(FlippedWeight)
     assert off(outputs, mean) < LIMIT
     assert off(squares, covariance * same) < LIMIT
-    assert off(squares, covariance) > LIMIT  # one draw for all examples
+    assert off(squares, covariance) > LIMIT  # one draw for all
     shared = second(lambda loc, scale: FlippedWeight(loc, scale).clone())[1]
     assert off(shared, covariance) < LIMIT
+    # Local reparameterisation draws the positions of an example independently.
     local = second(LazyWeight)[1]
     plain_linear = layer is F.linear and x.dim() == 2
-    assert (
-        off(local, covariance * same) < LIMIT
-    ) == plain_linear  # it draws positions on their own
+    assert (off(local, covariance * same) < LIMIT) == plain_linear
 
 
-def test_a_layer_that_is_applied_again_meets_the_same_weights_and_a_draw_stays_drawn(
+def test_a_layer_that_is_applied_again_has_the_same_weights_and_a_draw_is_kept(
     case,
 ):
     layer, options, weight, bias, x = case
@@ -114,7 +117,7 @@ def test_the_weight_of_another_kind_of_layer_is_an_ordinary_draw():
     )
 
 
-# A convolution, a nonlinearity and a mean over positions: what positions share matters
+# A convolution, a nonlinearity and a mean over positions: correlations of positions matter.
 
 
 @pytest.fixture(scope="module")
@@ -135,19 +138,30 @@ def pooled():
 
 
 def log_likelihoods(model, guide, data, num_samples):
-    """Mean log likelihood of a datum under draws for all data, (S,); of lazy draws over twenty copies of the data."""
+    """Return the mean log likelihood of a datum under S draws, (S,).
+
+    A lazy draw has noise for each example, so it is averaged over twenty copies of the data.
+    """
     x, y = data
-    laws = {name: guide.distribution(site) for name, site in guide.sites.items()}
+    distributions = {
+        name: guide.distribution(site) for name, site in guide.sites.items()
+    }
     with torch.no_grad():
         if type(guide) is guides.MeanField:
-            weights = {name: law.rsample((num_samples,)) for name, law in laws.items()}
+            weights = {
+                name: distribution.rsample((num_samples,))
+                for name, distribution in distributions.items()
+            }
             outputs = vmap(lambda values: functional_call(model.network, values, x))(
                 weights
             )
             return dist.Normal(outputs, 0.5).log_prob(y).mean((1, 2))
 
         def draw():
-            weights = {name: law.rsample() for name, law in laws.items()}
+            weights = {
+                name: distribution.rsample()
+                for name, distribution in distributions.items()
+            }
             output = functional_call(model.network, weights, x.repeat(20, 1, 1, 1))
             return dist.Normal(output, 0.5).log_prob(y.repeat(20, 1)).mean()
 
@@ -155,7 +169,7 @@ def log_likelihoods(model, guide, data, num_samples):
 
 
 def test_the_expected_likelihood_of_a_convolution_has_no_bias(pooled):
-    """Where local reparameterisation is off by many standard errors."""
+    """The estimate of local reparameterisation is wrong by many standard errors."""
     pyro.set_rng_seed(3)
     model, data = pooled
     mean_field, flipout, local = (

@@ -1,4 +1,4 @@
-"""The flow guide: its density by the change of variables, the exact posterior within reach, nodes per example."""
+"""The flow guide: its density, an exact posterior, and nodes for each example."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ NOISE, PRIOR_SCALE = 0.5, 2.0
 
 
 class Linear:
-    """A linear model in float64 whose bias and weight correlate, its data and its closed form."""
+    """A linear model in float64 with correlated bias and weight, its data and its posterior."""
 
     def __init__(self, prior):
         data = datasets.toy.linear(
@@ -57,7 +57,7 @@ def node_model():
 
 
 def spread(guide, amount=0.1):
-    """Move the flow away from its start."""
+    """Move the parameters of the flow away from their initial values."""
     with torch.no_grad():
         for parameter in guide.parameters():
             parameter.add_(amount * torch.randn_like(parameter))
@@ -78,27 +78,34 @@ FLOW = pytest.mark.parametrize("transform", FLOWS.values(), ids=FLOWS)
 @FLOW
 def test_its_density_is_that_of_the_change_of_variables(linear, transform):
     pyro.set_rng_seed(1)
-    law = spread(guides.Flow(linear.model, transform=transform)).law("flow:joint")
+    distribution = spread(
+        guides.Flow(linear.model, transform=transform)
+    ).joint_distribution("flow:joint")
     noise = torch.randn(2).double()
-    jacobian = torch.autograd.functional.jacobian(law.transform, noise)
-    value = law.transform(noise)
+    jacobian = torch.autograd.functional.jacobian(distribution.transform, noise)
+    value = distribution.transform(noise)
     base = dist.Normal(torch.zeros(2).double(), 1.0).log_prob(noise).sum()
     assert torch.allclose(
-        law.log_prob(value), base - jacobian.det().abs().log(), atol=1e-5
+        distribution.log_prob(value), base - jacobian.det().abs().log(), atol=1e-5
+    )
+    # Without the determinant:
+    assert transform or not torch.allclose(
+        distribution.log_prob(value), base, atol=1e-2
     )
     assert transform or not torch.allclose(
-        law.log_prob(value), base, atol=1e-2
-    )  # without the determinant
-    assert transform or not torch.allclose(
-        law.log_prob(value), base + jacobian.det().abs().log(), atol=1e-2
+        distribution.log_prob(value), base + jacobian.det().abs().log(), atol=1e-2
     )
 
 
 @FLOW
-def test_the_density_of_a_draw_is_that_of_its_way_back(linear, transform):
+def test_the_stored_density_of_a_draw_is_that_of_the_inverse_transform(
+    linear, transform
+):
     pyro.set_rng_seed(2)
-    law = spread(guides.Flow(linear.model, transform=transform)).law("flow:joint")
-    for one in (law, law.expand((4,))):
+    distribution = spread(
+        guides.Flow(linear.model, transform=transform)
+    ).joint_distribution("flow:joint")
+    for one in (distribution, distribution.expand((4,))):
         value = one.rsample()
         assert one.log_prob(value) is one.drawn[1]
         assert torch.allclose(
@@ -110,7 +117,7 @@ def test_the_density_of_a_draw_is_that_of_its_way_back(linear, transform):
 
 
 def triangular(size):
-    """A flow that is linear: a triangular matrix of parameters."""
+    """Return a linear flow: its parameters are a triangular matrix."""
     return zuko.flows.Flow(
         zuko.lazy.UnconditionalTransform(
             zuko.transforms.LULinearTransform, torch.eye(size)
@@ -126,9 +133,8 @@ def test_a_linear_flow_at_the_exact_posterior_has_the_log_evidence_for_its_elbo(
     guide = guides.Flow(linear.model, transform=triangular)
     scale = posterior.covariance.diagonal().sqrt()
     factor = torch.linalg.cholesky(posterior.covariance / scale.outer(scale))
-    lower = (
-        factor / factor.diagonal()
-    )  # zuko's factors: unit lower triangular, then upper triangular
+    # The factors of zuko are unit lower triangular, then upper triangular.
+    lower = factor / factor.diagonal()
     with torch.no_grad():
         for index, name in enumerate(guide.sites):
             guide.loc[name].fill_(posterior.mean[index])
@@ -180,7 +186,7 @@ def test_it_takes_the_nodes_or_the_last_layer():
     assert one().keys() == noisy.latents.keys()
 
 
-def test_each_example_of_a_batch_has_nodes_of_its_own_from_the_same_law():
+def test_each_example_of_a_batch_has_nodes_of_its_own_from_the_same_distribution():
     pyro.set_rng_seed(4)
     guide = spread(guides.Flow(node_model(), init_scale=0.5), 0.3)
     shapes = {name: site.init.shape for name, site in guide.sites.items()}
@@ -196,9 +202,8 @@ def test_each_example_of_a_batch_has_nodes_of_its_own_from_the_same_law():
     pairs = [part.unsqueeze(-1) * part.unsqueeze(-2) for part in (rows, draws)]
     assert apart(rows, draws) < LIMIT
     assert apart(*pairs) < LIMIT
-    mixed = torch.cat(
-        [rows[:, :2].flip(0), rows[:, 2:]], -1
-    )  # layers that do not belong to one draw
+    # Layers of different draws:
+    mixed = torch.cat([rows[:, :2].flip(0), rows[:, 2:]], -1)
     assert apart(mixed.unsqueeze(-1) * mixed.unsqueeze(-2), pairs[1]) > LIMIT
     assert rows.unique(dim=0).shape == rows.shape
 
@@ -213,7 +218,10 @@ def test_the_loss_with_nodes_per_example_is_that_of_shared_nodes():
     draws = draw_sites(guide, 1000, shapes)
     with torch.no_grad():
         density = guide.log_prob(draws)
-        prior = sum(law.log_prob(draws[name]) for name, law in model.latents.items())
+        prior = sum(
+            distribution.log_prob(draws[name])
+            for name, distribution in model.latents.items()
+        )
         own_weights = dict(model.network.named_parameters())
         f = torch.stack(
             [
@@ -227,7 +235,7 @@ def test_the_loss_with_nodes_per_example_is_that_of_shared_nodes():
     assert apart(own, (fit + prior).double()) > LIMIT  # without the entropy
 
 
-# What it promises
+# Initial values and refusals
 
 
 def test_it_starts_at_the_network_with_its_scale():
@@ -238,20 +246,20 @@ def test_it_starts_at_the_network_with_its_scale():
         assert (value - guide.sites[name].init).abs().max() < 0.1, name
 
 
-def test_what_it_cannot_be_is_refused(linear, monkeypatch):
+def test_marginals_unknown_sites_and_large_flows_are_refused(linear, monkeypatch):
     with pytest.raises(
         ValueError,
-        match=r"Flow has a joint density .* no marginal law of 'layer1.weight'",
+        match=r"Flow has a joint density .* no marginal distribution of 'layer1.weight'",
     ):
         guides.Flow(linear.model).distributions()
     with pytest.raises(
         ValueError, match=r"names no site .* \['nodes'\]; it has layer1.weight"
     ):
         guides.Flow(linear.model, sites=["nodes"])
-    monkeypatch.setattr(guides.flow, "LIMIT", 1)
+    monkeypatch.setattr(guides.flow, "_MAX_ELEMENTS", 1)
     with pytest.raises(
         ValueError,
-        match=r"hold 2 numbers, too many for a flow \(1 at most\); use guides\.LowRank",
+        match=r"have 2 elements, too many for a flow \(1 at most\); use guides\.LowRank",
     ):
         guides.Flow(linear.model)
 
@@ -272,9 +280,9 @@ def test_importing_zuko_through_it_leaves_torchs_distributions_alone():
 import torch
 from torch.distributions import Distribution
 before = vars(Distribution)["_validate_args"], vars(Distribution)["arg_constraints"]
-from guides.flow import zuko_flows
+from guides.flow import _zuko_flows
 assert "zuko" not in __import__("sys").modules
-zuko_flows().NSF(3)
+_zuko_flows().NSF(3)
 assert before == (vars(Distribution)["_validate_args"], vars(Distribution)["arg_constraints"])
 """
     result = subprocess.run(

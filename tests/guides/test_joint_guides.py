@@ -1,4 +1,4 @@
-"""Full-rank and low-rank guides: the exact posterior of a linear model, the block-diagonal one, joint densities."""
+"""Full-rank and low-rank guides: exact posteriors of linear models, and joint densities."""
 
 import math
 from functools import partial
@@ -16,7 +16,7 @@ import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.predictive.drawing import draw_sites
 from zoo.runtime.param_scope import ScopedGuide
 
@@ -24,7 +24,7 @@ NOISE, PRIOR_SCALE = 0.5, 2.0
 
 
 class TwoLayers(nn.Module):
-    """A sum of two linear layers: linear in all coefficients, which fall into two groups."""
+    """A sum of two linear layers: a linear model whose coefficients are in two groups."""
 
     def __init__(self):
         super().__init__()
@@ -35,7 +35,10 @@ class TwoLayers(nn.Module):
 
 
 class Linear:
-    """A linear model in float64, its data and its closed form; `order` takes [w, b] to the order of the sites."""
+    """A linear model in float64, its data and its exact posterior.
+
+    `order` permutes the coefficients [w, b] to the order of the sites.
+    """
 
     def __init__(self, network, order):
         data = datasets.toy.linear(
@@ -55,7 +58,7 @@ class Linear:
         return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_samples)
 
     def coefficients(self, values):
-        """Values of all sites (S, P) in one row."""
+        """Concatenate the values of all sites, (S, P)."""
         return torch.cat(
             [
                 values[name].reshape(len(values[name]), -1)
@@ -78,7 +81,7 @@ def layers():
 
 
 def place_marginals(guide, loc, covariance):
-    """Put means and marginal standard deviations at given ones, in the order of the sites."""
+    """Set the means and the marginal standard deviations, in the order of the sites."""
     sizes = [guide.loc[name].numel() for name in guide.sites]
     parts = zip(
         guide.sites,
@@ -98,21 +101,24 @@ def correlation(covariance):
 
 
 def full_rank_at(guide, loc, covariance):
-    """Put a full-rank guide at a law, whatever its groups."""
+    """Set the parameters of a full-rank guide, with any groups, to a given normal."""
     place_marginals(guide, loc, covariance)
-    start = 0
+    begin = 0
     with torch.no_grad():
         for group in guide.groups:
-            rows = slice(start, start + guide.size(group))
+            rows = slice(begin, begin + guide.size(group))
             factor = torch.linalg.cholesky(correlation(covariance)[rows, rows])
             factor = factor / factor.diagonal().unsqueeze(-1)
             guide.lower[group].copy_(factor[torch.ones_like(factor).tril(-1).bool()])
-            start = rows.stop
+            begin = rows.stop
     return guide
 
 
 def low_rank_at(guide, loc, covariance):
-    """Put a low-rank guide of rank P - 1 at a law: the smallest eigenvalue is the diagonal, the rest are factors."""
+    """Set the parameters of a low-rank guide of rank P - 1 to a given normal.
+
+    The smallest eigenvalue gives the diagonal, and the others the factors.
+    """
     place_marginals(guide, loc, covariance)
     values, vectors = torch.linalg.eigh(correlation(covariance))
     with torch.no_grad():
@@ -195,7 +201,7 @@ def test_all_draws_come_from_one_run(linear, place, monkeypatch):
     ids=["FullRank", "LowRank"],
 )
 def test_a_fit_comes_near_the_log_evidence(linear, make):
-    """Mean field stays below it by 2.3 nats."""
+    """The mean-field optimum is 2.3 nats below it."""
     pyro.set_rng_seed(2)
     engine = inference.SVI(
         linear.model,
@@ -216,7 +222,10 @@ def test_a_fit_comes_near_the_log_evidence(linear, make):
 
 
 def block_optimum(posterior, sizes):
-    """The best law with independent blocks: the inverse of each block of the precision, and its gap in nats."""
+    """Return the best covariance with independent blocks, and its gap to the evidence in nats.
+
+    Its blocks are the inverses of the blocks of the precision.
+    """
     blocks = [
         slice(end - size, end)
         for size, end in zip(sizes, torch.tensor(sizes).cumsum(0).tolist(), strict=True)
@@ -241,9 +250,7 @@ def test_by_layer_the_optimum_has_the_inverted_blocks_of_the_precision(layers):
     pyro.set_rng_seed(3)
     posterior = layers.exact
     guide = guides.FullRank(layers.model)
-    assert guide.groups == {
-        "left:joint": ["left.weight", "left.bias"]
-    }  # the other layer has a single number
+    assert guide.groups == {"left:joint": ["left.weight", "left.bias"]}
     covariance, gap = block_optimum(posterior, [3, 1])
     full_rank_at(guide, posterior.mean, covariance)
     assert off(layers.elbos(guide, 200), posterior.log_evidence - gap) < LIMIT
@@ -270,7 +277,7 @@ def test_sites_that_are_not_named_are_mean_field(layers):
 
 
 def program():
-    """A real and a positive site, and a pair in a plate."""
+    """A model with a real and a positive site."""
     pyro.sample("a", dist.Normal(0.0, 1.0))
     pyro.sample("b", dist.HalfNormal(1.0))
 
@@ -282,7 +289,7 @@ def with_plate():
 
 
 def spread(guide):
-    """Move every parameter somewhere, those of a flow not so far that its density has spikes."""
+    """Move every parameter; those of a flow less, because its density would have spikes."""
     amount = 0.1 if isinstance(guide, guides.Flow) else 0.5
     with torch.no_grad():
         for parameter in guide.parameters():
@@ -308,16 +315,14 @@ def test_a_joint_density_integrates_to_one_bounded_sites_included(name):
     with torch.no_grad():
         density = guide.log_prob({"a": grid_a, "b": grid_b}).exp()
     step = (a[1] - a[0]) * (log_b[1] - log_b[0])
-    assert math.isclose(
-        (density * grid_b).sum() * step, 1.0, abs_tol=5e-3
-    )  # db = b d(log b)
-    assert not math.isclose(
-        density.sum() * step, 1.0, abs_tol=2e-2
-    )  # without the Jacobian
+    # The volume element is db = b d(log b).
+    assert math.isclose((density * grid_b).sum() * step, 1.0, abs_tol=5e-3)
+    # Without the Jacobian:
+    assert not math.isclose(density.sum() * step, 1.0, abs_tol=2e-2)
 
 
 @pytest.mark.parametrize("name", JOINT)
-def test_what_a_trace_adds_up_is_the_joint_density(name):
+def test_the_log_prob_of_a_trace_is_the_joint_density(name):
     pyro.set_rng_seed(5)
     guide = spread(JOINT[name](with_plate))
     trace = pyro.poutine.trace(guide).get_trace()
@@ -329,45 +334,48 @@ def test_what_a_trace_adds_up_is_the_joint_density(name):
     batch = {site: value.expand(5, *value.shape) for site, value in values.items()}
     assert torch.allclose(guide.log_prob(batch), density.expand(5), atol=1e-6)
     auxiliary = next(iter(guide.groups))
+    # Without the log volumes:
     assert not torch.allclose(
         trace.nodes[auxiliary]["log_prob"].sum(), density, atol=1e-2
-    )  # no volumes
+    )
 
 
 @pytest.mark.parametrize("name", ["FullRank", "LowRank"])
 def test_its_distributions_are_the_exact_marginals(linear, name):
     guide = PLACED[name](linear.model, linear.exact.mean, linear.exact.covariance)
-    laws = guide.distributions()
+    distributions = guide.distributions()
     rows = {"layer1.weight": slice(0, 3), "layer1.bias": slice(3, 4)}
-    for site, law in laws.items():
+    for site, distribution in distributions.items():
         part, mean = (
             linear.exact.covariance[rows[site], rows[site]],
             linear.exact.mean[rows[site]],
         )
         value = mean + 0.3
-        assert law.event_shape == guide.loc[site].shape
+        assert distribution.event_shape == guide.loc[site].shape
         density = dist.MultivariateNormal(mean, part).log_prob(value)
         assert torch.allclose(
-            law.log_prob(value.reshape(law.event_shape)), density, atol=1e-6
+            distribution.log_prob(value.reshape(distribution.event_shape)),
+            density,
+            atol=1e-6,
         )
     diagonal = dist.Normal(mean, part.diagonal().sqrt()).log_prob(value).sum()
-    assert torch.allclose(density, diagonal)  # of one number
+    assert torch.allclose(density, diagonal)  # of one element
     weights = linear.exact.covariance[:3, :3]
     independent = dist.Normal(
         linear.exact.mean[:3], weights.diagonal().sqrt()
     ).log_prob(linear.exact.mean[:3] + 0.3)
     value = (linear.exact.mean[:3] + 0.3).reshape(1, 3)
     assert not torch.allclose(
-        laws["layer1.weight"].log_prob(value), independent.sum(), atol=0.1
+        distributions["layer1.weight"].log_prob(value), independent.sum(), atol=0.1
     )
 
 
 @pytest.mark.parametrize("name", ["FullRank", "LowRank"])
 def test_its_distributions_serve_as_priors(linear, name):
-    laws = PLACED[name](
+    distributions = PLACED[name](
         linear.model, linear.exact.mean, linear.exact.covariance
     ).distributions()
-    prior = priors.WeightPrior(lambda site, w: laws[site])
+    prior = priors.WeightPrior(lambda site, w: distributions[site])
     model = zoo.BayesianNetwork(
         networks.MLP(3, 1, hidden=[]).double(), prior, likelihoods.Gaussian(NOISE)
     )
@@ -382,32 +390,32 @@ def test_its_distributions_serve_as_priors(linear, name):
 def test_scales_are_marginal_ones_and_stay_below_their_ceiling(linear, name):
     make = getattr(guides, name)
     guide = make(linear.model, init_scale=0.1, max_scale=0.2)
-    for law in guide.distributions().values():
+    for distribution in guide.distributions().values():
         assert torch.allclose(
-            law.base_dist.variance.sqrt(), torch.full((), 0.1).double()
+            distribution.base_dist.variance.sqrt(), torch.full((), 0.1).double()
         )
     with torch.no_grad():
         for parameter in guide.parameters():
             parameter.add_(20.0)
-    for law in guide.distributions().values():
-        assert (law.base_dist.variance.sqrt() < 0.2 + 1e-9).all()
-        assert (law.base_dist.variance.sqrt() > 0.19).any()
+    for distribution in guide.distributions().values():
+        assert (distribution.base_dist.variance.sqrt() < 0.2 + 1e-9).all()
+        assert (distribution.base_dist.variance.sqrt() > 0.19).any()
 
 
 # Refusals
 
 
-def test_too_big_a_group_is_refused(linear, monkeypatch):
-    monkeypatch.setattr(guides.full_rank, "LIMIT", 3)
+def test_a_group_with_too_many_elements_is_refused(linear, monkeypatch):
+    monkeypatch.setattr(guides.full_rank, "_MAX_ELEMENTS", 3)
     with pytest.raises(
         ValueError,
-        match=r"layer1.weight, layer1.bias hold 4 numbers, too many .* use guides\.LowRank",
+        match=r"layer1.weight, layer1.bias have 4 elements, too many .* use guides\.LowRank",
     ):
         guides.FullRank(linear.model)
 
 
 @pytest.mark.parametrize("make", [guides.FullRank, guides.LowRank])
-def test_groups_that_are_none_are_refused(linear, make):
+def test_unknown_groups_are_refused(linear, make):
     with pytest.raises(ValueError, match="per is 'layer' or 'all', not 'site'"):
         make(linear.model, per="site")
     with pytest.raises(
@@ -429,21 +437,28 @@ def test_a_rank_below_one_is_refused(linear):
 def test_pyros_laplace_approximation_of_a_fit_is_the_exact_posterior(linear):
     pyro.set_rng_seed(6)
     engine = inference.SVI(
-        linear.model, AutoLaplaceApproximation(linear.model), num_steps=200, lr=0.3, progress=False,
-        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.97),
-    )  # fmt: skip
+        linear.model,
+        AutoLaplaceApproximation(linear.model),
+        num_steps=200,
+        lr=0.3,
+        progress=False,
+        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(
+            optimizer, 0.97
+        ),
+    )
     mode = engine.fit((linear.x, linear.y))
     with pyro.get_param_store().scope():
         laplace = ScopedGuide(mode.guide.laplace_approximation(linear.x, linear.y))
-    posterior = Posterior(linear.model, state=mode.state, info=None, scoped=laplace)
-    draws = linear.coefficients(
-        posterior.sample(4000)
-    )  # round the mode that the fit found
+    posterior = GuidePosterior(
+        linear.model, state=mode.state, info=None, scoped=laplace
+    )
+    # Compare around the mode that the fit found.
+    draws = linear.coefficients(posterior.sample(4000))
     centred = draws - draws.mean(0)
     squares = centred.unsqueeze(-1) * centred.unsqueeze(-2)
     assert off(squares, linear.exact.covariance) < LIMIT
     assert off(squares, torch.diag(1 / linear.exact.precision.diagonal())) > LIMIT
-    again = engine.fit((linear.x, linear.y))  # the guide still knows its model
+    again = engine.fit((linear.x, linear.y))  # the guide has kept its model
     assert torch.allclose(
         again.sample(1)["layer1.bias"], mode.sample(1)["layer1.bias"], atol=0.05
     )

@@ -1,4 +1,4 @@
-"""The matrix normal guide: its density, its divergence, its layers, and the exact posterior of a linear model."""
+"""The matrix normal guide: density, divergence, layers, and an exact posterior."""
 
 import exact
 import pyro
@@ -12,7 +12,7 @@ from torch.distributions import kl_divergence
 import guides
 import zoo
 from guides._lazy.lazy import Lazy
-from guides.matrix_normal import LazyMatrixVariate, MatrixVariate
+from guides._lazy.matrix_variate import LazyMatrixVariate, MatrixVariate
 from zoo import inference, likelihoods, priors
 from zoo.inference.svi.elbo import elbo
 from zoo.predictive.drawing import draw_sites
@@ -46,15 +46,16 @@ STRUCTURES = pytest.mark.parametrize("structure", ["diagonal", "full"])
 @STRUCTURES
 def test_its_density_is_that_of_the_kronecker_product(structure):
     row, column = map(dense, sides(structure))
-    law, value = variate(structure), torch.randn(5, ROWS, COLUMNS).double()
-    flat = dist.MultivariateNormal(law.loc.flatten(), torch.kron(row, column))
-    assert torch.allclose(law.log_prob(value), flat.log_prob(value.flatten(1)))
-    assert torch.allclose(law.variance.flatten(), flat.variance)
+    distribution, value = variate(structure), torch.randn(5, ROWS, COLUMNS).double()
+    flat = dist.MultivariateNormal(distribution.loc.flatten(), torch.kron(row, column))
+    assert torch.allclose(distribution.log_prob(value), flat.log_prob(value.flatten(1)))
+    assert torch.allclose(distribution.variance.flatten(), flat.variance)
+    # With the columns of W in the place of its rows:
     swapped = dist.MultivariateNormal(
-        law.loc.flatten(), torch.kron(column, row)
-    )  # columns of W for its rows
+        distribution.loc.flatten(), torch.kron(column, row)
+    )
     assert not torch.allclose(
-        law.log_prob(value), swapped.log_prob(value.flatten(1)), atol=0.1
+        distribution.log_prob(value), swapped.log_prob(value.flatten(1)), atol=0.1
     )
 
 
@@ -62,72 +63,72 @@ def test_its_density_is_that_of_the_kronecker_product(structure):
 @pytest.mark.parametrize("shape", [(ROWS, COLUMNS), (ROWS, 1, 3, 1)], ids=str)
 def test_its_draws_have_its_covariance(structure, shape):
     pyro.set_rng_seed(1)
-    law = variate(structure, shape)
+    distribution = variate(structure, shape)
     with pyro.plate("draws", 4000, dim=-1):
-        draws = pyro.sample("w", law)
+        draws = pyro.sample("w", distribution)
     assert draws.shape == (4000, *shape)
-    centred = (draws - law.loc).flatten(1)
+    centred = (draws - distribution.loc).flatten(1)
     squares = centred.unsqueeze(-1) * centred.unsqueeze(-2)
     row, column = map(dense, sides(structure))
     assert off(squares, torch.kron(row, column)) < LIMIT
     assert off(squares, torch.kron(column, row)) > LIMIT
-    assert (
-        off(squares, torch.kron(row.sqrt().nan_to_num(), column)) > LIMIT
-    )  # a scale for a variance
+    # With a scale in the place of a variance:
+    assert off(squares, torch.kron(row.sqrt().nan_to_num(), column)) > LIMIT
 
 
 @STRUCTURES
-def test_its_divergence_from_a_normal_prior_is_that_of_the_flat_law(structure):
-    law = variate(structure)
+def test_its_divergence_from_a_normal_prior_is_that_of_the_flat_distribution(structure):
+    distribution = variate(structure)
     prior = dist.Normal(0.3, torch.rand(ROWS, COLUMNS).double() + 0.5).to_event(2)
     row, column = map(dense, sides(structure))
-    flat = dist.MultivariateNormal(law.loc.flatten(), torch.kron(row, column))
+    flat = dist.MultivariateNormal(distribution.loc.flatten(), torch.kron(row, column))
     wide = prior.base_dist.scale.flatten()
     expected = kl_divergence(
         flat,
         dist.MultivariateNormal(torch.full_like(wide, 0.3), torch.diag(wide.square())),
     )
-    assert torch.allclose(kl_divergence(law, prior), expected)
+    assert torch.allclose(kl_divergence(distribution, prior), expected)
     independent = exact.normal_divergence(
-        law.loc, law.variance.sqrt(), 0.3, prior.base_dist.scale
+        distribution.loc, distribution.variance.sqrt(), 0.3, prior.base_dist.scale
     )
     assert torch.allclose(expected, independent) == (structure == "diagonal")
     with pytest.raises(NotImplementedError):
-        kl_divergence(law, dist.Laplace(torch.zeros(ROWS, COLUMNS), 1.0).to_event(2))
+        kl_divergence(
+            distribution, dist.Laplace(torch.zeros(ROWS, COLUMNS), 1.0).to_event(2)
+        )
 
 
 # Layers
 
 
 def outputs(layer, x, num_samples):
-    """Outputs of a layer with a weight drawn anew each time, (S, B, O)."""
+    """Return the outputs of a layer for S draws of its weight, (S, B, O)."""
     return repeat(
         lambda: layer(x, variate(kind=LazyMatrixVariate).rsample()), num_samples
     )
 
 
-def test_a_linear_layer_draws_the_law_of_its_output_for_each_example():
+def test_a_linear_layer_draws_its_output_for_each_example():
     pyro.set_rng_seed(2)
     x = torch.tensor([[1.0, -0.5, 2.0], [0.3, 1.0, 0.8]]).double()
     draws = outputs(nn.functional.linear, x, 3000)
-    law, (row, column) = variate(), map(dense, sides())
-    assert off(draws, x @ law.loc.T) < LIMIT
-    centred = (draws - x @ law.loc.T).flatten(1)
+    distribution, (row, column) = variate(), map(dense, sides())
+    assert off(draws, x @ distribution.loc.T) < LIMIT
+    centred = (draws - x @ distribution.loc.T).flatten(1)
     squares = centred.unsqueeze(-1) * centred.unsqueeze(-2)
     spread = (x @ column @ x.T).diagonal()
-    assert (
-        off(squares, torch.kron(torch.diag(spread), row)) < LIMIT
-    )  # independent from example to example
-    assert (
-        off(squares, torch.kron(x @ column @ x.T, row)) > LIMIT
-    )  # one weight for both
+    # The outputs of two examples are independent.
+    assert off(squares, torch.kron(torch.diag(spread), row)) < LIMIT
+    # With one weight for both examples:
+    assert off(squares, torch.kron(x @ column @ x.T, row)) > LIMIT
+    # With B^T B in the place of B B^T:
     assert (
         off(
             squares,
             torch.kron(torch.diag((x @ dense(sides()[1].T) @ x.T).diagonal()), row),
         )
         > LIMIT
-    )  # B^T B
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_linear_layer_draws_the_law_of_its_output_for_each_example():
     ],
     ids=["sequence", "product", "convolution"],
 )
-def test_elsewhere_one_weight_is_drawn(layer):
+def test_other_layers_draw_one_weight(layer):
     pyro.set_rng_seed(3)
     x = torch.tensor([[1.0, -0.5, 2.0], [0.3, 1.0, 0.8]]).double()
     draws = outputs(layer, x, 2000)
@@ -158,7 +159,10 @@ def test_elsewhere_one_weight_is_drawn(layer):
 
 
 class Linear:
-    """Two targets, linear in three inputs without bias: rows are independent, columns share one covariance."""
+    """Two targets that are linear in three inputs, without bias.
+
+    The rows of the weight are independent, and its columns have one covariance.
+    """
 
     def __init__(self):
         generator = torch.Generator().manual_seed(0)
@@ -235,7 +239,7 @@ def test_full_covariances_hold_the_exact_posterior(linear):
 
 
 def test_the_elbo_with_drawn_weights_is_that_of_drawn_outputs(linear):
-    """At the exact posterior the loss of drawn weights, without the closed form, has no noise at all."""
+    """At the exact posterior, joint minus log density is the log evidence for every draw."""
     guide = place(
         guides.MatrixNormal(linear.model, structure="full"),
         linear.mean,
@@ -292,7 +296,7 @@ def test_a_fit_comes_near_the_log_evidence(linear):
     assert gap < 0.3 * ROWS * exact.mean_field_gap(linear.precision)
 
 
-# What it promises
+# Initial values, distributions and refusals
 
 
 @STRUCTURES
@@ -313,10 +317,10 @@ def test_it_starts_at_its_scale_and_stays_below_its_ceiling(linear, structure):
 
 def test_its_distributions_are_ordinary_and_serve_as_priors(linear):
     guide = guides.MatrixNormal(linear.model, structure="full")
-    law = guide.distributions()["weight"]
-    assert not isinstance(law.rsample(), Lazy)
+    distribution = guide.distributions()["weight"]
+    assert not isinstance(distribution.rsample(), Lazy)
     assert isinstance(guide.distribution(guide.sites["weight"]).rsample(), Lazy)
-    prior = priors.WeightPrior(lambda name, w: law)
+    prior = priors.WeightPrior(lambda name, w: distribution)
     model = zoo.BayesianNetwork(
         nn.Linear(COLUMNS, ROWS, bias=False).double(),
         prior,
@@ -328,12 +332,12 @@ def test_its_distributions_are_ordinary_and_serve_as_priors(linear):
     assert torch.isfinite(fit.info.losses).all()
 
 
-def test_what_it_cannot_be_is_refused(linear, monkeypatch):
+def test_unknown_structures_and_large_matrices_are_refused(linear, monkeypatch):
     with pytest.raises(
         ValueError, match="structure is 'diagonal' or 'full', not 'kronecker'"
     ):
         guides.MatrixNormal(linear.model, structure="kronecker")
-    monkeypatch.setattr(guides.matrix_normal, "LIMIT", 2)
+    monkeypatch.setattr(guides.matrix_normal, "_MAX_SIDE", 2)
     with pytest.raises(
         ValueError,
         match=r"'weight' has 3 columns, too many .* use structure='diagonal'",

@@ -1,4 +1,4 @@
-"""The entropy of a mixture of normals: each estimate against quadrature, and as a part of the ELBO."""
+"""Estimates of the entropy of a mixture of normals: against quadrature, and in the ELBO."""
 
 import math
 
@@ -56,35 +56,37 @@ def estimate(entropy, loc, scale):
 @MIXTURE
 def test_lower_bounds_are_below_the_entropy_and_upper_bounds_above(name):
     loc, scale = MIXTURES[name]
-    truth = exact.mixture_entropy(loc, scale)
+    reference = exact.mixture_entropy(loc, scale)
     assert math.isclose(
-        truth, exact.mixture_entropy(loc, scale, steps=601), abs_tol=1e-9
+        reference, exact.mixture_entropy(loc, scale, steps=601), abs_tol=1e-9
     )
     for entropy in LOWER:
-        assert estimate(entropy, loc, scale) < truth - 1e-3, entropy
+        assert estimate(entropy, loc, scale) < reference - 1e-3, entropy
     for entropy in UPPER:
-        assert estimate(entropy, loc, scale) > truth + 1e-3, entropy
+        assert estimate(entropy, loc, scale) > reference + 1e-3, entropy
     for entropy in [*LOWER, *UPPER, MonteCarlo()]:
         assert entropy.bound is (entropy not in UPPER), entropy
     assert estimate(Bhattacharyya(), loc, scale) > estimate(ComponentMean(), loc, scale)
 
 
 @MIXTURE
-def test_one_draws_surprise_is_the_entropy_in_the_mean(name):
+def test_minus_the_log_density_of_a_draw_has_the_entropy_as_its_mean(name):
     pyro.set_rng_seed(1)
     loc, scale = MIXTURES[name]
     component = torch.randint(len(loc), (4000,))
     values = loc[component] + scale[component] * torch.randn(4000, loc.shape[1])
-    draws, truth = MonteCarlo()(loc, scale, values), exact.mixture_entropy(loc, scale)
-    assert off(draws, truth) < LIMIT
+    draws, reference = (
+        MonteCarlo()(loc, scale, values),
+        exact.mixture_entropy(loc, scale),
+    )
+    assert off(draws, reference) < LIMIT
     assert off(draws, estimate(ComponentMean(), loc, scale)) > LIMIT
-    assert (
-        off(draws, truth + math.log(len(loc))) > LIMIT
-    )  # densities summed, not averaged
+    # With densities that are summed and not averaged:
+    assert off(draws, reference + math.log(len(loc))) > LIMIT
 
 
-def test_distances_between_components_are_what_they_are_called():
-    """By quadrature, and next to a distance of scales where variances belong and to densities that are summed."""
+def test_distances_between_components_equal_their_integrals():
+    """Compare with quadrature. Scales instead of variances, and summed densities, are wrong."""
     loc, scale = MIXTURES["1-D, two"]
     z = torch.linspace(-10, 12, 20001, dtype=torch.float64).reshape(-1, 1)
     parts = [
@@ -135,9 +137,11 @@ def test_components_far_apart_add_log_k():
         assert math.isclose(
             estimate(entropy, loc, scale), apart - short, abs_tol=1e-9
         ), entropy
-    assert estimate(MomentMatched(), loc, scale) > apart + 5  # and so without end
+    assert estimate(MomentMatched(), loc, scale) > apart + 5  # grows without limit
     single = dist.Normal(0 * loc[0], 1.0).expand([3])
-    values = loc + scale * single.sample((4000, 1)).double()  # (S, K, C), even shares
+    values = (
+        loc + scale * single.sample((4000, 1)).double()
+    )  # (S, K, C), S of each component
     assert off(MonteCarlo()(loc, scale, values).mean(-1), apart) < LIMIT
 
 
@@ -145,7 +149,7 @@ def test_components_far_apart_add_log_k():
 
 
 def linear_model(num_inputs=2, noise=NOISE, num_data=20, seed=0):
-    """Nodes of a linear layer: features x_j w_j and a bias that is known, correlated inputs."""
+    """Return a model of the nodes of a linear layer: features x_j w_j, a known bias."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = networks.MLP(num_inputs, 1, hidden=[]).double()
@@ -186,8 +190,8 @@ NODES_SCALE = tensor([0.02, 0.05], [0.04, 0.03], [0.05, 0.05])
 @pytest.mark.parametrize(
     "entropy", [MonteCarlo(), Bhattacharyya(), MomentMatched()], ids=repr
 )
-def test_every_elbo_has_the_estimate_in_it_and_nothing_else(entropy):
-    """Ours and both of Pyro's; 4.5 standard errors of 200 draws, false alarm 7e-6 each."""
+def test_every_elbo_contains_the_estimate_once(entropy):
+    """The ELBO of zoo and two of Pyro: 4.5 standard errors of 200 draws, false alarm 7e-6 each."""
     pyro.set_rng_seed(2)
     model, data, linear, _ = linear_model()
     guide = placed(
@@ -202,9 +206,9 @@ def test_every_elbo_has_the_estimate_in_it_and_nothing_else(entropy):
         - exact.normal_divergence(loc, scale, 1.0, PRIOR)
         for loc, scale in zip(NODES_LOC, NODES_SCALE, strict=True)
     ]
-    truth = exact.mixture_entropy(NODES_LOC, NODES_SCALE)
+    reference = exact.mixture_entropy(NODES_LOC, NODES_SCALE)
     stated = (
-        truth
+        reference
         if isinstance(entropy, MonteCarlo)
         else estimate(entropy, NODES_LOC, NODES_SCALE)
     )
@@ -218,15 +222,15 @@ def test_every_elbo_has_the_estimate_in_it_and_nothing_else(entropy):
         for draw in (lambda: elbo(model, guide, *data), *losses):
             draws = repeat(draw, 200)
             assert off(draws, expected) < LIMIT
-            assert off(draws, expected - 2 * stated) > LIMIT  # the sign of the entropy
+            assert off(draws, expected - 2 * stated) > LIMIT  # the wrong sign
     assert guide.bound is entropy.bound
 
 
 def test_lower_bounds_keep_the_bound_and_upper_bounds_pass_the_log_evidence():
-    """Components along the long axis of a correlated posterior; differences of entropies are exact.
+    """Put components along the long axis of a correlated posterior.
 
-    The mixture is nearly the posterior, so that what its entropy is overstated by is
-    more than it falls short.
+    The mixture is close to the posterior. So the ELBO with an upper bound of the entropy
+    is above the log evidence. Differences of entropies are exact.
     """
     pyro.set_rng_seed(3)
     model, data, _, posterior = linear_model()
@@ -236,18 +240,24 @@ def test_lower_bounds_keep_the_bound_and_upper_bounds_pass_the_log_evidence():
         posterior.mean + steps * values[-1].sqrt() * axes[:, -1],
         values[0].sqrt().expand(8, 2),
     )
-    truth = exact.mixture_entropy(loc, scale)
+    reference = exact.mixture_entropy(loc, scale)
     guide = placed(guides.NodeMixture(model, num_components=8), loc, scale)
     draws = repeat(lambda: elbo(model, guide, *data), 600)
     assert above(draws, posterior.log_evidence) < LIMIT
     for entropy in LOWER:
         assert (
-            above(draws + estimate(entropy, loc, scale) - truth, posterior.log_evidence)
+            above(
+                draws + estimate(entropy, loc, scale) - reference,
+                posterior.log_evidence,
+            )
             < LIMIT
         )
     for entropy in UPPER:
         assert (
-            above(draws + estimate(entropy, loc, scale) - truth, posterior.log_evidence)
+            above(
+                draws + estimate(entropy, loc, scale) - reference,
+                posterior.log_evidence,
+            )
             > LIMIT
         ), entropy
 
@@ -259,7 +269,7 @@ GAMMA = 3.0
 
 @pytest.mark.parametrize("num_components", [1, 3])
 def test_an_entropic_weight_is_a_hot_posterior(num_components):
-    """Draw by draw: L_γ = (1 + γ) times the bound of the joint density at the temperature 1 + γ."""
+    """For each draw, L_γ is (1 + γ) times the bound for the joint density at temperature 1 + γ."""
     model, data, _, _ = linear_model()
     values = []
     for weight, temperature in (
@@ -279,7 +289,7 @@ def test_an_entropic_weight_is_a_hot_posterior(num_components):
 
 
 def test_the_optimum_under_an_entropic_weight_is_wider_by_the_root_of_the_temperature():
-    """The gradient at mean m and scale √((1 + γ) / Λ_ii) is zero in the mean, and nowhere else."""
+    """The mean gradient is zero at mean m and scale √((1 + γ) / Λ_ii), and not elsewhere."""
     pyro.set_rng_seed(5)
     model, data, _, posterior = linear_model()
     guide = guides.NodeMixture(model, num_components=1, entropic_weight=GAMMA)
@@ -309,7 +319,7 @@ def test_the_optimum_under_an_entropic_weight_is_wider_by_the_root_of_the_temper
 # Densities and draws
 
 
-def test_the_density_is_the_mixtures_whatever_stands_for_its_entropy():
+def test_the_density_is_that_of_the_mixture_for_every_estimate_of_the_entropy():
     model, _, _, _ = linear_model()
     values = {"layer1.nodes_in": 1.0 + 0.05 * torch.randn(5, 2).double()}
     parts = (
@@ -326,7 +336,7 @@ def test_the_density_is_the_mixtures_whatever_stands_for_its_entropy():
         assert not torch.allclose(density, parts.mean(-1))
 
 
-def test_layers_share_a_component_and_marginals_do_not_know():
+def test_layers_share_a_component_and_marginals_are_independent():
     network = networks.MLP(1, 1, hidden=[1]).double()
     model = zoo.BayesianNetwork(
         network, priors.NodePrior(dist.Normal(1.0, 0.3)), likelihoods.Gaussian(0.5)
@@ -344,9 +354,8 @@ def test_layers_share_a_component_and_marginals_do_not_know():
     joint = guide.log_prob(draws) - sum(
         marginals[name].log_prob(draws[name]) for name in guide.nodes
     )
-    assert torch.allclose(
-        joint, torch.tensor(2.0).double().log(), atol=1e-6
-    )  # what the second layer knows of the first
+    # The mutual information of the two layers is log 2.
+    assert torch.allclose(joint, torch.tensor(2.0).double().log(), atol=1e-6)
     with torch.no_grad():
         guide.loc["layer1.nodes_in"].add_(5.0)
     assert marginals["layer1.nodes_in"].mean.abs() < 1e-9
@@ -371,7 +380,7 @@ def test_a_negative_entropic_weight_is_refused():
     model, _, _, _ = linear_model()
     with pytest.raises(
         ValueError,
-        match=r"entropic_weight adds to the entropy and is 0 or positive, not -0\.5",
+        match=r"entropic_weight is an additional weight of the entropy, 0 or positive, not -0\.5",
     ):
         guides.NodeMixture(model, entropic_weight=-0.5)
 

@@ -1,4 +1,4 @@
-"""Mixtures of guides: one component is the guide itself, two modes are found, point estimates make an ensemble."""
+"""Mixtures of guides: one component, two modes, and ensembles of point estimates."""
 
 import math
 from functools import partial
@@ -46,7 +46,9 @@ def test_one_component_is_the_guide_itself(make):
     guide, mixture = make(model), guides.Mixture(model, make, num_components=1)
     for name in model.latents:
         assert torch.equal(mixture.components[0].loc[name], guide.loc[name])
-    shapes = {name: law.shape() for name, law in model.latents.items()}
+    shapes = {
+        name: distribution.shape() for name, distribution in model.latents.items()
+    }
     values = draw_sites(guide, 4, shapes)
     assert torch.allclose(mixture.log_prob(values), guide.log_prob(values))
     own, its = (
@@ -54,9 +56,8 @@ def test_one_component_is_the_guide_itself(make):
         for each in (guide, mixture)
     )
     assert apart(own, its) < LIMIT
-    assert (
-        apart(own + guide.log_prob(values).mean().item(), its) > LIMIT
-    )  # an entropy too few
+    # Without the entropy:
+    assert apart(own + guide.log_prob(values).mean().item(), its) > LIMIT
     moments = [
         draw_sites(each, 250, shapes)["layer1.bias"] for each in (guide, mixture)
     ]
@@ -75,12 +76,12 @@ MODES, WIDTH = torch.tensor([-3.0, 3.0], dtype=torch.float64), 0.5
 
 
 def two_modes(*args):
-    """Two far normals times e: log evidence 1."""
-    law = dist.MixtureSameFamily(
+    """A mixture of two distant normals times e: the log evidence is 1."""
+    distribution = dist.MixtureSameFamily(
         dist.Categorical(logits=torch.zeros(2).double()),
         dist.Normal(MODES, torch.full_like(MODES, WIDTH)),
     )
-    value = pyro.sample("z", law, infer={"init": torch.tensor(0.5).double()})
+    value = pyro.sample("z", distribution, infer={"init": torch.tensor(0.5).double()})
     pyro.factor("evidence", torch.ones_like(value))
     return value
 
@@ -108,7 +109,7 @@ def test_two_components_reach_the_log_evidence_of_two_modes_and_one_is_log_two_s
             off(repeat(lambda: elbo(two_modes, one), 300), LOG_EVIDENCE - math.log(2))
             < LIMIT
         )
-        # the mean of the components' divergences, which is none of the mixture's
+        # The mean divergence of the components is not the divergence of the mixture.
         averaged = draws - math.log(2)
         assert off(averaged, LOG_EVIDENCE) > LIMIT
         assert both.bound
@@ -121,11 +122,9 @@ def test_two_components_reach_the_log_evidence_of_two_modes_and_one_is_log_two_s
             )
 
 
-def test_a_fit_finds_both_modes_from_spread_starts():
+def test_a_fit_finds_both_modes_from_two_initial_values():
     pyro.set_rng_seed(3)
-    mixture = guides.Mixture(
-        two_modes, num_components=2, inits=iter_starts([-0.5, 0.5])
-    )
+    mixture = guides.Mixture(two_modes, num_components=2, inits=inits_from([-0.5, 0.5]))
     optimiser = torch.optim.Adam(mixture.parameters(), lr=0.1)
     for _ in range(150):
         optimiser.zero_grad()
@@ -140,7 +139,7 @@ def test_a_fit_finds_both_modes_from_spread_starts():
     assert draws.mean() > LOG_EVIDENCE - 0.3
 
 
-def iter_starts(values):
+def inits_from(values):
     rest = iter(values)
     return lambda: {"z": torch.tensor(next(rest))}
 
@@ -149,7 +148,7 @@ def iter_starts(values):
 
 
 def test_lazily_sampled_weights_keep_their_noise_for_each_example():
-    """The density of the draw is asked for after the layers have made their outputs."""
+    """The density of the draw is computed after the outputs of the layers."""
     pyro.set_rng_seed(4)
     model, _ = regression()
     mixture = guides.Mixture(
@@ -160,9 +159,8 @@ def test_lazily_sampled_weights_keep_their_noise_for_each_example():
     replayed = poutine.trace(poutine.replay(model, trace=trace)).get_trace(
         torch.ones(5, 2).double()
     )
-    assert (
-        replayed.nodes["likelihood:y"]["fn"].base_dist.loc.unique().numel() == 5
-    )  # equal inputs, unequal outputs
+    # Equal inputs have unequal outputs.
+    assert replayed.nodes["likelihood:y"]["fn"].base_dist.loc.unique().numel() == 5
     ordinary = guides.Mixture(
         model, partial(guides.MeanField, init_scale=0.5), num_components=2
     )
@@ -178,7 +176,7 @@ def test_lazily_sampled_weights_keep_their_noise_for_each_example():
     )
 
 
-def test_a_step_moves_every_component_through_the_density_and_one_of_an_ensemble():
+def test_a_step_moves_every_component_of_a_mixture_and_one_of_an_ensemble():
     pyro.set_rng_seed(5)
     model, data = regression()
     for make, touched in ((guides.MeanField, 3), (guides.Delta, 1)):
@@ -250,6 +248,7 @@ def test_an_ensembles_prediction_is_the_average_of_its_members(ensemble):
     pyro.set_rng_seed(8)
     model, (x, y), posterior = ensemble
     guide = posterior.guide
+    # members: (K, N, 1)
     members = torch.stack(
         [
             model.output(
@@ -261,7 +260,7 @@ def test_an_ensembles_prediction_is_the_average_of_its_members(ensemble):
             )
             for component in guide.components
         ]
-    )  # (K, N, 1)
+    )
     outputs = posterior.predict(x, num_samples=600).outputs
     nearest = (outputs.unsqueeze(1) - members).flatten(2).abs().max(-1).values.min(-1)
     assert nearest.values.max() < 1e-9  # every draw is a member
@@ -269,7 +268,7 @@ def test_an_ensembles_prediction_is_the_average_of_its_members(ensemble):
     assert (share - 1 / 3).abs().max() < LIMIT * (2 / 9 / 600) ** 0.5
     assert off(outputs, members.mean(0)) < LIMIT
     assert off(outputs, members[0]) > LIMIT
-    # the log joint of the member drawn, its entropy dropped and no log K
+    # The ELBO is the log joint of the drawn member, without an entropy and without log K.
     values = repeat(lambda: elbo(model, guide, x, y), 60)
     joints = []
     for component in guide.components:
@@ -285,7 +284,7 @@ def test_an_ensembles_prediction_is_the_average_of_its_members(ensemble):
 
 
 def test_an_ensemble_of_dropout_keeps_the_components_divergence():
-    """E[-log p(W)] in closed form: the divergence varies with the member alone."""
+    """E[-log p(W)] is in closed form: the divergence depends on the member only."""
     pyro.set_rng_seed(9)
     model, data = regression()
     guide = guides.Mixture(
@@ -306,10 +305,10 @@ def likelihood(trace):
     return site["fn"].log_prob(site["value"]).sum()
 
 
-# Starts
+# Initial values
 
 
-def test_spread_is_the_standard_deviation_of_starts_in_unconstrained_space():
+def test_init_spread_is_the_standard_deviation_of_initial_values_in_unconstrained_space():
     def program():
         pyro.sample(
             "w",
@@ -325,16 +324,16 @@ def test_spread_is_the_standard_deviation_of_starts_in_unconstrained_space():
     pyro.set_rng_seed(10)
     mixture = guides.Mixture(program, num_components=20, init_spread=0.4)
     for name, centre in (("w", 2.0), ("s", math.log(3.0))):
-        starts = torch.cat(
+        inits = torch.cat(
             [component.loc[name].detach() for component in mixture.components]
         ).double()
-        assert off(starts, centre) < LIMIT
-        assert off((starts - centre).square(), 0.16) < LIMIT
-        assert off((starts - centre).square(), 0.4) > LIMIT  # a variance for a scale
+        assert off(inits, centre) < LIMIT
+        assert off((inits - centre).square(), 0.16) < LIMIT
+        assert off((inits - centre).square(), 0.4) > LIMIT  # a variance for a scale
     assert torch.equal(mixture.sites["w"].init, torch.full((40,), 2.0))
 
 
-def test_starts_are_made_anew_for_each_component():
+def test_inits_is_called_for_each_component():
     model, _ = regression()
     mixture = guides.Mixture(
         model,
@@ -360,7 +359,9 @@ def test_the_density_and_the_marginals_are_those_of_the_mixture():
         num_components=3,
         init_spread=1.0,
     )
-    shapes = {name: law.shape() for name, law in model.latents.items()}
+    shapes = {
+        name: distribution.shape() for name, distribution in model.latents.items()
+    }
     values = draw_sites(mixture, 50, shapes)
     assert values["layer1.weight"].shape == (50, 5, 2)
     each = torch.stack([component.log_prob(values) for component in mixture.components])
@@ -434,7 +435,7 @@ def test_a_mixture_over_nodes_has_a_density(prior):
 # What is refused
 
 
-def test_components_that_are_no_guides_of_ours_are_refused():
+def test_components_that_are_not_guides_of_this_package_are_refused():
     model, _ = regression()
     with pytest.raises(
         ValueError,
@@ -450,7 +451,7 @@ def test_no_component_is_refused(make):
         make(model, num_components=0)
 
 
-def test_starts_that_fit_no_site_are_refused():
+def test_initial_values_that_fit_no_site_are_refused():
     model, _ = regression()
     with pytest.raises(
         ValueError,
@@ -477,10 +478,11 @@ def test_a_batch_of_draws_is_refused_and_made_one_by_one():
     ):
         mixture()
     draws = draw_sites(mixture, 30, {"layer1.bias": torch.Size([5])})["layer1.bias"]
+    # Draws from one component only would be one row.
     assert draws.unique(dim=0).shape == (
         2,
         5,
-    )  # from one component alone it would be one row
+    )
 
 
 # Tracing
@@ -503,7 +505,7 @@ TRACED = {
 
 @pytest.mark.parametrize("name", TRACED)
 def test_the_choice_of_a_component_is_a_node_of_the_traced_graph(name):
-    """Each replay chooses anew, and draws what the plain program draws."""
+    """Each replay chooses a component, and draws what the plain program draws."""
     prior, make = TRACED[name]
     model, data = regression(prior)
     guide = make(model)

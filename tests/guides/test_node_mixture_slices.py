@@ -1,4 +1,4 @@
-"""Slices of a batch: each example's component is even over draws for any batch size, and the ELBO unbiased.
+"""Slices of a batch: each example has every component equally often, and the ELBO is unbiased.
 
 The components are thirty standard deviations apart, so that the entropy of the mixture
 is known: log K more than that of one component.
@@ -13,7 +13,7 @@ from monte_carlo import LIMIT, above, off, one_thread, repeat  # noqa: F401
 
 import guides
 import zoo
-from guides._lazy.joint_nodes import Assignment
+from guides._lazy.node_mixture_distribution import Assignment
 from zoo import likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
 
@@ -23,7 +23,7 @@ SIZES = [1, 2, 3, 4, 5, 7, 8, 24]
 
 
 def assigned(size, shift, monkeypatch):
-    """Components of a batch for a given shift."""
+    """Return the components of a batch for a given shift."""
     monkeypatch.setattr(torch, "randint", lambda *args, **kwargs: torch.tensor(shift))
     component = Assignment(K, CPU)(size)
     monkeypatch.undo()
@@ -32,14 +32,13 @@ def assigned(size, shift, monkeypatch):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_example_meets_every_component_once_over_all_shifts(size, monkeypatch):
-    shifts = torch.stack(
-        [assigned(size, shift, monkeypatch) for shift in range(K)]
-    )  # (K, B)
+    # shifts: (K, B)
+    shifts = torch.stack([assigned(size, shift, monkeypatch) for shift in range(K)])
     assert torch.equal(
         shifts.sort(0).values, torch.arange(K).reshape(-1, 1).expand(K, size)
     )
     counts = shifts[0].bincount(minlength=K)
-    assert counts.max() - counts.min() <= 1  # slices of one batch are as even as can be
+    assert counts.max() - counts.min() <= 1  # nearly equal slices
 
 
 def test_all_layers_of_a_draw_share_the_component():
@@ -50,7 +49,7 @@ def test_all_layers_of_a_draw_share_the_component():
 
 @pytest.fixture(scope="module")
 def linear():
-    """A linear model of three nodes, and four components that disagree."""
+    """Return a linear model of three nodes, a guide of four different components, and data."""
     pyro.set_rng_seed(1)
     network = networks.MLP(3, 1, hidden=[]).double()
     prior = priors.NodePrior(dist.Normal(1.0, PRIOR), weights=priors.Frozen())
@@ -70,7 +69,7 @@ def linear():
 
 
 def per_component(linear):
-    """Expected log likelihood of each datum under each component, (K, N), and the divergence of the mixture."""
+    """Return the expected log likelihoods (K, N) under each component, and the divergence."""
     model, guide, x, y = linear
     tensors = model.network.state_dict()
     loc, scale = (
@@ -95,7 +94,7 @@ def per_component(linear):
 
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 24])
 def test_the_elbo_is_unbiased_for_any_batch_size(linear, size, monkeypatch):
-    """One component a slice; 4.5 standard errors of 200 draws, false alarm 7e-6."""
+    """Each slice has one component. 4.5 standard errors of 200 draws: false alarm 7e-6."""
     pyro.set_rng_seed(2)
     model, guide, x, y = linear
     likelihood, divergence = per_component(linear)
@@ -106,10 +105,9 @@ def test_the_elbo_is_unbiased_for_any_batch_size(linear, size, monkeypatch):
 
     own = draws()
     assert off(own, expected) < LIMIT
-    assert (
-        off(own, expected + 2 * torch.tensor(float(K)).log()) > LIMIT or size < 3
-    )  # log K subtracted
-    if size == 24:  # the wrong answer: slices that never move
+    # With log K subtracted and not added:
+    assert off(own, expected + 2 * torch.tensor(float(K)).log()) > LIMIT or size < 3
+    if size == 24:  # the wrong answer: slices that do not move
         fixed = torch.arange(size) * K // size
         monkeypatch.setattr(Assignment, "__call__", lambda self, _: fixed)
         assert off(draws(), expected) > LIMIT
@@ -122,7 +120,7 @@ def test_the_elbo_is_unbiased_for_any_batch_size(linear, size, monkeypatch):
 def test_the_mixture_is_a_bound_and_the_mean_of_its_components_divergences_is_not_its_divergence(
     linear,
 ):
-    """Log K nats are gained by a mixture of K parts that do not overlap."""
+    """The divergence of a mixture of K separate components is log K less than their mean."""
     pyro.set_rng_seed(3)
     model, guide, x, y = linear
     _, divergence = per_component(linear)

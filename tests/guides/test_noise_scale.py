@@ -1,6 +1,6 @@
-"""A learned noise scale is used in prediction as inferred: its posterior, not its prior, whatever the number of draws.
+"""Predictions use the posterior of a learned noise scale, for any number of draws.
 
-The truth is a quadrature over the scale, with the coefficients of the linear model
+The reference is a quadrature over the scale, with the coefficients of the linear model
 integrated out.
 """
 
@@ -40,8 +40,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def truth(data):
-    """Posterior of the scale; the grid ends where nothing is left."""
+def reference(data):
+    """Return the posterior of the scale, on a grid that covers all of its mass."""
     scales = torch.linspace(0.05, 3.0, 1000, dtype=torch.float64)
     log_prior = torch.distributions.HalfNormal(torch.tensor(WIDTH).double()).log_prob(
         scales
@@ -77,50 +77,55 @@ def prior_mean_square():
     return WIDTH**2
 
 
-def test_the_sampler_infers_the_posterior_of_the_scale(sampled, truth):
-    """Two numbers: false alarm 1e-5."""
+def test_the_sampler_infers_the_posterior_of_the_scale(sampled, reference):
+    """Two moments are tested: the false alarm rate is 1e-5."""
     scales = sampled.draws[SITE]  # (C, S)
-    assert off_chains(scales, truth.mean()) < LIMIT
-    assert off_chains(scales.square(), truth.mean(2.0)) < LIMIT
-    assert (
-        off_chains(scales, torch.tensor(WIDTH * (2 / torch.pi) ** 0.5)) > LIMIT
-    )  # the prior's mean
-    assert off_chains(scales.square(), truth.mean()) > LIMIT  # a scale for a variance
+    assert off_chains(scales, reference.mean()) < LIMIT
+    assert off_chains(scales.square(), reference.mean(2.0)) < LIMIT
+    # With the mean of the prior:
+    assert off_chains(scales, torch.tensor(WIDTH * (2 / torch.pi) ** 0.5)) > LIMIT
+    assert off_chains(scales.square(), reference.mean()) > LIMIT
 
 
-def test_prediction_averages_the_inferred_variance(sampled, truth, data):
+def test_prediction_averages_the_inferred_variance(sampled, reference, data):
     """The aleatoric variance is the same at every input: E[scale² | data]."""
     prediction = sampled.predict(data[0])
     assert torch.allclose(
         prediction.aleatoric, sampled.draws[SITE].square().mean().expand(25, 1)
     )
-    error = (
-        sampled.draws[SITE].square().std() / 10
-    )  # of a hundred effective draws, a low guess
-    assert (prediction.aleatoric - truth.mean(2.0)).abs().max() < LIMIT * error
+    # The standard error of a hundred effective draws, which is a low estimate of them.
+    error = sampled.draws[SITE].square().std() / 10
+    assert (prediction.aleatoric - reference.mean(2.0)).abs().max() < LIMIT * error
     assert (prediction.aleatoric - prior_mean_square()).abs().min() > LIMIT * error
 
 
-def test_the_predictive_density_is_the_exact_mixture(sampled, truth, data):
-    """Density of three targets, the coefficients and the scale integrated out; false alarm 2e-5 for the three."""
+def test_the_predictive_density_is_the_exact_mixture(sampled, reference, data):
+    """Compare the density of three targets, with the coefficients and the scale integrated out.
+
+    The false alarm rate for the three is 2e-5.
+    """
     features, y = exact.features(data[0]), data[1].squeeze(-1)
     x, at = data[0][:1], exact.features(data[0][:1])
-    laws = [
+    distributions = [
         exact.predictive(
             at, exact.linear_posterior(features, y, float(scale), PRIOR_SCALE), scale
         )
-        for scale in truth.scale
+        for scale in reference.scale
     ]
-    targets = laws[0].mean + torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
-    density = torch.stack([law.log_prob(targets).exp() for law in laws])  # (G, 3)
+    targets = distributions[0].mean + torch.tensor(
+        [-1.0, 0.0, 1.0], dtype=torch.float64
+    )
+    density = torch.stack(
+        [distribution.log_prob(targets).exp() for distribution in distributions]
+    )  # (G, 3)
 
     prediction = sampled.predict(x)
     draws = prediction.distribution.log_prob(targets).squeeze(1).exp()  # (S, 3)
     for target, mean in zip(targets, draws.mean(0), strict=True):
         assert torch.allclose(prediction.log_prob(target.reshape(1, 1)), mean.log())
     chains = draws.reshape(2, -1, 3)
-    assert off_chains(chains, truth.weight @ density) < LIMIT
-    from_prior = (-truth.scale.square() / (2 * WIDTH**2)).softmax(0)
+    assert off_chains(chains, reference.weight @ density) < LIMIT
+    from_prior = (-reference.scale.square() / (2 * WIDTH**2)).softmax(0)
     assert off_chains(chains, from_prior @ density) > LIMIT
 
 
@@ -130,7 +135,7 @@ def test_the_predictive_density_is_the_exact_mixture(sampled, truth, data):
     ids=["MeanField", "LocalReparam", "AutoNormal"],
 )
 def test_one_draw_of_a_guide_predicts_with_its_own_scale_as_many_draws_do(
-    model, data, truth, make
+    model, data, reference, make
 ):
     posterior = fitted(model, data, make(model))
     many = posterior.predict(data[0], num_samples=4000)
@@ -142,9 +147,9 @@ def test_one_draw_of_a_guide_predicts_with_its_own_scale_as_many_draws_do(
     )
     assert off(ones, many.aleatoric[0, 0]) < LIMIT
     assert off(ones, prior_mean_square()) > LIMIT
-    assert ones.std() > 0  # the draws differ, and each predicts with its own
-    # a lognormal is not quite the posterior of the scale, but near it
-    assert abs(many.aleatoric[0, 0] / truth.mean(2.0) - 1) < 0.15
+    assert ones.std() > 0  # each draw has its own scale
+    # A lognormal is close to the posterior of the scale.
+    assert abs(many.aleatoric[0, 0] / reference.mean(2.0) - 1) < 0.15
 
 
 def test_one_draw_of_a_sampler_predicts_with_its_own_scale(sampled, data):
@@ -159,14 +164,14 @@ def test_one_draw_of_a_sampler_predicts_with_its_own_scale(sampled, data):
 @pytest.mark.parametrize(
     "name", [name for name in cases.OURS if ("WeightPrior", name) not in cases.REFUSED]
 )
-def test_every_guide_leaves_the_prior_of_the_scale(model, data, name):
-    """The variance is 0.25 by the data, 4 by the prior; dropped inputs add to it."""
+def test_every_guide_learns_the_scale(model, data, name):
+    """The data say that the variance is 0.25, the prior says 4; dropped inputs add to it."""
     posterior = fitted(model, data, cases.GUIDES[name](model))
     assert 0.1 < posterior.predict(data[0], num_samples=500).aleatoric.mean() < 1.0
 
 
 def test_a_scale_for_each_output_stays_with_its_output():
-    """Two outputs with scales apart by a factor of ten: swapped or averaged ones are far off."""
+    """The scales of two outputs differ by a factor of ten: swapped or averaged ones are wrong."""
     pyro.set_rng_seed(3)
     x = torch.randn(60, 2, dtype=torch.float64)
     noise = torch.tensor([0.1, 1.0], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The radial guide: its density integrates to one, its draws follow it, and its ELBO is the closed form."""
+"""The radial guide: its density, its draws, and its ELBO in closed form."""
 
 import math
 
@@ -29,19 +29,19 @@ def radial(size, event_dim=1):
 
 def test_in_one_dimension_it_is_the_normal():
     points = torch.linspace(-3, 3, 7, dtype=torch.float64)
-    for law, values in (
+    for distribution, values in (
         (radial(1), points.unsqueeze(-1)),
         (radial(1, event_dim=0), points.unsqueeze(-1)),
     ):
-        normal = dist.Normal(law.loc, law.scale)
+        normal = dist.Normal(distribution.loc, distribution.scale)
         assert torch.allclose(
-            law.log_prob(values).flatten(), normal.log_prob(values).flatten()
+            distribution.log_prob(values).flatten(), normal.log_prob(values).flatten()
         )
-        assert torch.allclose(law.entropy(), normal.entropy())
+        assert torch.allclose(distribution.entropy(), normal.entropy())
 
 
 def spherical(size, steps):
-    """Points (G, D) of a grid in spherical coordinates, with the volume that each stands for, (G,)."""
+    """Return the points (G, D) of a grid in spherical coordinates, and their volumes (G,)."""
     radii = (torch.arange(steps, dtype=torch.float64) + 0.5) * 9 / steps
     turns = (torch.arange(steps, dtype=torch.float64) + 0.5) * 2 * math.pi / steps
     if size == 2:
@@ -60,69 +60,78 @@ def spherical(size, steps):
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_the_density_integrates_to_one(size):
-    """The grid round the centre is stretched by the scales, whose product is its Jacobian."""
-    law = radial(size)
+    """The grid around the centre is stretched by the scales, whose product is its Jacobian."""
+    distribution = radial(size)
     points, volume = spherical(size, 60)
     density = (
-        law.log_prob(law.loc + law.scale * points).exp() * volume * law.scale.prod()
+        distribution.log_prob(distribution.loc + distribution.scale * points).exp()
+        * volume
+        * distribution.scale.prod()
     )
     assert abs(density.sum() - 1) < 1e-3
-    both_sides = density.sum() / 2  # a length that is normal and not its absolute value
-    without_scale = density.sum() / law.scale.prod()
-    normal = (
-        density.sum() * 2 / (2 * math.pi ** (size / 2) / math.gamma(size / 2))
-    )  # the surface of the ball left out
+    both_sides = density.sum() / 2  # N(|v|) without the factor 2
+    without_scale = density.sum() / distribution.scale.prod()
+    # Without the surface of the ball:
+    normal = density.sum() * 2 / (2 * math.pi ** (size / 2) / math.gamma(size / 2))
     for wrong in (both_sides, without_scale, normal):
         assert abs(wrong - 1) > 0.05
 
 
-def test_draws_have_the_moments_and_the_entropy_that_the_law_states():
-    """Twelve variances, a length and an entropy; 4.5 standard errors each, false alarm 1e-4."""
+def test_draws_have_the_moments_and_the_entropy_of_the_distribution():
+    """Test 12 variances, a length and an entropy: 4.5 standard errors each, false alarm 1e-4."""
     pyro.set_rng_seed(1)
-    law = RadialNormal(
+    distribution = RadialNormal(
         *(part.reshape(3, 4) for part in (radial(12).loc, radial(12).scale)), 2
     )
-    draws = law.rsample((4000,))
+    draws = distribution.rsample((4000,))
     assert draws.shape == (4000, 3, 4)
-    squares = (draws - law.loc).square()
-    assert off(draws, law.mean) < LIMIT
-    assert off(squares, law.variance) < LIMIT
-    assert off(squares, law.scale.square()) > LIMIT  # those of independent normals
-    assert off((squares / law.scale.square()).sum((1, 2)), 1.0) < LIMIT
-    assert torch.allclose(law.entropy(), exact.radial_entropy(law.scale))
-    assert off(-law.log_prob(draws), law.entropy()) < LIMIT
+    squares = (draws - distribution.loc).square()
+    assert off(draws, distribution.mean) < LIMIT
+    assert off(squares, distribution.variance) < LIMIT
+    assert off(squares, distribution.scale.square()) > LIMIT
+    assert off((squares / distribution.scale.square()).sum((1, 2)), 1.0) < LIMIT
+    assert torch.allclose(
+        distribution.entropy(), exact.radial_entropy(distribution.scale)
+    )
+    assert off(-distribution.log_prob(draws), distribution.entropy()) < LIMIT
     assert (
-        off(-law.log_prob(draws), dist.Normal(law.loc, law.scale).entropy().sum())
+        off(
+            -distribution.log_prob(draws),
+            dist.Normal(distribution.loc, distribution.scale).entropy().sum(),
+        )
         > LIMIT
     )
 
 
 def test_the_divergence_from_normals_is_what_draws_estimate():
     pyro.set_rng_seed(2)
-    law, prior = (
+    distribution, prior = (
         radial(5),
         dist.Normal(torch.tensor(0.3).double(), 0.7).expand([5]).to_event(1),
     )
-    draws = law.rsample((4000,))
-    estimates = law.log_prob(draws) - prior.log_prob(draws)
-    assert off(estimates, kl_divergence(law, prior)) < LIMIT
+    draws = distribution.rsample((4000,))
+    estimates = distribution.log_prob(draws) - prior.log_prob(draws)
+    assert off(estimates, kl_divergence(distribution, prior)) < LIMIT
     assert (
         off(
-            estimates, kl_divergence(dist.Normal(law.loc, law.scale).to_event(1), prior)
+            estimates,
+            kl_divergence(
+                dist.Normal(distribution.loc, distribution.scale).to_event(1), prior
+            ),
         )
         > LIMIT
     )
     with pytest.raises(NotImplementedError):
-        kl_divergence(law, dist.Laplace(prior.base_dist.loc, 1.0).to_event(1))
+        kl_divergence(distribution, dist.Laplace(prior.base_dist.loc, 1.0).to_event(1))
 
 
 def test_each_draw_of_a_plate_has_a_length_of_its_own():
     pyro.set_rng_seed(3)
-    law = RadialNormal(torch.zeros(2, 3), torch.ones(2, 3), 1)
-    assert (law.batch_shape, law.event_shape) == ((2,), (3,))
-    draws = law.expand([5, 2]).rsample()
+    distribution = RadialNormal(torch.zeros(2, 3), torch.ones(2, 3), 1)
+    assert (distribution.batch_shape, distribution.event_shape) == ((2,), (3,))
+    draws = distribution.expand([5, 2]).rsample()
     assert draws.shape == (5, 2, 3)
-    assert law.log_prob(draws).shape == (5, 2)
+    assert distribution.log_prob(draws).shape == (5, 2)
     assert len(draws.norm(dim=-1).flatten().unique()) == 10
 
 
@@ -164,9 +173,8 @@ def place(model, loc, scale):
     return guide
 
 
-SIZES = torch.tensor(
-    [3.0, 3.0, 3.0, 1.0], dtype=torch.float64
-)  # of the site that each coefficient is in
+# The size of the site of each coefficient.
+SIZES = torch.tensor([3.0, 3.0, 3.0, 1.0], dtype=torch.float64)
 
 
 def optimum(posterior):

@@ -1,4 +1,4 @@
-"""Rank-1 networks: the weight that a layer sees, the starts, and the mean of the components' divergences."""
+"""Rank-1 networks: the weight of a layer, initial values, and the mean divergence."""
 
 import exact
 import pyro
@@ -46,7 +46,9 @@ def test_members_start_at_random_signs():
         for share in (0.0, 0.5, 0.75, 1.0)
     }
     for share, loc in means.items():
-        signs = torch.cat([loc[name].flatten() for name in model.latents])  # 840
+        signs = torch.cat(
+            [loc[name].flatten() for name in model.latents]
+        )  # 840 of them
         assert (signs.abs() == 1).all()
         assert (
             abs((signs == 1).double().mean() - share)
@@ -65,7 +67,7 @@ def test_members_start_at_random_signs():
 
 
 def test_the_divergence_is_the_mean_of_the_components():
-    """Apart by random signs, so that the mixture's own divergence is log K less; 4.5 standard errors of 200 draws."""
+    """Random signs separate the components, so the divergence of the mixture is log K less."""
     pyro.set_rng_seed(3)
     model = model_with()
     guide = guides.Rank1(model, num_components=K, init_scale=0.05)
@@ -96,7 +98,7 @@ def test_the_divergence_is_the_mean_of_the_components():
         assert not torch.allclose(own, wrong.expand(3))
 
 
-def test_it_is_a_node_mixture_with_starts_of_its_own():
+def test_it_is_a_node_mixture_with_other_initial_values():
     model, x, y = model_with(), torch.randn(6, 3).double(), torch.randn(6, 2).double()
     rank1 = guides.Rank1(model, num_components=K)
     mixture = guides.NodeMixture(
@@ -111,15 +113,13 @@ def test_it_is_a_node_mixture_with_starts_of_its_own():
     unbiased = guides.NodeMixture(model, num_components=K)
     unbiased.load_state_dict(rank1.state_dict())
     gains = []
-    for seed in range(
-        100
-    ):  # the same draws, so that what is left is the entropy's own noise
+    for seed in range(100):
         values = []
         for guide in (unbiased, rank1):
             pyro.set_rng_seed(seed)
             values.append(elbo(model, guide, x, y).detach())
         gains.append(values[0] - values[1])
-    gained = torch.tensor(float(K)).log()  # signs that differ: no overlap
+    gained = torch.tensor(float(K)).log()  # the components do not overlap
     assert off(torch.stack(gains), gained) < LIMIT
     assert off(torch.stack(gains), 3 * gained) > LIMIT
 

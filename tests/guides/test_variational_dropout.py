@@ -1,4 +1,4 @@
-"""Gaussian and sparse variational dropout: two approximations of one divergence, and what they do to weights."""
+"""Gaussian and sparse variational dropout: their approximate divergences and their noise."""
 
 import math
 from functools import partial
@@ -45,31 +45,30 @@ def worst(approximation, log_alphas):
     )
 
 
-def test_the_approximations_are_as_near_the_truth_as_they_say():
+def test_the_approximations_have_the_documented_accuracy():
     everywhere = torch.linspace(-8.0, 8.0, 33, dtype=torch.float64).tolist()
     narrow = [value for value in everywhere if value <= 0]
     assert worst(molchanov, everywhere) < 0.01
     assert 0.01 < worst(kingma, narrow) < 0.041
-    assert (
-        worst(kingma, [1.0, 2.0]) > 1.0
-    )  # past alpha = 1 the polynomial is no approximation
+    # Above alpha = 1 the polynomial is no approximation.
+    assert worst(kingma, [1.0, 2.0]) > 1.0
 
     def entropy_alone(log_alpha):
         return -0.5 * log_alpha
 
     def unsaturated(log_alpha):
-        return molchanov(log_alpha) + 0.63576  # the constant left out
+        return molchanov(log_alpha) + 0.63576  # without the constant
 
     for wrong in (entropy_alone, unsaturated, lambda log_alpha: molchanov(-log_alpha)):
         assert worst(wrong, narrow) > 0.1
 
 
-def test_the_divergence_vanishes_as_the_noise_outgrows_the_weight():
+def test_the_divergence_goes_to_zero_as_alpha_grows():
     assert abs(exact.log_uniform_divergence(math.exp(12.0))) < 1e-3
     assert abs(molchanov(torch.tensor(12.0)).item()) < 1e-3
 
 
-def test_a_log_uniform_prior_is_known_by_its_name_and_by_being_improper():
+def test_a_log_uniform_prior_is_recognised_by_its_name_and_by_being_improper():
     assert is_log_uniform(priors.LogUniform().expand([2, 3]).to_event(2))
     assert not is_log_uniform(dist.Normal(0.0, 1.0))
     assert not is_log_uniform(dist.ImproperUniform(dist.constraints.real, (), ()))
@@ -100,27 +99,31 @@ def test_under_the_log_uniform_prior_the_divergence_is_the_papers(name):
 
 
 def test_the_loss_differs_from_the_exact_one_by_a_constant_for_every_weight():
-    """The density of the draw against the paper's divergence: the prior has no constant, the divergence the limit's."""
+    """Compare densities of draws with the paper's divergence; they differ by a known constant.
+
+    The prior has no constant; that of the divergence makes it 0 in the limit.
+    """
     pyro.set_rng_seed(0)
     model = build(LOG_UNIFORM)
     guide = guides.SparseVariationalDropout(model, init_scale=0.3)
-    law, prior = (
+    distribution, prior = (
         guide.distribution(guide.sites["layer1.weight"]),
         model.latents["layer1.weight"],
     )
-    draws = law.expand([4000]).rsample()
-    estimates = (law.log_prob(draws) - prior.log_prob(draws)).detach()
-    normal = 0.5 * math.log(
-        2 * math.pi * math.e
-    )  # -E[log q] = log scale + normal; the limit is that of E[log |N(0, 1)|]
+    draws = distribution.expand([4000]).rsample()
+    estimates = (distribution.log_prob(draws) - prior.log_prob(draws)).detach()
+    # -E[log q] = log scale + normal; the limit contains E[log |N(0, 1)|].
+    normal = 0.5 * math.log(2 * math.pi * math.e)
     constant = -normal - 0.6351814
     size = draws[0].numel()
     assert (
-        off(estimates, kl_divergence(law, prior).detach() + size * constant)
+        off(estimates, kl_divergence(distribution, prior).detach() + size * constant)
         < LIMIT + size * 0.01
     )
     assert (
-        off(estimates, kl_divergence(law, prior).detach() + 2 * size * constant)
+        off(
+            estimates, kl_divergence(distribution, prior).detach() + 2 * size * constant
+        )
         > 3 * LIMIT
     )
 
@@ -137,11 +140,13 @@ def test_noise_of_weights_is_an_ordinary_normal_under_a_proper_prior(learn):
     site = guide.sites["layer2.weight"]
     loc = guide.loc["layer2.weight"]
     normal = dist.Normal(loc, 0.5 * loc.abs()).to_event(2)
-    law = guide.distribution(site)
-    assert torch.allclose(law.base_dist.scale, normal.base_dist.scale)
+    distribution = guide.distribution(site)
+    assert torch.allclose(distribution.base_dist.scale, normal.base_dist.scale)
     prior = model.latents["layer2.weight"]
-    assert torch.allclose(kl_divergence(law, prior), kl_divergence(normal, prior))
-    assert torch.allclose(law.log_prob(loc), normal.log_prob(loc))
+    assert torch.allclose(
+        kl_divergence(distribution, prior), kl_divergence(normal, prior)
+    )
+    assert torch.allclose(distribution.log_prob(loc), normal.log_prob(loc))
     assert (
         guide.num_parameters()
         == 13 + 4 + {None: 0, "layer": 2, "unit": 5, "weight": 9}[learn]
@@ -164,15 +169,15 @@ def test_noise_of_units_has_its_second_moment_in_the_divergence_and_its_own_entr
     entropy = dist.Normal(torch.ones_like(alpha), alpha.sqrt()).entropy().sum()
     assert torch.allclose(own, cross - entropy)
     for wrong in (
-        cross,
-        cross - 3 * entropy,
-        cross + entropy,
-    ):  # none, one for each weight, the wrong sign
+        cross,  # no entropy
+        cross - 3 * entropy,  # one for each weight
+        cross + entropy,  # the wrong sign
+    ):
         assert not torch.allclose(own, wrong)
 
 
 def test_the_noise_of_units_is_on_the_inputs_of_a_layer():
-    """Mean and variance of outputs, and the covariance of two outputs of an example, which share their inputs."""
+    """Compare mean and variance of outputs, and the covariance of two outputs of an example."""
     pyro.set_rng_seed(1)
     model = build(NORMAL, nn.Linear(3, 2).double())
     guide = guides.GaussianDropout(model, p=0.3)
@@ -180,52 +185,50 @@ def test_the_noise_of_units_is_on_the_inputs_of_a_layer():
     with torch.no_grad():
         draws = torch.stack([F.linear(x, guide()["weight"]) for _ in range(2000)])
     alpha, mean = 0.3 / 0.7, x @ loc.T
-    strays = draws - mean
+    deviations = draws - mean
     assert off(draws, mean) < LIMIT
-    assert off(strays.square(), alpha * x.square() @ loc.square().T) < LIMIT
-    assert off(strays.square(), alpha**0.5 * x.square() @ loc.square().T) > LIMIT
+    assert off(deviations.square(), alpha * x.square() @ loc.square().T) < LIMIT
+    assert off(deviations.square(), alpha**0.5 * x.square() @ loc.square().T) > LIMIT
     shared = alpha * x.square() @ (loc[0] * loc[1])
-    assert off(strays[..., 0] * strays[..., 1], shared) < LIMIT
-    assert (
-        off(strays[..., 0] * strays[..., 1], 0.0) > LIMIT
-    )  # noise of its own for each weight
+    assert off(deviations[..., 0] * deviations[..., 1], shared) < LIMIT
+    # With independent noise for each weight the covariance would be 0.
+    assert off(deviations[..., 0] * deviations[..., 1], 0.0) > LIMIT
     assert isinstance(guide()["weight"], MaskedWeight)
 
 
 @pytest.mark.parametrize("family", ["weight", "sparse"])
 def test_the_elbo_stays_below_the_evidence_under_a_proper_prior(family):
-    """From the exact posterior mean, for a weight keeps its sign."""
+    """The fit begins at the exact posterior mean, because a weight keeps its sign."""
     pyro.set_rng_seed(2)
     x = torch.randn(30, 2, dtype=torch.float64)
     y = x @ torch.tensor([[1.0], [-0.7]], dtype=torch.float64) + 0.5 * torch.randn(
         30, 1, dtype=torch.float64
     )
     model = build(NORMAL, nn.Linear(2, 1).double())
-    truth = exact.linear_posterior(exact.features(x), y.squeeze(-1), 0.5, 1.0)
+    reference = exact.linear_posterior(exact.features(x), y.squeeze(-1), 0.5, 1.0)
     guide = (
         FAMILIES[family][0](model)
         if family == "sparse"
         else guides.GaussianDropout(model, p=0.1, noise="weight", learn="weight")
     )
     with torch.no_grad():
-        guide.loc["weight"].copy_(truth.mean[:2].unsqueeze(0))
-        guide.loc["bias"].copy_(truth.mean[2:])
+        guide.loc["weight"].copy_(reference.mean[:2].unsqueeze(0))
+        guide.loc["bias"].copy_(reference.mean[2:])
     guide = (
         inference.SVI(model, guide, num_steps=200, lr=0.1, progress=False)
         .fit((x, y))
         .guide
     )
     draws = repeat(lambda: elbo(model, guide, x, y), 200)
-    assert above(draws, truth.log_evidence) < LIMIT
-    assert draws.mean() > truth.log_evidence - 3.0
+    assert above(draws, reference.log_evidence) < LIMIT
+    assert draws.mean() > reference.log_evidence - 3.0
     pairs = [
         (guide.distribution(site), model.latents[name])
         for name, site in guide.sites.items()
     ]
     divergence = sum(kl_divergence(*pair) for pair in pairs).detach()
-    assert (
-        above(draws + divergence * 2 / 3, truth.log_evidence) > LIMIT
-    )  # the divergence averaged over three numbers
+    # With a divergence that is averaged over three elements:
+    assert above(draws + divergence * 2 / 3, reference.log_evidence) > LIMIT
 
 
 @pytest.mark.parametrize("noise", ["weight", "unit"])
@@ -238,8 +241,8 @@ def test_the_noise_has_a_ceiling_and_zero_weights_have_a_finite_loss(noise):
     assert guide.alpha()["layer1.weight"] <= 1
     assert guide.scale("layer1.weight").max() <= 0.2
     value = elbo(model, guide, torch.randn(4, 2).double(), torch.randn(4, 1).double())
-    slopes = torch.autograd.grad(value, list(guide.parameters()))
-    assert all(torch.isfinite(slope).all() for slope in slopes)
+    gradients = torch.autograd.grad(value, list(guide.parameters()))
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
 FAULTS = {
@@ -258,7 +261,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_gets_a_sentence(fault):
+def test_a_wrong_argument_is_answered_with_a_sentence(fault):
     options, words = FAULTS[fault]
     with pytest.raises(ValueError, match=words):
         guides.GaussianDropout(build(NORMAL), **options)
@@ -268,17 +271,21 @@ def test_a_fault_gets_a_sentence(fault):
 
 
 def test_sparse_dropout_drops_the_inputs_that_do_not_matter_and_keeps_the_others():
-    """Two inputs of six count; the slopes of the others are 0.4 standard errors, which a normal prior drops none of."""
+    """Two inputs of six matter. The coefficients of the others are 0.4 standard errors.
+
+    A normal prior drops none of them.
+    """
     pyro.set_rng_seed(3)
     x, noise = (
         torch.randn(100, 6, dtype=torch.float64),
         0.5 * torch.randn(100, 1, dtype=torch.float64),
     )
-    noise = (
-        noise - x @ torch.linalg.lstsq(x, noise).solution
-    )  # or chance adds to the slopes
-    slopes = torch.tensor([1.0, -0.6, 0.02, -0.02, 0.02, 0.02], dtype=torch.float64)
-    y = x @ slopes.unsqueeze(-1) + noise
+    # Make the noise orthogonal to the inputs, so that it does not change the coefficients.
+    noise = noise - x @ torch.linalg.lstsq(x, noise).solution
+    coefficients = torch.tensor(
+        [1.0, -0.6, 0.02, -0.02, 0.02, 0.02], dtype=torch.float64
+    )
+    y = x @ coefficients.unsqueeze(-1) + noise
     decay = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.99)
     for prior, dropped in ((LOG_UNIFORM, 4), (NORMAL, 0)):
         model = build(prior, nn.Linear(6, 1, bias=False).double())
@@ -288,7 +295,7 @@ def test_sparse_dropout_drops_the_inputs_that_do_not_matter_and_keeps_the_others
         )
         fitted = engine.fit((x, y)).guide
         assert (fitted.log_alpha()["weight"][0, :2] < -2).all()
-        assert (fitted.loc["weight"][0, :2] - slopes[:2]).abs().max() < 0.1
+        assert (fitted.loc["weight"][0, :2] - coefficients[:2]).abs().max() < 0.1
         assert (fitted.log_alpha()["weight"][0, 2:] > (3 if dropped else -2)).all()
         assert fitted.sparsity() == pytest.approx(dropped / 6)
 

@@ -1,7 +1,7 @@
 """Temperatures against Bayesian linear regression, whose tempered posteriors are normal and known.
 
-A temperature T of the whole posterior multiplies its covariance; one of the likelihood
-makes the noise wider by its root. Each check stands beside a posterior that was
+A temperature T of the whole posterior multiplies its covariance. One of the likelihood
+multiplies the scale of the noise by its root. Each check also rejects a posterior that is
 tempered in the wrong place. Means are compared within 4.5 standard errors.
 """
 
@@ -26,7 +26,7 @@ from zoo.inference.tempering import Tempering
 NOISE, PRIOR_SCALE = (
     0.5,
     0.4,
-)  # a prior that counts, or both temperatures would do the same
+)  # a weak prior would make both temperatures equal
 SITES = ("layer1.weight", "layer1.bias")
 TEMPERATURES = [(0.3, 1.0), (1.0, 4.0), (2.0, 0.25)]  # whole, likelihood
 
@@ -46,7 +46,7 @@ class Linear:
         self.features, self.targets = exact.features(self.x), self.y.squeeze(-1)
 
     def posterior(self, whole, likelihood):
-        """Mean, covariance and the log integral of the tempered joint density."""
+        """Return mean, covariance, precision and log integral of the tempered joint density."""
         warm = exact.linear_posterior(
             self.features, self.targets, NOISE * likelihood**0.5, PRIOR_SCALE
         )
@@ -74,7 +74,7 @@ def linear():
 
 
 def place(guide, loc, scale):
-    """Put a mean-field guide at given coefficients."""
+    """Set a mean-field guide to given coefficients."""
     with torch.no_grad():
         for name, part in zip(SITES, (slice(0, -1), slice(-1, None)), strict=True):
             guide.loc[name].copy_(loc[part].reshape(guide.loc[name].shape))
@@ -202,8 +202,8 @@ def test_the_jacobian_of_the_potential_is_not_tempered():
     )
     x, y = torch.randn(12, 2), torch.randn(12, 1)
     energy = Potential(model, x, y, tempering=Tempering(0.5, 4.0))
-    values = {name: law.sample() for name, law in model.latents.items()}
-    prior = sum(law.log_prob(values[name]) for name, law in model.latents.items())
+    values = {name: site.sample() for name, site in model.latents.items()}
+    prior = sum(site.log_prob(values[name]) for name, site in model.latents.items())
     likelihood = (
         dist.Normal(model.output(values, x), values["likelihood:scale"])
         .log_prob(y)
@@ -237,7 +237,7 @@ def test_hmc_is_tempered_too(monkeypatch):
     assert seen[0].tempering == Tempering(0.5, 3.0)
 
 
-# One and the same q written in different ways
+# One distribution q in different forms
 
 
 def test_a_guide_of_auxiliary_sites_and_jacobians_has_the_same_tempered_bound():
@@ -315,7 +315,7 @@ def test_the_prior_of_a_point_estimate_is_a_prior():
     )
 
 
-# What is said of it
+# What is reported
 
 
 def test_a_tempered_fit_says_so_and_bounds_nothing(tmp_path):
@@ -350,7 +350,10 @@ def test_a_tempered_chain_says_so():
 @pytest.mark.parametrize("name", ["temperature", "likelihood_temperature"])
 def test_a_temperature_is_positive(name, value):
     model = cases.model("MLP", "WeightPrior", "Gaussian")
-    sentence = rf"^{name} divides a log density and must be positive and finite, not {value}; 1.0 is the posterior"
+    sentence = (
+        rf"^{name} divides a log density and must be positive and finite, not {value}; "
+        "1.0 is the posterior"
+    )
     with pytest.raises(ValueError, match=sentence):
         inference.SVI(model, guides.Delta(model), **{name: value})
     for engine in (inference.HMC, inference.NUTS):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ["setup.cfg", "pyproject.toml", "README.md", "LICENSE", "zoo", "guides"]
+SOURCES = ["setup.cfg", "pyproject.toml", "README.md", "LICENSE", "docs", "zoo", "guides"]
 
 
 class Installed:

@@ -22,7 +22,8 @@ def test_gaussian():
     assert torch.allclose(
         likelihoods.Gaussian(0.3).distribution(F, {}).log_prob(y), expected, atol=1e-5
     )
-    scales = likelihoods.Gaussian(torch.tensor([0.1, 0.2])).distribution(F, {}).scale
+    likelihood = likelihoods.Gaussian(torch.tensor([0.1, 0.2]))
+    scales = likelihood.distribution(F, {}).scale
     assert torch.allclose(scales, torch.tensor([0.1, 0.2]).expand(6, 2))
 
 
@@ -66,7 +67,7 @@ def test_heteroscedastic():
     )
 
 
-def test_heteroscedastic_noise_is_found_where_it_is():
+def test_heteroscedastic_noise_is_found():
     x = torch.linspace(-1, 1, 300).reshape(-1, 1)
     y = torch.where(x < 0, 0.1, 1.0) * torch.randn(300, 1)
     model = zoo.BayesianNetwork(
@@ -77,11 +78,9 @@ def test_heteroscedastic_noise_is_found_where_it_is():
     engine = inference.SVI(
         model, guides.Delta(model), num_steps=500, lr=0.03, progress=False
     )
-    noise = (
-        engine.fit((x, y))
-        .predict(torch.tensor([[-0.7], [0.7]]), num_samples=1)
-        .aleatoric.sqrt()
-    )
+    posterior = engine.fit((x, y))
+    prediction = posterior.predict(torch.tensor([[-0.7], [0.7]]), num_samples=1)
+    noise = prediction.aleatoric.sqrt()
     assert noise[0] < 0.25 < 0.6 < noise[1]
 
 
@@ -188,7 +187,68 @@ def test_a_distribution_over_vectors_is_refused():
         likelihood.check(F, F)
 
 
-def test_the_name_of_what_was_made():
+def test_a_target_outside_the_support_is_refused_with_the_name_of_the_distribution():
+    likelihood = likelihoods.From(lambda f: dist.Poisson(f.exp()))
+    y = torch.zeros_like(F)
+    y[3, 1] = -2.0
+    sentence = (
+        r"target 3 is \[0.0, -2.0\], .* it needs values in the support of Poisson"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        likelihood.check(F, y)
+
+
+class Laplace(likelihoods.Likelihood):
+    """A likelihood as a user writes it."""
+
+    target = "finite real numbers"
+
+    def distribution(self, output, noise):
+        return dist.Laplace(output, 0.1)
+
+
+def test_a_likelihood_of_your_own_needs_a_distribution_only():
+    model = zoo.BayesianNetwork(
+        networks.MLP(2, 1, hidden=[]),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        Laplace(),
+    )
+    y = torch.randn(6, 1)
+    guide = guides.MeanField(model)
+    posterior = inference.SVI(model, guide, num_steps=2, progress=False).fit((F, y))
+    prediction = posterior.predict(F, num_samples=4)
+    assert prediction.std.shape == (6, 1)
+    assert repr(model.likelihood) == "Laplace()"
+    y[2] = math.nan
+    sentence = r"target 2 is .*outside the support of Laplace\(\): it needs finite real"
+    with pytest.raises(ValueError, match=sentence):
+        model.likelihood.check(F[:, :1], y)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("Normal", r"likelihoods.Gaussian\(scale=0.1\)"),
+        ("Softmax", r"likelihoods.Categorical\(\)"),
+        ("CrossEntropy", r"likelihoods.Categorical\(\)"),
+        ("Logistic", r"likelihoods.Bernoulli\(\)"),
+        ("BCE", r"likelihoods.Bernoulli\(\)"),
+        ("Poisson", r"likelihoods.From\(lambda f: dist.Poisson\(f.exp\(\)\)\)"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_right_call(name, instead):
+    with pytest.raises(AttributeError, match=f"has no {name}; write {instead}"):
+        getattr(likelihoods, name)
+
+
+def test_any_other_name_is_answered_as_usual():
+    sentence = "module 'zoo.likelihoods' has no attribute 'Weibull'"
+    with pytest.raises(AttributeError, match=sentence):
+        _ = likelihoods.Weibull
+    assert dir(likelihoods) == sorted(likelihoods.__all__)
+
+
+def test_repr_names_the_arguments():
     def counts(f):
         return dist.Poisson(f.exp())
 

@@ -17,7 +17,7 @@ def synthetic(temperature, num_data=4_000, seed=0):
 
 
 def standard_error(logits, temperature):
-    """Of log T: 1 / sqrt(Fisher information), which for 1 / T is the sum of variances of the logits."""
+    """Of log T: 1 / sqrt(Fisher information), for 1 / T the sum of variances of the logits."""
     probs = (logits / temperature).softmax(-1)
     variance = (probs * logits.square()).sum(-1) - (probs * logits).sum(-1).square()
     return temperature / math.sqrt(float(variance.sum()))
@@ -74,7 +74,7 @@ def test_constants_added_to_logits_and_large_ones_change_nothing():
     ("logits", "y", "sentence"),
     [
         (torch.eye(3), torch.arange(3), "every one of 3 labels has the greatest logit"),
-        (-torch.eye(3), torch.arange(3), "no more of the labels than chance"),
+        (-torch.eye(3), torch.arange(3), "no better than chance"),
         (
             torch.zeros(2, 3, 4),
             torch.zeros(3),

@@ -1,4 +1,4 @@
-"""Networks beyond the multilayer perceptron: sizes as published, half widths, and a sentence for what is none."""
+"""Networks beyond the multilayer perceptron: published sizes, half widths, refused arguments."""
 
 from functools import partial
 
@@ -55,9 +55,8 @@ def test_half_the_width_is_about_a_quarter_of_the_weights(name):
 )
 def test_lenet_drops_out_where_it_is_told_to(where, rates):
     network = networks.LeNet(dropout=where)
-    assert [
-        layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)
-    ] == rates
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Dropout)]
+    assert [layer.p for layer in layers] == rates
     assert size(network) == 431_080  # as in the example network of Caffe
     with pytest.raises(ValueError, match="dropout is 'none', 'ip' or 'all'"):
         networks.LeNet(dropout="some")
@@ -71,9 +70,8 @@ def test_the_response_of_a_filter_does_not_depend_on_the_batch():
     torch.testing.assert_close(
         linear(x).square().mean((-2, -1)), torch.ones(4, 3), rtol=1e-3, atol=1e-3
     )
-    assert (
-        float(norm(x).detach().min()) == 0.0
-    )  # the threshold begins at zero: a rectifier
+    # The threshold is zero at first, so that it is a rectifier.
+    assert float(norm(x).detach().min()) == 0.0
     with torch.no_grad():
         norm.threshold.fill_(-0.5)
     assert float(norm(x).detach().min()) == -0.5
@@ -82,10 +80,10 @@ def test_the_response_of_a_filter_does_not_depend_on_the_batch():
 def test_a_resnet_without_skips_or_without_batches():
     x = torch.randn(2, 3, 16, 16)
     plain = networks.ResNet(8, width=4, skips=False).eval()
-    nn.init.zeros_(plain.layer2[0].bn2.weight)
-    assert not plain.layer2[0](
-        plain.layer1(torch.randn(1, 4, 8, 8))
-    ).any()  # nothing goes round a block
+    block = plain.layer2[0]
+    nn.init.zeros_(block.bn2.weight)
+    hidden = plain.layer1(torch.randn(1, 4, 8, 8))
+    assert not block(hidden).any()  # without a shortcut
     frn = networks.ResNet(
         8, width=4, norm=networks.FilterResponseNorm, activation=nn.Identity
     )
@@ -120,9 +118,53 @@ def test_a_block_that_normalises_first_is_its_shortcut_when_its_last_convolution
         (lambda: networks.ConvNet1d(width=0), "width is a number of channels"),
     ],
 )
-def test_what_is_no_network_gets_a_sentence(make, sentence):
+def test_wrong_sizes_are_refused(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: networks.MLP(6, 1, [50]),
+        lambda: networks.LeNet5(10, 1),
+        lambda: networks.LeNet(10, 1),
+        lambda: networks.AlexNet(10, 3),
+        lambda: networks.NIN(10, 3),
+        lambda: networks.DSN(10, 3),
+        lambda: networks.VGG16(16, 10),
+        lambda: networks.ConvNet1d(5, 1),
+        lambda: networks.ResNet(20, 10),
+        lambda: networks.PreActResNet(18, 10),
+        lambda: networks.WideResNet(28, 10, 100),
+        lambda: networks.FilterResponseNorm(3, True),
+    ],
+)
+def test_only_sizes_are_positional(make):
+    with pytest.raises(TypeError, match=r"positional arguments? but"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("FullyConnected", r"networks.MLP\(num_inputs, num_outputs, hidden=\[50\]\)"),
+        ("FeedForward", r"networks.MLP\("),
+        ("ResNet20", r"networks.ResNet\(20\)"),
+        ("VGG", r"networks.VGG16\("),
+        ("PreActResNet18", r"networks.PreActResNet\(18\)"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_right_call(name, instead):
+    with pytest.raises(AttributeError, match=f"has no {name}; write {instead}"):
+        getattr(networks, name)
+
+
+def test_any_other_name_is_answered_as_usual():
+    sentence = "module 'zoo.networks' has no attribute 'Transformer'"
+    with pytest.raises(AttributeError, match=sentence):
+        _ = networks.Transformer
+    assert dir(networks) == sorted(networks.__all__)
 
 
 @pytest.mark.parametrize("over", ["weights", "nodes"])
@@ -157,14 +199,14 @@ def test_every_family_takes_a_posterior_over_weights_and_over_nodes(
         partial(networks.DSN, width=48),
     ],
 )
-def test_a_deep_network_tells_images_apart_before_it_has_learnt(make):
+def test_a_deep_network_distinguishes_images_before_training(make):
     torch.manual_seed(0)
     x, network = torch.randn(32, 3, 32, 32), make().eval()
     with torch.no_grad():
         spread = network(x).std(0).mean()
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d):
-                layer.reset_parameters()  # as PyTorch draws them
+                layer.reset_parameters()  # PyTorch's default
         shrunk = network(x).std(0).mean()
     assert spread > 0.05
     assert shrunk < 0.005

@@ -1,4 +1,4 @@
-"""The band holds the quantiles it names, and the training curve the mean it names."""
+"""The band shows quantiles, and the training curve a running mean."""
 
 import matplotlib
 import pytest
@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from zoo import plots
 
-LINE = torch.linspace(-1, 1, 30)
+X = torch.linspace(-1, 1, 30)
 
 
 def outline(collection):
-    """Lower and upper edge of a filled band, as drawn: the path goes out low and comes back high."""
+    """Return the lower and the upper edge of a filled band, from its outline."""
     y = torch.as_tensor(collection.get_paths()[0].vertices[:, 1])
     return y[1:31], y[32:62].flip(0)
 
@@ -19,7 +19,7 @@ def outline(collection):
 def test_a_band_is_the_quantiles_of_its_draws():
     draws = torch.randn(200, 30, dtype=torch.float64)
     ax = Figure().add_subplot()
-    assert plots.predictive_band(LINE, draws=draws, levels=(0.5, 0.9), ax=ax) is ax
+    assert plots.predictive_band(X, draws=draws, levels=(0.5, 0.9), ax=ax) is ax
     for collection, level in zip(ax.collections, (0.9, 0.5), strict=True):
         low, high = outline(collection)
         torch.testing.assert_close(low, draws.quantile((1 - level) / 2, dim=0))
@@ -29,35 +29,35 @@ def test_a_band_is_the_quantiles_of_its_draws():
 
 
 def test_a_band_of_mean_and_std_is_normal():
-    mean, std = LINE.double(), 0.1 + LINE.double().square()
-    ax = plots.predictive_band(LINE, mean, std, levels=[0.9], ax=Figure().add_subplot())
+    mean, std = X.double(), 0.1 + X.double().square()
+    ax = plots.predictive_band(X, mean, std, levels=[0.9], ax=Figure().add_subplot())
     low, high = outline(ax.collections[0])
     torch.testing.assert_close(high, mean + 1.6448536269514722 * std)
     torch.testing.assert_close(low, mean - 1.6448536269514722 * std)
 
 
-def test_a_band_lays_the_data_on_top():
+def test_a_band_draws_the_data_on_top():
     x, y = torch.randn(7), torch.randn(7)
     ax = plots.predictive_band(
-        LINE, draws=torch.randn(9, 30), observed=(x, y), label="guide"
+        X, draws=torch.randn(9, 30), observed=(x, y), label="guide"
     )
     torch.testing.assert_close(torch.as_tensor(ax.lines[1].get_ydata()), y.double())
     assert ax.lines[0].get_label() == "guide"
 
 
-def test_a_band_needs_draws_or_moments_of_its_line():
+def test_a_band_needs_draws_or_moments_of_its_inputs():
     with pytest.raises(
         ValueError, match=r"draws has shape \(30, 9\); give .* \(S, 30\)"
     ):
-        plots.predictive_band(LINE, draws=torch.randn(30, 9))
+        plots.predictive_band(X, draws=torch.randn(30, 9))
     with pytest.raises(ValueError, match="draws=, or mean and std together"):
-        plots.predictive_band(LINE, torch.zeros(30))
+        plots.predictive_band(X, torch.zeros(30))
     with pytest.raises(
         ValueError, match=r"std has shape \(1,\); give numbers of shape \(30,\)"
     ):
-        plots.predictive_band(LINE, torch.zeros(30), torch.ones(1))
+        plots.predictive_band(X, torch.zeros(30), torch.ones(1))
     with pytest.raises(ValueError, match="probabilities between 0 and 1"):
-        plots.predictive_band(LINE, draws=torch.randn(9, 30), levels=(50, 90))
+        plots.predictive_band(X, draws=torch.randn(9, 30), levels=(50, 90))
 
 
 def test_the_training_curve_draws_the_losses_and_their_running_mean():
@@ -71,7 +71,7 @@ def test_the_training_curve_draws_the_losses_and_their_running_mean():
     assert "−ELBO" in ax.get_ylabel()  # noqa: RUF001
 
 
-def test_a_huge_start_and_a_bad_step_do_not_flatten_the_training_curve():
+def test_huge_first_losses_and_a_bad_step_do_not_flatten_the_training_curve():
     losses = 1 + 1e6 * torch.exp(-torch.arange(1000.0)) + 0.01 * torch.randn(1000)
     losses[500], losses[700] = 1e9, torch.nan
     ax = plots.training_curve(losses, ax=Figure().add_subplot())
@@ -86,13 +86,11 @@ def test_the_training_curve_names_what_it_cannot_draw():
         plots.training_curve(torch.zeros(2, 3))
     with pytest.raises(ValueError, match="window is 0"):
         plots.training_curve(torch.zeros(3), window=0)
-    plots.training_curve(
-        torch.full((3,), torch.nan)
-    )  # a failed fit still has its picture
+    plots.training_curve(torch.full((3,), torch.nan))  # of a failed fit
 
 
-def test_no_picture_changes_the_settings_of_matplotlib():
+def test_no_plot_changes_the_settings_of_matplotlib():
     before = dict(matplotlib.rcParams)
-    plots.predictive_band(LINE, draws=torch.randn(9, 30))
+    plots.predictive_band(X, draws=torch.randn(9, 30))
     plots.training_curve(torch.randn(9))
     assert dict(matplotlib.rcParams) == before

@@ -1,4 +1,4 @@
-"""The comparison shows each guide against the truth, and each guide's price."""
+"""The comparison shows each guide against the reference, and what its fit costs."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from zoo import plots
 
-LINE = torch.linspace(-1, 1, 30)
+X = torch.linspace(-1, 1, 30)
 NAMES = [
     "Delta",
     "MeanField",
@@ -23,7 +23,7 @@ def arguments(number):
     bands = {name: torch.randn(20, 30) for name in names}
     seconds = {name: 1.0 + i for i, name in enumerate(names)}
     scores = {name: 0.1 * (1 + i) for i, name in enumerate(names)}
-    return LINE, torch.randn(40, 30), bands, seconds, scores
+    return X, torch.randn(40, 30), bands, seconds, scores
 
 
 def test_fidelity_puts_a_dot_and_a_name_for_each_guide_above_the_floor():
@@ -59,7 +59,7 @@ def test_fidelity_names_what_does_not_fit():
         plots.fidelity(["a", "b"], [0, 2], [0.5, 0.1])
 
 
-def test_fidelity_stands_against_any_cost_on_either_scale():
+def test_fidelity_takes_any_cost_on_either_scale():
     ax = plots.fidelity(
         ["a", "b"], [100, 10_000], [0.4, 0.02], 0.01, xlabel="parameters", yscale="log"
     )
@@ -70,7 +70,7 @@ def test_fidelity_stands_against_any_cost_on_either_scale():
 
 
 @pytest.mark.parametrize("number", [1, 3, 7])
-def test_a_comparison_has_a_panel_for_each_guide_and_one_beside(number):
+def test_a_comparison_has_a_panel_for_each_guide_and_one_for_fidelity(number):
     figure = plots.comparison(*arguments(number), floor=0.05, xlabel="x", ylabel="f")
     assert isinstance(figure, Figure)
     assert [ax.get_title(loc="left") for ax in figure.axes[:-1]] == NAMES[:number]
@@ -78,31 +78,31 @@ def test_a_comparison_has_a_panel_for_each_guide_and_one_beside(number):
     figure.draw_without_rendering()
 
 
-def test_panels_draw_the_quantiles_of_guide_and_truth():
-    line, truth, bands, seconds, scores = arguments(2)
-    figure = plots.comparison(line, truth, bands, seconds, scores, figure=Figure())
+def test_panels_draw_the_quantiles_of_guide_and_reference():
+    x, reference, bands, seconds, scores = arguments(2)
+    figure = plots.comparison(x, reference, bands, seconds, scores, figure=Figure())
     panel = figure.axes[1]
     median = torch.as_tensor(panel.lines[-1].get_ydata())
     torch.testing.assert_close(median, bands["MeanField"].double().quantile(0.5, dim=0))
     for collection, draws in zip((panel.collections[0], panel.collections[2]),
-                                 (truth, bands["MeanField"]), strict=True):  # fmt: skip
+                                 (reference, bands["MeanField"]), strict=True):  # fmt: skip
         low = torch.as_tensor(collection.get_paths()[0].vertices[1:31, 1])
         torch.testing.assert_close(low, draws.double().quantile(0.05, dim=0))
 
 
-def test_a_guide_gone_astray_does_not_set_the_range():
-    line, truth, bands, seconds, scores = arguments(2)
+def test_a_guide_far_away_does_not_set_the_range():
+    x, reference, bands, seconds, scores = arguments(2)
     bands["Delta"] = bands["Delta"] * 1e6
-    figure = plots.comparison(line, truth, bands, seconds, scores)
+    figure = plots.comparison(x, reference, bands, seconds, scores)
     low, high = figure.axes[0].get_ylim()
     assert -5 < low < high < 5
     assert figure.axes[1].get_ylim() == (low, high)
 
 
-def test_the_truth_may_have_a_dot_of_its_own():
-    line, truth, bands, seconds, scores = arguments(2)
+def test_the_reference_may_have_a_dot_of_its_own():
+    x, reference, bands, seconds, scores = arguments(2)
     figure = plots.comparison(
-        line, truth, bands, {**seconds, "NUTS": 90.0}, {**scores, "NUTS": 0.05},
+        x, reference, bands, {**seconds, "NUTS": 90.0}, {**scores, "NUTS": 0.05},
         observed=(torch.zeros(3), torch.ones(3)),
     )  # fmt: skip
     assert len(figure.axes) == 3
@@ -110,14 +110,14 @@ def test_the_truth_may_have_a_dot_of_its_own():
 
 
 def test_a_comparison_names_what_does_not_fit():
-    line, truth, bands, seconds, scores = arguments(2)
-    with pytest.raises(ValueError, match=r"truth has shape \(30,\); .* \(S, 30\)"):
-        plots.comparison(line, truth[0], bands, seconds, scores)
+    x, reference, bands, seconds, scores = arguments(2)
+    with pytest.raises(ValueError, match=r"reference has shape \(30,\); .* \(S, 30\)"):
+        plots.comparison(x, reference[0], bands, seconds, scores)
     with pytest.raises(ValueError, match=r"bands\['Delta'\] has shape"):
         plots.comparison(
-            line, truth, {**bands, "Delta": torch.zeros(2, 3)}, seconds, scores
+            x, reference, {**bands, "Delta": torch.zeros(2, 3)}, seconds, scores
         )
     with pytest.raises(ValueError, match=r"seconds \['Delta'\], .*the same names"):
-        plots.comparison(line, truth, bands, {"Delta": 1.0}, scores)
+        plots.comparison(x, reference, bands, {"Delta": 1.0}, scores)
     with pytest.raises(ValueError, match="bands is empty"):
-        plots.comparison(line, truth, {}, {}, {})
+        plots.comparison(x, reference, {}, {}, {})

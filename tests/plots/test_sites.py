@@ -1,4 +1,4 @@
-"""A reliability diagram shows its bins, and a site posterior the entries that were asked for."""
+"""A reliability diagram shows its bins, and a site posterior the chosen entries."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_few_entries_become_densities_of_area_one():
         )
 
 
-def test_the_prior_is_drawn_beside_the_seed_of_the_user():
+def test_draws_of_the_prior_do_not_change_the_random_state():
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
@@ -84,7 +84,7 @@ def test_the_prior_is_drawn_beside_the_seed_of_the_user():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_scalar_sites_and_node_sites_have_pictures():
+def test_scalar_sites_and_node_sites_can_be_drawn():
     assert plots.site_posterior(torch.rand(50), name="scale").get_xlabel() == "scale"
     assert len(plots.site_posterior((torch.rand(50, 3) < 0.5).float()).patches) == 3
 

@@ -1,4 +1,4 @@
-"""Pictures of spoiled inputs and of whole networks show the numbers that they are given."""
+"""Plots of corrupted inputs and of whole networks show the values that they are given."""
 
 import pytest
 import torch
@@ -44,7 +44,7 @@ def test_a_strip_has_an_image_and_three_numbers_for_each_in_rows_of_ten():
     assert above.get_xlabel() == "1"
     assert (
         above.xaxis.label.get_color() != figure.axes[0].xaxis.label.get_color()
-    )  # the first alone is right
+    )  # only the first is right
     assert [text.get_text() for text in below.texts] == [
         f"{NATS[1] * part:.2f}" for part in (1, 0.75, 0.25)
     ]
@@ -52,7 +52,7 @@ def test_a_strip_has_an_image_and_three_numbers_for_each_in_rows_of_ten():
     assert colour.axes[0].images[0].get_array().shape == (6, 6, 3)
 
 
-def test_referral_is_held_against_chance():
+def test_referral_is_compared_with_chance():
     ax = plots.referral([0.0, 0.5], {"entropy": [0.9, 1.0]}, ax=Figure().add_subplot())
     chance, line = ax.lines
     assert list(chance.get_ydata()) == [0.9, 0.9]
@@ -130,7 +130,7 @@ def test_a_network_has_a_box_for_each_layer_and_an_arrow_between():
     figure.draw_without_rendering()
 
 
-def test_kernels_of_a_series_are_a_row_and_deep_networks_go_on_below():
+def test_kernels_of_a_series_are_a_row_and_deep_networks_have_several_rows():
     series = {f"{i}": (torch.randn(4, 2, 3), torch.rand(4, 2, 3)) for i in range(9)}
     figure = plots.network(series)
     assert len(figure.axes) == 9
@@ -186,6 +186,6 @@ def test_kernels_of_a_series_are_a_row_and_deep_networks_go_on_below():
         ),
     ],
 )
-def test_a_picture_that_cannot_be_gets_a_sentence(draw, sentence):
+def test_a_plot_that_is_not_possible_is_refused(draw, sentence):
     with pytest.raises(ValueError, match=sentence):
         draw()

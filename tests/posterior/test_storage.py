@@ -1,4 +1,4 @@
-"""Posteriors in files: they come back as they were, in a fresh process too, and what is no posterior is refused."""
+"""Posteriors in files: they come back unchanged, and foreign files are refused."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.posterior.storage import layout
+from zoo.posterior.file_format import layout
 
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 
@@ -99,7 +99,8 @@ def test_a_file_of_an_earlier_version_knows_fewer_facts(tmp_path):
     save_file(tensors, str(tmp_path / "old"), metadata={"zoo": json.dumps(header)})
     posterior = zoo.load(tmp_path / "old", model)
     assert (
-        repr(posterior) == "Posterior over 13 numbers at 4 sites: 2 chains of 3 draws"
+        repr(posterior)
+        == "Posterior over 13 parameters at 4 sites: 2 chains of 3 draws"
     )
     assert (
         posterior.info.num_gradients,

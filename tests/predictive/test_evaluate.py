@@ -1,4 +1,4 @@
-"""Networks over many draws: chunks change nothing, fit into memory, and compute once what draws share."""
+"""Networks over many draws: chunks change no result, bound memory, and share computations."""
 
 import cases
 import pyro.distributions as dist
@@ -20,17 +20,13 @@ FROZEN = priors.last_layer(Normal(0.0, 1.0), otherwise=priors.Frozen())
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch):
-    monkeypatch.setattr(
-        torch, "get_num_threads", lambda: 1
-    )  # on which the size of a chunk depends
+    # the size of a chunk depends on the number of threads
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
 
 
 def drawn(model, num_samples):
-    return draw_sites(
-        model,
-        num_samples,
-        {name: prior.shape() for name, prior in model.latents.items()},
-    )
+    shapes = {name: prior.shape() for name, prior in model.latents.items()}
+    return draw_sites(model, num_samples, shapes)
 
 
 def build(network, prior):
@@ -38,7 +34,7 @@ def build(network, prior):
 
 
 class Biggest(TorchDispatchMode):
-    """Watch the operations for the biggest tensor that one of them allocates."""
+    """Find the biggest tensor that an operation allocates."""
 
     def __init__(self):
         super().__init__()
@@ -61,11 +57,12 @@ class Biggest(TorchDispatchMode):
 @pytest.mark.parametrize(
     "prior", ["WeightPrior", "last_layer+Frozen", "NodePrior", "NodePrior+WeightPrior"]
 )
-def test_every_way_of_cutting_gives_what_one_draw_after_the_other_gives(
+def test_chunks_of_any_size_give_the_outputs_of_single_draws(
     network, prior, monkeypatch
 ):
     model = cases.model(network, prior, "Categorical").double()
-    x, draws = cases.data(network, "Categorical")[0].double(), drawn(model, 9)
+    x = cases.data(network, "Categorical")[0].double()
+    draws = drawn(model, 9)
     with torch.no_grad(), evaluation_mode(model.network):
         expected = torch.stack(
             [model.output({n: v[i] for n, v in draws.items()}, x) for i in range(9)]
@@ -102,7 +99,7 @@ WIDE = {
 
 
 @pytest.mark.parametrize("name", WIDE)
-def test_a_chunk_holds_no_more_than_it_may(name, monkeypatch):
+def test_a_chunk_is_not_bigger_than_the_cache(name, monkeypatch):
     network, prior, shape = WIDE[name]
     model, x = build(network, prior), torch.randn(30, *shape)
     draws = drawn(model, 60)
@@ -116,7 +113,7 @@ def test_a_chunk_holds_no_more_than_it_may(name, monkeypatch):
     assert free.numel > 2**16
 
 
-def test_what_the_draws_share_is_computed_once(monkeypatch):
+def test_features_that_draws_share_are_computed_once(monkeypatch):
     model = build(networks.ResNet(8), priors.WeightPrior(FROZEN))
     calls = []
     model.network.conv1.register_forward_hook(lambda *_: calls.append(1))
@@ -128,44 +125,40 @@ def test_what_the_draws_share_is_computed_once(monkeypatch):
     assert len(calls) == 2 + 1 + 5
 
 
-def test_on_a_cpu_a_draw_goes_alone_where_its_images_fill_the_cache(monkeypatch):
+def test_on_a_cpu_a_chunk_is_one_draw_if_its_images_fill_the_cache(monkeypatch):
     model = build(networks.LeNet5(10), priors.WeightPrior(Normal(0.0, 1.0)))
     draws = drawn(model, 200)
     assert chunk_sizes(model, draws, {}, torch.zeros(1000, 1, 28, 28)) == (334, 1)
     assert chunk_sizes(model, draws, {}, torch.zeros(2, 1, 28, 28)) == (2, 29)
-    shared = chunk_sizes(
-        model, draws, {}, torch.zeros(1000, 1, 28, 28), linearised=True
-    )
-    assert shared == (53, 6)  # the pass at the centre is
-    monkeypatch.setattr(
-        torch, "get_num_threads", lambda: 2
-    )  # each has a cache of its own
+    images = torch.zeros(1000, 1, 28, 28)
+    # linearised draws share the pass at the centre
+    assert chunk_sizes(model, draws, {}, images, linearised=True) == (53, 6)
+    # each thread has a cache of its own
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert chunk_sizes(model, draws, {}, torch.zeros(1000, 1, 28, 28)) == (500, 1)
 
 
-def test_on_a_cpu_small_networks_go_many_draws_at_a_time():
+def test_on_a_cpu_a_chunk_is_many_draws_of_a_small_network():
     model = build(
         networks.MLP(13, 2, hidden=[50]), priors.WeightPrior(Normal(0.0, 1.0))
     )
     assert chunk_sizes(model, drawn(model, 200), {}, torch.zeros(500, 13)) == (500, 67)
 
 
-def test_elsewhere_many_draws_go_together():
+def test_on_other_devices_a_chunk_is_several_draws():
     model = build(networks.LeNet5(10), priors.WeightPrior(Normal(0.0, 1.0)))
     draws = {name: value.to("meta") for name, value in drawn(model, 200).items()}
-    assert chunk_sizes(
-        model.to("meta"), draws, {}, torch.zeros(1000, 1, 28, 28, device="meta")
-    ) == (1000, 3)
+    images = torch.zeros(1000, 1, 28, 28, device="meta")
+    assert chunk_sizes(model.to("meta"), draws, {}, images) == (1000, 3)
 
 
 @torch.inference_mode()
-def test_without_gradients_at_all_chunks_are_as_small():
+def test_chunks_have_the_same_size_in_inference_mode():
     model = build(networks.LeNet5(10), priors.WeightPrior(Normal(0.0, 1.0)))
     draws, x = drawn(model, 30), torch.zeros(20, 1, 28, 28)
     with torch.inference_mode(False):
-        sizes = chunk_sizes(
-            model, {name: value.clone() for name, value in draws.items()}, {}, x.clone()
-        )
+        cloned = {name: value.clone() for name, value in draws.items()}
+        sizes = chunk_sizes(model, cloned, {}, x.clone())
     assert chunk_sizes(model, draws, {}, x) == sizes == (20, 10)
     assert evaluate_draws(model, draws, {}, x).shape == (30, 20, 10)
 
@@ -174,7 +167,7 @@ def test_without_gradients_at_all_chunks_are_as_small():
     ("total", "most", "size"),
     [(1000, 445, 334), (1000, 1000, 1000), (7, 3, 3), (5, 0, 1), (5, 9, 5)],
 )
-def test_parts_are_even(total, most, size):
+def test_parts_have_even_sizes(total, most, size):
     assert even(total, most) == size
 
 
@@ -185,7 +178,7 @@ def test_parts_are_even(total, most, size):
 def test_only_long_predictions_show_a_bar(
     monkeypatch, capsys, patience, progress, shows
 ):
-    monkeypatch.setattr(evaluate, "PATIENCE", patience)
+    monkeypatch.setattr(evaluate, "_PATIENCE", patience)
     model = build(networks.MLP(3, 2, hidden=[4]), priors.WeightPrior(Normal(0.0, 1.0)))
     evaluate_draws(model, drawn(model, 5), {}, torch.zeros(4, 3), progress=progress)
     assert ("predicting: 20/20" in capsys.readouterr().err) == shows

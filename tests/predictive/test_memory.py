@@ -1,4 +1,4 @@
-"""Memory of a step: nodes cost a big network next to nothing, weights with a scale of their own cost it threefold."""
+"""Memory of a step: little for random nodes, threefold for weights with a scale each."""
 
 import json
 import subprocess
@@ -26,4 +26,4 @@ def test_a_step_with_nodes_takes_at_most_1_3_times_the_memory_of_a_plain_one():
     plain = megabytes("deterministic")
     assert megabytes("NodeMixture") < 1.3 * plain
     assert megabytes("NodeMixture, weights frozen") < 1.1 * plain
-    assert megabytes("MeanField") > 2 * plain  # what the bound would reject
+    assert megabytes("MeanField") > 2 * plain  # which the bound rejects

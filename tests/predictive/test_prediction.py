@@ -1,4 +1,4 @@
-"""Predictions: the mixture over draws, its split of uncertainty, its intervals, and other units."""
+"""Predictions: the mixture over draws, its uncertainty, its quantiles, and other units."""
 
 import math
 
@@ -23,19 +23,12 @@ Y = torch.linspace(-1, 1, 5).reshape(5, 1)
 
 
 def test_the_density_is_that_of_the_mixture_and_not_of_its_moments():
-    density = (
-        torch.distributions.Normal(OUTPUTS, SCALES.reshape(-1, 1, 1))
-        .log_prob(Y)
-        .double()
-        .exp()
-        .mean(0)
-        .log()
-    )
-    assert torch.allclose(GAUSSIAN.log_prob(Y).double(), density.squeeze(-1), atol=1e-5)
-    matched = (
-        torch.distributions.Normal(GAUSSIAN.mean, GAUSSIAN.std).log_prob(Y).squeeze(-1)
-    )
-    assert not torch.allclose(GAUSSIAN.log_prob(Y), matched, atol=1e-2)
+    components = torch.distributions.Normal(OUTPUTS, SCALES.reshape(-1, 1, 1))
+    density = components.log_prob(Y).double().exp().mean(0).squeeze(-1)
+    assert torch.allclose(GAUSSIAN.log_prob(Y).double(), density.log(), atol=1e-5)
+    matched = torch.distributions.Normal(GAUSSIAN.mean, GAUSSIAN.std)
+    wrong = matched.log_prob(Y).squeeze(-1)
+    assert not torch.allclose(GAUSSIAN.log_prob(Y), wrong, atol=1e-2)
 
 
 def test_the_learned_noise_belongs_to_its_draw():
@@ -46,7 +39,8 @@ def test_the_learned_noise_belongs_to_its_draw():
 
 
 def test_a_scale_for_each_output():
-    outputs, scales = torch.zeros(3, 5, 2), torch.tensor([[0.1, 1.0]]).expand(3, 2)
+    outputs = torch.zeros(3, 5, 2)
+    scales = torch.tensor([[0.1, 1.0]]).expand(3, 2)
     prediction = Prediction(
         likelihoods.Gaussian(dist.HalfNormal(1.0)),
         outputs,
@@ -92,9 +86,9 @@ def test_draws_that_agree_have_no_epistemic_uncertainty():
     sure = torch.distributions.Categorical(logits=1e3 * torch.randn(1, 5000, 3))
     assert Prediction(likelihoods.Categorical(), sure.logits).epistemic.max() == 0
     mixture = torch.distributions.Categorical(probs=sure.probs[0])
-    assert (
-        mixture.entropy() - sure.entropy()[0]
-    ).max() > 1e-5  # the wrong answer: two roundings of one entropy
+    # the wrong answer: the difference of two roundings of one entropy
+    wrong = mixture.entropy() - sure.entropy()[0]
+    assert wrong.max() > 1e-5
 
 
 @pytest.mark.parametrize("probability", [0.5, 0.9, 0.99])
@@ -106,7 +100,44 @@ def test_an_interval_has_its_probability(probability):
     assert torch.allclose(mixture.cdf(upper).mean(0), torch.tensor(1 - tail), atol=1e-4)
 
 
-LAWS = {
+@pytest.mark.parametrize("scale", [1.0, 2.5, -2.5, torch.tensor([-2.5])])
+def test_quantiles_are_the_ends_of_intervals(scale):
+    moved = GAUSSIAN.affine(10.0, scale)
+    lower, upper = moved.interval(0.9)
+    assert torch.allclose(moved.quantile(0.05), lower, atol=1e-5)
+    assert torch.allclose(moved.quantile(0.95), upper, atol=1e-5)
+    assert (moved.quantile(0.05) < moved.quantile(0.95)).all()
+
+
+def test_each_output_has_quantiles_in_its_own_units():
+    outputs = torch.randn(40, 5, 2)
+    moved = Prediction(likelihoods.Gaussian(0.3), outputs).affine(
+        torch.tensor([1.0, -1.0]), torch.tensor([2.0, -3.0])
+    )
+    lower, upper = moved.interval(0.5)
+    assert torch.allclose(moved.quantile(0.25), lower, atol=1e-5)
+    assert torch.allclose(moved.quantile(0.75), upper, atol=1e-5)
+
+
+def test_a_quantile_has_its_probability_without_a_distribution_function():
+    outputs = 0.3 * torch.randn(4000, 3, 1)
+    prediction = Prediction(likelihoods.From(DISTRIBUTIONS["Gamma"]), outputs)
+    drawn = DISTRIBUTIONS["Gamma"](outputs).sample((2,))
+    for scale in (1.0, -2.0):
+        quantile = prediction.affine(1.0, scale).quantile(0.2)
+        below = (1.0 + scale * drawn < quantile).double().mean((0, 1))
+        error = 4.5 * math.sqrt(0.2 * 0.8 * (1 / 8000 + 1 / 4000))
+        assert (below - 0.2).abs().max() < error, below
+
+
+def test_a_quantile_of_the_wrong_probability():
+    with pytest.raises(ValueError, match="a probability between 0 and 1, not 1"):
+        GAUSSIAN.quantile(1)
+    with pytest.raises(AttributeError, match="classes have no order"):
+        CLASSES.quantile(0.5)
+
+
+DISTRIBUTIONS = {
     "Exponential": lambda f: dist.Exponential(f.exp()),
     "LogNormal": lambda f: dist.LogNormal(f, 0.5),
     "Gamma": lambda f: dist.Gamma(2.0, f.exp()),
@@ -118,12 +149,14 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
 @pytest.mark.parametrize("num_samples", [1, 4000])
 def test_an_interval_of_any_distribution_has_its_probability(name, num_samples):
     outputs = 0.3 * torch.randn(num_samples, 3, 1)
-    lower, upper = Prediction(likelihoods.From(LAWS[name]), outputs).interval(0.8)
-    drawn = LAWS[name](outputs).sample((8000 // num_samples,))
+    lower, upper = Prediction(likelihoods.From(DISTRIBUTIONS[name]), outputs).interval(
+        0.8
+    )
+    drawn = DISTRIBUTIONS[name](outputs).sample((8000 // num_samples,))
     inside = ((drawn >= lower) & (drawn <= upper)).double().mean((0, 1))
     error = 4.5 * math.sqrt(
         0.8 * 0.2 * (1 / 8000 + 1 / max(num_samples, 1000))
@@ -154,7 +187,8 @@ def test_an_interval_of_the_wrong_probability():
     "scale", [2.5, -2.5, torch.tensor([2.5])], ids=["positive", "negative", "tensor"]
 )
 def test_other_units(scale):
-    loc, moved = 10.0, GAUSSIAN.affine(10.0, scale)
+    loc = 10.0
+    moved = GAUSSIAN.affine(loc, scale)
     size = float(torch.as_tensor(scale).abs())
     assert torch.allclose(moved.mean, loc + scale * GAUSSIAN.mean)
     assert torch.allclose(moved.std, size * GAUSSIAN.std)
@@ -175,7 +209,7 @@ def test_other_units(scale):
     ) / math.sqrt(40)
 
 
-def test_units_compose_and_go_back():
+def test_units_compose_and_invert():
     there = GAUSSIAN.affine(3.0, 2.0).affine(1.0, 10.0)
     assert torch.allclose(there.mean, 31.0 + 20.0 * GAUSSIAN.mean, atol=1e-4)
     back = there.affine(-31.0 / 20.0, 1 / 20.0)
@@ -184,18 +218,18 @@ def test_units_compose_and_go_back():
 
 
 def test_the_density_in_other_units_integrates_to_one():
-    moved = Prediction(likelihoods.Gaussian(0.3), OUTPUTS[:, :1]).affine(2.0, -3.0)
+    likelihood = likelihoods.Gaussian(0.3)
+    moved = Prediction(likelihood, OUTPUTS[:, :1]).affine(2.0, -3.0)
     grid = torch.linspace(-40, 40, 8001).reshape(-1, 1)
-    many = Prediction(
-        likelihoods.Gaussian(0.3), OUTPUTS[:, :1].expand(40, 8001, 1)
-    ).affine(2.0, -3.0)
-    assert torch.trapezoid(many.log_prob(grid).exp(), grid.squeeze()) == pytest.approx(
-        1.0, abs=1e-4
-    )
+    outputs = OUTPUTS[:, :1].expand(40, 8001, 1)
+    on_grid = Prediction(likelihood, outputs).affine(2.0, -3.0)
+    density = on_grid.log_prob(grid).exp()
+    mass = torch.trapezoid(density, grid.squeeze())
+    assert mass == pytest.approx(1.0, abs=1e-4)
     assert len(moved) == 1
 
 
-def test_what_a_prediction_of_classes_does_not_have():
+def test_quantities_without_meaning_are_refused():
     with pytest.raises(AttributeError, match="a class has no standard deviation"):
         _ = CLASSES.std
     with pytest.raises(
@@ -225,7 +259,7 @@ def test_a_prediction_unpacks_and_says_what_it_is():
     assert len(GAUSSIAN) == 5
 
 
-def test_the_prior_predictive_spreads_as_the_prior_says():
+def test_the_prior_predictive_has_the_variance_of_the_prior():
     network = networks.MLP(2, 1, hidden=[])
     model = zoo.BayesianNetwork(
         network, priors.WeightPrior(dist.Normal(0.0, 2.0)), likelihoods.Gaussian(0.5)
@@ -236,6 +270,10 @@ def test_the_prior_predictive_spreads_as_the_prior_says():
     error = 5 * exact * math.sqrt(2 / 4000)  # five standard errors of a variance
     assert ((prediction.epistemic - exact).abs() < error).all()
     assert torch.allclose(prediction.aleatoric, torch.tensor(0.25))
+
+
+def test_the_class_is_exported_by_its_folder():
+    assert zoo.predictive.Prediction is Prediction
 
 
 def test_the_first_inputs_alone():

@@ -1,4 +1,4 @@
-"""The distributions of our own: densities, divergences, and what an improper one refuses."""
+"""Our own distributions: densities, divergences, and what an improper one refuses."""
 
 import math
 
@@ -45,34 +45,25 @@ def test_a_scale_mixture_of_one_component_is_normal(pi):
 
 
 @pytest.mark.parametrize("scales", [(1.0, math.exp(-6)), (math.exp(-6), 1.0)])
-def test_in_the_tail_of_a_scale_mixture_nothing_cancels(scales):
+def test_the_tail_of_a_scale_mixture_is_accurate(scales):
     value = torch.tensor([0.0, 0.001, 0.01, 0.1, 1.0, 5.0])
-    mixture, exact = (
-        priors.ScaleMixture(*torch.tensor([0.5, *scales], dtype=kind))
-        for kind in (None, torch.double)
-    )
-    assert torch.allclose(
-        mixture.log_prob(value).double(), exact.log_prob(value.double()), rtol=1e-5
-    )
-    narrow = -value.square() / (
-        2 * min(scales) ** 2
-    )  # what the formula must not begin with
-    begun_wrongly = narrow + (mixture.log_prob(value) - narrow)
-    assert not torch.allclose(
-        begun_wrongly.double(), exact.log_prob(value.double()), rtol=1e-5
-    )
+    single = torch.tensor([0.5, *scales])
+    double = torch.tensor([0.5, *scales], dtype=torch.double)
+    log_prob = priors.ScaleMixture(*single).log_prob(value)
+    exact = priors.ScaleMixture(*double).log_prob(value.double())
+    assert torch.allclose(log_prob.double(), exact, rtol=1e-5)
+
+    # A formula that starts with the narrow component loses digits.
+    narrow = -value.square() / (2 * min(scales) ** 2)
+    inaccurate = narrow + (log_prob - narrow)
+    assert not torch.allclose(inaccurate.double(), exact, rtol=1e-5)
 
 
-def test_a_scale_mixture_gives_a_number_for_each_of_its_batch():
-    assert priors.ScaleMixture(0.5, 1.0, 0.1).expand((4, 2)).log_prob(
-        torch.tensor(0.3)
-    ).shape == (4, 2)
-    assert priors.ScaleMixture(0.5, torch.tensor([1.0, 2.0]), 0.1).expand(
-        (4, 2)
-    ).log_prob(torch.zeros(2)).shape == (
-        4,
-        2,
-    )
+def test_the_density_of_a_scale_mixture_has_the_shape_of_its_batch():
+    scalar = priors.ScaleMixture(0.5, 1.0, 0.1).expand((4, 2))
+    assert scalar.log_prob(torch.tensor(0.3)).shape == (4, 2)
+    vector = priors.ScaleMixture(0.5, torch.tensor([1.0, 2.0]), 0.1).expand((4, 2))
+    assert vector.log_prob(torch.zeros(2)).shape == (4, 2)
 
 
 def filters(scale=0.5, lengthscale=2.0, taps=(3, 2)):
@@ -84,7 +75,7 @@ def filters(scale=0.5, lengthscale=2.0, taps=(3, 2)):
 
 
 def covariance(scale=0.5, lengthscale=2.0, taps=(3, 2)):
-    """Write the covariance of the taps out by hand."""
+    """Compute the covariance of the taps element by element."""
     places = [(i, j) for i in range(taps[0]) for j in range(taps[1])]
     distance = torch.tensor(
         [[((a - c) ** 2 + (b - d) ** 2) ** 0.5 for c, d in places] for a, b in places]
@@ -109,11 +100,10 @@ def test_the_density_of_correlated_filters_is_that_of_a_multivariate_normal():
 
 
 def test_the_divergence_from_correlated_filters_is_the_mean_of_its_estimates():
-    loc, scale = (
-        0.3 * torch.randn(2, 2, 3, 2).double(),
-        0.1 + torch.rand(2, 2, 3, 2).double(),
-    )
-    q, p = dist.Normal(loc, scale).to_event(4), filters().expand((2, 2)).to_event(2)
+    loc = 0.3 * torch.randn(2, 2, 3, 2).double()
+    scale = 0.1 + torch.rand(2, 2, 3, 2).double()
+    q = dist.Normal(loc, scale).to_event(4)
+    p = filters().expand((2, 2)).to_event(2)
     exact = kl_divergence(q, p)
     one = torch.distributions.MultivariateNormal(
         loc.flatten(-2), torch.diag_embed(scale.flatten(-2) ** 2)
@@ -129,12 +119,8 @@ def test_the_divergence_from_correlated_filters_is_the_mean_of_its_estimates():
 
     draws = repeat(estimate, 2000)
     assert off(draws, exact) < LIMIT
-    assert (
-        off(
-            draws, kl_divergence(q, dist.Normal(torch.zeros_like(loc), 0.5).to_event(4))
-        )
-        > LIMIT
-    )  # no correlation
+    uncorrelated = dist.Normal(torch.zeros_like(loc), 0.5).to_event(4)
+    assert off(draws, kl_divergence(q, uncorrelated)) > LIMIT
 
 
 def test_correlated_filters_are_for_convolutions_of_any_dimension(at_the_prior):
@@ -155,21 +141,22 @@ def test_correlated_filters_are_for_convolutions_of_any_dimension(at_the_prior):
     assert "CorrelatedFilters(0.5, 1)" in str(model.summary())
 
 
-def test_what_is_proper_and_what_is_not():
+def test_proper_and_improper_priors():
     assert is_proper(NORMAL.expand((3,)).to_event(1))
     assert not is_proper(priors.LogUniform().expand((3, 2)).to_event(2))
     assert not is_proper(dist.ImproperUniform(dist.constraints.real, (), ()))
 
 
 def test_the_log_uniform_density_and_its_cut():
-    law = priors.LogUniform()
+    prior = priors.LogUniform()
     value = torch.tensor([2.0, -0.5, 0.0])
-    assert torch.allclose(law.log_prob(value)[:2], -torch.tensor([2.0, 0.5]).log())
-    assert torch.isfinite(law.log_prob(value)).all()
+    log_prob = prior.log_prob(value)
+    assert torch.allclose(log_prob[:2], -torch.tensor([2.0, 0.5]).log())
+    assert torch.isfinite(log_prob).all()
     with pytest.raises(
         ValueError, match="the log-uniform prior is improper and has no draws"
     ):
-        law.sample()
+        prior.sample()
 
 
 def improper(**options):
@@ -182,19 +169,24 @@ def improper(**options):
     )
 
 
-def test_an_improper_prior_predicts_nothing_and_names_its_site():
-    sentence = r"the prior of site 'layer1.weight', LogUniform\(\), is improper, .* such as dist.Normal\(0.0, 1.0\)"
+def test_an_improper_prior_has_no_prior_predictive():
+    sentence = (
+        r"the prior of site 'layer1.weight', LogUniform\(\), is improper, .* "
+        r"such as dist.Normal\(0.0, 1.0\)"
+    )
     with pytest.raises(ValueError, match=sentence):
         improper().prior_predictive(torch.zeros(3, 2))
 
 
-def test_a_noise_scale_without_a_proper_prior_starts_inside_its_support():
+def test_a_noise_scale_with_an_improper_prior_has_an_initial_value_in_its_support():
     flat = dist.ImproperUniform(dist.constraints.positive, (), ())
     network = networks.MLP(2, 1, hidden=[3])
     model = zoo.BayesianNetwork(
         network, priors.WeightPrior(NORMAL), likelihoods.Gaussian(flat)
     )
-    energy = inference.mcmc.potential.Potential(model, torch.randn(5, 2), torch.randn(5, 1))
+    energy = inference.mcmc.potential.Potential(
+        model, torch.randn(5, 2), torch.randn(5, 1)
+    )
     assert (energy.unpack(energy.prior_draws(2))[0]["likelihood:scale"] == 1.0).all()
 
 
@@ -206,26 +198,27 @@ def test_a_model_with_an_improper_prior_is_explained_without_draws_from_it():
 
 
 @pytest.mark.parametrize(
-    ("law", "centre"),
+    ("prior", "centre"),
     [(dist.LogNormal(0.0, 0.3), 1.0), (dist.Gamma(20.0, 20.0), 1.0)],
     ids=["LogNormal", "Gamma"],
 )
-def test_positive_nodes_under_mean_field_and_nuts(law, centre, at_the_prior):
-    """One node on a frozen weight: its posterior is one-dimensional, and both come near what quadrature says."""
+def test_positive_nodes_under_mean_field_and_nuts(prior, centre, at_the_prior):
+    """One node on a frozen weight has a one-dimensional posterior, known by quadrature."""
     network = nn.Linear(1, 1, bias=False).double()
     with torch.no_grad():
         network.weight.fill_(2.0)
     model = zoo.BayesianNetwork(
         network,
-        priors.NodePrior(law, weights=priors.Frozen()),
+        priors.NodePrior(prior, weights=priors.Frozen()),
         likelihoods.Gaussian(1.0),
     )
     x = torch.linspace(-1, 1, 9).double().unsqueeze(-1)
     y = 3.0 * x
     grid = torch.linspace(0.01, 5.0, 5000).double()
-    joint = law.log_prob(grid) + dist.Normal(x * 2.0 * grid, 1.0).log_prob(y).sum(0)
+    likelihood = dist.Normal(x * 2.0 * grid, 1.0)
+    joint = prior.log_prob(grid) + likelihood.log_prob(y).sum(0)
     mean = (joint.softmax(0) * grid).sum()
-    assert mean > 1.1 * centre  # the data have moved it
+    assert mean > 1.1 * centre  # the data change it
     fitted = inference.SVI(
         model, guides.MeanField(model), num_steps=600, lr=0.01, progress=False
     ).fit((x, y))
@@ -243,13 +236,12 @@ def test_positive_nodes_under_mean_field_and_nuts(law, centre, at_the_prior):
         assert nodes.mean().item() == pytest.approx(mean.item(), rel=0.06)
 
 
-def test_a_transform_that_remembers_its_inverse_is_moved():
-    law = dist.LogNormal(0.0, 0.3)
-    expected = law.log_prob(
-        torch.tensor(2.0)
-    )  # from here on the transform knows its inverse, and that the transform
-    moved = zoo.runtime.distributions.to(law, torch.zeros((), dtype=torch.float64))
+def test_a_transform_that_caches_its_inverse_is_moved():
+    prior = dist.LogNormal(0.0, 0.3)
+    # This call makes the transform cache its inverse, and the inverse the transform.
+    expected = prior.log_prob(torch.tensor(2.0))
+    moved = zoo.runtime.distributions.to(prior, torch.zeros((), dtype=torch.float64))
     assert torch.allclose(moved.log_prob(torch.tensor(2.0).double()).float(), expected)
-    back = dist.TransformedDistribution(law, [torch.distributions.ExpTransform().inv])
+    back = dist.TransformedDistribution(prior, [torch.distributions.ExpTransform().inv])
     moved = zoo.runtime.distributions.to(back, torch.zeros((), dtype=torch.float64))
     assert moved.sample().dtype == torch.float64

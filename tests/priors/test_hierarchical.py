@@ -1,4 +1,4 @@
-"""Priors of random scale: the log joint by hand, and the posterior of a scale by quadrature."""
+"""Priors of random scale: their log joint, and the posterior of a scale by quadrature."""
 
 import exact
 import pyro
@@ -64,10 +64,9 @@ def log_joint(model, values, x, y):
 
 
 def draw(model):
+    trace = poutine.trace(model).get_trace()
     return {
-        name: value["value"]
-        for name, value in poutine.trace(model).get_trace().nodes.items()
-        if "value" in value
+        name: site["value"] for name, site in trace.nodes.items() if "value" in site
     }
 
 
@@ -86,10 +85,8 @@ def test_the_log_joint_with_a_scale_for_each_input():
     z = latents(model)
     expected = 0.0
     for layer, inputs in (("layer1", 3), ("layer2", 4)):
-        scale, bias_scale = (
-            z[f"prior:{layer}.weight.scale"],
-            z[f"prior:{layer}.bias.scale"],
-        )
+        scale = z[f"prior:{layer}.weight.scale"]
+        bias_scale = z[f"prior:{layer}.bias.scale"]
         assert scale.shape == (inputs,)
         assert bias_scale.shape == ()
         expected += half_cauchy(scale, 0.7) + half_cauchy(bias_scale, 0.7)
@@ -98,11 +95,9 @@ def test_the_log_joint_with_a_scale_for_each_input():
     hidden = (X @ z["layer1.weight"].T + z["layer1.bias"]).tanh()
     expected += normal(Y - hidden @ z["layer2.weight"].T - z["layer2.bias"], NOISE)
     assert torch.allclose(log_joint(model, z, X, Y), expected, rtol=1e-4)
-    rows = sum(
-        normal(z["layer2.weight"][:, j], z["prior:layer2.weight.scale"][0])
-        for j in range(4)
-    )  # one scale
-    assert not torch.allclose(rows, sum(columns), rtol=1e-4)
+    one_scale = z["prior:layer2.weight.scale"][0]
+    with_one_scale = normal(z["layer2.weight"], one_scale)
+    assert not torch.allclose(with_one_scale, sum(columns), rtol=1e-4)
 
 
 def test_a_scale_for_each_channel_of_a_convolution():
@@ -135,21 +130,20 @@ def test_the_log_joint_of_the_regularised_horseshoe(by):
     )
     z = latents(model)
     for name in ("tau", "lambda"):
-        z[f"prior:weight.{name}"] += 1.0  # where the slab is felt
+        z[f"prior:weight.{name}"] += 1.0  # so that the slab has an effect
     tau, local, slab = (z[f"prior:weight.{name}"] for name in ("tau", "lambda", "slab"))
     assert local.shape == {"weight": (1, 3), "input": (3,), "layer": ()}[by]
     scale = (slab * tau**2 * local**2 / (slab + tau**2 * local**2)).sqrt()
-    gamma = (
-        torch.distributions.Gamma(2.5, 2.5 * 1.5**2).log_prob(1 / slab) - 2 * slab.log()
-    )  # of 1 / c², carried over
+    # c² has an inverse gamma prior: 1 / c² has a gamma prior.
+    precision = torch.distributions.Gamma(2.5, 2.5 * 1.5**2)
+    gamma = precision.log_prob(1 / slab) - 2 * slab.log()
     expected = (
         half_cauchy(tau, 0.3) + half_cauchy(local) + gamma + normal(z["weight"], scale)
     )
     expected += normal(Y - X @ z["weight"].T, NOISE)
     assert torch.allclose(log_joint(model, z, X, Y), expected, rtol=1e-4)
-    assert not torch.allclose(
-        normal(z["weight"], scale), normal(z["weight"], tau * local), rtol=1e-4
-    )  # no slab
+    without_slab = normal(z["weight"], tau * local)
+    assert not torch.allclose(normal(z["weight"], scale), without_slab, rtol=1e-4)
 
 
 def test_nuts_finds_the_posterior_of_the_scale(at_the_prior):
@@ -169,27 +163,23 @@ def test_nuts_finds_the_posterior_of_the_scale(at_the_prior):
     assert off_chains(moments, torch.stack([wrong.mean(), wrong.mean(2)])) > 2 * LIMIT
 
 
-def test_mean_field_comes_near_it_and_stays_below_the_evidence():
+def test_mean_field_is_near_it_and_its_elbo_is_below_the_evidence():
     model = regression().double()
     guide = guides.MeanField(model)
     data = X.double(), Y.double()
     posterior = inference.SVI(model, guide, num_steps=400, lr=0.05, progress=False).fit(
         data
     )
-    found, right = (
-        posterior.sample(2000)["prior:weight.scale"].mean(),
-        truth(half_normal),
-    )
-    assert (
-        abs(found - right.mean()) < 0.2 * right.mean()
-    )  # normals for the weights are too narrow, and so is the scale's
+    found = posterior.sample(2000)["prior:weight.scale"].mean()
+    right = truth(half_normal)
+    # The normal distributions of the guide are too narrow.
+    assert abs(found - right.mean()) < 0.2 * right.mean()
     scoped = ScopedGuide(guide)
     bound = repeat(lambda: elbo(model, scoped, *data), 200)
     assert above(bound, right.log_evidence) < LIMIT
     assert bound.mean() > right.log_evidence - 1.0
-    assert (
-        above(bound, right.log_evidence - 2.0) > LIMIT
-    )  # a bound that a slip of two nats would break
+    # An error of two nats would be found.
+    assert above(bound, right.log_evidence - 2.0) > LIMIT
 
 
 def test_pyros_own_bounds_take_a_prior_of_random_scale():
@@ -200,14 +190,13 @@ def test_pyros_own_bounds_take_a_prior_of_random_scale():
         theirs = estimate.differentiable_loss(model, guide, X, Y)
         pyro.set_rng_seed(2)
         ours = -elbo(model, guide, X, Y)
-        assert torch.allclose(
-            theirs, ours, rtol=0.2
-        )  # closed-form divergences differ from the draw's own
+        # Divergences in closed form differ from those of the draw.
+        assert torch.allclose(theirs, ours, rtol=0.2)
     assert torch.allclose(theirs, ours, rtol=1e-5)
 
 
 def test_a_chain_starts_with_its_scales_where_the_prior_drew_them():
-    """Downhill the joint density of weights and their scale has no end: it grows without bound as both vanish."""
+    """The joint density has no maximum: it grows without bound as weights and scale go to 0."""
     energy = Potential(
         regression(priors.Hierarchical(dist.HalfCauchy(1.0), by="weight")), X, Y
     )
@@ -240,13 +229,11 @@ def test_nodes_of_random_scale():
     assert torch.isfinite(posterior.info.losses).all()
 
 
-def test_a_prior_of_random_scale_is_told_in_words():
+def test_a_prior_of_random_scale_has_a_repr():
     rule = priors.Hierarchical(dist.HalfCauchy(2.0), by="input")
     assert repr(rule) == "Hierarchical(HalfCauchy(2), by='input')"
-    assert (
-        repr(priors.Hierarchical(dist.Gamma(2.0, 4.0), loc=1.0))
-        == "Hierarchical(Gamma(2, 4), by='layer', loc=1)"
-    )
+    with_loc = priors.Hierarchical(dist.Gamma(2.0, 4.0), loc=1.0)
+    assert repr(with_loc) == "Hierarchical(Gamma(2, 4), by='layer', loc=1)"
     model = regression(rule)
     assert "Hierarchical(HalfCauchy(2), by='input')" in str(model.summary())
     assert "Hierarchical(HalfCauchy(2), by='input')" in str(
@@ -254,7 +241,7 @@ def test_a_prior_of_random_scale_is_told_in_words():
     )
 
 
-def test_what_is_no_scale_is_refused():
+def test_wrong_scales_are_refused():
     with pytest.raises(
         TypeError,
         match=r"scale is the prior of a scale, such as dist.HalfCauchy\(2.0\), not 2.0",

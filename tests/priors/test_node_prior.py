@@ -1,4 +1,4 @@
-"""Node priors: z multiplies the channels of a layer, which for the network is only `weight * z`."""
+"""Node priors: z multiplies the channels of a layer, by `weight * z`."""
 
 import pyro.distributions as dist
 import pytest
@@ -35,7 +35,7 @@ def model(network, **options):
 )
 def test_a_site_for_each_layer_and_side(where, sizes):
     latents = model(networks.MLP(2, 1, hidden=[3]), where=where).latents
-    assert {name: law.shape().numel() for name, law in latents.items()} == sizes
+    assert {name: each.shape().numel() for name, each in latents.items()} == sizes
 
 
 LAYERS = {
@@ -57,34 +57,29 @@ def test_nodes_multiply_the_input_or_the_output_before_the_bias(name):
     z_in = torch.randn(x.shape[1])
     view = [1, -1] + [1] * (x.dim() - 2)
     expected = layer(x * z_in.reshape(view))
-    assert torch.allclose(
-        model(network).output({"0.nodes_in": z_in}, x), expected, atol=1e-5
-    )
+    found = model(network).output({"0.nodes_in": z_in}, x)
+    assert torch.allclose(found, expected, atol=1e-5)
 
     plain = layer(x)
     z_out = torch.randn(plain.shape[1])
     bias = layer.bias.reshape(view) if layer.bias is not None else 0.0
     expected = (plain - bias) * z_out.reshape(view) + bias
-    assert torch.allclose(
-        model(network, where="out").output({"0.nodes_out": z_out}, x),
-        expected,
-        atol=1e-5,
-    )
+    found = model(network, where="out").output({"0.nodes_out": z_out}, x)
+    assert torch.allclose(found, expected, atol=1e-5)
 
 
-def test_nodes_of_one_leave_the_network_what_it_was():
+def test_nodes_of_one_do_not_change_the_output():
     network, x = networks.LeNet5(3, image_size=16), torch.randn(2, 1, 16, 16)
     made = model(network, where="both")
-    ones = {name: torch.ones(law.shape()) for name, law in made.latents.items()}
+    ones = {name: torch.ones(each.shape()) for name, each in made.latents.items()}
     assert torch.allclose(made.output(ones, x), network(x), atol=1e-6)
 
 
-def test_weights_get_what_they_are_given():
+def test_weights_have_their_own_rule():
     network = networks.MLP(2, 1, hidden=[3])
     assert model(network).plan.points == list(network.state_dict())
-    assert model(network, weights=priors.Frozen()).plan.frozen == list(
-        network.state_dict()
-    )
+    frozen = model(network, weights=priors.Frozen())
+    assert frozen.plan.frozen == list(network.state_dict())
     both = model(network, weights=dist.Normal(0.0, 1.0))
     assert set(both.latents) == {
         *network.state_dict(),
@@ -92,14 +87,11 @@ def test_weights_get_what_they_are_given():
         "layer2.nodes_in",
     }
     x = torch.randn(4, 2)
-    values = {name: law.sample() for name, law in both.latents.items()}
-    hidden = (
-        (x * values["layer1.nodes_in"]) @ values["layer1.weight"].T
-        + values["layer1.bias"]
-    ).tanh()
-    expected = (hidden * values["layer2.nodes_in"]) @ values[
-        "layer2.weight"
-    ].T + values["layer2.bias"]
+    values = {name: prior.sample() for name, prior in both.latents.items()}
+    scaled = x * values["layer1.nodes_in"]
+    hidden = (scaled @ values["layer1.weight"].T + values["layer1.bias"]).tanh()
+    scaled = hidden * values["layer2.nodes_in"]
+    expected = scaled @ values["layer2.weight"].T + values["layer2.bias"]
     assert torch.allclose(both.output(values, x), expected, atol=1e-5)
 
 
@@ -107,19 +99,15 @@ def test_layers_are_chosen_by_name_and_type():
     network = networks.LeNet5(3, image_size=16)
 
     def sites(rule):
-        return list(
-            zoo.BayesianNetwork(
-                network, priors.NodePrior(rule), likelihoods.Categorical()
-            ).latents
+        made = zoo.BayesianNetwork(
+            network, priors.NodePrior(rule), likelihoods.Categorical()
         )
+        return list(made.latents)
 
-    assert sites(priors.by_type({nn.Conv2d: NORMAL}, otherwise=priors.Frozen())) == [
-        "features.0.nodes_in",
-        "features.3.nodes_in",
-    ]
-    assert sites(
-        priors.by_name({"classifier.5": NORMAL}, otherwise=priors.Frozen())
-    ) == ["classifier.5.nodes_in"]
+    of_convolutions = priors.by_type({nn.Conv2d: NORMAL}, otherwise=priors.Frozen())
+    assert sites(of_convolutions) == ["features.0.nodes_in", "features.3.nodes_in"]
+    of_the_last = priors.by_name({"classifier.5": NORMAL}, otherwise=priors.Frozen())
+    assert sites(of_the_last) == ["classifier.5.nodes_in"]
     assert sites(priors.last_layer(NORMAL)) == ["classifier.5.nodes_in"]
 
 

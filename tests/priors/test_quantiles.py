@@ -1,7 +1,7 @@
-"""Quantiles of draws from every proper prior, against the law that it claims and against one that it is not.
+"""Quantiles of draws from every proper prior, against its distribution and against a wrong one.
 
-An empirical quantile at p lies where the law's distribution function is p, give or take
-√(p(1-p)/S): deviations are counted in that unit.
+At an empirical quantile the distribution function is p with a standard error of √(p(1-p)/S).
+Deviations are measured in that unit.
 """
 
 import cases
@@ -29,17 +29,17 @@ WEIGHT = NETWORK.layer1.weight[0, 0].item()
 
 
 def between(number):
-    """Midpoints of so many intervals of probability, to integrate over a law by its quantiles."""
+    """Return midpoints of intervals of probability, to integrate a distribution by quantiles."""
     return (np.arange(number) + 0.5) / number
 
 
 def given_scale(scales):
-    """Distribution function of N(0, s²) averaged over scales s of equal weight."""
+    """Return the distribution function of N(0, s²), averaged over scales s of equal weight."""
     return lambda x: stats.norm.cdf(np.asarray(x)[:, None] / scales).mean(-1)
 
 
 def horseshoe(global_scale, slab_scale, slab_df):
-    """Scales of equal weight under the regularised horseshoe."""
+    """Return scales of equal weight under the regularised horseshoe."""
     tau, local, slab = np.meshgrid(*[between(60)] * 3)
     free = stats.halfcauchy.ppf(tau) * global_scale * stats.halfcauchy.ppf(local)
     if slab_scale == np.inf:
@@ -78,18 +78,15 @@ def two_filters(draws):
     return draws["0.weight"][:, 2, 0, 1, 1] - draws["0.weight"][:, 2, 1, 1, 1]
 
 
-half_normal, half_cauchy = (
-    stats.halfnorm.ppf(between(2000)),
-    stats.halfcauchy.ppf(between(2000)),
-)
+half_normal = stats.halfnorm.ppf(between(2000))
+half_cauchy = stats.halfcauchy.ppf(between(2000))
 filters = priors.correlated_filters(
     0.5, lengthscale=2.0, otherwise=dist.Normal(0.0, 1.0)
 )
 apart = 0.5 * np.sqrt(2 - 2 * np.exp(-np.sqrt(2) / 2))
 
-# The prior, the number that is looked at, its distribution function, and one that it
-# does not have.
-LAWS = {
+# The prior, the element that is tested, its distribution function, and a wrong one.
+PRIORS = {
     "normal": (
         dist.Normal(0.0, 0.5),
         weight,
@@ -204,31 +201,30 @@ LAWS = {
 }
 
 
-def prior_draws(rule, number):
-    prior = priors.NodePrior(rule) if number is nodes else priors.WeightPrior(rule)
+def prior_draws(rule, element):
+    prior = priors.NodePrior(rule) if element is nodes else priors.WeightPrior(rule)
     network = FILTERS if rule is filters else NETWORK
     model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5))
-    return draw_sites(
-        model, DRAWS, {name: law.shape() for name, law in model.latents.items()}
-    )
+    shapes = {name: each.shape() for name, each in model.latents.items()}
+    return draw_sites(model, DRAWS, shapes)
 
 
 def off_quantiles(values, distribution_function):
-    """How far the quantiles of draws (S,) are off, in standard errors: the largest."""
+    """Return the largest deviation of quantiles of draws (S,), in standard errors."""
     p = np.array(PROBABILITIES)
     found = distribution_function(np.quantile(values.double().numpy(), p))
     return float(np.max(np.abs(found - p) / np.sqrt(p * (1 - p) / len(values))))
 
 
-@pytest.mark.parametrize("name", LAWS)
-def test_quantiles_of_draws_are_those_of_the_law(name):
-    rule, number, law, wrong = LAWS[name]
-    values = number(prior_draws(rule, number))
-    assert off_quantiles(values, law) < LIMIT
+@pytest.mark.parametrize("name", PRIORS)
+def test_quantiles_of_draws_are_those_of_the_prior(name):
+    rule, element, right, wrong = PRIORS[name]
+    values = element(prior_draws(rule, element))
+    assert off_quantiles(values, right) < LIMIT
     assert off_quantiles(values, wrong) > 2 * LIMIT
 
 
-def test_bernoulli_nodes_are_kept_as_often_as_they_say():
+def test_bernoulli_nodes_are_kept_with_their_probability():
     kept = nodes(prior_draws(dist.Bernoulli(0.9), nodes)).mean()
     error = (0.9 * 0.1 / DRAWS) ** 0.5
     assert abs(kept - 0.9) < LIMIT * error
@@ -236,14 +232,14 @@ def test_bernoulli_nodes_are_kept_as_often_as_they_say():
 
 
 @pytest.mark.parametrize("prior", cases.PROPER)
-def test_every_proper_prior_is_drawn_as_functions(prior):
+def test_functions_of_every_proper_prior_are_plotted(prior):
     model = zoo.BayesianNetwork(
         networks.MLP(1, 1, hidden=[3]), cases.PRIORS[prior](), likelihoods.Gaussian(0.5)
     )
-    line = torch.linspace(-2.0, 2.0, 11)
-    draws = model.prior_predictive(line.unsqueeze(-1), num_samples=7).outputs[..., 0]
+    x = torch.linspace(-2.0, 2.0, 11)
+    draws = model.prior_predictive(x.unsqueeze(-1), num_samples=7).outputs[..., 0]
     from matplotlib.figure import Figure
 
-    ax = plots.functions(line, draws, ax=Figure().add_subplot())
+    ax = plots.functions(x, draws, ax=Figure().add_subplot())
     assert len(ax.lines) == 7
     assert np.isfinite(ax.lines[0].get_ydata()).all()

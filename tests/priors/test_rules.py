@@ -8,24 +8,23 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.priors.plan import Plan
 
 NORMAL = dist.Normal(0.0, 1.0)
 
 
 def plan(rule, network=None):
-    return priors.WeightPrior(rule).bind(
-        network if network is not None else networks.MLP(2, 1, hidden=[3])
-    )
+    if network is None:
+        network = networks.MLP(2, 1, hidden=[3])
+    return priors.WeightPrior(rule).bind(network)
 
 
 def scales(rule, network=None):
-    return {
-        name: round(law.scale.item(), 4)
-        for name, law in plan(rule, network).weights.items()
-    }
+    weights = plan(rule, network).weights
+    return {name: round(each.scale.item(), 4) for name, each in weights.items()}
 
 
-def test_fan_in_counts_what_enters_an_output():
+def test_fan_in_is_the_number_of_inputs_of_a_unit():
     network = nn.Sequential(
         nn.Conv2d(4, 6, 3, groups=2),
         nn.BatchNorm2d(6),
@@ -46,11 +45,8 @@ def test_fan_in_counts_what_enters_an_output():
 
 
 def test_biases_may_have_a_scale_of_their_own():
-    assert set(scales(priors.fan_in(bias_scale=2.0)).values()) == {
-        round(2**-0.5, 4),
-        round(3**-0.5, 4),
-        2.0,
-    }
+    found = scales(priors.fan_in(bias_scale=2.0))
+    assert set(found.values()) == {round(2**-0.5, 4), round(3**-0.5, 4), 2.0}
     assert repr(priors.fan_in(0.5, bias_scale=2.0)) == "fan_in(0.5, bias_scale=2)"
 
 
@@ -69,11 +65,8 @@ def test_under_fan_in_the_width_does_not_change_the_output():
         )
         return model.prior_predictive(torch.ones(1, 1), num_samples=2000).outputs.std()
 
-    assert (
-        spread(100, priors.fan_in(bias_scale=1.0))
-        / spread(10, priors.fan_in(bias_scale=1.0))
-        < 1.2
-    )
+    rule = priors.fan_in(bias_scale=1.0)
+    assert spread(100, rule) / spread(10, rule) < 1.2
     assert spread(100, NORMAL) / spread(10, NORMAL) > 2
 
 
@@ -85,25 +78,18 @@ def test_depth_counts_layers_from_both_ends():
     found = scales(rule, network)
     assert [found[f"layer{i}.weight"] for i in (1, 2, 3)] == [2.0, 1.0, 3.0]
     assert [found[f"layer{i}.bias"] for i in (1, 2, 3)] == [2.0, 1.0, 3.0]
-    assert list(priors.NodePrior(priors.by_depth({1: NORMAL})).bind(network).nodes) == [
-        "layer2.nodes_in"
-    ]
+    nodes = priors.NodePrior(priors.by_depth({1: NORMAL})).bind(network).nodes
+    assert list(nodes) == ["layer2.nodes_in"]
     with pytest.raises(ValueError, match="there is no layer 3: MLP has 3 layers"):
         plan(priors.by_depth({3: NORMAL}), network)
 
 
 def test_selections_compose_with_rules():
-    rule = priors.by_depth(
-        {
-            0: priors.by_name(
-                {"*.bias": priors.Frozen()},
-                otherwise=priors.Hierarchical(dist.HalfNormal(1.0)),
-            )
-        },
-        otherwise=priors.by_type(
-            {nn.Linear: priors.last_layer(priors.fan_in(), otherwise=priors.moped())}
-        ),
-    )
+    hierarchical = priors.Hierarchical(dist.HalfNormal(1.0))
+    first = priors.by_name({"*.bias": priors.Frozen()}, otherwise=hierarchical)
+    last = priors.last_layer(priors.fan_in(), otherwise=priors.moped())
+    others = priors.by_type({nn.Linear: last})
+    rule = priors.by_depth({0: first}, otherwise=others)
     network = networks.MLP(2, 1, hidden=[3, 3])
     bound = plan(rule, network)
     assert bound.frozen == ["layer1.bias"]
@@ -111,31 +97,35 @@ def test_selections_compose_with_rules():
     assert torch.equal(bound.weights["layer2.weight"].loc, network.layer2.weight)
     assert bound.weights["layer3.bias"].scale.item() == pytest.approx(3**-0.5)
     assert repr(rule) == (
-        "by_depth({0: by_name({'*.bias': Frozen()}, otherwise=Hierarchical(HalfNormal(1), by='layer'))}, "
-        "otherwise=by_type({Linear: last_layer(fan_in(1), otherwise=moped(delta=0.1, floor=0.001))}, "
-        "otherwise=Point()))"
+        "by_depth({0: by_name({'*.bias': Frozen()}, "
+        "otherwise=Hierarchical(HalfNormal(1), by='layer'))}, "
+        "otherwise=by_type({Linear: last_layer(fan_in(1), "
+        "otherwise=moped(delta=0.1, floor=0.001))}, otherwise=Point()))"
     )
 
 
-def test_moped_is_centred_on_the_network_as_it_was():
+def test_moped_is_centred_on_the_weights_at_the_time_of_bind():
     network = networks.MLP(2, 1, hidden=[3])
     with torch.no_grad():
         network.layer1.weight[0, 0] = 0.0
         network.layer1.weight[0, 1] = -2.0
-    law = plan(priors.moped(delta=0.25, floor=0.01), network).weights["layer1.weight"]
+    bound = plan(priors.moped(delta=0.25, floor=0.01), network)
+    prior = bound.weights["layer1.weight"]
     with torch.no_grad():
         network.layer1.weight[0, 1] = 5.0
-    assert (law.loc[0, 1], law.scale[0, 0], law.scale[0, 1]) == (-2.0, 0.01, 0.5)
+    assert prior.loc[0, 1] == -2.0
+    assert prior.scale[0, 0] == 0.01
+    assert prior.scale[0, 1] == 0.5
 
 
 class Earlier:
-    """The posterior of an earlier task, by its laws."""
+    """The posterior of an earlier task: a distribution for each site."""
 
-    def __init__(self, **laws):
-        self.laws = {name.replace("__", "."): law for name, law in laws.items()}
+    def __init__(self, **sites):
+        self.sites = {name.replace("__", "."): each for name, each in sites.items()}
 
     def distributions(self):
-        return self.laws
+        return self.sites
 
 
 def test_a_previous_posterior_is_the_next_prior():
@@ -153,14 +143,12 @@ def test_a_previous_posterior_is_the_next_prior():
     assert torch.equal(model.latents["layer1.weight"].mean, torch.ones(3, 2))
     assert torch.equal(model.latents["layer2.weight"].mean, torch.zeros(1, 3))
     assert model.plan.frozen == ["layer1.bias", "layer2.bias"]
-    assert (
-        repr(rule)
-        == "previous(Earlier, otherwise=by_name({'*.bias': Frozen()}, otherwise=Normal(0, 1)))"
-    )
+    otherwise = "by_name({'*.bias': Frozen()}, otherwise=Normal(0, 1))"
+    assert repr(rule) == f"previous(Earlier, otherwise={otherwise})"
 
 
 @pytest.mark.parametrize("family", [guides.MeanField, guides.LocalReparam])
-def test_a_fitted_guide_hands_its_distributions_on(family):
+def test_the_distributions_of_a_fitted_guide_are_the_next_prior(family):
     network = networks.MLP(2, 1, hidden=[3])
     model = zoo.BayesianNetwork(
         network, priors.WeightPrior(NORMAL), likelihoods.Gaussian(0.5)
@@ -170,28 +158,26 @@ def test_a_fitted_guide_hands_its_distributions_on(family):
     posterior = engine.fit(data)
     rule = priors.previous(posterior)
     loc = posterior.guide.loc["layer1.weight"].detach().clone()
-    engine.fit(data)  # a later fit changes nothing of it
+    engine.fit(data)  # a later fit does not change the rule
     following = zoo.BayesianNetwork(
         network, priors.WeightPrior(rule), likelihoods.Gaussian(0.5)
     )
-    law = following.latents["layer1.weight"]
-    assert torch.equal(law.mean, loc)
-    assert not law.mean.requires_grad
+    prior = following.latents["layer1.weight"]
+    assert torch.equal(prior.mean, loc)
+    assert not prior.mean.requires_grad
     again = inference.SVI(
         following, family(following), num_steps=2, progress=False
     ).fit(data)
     assert torch.isfinite(again.info.losses).all()
-    assert type(law.base_dist) is dist.Normal  # no lazily sampled draws of the guide's
+    assert type(prior.base_dist) is dist.Normal  # whose draws are plain tensors
 
 
 @pytest.mark.parametrize(
     "family", [guides.FullRank, guides.LowRank, guides.MeanField, guides.Radial]
 )
 def test_positive_nodes_stay_positive_from_task_to_task(family):
-    network, data = (
-        networks.MLP(2, 1, hidden=[3]),
-        (torch.randn(5, 2), torch.randn(5, 1)),
-    )
+    network = networks.MLP(2, 1, hidden=[3])
+    data = (torch.randn(5, 2), torch.randn(5, 1))
     rule = dist.Gamma(4.0, 4.0)
     for _ in range(3):
         model = zoo.BayesianNetwork(
@@ -201,14 +187,15 @@ def test_positive_nodes_stay_positive_from_task_to_task(family):
             model, family(model, init_scale=2.0), num_steps=2, progress=False
         ).fit(data)
         assert bool((posterior.sample(100)["layer1.nodes_in"] > 0).all())
-        law = model.latents["layer1.nodes_in"]
-        law.log_prob(torch.ones(2))  # from here on its transform remembers its inverse
+        prior = model.latents["layer1.nodes_in"]
+        prior.log_prob(torch.ones(2))  # its transform then caches its inverse
         rule = priors.previous(posterior)
-    again = guides._base.guide.fixed(law)
-    assert torch.allclose(again.log_prob(torch.ones(2)), law.log_prob(torch.ones(2)))
+    again = guides._base.guide.fixed(prior)
+    ones = torch.ones(2)
+    assert torch.allclose(again.log_prob(ones), prior.log_prob(ones))
 
 
-def test_nodes_have_their_previous_posterior_side_by_side():
+def test_nodes_of_each_side_have_their_previous_posterior():
     earlier = Earlier(
         layer1__nodes_in=dist.Normal(torch.full((2,), 2.0), 0.1).to_event(1),
         layer1__nodes_out=dist.Normal(torch.full((3,), 3.0), 0.1).to_event(1),
@@ -219,8 +206,8 @@ def test_nodes_have_their_previous_posterior_side_by_side():
     model = zoo.BayesianNetwork(
         network, priors.NodePrior(rule, where="both"), likelihoods.Gaussian(0.5)
     )
-    centres = {name: law.mean.mean().item() for name, law in model.latents.items()}
-    assert centres == {
+    means = {name: each.mean.mean().item() for name, each in model.latents.items()}
+    assert means == {
         "layer1.nodes_in": 2.0,
         "layer1.nodes_out": 3.0,
         "layer2.nodes_in": 4.0,
@@ -231,7 +218,7 @@ def test_nodes_have_their_previous_posterior_side_by_side():
 def test_a_previous_posterior_of_another_network_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"has the sites other.weight, and MLP none of them; .* keeps the names",
+        match=r"has the sites other.weight, and MLP has none of them; .* keeps the names",
     ):
         plan(priors.previous(Earlier(other__weight=NORMAL)))
     with pytest.raises(
@@ -267,6 +254,52 @@ def test_a_point_estimate_has_a_distribution_as_its_map_prior():
         ),
     ],
 )
-def test_a_number_that_makes_no_sense_is_refused(make, sentence):
+def test_arguments_that_are_not_positive_are_refused(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+@pytest.mark.parametrize("rule", [1.0, "normal", None, dist.Normal, [NORMAL]])
+def test_what_is_no_rule_is_answered_with_the_right_call(rule):
+    sentence = r"is none of them; write priors.WeightPrior\(dist.Normal\(0.0, 1.0\)\)"
+    with pytest.raises(TypeError, match=sentence):
+        priors.WeightPrior(rule)
+    sentence = r"is none of them; write priors.NodePrior\(dist.Normal\(1.0, 0.3\)\)"
+    with pytest.raises(TypeError, match=sentence):
+        priors.NodePrior(rule)
+    with pytest.raises(TypeError, match=r"write weights=dist.Normal\(0.0, 1.0\)"):
+        priors.NodePrior(NORMAL, weights=rule)
+
+
+def test_a_value_inside_a_selection_that_is_no_rule_is_refused():
+    sentence = r"0.5 is none of them; write priors.WeightPrior\(dist.Normal"
+    with pytest.raises(TypeError, match=sentence):
+        plan(priors.by_name({"*.bias": 0.5}, otherwise=NORMAL))
+
+
+class FrozenBiases:
+    """A prior as a user writes it."""
+
+    def bind(self, network):
+        weights = {}
+        for name, _ in network.named_parameters():
+            weights[name] = priors.Frozen() if name.endswith("bias") else NORMAL
+        return Plan(weights)
+
+
+def test_a_prior_of_your_own_needs_bind_only():
+    network = networks.MLP(2, 1, hidden=[3])
+    model = zoo.BayesianNetwork(network, FrozenBiases(), likelihoods.Gaussian(0.5))
+    assert isinstance(FrozenBiases(), priors.Prior)
+    assert list(model.latents) == ["layer1.weight", "layer2.weight"]
+    assert model.plan.frozen == ["layer1.bias", "layer2.bias"]
+
+
+def test_a_wrong_name_is_answered_with_the_right_call():
+    sentence = r"has no Normal; write priors.WeightPrior\(dist.Normal\(0.0, 1.0\)\)"
+    with pytest.raises(AttributeError, match=sentence):
+        _ = priors.Normal
+    sentence = "module 'zoo.priors' has no attribute 'Wishart'"
+    with pytest.raises(AttributeError, match=sentence):
+        _ = priors.Wishart
+    assert dir(priors) == sorted(priors.__all__)

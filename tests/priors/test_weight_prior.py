@@ -1,4 +1,4 @@
-"""Weight priors: which tensors are random, with which distribution, and what becomes of the others."""
+"""Weight priors: which tensors are random, and which are point estimates or frozen."""
 
 import pyro
 import pyro.distributions as dist
@@ -15,9 +15,9 @@ NORMAL = dist.Normal(0.0, 1.0)
 
 
 def plan(rule, network=None):
-    return priors.WeightPrior(rule).bind(
-        network if network is not None else networks.MLP(2, 1, hidden=[3])
-    )
+    if network is None:
+        network = networks.MLP(2, 1, hidden=[3])
+    return priors.WeightPrior(rule).bind(network)
 
 
 def test_a_distribution_is_for_every_parameter():
@@ -29,10 +29,12 @@ def test_a_distribution_is_for_every_parameter():
     ]
 
 
-def test_a_callable_sees_name_and_parameter():
-    rule = lambda name, w: (
-        dist.Normal(0.0, w[0].numel() ** -0.5) if name.endswith("weight") else None
-    )
+def test_a_callable_gets_name_and_parameter():
+    def rule(name, parameter):
+        if name.endswith("weight"):
+            return dist.Normal(0.0, parameter[0].numel() ** -0.5)
+        return None
+
     bound = plan(rule)
     assert bound.weights["layer2.weight"].scale.item() == pytest.approx(3**-0.5)
     assert bound.points == ["layer1.bias", "layer2.bias"]
@@ -76,10 +78,8 @@ def test_the_last_layer():
         priors.last_layer(NORMAL, otherwise=priors.Frozen()),
         networks.LeNet5(3, image_size=16),
     )
-    assert [name for name in bound.weights if name not in bound.frozen] == [
-        "classifier.5.weight",
-        "classifier.5.bias",
-    ]
+    random = [name for name in bound.weights if name not in bound.frozen]
+    assert random == ["classifier.5.weight", "classifier.5.bias"]
 
 
 def test_a_distribution_of_a_tensors_own_shape():
@@ -136,7 +136,7 @@ def test_a_joint_distribution_over_a_tensor():
             dist.Normal(torch.zeros(2), torch.tensor([0.1, 1.0])),
         ),
     ],
-    ids=lambda law: type(law).__name__,
+    ids=lambda prior: type(prior).__name__,
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_any_distribution_is_a_prior(prior, dtype):
@@ -201,9 +201,7 @@ def test_a_point_estimate_with_a_prior_reaches_the_maximum_of_the_posterior():
         posterior.sample(1)["layer1.bias"].squeeze(), ridge[2], atol=1e-3
     )
     least_squares = torch.linalg.lstsq(design, y).solution.squeeze()
-    assert not torch.allclose(
-        ridge, least_squares, atol=1e-2
-    )  # what a forgotten prior would give
+    assert not torch.allclose(ridge, least_squares, atol=1e-2)  # without the prior
 
 
 def test_noise_alone_may_be_random():
@@ -234,7 +232,7 @@ def test_tied_weights_are_one_site():
         Tied(), priors.WeightPrior(NORMAL), likelihoods.Gaussian(0.5)
     )
     assert "decode.weight" not in model.latents
-    values = {name: torch.zeros(law.shape()) for name, law in model.latents.items()}
+    values = {name: torch.zeros(each.shape()) for name, each in model.latents.items()}
     values["encode.weight"] = torch.eye(3)
     x = torch.randn(4, 3)
     assert torch.allclose(model.output(values, x), x.tanh())
@@ -246,11 +244,9 @@ def test_tied_weights_are_one_site():
         inference.SVI(model, guide, num_steps=2, progress=False).fit((x, x))
 
 
-def test_repr_says_what_was_asked_for():
+def test_repr_names_the_rules():
     rule = priors.by_name(
         {"*.bias": dist.Normal(0.0, 10.0)}, otherwise=priors.Point(NORMAL)
     )
-    assert (
-        repr(priors.WeightPrior(rule))
-        == "WeightPrior(by_name({'*.bias': Normal(0, 10)}, otherwise=Point(Normal(0, 1))))"
-    )
+    selection = "by_name({'*.bias': Normal(0, 10)}, otherwise=Point(Normal(0, 1)))"
+    assert repr(priors.WeightPrior(rule)) == f"WeightPrior({selection})"

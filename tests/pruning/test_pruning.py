@@ -12,7 +12,8 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, pruning
 from zoo.posterior import storage
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.laplace_posterior import LaplacePosterior
 
 X = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
 Y = X[:, :2] @ torch.tensor([[1.5], [-1.0]]) + 0.1 * torch.randn(
@@ -82,7 +83,7 @@ def test_draws_of_a_sampler_are_pruned_by_their_moments():
         "layer1.bias": torch.randn(2, 100, 1, generator=random),
     }
     pruned = zoo.prune(
-        Posterior(network(), state={}, info=None, draws=draws), fraction=0.75
+        DrawsPosterior(network(), state={}, info=None, draws=draws), fraction=0.75
     )
     assert not pruned.draws["layer1.weight"][..., 2:].any()
     assert torch.equal(pruned.draws["layer1.weight"][..., :2], weight[..., :2])
@@ -99,7 +100,7 @@ def test_the_mode_of_a_laplace_approximation_is_pruned_too():
         for name, value in centre.items()
     }
     pruned = zoo.prune(
-        Posterior(network(), state={}, info=None, draws=draws, centre=centre),
+        LaplacePosterior(network(), state={}, info=None, draws=draws, centre=centre),
         fraction=0.5,
     )
     assert pruned.centre["layer1.weight"].tolist() == [[0, 0, 0, 0, 4, 5, 6, 7]]
@@ -174,7 +175,7 @@ def test_a_filter_is_dropped_with_its_bias_and_outputs_stay():
 def test_a_filter_is_dropped_with_its_normalisation(norm, rule):
     pyro.set_rng_seed(0)
     model = zoo.BayesianNetwork(
-        networks.ResNet(8, 3, width=4, norm=norm), priors.WeightPrior(rule(dist.Normal(0.0, 1.0))),
+        networks.ResNet(8, num_classes=3, width=4, norm=norm), priors.WeightPrior(rule(dist.Normal(0.0, 1.0))),
         likelihoods.Categorical(),
     )  # fmt: skip
     x, y = torch.randn(4, 3, 8, 8), torch.arange(4) % 3
@@ -288,11 +289,11 @@ def test_zeros_come_back_to_the_bit():
         "full": torch.ones(300),
         "no": torch.zeros(0),
     }
-    small = storage.without_zeros(tensors)
+    small = storage._without_zeros(tensors)
     assert sum(value.nbytes for value in small.values()) < 0.4 * sum(
         value.nbytes for value in tensors.values()
     )
-    back = storage.with_zeros(small)
+    back = storage._with_zeros(small)
     assert back.keys() == tensors.keys()
     for name, value in tensors.items():
         assert back[name].dtype == value.dtype
@@ -346,7 +347,7 @@ def test_normalisations_and_embeddings_stay():
 def test_one_draw_is_pruned_by_its_size():
     posterior = fitted(guide=guides.Delta, steps=3)
     draws = {name: value.unsqueeze(0) for name, value in posterior.sample(1).items()}
-    one = Posterior(posterior.model, state={}, info=None, draws=draws)
+    one = DrawsPosterior(posterior.model, state={}, info=None, draws=draws)
     for rule in (pruning.density_at_zero, pruning.signal_to_noise, pruning.magnitude):
         for pruned in (
             zoo.prune(one, 0.9, rule=rule),

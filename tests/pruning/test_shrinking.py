@@ -11,7 +11,8 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, pruning
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.laplace_posterior import LaplacePosterior
 
 pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
 
@@ -25,9 +26,11 @@ NETWORKS = {
     "LeNet": (lambda: networks.LeNet(3, width=100), (1, 28, 28), None),
     "ConvNet1d": (lambda: networks.ConvNet1d(3, width=6), (1, 32), None),
     "NIN": (lambda: networks.NIN(3, width=12), (3, 8, 8), None),
-    "ResNet": (lambda: networks.ResNet(8, 3, width=4), (3, 8, 8), None),
+    "ResNet": (lambda: networks.ResNet(8, num_classes=3, width=4), (3, 8, 8), None),
     "filter response": (
-        lambda: networks.ResNet(8, 3, width=4, norm=networks.FilterResponseNorm),
+        lambda: networks.ResNet(
+            8, num_classes=3, width=4, norm=networks.FilterResponseNorm
+        ),
         (3, 8, 8),
         None,
     ),
@@ -45,7 +48,7 @@ def sampled(network, shape, prior=NORMAL, draws=3):
         name: p.detach() for name, p in network.named_parameters() if name not in values
     }
     state |= dict(network.named_buffers())
-    return Posterior(model, state=state, info=None, draws=values), torch.randn(
+    return DrawsPosterior(model, state=state, info=None, draws=values), torch.randn(
         5, *shape
     )
 
@@ -111,7 +114,7 @@ def test_half_the_filters_of_a_lenet_are_a_lenet_of_half_the_width():
 
 
 def test_inside_a_block_filters_are_removed_and_along_skip_connections_they_stay():
-    posterior, x = sampled(networks.ResNet(8, 3, width=4), (3, 8, 8))
+    posterior, x = sampled(networks.ResNet(8, num_classes=3, width=4), (3, 8, 8))
     block = pruning.shrink(halved(posterior), x).model.network.layer1[0]
     assert block.conv1.weight.shape == (2, 4, 3, 3)
     assert block.conv2.weight.shape == (4, 2, 3, 3)
@@ -173,7 +176,9 @@ def test_what_is_left_without_weights_is_removed_too():
     masks["layer3.weight"][:, 3] = False  # nothing reads the last unit
     masks["layer1.weight"][:, 5] = False
     draws = {name: value * masks[name] for name, value in posterior.draws.items()}
-    pruned = Posterior(posterior.model, state={}, info=None, draws=draws, masks=masks)
+    pruned = DrawsPosterior(
+        posterior.model, state={}, info=None, draws=draws, masks=masks
+    )
     small = pruning.shrink(pruned, x)
     assert {
         name: tuple(shape)
@@ -201,9 +206,14 @@ def test_one_unit_of_a_layer_stays():
 
 def test_a_mode_shrinks_with_its_draws():
     posterior, x = sampled(networks.MLP(6, 3, hidden=[10]), (6,))
-    posterior.centre = {
-        name: value[0].mean(0) for name, value in posterior.draws.items()
-    }
+    centre = {name: value[0].mean(0) for name, value in posterior.draws.items()}
+    posterior = LaplacePosterior(
+        posterior.model,
+        draws=posterior.draws,
+        centre=centre,
+        state=posterior.state,
+        info=None,
+    )
     pruned = halved(posterior)
     small = pruning.shrink(pruned, x)
     expected, found = (

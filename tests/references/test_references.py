@@ -1,4 +1,4 @@
-"""Reference posteriors: each problem is sound, what ships is whole and has the evidence, what is wrong is refused."""
+"""Reference posteriors: sound problems, shipped files with evidence, wrong files refused."""
 
 import dataclasses
 
@@ -8,34 +8,31 @@ import torch
 
 import zoo
 from zoo import priors, references
-from zoo.command.names import REFERENCES
-from zoo.references.evidence import BETWEEN, bfmi, evidence, ships
-from zoo.references.problem import beyond
+from zoo.command.choices import REFERENCES
+from zoo.references.evidence import (
+    BETWEEN,
+    bfmi,
+    convergence_evidence,
+    is_converged,
+)
+from zoo.references.problem import inputs_away_from
 from zoo.references.reference import FOLDER
 
-PROBLEMS = [name.replace("-", "_") for name in REFERENCES]
-SHIPPED = [
-    name
-    for name in PROBLEMS
-    if (FOLDER / f"{name.replace('_', '-')}.safetensors").exists()
-]
+SHIPPED = [name for name in REFERENCES if (FOLDER / f"{name}.safetensors").exists()]
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", REFERENCES)
 def test_a_problem_is_sound(name):
-    problem = getattr(references, name)()
-    assert problem.name == name.replace("_", "-")
-    assert (
-        problem.fingerprint() == getattr(references, name)().fingerprint()
-    )  # the same each time
+    problem = REFERENCES[name]()
+    again = REFERENCES[name]()
+    assert problem.name == name
+    assert problem.fingerprint() == again.fingerprint()
     assert len(problem.runs) == 2
     assert problem.away.shape == (len(problem.inputs),)
     assert 0 < int(problem.away.sum()) < len(problem.inputs)
     if problem.targets is not None:
-        assert torch.equal(
-            problem.inputs[: len(problem.targets)],
-            problem.data.test.x[: len(problem.targets)],
-        )
+        number = len(problem.targets)
+        assert torch.equal(problem.inputs[:number], problem.data.test.x[:number])
     assert problem.model(problem.inputs).shape[0] == len(problem.inputs)
 
 
@@ -46,15 +43,14 @@ def test_another_prior_is_another_problem():
         priors.WeightPrior(dist.Normal(0.0, 2.0)),
         problem.model.likelihood,
     )
-    assert (
-        dataclasses.replace(problem, model=wider).fingerprint() != problem.fingerprint()
-    )
+    changed = dataclasses.replace(problem, model=wider)
+    assert changed.fingerprint() != problem.fingerprint()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_what_ships_has_the_evidence(name):
-    reference = references.load(getattr(references, name))
-    assert ships(reference.evidence)
+def test_a_shipped_file_has_the_evidence(name):
+    reference = references.load(name)
+    assert is_converged(reference.evidence)
     assert [row["run"] for row in reference.evidence] == [*reference.runs, BETWEEN]
     values = reference.posterior.predict(reference.inputs).functions
     assert values.shape[:2] == (reference.posterior.num_samples, len(reference.inputs))
@@ -63,13 +59,35 @@ def test_what_ships_has_the_evidence(name):
         assert reference.weights[site].shape[1:] == prior.shape()
 
 
-def test_what_ships_is_small():
+def test_shipped_files_are_small():
     assert sum(path.stat().st_size for path in FOLDER.glob("*.safetensors")) < 8e6
 
 
 @pytest.fixture(scope="module")
 def linear():
     return references.load(references.linear)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    ["linear", references.linear, references.linear()],
+    ids=["name", "function", "problem"],
+)
+def test_a_reference_is_loaded_by_name_function_or_problem(problem, linear):
+    reference = references.load(problem)
+    assert reference.name == "linear"
+    assert reference.evidence == linear.evidence
+
+
+@pytest.mark.parametrize("name", ["digits-mlp", "digits_mlp"])
+def test_a_name_is_that_of_the_file_or_that_of_the_function(name):
+    assert references.load(name).name == "digits-mlp"
+
+
+def test_an_unknown_name_gets_the_known_ones():
+    expected = f"there is no reference 'sinus'; write one of: {', '.join(REFERENCES)}$"
+    with pytest.raises(ValueError, match=expected):
+        references.load("sinus")
 
 
 def test_a_damaged_file_is_refused(linear, tmp_path):
@@ -80,17 +98,18 @@ def test_a_damaged_file_is_refused(linear, tmp_path):
     with pytest.raises(ValueError, match="is damaged: its checksum is not"):
         references.load(references.linear, path)
     path.write_bytes(whole[:1000])
-    with pytest.raises(ValueError, match="truncated, damaged or no safetensors file"):
+    with pytest.raises(ValueError, match=r"linear\.safetensors.*damaged"):
         references.load(references.linear, path)
 
 
 def test_another_version_and_another_problem_are_refused(linear, tmp_path):
     path = linear.save(tmp_path / "linear.safetensors")
     later = dataclasses.replace(references.linear(), version=2)
-    with pytest.raises(
-        ValueError,
-        match=r"of version 1 .* of version 2 .*: make it anew, python -m zoo reference",
-    ):
+    expected = (
+        r"of version 1 \(.*\), but the problem 'linear' is of version 2 \(.*\); "
+        r"make the file again with `python -m zoo reference linear`"
+    )
+    with pytest.raises(ValueError, match=expected):
         references.load(later, path)
     with pytest.raises(ValueError, match="holds 'linear', not the reference 'cubic'"):
         references.load(references.cubic, path)
@@ -98,39 +117,46 @@ def test_another_version_and_another_problem_are_refused(linear, tmp_path):
         references.load(references.cubic, tmp_path / "cubic.safetensors")
 
 
-def test_runs_that_differ_do_not_ship():
+def test_runs_that_differ_have_not_converged():
     posterior = references.load(references.linear).posterior
+    posteriors = {"one": posterior, "other": posterior}
     random = torch.Generator().manual_seed(0)
-    same, shifted = (
-        torch.randn(4, 300, 5, 1, generator=random) + shift for shift in (0.0, 0.4)
-    )
-    both = {"one": posterior, "other": posterior}
-    assert ships(
-        evidence(
-            {"one": same, "other": torch.randn(4, 300, 5, 1, generator=random)}, both
-        )
-    )
-    rows = evidence({"one": same, "other": shifted}, both)
-    assert not ships(rows)
-    assert ships(rows[:2])  # each alone looks well: only between them it shows
+    one = torch.randn(4, 300, 5, 1, generator=random)
+    shifted = torch.randn(4, 300, 5, 1, generator=random) + 0.4
+    other = torch.randn(4, 300, 5, 1, generator=random)
+
+    rows = convergence_evidence({"one": one, "other": other}, posteriors)
+    assert is_converged(rows)
+
+    rows = convergence_evidence({"one": one, "other": shifted}, posteriors)
+    assert not is_converged(rows)
+    assert is_converged(rows[:2])  # each run alone: only the last row shows it
+
+
+def test_an_undefined_rhat_is_no_convergence():
+    row = {"R-hat 99 %": 1.0, "R-hat": 1.0}
+    assert is_converged([row])
+    assert not is_converged([row | {"R-hat": float("nan")}])
+    assert not is_converged([row | {"R-hat 99 %": float("nan")}])
 
 
 def test_energy_that_hardly_changes_shows():
     random = torch.Generator().manual_seed(0)
-    free = torch.randn(2, 4000, generator=random)
-    assert torch.allclose(
-        bfmi(free), torch.full((2,), 2.0, dtype=torch.float64), atol=0.15
-    )  # independent energies
-    walk = free.cumsum(1)
-    assert float(bfmi(walk).max()) < 0.1
+    independent = torch.randn(2, 4000, generator=random)
+    two = torch.full((2,), 2.0, dtype=torch.float64)
+    assert torch.allclose(bfmi(independent), two, atol=0.15)
+    correlated = independent.cumsum(1)
+    assert float(bfmi(correlated).max()) < 0.1
 
 
-def test_what_is_away_is_farther_from_the_middle():
+def test_inputs_away_from_the_data_are_farther_from_the_mean():
     x = torch.randn(50, 3)
-    far = beyond(x, 20)
-    nearest = torch.cdist(far - x.mean(0), x - x.mean(0)).min(-1).values
+    far = inputs_away_from(x, 20)
+    near_centred = x - x.mean(0)
+    far_centred = far - x.mean(0)
+    nearest = torch.cdist(far_centred, near_centred).min(-1).values
     assert far.shape == (20, 3)
-    assert float((far - x.mean(0)).norm(dim=-1).mean()) == pytest.approx(
-        3 * float((x - x.mean(0)).norm(dim=-1).mean()), rel=0.3
-    )
+    expected = 3 * float(near_centred.norm(dim=-1).mean())
+    found = float(far_centred.norm(dim=-1).mean())
+    assert found == pytest.approx(expected, rel=0.3)
     assert float(nearest.median()) > 1.0

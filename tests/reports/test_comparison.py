@@ -1,4 +1,4 @@
-"""The comparison, as a library call and as a command: table, files, figure, wrong names."""
+"""The comparison by `zoo.compare` and by the command: table, files, figure, wrong names."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a reader is shown: the summary, the explanation, tables."""
+"""Texts for readers: a model's name, the summary, the explanation, tables."""
 
 import pyro.distributions as dist
 import pytest
@@ -23,6 +23,31 @@ def model():
     )
 
 
+def test_a_model_names_network_prior_and_likelihood():
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    likelihood = likelihoods.Gaussian(dist.HalfNormal(1.0))
+    model = zoo.BayesianNetwork(networks.MLP(6, 1, hidden=[10]), prior, likelihood)
+    expected = (
+        "BayesianNetwork(MLP, WeightPrior(Normal(0, 1)), Gaussian(scale=HalfNormal(1)))"
+    )
+    assert repr(model) == str(model) == expected
+    assert model._repr_html_() == f"<p>{expected}</p>"
+
+
+def test_a_model_escapes_its_name_in_a_notebook():
+    def rule(name, _):
+        return dist.Normal(0.0, 1.0)
+
+    rule.__name__ = "<b>"
+    model = zoo.BayesianNetwork(
+        networks.MLP(6, 1, hidden=[10]),
+        priors.WeightPrior(rule),
+        likelihoods.Gaussian(0.1),
+    )
+    assert "<b>" in repr(model)
+    assert "<b>" not in model._repr_html_()
+
+
 def test_the_summary_counts_weights_and_nodes(model):
     summary = model.summary()
     assert (summary.weights, summary.nodes) == (81, 16)
@@ -33,7 +58,7 @@ def test_the_summary_counts_weights_and_nodes(model):
 
 
 def test_lenet_has_the_published_numbers():
-    """42K weights and 23 nodes in Trinh et al. count another LeNet's convolutions; ours are counted by hand."""
+    """The numbers are counted by hand; Trinh et al. count another LeNet, of 42K weights."""
     summary = zoo.BayesianNetwork(
         networks.LeNet5(),
         priors.NodePrior(dist.Normal(1.0, 0.1)),
@@ -43,7 +68,7 @@ def test_lenet_has_the_published_numbers():
     assert summary.nodes == 1 + 6 + 400 + 120 + 84
 
 
-def test_model_and_guide_side_by_side(model):
+def test_an_explanation_compares_model_and_guide(model):
     guide = guides.NodeMixture(model, num_components=2)
     explanation = zoo.explain(model, guide)
     assert explanation.table.column("site") == list(model.latents)
@@ -51,15 +76,17 @@ def test_model_and_guide_side_by_side(model):
     assert by_site["layer2.weight"]["prior"] == "Normal(0, 2)"
     assert by_site["layer2.weight"]["prior spread"] == pytest.approx(2.0, abs=0.4)
     assert by_site["layer1.nodes_in"]["guide mean"] == pytest.approx(1.0, abs=0.5)
-    assert "layer1.weight" in str(explanation)  # said to be optimised
+    assert "layer1.weight" in str(explanation)  # named as optimised
     assert "lower bound of the log evidence" in explanation._repr_html_()
 
 
-def test_a_guide_without_a_bound_is_said_to_have_none(model):
-    assert "The loss bounds nothing" in str(zoo.explain(model, guides.Delta(model)))
+def test_an_explanation_says_if_there_is_no_bound(model):
+    assert "not a bound of the log evidence" in str(
+        zoo.explain(model, guides.Delta(model))
+    )
 
 
-def test_explaining_changes_nothing(model):
+def test_an_explanation_changes_nothing(model):
     guide = guides.MeanField(model)
     before = {name: value.clone() for name, value in guide.state_dict().items()}
     state = torch.get_rng_state()
@@ -81,5 +108,5 @@ def test_a_table_aligns_numbers_and_words():
     assert "<td>longer</td>" in table._repr_html_()
 
 
-def test_a_table_escapes_what_it_shows():
+def test_a_table_escapes_its_cells():
     assert "<script>" not in Table(("x",), [("<script>",)])._repr_html_()

@@ -1,4 +1,4 @@
-"""Nothing is shared that should not be: models, fits, the network, and everything global."""
+"""Models, fits and networks share no tensors, and nothing global is changed."""
 
 import os
 import subprocess
@@ -15,7 +15,8 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
 
-X, Y = torch.randn(6, 2), torch.randn(6, 1)
+X = torch.randn(6, 2)
+Y = torch.randn(6, 1)
 
 FRESH_PROCESS = """
 import random, sys, warnings
@@ -81,7 +82,7 @@ def test_importing_plots_chooses_no_backend():
     run(program)
 
 
-# Packages that take a tenth of a second or more to import, and that few programs need.
+# Packages that take a tenth of a second or more to import, and few programs need them.
 HEAVY = (
     *(
         "arviz",
@@ -109,7 +110,7 @@ import sys, torch, pyro
 before = set(sys.modules)
 IMPORTS
 print(sorted(name for name in set(sys.modules) - before if name.startswith({HEAVY})))
-from zoo import plots  # which has to be seen
+from zoo import plots  # the check finds what is imported
 print("matplotlib" in set(sys.modules) - before)
 """
 
@@ -118,15 +119,11 @@ def test_importing_zoo_and_guides_imports_nothing_heavy():
     assert run(NEW.replace("IMPORTS", IMPORTS)).stdout == "[]\nTrue\n"
 
 
-def test_guides_is_imported_without_zoo():
+@pytest.mark.parametrize(("package", "other"), [("guides", "zoo"), ("zoo", "guides")])
+def test_zoo_and_guides_are_imported_without_each_other(package, other):
     run(
-        "import sys, guides\nassert not any(name.split('.')[0] == 'zoo' for name in sys.modules)\n"
-    )
-
-
-def test_zoo_is_imported_without_guides():
-    run(
-        "import sys, zoo\nassert not any(name.split('.')[0] == 'guides' for name in sys.modules)\n"
+        f"import sys, {package}\n"
+        f"assert not any(name.split('.')[0] == '{other}' for name in sys.modules)\n"
     )
 
 
@@ -140,7 +137,7 @@ def build(network=None):
 
 def tensors(posterior):
     found = {f"state {name}": value for name, value in posterior.state.items()}
-    if posterior.scoped is not None:
+    if posterior.guide is not None:
         found |= {
             f"guide {name}": value for name, value in posterior.scoped.tensors().items()
         }
@@ -162,10 +159,10 @@ def assert_nothing_shared(*owners):
 @pytest.mark.parametrize("guide", [guides.MeanField, AutoNormal, cases.function_guide])
 def test_two_models_of_one_architecture_share_no_tensor(guide):
     models = [build(), build()]
-    fits = [
-        inference.SVI(model, guide(model), num_steps=2, progress=False).fit((X, Y))
-        for model in models
-    ]
+    fits = []
+    for model in models:
+        engine = inference.SVI(model, guide(model), num_steps=2, progress=False)
+        fits.append(engine.fit((X, Y)))
     networks_ = [dict(model.network.state_dict()) for model in models]
     assert_nothing_shared(*networks_, *map(tensors, fits))
     for model, posterior in zip(models, fits, strict=True):
@@ -177,10 +174,10 @@ def test_two_models_of_one_architecture_share_no_tensor(guide):
 @pytest.mark.parametrize("guide", [guides.MeanField, AutoNormal, cases.function_guide])
 def test_two_fits_of_one_model_share_no_tensor(guide):
     model = build()
-    fits = [
-        inference.SVI(model, guide(model), num_steps=2, progress=False).fit((X, Y))
-        for _ in range(2)
-    ]
+    fits = []
+    for _ in range(2):
+        engine = inference.SVI(model, guide(model), num_steps=2, progress=False)
+        fits.append(engine.fit((X, Y)))
     again = inference.SVI(model, fits[0].guide, num_steps=2, progress=False).fit((X, Y))
     assert_nothing_shared(
         model.network.state_dict(), *map(tensors, fits), tensors(again)
@@ -198,7 +195,7 @@ def test_two_runs_of_a_sampler_share_no_tensor():
     assert_nothing_shared(model.network.state_dict(), *map(tensors, fits))
 
 
-def test_two_autonormals_in_one_process_never_touch():
+def test_two_autonormals_of_one_model_are_independent():
     model = build()
     far, near = AutoNormal(model), AutoNormal(model)
     first = inference.SVI(model, far, num_steps=30, lr=0.1, progress=False).fit(
@@ -210,11 +207,11 @@ def test_two_autonormals_in_one_process_never_touch():
         assert torch.equal(value, before[name]), name
     assert (
         tensors(second)["guide locs.layer2.bias_unconstrained"].abs().max() < 0.05
-    )  # it starts at 0
+    )  # initially 0
     assert tensors(first)["guide locs.layer2.bias_unconstrained"].abs().max() > 0.5
 
 
-def test_an_autoguide_that_was_run_in_the_global_store_brings_its_parameters_along():
+def test_an_autoguide_that_ran_in_the_global_store_gets_parameters_of_its_own():
     store = pyro.get_param_store()
     with store.scope():
         model = build()
@@ -228,7 +225,7 @@ def test_an_autoguide_that_was_run_in_the_global_store_brings_its_parameters_alo
             assert torch.equal(store[name], value), name
 
 
-def test_a_fit_goes_on_where_the_guide_stands():
+def test_a_fit_continues_from_the_guide_s_parameters():
     model = build()
     guide = guides.MeanField(model)
     engine = inference.SVI(model, guide, num_steps=50, lr=0.05, progress=False)
@@ -254,8 +251,12 @@ def global_state():
     }
 
 
+def cloned(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
 class Failing(networks.MLP):
-    """Fails in its third call, in whatever state the engine has put it."""
+    """Fails in its third call, in the middle of a fit."""
 
     calls = 0
 
@@ -281,20 +282,17 @@ class Failing(networks.MLP):
     ],
     ids=["MeanField", "AutoNormal", "function"],
 )
-def test_a_fit_that_fails_leaves_everything_as_it_was(engine):
+def test_a_failed_fit_changes_nothing(engine):
     network = Failing(2, 1, hidden=[3])
     network.layer1.eval()
     network.layer2.weight.requires_grad_(False)
     network.layer2.bias.grad = torch.ones(1)
     model = build(network)
     with pyro.get_param_store().scope():
-        pyro.param(
-            "layer1.weight", torch.tensor(3.0)
-        )  # the user's own, of the same name
-        before, weights = (
-            global_state(),
-            {name: value.clone() for name, value in network.state_dict().items()},
-        )
+        # a parameter of the user's with the same name
+        pyro.param("layer1.weight", torch.tensor(3.0))
+        before = global_state()
+        weights = cloned(network)
         with pytest.raises(LookupError, match="on purpose"):
             engine(model).fit((X, Y))
         assert global_state() == before
@@ -311,7 +309,7 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(engine):
 @pytest.mark.parametrize(
     "where", ["run.Run.advance", "initialisation.Start.__call__", "store.Store.add"]
 )
-def test_a_sampler_that_fails_leaves_everything_as_it_was(name, where, monkeypatch):
+def test_a_failed_sampler_changes_nothing(name, where, monkeypatch):
     def fail(*args, **kwargs):
         raise LookupError("on purpose")
 
@@ -321,10 +319,8 @@ def test_a_sampler_that_fails_leaves_everything_as_it_was(name, where, monkeypat
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
         likelihoods.Gaussian(0.5),
     )
-    before, weights = (
-        global_state(),
-        {name: value.clone() for name, value in model.state_dict().items()},
-    )
+    before = global_state()
+    weights = cloned(model)
     with pytest.raises(LookupError, match="on purpose"):
         cases.ENGINES[name](model).fit((X, Y))
     assert global_state() == before
@@ -351,7 +347,7 @@ def test_fit_predict_save_and_load_change_nothing_global(tmp_path):
 
 
 @pytest.mark.parametrize("rest", [priors.Point(), priors.Frozen()], ids=str)
-def test_a_prediction_does_not_move_when_the_network_is_trained_on(rest):
+def test_a_prediction_does_not_change_when_the_network_is_trained(rest):
     prior = priors.WeightPrior(priors.last_layer(dist.Normal(0.0, 1.0), otherwise=rest))
     model = zoo.BayesianNetwork(
         networks.MLP(2, 1, hidden=[3]), prior, likelihoods.Gaussian(0.5)
@@ -377,7 +373,7 @@ def test_one_network_serves_models_with_different_priors():
         model = zoo.BayesianNetwork(
             network, cases.PRIORS[prior](), likelihoods.Gaussian(0.5)
         )
-        before = {name: value.clone() for name, value in network.state_dict().items()}
+        before = cloned(network)
         inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False).fit(
             (X, Y)
         )

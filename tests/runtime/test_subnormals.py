@@ -1,4 +1,4 @@
-"""Numbers too small to be normal are zero in fits and predictions, and what a user has set stays as it was."""
+"""Subnormal numbers are zero in fits and predictions, and the user's setting is restored."""
 
 import cases
 import pytest
@@ -8,7 +8,7 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks
-from zoo.runtime.subnormals import flush_subnormals, is_flushing
+from zoo.runtime.subnormals import _is_flushing, flush_subnormals
 
 
 @pytest.fixture(autouse=True)
@@ -19,24 +19,24 @@ def unset():
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_what_was_set_is_set_again_after_an_error_too(before):
+def test_the_setting_is_restored_even_after_an_error(before):
     torch.set_flush_denormal(before)
     with flush_subnormals():
-        assert is_flushing()
-    assert is_flushing() is before
+        assert _is_flushing()
+    assert _is_flushing() is before
     with pytest.raises(ValueError, match="mine"), flush_subnormals():
         raise ValueError("mine")
-    assert is_flushing() is before
+    assert _is_flushing() is before
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_it_is_told_under_any_default_type(dtype):
+def test_the_setting_is_read_under_any_default_dtype(dtype):
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        assert not is_flushing()
+        assert not _is_flushing()
         with flush_subnormals():
-            assert is_flushing()
+            assert _is_flushing()
     finally:
         torch.set_default_dtype(default)
 
@@ -52,7 +52,7 @@ ENGINES = {
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_fits_and_predictions_are_made_so(engine):
+def test_fits_and_predictions_flush_subnormals(engine):
     seen = set()
 
     class Watching(nn.Module):
@@ -61,8 +61,8 @@ def test_fits_and_predictions_are_made_so(engine):
             self.network = networks.MLP(6, 1, hidden=[3])
 
         def forward(self, x):
-            if len(x) > 2:  # a fit looks at the shape of two rows' outputs first
-                seen.add(is_flushing())
+            if len(x) > 2:  # a fit first evaluates two rows, for the shape of outputs
+                seen.add(_is_flushing())
             return self.network(x)
 
     model = zoo.BayesianNetwork(
@@ -75,4 +75,4 @@ def test_fits_and_predictions_are_made_so(engine):
     posterior = ENGINES[engine](model).fit((x, y))
     posterior.predict(x, 2 if engine == "SVI" else None, progress=False)
     assert seen == {True}
-    assert not is_flushing()
+    assert not _is_flushing()

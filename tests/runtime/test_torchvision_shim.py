@@ -1,4 +1,4 @@
-"""torchvision and torchmetrics are imported beside any torch; nothing is defined needlessly."""
+"""torchvision and torchmetrics are imported with any build of torch."""
 
 import importlib.util
 import subprocess
@@ -30,7 +30,7 @@ print("ok")
 """
 
 
-def test_a_fresh_process_loads_both_even_after_a_failed_import():
+def test_a_fresh_process_loads_both_after_a_failed_import():
     path = importlib.util.find_spec("zoo.runtime.torchvision_shim").origin
     command = [sys.executable, "-W", "error", "-c", FRESH_PROCESS, path]
     result = subprocess.run(
@@ -39,7 +39,7 @@ def test_a_fresh_process_loads_both_even_after_a_failed_import():
     assert result.stdout == "ok\n", result.stderr
 
 
-def test_operators_that_are_there_are_not_defined_again():
+def test_present_operators_are_not_defined_again():
     vision.load_torchvision()
     assert hasattr(torch.ops.torchvision, "nms")
     library = vision._define_missing_schemas.__wrapped__

@@ -11,7 +11,8 @@ import guides
 import zoo
 from zoo import likelihoods, networks, priors, stress
 from zoo.datasets import Dataset, Split, Units
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.stress.draws import NetworkDraws, disjoint_draws
 from zoo.stress.gradients import loss_and_gradient
 
@@ -27,7 +28,7 @@ def drawn(network, likelihood=None, draws=1, scale=0.5, chains=1):
         name: scale * torch.randn(chains, draws, *value.shape())
         for name, value in model.latents.items()
     }
-    return Posterior(model, state={}, info=None, draws=values)
+    return DrawsPosterior(model, state={}, info=None, draws=values)
 
 
 def unchanged(pixels):
@@ -328,7 +329,7 @@ def test_posteriors_without_classes_or_weights_get_a_sentence(regressor, digits)
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
         likelihoods.Categorical(),
     )
-    kept = Posterior(
+    kept = FunctionPosterior(
         model,
         state={},
         info=None,

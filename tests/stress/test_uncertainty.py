@@ -10,7 +10,7 @@ from torch import nn
 import zoo
 from zoo import likelihoods, metrics, priors, stress
 from zoo.datasets import Dataset, Split, Units
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.stress.draws import sample_draws
 from zoo.stress.evaluation import evaluate, evaluate_labelled
 
@@ -26,7 +26,7 @@ def exact(weight, bias=0.0):
         "weight": torch.tensor([[[[0.0], [weight]]]]),
         "bias": torch.tensor([[[0.0, bias]]]),
     }
-    return Posterior(model, state={}, info=None, draws=draws)
+    return DrawsPosterior(model, state={}, info=None, draws=draws)
 
 
 def labelled(x, weight):
@@ -37,7 +37,7 @@ def test_an_evaluation_is_the_prediction_in_parts(classifier, digits, monkeypatc
     draws = sample_draws(classifier, 7)
     monkeypatch.setattr("zoo.stress.evaluation._INPUTS_AT_ONCE", 100)
     found = evaluate_labelled(draws, *digits.test)
-    prediction = Posterior(
+    prediction = DrawsPosterior(
         classifier.model,
         state=classifier.state,
         info=None,
@@ -72,7 +72,7 @@ def test_a_bernoulli_is_evaluated_as_its_two_classes():
         likelihoods.Bernoulli(),
     )
     draws = {"weight": torch.tensor([[[[2.0]], [[1.0]]]]), "bias": torch.zeros(1, 2, 1)}
-    single = Posterior(model, state={}, info=None, draws=draws)
+    single = DrawsPosterior(model, state={}, info=None, draws=draws)
     twin = zoo.BayesianNetwork(
         nn.Linear(1, 2),
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
@@ -82,7 +82,7 @@ def test_a_bernoulli_is_evaluated_as_its_two_classes():
         "weight": torch.tensor([[[[0.0], [2.0]], [[0.0], [1.0]]]]),
         "bias": torch.zeros(1, 2, 2),
     }
-    double = Posterior(twin, state={}, info=None, draws=draws)
+    double = DrawsPosterior(twin, state={}, info=None, draws=draws)
     x, y = torch.randn(20, 1), torch.randint(2, (20,))
     one, two = (
         evaluate_labelled(sample_draws(single, 2), x, y[:, None]),

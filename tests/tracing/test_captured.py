@@ -1,4 +1,4 @@
-"""CUDA graphs: equal to the program in law, new data seen, new draws at each call, parameters where they were."""
+"""CUDA graphs: the distribution of the program, with new inputs and new draws at each call."""
 
 import pyro
 import pyro.distributions as dist
@@ -14,24 +14,25 @@ pytestmark = pytest.mark.gpu
 X = torch.randn(16, 2, generator=torch.Generator().manual_seed(0))
 
 
-def test_new_inputs_are_seen_and_earlier_results_stay():
+def test_new_inputs_are_read_and_earlier_results_are_kept():
     weight = torch.ones(2, device="cuda")
     run = Traced(lambda x: (x @ weight, x.exp()), calls=100)
-    x, results = X.cuda(), []
+    x = X.cuda()
+    results = []
     for number in range(4):
         weight.fill_(number)
         results.append((run(x * number), (x * number) @ weight))
     assert run.how == "captured"
     for (product, _), expected in results:
         torch.testing.assert_close(product, expected)
-    x.zero_()  # the same tensor with other numbers
+    x.zero_()  # the same tensor with other values
     before = run(x)[1]
     x.fill_(1.0)
     assert torch.equal(before, torch.ones_like(x))
     torch.testing.assert_close(run(x)[1], x.exp())
 
 
-def test_every_call_draws_afresh_and_a_seed_gives_one_answer():
+def test_every_call_draws_new_numbers_and_a_seed_repeats_them():
     def function(x):
         return (x + torch.randn_like(x),)
 
@@ -43,12 +44,11 @@ def test_every_call_draws_afresh_and_a_seed_gives_one_answer():
     for one, other in zip(*answers, strict=True):
         assert torch.equal(one, other)
     assert not torch.equal(answers[0][0], answers[0][1])
-    assert (
-        abs(torch.stack(answers[0]).std().item() - 1) < 0.06
-    )  # 6600 draws: six standard errors
+    deviation = torch.stack(answers[0]).std().item()
+    assert abs(deviation - 1) < 0.06  # 6000 draws: six standard errors
 
 
-def test_the_trials_leave_what_is_written_alone():
+def test_trials_put_back_written_tensors():
     written = torch.zeros(1, device="cuda")
 
     def function(x):
@@ -61,15 +61,16 @@ def test_the_trials_leave_what_is_written_alone():
 
 
 @pytest.mark.parametrize("batch_size", [None, 6])
-def test_a_fit_comes_to_where_a_plain_one_comes(batch_size):
-    data, ends = (X.cuda(), X.sum(-1, keepdim=True).cuda()), {}
-    for way in ("plain", "auto"):
+def test_a_captured_fit_ends_at_the_loss_of_a_plain_one(batch_size):
+    data = (X.cuda(), X.sum(-1, keepdim=True).cuda())
+    ends = {}
+    for mode in ("plain", "auto"):
         pyro.set_rng_seed(0)
         network = networks.MLP(2, 1, hidden=[5]).cuda()
         prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
         model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.2))
         engine = inference.SVI(
-            model, guides.MeanField(model), num_steps=300, compile=way, progress=False
+            model, guides.MeanField(model), num_steps=300, compile=mode, progress=False
         )
         info = engine.fit(data, batch_size=batch_size).info
         assert info.losses[-1] < info.losses[0]
@@ -79,7 +80,7 @@ def test_a_fit_comes_to_where_a_plain_one_comes(batch_size):
     assert ends["captured"] == pytest.approx(ends["plain"], rel=0.25)
 
 
-def test_what_waits_for_the_device_runs_as_a_graph_of_operations():
+def test_a_program_that_waits_for_the_device_runs_in_traced_mode():
     def function(x):
         return (x.cpu().exp().to(x.device),)  # a copy to the host in between
 

@@ -1,4 +1,4 @@
-"""Compiling for a few rows at a time: how many, and that nobody sees it in the results."""
+"""Compiling for a few rows at a time: their number, and equal results."""
 
 import pytest
 import torch
@@ -10,25 +10,22 @@ from zoo.tracing.traced import Traced
 @pytest.mark.parametrize(
     ("rows", "widest", "expected"),
     [
-        (64, CACHED // 10, 8),  # ten would fit, but sixty-four has no divisor nearer
+        (64, CACHED // 10, 8),  # ten fit, and the next divisor of 64 is eight
         (100, CACHED // 10, 10),
-        (
-            101,
-            CACHED // 10,
-            101,
-        ),  # a prime: one by one would lose more than the cache gives
+        # a prime: single rows would lose more than the cache saves
+        (101, CACHED // 10, 101),
         (4, CACHED // 10, 4),
-        (6, 2 * CACHED, 1),  # not even one fits
-        (5, 0, 5),  # nothing is known
+        (6, 2 * CACHED, 1),  # one row does not fit
+        (5, 0, 5),  # the width is not known
         (1, CACHED, 1),
     ],
 )
-def test_as_many_rows_as_the_cache_holds(monkeypatch, rows, widest, expected):
+def test_the_rows_at_once_fit_into_the_cache(monkeypatch, rows, widest, expected):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert rows_at_once(rows, widest) == expected
 
 
-def test_rows_are_worked_off_in_order():
+def test_rows_run_in_order():
     sizes = []
 
     def function(x, y):
@@ -42,11 +39,10 @@ def test_rows_are_worked_off_in_order():
     assert torch.equal(sums, y.sum(-1))
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.torch.jit:DeprecationWarning"
-)  # torch's compiler about itself
-def test_what_is_compiled_for_a_few_rows_takes_them_all():
-    shape = torch.zeros(())  # read by every row
+# torch's compiler warns about itself
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_function_compiled_for_a_few_rows_takes_all_rows():
+    shape = torch.zeros(())  # every row reads it
 
     def function(x):
         return x.tanh() + shape, x.square().sum(-1)

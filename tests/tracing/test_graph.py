@@ -1,4 +1,4 @@
-"""The graph of a program: what it reads, draws, writes and refuses; fewer operations, equal bits."""
+"""The graph of a program: its inputs, draws, writes and refusals, and equal bits after merging."""
 
 import linecache
 
@@ -9,7 +9,7 @@ from torch.func import grad_and_value, vmap
 
 from zoo.runtime.caller import stack_level, statement
 from zoo.tracing.graph import trace
-from zoo.tracing.simplify import BIG
+from zoo.tracing.simplify import _BIG
 
 aten = torch.ops.aten
 W = torch.randn(3, 2)
@@ -27,16 +27,15 @@ def count(traced, *targets):
 
 def equal_after_seeding(function, traced, *inputs):
     torch.manual_seed(5)
-    said = function(*inputs)
+    expected = function(*inputs)
     torch.manual_seed(5)
-    return all(
-        torch.equal(one, other)
-        for one, other in zip(said, run(traced, *inputs), strict=True)
-    )
+    found = run(traced, *inputs)
+    return all(map(torch.equal, found, expected))
 
 
-def test_what_a_program_reads_is_seen_as_it_is_later():
-    weight, bias = nn.Parameter(W.clone()), torch.zeros(3)
+def test_a_graph_reads_later_values_of_captured_tensors():
+    weight = nn.Parameter(W.clone())
+    bias = torch.zeros(3)
     traced = trace(lambda x: (x @ weight.t() + bias,), [torch.ones(4, 2)])
     assert {id(tensor) for tensor in traced[1]} == {id(weight), id(bias)}
     with torch.no_grad():
@@ -46,7 +45,7 @@ def test_what_a_program_reads_is_seen_as_it_is_later():
     assert torch.equal(run(traced, x)[0], x @ weight.t() + bias)
 
 
-def test_a_tensor_handed_over_twice_is_two_inputs():
+def test_a_tensor_given_twice_is_two_inputs():
     one, two = torch.tensor([1.0]), torch.tensor([2.0])
     module, _ = trace(lambda a, b: (a - b,), (one, one))
     assert module(two, one)[0] == 1
@@ -59,7 +58,8 @@ def test_gradients_are_part_of_the_graph():
         loss = (x @ weight.t()).tanh().square().sum()
         return loss, *torch.autograd.grad(loss, [weight])
 
-    traced, x = trace(function, [torch.ones(4, 2)]), torch.randn(4, 2)
+    traced = trace(function, [torch.ones(4, 2)])
+    x = torch.randn(4, 2)
     assert equal_after_seeding(function, traced, x)
     assert not run(traced, x)[1].requires_grad
 
@@ -69,7 +69,8 @@ def test_gradients_of_many_chains_are_part_of_the_graph():
         grad_and_value(lambda q: (q.cos() * torch.randn_like(q)).sum()),
         randomness="different",
     )
-    traced, q = trace(lambda q: function(q), [torch.zeros(5, 3)]), torch.randn(5, 3)
+    traced = trace(lambda q: function(q), [torch.zeros(5, 3)])
+    q = torch.randn(5, 3)
     assert equal_after_seeding(function, traced, q)
 
 
@@ -87,16 +88,17 @@ def test_gradients_of_many_chains_are_part_of_the_graph():
         lambda x: torch.randperm(100).float(),
     ],
 )
-def test_every_run_and_every_statement_draws_afresh(draw):
+def test_every_run_and_every_statement_draws_new_numbers(draw):
     x = torch.randn(50)
     traced = trace(lambda x: (draw(x), draw(x)), [x])
-    (one, other), (third, _) = run(traced, x), run(traced, x)
+    one, other = run(traced, x)
+    third, _ = run(traced, x)
     assert not torch.equal(one, other)
     assert not torch.equal(one, third)
     assert equal_after_seeding(lambda x: (draw(x), draw(x)), traced, x)
 
 
-def test_a_draw_that_nothing_needs_is_drawn_all_the_same():
+def test_an_unused_draw_is_drawn_as_well():
     def function(x):
         torch.randn(7)
         return (x + torch.randn(3),)
@@ -106,19 +108,18 @@ def test_a_draw_that_nothing_needs_is_drawn_all_the_same():
     )
 
 
-def test_what_is_computed_twice_is_computed_once():
+def test_a_repeated_operation_is_computed_once():
     def function(x):
         return ((x.exp() + x.exp().detach()) * x.exp().view(3), x.exp())
 
     traced = trace(function, [torch.zeros(3)])
-    assert (
-        count(traced, aten.exp.default) == 2
-    )  # the second is returned, and its owner may write to it
+    # the second is returned, and the caller may write to it
+    assert count(traced, aten.exp.default) == 2
     assert count(traced, aten.detach.default, aten.view.default) == 0
     assert equal_after_seeding(function, traced, torch.randn(3))
 
 
-def test_what_is_written_to_in_between_is_computed_twice():
+def test_an_operation_is_repeated_after_a_write_to_its_argument():
     def function(x):
         a, b = x.clone(), x.clone()
         before = a.exp()
@@ -130,7 +131,7 @@ def test_what_is_written_to_in_between_is_computed_twice():
     )
 
 
-def test_parts_that_do_not_say_that_they_are_views_are_views():
+def test_undeclared_views_are_views():
     def function(x):
         whole = x.clone()
         before = whole.exp()
@@ -142,7 +143,7 @@ def test_parts_that_do_not_say_that_they_are_views_are_views():
     )
 
 
-def test_what_is_read_from_outside_and_written_to_is_read_anew():
+def test_a_captured_tensor_is_read_again_after_a_write():
     buffer = torch.zeros(3)
     window = buffer[1:]
 
@@ -153,32 +154,33 @@ def test_what_is_read_from_outside_and_written_to_is_read_anew():
 
     traced = trace(function, [torch.ones(3)])
     buffer.zero_()
-    said = function(torch.ones(3))
+    expected = function(torch.ones(3))
     buffer.zero_()
-    for one, other in zip(said, run(traced, torch.ones(3)), strict=True):
+    for one, other in zip(expected, run(traced, torch.ones(3)), strict=True):
         assert torch.equal(one, other)
     assert torch.equal(buffer, torch.ones(3))
 
 
-def test_batch_statistics_are_written_though_the_operation_does_not_say_so():
-    layer, x = nn.BatchNorm1d(2), torch.randn(6, 2)
+def test_undeclared_writes_of_batch_norm_are_writes():
+    layer = nn.BatchNorm1d(2)
+    x = torch.randn(6, 2)
     twin = nn.BatchNorm1d(2)
     traced = trace(lambda x: (layer(x) + layer(x),), [x])
     layer.load_state_dict(twin.state_dict())
-    said, graph_said = twin(x) + twin(x), run(traced, x)[0]
-    assert torch.equal(said, graph_said)
+    expected = twin(x) + twin(x)
+    assert torch.equal(run(traced, x)[0], expected)
     for name, value in twin.state_dict().items():
         assert torch.equal(value, layer.state_dict()[name]), name
     assert layer.num_batches_tracked == 2
 
 
-def test_what_is_big_and_needed_late_is_not_kept():
+def test_a_big_result_is_computed_again_rather_than_kept():
     def twice(x):
         early = (x * 2.0).sum()
         return (early + (x * 2.0).cos().sum(),)
 
-    assert count(trace(twice, [torch.ones(BIG // 4)]), aten.mul.Tensor) == 2
-    assert count(trace(twice, [torch.ones(BIG // 4 - 1)]), aten.mul.Tensor) == 1
+    assert count(trace(twice, [torch.ones(_BIG // 4)]), aten.mul.Tensor) == 2
+    assert count(trace(twice, [torch.ones(_BIG // 4 - 1)]), aten.mul.Tensor) == 1
 
 
 def test_a_literal_is_the_same_at_every_run():
@@ -193,7 +195,7 @@ def test_a_literal_is_the_same_at_every_run():
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "read",
     [
         lambda x: x.sum().item(),
         lambda x: float(W.sum()),
@@ -204,15 +206,13 @@ def test_a_literal_is_the_same_at_every_run():
         lambda x: 1.0 if torch.equal(x, x) else 2.0,
     ],
 )
-def test_a_question_to_a_tensor_is_refused_where_it_stands(ask):
+def test_a_value_read_from_a_tensor_is_refused_with_its_statement(read):
     with pytest.raises(RuntimeError, match="no graph can know beforehand") as caught:
-        trace(lambda x: (x * ask(x),), [torch.ones(2)])
-    where, line = (
-        statement(caught.value),
-        linecache.getline(__file__, ask.__code__.co_firstlineno).strip(),
-    )
-    assert where == f"test_graph.py, line {ask.__code__.co_firstlineno}, `{line}`"
+        trace(lambda x: (x * read(x),), [torch.ones(2)])
+    number = read.__code__.co_firstlineno
+    line = linecache.getline(__file__, number).strip()
+    assert statement(caught.value) == f"test_graph.py, line {number}, `{line}`"
 
 
 def test_the_level_of_a_warning_is_that_of_the_user():
-    assert stack_level() == 1  # this file is no library's
+    assert stack_level() == 1  # this file belongs to no library

@@ -1,4 +1,4 @@
-"""The benchmark of speed: both sides do the same work, and the table says what was reached; no peer is needed here."""
+"""The benchmark of speed: equal work on both sides, and the table; no peer need be installed."""
 
 import json
 import math
@@ -39,27 +39,24 @@ def losses(model, guide, data, count):
         )
 
 
-def test_the_estimator_by_hand_is_ours_and_not_one_with_an_averaged_divergence():
+def test_the_estimator_by_hand_is_ours_and_does_not_average_the_divergence():
     network, (x, y) = problems.lenet()
-    data = x[:16], y[:16]
+    data = (x[:16], y[:16])
     model = problems.over_weights(network)
-    guide, loss = (
-        guides.MeanField(model, init_scale=by_hand.INIT_SCALE),
-        by_hand.MeanField(network, 16),
-    )
+    guide = guides.MeanField(model, init_scale=by_hand.INIT_SCALE)
+    loss = by_hand.MeanField(network, 16)
     torch.manual_seed(1)
     with torch.no_grad():
         ours = losses(model, guide, data, 30)
         theirs = torch.stack([loss(*data) for _ in range(30)])
     error = float((ours.var() / 30 + theirs.var() / 30).sqrt())
     assert abs(float(ours.mean() - theirs.mean())) < 4 * error
-    divergence = float(ours.mean()) - math.log(
-        10
-    )  # most of the loss, so that a mean in its place is far away
+    # the divergence is most of the loss, so an averaged one is far off
+    divergence = float(ours.mean()) - math.log(10)
     assert divergence > 100 * error
 
 
-def test_the_regression_is_the_prototype_s():
+def test_the_regression_has_the_density_of_the_prototype():
     model, (x, y), _ = problems.regression()
     q = 0.1 * torch.randn(751)
     w1, b1, w2, b2 = q[:650].view(50, 13), q[650:700], q[700:750].view(1, 50), q[750:]
@@ -72,7 +69,7 @@ def test_the_regression_is_the_prototype_s():
     assert torch.allclose(Potential(model, x, y).energy(q), -density, rtol=1e-5)
 
 
-def test_stock_pyro_steps_in_a_store_of_its_own_and_learns():
+def test_stock_pyro_learns_in_a_store_of_its_own():
     network, data = problems.lenet()
     model = problems.over_weights(network)
     step = by_hand.plain_pyro(model, guides.MeanField(model), data, 64)
@@ -80,7 +77,7 @@ def test_stock_pyro_steps_in_a_store_of_its_own_and_learns():
     assert np.mean(found[-3:]) < np.mean(found[:3])
 
 
-def test_a_fit_is_clocked_between_its_steps_and_ends_when_enough_was_seen():
+def test_a_fit_is_timed_between_its_steps_and_ends_after_enough_steps():
     model, data, _ = problems.regression(20, 5)
     taken = []
     beside = clock.Beside({"rival": lambda: taken.append(1)}, block=2, blocks=3)
@@ -111,7 +108,7 @@ def test_sides_are_measured_in_turn():
     ("ratio", "floor", "goal"),
     [(1.0, "yes", "yes"), (1.2, "yes", "no"), (1.3, "no", "no")],
 )
-def test_a_ratio_is_held_to_floor_and_goal(ratio, floor, goal):
+def test_a_ratio_is_compared_with_floor_and_goal(ratio, floor, goal):
     cells = Row("work", "ours / theirs", ratio, Target(1.25, 1.05)).cells()
     assert cells[3:] == ("≤ 1.25", floor, "≤ 1.05", goal)
     upwards = Row(
@@ -133,12 +130,12 @@ def test_draws_that_do_not_agree_count_as_zero():
     assert made[1].facts()["least ESS"] > 0
 
 
-def test_slopes_are_those_of_powers():
+def test_growth_is_the_exponent_of_a_power():
     assert growth.slope({1: 3.0, 2: 6.0, 4: 12.0}) == pytest.approx(1.0)
     assert growth.slope({1: 3.0, 2: 12.0, 4: 48.0}) == pytest.approx(2.0)
 
 
-def test_a_peer_that_is_not_there_is_a_sentence(monkeypatch):
+def test_a_missing_peer_is_named_with_the_remedy(monkeypatch):
     def absent(*_):
         raise ImportError
 
@@ -156,10 +153,8 @@ def test_a_peer_that_is_not_there_is_a_sentence(monkeypatch):
 
 
 def test_modules_that_are_slow_to_import_are_named(monkeypatch):
-    before, after = (
-        "import time:  9000 | 9000 | torch",
-        "import time:   300 |  300 |   zoo.model\nimport time: 20 | 320 | zoo",
-    )
+    before = "import time:  9000 | 9000 | torch"
+    after = "import time:   300 |  300 |   zoo.model\nimport time: 20 | 320 | zoo"
     lines = f"{before}\n{importing.MARK}{after}\n"
 
     class Run:
@@ -169,20 +164,15 @@ def test_modules_that_are_slow_to_import_are_named(monkeypatch):
     assert importing.costly() == [("zoo.model", 3e-4), ("zoo", 2e-5)]
 
 
-def test_the_program_writes_a_page_and_goes_on_when_a_part_fails(
+def test_the_program_writes_a_page_and_continues_after_a_failed_part(
     monkeypatch, tmp_path, capsys, caplog
 ):
+    row = Row(
+        "work", "ours / theirs", 1.5, Target(1.25, 1.05), {"ours ms": 3.0}, "A note."
+    )
+
     def fine(_):
-        return [
-            Row(
-                "work",
-                "ours / theirs",
-                1.5,
-                Target(1.25, 1.05),
-                {"ours ms": 3.0},
-                "A note.",
-            )
-        ]
+        return [row]
 
     def broken(_):
         raise RuntimeError("no luck")
@@ -190,10 +180,8 @@ def test_the_program_writes_a_page_and_goes_on_when_a_part_fails(
     monkeypatch.setattr(program, "ROWS", {"broken": broken, "fine": fine})
     monkeypatch.setattr(program, "prepare", lambda _: None)
     program.main(["--quick", "--out", str(tmp_path)])
-    facts, page = (
-        json.loads((tmp_path / "results" / "speed.json").read_text()),
-        (tmp_path / "RESULTS.md").read_text(),
-    )
+    facts = json.loads((tmp_path / "results" / "speed.json").read_text())
+    page = (tmp_path / "RESULTS.md").read_text()
     assert facts["rows"]["fine"][0]["ratio"] == 1.5
     assert facts["rows"]["broken"][0]["note"] == "RuntimeError: no luck"
     assert "| work | ours / theirs | 1.5 | ≤ 1.25 | no | ≤ 1.05 | no |" in page
@@ -201,7 +189,7 @@ def test_the_program_writes_a_page_and_goes_on_when_a_part_fails(
     assert "no luck" in capsys.readouterr().out
 
 
-def test_parts_alone_are_printed_and_not_written(monkeypatch, capsys):
+def test_a_run_of_some_parts_is_printed_and_not_written(monkeypatch, capsys):
     monkeypatch.setattr(
         program, "ROWS", {"fine": lambda _: [Row("work", "ours / theirs", None)]}
     )

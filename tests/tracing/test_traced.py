@@ -1,4 +1,4 @@
-"""Ways of running: equal answers, what is chosen, what cannot be traced, and that nobody notices the trials."""
+"""Modes of running: equal answers, the choice of a mode, programs without a trace, and trials."""
 
 import pyro
 import pyro.distributions as dist
@@ -11,9 +11,11 @@ import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.tracing import traced as module
+from zoo.tracing import mode as module
 from zoo.tracing.compiled import compiler
+from zoo.tracing.mode import ModeChoice, ModeChooser
 from zoo.tracing.traced import Traced
+from zoo.tracing.trial import Trial
 
 X = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
 
@@ -22,15 +24,17 @@ def noisy(x):
     return (x.square().sum() + torch.randn(3).sum(), x.exp())
 
 
-def answers(way, count=4, **options):
-    run = Traced(noisy, compile=way, **options)
+def answers(mode, count=4, **options):
+    run = Traced(noisy, compile=mode, **options)
     torch.manual_seed(3)
     return [run(X * number) for number in range(count)], run
 
 
-@pytest.mark.parametrize("way", ["plain", "traced", False, "auto"])
-def test_ways_give_equal_bits(way):
-    for one, other in zip(answers(way, calls=100)[0], answers("plain")[0], strict=True):
+@pytest.mark.parametrize("mode", ["plain", "traced", False, "auto"])
+def test_modes_give_equal_bits(mode):
+    found, _ = answers(mode, calls=100)
+    expected, _ = answers("plain")
+    for one, other in zip(found, expected, strict=True):
         assert torch.equal(one[0], other[0])
         assert torch.equal(one[1], other[1])
 
@@ -44,11 +48,13 @@ def test_compiled_gives_the_same_to_a_hundred_thousandth():
 
 
 def test_a_few_calls_are_not_worth_a_trace():
-    assert answers("auto", calls=module.FEW - 1)[1].how == "plain"
-    assert answers("auto", calls=module.FEW)[1].how == "traced"
+    _, few = answers("auto", calls=module._FEW - 1)
+    assert few.how == "plain"
+    _, enough = answers("auto", calls=module._FEW)
+    assert enough.how == "traced"
 
 
-def test_ways_that_there_are_none_of():
+def test_a_mode_that_does_not_exist_is_refused():
     with pytest.raises(
         ValueError,
         match=r"compile is True, False or one of auto, plain, .*, not 'quick'",
@@ -61,7 +67,7 @@ def test_ways_that_there_are_none_of():
         Traced(noisy, compile="captured")(X)
 
 
-def test_trials_leave_random_numbers_and_what_is_written_alone():
+def test_trials_put_back_random_numbers_and_written_tensors():
     written = torch.zeros(3)
 
     def function(x):
@@ -76,7 +82,7 @@ def test_trials_leave_random_numbers_and_what_is_written_alone():
     assert torch.equal(written, torch.ones(3))
 
 
-def test_another_size_now_and_then_runs_plainly_and_one_that_stays_is_traced():
+def test_a_rare_shape_runs_in_plain_mode_and_a_frequent_one_is_traced():
     seen = []
 
     def function(x):
@@ -87,17 +93,20 @@ def test_another_size_now_and_then_runs_plainly_and_one_that_stays_is_traced():
     for _ in range(6):
         for size in (8, 5):
             assert torch.equal(run(X[:size])[0], X[:size].sum())
-    assert seen.count(8) == 2  # its trace and the check of it
-    assert seen.count(5) == 2 + 2  # twice as it is, then likewise
-    assert len(run._ways) == 2
+    assert seen.count(8) == 2  # the trace and its check
+    assert seen.count(5) == 2 + 2  # two plain runs, then the trace and its check
+    assert len(run._runs) == 2
 
 
-def test_a_program_that_asks_a_tensor_is_named_and_runs_as_it_is():
+def test_a_program_that_reads_a_tensor_is_named_and_runs_in_plain_mode():
     def function(x):
         return (x * 2,) if x.sum().item() > 0 else (x,)
 
     run = Traced(function, compile="traced")
-    sentence = r"runs as plain Pyro, several times slower: test_traced.py, line \d+, `return \(x \* 2,\) if .*item"
+    sentence = (
+        r"runs as plain Pyro, several times slower: "
+        r"test_traced.py, line \d+, `return \(x \* 2,\) if .*item"
+    )
     with pytest.warns(UserWarning, match=sentence) as caught:
         assert torch.equal(run(torch.ones(2))[0], torch.full((2,), 2.0))
     assert len(caught) == 1
@@ -120,8 +129,8 @@ def test_a_counter_in_python_is_noticed():
 
 def test_without_a_compiler_the_graph_runs(monkeypatch):
     _, config = compiler()
-    monkeypatch.setattr(module, "WAIT", 0.0)
-    monkeypatch.setattr(module, "WAIT_PER_NODE", 1e-9)
+    monkeypatch.setattr(module, "_WAIT", 0.0)
+    monkeypatch.setattr(module, "_WAIT_PER_NODE", 1e-9)
     with config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}):
         with pytest.warns(
             UserWarning, match="running without compiling, several times slower"
@@ -133,13 +142,14 @@ def test_without_a_compiler_the_graph_runs(monkeypatch):
     assert torch.equal(results[1][0], answers("plain")[0][1][0])
 
 
-def test_the_faster_way_is_kept(monkeypatch):
-    monkeypatch.setattr(Traced, "_gain", lambda *arguments: 1.0)
-    monkeypatch.setattr(Traced, "_compiled", lambda *arguments: noisy)
+def test_the_faster_mode_is_kept(monkeypatch):
+    compiled = ModeChoice(noisy, "compiled")
+    monkeypatch.setattr(ModeChooser, "_gain", lambda *arguments: 1.0)
+    monkeypatch.setattr(ModeChooser, "_compile", lambda *arguments: compiled)
     for seconds, how in (([1.0, 2.0], "compiled"), ([2.0, 1.0], "traced")):
         measured = iter(seconds)
         monkeypatch.setattr(
-            Traced, "_seconds", lambda *arguments, measured=measured: next(measured)
+            Trial, "seconds", lambda *arguments, measured=measured: next(measured)
         )
         assert answers("auto", calls=1000)[1].how == how
 
@@ -152,7 +162,7 @@ def eight_schools(y):
         pyro.sample("y", dist.Normal(effect, 10.0), obs=y)
 
 
-def test_the_bound_of_a_pyro_model_of_someone_else():
+def test_the_elbo_of_a_plain_pyro_model():
     y = torch.tensor([28.0, 8, -3, 7, -1, 1, 18, 12])
     with pyro.get_param_store().scope(), pyro.validation_enabled(False):
         guide = AutoNormal(eight_schools)
@@ -164,23 +174,21 @@ def test_the_bound_of_a_pyro_model_of_someone_else():
             return loss, *torch.autograd.grad(loss, parameters)
 
         losses = {}
-        start = [parameter.detach().clone() for parameter in parameters]
-        for way in ("plain", "traced"):
-            run, optimizer = (
-                Traced(function, compile=way),
-                torch.optim.Adam(parameters, lr=0.02),
-            )
+        inits = [parameter.detach().clone() for parameter in parameters]
+        for mode in ("plain", "traced"):
+            run = Traced(function, compile=mode)
+            optimizer = torch.optim.Adam(parameters, lr=0.02)
             with torch.no_grad():
-                torch._foreach_copy_(parameters, start)
+                torch._foreach_copy_(parameters, inits)
             pyro.set_rng_seed(0)
-            losses[way] = []
+            losses[mode] = []
             for _ in range(5):
-                loss, *slopes = run(y)
-                for parameter, slope in zip(parameters, slopes, strict=True):
-                    parameter.grad = slope
+                loss, *gradients = run(y)
+                for parameter, gradient in zip(parameters, gradients, strict=True):
+                    parameter.grad = gradient
                 optimizer.step()
-                losses[way].append(loss.item())
-            assert run.how == way
+                losses[mode].append(loss.item())
+            assert run.how == mode
     assert losses["plain"] == losses["traced"]
     assert len(set(losses["traced"])) == 5
 
@@ -197,14 +205,13 @@ def model_of(network=None):
 
 def fit(model, guide=None, **options):
     pyro.set_rng_seed(1)
-    data = X, X.sum(-1, keepdim=True)
+    data = (X, X.sum(-1, keepdim=True))
     options = {"num_steps": 40, "progress": False} | options
-    return inference.SVI(model, guide or guides.MeanField(model), **options).fit(
-        data, batch_size=3
-    )
+    engine = inference.SVI(model, guide or guides.MeanField(model), **options)
+    return engine.fit(data, batch_size=3)
 
 
-def test_a_fit_says_how_it_was_run_and_a_file_keeps_it(tmp_path):
+def test_a_fit_and_its_file_name_the_mode(tmp_path):
     model = model_of()
     posterior = fit(model)
     assert posterior.info.compiled == "traced"
@@ -219,33 +226,30 @@ def test_a_fit_says_how_it_was_run_and_a_file_keeps_it(tmp_path):
 
 
 @pytest.mark.parametrize("batches", ["steps", "epochs"])
-def test_a_fit_is_the_same_plain_and_traced(batches):
+def test_a_fit_has_equal_losses_in_plain_and_traced_mode(batches):
     model = model_of()
     options = {
         "num_particles": 2,
         "scheduler": lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9),
     }
-    options |= (
-        {"num_steps": None, "num_epochs": 12} if batches == "epochs" else {}
-    )  # of batches of 3, 3 and 2
-    plain, traced = (
-        fit(model, compile=way, **options).info for way in ("plain", "traced")
-    )
+    if batches == "epochs":
+        options |= {"num_steps": None, "num_epochs": 12}  # batches of 3, 3 and 2
+    plain = fit(model, compile="plain", **options).info
+    traced = fit(model, compile="traced", **options).info
     assert torch.equal(plain.losses, traced.losses)
     assert (plain.compiled, traced.compiled) == ("plain", "traced")
 
 
-def test_a_compiled_fit_goes_the_same_way():
+def test_a_compiled_fit_has_the_losses_of_a_traced_one():
     model = model_of(networks.MLP(2, 1, hidden=[]))
-    compiled, traced = (
-        fit(model, compile=way, num_steps=5).info for way in (True, False)
-    )
+    compiled = fit(model, compile=True, num_steps=5).info
+    traced = fit(model, compile=False, num_steps=5).info
     assert compiled.compiled == "compiled"
     torch.testing.assert_close(compiled.losses, traced.losses, rtol=1e-4, atol=1e-4)
 
 
-def test_what_the_loss_does_not_reach_is_not_moved():
-    """Weight decay would move it, were its gradient zero instead of none."""
+def test_a_parameter_without_gradient_is_not_changed():
+    """With a gradient of zero instead of none, weight decay would change it."""
     model = model_of()
 
     class Wide(guides.MeanField):
@@ -253,27 +257,25 @@ def test_what_the_loss_does_not_reach_is_not_moved():
             super().__init__(model)
             self.unused = nn.Parameter(torch.ones(2))
 
-    for way in ("plain", "traced"):
+    def optimizer(parameters, lr):
+        return torch.optim.Adam(parameters, lr=lr, weight_decay=0.5)
+
+    for mode in ("plain", "traced"):
         guide = Wide(model)
-        fit(
-            model,
-            guide,
-            optimizer=lambda p, lr: torch.optim.Adam(p, lr=lr, weight_decay=0.5),
-            compile=way,
-        )
+        fit(model, guide, optimizer=optimizer, compile=mode)
         assert torch.equal(guide.unused, torch.ones(2))
         assert all(parameter.grad is None for parameter in guide.parameters())
 
 
 def test_an_optimiser_may_write_to_gradients():
-    """A sum hands one tensor to both of its terms; the optimiser must not meet it twice."""
+    """Both terms of a sum get one tensor as gradient; the optimiser must not halve it twice."""
     model = model_of(networks.MLP(2, 1, hidden=[]))
 
     def guide(*args, **kwargs):
-        for name, law in model.latents.items():
-            one = pyro.param(f"{name}.one", torch.zeros(law.shape()))
-            other = pyro.param(f"{name}.other", torch.zeros(law.shape()))
-            pyro.sample(name, dist.Delta(one + other, event_dim=law.event_dim))
+        for name, prior in model.latents.items():
+            one = pyro.param(f"{name}.one", torch.zeros(prior.shape()))
+            other = pyro.param(f"{name}.other", torch.zeros(prior.shape()))
+            pyro.sample(name, dist.Delta(one + other, event_dim=prior.event_dim))
 
     class Halving(torch.optim.SGD):
         def step(self, closure=None):
@@ -282,18 +284,13 @@ def test_an_optimiser_may_write_to_gradients():
                     parameter.grad.mul_(0.5)
             return super().step(closure)
 
-    options = {"num_steps": 3, "lr": 0.1}
-    for way in ("plain", "traced"):
-        halved = fit(
-            model, guide, optimizer=Halving, compile=way, **options
-        ).info.losses
-        slower = fit(
-            model,
-            guide,
-            optimizer=torch.optim.SGD,
-            compile=way,
-            **options | {"lr": 0.05},
-        ).info.losses
+    def losses(optimizer, lr, mode):
+        options = {"num_steps": 3, "lr": lr, "compile": mode}
+        return fit(model, guide, optimizer=optimizer, **options).info.losses
+
+    for mode in ("plain", "traced"):
+        halved = losses(Halving, 0.1, mode)
+        slower = losses(torch.optim.SGD, 0.05, mode)
         assert torch.equal(halved, slower)
 
 
@@ -302,7 +299,7 @@ def test_an_optimiser_may_write_to_gradients():
     ("flat", "channels_last"),
     [(lambda h: h.flatten(1), True), (lambda h: h.view(len(h), -1), False)],
 )
-def test_images_lie_pixel_by_pixel_where_the_network_takes_it(
+def test_images_are_channels_last_if_the_network_takes_them(
     flat, channels_last, channels
 ):
     seen = set()
@@ -310,30 +307,29 @@ def test_images_lie_pixel_by_pixel_where_the_network_takes_it(
     class Images(nn.Module):
         def __init__(self):
             super().__init__()
-            self.convolution, self.linear = nn.Conv2d(channels, 2, 3), nn.Linear(8, 1)
+            self.convolution = nn.Conv2d(channels, 2, 3)
+            self.linear = nn.Linear(8, 1)
 
         def forward(self, x):
             if self.training:
                 seen.add(x.stride()[1] == 1)
             return self.linear(flat(self.convolution(x)))
 
-    model, data = (
-        model_of(Images()),
-        (torch.randn(4, channels, 4, 4), torch.randn(4, 1)),
-    )
-    posterior = inference.SVI(
-        model, guides.LocalReparam(model), num_steps=3, progress=False
-    ).fit(data)
+    model = model_of(Images())
+    data = (torch.randn(4, channels, 4, 4), torch.randn(4, 1))
+    guide = guides.LocalReparam(model)
+    engine = inference.SVI(model, guide, num_steps=3, progress=False)
+    posterior = engine.fit(data)
     assert seen == {channels_last}
     assert torch.isfinite(posterior.info.losses).all()
 
 
-def test_a_warning_points_to_the_fit():
-    class Asking(networks.MLP):
+def test_a_warning_points_to_the_statement_that_fits():
+    class Reading(networks.MLP):
         def forward(self, x):
             return super().forward(x) * (1.0 if x.sum().item() > 1e9 else 2.0)
 
-    model = model_of(Asking(2, 1, hidden=[3]))
+    model = model_of(Reading(2, 1, hidden=[3]))
     with pytest.warns(
         UserWarning, match="`return super.*item.*which no graph can know"
     ) as caught:
@@ -343,7 +339,7 @@ def test_a_warning_points_to_the_fit():
     assert posterior.info.losses[-1].isfinite()
 
 
-def test_a_weight_that_changes_with_python_is_noticed():
+def test_a_factor_that_python_changes_is_noticed():
     class Warming(guides.MeanField):
         steps = 0
 
@@ -359,7 +355,7 @@ def test_a_weight_that_changes_with_python_is_noticed():
         assert fit(model, Warming(model)).info.compiled == "plain"
 
 
-def test_a_point_prior_that_looks_at_values_does_not_stop_the_trace():
+def test_a_point_prior_that_validates_values_can_be_traced():
     network = networks.MLP(2, 1, hidden=[3])
     before = zoo.BayesianNetwork(
         network, priors.WeightPrior(priors.fan_in()), likelihoods.Gaussian(0.1)

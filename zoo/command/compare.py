@@ -1,159 +1,176 @@
-"""`python -m zoo compare`: guides beside NUTS on a UCI table; a table, a result file and a figure."""
+"""`zoo compare`: guides and NUTS on a UCI table; a table, a result file and a figure."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
+from torch import nn
 
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors, references
-from zoo.command.names import GUIDES, REFERENCES, device, make_guide, one_of
+from zoo.command.arguments import add_common, one_of, several_of
+from zoo.command.building import Build, make_guide
+from zoo.command.choices import GUIDES, REFERENCES
 from zoo.datasets.uci import EMBEDDED
 from zoo.experiments.record import about, settings
+from zoo.likelihoods import Likelihood
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
+from zoo.priors import Prior
+from zoo.reports.comparison import Comparison
 
-USUAL = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]
+DEFAULT_GUIDES = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]
 OPTIONS = {
     "MCDropout": {"p": 0.05}
-}  # ten units of a hidden layer do not spare one in ten
-INPUTS = {
+}  # a hidden layer of ten units cannot lose one in ten
+INPUT_NAMES = {
     "yacht": [
-        "longitudinal position", "prismatic coefficient", "length-displacement ratio", "beam-draught ratio",
-        "length-beam ratio", "Froude number",
+        "longitudinal position",
+        "prismatic coefficient",
+        "length-displacement ratio",
+        "beam-draught ratio",
+        "length-beam ratio",
+        "Froude number",
     ]
-}  # fmt: skip
+}
+LEGEND = """\
+rmse and nll (nats per point) in original units; coverage of the 90 % interval on test targets;
+distance from the truth in mean, in spread and in distribution (Wasserstein-1), in units of the
+truth's spread; the truth's row has what its own chains score against each other."""
 
 
-def add(commands: argparse._SubParsersAction) -> None:
-    """Add the command with its arguments to the parser."""
-    guide = one_of(GUIDES, "guide")
-    compare = commands.add_parser(
-        "compare",
-        help="fit every guide beside NUTS; print a table, write results.json and a figure",
-        description="Fit guides to a UCI data set, sample the truth with NUTS on the same small network, and say how "
-        f"far each guide is from it. Guides: {', '.join(GUIDES)}.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.description = (
+        "Fit guides to a UCI data set, sample the posterior of the same small network with NUTS, "
+        f"and say how far each guide is from it. Guides: {', '.join(GUIDES)}."
     )
-    argument = compare.add_argument
-    argument(
+    add = parser.add_argument
+    add(
         "--reference",
         type=one_of(REFERENCES, "reference"),
         metavar="NAME",
-        help="compare with a reference posterior that ships, and run no sampler: "
-        + ", ".join(REFERENCES),
+        help=f"a reference posterior that ships, instead of NUTS: {', '.join(REFERENCES)}",
     )
-    argument(
+    add(
         "--data",
         type=one_of(EMBEDDED, "data set"),
         default="yacht",
         metavar="NAME",
         help=", ".join(EMBEDDED),
     )
-    argument(
+    add(
         "--split",
         type=int,
         default=0,
         metavar="K",
         help="one of Gal's 20 splits, 0 to 19",
     )
-    argument(
-        "--hidden", type=int, default=10, metavar="H", help="units of the hidden layer"
-    )
-    argument(
+    add("--hidden", type=int, default=10, metavar="H", help="units of the hidden layer")
+    add(
         "--noise",
         type=float,
         default=0.2,
         metavar="SCALE",
         help="noise in standardised units; 0 infers it",
     )
-    argument(
+    _add_fits(parser)
+    _add_nuts(parser)
+    add_common(parser, out=Path(), contents="results.json and zoo.png")
+
+
+def _add_fits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
         "--guides",
-        type=lambda text: [guide(name.strip()) for name in text.split(",")],
-        default=USUAL,
+        type=several_of(GUIDES, "guide"),
+        default=DEFAULT_GUIDES,
         metavar="A,B",
         help="guides to fit",
     )
-    argument(
+    add(
         "--steps",
         type=int,
         default=3000,
         metavar="T",
         help="gradient steps of each guide",
     )
-    argument(
+    add(
         "--lr",
         type=float,
         default=1e-2,
         metavar="RATE",
         help="learning rate of each guide",
     )
-    argument(
-        "--batch-size",
-        type=int,
-        metavar="B",
-        help="rows of a batch for the guides; all at once where none is said",
-    )
-    argument("--chains", type=int, default=2, metavar="C", help="chains of NUTS")
-    argument(
-        "--warmup",
-        type=int,
-        default=300,
-        metavar="W",
-        help="draws per chain in which NUTS adapts",
-    )
-    argument(
-        "--draws",
-        type=int,
-        default=700,
-        metavar="S",
-        help="draws per chain that are kept",
-    )
-    argument(
+    add("--batch-size", type=int, metavar="B", help="rows of a batch; by default all")
+
+
+def _add_nuts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--chains", type=int, default=2, metavar="C", help="chains of NUTS")
+    add("--warmup", type=int, default=300, metavar="W", help="warm-up draws per chain")
+    add("--draws", type=int, default=700, metavar="S", help="draws kept per chain")
+    add(
         "--max-tree-depth",
         type=int,
         default=7,
         metavar="J",
-        help="a trajectory has at most 2^J - 1 steps",
+        help="a trajectory has at most 2^J - 1 leapfrog steps",
     )
-    argument("--seed", type=int, default=0, help="seed of everything random")
-    argument(
-        "--device", type=device, default="cpu", help="where to compute, cuda for a GPU"
-    )
-    argument(
-        "--out",
-        type=Path,
-        default=Path(),
-        metavar="FOLDER",
-        help="where results.json and zoo.png go",
-    )
-    argument("--no-progress", action="store_true", help="no progress bars")
-    compare.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compare guides with NUTS and write table, results and figure."""
+    """Compare guides with NUTS or with a reference; write table, results and figures."""
     import matplotlib
 
-    matplotlib.use("Agg")  # this is a program: the figure goes to a file
+    matplotlib.use("Agg")  # the figure goes to a file
     pyro.set_rng_seed(arguments.seed)
     if arguments.reference:
-        against_reference(arguments)
-        return
-    progress = not arguments.no_progress
+        _compare_with_reference(arguments)
+    else:
+        _compare_with_nuts(arguments)
+
+
+def _compare_with_nuts(arguments: argparse.Namespace) -> None:
     data = datasets.uci(arguments.data, split=arguments.split)
-    network = networks.MLP(data.train.x.shape[1], 1, hidden=[arguments.hidden]).to(
+    num_inputs = data.train.x.shape[1]
+    network = networks.MLP(num_inputs, 1, hidden=[arguments.hidden]).to(
         arguments.device
     )
     likelihood = likelihoods.Gaussian(arguments.noise or dist.HalfNormal(1.0))
-    model = zoo.BayesianNetwork(
-        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihood
-    )
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    model = BayesianNetwork(network, prior, likelihood)
     print(f"{data!r}\n{model.summary()}\n", flush=True)
 
+    reference = _sample(model, data, arguments)
+    convergence = str(zoo.convergence(reference, data.test.x))
+    print(f"the truth has {convergence}\n", flush=True)
+
+    build = _builder(network, likelihood)
+    chosen = {}
+    for name in dict.fromkeys(arguments.guides):
+        chosen[name] = make_guide(name, OPTIONS.get(name, {}), None, "normal", build)
+    comparison = zoo.compare(model, chosen, reference, data, **_fit_options(arguments))
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    figure_path = arguments.out / "zoo.png"
+    figure = comparison.plot(names=INPUT_NAMES.get(arguments.data))
+    figure.savefig(figure_path, dpi=150)
+    results_path = _write_results(arguments, comparison, truth=convergence)
+    print(f"\n{comparison}\n\n{LEGEND}\nwritten: {results_path} and {figure_path}")
+
+
+def _sample(
+    model: BayesianNetwork, data: datasets.Dataset, arguments: argparse.Namespace
+) -> Posterior:
+    """Sample the posterior with NUTS."""
     sampler = inference.NUTS(
         model,
         num_chains=arguments.chains,
@@ -162,84 +179,73 @@ def run(arguments: argparse.Namespace) -> None:
         max_tree_depth=arguments.max_tree_depth,
         target_accept_prob=0.9,
         full_mass=True,
-        progress=progress,
+        progress=not arguments.no_progress,
     )
-    truth = sampler.fit(data.train)
-    print(f"the truth has {zoo.convergence(truth, data.test.x)}\n", flush=True)
-
-    def build(prior: object) -> zoo.BayesianNetwork:
-        return zoo.BayesianNetwork(network, prior, likelihood)
-
-    chosen = {
-        name: make_guide(name, OPTIONS.get(name, {}), None, "normal", build)
-        for name in dict.fromkeys(arguments.guides)
-    }
-    comparison = zoo.compare(model, chosen, truth, data, **fitting(arguments))
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    figure, results = arguments.out / "zoo.png", arguments.out / "results.json"
-    comparison.plot(names=INPUTS.get(arguments.data)).savefig(figure, dpi=150)
-    facts = {
-        "table": comparison.table.to_dicts(),
-        "truth": str(zoo.convergence(truth, data.test.x)),
-        "settings": settings(arguments),
-        **about(arguments.device),
-    }
-    results.write_text(json.dumps(facts, indent=2) + "\n")
-    print(f"\n{comparison}\n")
-    print(
-        "rmse and nll (nats per point) in original units; coverage of the 90 % interval on test targets; distance"
-    )
-    print(
-        "from the truth in mean, in spread and in distribution (Wasserstein-1), in units of the truth's spread;"
-    )
-    print(
-        f"the truth's row has what its own chains score against each other.\nwritten: {results} and {figure}"
-    )
+    return sampler.fit(data.train)
 
 
-def against_reference(arguments: argparse.Namespace) -> None:
-    """Compare guides with a reference posterior: a table, results, and a card of each guide."""
+def _compare_with_reference(arguments: argparse.Namespace) -> None:
     reference = references.load(REFERENCES[arguments.reference])
     model = reference.model.to(arguments.device)
     print(f"{reference.data!r}\n{model.summary()}\n\n{reference!r}\n", flush=True)
 
-    def build(prior: object) -> zoo.BayesianNetwork:
-        return zoo.BayesianNetwork(model.network, prior, model.likelihood)
-
     chosen = {}
     for name in dict.fromkeys(arguments.guides):
-        try:
-            chosen[name] = model, getattr(guides, name)(model, **OPTIONS.get(name, {}))
-        except (
-            ValueError
-        ):  # it refuses the reference's prior, and is compared as a function
-            chosen[name] = make_guide(
-                name, OPTIONS.get(name, {}), None, "normal", build
-            )
-    comparison = zoo.compare(model, chosen, reference, **fitting(arguments))
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    results = arguments.out / "results.json"
-    facts = {
-        "table": comparison.table.to_dicts(),
-        "settings": settings(arguments),
-        **about(arguments.device),
-    }
+        chosen[name] = _guide_for(name, model)
+    comparison = zoo.compare(model, chosen, reference, **_fit_options(arguments))
     print(f"{comparison}\n")
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
     for name, card in comparison.fidelities.items():
         path = arguments.out / f"{arguments.reference}-{name}.png"
         card.plot().savefig(path, dpi=150)
         print(f"{name}: {card.verdict} ({path})")
-    results.write_text(json.dumps(facts, indent=2) + "\n")
-    print(
-        f"\nthe truth's row has what its own chains score against each other.\nwritten: {results}"
-    )
+    results_path = _write_results(arguments, comparison)
+    last_line = LEGEND.splitlines()[-1].removeprefix("truth's spread; ")
+    print(f"\n{last_line}\nwritten: {results_path}")
 
 
-def fitting(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return how the guides are fitted."""
-    given = {
+def _guide_for(
+    name: str, model: BayesianNetwork
+) -> tuple[BayesianNetwork, guides.Guide]:
+    """Make a guide for a reference's model, or for another prior if it refuses that one."""
+    options = OPTIONS.get(name, {})
+    try:
+        return model, getattr(guides, name)(model, **options)
+    except ValueError:  # compared as a function, under a prior that it accepts
+        build = _builder(model.network, model.likelihood)
+        return make_guide(name, options, None, "normal", build)
+
+
+def _builder(network: nn.Module, likelihood: Likelihood) -> Build:
+    """Return a function that makes a model from a prior."""
+
+    def build(prior: Prior) -> BayesianNetwork:
+        return BayesianNetwork(network, prior, likelihood)
+
+    return build
+
+
+def _fit_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `zoo.compare` for the fits of guides."""
+    return {
         "num_steps": arguments.steps,
         "lr": arguments.lr,
         "batch_size": arguments.batch_size,
+        "progress": not arguments.no_progress,
     }
-    return given | {"progress": not arguments.no_progress}
+
+
+def _write_results(
+    arguments: argparse.Namespace, comparison: Comparison, **more: str
+) -> Path:
+    """Write the table, the settings and the versions to results.json."""
+    path = arguments.out / "results.json"
+    facts = {
+        "table": comparison.table.to_dicts(),
+        **more,
+        "settings": settings(arguments),
+        **about(arguments.device),
+    }
+    path.write_text(json.dumps(facts, indent=2) + "\n")
+    return path

@@ -1,149 +1,167 @@
-"""`python -m zoo fit`: one network, prior, guide or engine and data set; a posterior, a result file and a figure."""
+"""`zoo fit`: one posterior from names; its file, a result file and a figure."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pyro
 import torch
 
 import guides
 import zoo
-from zoo import inference, metrics, plots
-from zoo.command import names
+from zoo import inference
+from zoo.command import arguments as types
+from zoo.command.building import (
+    Build,
+    load_data,
+    make_guide,
+    make_likelihood,
+    make_network,
+)
+from zoo.command.choices import DATA, ENGINES, FROM_PATH, GUIDES, NETWORKS, PRIORS
+from zoo.command.figure import draw_fit
+from zoo.command.signatures import accepted, refuse_unknown
 from zoo.datasets import Dataset
 from zoo.experiments.record import about, run_facts, settings
+from zoo.inference import Engine
+from zoo.model import BayesianNetwork
+from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.prediction import Prediction
-from zoo.reports.comparison import accuracy_scores
+from zoo.priors import Prior
+from zoo.reports.scores import accuracy_scores
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-MANY = 2000  # data beyond which a fit takes batches, if nothing is said
+MANY = 2000  # with more data than this a fit takes batches by default
+BATCH_SIZE = 128
 
 
-def add(commands: argparse._SubParsersAction) -> None:
-    """Add the command with its arguments to the parser."""
-    fit = commands.add_parser(
-        "fit",
-        help="fit one network, prior, guide or engine and data set; save the posterior, results and a figure",
-        description="Infer the posterior of one network on one data set, score it on the test part, and write "
-        "posterior.safetensors (zoo.load reads it), results.json and fit.png.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.description = (
+        "Infer the posterior of one network on one data set, score it on the test part, and write "
+        "posterior.safetensors (zoo.load reads it), results.json and fit.png."
     )
-    for flag, kind, choices in (
-        ("data", "data set", names.DATA),
-        ("network", "network", names.NETWORKS),
-        ("prior", "prior", list(names.PRIORS)),
-        ("guide", "guide", names.GUIDES),
-        ("engine", "engine", names.ENGINES),
-    ):
-        default = {"data": "yacht", "guide": "MeanField", "engine": "SVI"}.get(flag)
-        rest = "" if default else "; by default one that fits the data and the guide"
-        argument = {
-            "type": names.one_of(choices, kind),
-            "default": default or argparse.SUPPRESS,
-            "metavar": "NAME",
-        }
-        fit.add_argument(f"--{flag}", **argument, help=", ".join(choices) + rest)
-    argument = fit.add_argument
-    argument("--set", type=names.setting, action="append", default=[], metavar="NAME=VALUE",
-             help="an argument of the guide or else of the engine, num_components=8 say; may be repeated")  # fmt: skip
-    argument(
+    _add_choices(parser)
+    _add_data(parser)
+    _add_inference(parser)
+    types.add_common(parser, out=Path("fit"), contents="the three files")
+    parser.set_defaults(
+        network=None, prior=None, path=None, num_train=None, batch_size=None
+    )
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    """Add what is combined; a network and a prior have defaults for the data and the guide."""
+    required = {
+        "data": (DATA, "yacht"),
+        "guide": (GUIDES, "MeanField"),
+        "engine": (ENGINES, "SVI"),
+    }
+    for flag, (names, default) in required.items():
+        parser.add_argument(
+            f"--{flag}",
+            type=types.one_of(names, "data set" if flag == "data" else flag),
+            default=default,
+            metavar="NAME",
+            help=", ".join(names),
+        )
+    for flag, names in {"network": NETWORKS, "prior": list(PRIORS)}.items():
+        parser.add_argument(
+            f"--{flag}",
+            type=types.one_of(names, flag),
+            default=argparse.SUPPRESS,
+            metavar="NAME",
+            help=f"{', '.join(names)}; by default one for the data and the guide",
+        )
+    parser.add_argument(
+        "--set",
+        type=types.setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of the guide or of the engine, e.g. num_components=8; may be repeated",
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
         "--path",
-        help=f"where the files of {', '.join(names.BY_FOLDER)} are",
         default=argparse.SUPPRESS,
+        help=f"folder with the files of {', '.join(FROM_PATH)}",
     )
-    argument(
+    add(
         "--num-train",
         type=int,
         default=argparse.SUPPRESS,
         metavar="N",
-        help="size of the training part; all",
+        help="size of the training part; by default all",
     )
-    argument(
+    add(
         "--split",
         type=int,
         default=0,
         metavar="K",
-        help="one of Gal's 20 splits of a UCI table, 0 to 19",
+        help="one of Gal's 20 splits of a UCI table",
     )
-    argument(
+    add(
         "--hidden",
         type=int,
         default=50,
         metavar="H",
         help="units of an MLP's hidden layer",
     )
-    argument(
+    add(
         "--noise",
         type=float,
         default=0.0,
         metavar="SCALE",
-        help="noise of regression; 0 infers it",
+        help="noise of a regression; 0 infers it",
     )
-    argument(
+
+
+def _add_inference(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
         "--steps",
         type=int,
         default=2000,
         metavar="T",
-        help="gradient steps of SVI, and of Laplace to the mode",
+        help="gradient steps of SVI and Laplace",
     )
-    argument(
+    add(
         "--lr",
         type=float,
         default=1e-2,
         metavar="RATE",
-        help="learning rate; falls to zero as a cosine under SVI",
+        help="learning rate; decays to zero as a cosine under SVI",
     )
-    argument("--batch-size", type=int, default=argparse.SUPPRESS, metavar="B",
-             help=f"data in a batch; by default all, 128 of more than {MANY}")  # fmt: skip
-    argument("--chains", type=int, default=2, metavar="C", help="chains of a sampler")
-    argument(
-        "--warmup",
+    add(
+        "--batch-size",
         type=int,
-        default=300,
-        metavar="W",
-        help="draws per chain in which a sampler adapts",
+        default=argparse.SUPPRESS,
+        metavar="B",
+        help=f"data in a batch; by default all, or {BATCH_SIZE} of more than {MANY}",
     )
-    argument(
+    add("--chains", type=int, default=2, metavar="C", help="chains of a sampler")
+    add("--warmup", type=int, default=300, metavar="W", help="warm-up draws per chain")
+    add(
         "--draws",
         type=int,
         default=300,
         metavar="S",
-        help="draws that are stored, per chain of a sampler",
+        help="draws kept, per chain of a sampler",
     )
-    argument(
+    add(
         "--num-samples",
         type=int,
         default=50,
         metavar="S",
-        help="draws behind the predictions",
-    )
-    argument("--seed", type=int, default=0, help="seed of everything random")
-    argument(
-        "--device",
-        type=names.device,
-        default="cpu",
-        help="where to compute, cuda for a GPU",
-    )
-    argument(
-        "--out",
-        type=Path,
-        default=Path("fit"),
-        metavar="FOLDER",
-        help="where the three files go",
-    )
-    argument("--no-progress", action="store_true", help="no progress bar")
-    fit.set_defaults(
-        run=run, network=None, prior=None, path=None, num_train=None, batch_size=None
+        help="draws for the predictions",
     )
 
 
@@ -151,35 +169,41 @@ def run(arguments: argparse.Namespace) -> None:
     """Fit, score, and write the three files."""
     import matplotlib
 
-    matplotlib.use("Agg")  # this is a program: the figure goes to a file
+    matplotlib.use("Agg")  # the figure goes to a file
     pyro.set_rng_seed(arguments.seed)
-    data = names.load_data(
+    data = load_data(
         arguments.data,
         split=arguments.split,
         path=arguments.path,
         num_train=arguments.num_train,
     )
-    model, engine = put_together(arguments, data)
+    model, engine = _make_model_and_engine(arguments, data)
     print(f"{data!r}\n{model.summary()}\n{engine!r}\n", flush=True)
 
-    size = arguments.batch_size or (128 if len(data.train.x) > MANY else None)
-    posterior = engine.fit(data.train, **names.accepted(engine.fit, batch_size=size))
-    count = min(arguments.num_samples, posterior.num_samples or arguments.num_samples)
-    prediction = posterior.predict(data.test.x, count)
-    scores = accuracy_scores(prediction, data.test.y, data)
-    if (
-        posterior.draws is not None
-        and posterior.guide is None
-        and hasattr(posterior.info, "diverging")
-    ):
+    batch_size = arguments.batch_size
+    if batch_size is None and len(data.train.x) > MANY:
+        batch_size = BATCH_SIZE
+    posterior = engine.fit(data.train, **accepted(engine.fit, batch_size=batch_size))
+    if isinstance(posterior.info, MCMCInfo):
         print(f"the chains have {zoo.convergence(posterior, data.test.x)}")
+    _write(arguments, data, model, posterior)
+
+
+def _write(
+    arguments: argparse.Namespace,
+    data: Dataset,
+    model: BayesianNetwork,
+    posterior: Posterior,
+) -> None:
+    """Score a posterior on the test part and write the three files."""
+    num_samples = posterior.num_available(arguments.num_samples)
+    prediction = posterior.predict(data.test.x, num_samples)
+    scores = accuracy_scores(prediction, data.test.y, data)
 
     arguments.out.mkdir(parents=True, exist_ok=True)
-    paths = [
-        arguments.out / name
-        for name in ("posterior.safetensors", "results.json", "fit.png")
-    ]
-    posterior.save(paths[0])
+    posterior_path = arguments.out / "posterior.safetensors"
+    posterior.save(posterior_path)
+
     facts = {
         "scores": scores,
         "run": run_facts(posterior.info),
@@ -189,128 +213,68 @@ def run(arguments: argparse.Namespace) -> None:
         "settings": settings(arguments),
         **about(arguments.device),
     }
-    paths[1].write_text(json.dumps(facts, indent=2) + "\n")
-    picture(posterior, prediction, data).savefig(paths[2], dpi=150)
-    print(
-        ", ".join(f"{name} {value:.4g}" for name, value in scores.items()),
-        f"in {posterior.info.seconds:.1f} s",
-    )
-    print(f"written: {', '.join(map(str, paths))}")
+    results_path = arguments.out / "results.json"
+    results_path.write_text(json.dumps(facts, indent=2) + "\n")
+
+    figure_path = arguments.out / "fit.png"
+    draw_fit(posterior, prediction, data).savefig(figure_path, dpi=150)
+
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+    print(f"{shown} in {posterior.info.seconds:.1f} s")
+    print(f"written: {posterior_path}, {results_path}, {figure_path}")
 
 
-def put_together(
+def _make_model_and_engine(
     arguments: argparse.Namespace, data: Dataset
-) -> tuple[zoo.BayesianNetwork, object]:
-    """Make the model and the engine from names, and pass on the settings that each has an argument for."""
-    network = names.make_network(arguments.network, data, arguments.hidden).to(
+) -> tuple[BayesianNetwork, Engine]:
+    """Make the model and the engine from names, and pass settings on to what takes them."""
+    network = make_network(arguments.network, data, arguments.hidden).to(
         arguments.device
     )
-    likelihood = names.make_likelihood(data, arguments.noise, network)
-    make_engine, make_guide = (
-        getattr(inference, arguments.engine),
-        getattr(guides, arguments.guide),
-    )
-    guided = bool(names.accepted(make_engine, guide=make_guide))
-    wrong = names.unknown(
-        dict(arguments.set), *([make_guide, make_engine] if guided else [make_engine])
-    )
-    if wrong:
-        raise ValueError(f"--set: {wrong}")
+    likelihood = make_likelihood(data, arguments.noise, network)
+    default_prior = "normal" if data.train.x.dim() == 2 else "fan_in"
 
-    def build(prior: object) -> zoo.BayesianNetwork:
-        return zoo.BayesianNetwork(network, prior, likelihood)
+    def build(prior: Prior) -> BayesianNetwork:
+        return BayesianNetwork(network, prior, likelihood)
 
-    usual = "normal" if data.train.x.dim() == 2 else "fan_in"
-    own = names.accepted(make_guide, **dict(arguments.set)) if guided else {}
-    rest = {name: value for name, value in arguments.set if name not in own}
-    given = {"progress": not arguments.no_progress} | rest
-    if guided:
-        model, guide = names.make_guide(
-            arguments.guide, own, arguments.prior, usual, build
-        )
-        decay = partial(
-            torch.optim.lr_scheduler.CosineAnnealingLR, T_max=arguments.steps
-        )
-        common = {"num_steps": arguments.steps, "lr": arguments.lr, "scheduler": decay}
-        return model, make_engine(
-            model, guide, **names.accepted(make_engine, **common) | given
-        )
-    model = build(names.PRIORS[arguments.prior or usual]())
-    common = {
+    if arguments.engine == "SVI":
+        return _make_svi(arguments, default_prior, build)
+
+    engine_class = getattr(inference, arguments.engine)
+    chosen = dict(arguments.set)
+    refuse_unknown(chosen, [engine_class])
+    options: dict[str, Any] = {
         "num_chains": arguments.chains,
         "warmup_steps": arguments.warmup,
         "num_samples": arguments.draws,
     }
-    if names.accepted(
-        make_engine, lr=arguments.lr
-    ):  # steps are gradient steps there, and not those of a trajectory
-        common |= {"num_steps": arguments.steps, "lr": arguments.lr}
-    return model, make_engine(model, **names.accepted(make_engine, **common) | given)
+    if accepted(engine_class, lr=arguments.lr):
+        # num_steps counts gradient steps in such an engine, leapfrog steps in a sampler
+        options |= {"num_steps": arguments.steps, "lr": arguments.lr}
+    options = accepted(engine_class, **options)
+    options |= {"progress": not arguments.no_progress, **chosen}
+
+    model = build(PRIORS[arguments.prior or default_prior]())
+    return model, engine_class(model, **options)
 
 
-def picture(posterior: Posterior, prediction: Prediction, data: Dataset) -> Figure:
-    """Draw how the fit went, where it has losses, beside what came of it on the test data."""
-    from matplotlib import pyplot as plt
+def _make_svi(
+    arguments: argparse.Namespace, default_prior: str, build: Build
+) -> tuple[BayesianNetwork, inference.SVI]:
+    """Make a model, and SVI with a guide for it."""
+    chosen = dict(arguments.set)
+    guide_class = getattr(guides, arguments.guide)
+    refuse_unknown(chosen, [guide_class, inference.SVI])
 
-    losses = getattr(posterior.info, "losses", None)
-    panels: list[Callable[[Axes], object]] = (
-        [lambda ax: plots.training_curve(losses, ax=ax)] if losses is not None else []
+    guide_options = accepted(guide_class, **chosen)
+    engine_options = {"progress": not arguments.no_progress}
+    for name, value in chosen.items():
+        if name not in guide_options:
+            engine_options[name] = value
+
+    decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=arguments.steps)
+    options = {"num_steps": arguments.steps, "lr": arguments.lr, "scheduler": decay}
+    model, guide = make_guide(
+        arguments.guide, guide_options, arguments.prior, default_prior, build
     )
-    panels.append(lambda ax: verdict(posterior, prediction, data, ax))
-    figure, axes = plt.subplots(
-        1,
-        len(panels),
-        figsize=(5 * len(panels), 4.2),
-        layout="constrained",
-        squeeze=False,
-    )
-    for ax, panel in zip(axes[0], panels, strict=True):
-        panel(ax)
-    return figure
-
-
-def verdict(
-    posterior: Posterior, prediction: Prediction, data: Dataset, ax: Axes
-) -> None:
-    """Draw a reliability diagram for classes, a band for one input, else predictions against targets."""
-    x, y = data.test
-    if prediction.likelihood.discrete:
-        plots.reliability_diagram(
-            *metrics.reliability(prediction.probs.cpu(), y), ax=ax
-        )
-    elif x.shape[1:].numel() == 1 and y.shape[-1] == 1:
-        low, high = float(data.train.x.min()), float(data.train.x.max())
-        line = torch.linspace(
-            low - 0.3 * (high - low), high + 0.3 * (high - low), 150
-        ).unsqueeze(-1)
-        functions = posterior.predict(line, len(prediction.outputs)).functions[..., 0]
-        plots.predictive_band(
-            line[:, 0],
-            draws=functions,
-            observed=(data.train.x[:, 0], data.train.y[:, 0]),
-            ax=ax,
-        )
-        ax.set(xlabel="x", ylabel="f(x)")
-    else:
-        original = data.in_original_units(prediction)
-        mean, (low, high) = (
-            original.mean.cpu(),
-            (end.cpu() for end in original.interval(0.9)),
-        )
-        target = data.y_units.restore(y)
-        below, above = (mean - low).clamp_min(0)[:, 0], (high - mean).clamp_min(0)[:, 0]
-        ax.errorbar(
-            target[:, 0],
-            mean[:, 0],
-            yerr=torch.stack([below, above]),
-            fmt=".",
-            elinewidth=0.5,
-        )
-        ax.axline(
-            (float(target.mean()),) * 2,
-            slope=1,
-            color="black",
-            linestyle=":",
-            linewidth=1,
-        )
-        ax.set(xlabel="target", ylabel="mean and 90 % interval")
+    return model, inference.SVI(model, guide, **options | engine_options)

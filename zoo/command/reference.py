@@ -1,4 +1,4 @@
-"""`python -m zoo reference`: make a reference posterior, with the evidence, or show the evidence of those there are."""
+"""`zoo reference`: the evidence of a reference posterior, read from a file or sampled anew."""
 
 from __future__ import annotations
 
@@ -6,46 +6,45 @@ import argparse
 from pathlib import Path
 
 from zoo import references
-from zoo.command.names import REFERENCES, one_of
-from zoo.references.evidence import ships
+from zoo.command.arguments import one_of
+from zoo.command.choices import REFERENCES
+from zoo.references.evidence import is_converged
 from zoo.references.reference import FOLDER
 
+CRITERION = (
+    "R-hat of 99 % of the function values below 1.02, and of none above 1.05, "
+    "in every run and between them"
+)
 
-def add(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser."""
-    reference = commands.add_parser(
-        "reference",
-        help="run two samplers until they agree on a posterior, and print the evidence",
-        description="Make a reference posterior: runs of two samplers of different kind, the evidence that they agree, "
-        "and a file of function values that zoo.fidelity compares guides with. Where a file is shipped, --show prints "
-        f"its evidence. References: {', '.join(REFERENCES)}.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.description = (
+        "Make a reference posterior: runs of two samplers of different kind, the evidence that "
+        "they agree, and a file of function values that zoo.fidelity compares guides with. "
+        "With --show the evidence of a file is printed and nothing is sampled."
     )
-    argument = reference.add_argument
-    argument(
-        "name",
-        type=one_of(REFERENCES, "reference"),
-        metavar="NAME",
-        help=", ".join(REFERENCES),
-    )
-    argument(
+    names = ", ".join(REFERENCES)
+    add = parser.add_argument
+    add("name", type=one_of(REFERENCES, "reference"), metavar="NAME", help=names)
+    add(
         "--show",
         action="store_true",
-        help="print the evidence of the file that is there, and run nothing",
+        help="print the evidence of the file that is there",
     )
-    argument("--seed", type=int, default=0, help="seed of everything random")
-    argument(
+    add("--seed", type=int, default=0, help="seed of all random numbers")
+    add(
         "--out",
         type=Path,
         default=FOLDER,
         metavar="FOLDER",
-        help="where NAME.safetensors goes",
+        help="folder of NAME.safetensors",
     )
-    reference.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Make a reference, or read it, and print the evidence."""
+    """Sample a reference, or read it, and print the evidence."""
     problem = REFERENCES[arguments.name]()
     path = arguments.out / f"{problem.name}.safetensors"
     if arguments.show:
@@ -54,13 +53,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{problem.data!r}\n{problem.model.summary()}\n", flush=True)
         reference = references.make(problem, arguments.seed)
         reference.save(path)
+
     print(f"\n{reference!r}\n{reference.table}\n")
-    good = (
-        "the evidence is enough to ship it"
-        if ships(reference.evidence)
-        else "the evidence is NOT enough to ship it"
-    )
-    print(
-        f"{good}: R-hat of 99 % of the function values below 1.02, and of none above 1.05, in every run and between"
-    )
+    is_enough = "is enough" if is_converged(reference.evidence) else "is NOT enough"
+    print(f"the evidence {is_enough} to ship it: {CRITERION}")
     print(f"{'read' if arguments.show else 'written'}: {path}")

@@ -1,8 +1,10 @@
-"""A data set: a training and a test part, and the way back to original units."""
+"""A data set: a training part, a test part, and the units of both."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, Self, TypeVar, overload
 
 from torch import Tensor
 
@@ -21,6 +23,21 @@ class Split(NamedTuple):
     x: Tensor
     y: Tensor
 
+    def take(self, rows: Tensor) -> Split:
+        """Return the given rows of inputs and targets."""
+        return Split(self.x[rows], self.y[rows])
+
+
+class HasAffine(Protocol):
+    """A prediction that can be mapped to other units, as the library's predictions can."""
+
+    def affine(self, loc: Tensor, scale: Tensor) -> Self:
+        """Return the prediction of loc + scale * y."""
+        ...
+
+
+_Prediction = TypeVar("_Prediction", bound=HasAffine)
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Dataset:
@@ -28,21 +45,21 @@ class Dataset:
 
     .. math:: y_\text{original} = \text{loc} + \text{scale} \cdot y
 
-    It holds tensors, not files or a loader; minibatches are the business of `fit`.
+    It holds tensors, not files or a loader; `fit` makes the minibatches.
 
     References:
         Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
         (Hernández-Lobato and Adams, 2015), the protocol of standardised regression targets
 
     Arguments:
-        name: What the data set is called in tables and figures.
-        train: Inputs and targets to learn from.
-        test: Inputs and targets to judge by.
-        x_units: loc and scale of the inputs, (D,) each, (C, 1, 1) for images; None
-            where they are as they came.
+        name: Name of the data set in tables and figures.
+        train: Inputs and targets of the training part.
+        test: Inputs and targets of the test part.
+        x_units: loc and scale of the inputs, (D,) each, (C, 1, 1) for images; None if
+            the inputs are not standardised.
         y_units: loc and scale of the targets, each (O,); None for classification.
-        validation: A part of the training data kept aside to choose by; None where
-            nothing is.
+        validation: A part of the training data that is kept aside for choices such as
+            the learning rate; None if there is none.
 
     Example:
         >>> from zoo import datasets
@@ -59,13 +76,19 @@ class Dataset:
     y_units: Units | None = None
     validation: Split | None = None
 
-    def in_original_units(self, prediction: Any) -> Any:
-        """Map a prediction for standardised targets to the units in which y was measured.
+    @overload
+    def in_original_units(self, prediction: Tensor) -> Tensor: ...
+
+    @overload
+    def in_original_units(self, prediction: _Prediction) -> _Prediction: ...
+
+    def in_original_units(self, prediction: Tensor | HasAffine) -> Tensor | HasAffine:
+        """Map a prediction of standardised targets to the units in which y was measured.
 
         Arguments:
-            prediction: A tensor of predictive means, (N, O) or (S, N, O), or any object
-                with a method `affine(loc, scale)`, such as the library's predictions,
-                whose interval, standard deviation and log density are mapped as well. A
+            prediction: A tensor of predictive means, (N, O) or (S, N, O). Or an object
+                with a method `affine(loc, scale)`, such as the library's predictions:
+                their interval, standard deviation and log density are mapped as well. A
                 tensor of standard deviations is not a mean: multiply it by
                 `y_units.scale` alone.
 
@@ -80,68 +103,91 @@ class Dataset:
                 "use the predicted probabilities as they are."
             )
         if isinstance(prediction, Tensor):
-            num_outputs = len(self.y_units.loc)
-            if prediction.ndim < 2 or prediction.shape[-1] != num_outputs:
-                raise ValueError(
-                    f"prediction has shape {tuple(prediction.shape)}, but the targets of "
-                    f"{self.name!r} have {num_outputs} column(s); pass means of shape "
-                    f"(N, {num_outputs}) or (S, N, {num_outputs})."
-                )
+            self._check_means(prediction, num_outputs=len(self.y_units.loc))
             return self.y_units.restore(prediction)
+
         if not callable(getattr(prediction, "affine", None)):
             raise TypeError(
-                f"prediction is a {type(prediction).__name__}, which has no method `affine`; pass "
-                "what `posterior.predict(x)` returns, or a tensor of means."
+                f"prediction is a {type(prediction).__name__}, which has no method `affine`; "
+                "pass what `posterior.predict(x)` returns, or a tensor of means."
             )
+
         return prediction.affine(self.y_units.loc, self.y_units.scale)
 
+    def _check_means(self, means: Tensor, *, num_outputs: int) -> None:
+        shape = tuple(means.shape)
+        if len(shape) < 2 or shape[-1] != num_outputs:
+            raise ValueError(
+                f"prediction has shape {shape}, but the targets of {self.name!r} "
+                f"have {num_outputs} column(s); pass means of shape (N, {num_outputs}) or "
+                f"(S, N, {num_outputs})."
+            )
+
     def __repr__(self) -> str:
-        facts = ", ".join(f"{key}={value}" for key, value in self._facts().items())
-        return f"{type(self).__name__}({self.name!r}, {facts})"
+        arguments = [repr(self.name)]
+        for key, value in self._info().items():
+            arguments.append(f"{key}={value}")
+
+        listed = ", ".join(arguments)
+
+        return f"{type(self).__name__}({listed})"
 
     def _repr_html_(self) -> str:
-        cells = {"data set": self.name, **self._facts()}
-        row = "<tr><th>{}</th><td>{}</td></tr>"
-        rows = "".join(
-            row.format(escape(key), escape(value)) for key, value in cells.items()
-        )
+        cells = {"data set": self.name} | self._info()
+        rows = ""
+        for key, value in cells.items():
+            rows += f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>"
+
         return f"<table>{rows}</table>"
 
-    def _facts(self) -> dict[str, str]:
-        """Sizes, the shape of one input and what the targets are."""
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        facts = {
-            role: str(len(part.x)) for role, part in parts.items() if part is not None
-        }
-        facts["inputs"] = "x".join(map(str, self.train.x.shape[1:]))
+    def _info(self) -> dict[str, str]:
+        """Return the sizes of the parts, the shape of one input and the kind of targets."""
+        x, y = self.train
+
+        info = {"train": str(len(x))}
+        if self.validation is not None:
+            info["validation"] = str(len(self.validation.x))
+        info["test"] = str(len(self.test.x))
+
+        info["inputs"] = "x".join(map(str, x.shape[1:]))
+
         if self.y_units is None:
-            facts["classes"] = str(int(self.train.y.max()) + 1)
-        else:
-            facts["outputs"] = str(self.train.y.shape[-1])
-            moved = bool(
-                (self.y_units.loc != 0).any() or (self.y_units.scale != 1).any()
-            )
-            facts["targets"] = "standardised" if moved else "in original units"
-        return facts
+            num_classes = int(y.max()) + 1
+            info["classes"] = str(num_classes)
+            return info
+
+        info["outputs"] = str(y.shape[-1])
+        info["targets"] = "standardised"
+        if self.y_units.are_original():
+            info["targets"] = "in original units"
+
+        return info
 
 
 def regression(name: str, train: Split, test: Split, *, standardise: bool) -> Dataset:
     """Build a regression data set in float32 from parts in original units, best in float64.
 
     Arguments:
-        name: What the data set is called.
-        train: Inputs (N, D) and targets (N, O), from which loc and scale are read.
-        test: Inputs and targets that are mapped by the training part's loc and scale.
-        standardise: Whether to map at all; otherwise the units are loc 0 and scale 1.
+        name: Name of the data set.
+        train: Inputs (N, D) and targets (N, O). Their means and standard deviations are
+            loc and scale.
+        test: Inputs and targets; they are mapped by loc and scale of the training part.
+        standardise: Whether to standardise; otherwise loc is 0 and scale is 1.
     """
-    choose = Units.fit if standardise else Units.identity
-    x_units, y_units = choose(train.x), choose(train.y)
+    make_units = Units.fit if standardise else Units.identity
+    x_units = make_units(train.x)
+    y_units = make_units(train.y)
 
-    def convert(part: Split) -> Split:
-        return Split(
-            x_units.standardise(part.x).float(), y_units.standardise(part.y).float()
-        )
+    return Dataset(
+        name=name,
+        train=_standardised(train, x_units, y_units),
+        test=_standardised(test, x_units, y_units),
+        x_units=x_units.float(),
+        y_units=y_units.float(),
+    )
 
-    x_units32 = Units(x_units.loc.float(), x_units.scale.float())
-    y_units32 = Units(y_units.loc.float(), y_units.scale.float())
-    return Dataset(name, convert(train), convert(test), x_units32, y_units32)
+
+def _standardised(part: Split, x_units: Units, y_units: Units) -> Split:
+    x = x_units.standardise(part.x).float()
+    y = y_units.standardise(part.y).float()
+    return Split(x, y)

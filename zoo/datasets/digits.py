@@ -1,11 +1,13 @@
-"""The handwritten digits that scikit-learn ships: images without a download."""
+"""The handwritten digits of scikit-learn: images without a download."""
+
+from __future__ import annotations
 
 import numpy as np
 import torch
 
 from zoo.datasets.dataset import Dataset, Split
 
-NUM_TEST = 360  # a fifth of 1797
+_NUM_TEST = 360  # a fifth of 1797
 
 
 def digits(flatten: bool = False) -> Dataset:
@@ -13,9 +15,8 @@ def digits(flatten: bool = False) -> Dataset:
 
     .. math:: x = \text{count of inked pixels in a } 4 \times 4 \text{ block} / 16 \in [0, 1]
 
-    The split is fixed and stratified: every class has its share in the test part. It is
-    not the split by writer of UCI, so that test images come from writers seen in
-    training.
+    The split is fixed and stratified: each class has the same share in both parts. It is
+    not UCI's split by writer, so that test images are by writers of the training part.
 
     References:
         Methods of Combining Multiple Classifiers and Their Applications to Handwritten Digit
@@ -32,23 +33,28 @@ def digits(flatten: bool = False) -> Dataset:
         >>> datasets.digits(flatten=True).train.x.shape
         torch.Size([1437, 64])
     """
-    from sklearn.datasets import load_digits  # late: it is slow to import
+    from sklearn.datasets import load_digits  # here, because it is slow to import
 
     images, labels = load_digits(return_X_y=True)
-    x = torch.from_numpy(images / 16.0).float()  # (N, 64), counts 0..16
+
+    x = torch.from_numpy(images / 16.0).float()  # (N, 64), from counts 0..16
     y = torch.from_numpy(labels.astype(np.int64))
     if not flatten:
         x = x.reshape(-1, 1, 8, 8)
-    train, test = _stratified(labels)
-    return Dataset("digits", Split(x[train], y[train]), Split(x[test], y[test]))
+
+    whole = Split(x, y)
+    train_rows, test_rows = _stratified(labels)
+
+    return Dataset("digits", whole.take(train_rows), whole.take(test_rows))
 
 
 def _stratified(labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Row numbers of the training and of the test part, always the same."""
+    """Return the row numbers of the training and of the test part; the seed is fixed."""
     from sklearn.model_selection import train_test_split
 
     rows = np.arange(len(labels))
     train, test = train_test_split(
-        rows, test_size=NUM_TEST, stratify=labels, random_state=0
+        rows, test_size=_NUM_TEST, stratify=labels, random_state=0
     )
+
     return torch.from_numpy(train), torch.from_numpy(test)

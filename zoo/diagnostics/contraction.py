@@ -1,4 +1,4 @@
-"""Contraction: how much narrower than its prior the posterior of every weight and node is."""
+"""Contraction: how much narrower the posterior of every weight and node is than its prior."""
 
 from __future__ import annotations
 
@@ -7,84 +7,83 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table, Tabled
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Contraction(Tabled):
-    """Standard deviations of the posterior over those of the prior.
+    """Standard deviations of the posterior divided by those of the prior.
 
     Arguments:
-        ratios: Of every number of every site, (*shape), by the site's name.
+        ratios: The ratio of every parameter, (*shape) by the site's name.
     """
 
     ratios: Mapping[str, Tensor]
 
     def by_node(self, site: str) -> Tensor:
-        """Return the mean over a node's weights, (H,): over all but a site's first dimension."""
+        """Return the mean ratio of the weights of each node, (H,).
+
+        Arguments:
+            site: Name of the site; the mean is over all but its first dimension.
+        """
         ratios = self.ratios[site]
         return ratios.reshape(len(ratios), -1).mean(-1)
 
     @property
     def table(self) -> Table:
-        """A row for each site: the mean, the least and the most, and the share that learned nothing."""
-        rows = [
-            (
-                name,
-                ratio.numel(),
-                *map(
-                    float,
-                    (
-                        ratio.mean(),
-                        ratio.min(),
-                        ratio.max(),
-                        (ratio > 0.9).double().mean(),
-                    ),
-                ),
-            )
-            for name, ratio in self.ratios.items()
-        ]
-        return Table(("site", "numbers", "mean", "least", "most", "above 0.9"), rows)
+        """A row for each site: mean, minimum and maximum, and the share above 0.9."""
+        rows = []
+        for name, ratio in self.ratios.items():
+            size = ratio.numel()
+            mean = float(ratio.mean())
+            least = float(ratio.min())
+            most = float(ratio.max())
+
+            is_unchanged = ratio > 0.9
+            share = float(is_unchanged.double().mean())
+            rows.append((name, size, mean, least, most, share))
+
+        columns = ("site", "parameters", "mean", "least", "most", "above 0.9")
+        return Table(columns, rows)
 
 
 def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:
-    r"""Return by how much the data have narrowed every weight and node.
+    r"""Return how much the data have narrowed every weight and node.
 
     .. math:: c_i = \frac{\operatorname{sd}[z_i \mid D]}{\operatorname{sd}[z_i]}
 
-    One is a number that learned nothing; a network with more units than it needs has
-    many. Within one mode, that is, for chains that visit several the permutations of
-    hidden units widen every weight, whatever the functions do.
+    A ratio of one belongs to a parameter that the data did not inform; a network with
+    more units than it needs has many. Use it within one mode: chains that visit several
+    modes have wide weights because hidden units can be permuted, even where the
+    functions are certain.
 
     References:
-        Toward a principled Bayesian workflow in cognitive science (Schad, Betancourt, Vasishth, 2021)
-        Liberty or Depth: Deep Bayesian Neural Nets Do Not Need Complex Weight Posterior Approximations
-        (Farquhar, Smith, Gal, 2020)
+        Toward a principled Bayesian workflow in cognitive science
+        (Schad, Betancourt, Vasishth, 2021)
+        Liberty or Depth: Deep Bayesian Neural Nets Do Not Need Complex Weight Posterior
+        Approximations (Farquhar, Smith, Gal, 2020)
 
     Arguments:
         posterior: The posterior of one of the zoo's models.
-        num_samples: Draws of the prior, and of a guide.
+        num_samples: Number of draws of the prior, and of a guide.
 
     Raises:
-        ValueError: An improper prior; a Pyro model of its own; a posterior that kept
-            function values, not weights.
+        ValueError: An improper prior, or a posterior without draws of weights.
 
     Example:
         >>> sorted(contraction(posterior, 100).ratios)[:2]
         ['layer1.bias', 'layer1.weight']
     """
-    model = posterior.model
-    if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError(
-            "contraction compares draws of weights with their prior, and this posterior has none of them"
-        )
-    before = model.prior_draws(num_samples)
-    after = posterior.sample(None if posterior.draws is not None else num_samples)
-    return Contraction(
-        {
-            name: after[name].std(0).cpu() / before[name].std(0).clamp_min(1e-12).cpu()
-            for name in before
-        }
+    model = posterior.require_weights(
+        "contraction compares draws of weights with their prior"
     )
+    before = model.prior_draws(num_samples)
+    after = posterior.sample_all(num_samples)
+
+    ratios = {}
+    for name, draws in before.items():
+        prior_std = draws.std(0).clamp_min(1e-12).cpu()
+        ratios[name] = after[name].std(0).cpu() / prior_std
+
+    return Contraction(ratios)

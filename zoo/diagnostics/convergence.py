@@ -1,4 +1,4 @@
-"""Convergence of a sampler, evaluated where it matters: in function space."""
+"""Convergence of a sampler in function space."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from zoo.diagnostics.labelled import ess, rhat
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.info import MCMCInfo
+from zoo.posterior.labelled import ess, rhat
 from zoo.posterior.posterior import Posterior
 
-WORST = 1.05  # R-hat that none may exceed
+_USUAL = 1.02  # R-hat that 99 % of the function values may not exceed
+_MAXIMUM = 1.05  # R-hat that no function value may exceed
+_MAX_WEIGHTS = 500  # weights of a site whose R-hat is computed
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """R-hat and effective sample size of function values, with a verdict in words.
+    """R-hat and effective sample size of function values, and whether the chains agree.
 
     Arguments:
         rhat: Rank-normalised split R-hat of each function value, (M,).
         ess: Bulk effective sample size of each function value, (M,).
         num_chains: Number of chains C.
-        num_samples: Draws per chain S.
+        num_samples: Number of draws S of each chain.
         divergences: Number of divergent trajectories.
         weights: The largest R-hat at each site of weights or nodes, by name; infinite
-            where chains never moved.
+            if chains never moved there.
     """
 
     rhat: Tensor
@@ -38,88 +42,131 @@ class Convergence:
     @property
     def converged(self) -> bool:
         """Whether 99 % of the function values have R-hat below 1.02, and none is above 1.05."""
-        return bool(self.rhat.quantile(0.99) < 1.02) and bool(self.rhat.max() <= WORST)
+        usual = bool(self.rhat.quantile(0.99) < _USUAL)
+        worst = bool(self.rhat.max() <= _MAXIMUM)
+        return usual and worst
 
     def __str__(self) -> str:
-        within = float((self.rhat < 1.02).double().mean())
-        facts = (
-            f"R-hat of {len(self.rhat)} function values: {self.rhat.max():.3f} at most, {within:.0%} below 1.02; "
-            f"ESS {self.ess.min():.0f} at least, {self.ess.median():.0f} in the middle, of "
-            f"{self.num_chains} x {self.num_samples} draws; {self.divergences} divergences"
-        )
+        agreement = self._agreement()
+        size = self._effective_size()
+        facts = f"{agreement}; {size}; {self.divergences} divergences"
         if not self.converged:
-            return f"not converged: {facts}; run longer, or with more chains"
-        return f"converged: {facts}{self._of_weights()}"
+            return f"not converged: {facts}; run longer chains, or more of them"
 
-    def _of_weights(self) -> str:
-        worst = max(self.weights, key=self.weights.__getitem__, default=None)
-        if worst is None or self.weights[worst] <= WORST:
-            return ""
-        return (
-            f". R-hat of weights is up to {self.weights[worst]:.2f} ({worst}): hidden units can be permuted, and units "
-            "of tanh turned round, without changing the function, so chains may agree on functions and not on weights"
-        )
+        of_weights = self._agreement_of_weights()
+        return f"converged: {facts}{of_weights}"
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return f"<p>{self}</p>"
+    def _agreement(self) -> str:
+        """Say how large the R-hat of function values is."""
+        number = len(self.rhat)
+        largest = float(self.rhat.max())
+        is_usual = self.rhat < _USUAL
+        share = float(is_usual.double().mean())
+
+        worst = f"the largest R-hat of {number} function values is {largest:.3f}"
+        return f"{worst}, and {share:.0%} are below {_USUAL}"
+
+    def _effective_size(self) -> str:
+        """Say how large the effective sample size of function values is."""
+        smallest = float(self.ess.min())
+        median = float(self.ess.median())
+
+        draws = f"{self.num_chains} x {self.num_samples} draws"
+        return f"the smallest ESS is {smallest:.0f}, and the median {median:.0f}, of {draws}"
+
+    def _agreement_of_weights(self) -> str:
+        """Explain a large R-hat of weights; "" if there is none."""
+        worst = max(self.weights, key=self.weights.__getitem__, default="")
+        largest = self.weights.get(worst, 0.0)
+        if largest <= _MAXIMUM:
+            return ""
+
+        return (
+            f". The largest R-hat of weights is {largest:.2f} ({worst}): "
+            "hidden units can be permuted, and the signs of tanh units can change, "
+            "without changing the function, so chains can agree on functions and not on weights"
+        )
 
 
 def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     r"""Rank-normalised split R-hat and bulk ESS of function values f(x), draws of a sampler.
 
-    Weights may wander among the permutations of hidden units that give one and the same
-    function, so their R-hat says little; function values are what predictions are made
-    of. Theirs is in `weights`, and is explained where it is large though the functions
+    Predictions are made of function values, so these must agree between chains. Weights
+    need not: permutations of hidden units give the same function. The R-hat of weights
+    is in `weights`, and the text explains it if it is large although the functions
     agree.
 
     References:
         Rank-normalization, folding, and localization: An improved R-hat (Vehtari et al., 2021)
-        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
+        What Are Bayesian Neural Network Posteriors Really Like?
+        (Izmailov, Vikram, Hoffman, Wilson, 2021)
 
     Arguments:
         posterior: The posterior from a sampler, two chains or more.
-        x: Inputs (N, ...) at which the functions are looked at.
+        x: Inputs (N, ...) of the function values.
 
     Raises:
         ValueError: A guide's draws, which are independent by construction; one chain;
             fewer than four draws.
     """
-    if posterior.draws is None:
+    if not isinstance(posterior, DrawsPosterior):
         raise ValueError(
-            "draws from a guide are independent, so their R-hat is 1 whatever the guide; zoo.diagnostics.sbc says "
-            "whether guide and engine are calibrated, and zoo.fidelity how far they are from the truth"
+            "draws from a guide are independent, so their R-hat is 1 whatever the guide; "
+            "zoo.diagnostics.sbc checks whether guide and engine are calibrated, "
+            "and zoo.fidelity how far the guide is from a reference"
         )
-    chains, draws = posterior.num_chains, posterior.num_samples // posterior.num_chains
-    if chains < 2 or draws < 4:
+
+    num_chains = posterior.num_chains
+    length = posterior.num_samples // num_chains
+    if num_chains < 2 or length < 4:
         raise ValueError(
-            f"R-hat needs at least 2 chains and at least 4 draws per chain, and this posterior has {chains} x {draws}"
+            "R-hat needs at least 2 chains and at least 4 draws per chain, "
+            f"and this posterior has {num_chains} x {length}"
         )
-    values = (
-        posterior.predict(x).functions.double().cpu().numpy().reshape(chains, draws, -1)
-    )  # (C, S, M)
-    still = np.ptp(values, axis=(0, 1)) == 0
-    moving = values[:, :, ~still]
+
+    functions = posterior.predict(x).functions.double().cpu().numpy()
+    values = functions.reshape(num_chains, length, -1)  # (C, S, M)
+    constant = np.ptp(values, axis=(0, 1)) == 0
+    moving = values[:, :, ~constant]
     if moving.shape[-1] == 0:
         raise ValueError(
-            "no function value ever changed: every proposal was rejected; narrow the prior or warm up longer"
+            "no function value ever changed: every proposal was rejected; "
+            "narrow the prior or warm up longer"
         )
-    divergences = (
-        int(posterior.info.diverging.sum()) if posterior.info is not None else 0
-    )
-    weights = {
-        name: worst(value)
-        for name, value in posterior.draws.items()
-        if not name.startswith("likelihood:")
-    }
+
     return Convergence(
-        Tensor(rhat(moving)), Tensor(ess(moving)), chains, draws, divergences, weights
+        rhat=Tensor(rhat(moving)),
+        ess=Tensor(ess(moving)),
+        num_chains=num_chains,
+        num_samples=length,
+        divergences=_num_divergences(posterior),
+        weights=_largest_rhat(posterior),
     )
 
 
-def worst(draws: Tensor) -> float:
-    """Return the largest R-hat of a site's draws (C, S, *shape), of 500 of its numbers at most."""
-    values = draws.flatten(2).double().cpu().numpy()
-    values = values[:, :, :: max(1, values.shape[-1] // 500)]
-    return float(np.nan_to_num(rhat(values), nan=np.inf).max())
+def _num_divergences(posterior: DrawsPosterior) -> int:
+    """Return the number of divergent trajectories."""
+    if not isinstance(posterior.info, MCMCInfo):
+        return 0
+
+    return int(posterior.info.diverging.sum())
+
+
+def _largest_rhat(posterior: DrawsPosterior) -> dict[str, float]:
+    """Return the largest R-hat at each site of weights or nodes, of some of its parameters."""
+    found = {}
+    for name, draws in posterior.draws.items():
+        if name.startswith("likelihood:"):
+            continue
+
+        values = draws.flatten(2).double().cpu().numpy()  # (C, S, P)
+        stride = max(1, values.shape[-1] // _MAX_WEIGHTS)
+        of_weights = rhat(values[:, :, ::stride])
+
+        # a weight that never moved has no R-hat
+        of_weights = np.nan_to_num(of_weights, nan=np.inf)
+        found[name] = float(of_weights.max())
+
+    return found

@@ -1,19 +1,16 @@
-"""Extrapolation: what is left of the prior's doubt as inputs move away from the data."""
+"""Extrapolation: the epistemic uncertainty of the posterior and of the prior far from the data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
-from zoo.predictive.prediction import Prediction
 from zoo.reports.table import Table, Tabled
 
 if TYPE_CHECKING:
@@ -22,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Extrapolation(Tabled):
-    """Doubt about the function beside the prior's, at growing distances from the data.
+    """Epistemic uncertainty of posterior and prior, at growing distances from the data.
 
     Arguments:
-        factors: How many times farther from their middle the inputs are, (K,).
-        epistemic: The posterior's doubt there, (K,): a standard deviation in units of
-            the targets, or nats of mutual information between class and draw.
+        factors: How many times farther from their mean the inputs are, (K,).
+        epistemic: The posterior's epistemic uncertainty there, (K,): a standard
+            deviation in units of the targets, or nats of mutual information between
+            class and draw.
         prior: The prior's, (K,).
     """
 
@@ -37,25 +35,24 @@ class Extrapolation(Tabled):
 
     @property
     def ratios(self) -> Tensor:
-        """The share of the prior's doubt that is left, (K,)."""
+        """The posterior's uncertainty divided by the prior's, (K,)."""
         return self.epistemic / self.prior.clamp_min(1e-12)
 
     @property
     def table(self) -> Table:
         """A row for each distance."""
-        columns = (self.factors, self.epistemic, self.prior, self.ratios)
-        return Table(
-            ("times as far", "doubt", "prior's", "ratio"),
-            list(zip(*map(Tensor.tolist, columns), strict=True)),
-        )
+        values = [self.factors, self.epistemic, self.prior, self.ratios]
+        rows = list(zip(*map(Tensor.tolist, values), strict=True))
+
+        columns = ("times as far", "epistemic", "prior's", "ratio")
+        return Table(columns, rows)
 
     def plot(self) -> Axes:
-        """Draw the doubt of prior and posterior over the distance."""
+        """Draw the uncertainty of prior and posterior over the distance."""
         from zoo import plots
 
-        return plots.extrapolation(
-            self.factors, {"posterior": self.epistemic}, self.prior
-        )
+        curves = {"posterior": self.epistemic}
+        return plots.extrapolation(self.factors, curves, self.prior)
 
 
 def extrapolation(
@@ -64,60 +61,57 @@ def extrapolation(
     factors: Sequence[float] = (1, 2, 4, 8, 16),
     num_samples: int = 200,
 ) -> Extrapolation:
-    r"""Push inputs out from their middle, and return what the posterior still epistemic there, beside the prior.
+    r"""Move inputs away from their mean, and return the epistemic uncertainty there.
 
     .. math:: x'_n = \bar x + a (x_n - \bar x), \qquad
-        \frac1N \sum_n \operatorname{sd}_q[f(x'_n; z)], \quad \frac1N \sum_n \operatorname{sd}_p[f(x'_n; z)]
+        \frac1N \sum_n \operatorname{sd}_q[f(x'_n; z)],
+        \quad \frac1N \sum_n \operatorname{sd}_p[f(x'_n; z)]
 
-    For classes the mutual information of class and draw takes the standard deviation's
-    place. A posterior that is sure where there are no data is overconfident; the truth
-    itself keeps less than the prior's doubt, so that a guide is to be held beside a
+    For classes the mutual information of class and draw takes the place of the standard
+    deviation. A posterior that is certain where there are no data is overconfident. The
+    exact posterior too is less uncertain than the prior, so compare a guide with a
     sampler.
 
     References:
-        Why ReLU networks yield high-confidence predictions far away from the training data and how to mitigate the
-        problem (Hein, Andriushchenko, Bitterwolf, 2019)
-        Being Bayesian, UniformMixture Just a Bit, Fixes Overconfidence in ReLU Networks (Kristiadi, Hein, Hennig, 2020)
+        Why ReLU networks yield high-confidence predictions far away from the training data
+        and how to mitigate the problem (Hein, Andriushchenko, Bitterwolf, 2019)
+        Being Bayesian, Even Just a Bit, Fixes Overconfidence in ReLU Networks
+        (Kristiadi, Hein, Hennig, 2020)
 
     Arguments:
         posterior: The posterior of one of the zoo's models.
         x: Inputs of the data, (N, ...).
         factors: How many times farther than the data; 1 are the data themselves.
-        num_samples: Draws of the posterior and of the prior.
+        num_samples: Number of draws of the posterior and of the prior.
 
     Raises:
-        ValueError: An improper prior; a Pyro model of its own; a posterior that kept
-            function values, not weights.
+        ValueError: An improper prior, or a posterior without draws of weights.
 
     Example:
         >>> extrapolation(posterior, data.train.x, factors=(1, 10)).ratios.shape
         torch.Size([2])
     """
-    model = posterior.model
-    if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError(
-            "extrapolation draws functions at new inputs, and this posterior has no weights to do so"
-        )
+    model = posterior.require_weights("extrapolation draws functions at new inputs")
     x = place_inputs(model, x)
-    own = posterior.num_samples
-    after = posterior.sample(num_samples if own is None else min(own, num_samples))
-    sides = after, model.prior_draws(num_samples)
-    middle = x.mean(0)
-    epistemic = [
-        [doubt(posterior, draws, middle + factor * (x - middle)) for factor in factors]
-        for draws in sides
-    ]
+    draws = posterior.sample(posterior.num_available(num_samples))
+    prior_draws = model.prior_draws(num_samples)
+
+    mean = x.mean(0)
+    inputs = [mean + factor * (x - mean) for factor in factors]
+    epistemic = [_epistemic(posterior, draws, moved) for moved in inputs]
+    prior = [_epistemic(posterior, prior_draws, moved) for moved in inputs]
+
     return Extrapolation(
-        torch.tensor(factors, dtype=torch.float64), *map(torch.tensor, epistemic)
+        factors=torch.tensor(factors, dtype=torch.float64),
+        epistemic=torch.tensor(epistemic),
+        prior=torch.tensor(prior),
     )
 
 
-def doubt(posterior: Posterior, draws: dict[str, Tensor], x: Tensor) -> float:
-    """Return the mean standard deviation of the function, or mutual information, of draws at inputs."""
-    model = posterior.model
-    epistemic = Prediction(
-        model.likelihood, evaluate_draws(model, draws, posterior.state, x), draws
-    ).epistemic
-    return float(
-        epistemic.mean() if model.likelihood.discrete else epistemic.sqrt().mean()
-    )
+def _epistemic(posterior: Posterior, draws: Mapping[str, Tensor], x: Tensor) -> float:
+    """Return the mean standard deviation of the function, or mutual information, at inputs."""
+    uncertainty = posterior.predict_with(draws, x).epistemic
+    if not posterior.model.likelihood.discrete:
+        uncertainty = uncertainty.sqrt()
+
+    return float(uncertainty.mean())

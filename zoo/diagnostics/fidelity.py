@@ -1,219 +1,40 @@
-"""Fidelity: how far a posterior is from the truth, in function space, beside the truth's distance from itself."""
+"""Fidelity: how far a posterior is from a reference, in function space."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo.datasets import Dataset
-from zoo.diagnostics.labelled import pareto_k
-from zoo.diagnostics.proposal import has_density, log_ratios
+from zoo.diagnostics.card import Fidelity
+from zoo.diagnostics.functions import Functions
+from zoo.diagnostics.known_posterior import KnownPosterior
 from zoo.diagnostics.scores import (
-    Functions,
     classification,
     errors,
     floor,
     joined,
     regression,
 )
-from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
-
-PROPOSALS = 1000  # draws behind Pareto's k
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-GOOD = {"coverage": 0.9} | dict.fromkeys(
-    ("spread_ratio", "spread_factor", "agreement", "epistemic_away"), 1.0
-)  # else 0
+from zoo.posterior.wrong_arguments import answer
 
 
-class Reference(Protocol):
-    """A truth that knows at which inputs it is known: see `zoo.references`."""
-
-    posterior: Posterior
-    model: BayesianNetwork
-    inputs: Tensor
-    away: Tensor
-    targets: Tensor | None
-    data: Dataset
-    log_evidence: float | None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Fidelity:
-    """The card of a posterior: its scores against the truth, each with its floor and its Monte-Carlo error.
-
-    Regression: `mean_error`, `spread_ratio`, `wasserstein` (units: the truth's standard
-    deviation), `coverage`. Classification: `agreement`, `total_variation`, `coverage`.
-    Against a reference of `zoo.references` also `spread_factor`, how many times the
-    spread is too wide or too narrow at an input (regression), `epistemic_away`, the
-    spread (or mutual information) away from the data over the truth's, and
-    `log_likelihood_gap` on held-out data, in nats per datum.
-
-    Arguments:
-        scores: Score by name.
-        floor: What the truth's own chains score against the rest, by name: no posterior
-            can be seen to be closer.
-        num_samples: Draws on either side.
-        errors: Monte-Carlo error of each score.
-        ours: The draws that were scored, for the picture.
-        truth: As many of the truth.
-        reference: The reference, where the truth is one.
-        posterior: The posterior that was scored, where it was one.
-    """
-
-    scores: dict[str, float]
-    floor: dict[str, float]
-    num_samples: int
-    errors: dict[str, float]
-    ours: Functions
-    truth: Functions
-    reference: Reference | None = None
-    posterior: Posterior | None = None
-
-    def __getattr__(self, name: str) -> float:
-        try:
-            return self.__dict__["scores"][name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def beyond(self, name: str) -> float:
-        """Return how many Monte-Carlo errors a score is farther from what is good than its floor; below 0, nearer."""
-        good = GOOD.get(name, 0.0)
-        return (abs(self.scores[name] - good) - abs(self.floor[name] - good)) / max(
-            self.errors[name], 1e-12
-        )
-
-    @property
-    def verdict(self) -> str:
-        """What the scores say, in a sentence."""
-        said = [
-            self._centre(),
-            self._spread("spread_ratio", ""),
-            self._spread("epistemic_away", " away from the data"),
-        ]
-        if (
-            "spread_factor" in self.scores
-            and self.spread_ratio > 0.01
-            and self.beyond("spread_factor") >= 3
-        ):
-            said.insert(
-                2,
-                f"{self.spread_factor:.1f} times too wide or too narrow from input to input",
-            )
-        return ", ".join(part for part in said if part)
-
-    def _centre(self) -> str:
-        name = "total_variation" if "total_variation" in self.scores else "mean_error"
-        if self.beyond(name) < 3:
-            return "right probabilities" if name == "total_variation" else "right mean"
-        if name == "mean_error":
-            return f"mean off by {self.scores[name]:.2g} of the truth's standard deviations"
-        return f"probabilities off by {self.scores[name]:.1%}, another class at {1 - self.agreement:.1%} of the inputs"
-
-    def _spread(self, name: str, where: str) -> str:
-        if name not in self.scores:
-            return ""
-        ratio, what = (
-            self.scores[name],
-            "spread" if "spread_ratio" in self.scores else "doubt",
-        )
-        if ratio < 0.01:
-            return f"no {what}{where}"
-        if self.beyond(name) < 3:
-            return f"right {what}{where}"
-        return (
-            f"{ratio:.0%} of the {what}{where}"
-            if ratio < 2
-            else f"{ratio:.1f} times the {what}{where}"
-        )
-
-    @cached_property
-    def context(self) -> dict[str, float]:
-        """Pareto k of the guide as a proposal, and the ELBO's gap in nats where the evidence is known; no scores.
-
-        Beside a reference, of a guide over its sites that has a density; see
-        `zoo.diagnostics.k_hat`.
-        """
-        posterior, reference = self.posterior, self.reference
-        if posterior is None or reference is None or not has_density(posterior):
-            return {}
-        if posterior.model.latents.keys() != reference.model.latents.keys():
-            return {}
-        ratios = log_ratios(posterior, reference.data.train, PROPOSALS)
-        found = {"Pareto k": float(pareto_k(ratios.cpu().numpy()))}
-        if reference.log_evidence is not None:
-            found["ELBO gap"] = reference.log_evidence - float(ratios.mean())
-        return found
-
-    def plot(self) -> Figure:
-        """Draw the card: bands over the truth's, the calibration of the spread, and the scores beside their floor."""
-        from zoo import plots
-
-        away = line = None
-        if self.reference is not None:
-            away, x = self.reference.away, self.reference.inputs
-            line = x[:, 0] if x.dim() == 2 and x.shape[1] == 1 else None
-        best = {name.replace("_", " "): good for name, good in GOOD.items()}
-        where = {"away": away, "line": line}
-        verdict = "\n".join(
-            part for part in (self.verdict, self._said_of_context()) if part
-        )
-        return plots.card(
-            self.ours.values,
-            self.truth.values,
-            self.rows(),
-            verdict,
-            best=best,
-            **where,
-        )
-
-    def _said_of_context(self) -> str:
-        said = [
-            f"{name} {value:.2f}{' nats' * (name == 'ELBO gap')}"
-            for name, value in self.context.items()
-        ]
-        return f"for context: {', '.join(said)}" if said else ""
-
-    def rows(self) -> list[tuple[str, float, float, float]]:
-        """Return name, value, floor and Monte-Carlo error of each score."""
-        return [
-            (name.replace("_", " "), v, self.floor[name], self.errors[name])
-            for name, v in self.scores.items()
-        ]
-
-    def __str__(self) -> str:
-        return ", ".join(
-            f"{name} {value:.2f} ({lowest:.2f})"
-            for name, value, lowest, _ in self.rows()
-        )
-
-    def __repr__(self) -> str:
-        return f"Fidelity: {self}; the truth against itself in brackets; {self.verdict}"
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{name}</td><td>{value:.3f}</td><td>{lowest:.3f}</td><td>{error:.3f}</td></tr>"
-            for name, value, lowest, error in self.rows()
-        )
-        head = "<tr><th>score</th><th>value</th><th>floor</th><th>Monte-Carlo error</th></tr>"
-        said = f"<p>{self.verdict}</p><p>{self._said_of_context()}</p>"
-        return f"{said}<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
-
-
+@answer(
+    truth="reference=..., a sampler's posterior or one of zoo.references",
+    num_draws="num_samples=100, a number of draws",
+)
 def fidelity(
     posterior: Posterior | Tensor,
-    truth: Posterior | Reference,
+    reference: Posterior | KnownPosterior,
     x: Tensor | None = None,
     num_samples: int | None = None,
 ) -> Fidelity:
-    r"""Score a posterior against the truth on function values f(x) without noise, equal numbers of draws on both sides.
+    r"""Score a posterior against a reference on function values f(x) without noise.
 
     For regression, with mean m, standard deviation s and sorted draws f_(i) at each
     input and output, averaged over these:
@@ -221,87 +42,159 @@ def fidelity(
     .. math:: \text{mean error} = |m_q - m_p| / s_p, \quad \text{spread ratio} = s_q / s_p, \quad
         \text{wasserstein} = \tfrac{1}{S} \textstyle\sum_i |f^q_{(i)} - f^p_{(i)}| / s_p
 
-    For classification agreement of the predicted class and total variation between
-    averaged class probabilities. `coverage` is the share of the truth's draws inside
-    the central 90 % of the posterior's, 0.9 when all is well. The floor beside each
-    score is the average over the truth's chains of one chain scored against the rest.
-    The Monte-Carlo error is the score's spread when draws, and the truth's chains, are
-    drawn again.
+    For classification the agreement of the predicted class, and the total variation
+    between averaged class probabilities. `coverage` is the share of the reference's
+    draws inside the central 90 % of the posterior's, 0.9 for an exact posterior.
+
+    Both sides have the same number of draws. The floor of each score is the average
+    over the reference's chains of one chain scored against the others. The Monte-Carlo
+    error is the standard deviation of the score when draws, and the reference's chains,
+    are resampled.
 
     References:
-        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
+        What Are Bayesian Neural Network Posteriors Really Like?
+        (Izmailov, Vikram, Hoffman, Wilson, 2021)
 
     Arguments:
         posterior: The posterior to be scored, or function values (S, N, ...) at the
-            truth's inputs.
-        truth: Draws of a sampler, two chains or more for a floor; or a reference of
-            `zoo.references`, which brings its inputs.
-        x: Inputs (N, ...), held-out ones as a rule; none beside a reference.
-        num_samples: Draws on either side; by default as many as one of the truth's
-            chains has, like the floor.
+            reference's inputs.
+        reference: The posterior of a sampler, two chains or more for a floor; or a
+            reference of `zoo.references`, which has its own inputs.
+        x: Inputs (N, ...), usually held out; none with a reference of
+            `zoo.references`.
+        num_samples: Number of draws on either side; by default as many as one of the
+            reference's chains has, like the floor.
 
     Raises:
-        ValueError: A truth that is no sampler's; no inputs, or inputs beside a
-            reference.
+        ValueError: A reference that is not a sampler's; no inputs, or inputs with a
+            reference of `zoo.references`.
 
     Example:
-        >>> truth = inference.HMC(model, num_chains=2, warmup_steps=5, num_samples=9, progress=False, compile=False)
-        >>> sorted(zoo.fidelity(posterior, truth.fit(data.train), data.test.x).scores)
+        >>> engine = inference.HMC(
+        ...     model, num_chains=2, warmup_steps=5, num_samples=9, progress=False, compile=False
+        ... )
+        >>> reference = engine.fit(data.train)
+        >>> sorted(zoo.fidelity(posterior, reference, data.test.x).scores)
         ['coverage', 'mean_error', 'spread_ratio', 'wasserstein']
     """
-    reference = None if isinstance(truth, Posterior) else truth
-    if (x is None) == (reference is None):
-        raise ValueError(
-            "give inputs x beside a posterior, and none beside a reference, which brings its own"
-        )
-    truth, x = (
-        (truth, x) if reference is None else (reference.posterior, reference.inputs)
-    )
-    if truth.draws is None:
-        raise ValueError(
-            "the truth is a sampler's posterior, from inference.NUTS or HMC; a guide against a guide says nothing"
-        )
-    num_chains, length = truth.num_chains, truth.num_samples // truth.num_chains
-    targets = reference.targets if reference is not None else None
-    known = functions(truth, x, truth.num_samples, targets)
-    chains = [
-        known.take(torch.arange(length) + number * length)
-        for number in range(num_chains)
-    ]
-    own = len(posterior) if isinstance(posterior, Tensor) else posterior.num_samples
-    num_samples = num_samples or min(length, own or length)
+    place = _place_of_comparison(reference, x)
+    sampled = place.sampled
+    length = sampled.num_samples // sampled.num_chains
+    if num_samples is None:
+        num_samples = min(length, _num_available(posterior, length))
+
+    every = _functions(sampled, place.x, sampled.num_samples, place.targets)
+    chains = _chains(every, sampled.num_chains)
+
     if isinstance(posterior, Tensor):
-        ours = Functions(
-            posterior.double(), known.pointwise[: len(posterior), :0]
-        ).thin(num_samples)
-        chains = [chain._replace(pointwise=chain.pointwise[:, :0]) for chain in chains]
+        no_targets = posterior.new_zeros(len(posterior), 0)
+        ours = Functions(posterior.double(), no_targets).thin(num_samples)
+        chains = [chain.without_targets() for chain in chains]
     else:
-        ours = functions(posterior, x, num_samples, targets)
-    discrete = truth.model.likelihood.discrete and ours.values.shape[-1] > 1
-    score = partial(
-        classification if discrete else regression,
-        away=reference.away if reference is not None else None,
-    )
-    compared = joined(chains).thin(len(ours.values))
-    together = 1 if own is None else max(1, len(ours.values) // 10)
+        ours = _functions(posterior, place.x, num_samples, place.targets)
+
+    num_outputs = ours.values.shape[-1]
+    has_classes = sampled.model.likelihood.discrete and num_outputs > 1
+    kind = classification if has_classes else regression
+    score = partial(kind, away=place.away)
+
+    number = len(ours.values)
+    truth = joined(chains).thin(number)
+    is_independent = isinstance(posterior, GuidePosterior)
+    correlation = 1 if is_independent else max(1, number // 10)
+
     return Fidelity(
-        score(ours, compared),
-        floor(chains, score),
-        len(ours.values),
-        errors(ours, chains, score, together),
-        ours,
-        compared,
-        reference,
-        None if isinstance(posterior, Tensor) else posterior,
+        scores=score(ours, truth),
+        floor=floor(chains, score),
+        num_samples=number,
+        errors=errors(ours, chains, score, correlation),
+        ours=ours,
+        truth=truth,
+        reference=place.known,
+        posterior=None if isinstance(posterior, Tensor) else posterior,
     )
 
 
-def functions(
-    posterior: Posterior, x: Tensor, num_samples: int, targets: Tensor | None = None
+class _Place(NamedTuple):
+    """Where a posterior is compared with the draws of a reference.
+
+    Arguments:
+        sampled: The draws of the reference.
+        x: Inputs (N, ...).
+        targets: Held-out targets (K, ...) of the first K inputs.
+        away: Which inputs lie away from the data, (N,).
+        known: The reference, if it is one of `zoo.references`.
+    """
+
+    sampled: DrawsPosterior
+    x: Tensor
+    targets: Tensor | None = None
+    away: Tensor | None = None
+    known: KnownPosterior | None = None
+
+
+def _place_of_comparison(
+    reference: Posterior | KnownPosterior, x: Tensor | None
+) -> _Place:
+    """Return the draws of the reference, and the inputs at which to compare."""
+    if isinstance(reference, Posterior):
+        if x is None:
+            raise ValueError(
+                "give inputs x=... at which to compare with a posterior; "
+                "only a reference of zoo.references has its own"
+            )
+        return _Place(_draws_of(reference), x)
+
+    if x is not None:
+        raise ValueError(
+            "omit x: the reference has its own inputs, at which it is known"
+        )
+    return _Place(
+        sampled=_draws_of(reference.posterior),
+        x=reference.inputs,
+        targets=reference.targets,
+        away=reference.away,
+        known=reference,
+    )
+
+
+def _draws_of(posterior: Posterior) -> DrawsPosterior:
+    """Return a reference's posterior, or refuse one that is not a sampler's."""
+    if not isinstance(posterior, DrawsPosterior):
+        raise ValueError(
+            "the reference is a sampler's posterior, from inference.NUTS or HMC; "
+            "the distance between two guides does not show how good either is"
+        )
+    return posterior
+
+
+def _num_available(posterior: Posterior | Tensor, num_samples: int) -> int:
+    """Return how many draws there are to score, at most a number."""
+    if isinstance(posterior, Tensor):
+        return min(len(posterior), num_samples)
+
+    return posterior.num_available(num_samples)
+
+
+def _functions(
+    posterior: Posterior, x: Tensor, num_samples: int, targets: Tensor | None
 ) -> Functions:
-    """Return draws of a posterior's function at inputs, and the log density of targets of the first of them."""
+    """Return draws of function values at inputs, and log densities of the first targets."""
     prediction = posterior.predict(x, num_samples)
     values = prediction.functions.double()
     if targets is None or len(targets) == 0:
-        return Functions(values, values.new_zeros(len(values), 0))
-    return Functions(values, prediction.first(len(targets)).pointwise(targets).double())
+        nothing = values.new_zeros(len(values), 0)
+        return Functions(values, nothing)
+
+    first = prediction.first(len(targets))
+    pointwise = first.pointwise(targets)
+    return Functions(values, pointwise.double())
+
+
+def _chains(draws: Functions, num_chains: int) -> list[Functions]:
+    """Return the draws of each chain."""
+    length = len(draws.values) // num_chains
+    positions = torch.arange(num_chains * length)
+    of_chains = positions.reshape(num_chains, length)
+
+    return [draws.take(index) for index in of_chains]

@@ -1,18 +1,17 @@
-"""Experiments: experiments of the literature as short programs, run here beside the published numbers."""
+"""Experiments of the literature as short programs, with their published numbers."""
 
 from zoo.experiments.bayes_cnn import bayes_alexnet_cifar10, bayes_lenet_mnist
 from zoo.experiments.bbb_mnist import bbb_mnist
 from zoo.experiments.corrupt_mnist import corrupt_mnist
 from zoo.experiments.dropout_cifar10 import dropout_dsn_cifar10, dropout_nin_cifar10
 from zoo.experiments.dropout_lenet_mnist import dropout_lenet_mnist
-from zoo.experiments.experiment import Experiment
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
 from zoo.experiments.ood_mnist import ood_mnist
 from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
 from zoo.experiments.referral_cifar10 import referral_cifar10
 from zoo.experiments.result import Result, read
-from zoo.experiments.run import Run
+from zoo.experiments.run import Experiment, Run
 
 __all__ = [
     "Experiment",

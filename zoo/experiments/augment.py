@@ -1,4 +1,4 @@
-"""Augmentation: images mirrored and moved by a few pixels, anew at every epoch."""
+"""Augmentation: images are mirrored and shifted by a few pixels, anew in every epoch."""
 
 from __future__ import annotations
 
@@ -11,40 +11,65 @@ from zoo.datasets import Split
 
 
 class Augmented(Dataset):
-    """Images of which half are mirrored and all are cut out of a frame of the lowest value, at a random place.
+    """Images that are mirrored at random, and cropped at random after padding.
 
-    It is asked for whole batches, of which it changes each image on its own.
+    Half of the images are mirrored. The padding has the lowest value of the batch. An
+    index is a list of rows, so that a batch is made in one call.
 
     Arguments:
-        part: Images (N, C, H, W) and their labels.
-        margin: Pixels of the frame.
+        part: Images (N, C, H, W) and their labels (N,).
+        margin: Number of pixels of padding on each side.
     """
 
     def __init__(self, part: Split, margin: int = 4) -> None:
-        self.part, self.margin = part, margin
+        self.part = part
+        self.margin = margin
 
     def __len__(self) -> int:
         return len(self.part.x)
 
     def __getitem__(self, rows: list[int]) -> tuple[Tensor, Tensor]:
         """Return the images of some rows, changed at random, and their labels."""
-        x, margin = self.part.x[rows], self.margin
-        count, _channels, height, width = x.shape
-        x = torch.where((torch.rand(count) < 0.5).reshape(-1, 1, 1, 1), x.flip(-1), x)
-        framed = pad(x, (margin,) * 4, value=float(x.min()))
-        down, right = torch.randint(2 * margin + 1, (2, count, 1))
-        down, right = (
-            down + torch.arange(height),
-            right + torch.arange(width),
-        )  # (B, H), (B, W)
-        index = torch.arange(count).reshape(-1, 1, 1)
-        return framed.movedim(1, -1)[index, down[:, :, None], right[:, None]].movedim(
-            -1, 1
-        ), self.part.y[rows]
+        x, y = self.part
+        mirrored = _mirror(x[rows])
+        shifted = _shift(mirrored, self.margin)
+
+        return shifted, y[rows]
 
 
 def loader(part: Split, batch_size: int = 128) -> DataLoader:
     """Return shuffled batches of a part, augmented."""
     data = Augmented(part)
-    batches = BatchSampler(RandomSampler(data), batch_size, drop_last=False)
+    rows = RandomSampler(data)
+    batches = BatchSampler(rows, batch_size, drop_last=False)
+
     return DataLoader(data, sampler=batches, batch_size=None)
+
+
+def _mirror(x: Tensor) -> Tensor:
+    """Mirror each of some images (B, C, H, W) with probability one half."""
+    random = torch.rand(len(x), 1, 1, 1)
+    mirrored = x.flip(-1)
+
+    return torch.where(random < 0.5, mirrored, x)
+
+
+def _shift(x: Tensor, margin: int) -> Tensor:
+    """Pad each of some images (B, C, H, W), and crop it at a random place."""
+    batch_size, _, height, width = x.shape
+    lowest = float(x.min())
+    padded = pad(x, (margin, margin, margin, margin), value=lowest)
+
+    num_places = 2 * margin + 1
+    top, left = torch.randint(num_places, (2, batch_size, 1))  # (B, 1) each
+    rows = top + torch.arange(height)  # (B, H)
+    columns = left + torch.arange(width)  # (B, W)
+
+    images = torch.arange(batch_size).reshape(-1, 1, 1)
+    rows = rows.unsqueeze(2)
+    columns = columns.unsqueeze(1)
+
+    channels_last = padded.movedim(1, -1)
+    cropped = channels_last[images, rows, columns]  # (B, H, W, C)
+
+    return cropped.movedim(-1, 1)

@@ -1,4 +1,4 @@
-"""bayes-lenet-mnist, bayes-alexnet-cifar10: Bayes by Backprop for convolutions, with Kwon's two uncertainties."""
+"""bayes-lenet-mnist, bayes-alexnet-cifar10: Bayes by Backprop for convolutional networks."""
 
 from __future__ import annotations
 
@@ -12,162 +12,203 @@ from torch import nn
 import guides
 from zoo import datasets, metrics, networks, priors
 from zoo.datasets import Dataset
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
+from zoo.experiments.contestant import MakeGuide
+from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
+from zoo.experiments.trainer import Build
+from zoo.experiments.uncertainty_curve import UncertaintyPoint, draw_uncertainty_curve
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
+from zoo.runtime.programs import PyroProgram
 
-DRAWS, EPOCHS = 25, 100  # as published
-PHASES = (0.1, 0.3)  # parts of the epochs at which uncertainty is looked at too
+_NUM_SAMPLES = 25  # as published
+_EPOCHS = 100  # as published
+_PHASES = (0.1, 0.3)  # parts of the epochs for which the network is also fitted
 
 
-def run_network(
-    run: Run, data: Dataset, make: Callable[[], nn.Module], published: dict[str, float]
+def _run_network(
+    run: Run,
+    data: Dataset,
+    make_network: Callable[[], nn.Module],
+    published: UncertaintyPoint,
+    published_twin_error: float,
 ) -> None:
-    """Fit for all epochs and for two parts of them, beside the twin, and split the uncertainty.
+    """Fit for all epochs and for two parts of them, and fit the frequentist twin.
+
+    The frequentist twin is the same network with the same prior, fitted by MAP.
 
     Arguments:
         run: The run.
         data: The data.
-        make: Makes the network.
-        published: Error in per cent of both contestants, and aleatoric and epistemic
-            uncertainty.
+        make_network: Makes the network.
+        published: The published fit by Bayes by Backprop.
+        published_twin_error: The published error of the frequentist twin in per cent.
     """
-    x, y = data.test
+    make_guide = partial(guides.LocalReparam, init_scale=0.02)
+    build = partial(_build, run, make_network, make_guide)
+    posterior = run.fit("Bayesian", build, data, share=0.45, epochs=_EPOCHS)
+    prediction = _predict_and_score(run, "Bayesian", posterior, data)
+
+    points = []
+    for phase in _PHASES:
+        point = _fit_phase(run, data, build, phase)
+        points.append(point)
+
+    points.append(_make_point(run, "Bayesian", prediction))
+    rows = [point.row() for point in points]
+    run.report.tabulate("over epochs", rows)
+
+    build = partial(_build, run, make_network, guides.Delta)
+    twin = run.fit("frequentist", build, data, share=0.35, epochs=_EPOCHS)
+    scores = run.scores.add_posterior("frequentist", twin, data.test, 1)
+
+    _report_errors(run, published.error, published_twin_error)
+    _report_uncertainties(run, prediction, published)
+
+    twin_error = scores["error %"].value
+    twin_point = (_num_epochs(run, "frequentist"), twin_error)
+    draw_uncertainty_curve(run.report, points, published, twin_point)
+
+
+def _build(
+    run: Run, make_network: Callable[[], nn.Module], make_guide: MakeGuide
+) -> tuple[BayesianNetwork, PyroProgram]:
+    """Return the model and a guide."""
+    network = make_network()
     prior = priors.WeightPrior(dist.Normal(0.0, 0.1))
 
-    def built(family: Callable[..., object]) -> tuple[object, object]:
-        model = run.model(make(), prior)
-        return model, family(model)
+    return run.build(network, prior, make_guide)
 
-    def fitted(
-        name: str, share: float, epochs: float, **options: object
-    ) -> tuple[dict, Prediction]:
-        build = partial(built, partial(guides.LocalReparam, init_scale=0.02))
-        posterior = run.fit(name, build, data, share=share, epochs=epochs, **options)
-        prediction = posterior.predict(x, DRAWS, progress=run.progress)
-        run.score(name, lambda: prediction, y)
-        return run.result.fits[name]["plan"], prediction
 
-    plan, longest = fitted("Bayesian", 0.45, EPOCHS)
-    rows = [row(run, "Bayesian", longest)]
-    for (
-        phase
-    ) in PHASES:  # by the same learning rate, and for as long as their steps take
-        name, epochs = f"Bayesian, {phase:.0%} of the epochs", phase * plan["epochs"]
-        _, prediction = fitted(name, math.inf, epochs, rates=(plan["rate"],), least=0.0)
-        rows.insert(-1, row(run, name, prediction))
-    run.tabulate("over epochs", rows)
-    twin = run.fit(
-        "frequentist", partial(built, guides.Delta), data, share=0.35, epochs=EPOCHS
+def _fit_phase(run: Run, data: Dataset, build: Build, phase: float) -> UncertaintyPoint:
+    """Fit for a part of the epochs, at the same learning rate and without a time limit."""
+    name = f"Bayesian, {phase:.0%} of the epochs"
+    plan = run.result.fits["Bayesian"]["plan"]
+    posterior = run.fit(
+        name,
+        build,
+        data,
+        share=math.inf,
+        epochs=phase * plan["epochs"],
+        learning_rates=(plan["rate"],),
+        min_epochs=0.0,
     )
-    run.score("frequentist", partial(twin.predict, x, 1), y)
-    for name in ("Bayesian", "frequentist"):
-        run.find(
-            f"error, {name}, %",
-            run.result.scores[name]["error %"],
-            published[name],
-            headline=True,
-        )
-    gain, theirs = (
-        run.difference("Bayesian", "frequentist"),
-        published["Bayesian"] - published["frequentist"],
-    )
-    run.find("error, Bayesian minus frequentist, %", gain["error %"], theirs)
-    run.find("NLL, Bayesian minus frequentist, nats", gain["nll"])
-    for name, number in kwon(longest).items():
-        run.find(
-            f"{name} uncertainty, a variance", number, published[name], headline=True
-        )
-    run.find("aleatoric uncertainty, nats", Number.mean(longest.aleatoric))
-    run.find("epistemic uncertainty, nats", Number.mean(longest.epistemic))
-    picture(run, rows, published)
+    prediction = _predict_and_score(run, name, posterior, data)
+
+    return _make_point(run, name, prediction)
 
 
-def row(run: Run, name: str, prediction: Prediction) -> dict[str, float]:
-    """Return what is shown of a fit over epochs."""
-    facts = {
-        "epochs": run.result.fits[name]["plan"]["epochs"],
-        "error %": run.result.scores[name]["error %"].value,
-    }
-    return facts | {key: number.value for key, number in kwon(prediction).items()}
+def _predict_and_score(
+    run: Run, name: str, posterior: Posterior, data: Dataset
+) -> Prediction:
+    """Return the prediction for the test part, after scoring it."""
+    x, y = data.test
+    prediction = posterior.predict(x, num_samples=_NUM_SAMPLES, progress=run.progress)
+    run.scores.add(name, lambda: prediction, y)
+
+    return prediction
 
 
-def kwon(prediction: Prediction) -> dict[str, Number]:
-    """Return the two variances of Kwon's, summed over classes and averaged over images."""
+def _make_point(run: Run, name: str, prediction: Prediction) -> UncertaintyPoint:
+    """Return epochs, error and uncertainties of a fit."""
+    epochs = _num_epochs(run, name)
+    error = run.scores[name]["error %"]
+    variances = _split_variance(prediction)
+    aleatoric = variances["aleatoric"]
+    epistemic = variances["epistemic"]
+
+    return UncertaintyPoint(epochs, error.value, aleatoric.value, epistemic.value)
+
+
+def _num_epochs(run: Run, name: str) -> float:
+    """Return the number of epochs of a fit."""
+    return run.result.fits[name]["plan"]["epochs"]
+
+
+def _split_variance(prediction: Prediction) -> dict[str, Number]:
+    """Return the two variances of Kwon et al., summed over classes and averaged over images."""
     epistemic, aleatoric = metrics.variance_split(prediction.functions)
+
     return {"aleatoric": Number.mean(aleatoric), "epistemic": Number.mean(epistemic)}
 
 
-def picture(
-    run: Run, rows: list[dict[str, float]], published: dict[str, float]
+def _report_errors(run: Run, published: float, published_twin: float) -> None:
+    """State the errors of both fits in per cent, and their differences."""
+    report = run.report
+    published_errors = {"Bayesian": published, "frequentist": published_twin}
+
+    for name, theirs in published_errors.items():
+        ours = run.scores[name]["error %"]
+        report.find(f"error, {name}, %", ours, theirs, headline=True)
+
+    gain = run.scores.difference("Bayesian", "frequentist")
+    difference = published - published_twin
+    report.find("error, Bayesian minus frequentist, %", gain["error %"], difference)
+    report.find("NLL, Bayesian minus frequentist, nats", gain["nll"])
+
+
+def _report_uncertainties(
+    run: Run, prediction: Prediction, published: UncertaintyPoint
 ) -> None:
-    """Draw error and uncertainties over epochs, beside what was published."""
-    epochs = [row["epochs"] for row in rows]
-    with run.panels(columns=2, title=run.experiment.name) as axes:
-        left, right = axes[0]
-        left.plot(epochs, [row["error %"] for row in rows], "o-", label="Bayesian")
-        twin = (
-            run.result.fits["frequentist"]["plan"]["epochs"],
-            run.result.scores["frequentist"]["error %"].value,
-        )
-        left.plot(*twin, "s", color="grey", label="frequentist")
-        left.plot(EPOCHS, published["Bayesian"], "k^", label="published, Bayesian")
-        for name in ("aleatoric", "epistemic"):
-            (line,) = right.plot(epochs, [row[name] for row in rows], "o-", label=name)
-            right.plot(
-                EPOCHS,
-                published[name],
-                "^",
-                color=line.get_color(),
-                label=f"{name}, published",
-            )
-        left.set(xlabel="epochs of a fit", ylabel="test error, %")
-        right.set(
-            xlabel="epochs of a fit",
-            ylabel="variance of the one-hot label",
-            yscale="log",
-        )
-        for ax in (left, right):
-            ax.legend(frameon=False)
+    """State the aleatoric and the epistemic uncertainty, as variances and in nats."""
+    report = run.report
+
+    for kind, ours in _split_variance(prediction).items():
+        what = f"{kind} uncertainty, a variance"
+        theirs = getattr(published, kind)
+        report.find(what, ours, theirs, headline=True)
+
+    aleatoric = Number.mean(prediction.aleatoric)
+    epistemic = Number.mean(prediction.epistemic)
+    report.find("aleatoric uncertainty, nats", aleatoric)
+    report.find("epistemic uncertainty, nats", epistemic)
 
 
-def run_lenet(run: Run) -> None:
+def _run_lenet(run: Run) -> None:
     """Run LeNet-5 on MNIST."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
-    published = {
-        "Bayesian": 2.0,
-        "frequentist": 2.0,
-        "aleatoric": 0.0096,
-        "epistemic": 0.0026,
-    }
-    run_network(run, data, lambda: networks.LeNet5(activation=nn.Softplus), published)
+
+    make_network = partial(networks.LeNet5, activation=nn.Softplus)
+    published = UncertaintyPoint(_EPOCHS, 2.0, aleatoric=0.0096, epistemic=0.0026)
+
+    _run_network(run, data, make_network, published, published_twin_error=2.0)
 
 
-def run_alexnet(run: Run) -> None:
+def _run_alexnet(run: Run) -> None:
     """Run AlexNet on CIFAR-10."""
     data = run.dataset(datasets.cifar10, num_validation=5_000)
-    published = {
-        "Bayesian": 27.0,
-        "frequentist": 27.0,
-        "aleatoric": 0.1920,
-        "epistemic": 0.0404,
-    }
-    run_network(run, data, lambda: networks.AlexNet(activation=nn.Softplus), published)
-    run.note(
-        "The published variances are LeNet-5's on CIFAR-10; others reached an error of 39 % with this network."
+
+    make_network = partial(networks.AlexNet, activation=nn.Softplus)
+    published = UncertaintyPoint(_EPOCHS, 27.0, aleatoric=0.1920, epistemic=0.0404)
+
+    _run_network(run, data, make_network, published, published_twin_error=27.0)
+    run.report.note(
+        "The published variances are LeNet-5's on CIFAR-10; others reached an error of 39 % with "
+        "this network."
     )
 
 
-REFERENCE = (
-    "A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference (Shridhar, Laumann, "
-    "Liwicki, 2019)"
+_REFERENCE = (
+    "A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference "
+    "(Shridhar, Laumann, Liwicki, 2019)"
 )
-QUESTION = "is Bayes by Backprop as accurate as its twin on {}, and how uncertain is it, of what kind?"
+_QUESTION = (
+    "is Bayes by Backprop as accurate as its twin on {}, and how uncertain is it, of what "
+    "kind?"
+)
 
 bayes_lenet_mnist = Experiment(
-    "bayes-lenet-mnist", QUESTION.format("MNIST"), REFERENCE, 24, run_lenet
+    name="bayes-lenet-mnist",
+    question=_QUESTION.format("MNIST"),
+    reference=_REFERENCE,
+    minutes=24,
+    run=_run_lenet,
 )
 bayes_alexnet_cifar10 = Experiment(
-    "bayes-alexnet-cifar10", QUESTION.format("CIFAR-10"), REFERENCE, 60, run_alexnet
+    name="bayes-alexnet-cifar10",
+    question=_QUESTION.format("CIFAR-10"),
+    reference=_REFERENCE,
+    minutes=60,
+    run=_run_alexnet,
 )

@@ -1,9 +1,8 @@
-"""bbb-mnist: Bayes by Backprop on MNIST under two priors, beside its twins, and pruned by signal to noise."""
+"""bbb-mnist: Bayes by Backprop on MNIST under two priors, against SGD and dropout, and pruned."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import pyro.distributions as dist
@@ -11,121 +10,151 @@ from torch import nn
 
 import guides
 from zoo import datasets, networks, priors
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
+from zoo.datasets import Split
+from zoo.experiments.contestant import Contestant
+from zoo.experiments.run import Experiment, Run
+from zoo.experiments.scoreboard import Scoreboard
+from zoo.experiments.weight_averaging import average_weights
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
 from zoo.pruning import prune, signal_to_noise
+from zoo.runtime.programs import PyroProgram
 
-PUBLISHED = {
-    "SGD": 1.83,
-    "dropout": 1.51,
-    "Gaussian": 1.82,
-    "scale mixture": 1.36,
-}  # 400 units, table 1
-PRUNED = {
-    0.5: 1.24,
-    0.75: 1.24,
-    0.95: 1.29,
-    0.98: 1.39,
-}  # of 1200 units, table 2; 1.24 with all weights
-SHARES = {"SGD": 0.15, "dropout": 0.15, "Gaussian": 0.35, "scale mixture": 0.35}
-EPOCHS, UNITS, DRAWS = 600, 400, 20
+_MEAN_FIELD = partial(guides.LocalReparam, init_scale=0.02)
+_DROPOUT = partial(guides.MCDropout, p=0.5, layers=["*layer2*", "*layer3*"])
+_GAUSSIAN = priors.WeightPrior(dist.Normal(0.0, 0.1))
+_WIDE_GAUSSIAN = priors.WeightPrior(dist.Normal(0.0, 1.0))
+_SCALE_MIXTURE = priors.WeightPrior(priors.ScaleMixture(0.5, 1.0, math.exp(-6)))
+
+_CONTESTANTS = {  # SGD has the Gaussian prior as its weight decay
+    "SGD": Contestant(_GAUSSIAN, guides.Delta),
+    "dropout": Contestant(_WIDE_GAUSSIAN, _DROPOUT),
+    "Gaussian": Contestant(_GAUSSIAN, _MEAN_FIELD),
+    "scale mixture": Contestant(_SCALE_MIXTURE, _MEAN_FIELD),
+}
+_BAYESIAN = ("Gaussian", "scale mixture")
+_SHARES = {"SGD": 0.15, "dropout": 0.15, "Gaussian": 0.35, "scale mixture": 0.35}
+
+# Errors in per cent: of 400 units (table 1), and by the fraction dropped of 1200 units (table 2).
+_PUBLISHED = {"SGD": 1.83, "dropout": 1.51, "Gaussian": 1.82, "scale mixture": 1.36}
+_PUBLISHED_PRUNED = {0.5: 1.24, 0.75: 1.24, 0.95: 1.29, 0.98: 1.39}
+_PUBLISHED_UNPRUNED = 1.24
+
+_EPOCHS = 600
+_NUM_UNITS = 400
+_NUM_SAMPLES = 20
 
 
-def run(run: Run) -> None:
-    """Fit both posteriors and both twins, then prune the better posterior."""
+def _run(run: Run) -> None:
+    """Fit two posteriors, SGD and dropout, and prune both posteriors."""
     data = run.dataset(datasets.mnist, num_validation=10_000)
-    x, y = data.test
-    kept = {}
-    for name, share in SHARES.items():
-        posterior = kept[name] = run.fit(
-            name, lambda name=name: built(run, name), data, share=share, epochs=EPOCHS
-        )
-        once = name in ("SGD", "dropout")  # weight scaling after dropout, as usual
-        posterior = (
-            posterior.with_guide(posterior.guide.averaged())
-            if name == "dropout"
-            else posterior
-        )
-        run.score(name, partial(posterior.predict, x, 1 if once else DRAWS), y)
-        run.find(
-            f"error of {name}, %",
-            run.result.scores[name]["error %"],
-            PUBLISHED[name],
-            headline=True,
-        )
-    gain = run.difference("scale mixture", "Gaussian")["error %"]
-    run.find("error of scale mixture minus Gaussian, %", gain, -0.46)
-    for prior in ("Gaussian", "scale mixture"):
-        for fraction, published in PRUNED.items():
-            name = f"{prior}, {fraction:.0%} dropped"
-            pruned = prune(kept[prior], fraction, rule=signal_to_noise)
-            run.score(name, partial(pruned.predict, x, DRAWS), y)
-            loss = run.difference(name, prior)["error %"]
-            headline = prior == "scale mixture" and fraction > 0.9
-            run.find(
-                f"error of {name} minus all weights, %",
-                loss,
-                round(published - 1.24, 2),
-                headline,
-            )
-    run.note(
+
+    fits = {}
+    for name, share in _SHARES.items():
+        build = partial(_build, run, name)
+        posterior = run.fit(name, build, data, share=share, epochs=_EPOCHS)
+        fits[name] = posterior
+        _score(run, name, posterior, data.test)
+
+    gain = run.scores.difference("scale mixture", "Gaussian")["error %"]
+    run.report.find("error of scale mixture minus Gaussian, %", gain, -0.46)
+
+    for name in _BAYESIAN:
+        _prune(run, name, fits[name], data.test)
+
+    run.report.note(
         "The published pruning is of 1200 units under the scale mixture; here it is of 400."
     )
-    run.note(
+    run.report.note(
         "An honest reproduction of the published errors got 2.4 to 2.6 % with 1200 units."
     )
-    picture(run)
+    _draw_figure(run)
 
 
-def built(run: Run, name: str) -> tuple[object, Callable[..., object]]:
-    """Make the model and the guide of a contestant; SGD shares the Gaussian prior, as its weight decay."""
-    wide = {
-        "scale mixture": priors.ScaleMixture(0.5, 1.0, math.exp(-6)),
-        "dropout": dist.Normal(0.0, 1.0),
-    }
-    prior = wide.get(name, dist.Normal(0.0, 0.1))
-    network = nn.Sequential(nn.Flatten(), networks.MLP(784, 10, hidden=[UNITS, UNITS]))
-    model = run.model(network, priors.WeightPrior(prior))
-    makers = {
-        "SGD": guides.Delta,
-        "dropout": partial(guides.MCDropout, p=0.5, layers=["*layer2*", "*layer3*"]),
-    }
-    return model, makers.get(name, partial(guides.LocalReparam, init_scale=0.02))(model)
+def _build(run: Run, name: str) -> tuple[BayesianNetwork, PyroProgram]:
+    """Return the model and the guide of a contestant."""
+    contestant = _CONTESTANTS[name]
+
+    mlp = networks.MLP(784, 10, hidden=[_NUM_UNITS, _NUM_UNITS])
+    network = nn.Sequential(nn.Flatten(), mlp)
+
+    return run.build(network, contestant.prior, contestant.make_guide)
 
 
-def picture(run: Run) -> None:
-    """Draw the error over the fraction dropped, with the twins as lines."""
+def _score(run: Run, name: str, posterior: Posterior, test: Split) -> None:
+    """Score a contestant; after dropout the weights are averaged, as is usual."""
+    if name == "dropout":
+        posterior = average_weights(posterior)
+
+    num_samples = _NUM_SAMPLES if name in _BAYESIAN else 1
+
+    scores = run.scores.add_posterior(name, posterior, test, num_samples)
+
+    what = f"error of {name}, %"
+    published = _PUBLISHED[name]
+    run.report.find(what, scores["error %"], published, headline=True)
+
+
+def _prune(run: Run, name: str, posterior: Posterior, test: Split) -> None:
+    """Prune a posterior by signal to noise, and state what it loses."""
+    scores = run.scores
+
+    for fraction, published in _PUBLISHED_PRUNED.items():
+        key = _pruned_name(name, fraction)
+        pruned = prune(posterior, fraction=fraction, rule=signal_to_noise)
+        scores.add_posterior(key, pruned, test, _NUM_SAMPLES)
+
+        what = f"error of {key} minus all weights, %"
+        loss = scores.difference(key, name)["error %"]
+        theirs = round(published - _PUBLISHED_UNPRUNED, 2)
+        headline = name == "scale mixture" and fraction > 0.9
+        run.report.find(what, loss, theirs, headline=headline)
+
+
+def _pruned_name(name: str, fraction: float) -> str:
+    """Return the name of a pruned posterior."""
+    return f"{name}, {fraction:.0%} dropped"
+
+
+def _draw_figure(run: Run) -> None:
+    """Draw the error over the fraction dropped, with SGD and dropout as lines."""
     from zoo import plots
 
-    fractions = (0.0, *PRUNED)
-    names = {
-        prior: [prior, *(f"{prior}, {f:.0%} dropped" for f in PRUNED)]
-        for prior in ("Gaussian", "scale mixture")
-    }
-    scores = run.result.scores
-    lines = {
-        prior: [scores[name]["error %"].value for name in of]
-        for prior, of in names.items()
-    }
-    with run.panels(
-        title="Bayes by Backprop on MNIST, weights dropped by signal to noise"
-    ) as axes:
-        ax = plots.pruning(fractions, lines, ylabel="test error, %", ax=axes[0, 0])
+    errors = {name: _errors(run.scores, name) for name in _BAYESIAN}
+    fractions = (0.0, *_PUBLISHED_PRUNED)
+
+    title = "Bayes by Backprop on MNIST, weights dropped by signal to noise"
+
+    with run.report.panels(title=title) as axes:
+        ax = axes[0, 0]
+        plots.pruning(fractions, errors, ylabel="test error, %", ax=ax)
+
         for name, style in (("SGD", ":"), ("dropout", "-.")):
+            error = run.scores[name]["error %"]
             ax.axhline(
-                scores[name]["error %"].value,
-                color="black",
-                linestyle=style,
-                linewidth=1,
-                label=name,
+                error.value, color="black", linestyle=style, linewidth=1, label=name
             )
+
         ax.legend(frameon=False)
+
+
+def _errors(scores: Scoreboard, name: str) -> list[float]:
+    """Return the errors of a posterior with all weights, and then by the fraction dropped."""
+    keys = [name]
+    for fraction in _PUBLISHED_PRUNED:
+        keys.append(_pruned_name(name, fraction))
+
+    numbers = [scores[key]["error %"] for key in keys]
+
+    return [number.value for number in numbers]
 
 
 bbb_mnist = Experiment(
     name="bbb-mnist",
-    question="does a scale-mixture prior beat dropout on MNIST, and are 2 % of its weights enough?",
-    reference="Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015)",
+    question="does a scale-mixture prior beat dropout on MNIST, and are 2 % of its weights "
+    "enough?",
+    reference="Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, "
+    "Wierstra, 2015)",
     minutes=40,
-    run=run,
+    run=_run,
 )

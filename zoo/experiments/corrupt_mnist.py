@@ -1,152 +1,217 @@
-"""corrupt-mnist: entropy and accuracy of a posterior and of its twin as digits are rotated, drowned in noise, skewed."""
+"""corrupt-mnist: entropy and accuracy of a posterior and of MAP as digits are corrupted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-import guides
 from zoo import datasets, stress
 from zoo.datasets import Dataset, Split
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.prune import built
-from zoo.experiments.run import Run
+from zoo.experiments.report import Report
+from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
+from zoo.experiments.talk_network import fit_talk_network
 from zoo.posterior.posterior import Posterior
+from zoo.stress.evaluation import Evaluation
 
-SPOILERS: dict[Callable[..., object], tuple[float, ...]] = {
-    stress.rotation: (0, 15, 30, 45, 66, 90),
-    stress.noise: (0, 0.25, 0.5, 1.0, 1.5, 2.0),
-    stress.skew: (0, 0.1, 0.2, 0.3),
-    stress.warp: (0, 1, 2, 3, 4),
-}
-PUBLISHED = {  # entropy in nats and accuracy, read off the talk's figures
-    stress.rotation: {0: (0.13, 0.97), 66: (1.25, 0.06)},
-    stress.noise: {0: (0.14, 1.0), 2.0: (1.95, 0.23)},
-}
-UNITS = {
-    stress.rotation: "rotation, degrees",
-    stress.noise: "noise, standard deviations (white is 1)",
-    stress.skew: "skew, a share of the side",
-    stress.warp: "warp, pixels that each moves",
-}
-DRAWS, IMAGES = 12, 2_000
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NUM_SAMPLES = {"posterior": 12, "MAP": 1}
+_NUM_IMAGES = 2_000
 
 
-def run(run: Run) -> None:
-    """Fit the posterior and its twin, corrupt test images more and more, and draw what both say."""
+@dataclass(frozen=True)
+class _Published:
+    """Entropy in nats and accuracy, read off the figures in the talk; None if not published."""
+
+    entropy: float | None = None
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class _Corruption:
+    """A corruption, its severities, and what was published for some of them.
+
+    Arguments:
+        corrupt: Corrupts pixels (N, C, H, W) to a severity.
+        unit: The corruption with the unit of its severity.
+        severities: The severities.
+        published: What was published, by severity.
+    """
+
+    corrupt: Callable[[Tensor, float], Tensor]
+    unit: str
+    severities: Sequence[float]
+    published: Mapping[float, _Published] = field(default_factory=dict)
+
+
+_CORRUPTIONS = (
+    _Corruption(
+        stress.rotation,
+        "rotation, degrees",
+        severities=(0, 15, 30, 45, 66, 90),
+        published={0: _Published(0.13, 0.97), 66: _Published(1.25, 0.06)},
+    ),
+    _Corruption(
+        stress.noise,
+        "noise, standard deviations (white is 1)",
+        severities=(0, 0.25, 0.5, 1.0, 1.5, 2.0),
+        published={0: _Published(0.14, 1.0), 2.0: _Published(1.95, 0.23)},
+    ),
+    _Corruption(
+        stress.skew, "skew, a share of the side", severities=(0, 0.1, 0.2, 0.3)
+    ),
+    _Corruption(
+        stress.warp, "warp, pixels that each moves", severities=(0, 1, 2, 3, 4)
+    ),
+)
+
+
+def _run(run: Run) -> None:
+    """Fit the posterior and MAP, corrupt test images, and draw accuracy and entropy."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
-    families = {
-        "posterior": (partial(guides.LocalReparam, init_scale=0.02), 0.7),
-        "MAP": (guides.Delta, 0.3),
-    }
-    fits = {
-        name: run.fit(
-            name, partial(built, run, data, family), data, share=share, epochs=30
-        )
-        for name, (family, share) in families.items()
-    }
+
+    fits = fit_talk_network(run, data, epochs=30)
+
     for name, posterior in fits.items():
-        draws = DRAWS if name == "posterior" else 1
-        run.score(
-            name,
-            partial(posterior.predict, data.test.x, draws, progress=run.progress),
-            data.test.y,
-        )
-        run.find(f"error of the {name}, %", run.result.scores[name]["error %"])
-    rows = torch.randperm(len(data.test.x), generator=torch.Generator().manual_seed(0))[
-        :IMAGES
-    ]
-    few = replace(data, test=Split(data.test.x[rows], data.test.y[rows]))
-    found = {
-        corrupt: corrupted(run, fits, few, corrupt, levels)
-        for corrupt, levels in SPOILERS.items()
-    }
-    picture(run, found)
-    run.note(
-        f"The posterior is {DRAWS} draws, the corrupted images are {len(rows)} of the test part."
+        num_samples = _NUM_SAMPLES[name]
+        scores = run.scores.add_posterior(name, posterior, data.test, num_samples)
+        run.report.find(f"error of the {name}, %", scores["error %"])
+
+    few = _choose_images(data)
+    curves = []
+    for corruption in _CORRUPTIONS:
+        found = _corrupt(run, fits, few, corruption)
+        _report(run.report, corruption, found)
+        curves.append(found)
+
+    _draw_figure(run.report, curves)
+
+    num_samples = _NUM_SAMPLES["posterior"]
+    num_images = len(few.test.x)
+    run.report.note(
+        f"The posterior is {num_samples} draws, the corrupted images are {num_images} of the test "
+        "part."
     )
+
     if not run.full:
-        run.note("The network has a third of the published channels.")
+        run.report.note("The network has a third of the published channels.")
 
 
-def corrupted(
-    run: Run,
-    fits: dict[str, Posterior],
-    data: Dataset,
-    corrupt: Callable[..., object],
-    levels: tuple[float, ...],
+def _choose_images(data: Dataset) -> Dataset:
+    """Return the data with some of the test images, chosen at random."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = data.test
+    order = torch.randperm(len(x), generator=generator)
+    rows = order[:_NUM_IMAGES]
+    test = Split(x[rows], y[rows])
+
+    return replace(data, test=test)
+
+
+def _corrupt(
+    run: Run, fits: Mapping[str, Posterior], data: Dataset, corruption: _Corruption
 ) -> dict[str, stress.Severity]:
-    """Spoil by one corruption, keep the curves, and state what was published of them."""
-    found = {}
+    """Return the curves of both fits over the severity of one corruption."""
+    curves = {}
     for name, posterior in fits.items():
-        draws = DRAWS if name == "posterior" else 1
-        with run.same_draws():
-            found[name] = stress.severity(
+        with run.scores.same_draws():
+            severity = stress.severity(
                 posterior,
                 data,
-                corrupt,
-                levels,
-                num_samples=draws,
+                corruption.corrupt,
+                corruption.severities,
+                num_samples=_NUM_SAMPLES[name],
                 seed=run.seed,
                 progress=run.progress,
             )
-        run.tabulate(f"{found[name].corruption}, {name}", found[name].table.to_dicts())
-    for level, published in PUBLISHED.get(corrupt, {levels[-1]: (None, None)}).items():
-        for name, severity in found.items():
-            evaluation = severity.evaluations[list(severity.severities).index(level)]
-            right = (evaluation.predicted == evaluation.y).double()
-            theirs = published if name == "posterior" else (None, None)
-            what = f"{severity.corruption} {level:g}, {name}"
-            run.find(
-                f"entropy at {what}, nats",
-                Number.mean(evaluation.entropy),
-                theirs[0],
-                headline=theirs[0] is not None,
-            )
-            run.find(
-                f"accuracy at {what}",
-                Number.mean(right),
-                theirs[1],
-                headline=theirs[1] is not None,
-            )
-    return found
+
+        rows = severity.table.to_dicts()
+        run.report.tabulate(f"{severity.corruption}, {name}", rows)
+        curves[name] = severity
+
+    return curves
 
 
-def picture(
-    run: Run, found: dict[Callable[..., object], dict[str, stress.Severity]]
+def _report(
+    report: Report, corruption: _Corruption, curves: Mapping[str, stress.Severity]
+) -> None:
+    """State entropy and accuracy at the published severities, else at the largest."""
+    severities = list(corruption.published) or [corruption.severities[-1]]
+
+    for severity in severities:
+        for name, curve in curves.items():
+            published = _Published()
+            if name == "posterior":
+                published = corruption.published.get(severity, published)
+
+            index = list(curve.severities).index(severity)
+            evaluation = curve.evaluations[index]
+            where = f"{curve.corruption} {severity:g}, {name}"
+            _report_evaluation(report, where, evaluation, published)
+
+
+def _report_evaluation(
+    report: Report, where: str, evaluation: Evaluation, published: _Published
+) -> None:
+    """State entropy and accuracy at one severity."""
+    entropy = Number.mean(evaluation.entropy)
+    theirs = published.entropy
+    is_known = theirs is not None
+    report.find(f"entropy at {where}, nats", entropy, theirs, headline=is_known)
+
+    right = evaluation.predicted == evaluation.y
+    accuracy = Number.mean(right.double())
+    theirs = published.accuracy
+    is_known = theirs is not None
+    report.find(f"accuracy at {where}", accuracy, theirs, headline=is_known)
+
+
+def _draw_figure(
+    report: Report, curves: Sequence[Mapping[str, stress.Severity]]
 ) -> None:
     """Draw accuracy above and entropy below, a column for each corruption."""
-    with run.panels(2, len(found), share="row") as axes:
-        for column, (corrupt, curves) in zip(axes.T, found.items(), strict=True):
-            for ax, score in zip(column, ("accuracy", "entropy"), strict=True):
-                for name, severity in curves.items():
-                    ax.plot(
-                        severity.severities,
-                        severity.scores[score],
-                        "o-",
-                        markersize=4,
-                        label=name,
-                    )
-                published = PUBLISHED.get(corrupt, {})
-                if published:
-                    values = [
-                        values[score == "accuracy"] for values in published.values()
-                    ]
-                    ax.plot(list(published), values, "k^", label="published")
-                ax.set_xlabel(UNITS[corrupt])
-        axes[0, 0].set_ylabel("accuracy")
-        axes[1, 0].set_ylabel("entropy, nats")
-        axes[0, 0].legend(frameon=False)
+    with report.panels(2, len(curves), share="row") as axes:
+        for number, corruption in enumerate(_CORRUPTIONS):
+            accuracy, entropy = axes[:, number]
+            _draw_score(accuracy, "accuracy", curves[number], corruption)
+            _draw_score(entropy, "entropy", curves[number], corruption)
+
+        left_accuracy, left_entropy = axes[:, 0]
+        left_accuracy.set_ylabel("accuracy")
+        left_entropy.set_ylabel("entropy, nats")
+        left_accuracy.legend(frameon=False)
+
+
+def _draw_score(
+    ax: Axes,
+    score: str,
+    curves: Mapping[str, stress.Severity],
+    corruption: _Corruption,
+) -> None:
+    """Draw one score of both fits over the severity of a corruption."""
+    for name, curve in curves.items():
+        values = curve.scores[score]
+        ax.plot(curve.severities, values, "o-", markersize=4, label=name)
+
+    published = corruption.published
+    if published:
+        values = [getattr(each, score) for each in published.values()]
+        ax.plot(list(published), values, "k^", label="published")
+
+    ax.set_xlabel(corruption.unit)
 
 
 corrupt_mnist = Experiment(
     name="corrupt-mnist",
-    question="does a posterior grow uncertain as fast as it grows wrong, when digits are corrupted?",
+    question="does a posterior grow uncertain as fast as it grows wrong, when digits are "
+    "corrupted?",
     reference="Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk",
     minutes=25,
-    run=run,
+    run=_run,
 )

@@ -1,8 +1,9 @@
-"""dropout-nin-cifar10, dropout-dsn-cifar10: standard dropout against MC dropout, with and without augmentation."""
+"""dropout-nin-cifar10, dropout-dsn-cifar10: standard dropout against MC dropout on CIFAR-10."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import pyro.distributions as dist
@@ -10,121 +11,188 @@ from torch import nn
 
 import guides
 from zoo import datasets, likelihoods, networks, priors
+from zoo.datasets import Split
 from zoo.experiments.augment import loader
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
+from zoo.experiments.run import Experiment, Run
+from zoo.experiments.weight_averaging import average_weights
+from zoo.likelihoods.likelihood import Likelihood
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
+from zoo.runtime.programs import PyroProgram
 
-WIDTH, PUBLISHED_WIDTH = 48, 192
-DRAWS, PUBLISHED_DRAWS, P, EPOCHS = 30, 100, 0.5, 300
+_WIDTH = 48
+_PUBLISHED_WIDTH = 192
+_NUM_SAMPLES = 30
+_PUBLISHED_NUM_SAMPLES = 100
+_RATE = 0.5
+_EPOCHS = 300
 
 
-def run_network(
-    run: Run,
-    make: Callable[..., nn.Module],
-    layers: Sequence[str],
-    likelihood: object,
-    published: dict[str, tuple],
-) -> None:
-    """Fit with dropout, and compare averaged weights with averaged predictions on the same images.
+@dataclass(frozen=True)
+class _Errors:
+    """Published errors in per cent: of averaged weights, and of averaged predictions (MC)."""
+
+    weights_averaged: float | None
+    monte_carlo: float | None
+
+    @property
+    def gain(self) -> float | None:
+        """The error of averaged predictions minus that of averaged weights."""
+        if self.monte_carlo is None or self.weights_averaged is None:
+            return None
+
+        return round(self.monte_carlo - self.weights_averaged, 2)
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """A network, and what was published for it.
 
     Arguments:
-        run: The run.
-        make: Makes the network of a width.
+        make_network: Makes the network; takes its width and its own rate of dropout.
         layers: Patterns of the weights whose inputs are dropped.
         likelihood: The likelihood.
-        published: Errors in per cent by "plain" and "augmented", of averaged weights
-            and of averaged predictions.
+        published: Errors without ("plain") and with augmentation ("augmented").
     """
+
+    make_network: Callable[..., nn.Module]
+    layers: Sequence[str]
+    likelihood: Likelihood
+    published: Mapping[str, _Errors]
+
+
+_NIN = _Setup(
+    make_network=networks.NIN,
+    layers=("features.8.weight", "features.16.weight"),
+    likelihood=likelihoods.Categorical(),
+    published={"plain": _Errors(10.43, 10.27), "augmented": _Errors(None, None)},
+)
+_DSN = _Setup(
+    make_network=networks.DSN,
+    layers=("convolutions.1.weight", "convolutions.2.weight"),
+    likelihood=likelihoods.DeeplySupervised(0.3),
+    published={"plain": _Errors(9.37, 9.32), "augmented": _Errors(7.95, 7.71)},
+)
+
+
+def _run_network(run: Run, setup: _Setup) -> None:
+    """Fit with dropout, and compare averaged weights with averaged predictions."""
     data = run.dataset(datasets.cifar10, num_validation=5_000)
-    x, y = data.test
-    draws, width = (PUBLISHED_DRAWS, PUBLISHED_WIDTH) if run.full else (DRAWS, WIDTH)
 
-    def build() -> tuple[object, object]:
-        model = run.model(
-            make(width=width, p=0.0),
-            priors.WeightPrior(dist.Normal(0.0, 0.3)),
-            likelihood,
-        )
-        return model, guides.MCDropout(model, p=P, layers=layers)
+    width = _PUBLISHED_WIDTH if run.full else _WIDTH
+    num_samples = _PUBLISHED_NUM_SAMPLES if run.full else _NUM_SAMPLES
 
-    for kind, (standard, monte_carlo) in published.items():
+    build = partial(_build, run, setup, width)
+    share = 1 / len(setup.published)
+
+    for kind, published in setup.published.items():
         train = loader(data.train) if kind == "augmented" else None
-        posterior = run.fit(
-            kind, build, data, share=1 / len(published), epochs=EPOCHS, train=train
-        )
-        averaged = posterior.with_guide(posterior.guide.averaged())
-        ways = {
-            "weights averaged": (averaged, 1, standard),
-            "MC": (posterior, draws, monte_carlo),
-        }
-        for way, (chosen, number, theirs) in ways.items():
-            name = f"{kind}, {way}"
-            run.score(
-                name, partial(chosen.predict, x, number, progress=run.progress), y
-            )
-            run.find(f"error, {name}, %", run.result.scores[name]["error %"], theirs)
-        gain = run.difference(f"{kind}, MC", f"{kind}, weights averaged")
-        theirs = round(monte_carlo - standard, 2) if standard else None
-        run.find(
-            f"error, {kind}, MC minus weights averaged, %",
-            gain["error %"],
-            theirs,
-            headline=True,
-        )
-        run.find(
-            f"NLL, {kind}, MC minus weights averaged, nats", gain["nll"], headline=True
-        )
-    run.note(
-        f"The network's width is {width}, published {PUBLISHED_WIDTH}; MC averages {draws} draws, {PUBLISHED_DRAWS}."
+        posterior = run.fit(kind, build, data, share=share, epochs=_EPOCHS, train=train)
+        _score(run, kind, posterior, data.test, num_samples, published)
+        _compare(run, kind, published)
+
+    report = run.report
+    report.note(
+        f"The network's width is {width}, published {_PUBLISHED_WIDTH}; MC averages {num_samples} "
+        f"draws, {_PUBLISHED_NUM_SAMPLES}."
     )
-    run.note("Masks are of whole channels.")
-    picture(run)
+    report.note("Masks are of whole channels.")
+    _draw_figure(run)
 
 
-def picture(run: Run) -> None:
-    """Draw error and NLL of each way with two standard errors."""
-    with run.panels(columns=2, title=run.experiment.name, share="row") as axes:
-        for ax, (score, label) in zip(
-            axes[0],
-            {"error %": "test error, %", "nll": "NLL, nats"}.items(),
-            strict=True,
-        ):
+def _build(run: Run, setup: _Setup, width: int) -> tuple[BayesianNetwork, PyroProgram]:
+    """Return the network without dropout of its own, and a guide with dropout."""
+    network = setup.make_network(width=width, p=0.0)
+    weight = dist.Normal(0.0, 0.3)
+    prior = priors.WeightPrior(weight)
+    make_guide = partial(guides.MCDropout, p=_RATE, layers=setup.layers)
+
+    return run.build(network, prior, make_guide, setup.likelihood)
+
+
+def _score(
+    run: Run,
+    kind: str,
+    posterior: Posterior,
+    test: Split,
+    num_samples: int,
+    published: _Errors,
+) -> None:
+    """State the errors of averaged weights and of averaged predictions."""
+    averaged = average_weights(posterior)
+    name = f"{kind}, weights averaged"
+    scores = run.scores.add_posterior(name, averaged, test, 1)
+
+    what = f"error, {name}, %"
+    run.report.find(what, scores["error %"], published.weights_averaged)
+
+    name = f"{kind}, MC"
+    scores = run.scores.add_posterior(name, posterior, test, num_samples)
+
+    what = f"error, {name}, %"
+    run.report.find(what, scores["error %"], published.monte_carlo)
+
+
+def _compare(run: Run, kind: str, published: _Errors) -> None:
+    """State the paired differences of averaged predictions and averaged weights."""
+    report = run.report
+    gain = run.scores.difference(f"{kind}, MC", f"{kind}, weights averaged")
+
+    what = f"error, {kind}, MC minus weights averaged, %"
+    report.find(what, gain["error %"], published.gain, headline=True)
+
+    what = f"NLL, {kind}, MC minus weights averaged, nats"
+    report.find(what, gain["nll"], headline=True)
+
+
+def _draw_figure(run: Run) -> None:
+    """Draw error and NLL with two standard errors."""
+    labels = {"error %": "test error, %", "nll": "NLL, nats"}
+
+    title = run.experiment.name
+
+    with run.report.panels(columns=2, title=title, share="row") as axes:
+        for ax, score in zip(axes[0], labels, strict=True):
             for name, scores in run.result.scores.items():
                 color = "#D55E00" if name.endswith("MC") else "#0072B2"
-                ax.errorbar(
-                    scores[score].value,
-                    name,
-                    xerr=2 * scores[score].error,
-                    fmt="o",
-                    color=color,
-                )
+                number = scores[score]
+                bar = number.two_errors
+                ax.errorbar(number.value, name, xerr=bar, fmt="o", color=color)
+
+            label = labels[score]
             ax.set_xlabel(f"{label}, ± 2 standard errors")
 
 
-def run_nin(run: Run) -> None:
+def _run_nin(run: Run) -> None:
     """Run network in network."""
-    published = {"plain": (10.43, 10.27), "augmented": (None, None)}
-    layers = ("features.8.weight", "features.16.weight")
-    run_network(run, networks.NIN, layers, likelihoods.Categorical(), published)
+    _run_network(run, _NIN)
 
 
-def run_dsn(run: Run) -> None:
+def _run_dsn(run: Run) -> None:
     """Run the deeply-supervised net."""
-    published = {"plain": (9.37, 9.32), "augmented": (7.95, 7.71)}
-    layers = ("convolutions.1.weight", "convolutions.2.weight")
-    run_network(run, networks.DSN, layers, likelihoods.DeeplySupervised(0.3), published)
+    _run_network(run, _DSN)
 
 
-REFERENCE = "Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, Ghahramani, 2016)"
-QUESTION = "is averaging predictions over dropout masks better than averaging weights, for {} on CIFAR-10?"
+_REFERENCE = (
+    "Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference "
+    "(Gal, Ghahramani, 2016)"
+)
+_QUESTION = (
+    "is averaging predictions over dropout masks better than averaging weights, for {} on "
+    "CIFAR-10?"
+)
 
 dropout_nin_cifar10 = Experiment(
-    "dropout-nin-cifar10", QUESTION.format("network in network"), REFERENCE, 40, run_nin
+    name="dropout-nin-cifar10",
+    question=_QUESTION.format("network in network"),
+    reference=_REFERENCE,
+    minutes=40,
+    run=_run_nin,
 )
 dropout_dsn_cifar10 = Experiment(
-    "dropout-dsn-cifar10",
-    QUESTION.format("a deeply-supervised net"),
-    REFERENCE,
-    40,
-    run_dsn,
+    name="dropout-dsn-cifar10",
+    question=_QUESTION.format("a deeply-supervised net"),
+    reference=_REFERENCE,
+    minutes=40,
+    run=_run_dsn,
 )

@@ -1,125 +1,156 @@
-"""dropout-lenet-mnist: LeNet with dropout nowhere, at one layer, at all; weights or predictions averaged."""
+"""dropout-lenet-mnist: LeNet with dropout at no, one or all layers, averaged in two ways."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyro.distributions as dist
 
 import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset, Split
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
-from zoo.experiments.scores import Number
+from zoo.experiments.contestant import MakeGuide
+from zoo.experiments.run import Experiment, Run
+from zoo.experiments.weight_averaging import average_weights
+from zoo.model import BayesianNetwork
+from zoo.runtime.programs import PyroProgram
 
-DROPPED = {
-    "none": (),
-    "ip": ("classifier.5*",),
-    "all": ("features.3*", "classifier.2*", "classifier.5*"),
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LAYERS = {  # patterns of the weights whose inputs are dropped
+    "none": [],
+    "ip": ["classifier.5*weight"],
+    "all": ["features.3*weight", "classifier.2*weight", "classifier.5*weight"],
 }
-WORDS = {"none": "no dropout", "ip": "at the inner product", "all": "at all layers"}
-PUBLISHED = {
-    ("all", "MC"): 0.5
-}  # read off a figure; the others were published as curves alone
-DRAWS, P, EPOCHS = 50, 0.5, 1_000  # 1e7 steps of 64 images were published
+_LABELS = {
+    "none": "no dropout",
+    "ip": "at the inner product",
+    "all": "at all layers",
+}
+_PUBLISHED_MC_ERROR = 0.5  # at all layers, read off a figure; others are curves only
+_PARTS = {"all images": 0.7, "a quarter": 0.3}  # their shares of the budget
+_RATE = 0.5
+_EPOCHS = 1_000  # 1e7 steps of 64 images were published
+_NUM_SAMPLES = 50
 
 
-def run(run: Run) -> None:
-    """Fit each network on all images and on a quarter of them, and average weights or predictions."""
+def _run(run: Run) -> None:
+    """Fit each network on all images and on a quarter, and average weights or predictions."""
     whole = run.dataset(datasets.mnist, num_validation=5_000)
-    quarter = Split(whole.train.x[::4], whole.train.y[::4])
-    for part, train, share in (
-        ("all images", whole.train, 0.7),
-        ("a quarter", quarter, 0.3),
-    ):
-        data = replace(whole, train=train)
-        for where in DROPPED:
-            compare(run, data, part, where, share / len(DROPPED))
-        gain = run.difference(f"{part}, all, MC", f"{part}, all, weights averaged")[
-            "error %"
-        ]
-        run.find(
-            f"{part}: error of MC minus averaged weights, dropout at all layers, %",
-            gain,
-            "below 0",
-        )
-        gain = run.difference(f"{part}, all, MC", f"{part}, ip, weights averaged")[
-            "error %"
-        ]
-        run.find(
-            f"{part}: error of MC at all layers minus standard dropout, %",
-            gain,
-            "below 0",
-            headline=True,
-        )
-    picture(run)
-    run.note(
-        f"Predictions are averaged over {DRAWS} masks, those of a convolution of whole channels."
+
+    x, y = whole.train
+    every_fourth = Split(x[::4], y[::4])
+    quarter = replace(whole, train=every_fourth)
+
+    for part, share in _PARTS.items():
+        data = whole if part == "all images" else quarter
+
+        for place in _LAYERS:
+            _fit_and_score(run, data, part, place, share / len(_LAYERS))
+
+        _compare(run, part)
+
+    _draw_figure(run)
+    run.report.note(
+        f"Predictions are averaged over {_NUM_SAMPLES} masks, those of a convolution of whole "
+        "channels."
     )
 
 
-def built(run: Run, where: str) -> tuple[object, Callable[..., object]]:
-    """Make LeNet, and the guide that drops where it should."""
-    network = networks.LeNet()
-    model = run.model(network, priors.WeightPrior(dist.Normal(0.0, 0.3)))
-    if not DROPPED[where]:
-        return model, guides.Delta(model)
-    return model, guides.MCDropout(
-        model, p=P, layers=[f"{layer}weight" for layer in DROPPED[where]]
-    )
+def _build(run: Run, place: str) -> tuple[BayesianNetwork, PyroProgram]:
+    """Return LeNet, and a guide with dropout at some layers."""
+    prior = priors.WeightPrior(dist.Normal(0.0, 0.3))
+    make_guide: MakeGuide = guides.Delta
+    if place != "none":
+        make_guide = partial(guides.MCDropout, p=_RATE, layers=_LAYERS[place])
+
+    return run.build(networks.LeNet(), prior, make_guide)
 
 
-def compare(run: Run, data: Dataset, part: str, where: str, share: float) -> None:
-    """Fit one network, and score it with its weights averaged and, after dropout, with predictions averaged."""
-    x, y = data.test
-    name = f"{part}, {where}"
-    posterior = run.fit(
-        name, partial(built, run, where), data, share=share, epochs=EPOCHS
-    )
-    ways = {"weights averaged": (posterior, 1)}
-    if where != "none":
-        averaged = posterior.with_guide(posterior.guide.averaged())
-        ways = {"weights averaged": (averaged, 1), "MC": (posterior, DRAWS)}
-    for way, (chosen, draws) in ways.items():
-        predict = partial(chosen.predict, x, draws, progress=run.progress)
-        error = run.score(f"{name}, {way}", predict, y)["error %"]
-        published = PUBLISHED.get((where, way)) if part == "all images" else None
-        run.find(f"error, {name}, {way}, %", error, published, headline=where == "all")
+def _fit_and_score(
+    run: Run, data: Dataset, part: str, place: str, share: float
+) -> None:
+    """Fit one network, and score averaged weights and, after dropout, averaged predictions."""
+    name = f"{part}, {place}"
+    build = partial(_build, run, place)
+    posterior = run.fit(name, build, data, share=share, epochs=_EPOCHS)
+    has_dropout = place != "none"
+
+    is_headline = place == "all"
+
+    averaged = posterior
+    if has_dropout:
+        averaged = average_weights(posterior)
+
+    key = f"{name}, weights averaged"
+    scores = run.scores.add_posterior(key, averaged, data.test, 1)
+
+    what = f"error, {key}, %"
+    run.report.find(what, scores["error %"], headline=is_headline)
+
+    if not has_dropout:
+        return
+
+    published = None
+    if part == "all images" and place == "all":
+        published = _PUBLISHED_MC_ERROR
+
+    key = f"{name}, MC"
+    scores = run.scores.add_posterior(key, posterior, data.test, _NUM_SAMPLES)
+
+    what = f"error, {key}, %"
+    run.report.find(what, scores["error %"], published, headline=is_headline)
 
 
-def picture(run: Run) -> None:
-    """Draw the test errors with two standard errors, a bar for each network and way."""
-    with run.panels(columns=2, title="LeNet on MNIST", share="row") as axes:
-        for ax, part in zip(axes[0], ("all images", "a quarter"), strict=True):
-            found: dict[str, Number] = {
-                name.partition(", ")[2]: scores["error %"]
-                for name, scores in run.result.scores.items()
-                if name.startswith(part)
-            }
-            errors = [2 * number.error for number in found.values()]
-            colors = ["#D55E00" if name.endswith("MC") else "#0072B2" for name in found]
-            labels = [
-                f"{WORDS[name.partition(', ')[0]]}, {name.partition(', ')[2]}"
-                for name in found
-            ]
-            ax.barh(
-                labels,
-                [number.value for number in found.values()],
-                xerr=errors,
-                color=colors,
-            )
-            ax.set(title=part, xlabel="test error ± 2 standard errors, %")
+def _compare(run: Run, part: str) -> None:
+    """State the paired differences of averaged predictions and averaged weights."""
+    scores = run.scores
+    monte_carlo = f"{part}, all, MC"
+
+    gain = scores.difference(monte_carlo, f"{part}, all, weights averaged")
+
+    what = f"{part}: error of MC minus averaged weights, dropout at all layers, %"
+    run.report.find(what, gain["error %"], "below 0")
+
+    gain = scores.difference(monte_carlo, f"{part}, ip, weights averaged")
+
+    what = f"{part}: error of MC at all layers minus standard dropout, %"
+    run.report.find(what, gain["error %"], "below 0", headline=True)
+
+
+def _draw_figure(run: Run) -> None:
+    """Draw the test errors with two standard errors."""
+    with run.report.panels(columns=2, title="LeNet on MNIST", share="row") as axes:
+        for ax, part in zip(axes[0], _PARTS, strict=True):
+            _draw_errors(run, ax, part)
+
         axes[0, 0].invert_yaxis()
+
+
+def _draw_errors(run: Run, ax: Axes, part: str) -> None:
+    """Draw a bar for each network and for each way to average, of one part of the images."""
+    for name, scores in run.result.scores.items():
+        if not name.startswith(part):
+            continue
+
+        _, place, average = name.split(", ")
+        label = f"{_LABELS[place]}, {average}"
+        color = "#D55E00" if average == "MC" else "#0072B2"
+        error = scores["error %"]
+        ax.barh(label, error.value, xerr=error.two_errors, color=color)
+
+    ax.set(title=part, xlabel="test error ± 2 standard errors, %")
 
 
 dropout_lenet_mnist = Experiment(
     name="dropout-lenet-mnist",
-    question="is averaging predictions over dropout masks better than averaging weights, at one layer and at all?",
-    reference="Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, "
-    "Ghahramani, 2016)",
+    question="is averaging predictions over dropout masks better than averaging weights, at one "
+    "layer and at all?",
+    reference="Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational "
+    "Inference (Gal, Ghahramani, 2016)",
     minutes=30,
-    run=run,
+    run=_run,
 )

@@ -1,40 +1,53 @@
-"""nodes-cifar10: trained residual networks made Bayesian over their nodes, beside temperature scaling."""
+"""nodes-cifar10: trained ResNets with random nodes, against temperature scaling."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cache, partial
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
 import guides
-from zoo import datasets, likelihoods, metrics, networks, priors
-from zoo.datasets import Dataset, Split
-from zoo.datasets.images import IMAGENET
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
+from zoo import likelihoods, priors
+from zoo.datasets import Dataset
+from zoo.experiments.report import Report
+from zoo.experiments.run import Experiment, Run
+from zoo.experiments.scores import Number
+from zoo.experiments.temperature import evaluate_logits, scale_halves
+from zoo.experiments.trained_resnets import CHECKPOINTS, load_cifar10, load_trained
+from zoo.experiments.two_rates import two_rates
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
+from zoo.runtime.programs import PyroProgram
 
-CHECKPOINTS = {20: "resnet20-12fca82f.th", 56: "resnet56-4bfd9763.th"}
-GIVEN = {
-    20: (8.27, 0.373),
-    56: (6.61, 0.346),
-}  # error and NLL of the checkpoints, as they came
-PUBLISHED = {
-    "SGD": (23.87, 0.9618, 0.0373),
-    4: (23.22, 0.9310, 0.0350),
-    8: (23.15, 0.9237, 0.0323),
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COMPONENTS = (4, 8, 16)
+_TREATMENTS: dict[str, priors.Frozen | priors.Point] = {  # of the weights
+    "frozen": priors.Frozen(),
+    "fine-tuned": priors.Point(),
 }
-PUBLISHED[16] = (23.12, 0.9118, 0.0232)  # of ResNet-50 on ImageNet: error, NLL, ECE
-COMPONENTS = (4, 8, 16)
-DRAWS = {20: 16, 56: 8}
-SHARE = {20: 0.05, 56: 0.11}  # of the budget, each of six fits
-EPOCHS, LR_NODES, LR_WEIGHTS = 15, 0.2, 1e-4
-COLORED = {
+_NUM_SAMPLES = {20: 16, 56: 8}  # by depth
+_SHARES = {20: 0.05, 56: 0.11}  # of the budget, for each of six fits
+_EPOCHS = 15
+_LEARNING_RATE_NODES = 0.2  # that of the weights is the default of two_rates
+
+# Error and NLL that were published with the checkpoints, by depth.
+_CHECKPOINT_SCORES = {20: (8.27, 0.373), 56: (6.61, 0.346)}
+# Of ResNet-50 on ImageNet: with SGD, and by the number of components.
+_PUBLISHED_SGD = {"error %": 23.87, "nll": 0.9618, "ece": 0.0373}
+_PUBLISHED = {
+    4: {"error %": 23.22, "nll": 0.9310, "ece": 0.0350},
+    8: {"error %": 23.15, "nll": 0.9237, "ece": 0.0323},
+    16: {"error %": 23.12, "nll": 0.9118, "ece": 0.0232},
+}
+_SCORES = ("error %", "nll", "ece")
+_COLORS = {
     "as it came": "black",
     "temperature": "grey",
     "K = 4": "C0",
@@ -43,172 +56,178 @@ COLORED = {
 }
 
 
-def run(run: Run) -> None:
-    """Score each trained network as it is, with a temperature, and under six posteriors of its nodes."""
-    data = with_validation(run.dataset(datasets.cifar10, units=IMAGENET))
+def _run(run: Run) -> None:
+    """Score each trained network alone, with a temperature, and under six posteriors."""
+    data = load_cifar10(run)
+
     for depth in CHECKPOINTS:
-        network = trained(run, depth)
-        twins(run, depth, network, data)
-        for weights in ("frozen", "fine-tuned"):
-            for components in COMPONENTS:
-                mixed(run, depth, network, data, components, weights)
-        picture(run)
-    run.note(
+        network = load_trained(run, depth)
+        _score_trained(run, depth, network, data)
+
+        for treatment in _TREATMENTS:
+            for num_components in _COMPONENTS:
+                _fit_and_score(run, depth, network, data, num_components, treatment)
+
+        _draw_figure(run)
+
+    run.report.note(
         "Published is one run of ResNet-50 on ImageNet; here are ResNet-20 and -56 on CIFAR-10."
     )
-    run.note(
+    run.report.note(
         "The temperature of either half of the test images is that which fits the other half best."
     )
 
 
-def trained(run: Run, depth: int) -> nn.Module:
-    """Return the trained network of a depth."""
-    return resnet(run.data_path("cifar10_resnets") / CHECKPOINTS[depth], depth)
-
-
-def resnet(path: Path, depth: int) -> nn.Module:
-    """Read a trained network, its memory laid out pixel by pixel, which convolutions take faster on a CPU."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is not there; it is pretrained_models/{path.name} of github.com/akamaster/pytorch_resnet_cifar10"
-        )
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    network = networks.ResNet(depth).to(memory_format=torch.channels_last)
-    network.load_state_dict(
-        {name.removeprefix("module."): value for name, value in state.items()}
-    )
-    return network
-
-
-def with_validation(data: Dataset) -> Dataset:
-    """Return the data with the last 2,000 training images as validation, which the networks have seen."""
-    return replace(data, validation=Split(data.train.x[-2_000:], data.train.y[-2_000:]))
-
-
-def twins(run: Run, depth: int, network: nn.Module, data: Dataset) -> None:
-    """Score the network as it came, and with a temperature that was fitted to the other half of the test images."""
+def _score_trained(run: Run, depth: int, network: nn.Module, data: Dataset) -> None:
+    """Score a trained network alone and with a temperature."""
     x, y = data.test
-    network, name, likelihood = (
-        network.to(run.device).eval(),
-        f"ResNet-{depth}",
-        likelihoods.Categorical(),
-    )
+    logits = evaluate_logits(network, x, run.device)
+    labels = y.to(run.device)
+    tempered = scale_halves(logits, labels)
 
-    @cache
-    def logits() -> Tensor:  # (N, O)
-        with torch.no_grad():
-            return torch.cat([network(part.to(run.device)) for part in x.split(250)])
+    name = f"ResNet-{depth}"
+    predict = partial(_predict, logits)
+    scores = run.scores.add(name, predict, y)
+    error, nll = _CHECKPOINT_SCORES[depth]
+    _report_scores(run.report, name, scores, error, nll)
 
-    def tempered() -> Prediction:
-        divided, labels = logits().clone(), y.to(run.device)
-        for half in range(2):
-            divided[half::2] /= metrics.temperature_scaling(
-                logits()[1 - half :: 2], labels[1 - half :: 2]
-            )
-        return Prediction(likelihood, divided.unsqueeze(0))
-
-    run.score(name, lambda: Prediction(likelihood, logits().unsqueeze(0)), y)
-    run.score(f"{name}, temperature", tempered, y)
-    report(run, name, GIVEN[depth])
-    report(run, f"{name}, temperature", (None, None))
+    name = f"ResNet-{depth}, temperature"
+    predict = partial(_predict, tempered)
+    scores = run.scores.add(name, predict, y)
+    _report_scores(run.report, name, scores)
 
 
-def report(run: Run, name: str, published: tuple[float | None, float | None]) -> None:
+def _report_scores(
+    report: Report,
+    name: str,
+    scores: Mapping[str, Number],
+    published_error: float | None = None,
+    published_nll: float | None = None,
+) -> None:
     """State error and NLL."""
-    scores = run.result.scores[name]
-    for score, number in zip(("error %", "nll"), published, strict=True):
-        run.find(f"{score}, {name}", scores[score], number, headline=True)
+    error = scores["error %"]
+    nll = scores["nll"]
+    report.find(f"error %, {name}", error, published_error, headline=True)
+    report.find(f"nll, {name}", nll, published_nll, headline=True)
 
 
-def mixed(
+def _predict(logits: Tensor) -> Prediction:
+    """Return the prediction of one draw, given its logits (N, O)."""
+    return Prediction(likelihoods.Categorical(), logits.unsqueeze(0))
+
+
+def _fit_and_score(
     run: Run,
     depth: int,
     network: nn.Module,
     data: Dataset,
-    components: int,
-    weights: str,
+    num_components: int,
+    treatment: str,
 ) -> None:
-    """Infer a mixture over the nodes, and score it beside the network as it came."""
-    name, held = f"ResNet-{depth}, K = {components}, {weights}", {}
+    """Fit a mixture over the nodes, and score it against the trained network."""
+    trained = f"ResNet-{depth}"
+    name = f"{trained}, K = {num_components}, {treatment}"
+    share = _SHARES[depth]
+    num_samples = _NUM_SAMPLES[depth]
 
-    def build() -> tuple[object, Callable[..., object]]:
-        treatment = priors.Frozen() if weights == "frozen" else priors.Point()
-        model = run.model(
-            network, priors.NodePrior(dist.Normal(1.0, 0.1), weights=treatment)
-        )
-        held["guide"] = guides.NodeMixture(
-            model, num_components=components, init_scale=0.05, init_spread=0.1
-        )
-        return model, held["guide"]
+    posterior = _fit_nodes(run, name, network, data, num_components, treatment, share)
+    run.scores.add_posterior(name, posterior, data.test, num_samples)
+
+    gain = run.scores.difference(name, trained)
+
+    published = _PUBLISHED[num_components]
+    headline = num_components == 16 and treatment == "frozen"
+
+    for score in _SCORES:
+        what = f"{score}, {name}, minus as it came"
+        theirs = published[score] - _PUBLISHED_SGD[score]
+        theirs = round(theirs, 4)
+        run.report.find(what, gain[score], theirs, headline=headline)
+
+
+def _fit_nodes(
+    run: Run,
+    name: str,
+    network: nn.Module,
+    data: Dataset,
+    num_components: int,
+    treatment: str,
+    share: float,
+) -> Posterior:
+    """Fit a mixture over the nodes, with frozen or fine-tuned weights."""
+    node = dist.Normal(1.0, 0.1)
+    prior = priors.NodePrior(node, weights=_TREATMENTS[treatment])
+    make_guide = partial(
+        guides.NodeMixture,
+        num_components=num_components,
+        init_scale=0.05,
+        init_spread=0.1,
+    )
+    latest: dict[str, guides.NodeMixture] = {}
+
+    def build() -> tuple[BayesianNetwork, PyroProgram]:
+        model, guide = run.build(network, prior, make_guide)
+        latest["guide"] = guide
+        return model, guide
 
     def optimizer(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-        return two_rates(held["guide"], parameters, lr)
+        return two_rates(latest["guide"], parameters, lr)
 
-    x, y = data.test
-    options = {"rates": (LR_NODES,), "optimizer": optimizer, "least": 0.1}
-    posterior = run.fit(name, build, data, share=SHARE[depth], epochs=EPOCHS, **options)
-    run.score(
-        name, partial(posterior.predict, x, DRAWS[depth], progress=run.progress), y
+    return run.fit(
+        name,
+        build,
+        data,
+        share=share,
+        epochs=_EPOCHS,
+        learning_rates=(_LEARNING_RATE_NODES,),
+        optimizer=optimizer,
+        min_epochs=0.1,
     )
-    gain = run.difference(name, f"ResNet-{depth}")
-    theirs = [
-        ours - sgd
-        for ours, sgd in zip(PUBLISHED[components], PUBLISHED["SGD"], strict=True)
-    ]
-    for score, number in zip(("error %", "nll", "ece"), theirs, strict=True):
-        headline = components == 16 and weights == "frozen"
-        run.find(
-            f"{score}, {name}, minus as it came",
-            gain[score],
-            round(number, 4),
-            headline,
-        )
 
 
-def two_rates(
-    guide: nn.Module,
-    parameters: list[nn.Parameter],
-    lr: float,
-    lr_weights: float = LR_WEIGHTS,
-) -> torch.optim.Optimizer:
-    """Return SGD with momentum that moves the nodes fast and the weights at a small rate."""
-    own = {id(parameter) for parameter in guide.parameters()}
-    nodes = [parameter for parameter in parameters if id(parameter) in own]
-    weights = [parameter for parameter in parameters if id(parameter) not in own]
-    groups = [{"params": nodes, "lr": lr}, {"params": weights, "lr": lr_weights}]
-    return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
+def _draw_figure(run: Run) -> None:
+    """Draw NLL over calibration error, a point for each prediction and a panel for each depth."""
+    scores = run.result.scores
+    trained = [f"ResNet-{depth}" for depth in CHECKPOINTS]
+    scored = [network for network in trained if network in scores]
 
-
-def picture(run: Run) -> None:
-    """Draw NLL over calibration error, a point for each contestant."""
-    depths = [depth for depth in CHECKPOINTS if f"ResNet-{depth}" in run.result.scores]
-    with run.panels(columns=len(depths), title="CIFAR-10") as axes:
-        for ax, depth in zip(axes[0], depths, strict=True):
-            for name, scores in run.result.scores.items():
-                if name.startswith(f"ResNet-{depth}"):
-                    place = (scores["ece"].value, scores["nll"].value)
-                    label = name.partition(", ")[2] or "as it came"
-                    who, _, weights = label.partition(", ")
-                    marker = "^" if weights == "fine-tuned" else "o"
-                    ax.errorbar(
-                        *place,
-                        yerr=2 * scores["nll"].error,
-                        fmt=marker,
-                        color=COLORED[who],
-                        label=label,
-                    )
+    with run.report.panels(columns=len(scored), title="CIFAR-10") as axes:
+        for ax, network in zip(axes[0], scored, strict=True):
+            _draw_points(ax, network, scores)
             ax.set(
-                title=f"ResNet-{depth}",
+                title=network,
                 xlabel="calibration error",
                 ylabel="NLL ± 2 standard errors, nats",
             )
             ax.legend(frameon=False, fontsize="small")
 
 
+def _draw_points(
+    ax: Axes, network: str, scores: Mapping[str, Mapping[str, Number]]
+) -> None:
+    """Draw the predictions of one network."""
+    for name, numbers in scores.items():
+        if not name.startswith(network):
+            continue
+
+        _, _, label = name.partition(", ")
+        label = label or "as it came"
+        kind, _, treatment = label.partition(", ")
+        marker = "^" if treatment == "fine-tuned" else "o"
+        color = _COLORS[kind]
+
+        ece = numbers["ece"].value
+        nll = numbers["nll"]
+        bar = nll.two_errors
+        ax.errorbar(ece, nll.value, yerr=bar, fmt=marker, color=color, label=label)
+
+
 nodes_cifar10 = Experiment(
     name="nodes-cifar10",
-    question="does a posterior over the nodes of a trained residual network lower its NLL and calibration error?",
-    reference="Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)",
+    question="does a posterior over the nodes of a trained residual network lower its NLL and "
+    "calibration error?",
+    reference="Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, "
+    "Heinonen, 2020)",
     minutes=70,
-    run=run,
+    run=_run,
 )

@@ -1,101 +1,134 @@
-"""nodes-lenet-width: ever wider LeNets on Fashion-MNIST, random weights beside random nodes."""
+"""nodes-lenet-width: LeNets of growing width with random weights or random nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from functools import partial
 
 import pyro.distributions as dist
 
 import guides
 from zoo import datasets, networks, priors
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
+from zoo.datasets import Dataset
+from zoo.experiments.contestant import Contestant
+from zoo.experiments.run import Experiment, Run
+from zoo.model import BayesianNetwork
+from zoo.runtime.programs import PyroProgram
 
-WIDTHS = (50, 100, 200, 400, 800)
-MAP = priors.Point(dist.Normal(0.0, 0.3))
-DRAWS, EPOCHS = 20, 300
+_WEIGHT = dist.Normal(0.0, 0.3)
+_NODE = dist.Normal(1.0, 0.3)
+_CONTESTANTS = {
+    "deterministic": Contestant(priors.WeightPrior(_WEIGHT), guides.Delta),
+    "random weights": Contestant(
+        priors.WeightPrior(_WEIGHT), partial(guides.LocalReparam, init_scale=0.02)
+    ),
+    "random nodes": Contestant(
+        priors.NodePrior(_NODE, weights=priors.Point(_WEIGHT)),
+        partial(guides.NodeMixture, num_components=4, init_scale=0.1, init_spread=0.3),
+    ),
+}
+_PUBLISHED = {  # the change of the NLL with the width
+    "deterministic": None,
+    "random weights": "above 0",
+    "random nodes": "below 0",
+}
+_WIDTHS = (50, 100, 200, 400, 800)
+_EPOCHS = 300
+_NUM_SAMPLES = 20
+
+_Row = dict[str, str | int | float]
 
 
-def built(run: Run, name: str, width: int) -> tuple[object, Callable[..., object]]:
-    """Make the model and the guide of a contestant."""
-    network = networks.LeNet(width=width)
-    if name == "random nodes":
-        model = run.model(network, priors.NodePrior(dist.Normal(1.0, 0.3), weights=MAP))
-        return model, guides.NodeMixture(
-            model, num_components=4, init_scale=0.1, init_spread=0.3
-        )
-    model = run.model(network, priors.WeightPrior(dist.Normal(0.0, 0.3)))
-    if name == "deterministic":
-        return model, guides.Delta(model)
-    return model, guides.LocalReparam(model, init_scale=0.02)
-
-
-def run(run: Run) -> None:
-    """Fit every contestant at every width, and compare the widest with the middle one."""
+def _run(run: Run) -> None:
+    """Fit every contestant at every width, and compare the largest width with the middle one."""
     data = run.dataset(datasets.fashion_mnist, num_validation=5_000)
-    x, y = data.test
+
     rows = []
-    for width in WIDTHS:
-        size = sum(
-            parameter.numel() for parameter in networks.LeNet(width=width).parameters()
-        )
-        for name in ("deterministic", "random weights", "random nodes"):
-            key, share = (
-                f"{name}, {width}",
-                width**0.5 / sum(each**0.5 for each in WIDTHS) / 3,
-            )
-            posterior = run.fit(
-                key,
-                partial(built, run, name, width),
-                data,
-                share=share,
-                epochs=EPOCHS,
-                rates=(1e-3,),
-            )
-            draws = 1 if name == "deterministic" else DRAWS
-            scores = run.score(
-                key, partial(posterior.predict, x, draws, progress=run.progress), y
-            )
-            rows.append(
-                {"contestant": name, "weights": size}
-                | {score: n.value for score, n in scores.items()}
-            )
-            run.tabulate("width", rows)
-    for name, published in (
-        ("deterministic", None),
-        ("random weights", "above 0"),
-        ("random nodes", "below 0"),
-    ):
-        middle, widest = WIDTHS[len(WIDTHS) // 2], WIDTHS[-1]
-        last, before = f"{name}, {widest}", f"{name}, {middle}"
-        change = run.difference(last, before)["nll"]
-        run.find(
-            f"NLL, {name}, width {widest} minus {middle}, nats",
-            change,
-            published,
-            headline=True,
-        )
+    for width in _WIDTHS:
+        for name in _CONTESTANTS:
+            rows.append(_fit_and_score(run, data, name, width))
+            run.report.tabulate("width", rows)
+
+    for name, published in _PUBLISHED.items():
+        _compare_widths(run, name, published)
         if name != "deterministic":
-            gain = run.difference(last, f"deterministic, {widest}")
-            for score, number in gain.items():
-                run.find(f"{score}, {name} minus deterministic, width {widest}", number)
-    picture(run, rows)
+            _compare_with_deterministic(run, name)
+
+    _draw_figure(run, rows)
 
 
-def picture(run: Run, rows: list[dict[str, object]]) -> None:
+def _fit_and_score(run: Run, data: Dataset, name: str, width: int) -> _Row:
+    """Fit a contestant at a width, and return its scores with the size of the network."""
+    key = f"{name}, {width}"
+    share = _share(width) / len(_CONTESTANTS)
+    build = partial(_build, run, name, width)
+    posterior = run.fit(
+        key, build, data, share=share, epochs=_EPOCHS, learning_rates=(1e-3,)
+    )
+
+    num_samples = 1 if name == "deterministic" else _NUM_SAMPLES
+    scores = run.scores.add_posterior(key, posterior, data.test, num_samples)
+
+    network = networks.LeNet(width=width)
+    num_weights = sum(parameter.numel() for parameter in network.parameters())
+    row: _Row = {"contestant": name, "weights": num_weights}
+
+    for score, number in scores.items():
+        row[score] = number.value
+
+    return row
+
+
+def _share(width: int) -> float:
+    """Return the share of the budget of a width, in proportion to its square root."""
+    total = sum(math.sqrt(each) for each in _WIDTHS)
+    return math.sqrt(width) / total
+
+
+def _build(run: Run, name: str, width: int) -> tuple[BayesianNetwork, PyroProgram]:
+    """Return the model and the guide of a contestant."""
+    contestant = _CONTESTANTS[name]
+    network = networks.LeNet(width=width)
+
+    return run.build(network, contestant.prior, contestant.make_guide)
+
+
+def _compare_widths(run: Run, name: str, published: str | None) -> None:
+    """State how the NLL changes from the middle width to the largest."""
+    index = len(_WIDTHS) // 2
+    middle = _WIDTHS[index]
+    largest = _WIDTHS[-1]
+
+    change = run.scores.difference(f"{name}, {largest}", f"{name}, {middle}")
+
+    what = f"NLL, {name}, width {largest} minus {middle}, nats"
+    run.report.find(what, change["nll"], published, headline=True)
+
+
+def _compare_with_deterministic(run: Run, name: str) -> None:
+    """State the scores of a contestant minus the deterministic network, at the largest width."""
+    largest = _WIDTHS[-1]
+    gain = run.scores.difference(f"{name}, {largest}", f"deterministic, {largest}")
+
+    for score, number in gain.items():
+        what = f"{score}, {name} minus deterministic, width {largest}"
+        run.report.find(what, number)
+
+
+def _draw_figure(run: Run, rows: Sequence[_Row]) -> None:
     """Draw error and NLL over the number of weights."""
     labels = {"error %": "test error, %", "nll": "test NLL, nats"}
-    with run.panels(columns=2, title="LeNet on Fashion-MNIST") as axes:
-        for ax, (score, label) in zip(axes[0], labels.items(), strict=True):
-            for name in ("deterministic", "random weights", "random nodes"):
+
+    with run.report.panels(columns=2, title="LeNet on Fashion-MNIST") as axes:
+        for ax, score in zip(axes[0], labels, strict=True):
+            for name in _CONTESTANTS:
                 own = [row for row in rows if row["contestant"] == name]
-                ax.plot(
-                    [row["weights"] for row in own],
-                    [row[score] for row in own],
-                    "o-",
-                    label=name,
-                )
+                sizes = [row["weights"] for row in own]
+                values = [row[score] for row in own]
+                ax.plot(sizes, values, "o-", label=name)
+
+            label = labels[score]
             ax.set(xscale="log", xlabel="weights of the network", ylabel=label)
             ax.legend(frameon=False)
 
@@ -103,7 +136,8 @@ def picture(run: Run, rows: list[dict[str, object]]) -> None:
 nodes_lenet_width = Experiment(
     name="nodes-lenet-width",
     question="does a wider LeNet help under random nodes, and hurt under random weights?",
-    reference="Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)",
+    reference="Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, "
+    "Heinonen, 2020)",
     minutes=40,
-    run=run,
+    run=_run,
 )

@@ -1,9 +1,10 @@
-"""ood-mnist: six posteriors of LeNet-5 asked about letters and clothes, beside the deterministic network."""
+"""ood-mnist: do six posteriors of LeNet-5 notice letters and clothes among digits?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyro.distributions as dist
 import torch
@@ -11,165 +12,197 @@ from torch import Tensor
 
 import guides
 from zoo import datasets, networks, priors, stress
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
+from zoo.datasets import Dataset
+from zoo.experiments.contestant import Contestant
+from zoo.experiments.report import Report
+from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
+from zoo.runtime.programs import PyroProgram
 from zoo.stress.out_of_distribution import separation
 
-NORMAL = dist.Normal(0.0, 0.1)
-NODES = dist.Normal(1.0, 0.3)
-HIDDEN = (
-    "features.3.weight",
-    "classifier.*.weight",
-)  # not the image, which is one channel
-POSTERIORS: dict[
-    str, tuple[object, Callable[..., object], int]
-] = {  # prior, guide, how many draws
-    "deterministic": (priors.WeightPrior(NORMAL), guides.Delta, 1),
-    "LocalReparam": (
-        priors.WeightPrior(NORMAL),
-        partial(guides.LocalReparam, init_scale=0.02),
-        20,
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WEIGHT = dist.Normal(0.0, 0.1)
+_NODE = dist.Normal(1.0, 0.3)
+_ALL_WEIGHTS = priors.WeightPrior(_WEIGHT)
+_LAST_LAYER = priors.WeightPrior(
+    priors.last_layer(_WEIGHT, otherwise=priors.Point(_WEIGHT))
+)
+_NODES = priors.NodePrior(_NODE, weights=priors.Point(_WEIGHT))
+
+_LOCAL_REPARAM = partial(guides.LocalReparam, init_scale=0.02)
+_HIDDEN = ("features.3.weight", "classifier.*.weight")  # not the image: one channel
+_CONTESTANTS = {
+    "deterministic": Contestant(_ALL_WEIGHTS, guides.Delta),
+    "LocalReparam": Contestant(_ALL_WEIGHTS, _LOCAL_REPARAM),
+    "Flipout": Contestant(_ALL_WEIGHTS, partial(guides.Flipout, init_scale=0.02)),
+    "MCDropout": Contestant(
+        _ALL_WEIGHTS, partial(guides.MCDropout, p=0.2, layers=_HIDDEN)
     ),
-    "Flipout": (
-        priors.WeightPrior(NORMAL),
-        partial(guides.Flipout, init_scale=0.02),
-        20,
-    ),
-    "MCDropout": (
-        priors.WeightPrior(NORMAL),
-        partial(guides.MCDropout, p=0.2, layers=HIDDEN),
-        20,
-    ),
-    "GaussianDropout": (
-        priors.WeightPrior(NORMAL),
-        partial(guides.GaussianDropout, p=0.2),
-        20,
-    ),
-    "NodeMixture": (
-        priors.NodePrior(NODES, weights=priors.Point(NORMAL)),
+    "GaussianDropout": Contestant(_ALL_WEIGHTS, partial(guides.GaussianDropout, p=0.2)),
+    "NodeMixture": Contestant(
+        _NODES,
         partial(guides.NodeMixture, num_components=4, init_scale=0.1, init_spread=0.3),
-        20,
     ),
-    "last layer": (
-        priors.WeightPrior(priors.last_layer(NORMAL, otherwise=priors.Point(NORMAL))),
-        partial(guides.LocalReparam, init_scale=0.02),
-        20,
-    ),
+    "last layer": Contestant(_LAST_LAYER, _LOCAL_REPARAM),
 }
-EPOCHS, RESAMPLED = 100, 200
+_MEASURES = ("entropy", "mutual information")
+_EPOCHS = 100
+_NUM_SAMPLES = 20
+_NUM_RESAMPLED = 200  # times that inputs are resampled for the error of a difference
+
+_Found = dict[str, stress.OutOfDistribution]  # by contestant
 
 
-def run(run: Run) -> None:
-    """Fit seven contestants, and see how well the uncertainty of each tells digits from what is none."""
+def _run(run: Run) -> None:
+    """Fit seven contestants, and compare how their uncertainty separates digits from others."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
-    outside = {
-        "KMNIST": datasets.kmnist_test(run.data_path("kmnist_test")).x,
-        "Fashion-MNIST": data.x_units.standardise(
-            in_pixels(run.dataset(datasets.fashion_mnist))
-        ),
-    }
-    found: dict[str, dict[str, stress.OutOfDistribution]] = {
-        kind: {} for kind in outside
-    }
-    for name, (prior, family, draws) in POSTERIORS.items():
 
-        def build(
-            prior: object = prior, family: Callable[..., object] = family
-        ) -> tuple[object, object]:
-            model = run.model(networks.LeNet5(), prior)
-            return model, family(model)
+    outside = {"KMNIST": _letters(run), "Fashion-MNIST": _clothes(run, data)}
 
-        posterior = run.fit(name, build, data, share=1 / len(POSTERIORS), epochs=EPOCHS)
-        run.score(
-            name,
-            partial(posterior.predict, data.test.x, draws, progress=run.progress),
-            data.test.y,
-        )
-        run.find(f"error, {name}, %", run.result.scores[name]["error %"])
+    found: dict[str, _Found] = {kind: {} for kind in outside}
+
+    for name in _CONTESTANTS:
+        num_samples = 1 if name == "deterministic" else _NUM_SAMPLES
+        posterior = _fit(run, data, name)
+
+        scores = run.scores.add_posterior(name, posterior, data.test, num_samples)
+        run.report.find(f"error, {name}, %", scores["error %"])
+
         for kind, x in outside.items():
             found[kind][name] = stress.out_of_distribution(
-                posterior, data.test.x, x, num_samples=draws
+                posterior, data.test.x, x, num_samples=num_samples
             )
-    for kind, of in found.items():
-        run.tabulate(
-            kind, [{"posterior": name, **each.auroc} for name, each in of.items()]
-        )
-        for name, each in of.items():
-            for measure in ("entropy", "mutual information"):
-                if name != "deterministic":
-                    gain = paired(each, of["deterministic"], measure, run.seed)
-                    run.find(
-                        f"AUROC on {kind}: {measure} of {name} minus entropy of deterministic",
-                        gain,
-                        "above 0",
-                        headline=measure == "entropy",
-                    )
-    picture(run, found)
+
+    for kind, results in found.items():
+        _report(run, kind, results)
+
+    _draw_figure(run.report, found)
 
 
-def in_pixels(data: datasets.Dataset) -> Tensor:
-    """Return the test images between 0 and 1."""
-    return data.x_units.restore(data.test.x)
+def _letters(run: Run) -> Tensor:
+    """Return the test images of KMNIST, (N, 1, 28, 28)."""
+    path = run.data_path("kmnist_test")
+    return datasets.kmnist_test(path).x
 
 
-def paired(
-    one: stress.OutOfDistribution,
-    other: stress.OutOfDistribution,
+def _clothes(run: Run, mnist: Dataset) -> Tensor:
+    """Return the test images of Fashion-MNIST in the units of MNIST, (N, 1, 28, 28)."""
+    clothes = run.dataset(datasets.fashion_mnist)
+    pixels = clothes.x_units.restore(clothes.test.x)
+
+    return mnist.x_units.standardise(pixels)
+
+
+def _fit(run: Run, data: Dataset, name: str) -> Posterior:
+    """Fit a contestant with its share of the budget."""
+    build = partial(_build, run, name)
+    share = 1 / len(_CONTESTANTS)
+
+    return run.fit(name, build, data, share=share, epochs=_EPOCHS)
+
+
+def _build(run: Run, name: str) -> tuple[BayesianNetwork, PyroProgram]:
+    """Return the model and the guide of a contestant."""
+    contestant = _CONTESTANTS[name]
+    network = networks.LeNet5()
+
+    return run.build(network, contestant.prior, contestant.make_guide)
+
+
+def _report(run: Run, kind: str, results: _Found) -> None:
+    """Tabulate the AUROCs, and state the gain of each posterior over the deterministic network."""
+    rows = [{"posterior": name, **found.auroc} for name, found in results.items()]
+    run.report.tabulate(kind, rows)
+
+    baseline = results["deterministic"]
+
+    for name, found in results.items():
+        if name == "deterministic":
+            continue
+
+        for measure in _MEASURES:
+            what = (
+                f"AUROC on {kind}: {measure} of {name} minus entropy of deterministic"
+            )
+            gain = _auroc_gain(found, baseline, measure, run.seed)
+            headline = measure == "entropy"
+            run.report.find(what, gain, "above 0", headline=headline)
+
+
+def _auroc_gain(
+    found: stress.OutOfDistribution,
+    baseline: stress.OutOfDistribution,
     measure: str,
     seed: int,
 ) -> Number:
-    """Return a difference of areas under the curve, its error by resampling the same inputs for both."""
+    """Return the AUROC of a measure minus that of the baseline's entropy.
+
+    The error is from resampling the same inputs for both.
+    """
+    inside = found.inside[measure]
+    outside = found.outside[measure]
+    base_inside = baseline.inside["entropy"]
+    base_outside = baseline.outside["entropy"]
+
     generator = torch.Generator().manual_seed(seed)
-    own, base = (
-        [one.inside[measure], one.outside[measure]],
-        [other.inside["entropy"], other.outside["entropy"]],
-    )
     differences = []
-    for _ in range(RESAMPLED):
-        rows = [
-            torch.randint(len(values), (len(values),), generator=generator)
-            for values in own
-        ]
-        differences.append(separation(*(v[r] for v, r in zip(own, rows, strict=True))))
-        differences[-1] -= separation(*(v[r] for v, r in zip(base, rows, strict=True)))
-    return Number(
-        separation(*own) - separation(*base), float(torch.tensor(differences).std())
-    )
+    for _ in range(_NUM_RESAMPLED):
+        rows_inside = _resample(inside, generator)
+        rows_outside = _resample(outside, generator)
+
+        ours = separation(inside[rows_inside], outside[rows_outside])
+        base = separation(base_inside[rows_inside], base_outside[rows_outside])
+        differences.append(ours - base)
+
+    ours = separation(inside, outside)
+    base = separation(base_inside, base_outside)
+    error = torch.tensor(differences).std()
+
+    return Number(ours - base, float(error))
 
 
-def picture(run: Run, found: dict[str, dict[str, stress.OutOfDistribution]]) -> None:
-    """Draw the areas, a row for each contestant and a panel for each kind of images."""
-    with run.panels(columns=len(found), share="row") as axes:
-        for ax, (kind, of) in zip(axes[0], found.items(), strict=True):
-            for measure, marker in (("entropy", "o"), ("mutual information", "^")):
-                drawn = {
-                    name: each
-                    for name, each in of.items()
-                    if measure == "entropy" or name != "deterministic"
-                }
-                ax.plot(
-                    [each.auroc[measure] for each in drawn.values()],
-                    list(drawn),
-                    marker,
-                    label=measure,
-                )
-            ax.axvline(
-                of["deterministic"].auroc["entropy"],
-                color="black",
-                linestyle=":",
-                linewidth=1,
-            )
+def _resample(values: Tensor, generator: torch.Generator) -> Tensor:
+    """Return rows of values (N,), drawn with replacement, (N,)."""
+    size = len(values)
+    return torch.randint(size, (size,), generator=generator)
+
+
+def _draw_figure(report: Report, found: Mapping[str, _Found]) -> None:
+    """Draw the AUROCs, a row for each contestant and a panel for each kind of images."""
+    with report.panels(columns=len(found), share="row") as axes:
+        for ax, kind in zip(axes[0], found, strict=True):
+            _draw_aurocs(ax, found[kind])
             ax.set(title=f"MNIST against {kind}", xlabel="AUROC", xlim=(None, 1.005))
-        axes[0, 0].invert_yaxis()
-        axes[0, 0].legend(frameon=False, loc="upper left")
+
+        first = axes[0, 0]
+        first.invert_yaxis()
+        first.legend(frameon=False, loc="upper left")
+
+
+def _draw_aurocs(ax: Axes, results: _Found) -> None:
+    """Draw a marker for each contestant and measure, and the deterministic network as a line."""
+    for measure, marker in zip(_MEASURES, ("o", "^"), strict=True):
+        names = list(results)
+        if measure == "mutual information":
+            names.remove("deterministic")
+
+        areas = [results[name].auroc[measure] for name in names]
+        ax.plot(areas, names, marker, label=measure)
+
+    baseline = results["deterministic"].auroc["entropy"]
+    ax.axvline(baseline, color="black", linestyle=":", linewidth=1)
 
 
 ood_mnist = Experiment(
     name="ood-mnist",
-    question="do six posteriors notice letters and clothes among digits better than the deterministic network?",
-    reference="Laplace Redux - Effortless Bayesian Deep Learning (Daxberger, Kristiadi, Immer, Eschenhagen, Bauer, "
-    "Hennig, 2021), the experiment",
+    question="do six posteriors notice letters and clothes among digits better than the "
+    "deterministic network?",
+    reference="Laplace Redux - Effortless Bayesian Deep Learning (Daxberger, Kristiadi, Immer, "
+    "Eschenhagen, Bauer, Hennig, 2021), the experiment",
     minutes=35,
-    run=run,
+    run=_run,
 )

@@ -1,201 +1,171 @@
-"""prune-mnist, prune-cifar10, prune-ecg: accuracy of a posterior, and of its twin, as weights are dropped."""
+"""prune-mnist, prune-cifar10, prune-ecg: accuracy of a posterior and of MAP by weights dropped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
 
-import pyro.distributions as dist
-import torch
-from torch import nn
-
-import guides
-from zoo import datasets, priors
-from zoo.datasets import Dataset
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.run import Run
-from zoo.pruning import (
-    Curves,
-    curve,
-    density_at_zero,
-    magnitude,
-    prune,
-    signal_to_noise,
+from zoo import datasets
+from zoo.datasets import Dataset, Split
+from zoo.experiments.pruning_curves import (
+    RULES,
+    choose_data,
+    draw_curves,
+    measure_curves,
 )
+from zoo.experiments.run import Experiment, Run
+from zoo.experiments.talk_network import (
+    CHANNELS,
+    PUBLISHED_CHANNELS,
+    fit_talk_network,
+)
+from zoo.posterior.posterior import Posterior
+from zoo.pruning import prune
 
-FRACTIONS = (0.0, 0.5, 0.72, 0.82, 0.9, 0.93, 0.96, 0.98, 0.99)
-RULES = {
-    "density at zero": density_at_zero,
-    "signal to noise": signal_to_noise,
-    "magnitude": magnitude,
-}
-CHANNELS, PUBLISHED_CHANNELS = (40, 66, 43), (120, 200, 130)
-DRAWS, SHOWN = 12, 2_000  # as published; test data behind the curve
-
-
-def network(data: Dataset, widths: tuple[int, ...]) -> nn.Module:
-    """Make the talk's network: three convolutions of 6 (by 6) with stride 2 and SELUs, and a linear layer."""
-    inputs, *size = data.train.x.shape[1:]
-    convolution = nn.Conv2d if len(size) == 2 else nn.Conv1d
-    layers: list[nn.Module] = []
-    for channels in widths:
-        layers += [convolution(inputs, channels, 6, stride=2, padding=2), nn.SELU()]
-        inputs, size = channels, [side // 2 for side in size]
-    units = inputs * (size[0] ** len(size))
-    return nn.Sequential(
-        *layers, nn.Flatten(), nn.Linear(units, int(data.train.y.max()) + 1)
-    )
+_COMPARED = (  # a fit, and the rule by which its weights are dropped
+    ("posterior", "density at zero"),
+    ("posterior", "signal to noise"),
+    ("MAP", "magnitude"),
+)
+_NUM_SAMPLES = {"posterior": 12, "MAP": 1}  # as published
 
 
-def built(
-    run: Run, data: Dataset, family: Callable[..., object]
-) -> tuple[object, object]:
-    """Make the model, and a guide of a family for it."""
-    widths = PUBLISHED_CHANNELS if run.full else CHANNELS
-    model = run.model(network(data, widths), priors.WeightPrior(dist.Normal(0.0, 1.0)))
-    return model, family(model)
-
-
-def pruned(
-    run: Run, data: Dataset, epochs: float, published: dict[float, float]
+def _run_pruning(
+    run: Run, data: Dataset, epochs: float, published: Mapping[float, float]
 ) -> None:
-    """Fit a posterior and its twin, draw their curves, and compare on the whole test part.
+    """Fit a posterior and MAP, draw their curves, and compare them on the whole test part.
 
     Arguments:
         run: The run.
         data: The data.
-        epochs: Epochs at most.
-        published: Validation accuracy by the fraction dropped, read off the talk's
-            figure to 0.01.
+        epochs: The maximum number of epochs.
+        published: Validation accuracy by the fraction dropped, read off the figure in
+            the talk to 0.01.
     """
-    from zoo import plots
+    fits = fit_talk_network(run, data, epochs)
+    shown = choose_data(data.test)
+    accuracies = measure_curves(run, fits, shown, _NUM_SAMPLES)
+    _score_unpruned(run, fits, data.test, published)
+    _score_pruned(run, fits, data.test, published)
 
-    families = {
-        "posterior": partial(guides.LocalReparam, init_scale=0.02),
-        "MAP": guides.Delta,
-    }
-    found = {}
-    for name, family in families.items():
-        share = 0.7 if name == "posterior" else 0.3
-        found[name] = run.fit(
-            name, partial(built, run, data, family), data, share=share, epochs=epochs
-        )
-    rows = torch.randperm(len(data.test.x), generator=torch.Generator().manual_seed(0))[
-        :SHOWN
-    ]  # they may be sorted
-    shown = data.test.x[rows], data.test.y[rows]
-    curves = curve(
-        found["posterior"], shown, RULES, FRACTIONS, DRAWS, progress=run.progress
-    )
-    twin = curve(
-        found["MAP"],
-        shown,
-        {"magnitude": magnitude},
-        FRACTIONS,
-        1,
-        progress=run.progress,
-    )
-    scores = {f"posterior, {rule}": values for rule, values in curves.scores.items()}
-    together = Curves(FRACTIONS, scores | {"MAP, magnitude": twin.scores["magnitude"]})
-    run.tabulate("curve", together.table.to_dicts())
-    on_the_test_part(run, data, found, published)
-    lines = {name: scores["accuracy"] for name, scores in together.scores.items()}
-    with run.panels(title=f"{data.name}: weights dropped, {DRAWS} draws") as axes:
-        ax = plots.pruning(FRACTIONS, lines, ax=axes[0, 0])
-        ax.plot(
-            [100 * f for f in published],
-            list(published.values()),
-            "k^",
-            label="published, another network",
-        )
-        ax.legend(
-            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2
-        )
+    num_samples = _NUM_SAMPLES["posterior"]
+
+    title = f"{data.name}: weights dropped, {num_samples} draws"
+    draw_curves(run, title, accuracies, published)
+
+    num_shown = len(shown.x)
+
     if not run.full:
-        run.note(
+        run.report.note(
             f"The network has {CHANNELS} channels, a third of the published {PUBLISHED_CHANNELS}."
         )
-    run.note(
-        f"The curve is of {len(rows)} test data drawn at random; errors and differences are of all."
+
+    run.report.note(
+        f"The curve is of {num_shown} test data drawn at random; errors and differences are of "
+        "all."
     )
 
 
-def on_the_test_part(
-    run: Run, data: Dataset, found: dict[str, object], published: dict[float, float]
+def _score_unpruned(
+    run: Run,
+    fits: Mapping[str, Posterior],
+    test: Split,
+    published: Mapping[float, float],
 ) -> None:
-    """Score the whole test part at the published fractions, and state the losses by dropping as paired differences."""
-    x, y = data.test
-    for name, draws in (("posterior", DRAWS), ("MAP", 1)):
-        wrong = run.score(
-            name, partial(found[name].predict, x, draws, progress=run.progress), y
-        )["error %"]
-        run.find(
-            f"error of the {name}, %",
-            wrong,
-            lost(published, 0.0) if name == "posterior" else None,
-            headline=True,
-        )
-    for name, rule, draws in (
-        ("posterior", "density at zero", DRAWS),
-        ("posterior", "signal to noise", DRAWS),
-        ("MAP", "magnitude", 1),
-    ):
-        for fraction in (each for each in published if each):
-            small, key = (
-                prune(found[name], fraction, rule=RULES[rule]),
-                f"{name}, {fraction:.1%} dropped by {rule}",
-            )
-            run.score(key, partial(small.predict, x, draws, progress=run.progress), y)
-            theirs = (
-                lost(published, fraction) - lost(published, 0.0)
-                if rule == "density at zero"
-                else None
-            )
-            loss = run.difference(key, name)["error %"]
-            run.find(
-                f"error of the {key}, minus all weights, %",
-                loss,
-                theirs,
-                headline=fraction == 0.9,
-            )
+    """State the errors with all weights."""
+    theirs = {"posterior": _published_error(published, 0.0), "MAP": None}
+
+    for name, posterior in fits.items():
+        num_samples = _NUM_SAMPLES[name]
+        scores = run.scores.add_posterior(name, posterior, test, num_samples)
+
+        what = f"error of the {name}, %"
+        error = scores["error %"]
+        run.report.find(what, error, theirs[name], headline=True)
 
 
-def lost(published: dict[float, float], fraction: float) -> float:
+def _score_pruned(
+    run: Run,
+    fits: Mapping[str, Posterior],
+    test: Split,
+    published: Mapping[float, float],
+) -> None:
+    """State what dropping weights loses, as paired differences, at the published fractions."""
+    unpruned_error = _published_error(published, 0.0)
+    fractions = [fraction for fraction in published if fraction > 0]
+
+    for name, rule in _COMPARED:
+        for fraction in fractions:
+            key = f"{name}, {fraction:.1%} dropped by {rule}"
+            pruned = prune(fits[name], fraction=fraction, rule=RULES[rule])
+            run.scores.add_posterior(key, pruned, test, _NUM_SAMPLES[name])
+            loss = run.scores.difference(key, name)["error %"]
+
+            theirs = None
+            if rule == "density at zero":
+                error = _published_error(published, fraction)
+                theirs = error - unpruned_error
+
+            what = f"error of the {key}, minus all weights, %"
+            run.report.find(what, loss, theirs, headline=fraction == 0.9)
+
+
+def _published_error(published: Mapping[float, float], fraction: float) -> float:
     """Return the published error in per cent."""
-    return round(100 * (1 - published[fraction]), 1)
+    error = 1 - published[fraction]
+    return round(100 * error, 1)
 
 
-def run_mnist(run: Run) -> None:
+def _run_mnist(run: Run) -> None:
     """Prune on MNIST."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
-    pruned(run, data, 30, {0.0: 0.97, 0.72: 0.96, 0.9: 0.95, 0.93: 0.93, 0.96: 0.84})
+
+    published = {0.0: 0.97, 0.72: 0.96, 0.9: 0.95, 0.93: 0.93, 0.96: 0.84}
+    _run_pruning(run, data, 30, published)
 
 
-def run_cifar10(run: Run) -> None:
+def _run_cifar10(run: Run) -> None:
     """Prune on CIFAR-10."""
     data = run.dataset(datasets.cifar10, num_validation=5_000)
-    pruned(run, data, 60, {0.0: 0.66, 0.82: 0.66, 0.9: 0.65, 0.95: 0.60, 0.99: 0.36})
+
+    published = {0.0: 0.66, 0.82: 0.66, 0.9: 0.65, 0.95: 0.60, 0.99: 0.36}
+    _run_pruning(run, data, 60, published)
 
 
-def run_ecg(run: Run) -> None:
+def _run_ecg(run: Run) -> None:
     """Prune on heart beats."""
     data = run.dataset(datasets.ecg5000, num_validation=100)
-    pruned(run, data, 2_000, {0.0: 1.0, 0.9: 1.0, 0.96: 0.99, 0.985: 0.98})
-    run.note(
-        "Published is the accuracy on 10 batches of 64 series. The test series are sorted by class, the first 2,627 "
-        "normal beats: on batches from the front ours is near 1.00 too."
+
+    published = {0.0: 1.0, 0.9: 1.0, 0.96: 0.99, 0.985: 0.98}
+    _run_pruning(run, data, 2_000, published)
+    run.report.note(
+        "Published is the accuracy on 10 batches of 64 series. The test series are sorted by "
+        "class, the first 2,627 normal beats: on batches from the front ours is near 1.00 too."
     )
 
 
-REFERENCE = "Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk"
-QUESTION = "how many weights can go by their posterior density at zero, on {}?"
+_REFERENCE = (
+    "Bayesian deep learning with 10 % of the weights (Romijnders, 2019), a talk"
+)
+_QUESTION = "how many weights can go by their posterior density at zero, on {}?"
 
 prune_mnist = Experiment(
-    "prune-mnist", QUESTION.format("MNIST"), REFERENCE, 25, run_mnist
+    name="prune-mnist",
+    question=_QUESTION.format("MNIST"),
+    reference=_REFERENCE,
+    minutes=25,
+    run=_run_mnist,
 )
 prune_cifar10 = Experiment(
-    "prune-cifar10", QUESTION.format("CIFAR-10"), REFERENCE, 30, run_cifar10
+    name="prune-cifar10",
+    question=_QUESTION.format("CIFAR-10"),
+    reference=_REFERENCE,
+    minutes=30,
+    run=_run_cifar10,
 )
 prune_ecg = Experiment(
-    "prune-ecg", QUESTION.format("heart beats"), REFERENCE, 10, run_ecg
+    name="prune-ecg",
+    question=_QUESTION.format("heart beats"),
+    reference=_REFERENCE,
+    minutes=10,
+    run=_run_ecg,
 )

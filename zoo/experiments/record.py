@@ -1,4 +1,4 @@
-"""What a result file says besides the result: settings, machine, versions, and the facts of a run."""
+"""What a result file says about how it was made: settings, machine, versions, statistics."""
 
 from __future__ import annotations
 
@@ -14,41 +14,67 @@ from torch import Tensor
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the arguments of a command as JSON knows them."""
-    values = {key: value for key, value in vars(arguments).items() if key != "run"}
-    return {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in values.items()
-    }
+    """Return the arguments of a command as JSON values."""
+    values = {}
+    for name, value in vars(arguments).items():
+        if name == "run":  # the function of the command
+            continue
+
+        values[name] = str(value) if isinstance(value, Path) else value
+
+    return values
 
 
 def about(device: str) -> dict[str, dict[str, str]]:
-    """Return the machine and the versions of what was running."""
+    """Return the machine and the versions of the software.
+
+    Arguments:
+        device: The name of the device.
+    """
+    processor = platform.processor() or platform.machine()
+    versions = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "pyro": pyro.__version__,
+        "zoo": version("bnn-zoo"),
+    }
+
     return {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "device": device,
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "pyro": pyro.__version__,
-            "zoo": version("bnn-zoo"),
-        },
+        "machine": {"processor": processor, "device": device},
+        "versions": versions,
     }
 
 
 def run_facts(info: object) -> dict[str, object]:
-    """Return the facts of a run as JSON knows them: of losses the mean of the last tenth, of other tensors the mean."""
+    """Return the info of a fit as JSON values.
+
+    Of the losses it has the mean of the last tenth, of other tensors the mean.
+
+    Arguments:
+        info: The info of a posterior, a dataclass.
+    """
     facts: dict[str, object] = {}
     for field in dataclasses.fields(info):
         value = getattr(info, field.name)
-        if isinstance(value, Tensor) and field.name == "losses":
-            facts["final loss"] = (
-                float(value[-max(1, len(value) // 10) :].mean()) if len(value) else None
-            )
-        elif isinstance(value, Tensor):
-            facts[f"mean {field.name}"] = float(value.double().mean())
-        elif isinstance(value, str | int | float | bool | None):
+        is_tensor = isinstance(value, Tensor)
+        is_plain = isinstance(value, str | int | float | bool | None)
+
+        if is_tensor and field.name == "losses":
+            facts["final loss"] = _final_loss(value)
+        elif is_tensor:
+            mean = value.double().mean()
+            facts[f"mean {field.name}"] = float(mean)
+        elif is_plain:
             facts[field.name] = value
+
     return facts
+
+
+def _final_loss(losses: Tensor) -> float | None:
+    """Return the mean of the last tenth of the losses; None if there are none."""
+    if len(losses) == 0:
+        return None
+
+    number = max(1, len(losses) // 10)
+
+    return float(losses[-number:].mean())

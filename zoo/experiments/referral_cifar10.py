@@ -1,122 +1,154 @@
-"""referral-cifar10: the accuracy of what is kept when the most uncertain images go to a human."""
+"""referral-cifar10: the accuracy on the images that are not referred to a human."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 
 import pyro.distributions as dist
 import torch
+from torch import nn
 
 import guides
-from zoo import datasets, priors, stress
-from zoo.datasets.images import IMAGENET
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.nodes_cifar10 import trained, with_validation
-from zoo.experiments.run import Run
+from zoo import priors, stress
+from zoo.datasets import Dataset
+from zoo.experiments.contestant import Contestant
+from zoo.experiments.report import Report
+from zoo.experiments.run import Experiment, Run
 from zoo.experiments.scores import Number
+from zoo.experiments.trained_resnets import load_cifar10, load_trained
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
+from zoo.runtime.programs import PyroProgram
 
-LAST = priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Frozen())
-NODES = priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Frozen())
-POSTERIORS: dict[
-    str, tuple[object, Callable[..., object], float]
-] = {  # prior, guide, learning rate
-    "last layer, MAP": (priors.WeightPrior(LAST), guides.Delta, 1e-3),
-    "last layer, MeanField": (
-        priors.WeightPrior(LAST),
-        partial(guides.MeanField, init_scale=0.05),
-        1e-3,
-    ),
-    "last layer, FullRank": (
-        priors.WeightPrior(LAST),
-        partial(guides.FullRank, init_scale=0.05),
-        1e-3,
-    ),
-    "last layer, MCDropout": (
-        priors.WeightPrior(LAST),
-        partial(guides.MCDropout, p=0.2),
-        1e-3,
-    ),
-    "nodes, MeanField": (NODES, partial(guides.MeanField, init_scale=0.05), 1e-2),
-    "nodes, NodeMixture": (
-        NODES,
-        partial(guides.NodeMixture, num_components=4, init_scale=0.05, init_spread=0.1),
-        5e-2,
-    ),
+_LAST_LAYER = priors.WeightPrior(
+    priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Frozen())
+)
+_NODES = priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Frozen())
+_MEAN_FIELD = partial(guides.MeanField, init_scale=0.05)
+_FULL_RANK = partial(guides.FullRank, init_scale=0.05)
+_DROPOUT = partial(guides.MCDropout, p=0.2)
+_MIXTURE = partial(
+    guides.NodeMixture, num_components=4, init_scale=0.05, init_spread=0.1
+)
+_CONTESTANTS = {
+    "last layer, MAP": Contestant(_LAST_LAYER, guides.Delta),
+    "last layer, MeanField": Contestant(_LAST_LAYER, _MEAN_FIELD),
+    "last layer, FullRank": Contestant(_LAST_LAYER, _FULL_RANK),
+    "last layer, MCDropout": Contestant(_LAST_LAYER, _DROPOUT),
+    "nodes, MeanField": Contestant(_NODES, _MEAN_FIELD),
+    "nodes, NodeMixture": Contestant(_NODES, _MIXTURE),
 }
-FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
-DRAWS = 10
+_LEARNING_RATES = {
+    "last layer, MAP": 1e-3,
+    "last layer, MeanField": 1e-3,
+    "last layer, FullRank": 1e-3,
+    "last layer, MCDropout": 1e-3,
+    "nodes, MeanField": 1e-2,
+    "nodes, NodeMixture": 5e-2,
+}
+_FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+_NUM_SAMPLES = 10
+_EPOCHS = 2
 
 
-def run(run: Run) -> None:
-    """Fit posteriors round a trained ResNet-20, and refer by entropy and by mutual information."""
-    data = with_validation(run.dataset(datasets.cifar10, units=IMAGENET))
-    network, found = trained(run, 20), {}
-    for name, (prior, family, rate) in POSTERIORS.items():
+def _run(run: Run) -> None:
+    """Fit posteriors around a trained ResNet-20, and refer images by entropy."""
+    data = load_cifar10(run)
 
-        def build(
-            prior: object = prior, family: Callable[..., object] = family
-        ) -> tuple[object, object]:
-            model = run.model(network, prior)
-            return model, family(model)
+    network = load_trained(run, 20)
+    found = {}
+    for name in _CONTESTANTS:
+        num_samples = 1 if name.endswith("MAP") else _NUM_SAMPLES
+        posterior = _fit(run, data, network, name)
+        run.scores.add_posterior(name, posterior, data.test, num_samples)
 
-        options = {"rates": (rate,), "least": 0.1}
-        posterior = run.fit(
-            name, build, data, share=1 / len(POSTERIORS), epochs=2, **options
+        referral = stress.referral(
+            posterior, data, fractions=_FRACTIONS, num_samples=num_samples
         )
-        draws = 1 if name.endswith("MAP") else DRAWS
-        run.score(
-            name,
-            partial(posterior.predict, data.test.x, draws, progress=run.progress),
-            data.test.y,
-        )
-        found[name] = stress.referral(posterior, data, FRACTIONS, num_samples=draws)
-        run.tabulate(name, found[name].table.to_dicts())
-        report(run, name, found[name])
-    picture(run, found)
-    run.note(
+        rows = referral.table.to_dicts()
+        run.report.tabulate(name, rows)
+        _report(run.report, name, referral)
+        found[name] = referral
+
+    _draw_figure(run, found)
+    run.report.note(
         "Referred at random, the accuracy of what is kept would stay what it is for all images."
     )
 
 
-def report(run: Run, name: str, referral: stress.Referral) -> None:
-    """State the accuracy with none and with a fifth referred."""
-    accuracy = referral.scores["entropy"]["accuracy"]
-    for fraction, published in ((0.0, None), (0.2, "rises")):
-        place = referral.fractions.index(fraction)
-        value, kept = torch.tensor(accuracy[place]), referral.kept[place]
-        error = float((value * (1 - value) / kept).sqrt())
-        run.find(
-            f"accuracy of what is kept, {name}, {fraction:.0%} referred",
-            Number(float(value), error),
-            published,
-            headline=fraction > 0,
-        )
-    rises = [later >= earlier for earlier, later in itertools.pairwise(accuracy)]
-    run.find(
-        f"steps at which it rises, {name}, of {len(rises)}", sum(rises), str(len(rises))
+def _fit(run: Run, data: Dataset, network: nn.Module, name: str) -> Posterior:
+    """Fit a contestant with its share of the budget."""
+    return run.fit(
+        name,
+        partial(_build, run, network, name),
+        data,
+        share=1 / len(_CONTESTANTS),
+        epochs=_EPOCHS,
+        learning_rates=(_LEARNING_RATES[name],),
+        min_epochs=0.1,
     )
 
 
-def picture(run: Run, found: dict[str, stress.Referral]) -> None:
-    """Draw the accuracy of what is kept over the fraction referred, a line for each posterior."""
+def _build(
+    run: Run, network: nn.Module, name: str
+) -> tuple[BayesianNetwork, PyroProgram]:
+    """Return the model and the guide of a contestant."""
+    contestant = _CONTESTANTS[name]
+    return run.build(network, contestant.prior, contestant.make_guide)
+
+
+def _report(report: Report, name: str, referral: stress.Referral) -> None:
+    """State the accuracy without referral and with a fifth of the images referred."""
+    accuracies = referral.scores["entropy"]["accuracy"]
+
+    for fraction, published in ((0.0, None), (0.2, "rises")):
+        index = referral.fractions.index(fraction)
+        num_kept = referral.kept[index]
+        accuracy = _binomial(accuracies[index], num_kept)
+
+        what = f"accuracy of what is kept, {name}, {fraction:.0%} referred"
+        report.find(what, accuracy, published, headline=fraction > 0)
+
+    num_rises = 0
+    for earlier, later in itertools.pairwise(accuracies):
+        num_rises += later >= earlier
+
+    num_steps = len(accuracies) - 1
+
+    what = f"steps at which it rises, {name}, of {num_steps}"
+    report.find(what, num_rises, str(num_steps))
+
+
+def _binomial(accuracy: float, num_cases: int) -> Number:
+    """Return an accuracy with its standard error."""
+    value = torch.tensor(accuracy)
+    error = (value * (1 - value) / num_cases).sqrt()
+
+    return Number(float(value), float(error))
+
+
+def _draw_figure(run: Run, found: Mapping[str, stress.Referral]) -> None:
+    """Draw the accuracy over the fraction referred, a line for each posterior."""
     from zoo import plots
 
-    lines = {
-        name: referral.scores["entropy"]["accuracy"] for name, referral in found.items()
-    }
-    with run.panels(title="ResNet-20 on CIFAR-10, referred by entropy") as axes:
-        plots.referral(
-            FRACTIONS, lines, ylabel="accuracy of what is kept", ax=axes[0, 0]
-        )
+    lines = {}
+    for name, referral in found.items():
+        lines[name] = referral.scores["entropy"]["accuracy"]
+
+    title = "ResNet-20 on CIFAR-10, referred by entropy"
+
+    with run.report.panels(title=title) as axes:
+        ax = axes[0, 0]
+        plots.referral(_FRACTIONS, lines, ylabel="accuracy of what is kept", ax=ax)
 
 
 referral_cifar10 = Experiment(
     name="referral-cifar10",
     question="how right is what is left when the most uncertain images go to a human?",
-    reference="Leveraging uncertainty information from deep neural networks for disease detection (Leibig, Allken, "
-    "Ayhan, Berens, Wahl, 2017)",
+    reference="Leveraging uncertainty information from deep neural networks for disease detection "
+    "(Leibig, Allken, Ayhan, Berens, Wahl, 2017)",
     minutes=20,
-    run=run,
+    run=_run,
 )

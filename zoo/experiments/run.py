@@ -1,47 +1,72 @@
-"""One run of an experiment: its budget, its device, what it has done so far, and where that is kept."""
+"""An experiment of the literature, and a run of it within a budget."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from zoo import likelihoods
 from zoo.data import Data
 from zoo.datasets import Dataset
-from zoo.experiments.experiment import Experiment
-from zoo.experiments.result import Finding, Result
-from zoo.experiments.scores import Cases, Number
-from zoo.experiments.training import Build, Training
+from zoo.experiments.fit_folder import FitFolder
+from zoo.experiments.report import Report
+from zoo.experiments.result import Result
+from zoo.experiments.scoreboard import Scoreboard
+from zoo.experiments.trainer import Build, Optimizer
+from zoo.experiments.training import LEARNING_RATES, Training
+from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
-from zoo.predictive.prediction import Prediction
+from zoo.priors.prior import Prior
+from zoo.runtime.programs import PyroProgram
 
-SETTINGS = "settings.json"  # of what was fitted, beside it
+GuideT = TypeVar("GuideT", bound=PyroProgram)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment of the literature as a short program over the package.
+
+    Arguments:
+        name: The name on the command line, e.g. "bbb-mnist".
+        question: The question that the experiment asks, in one sentence.
+        reference: Title, authors and year of the paper.
+        minutes: The default budget of all its fits together, in minutes.
+        run: The function that fits, scores, states findings and draws a figure.
+    """
+
+    name: str
+    question: str
+    reference: str
+    minutes: float
+    run: Callable[[Run], None]
+
+    def __repr__(self) -> str:
+        return f"Experiment({self.name!r}: {self.question})"
 
 
 class Run:
-    """What an experiment is handed: data, fits within the budget, and a place for what it finds.
+    """What an experiment works with: data, fits within a budget, scores, and its result.
 
-    Every fit is kept in a file, so that a run that is started again goes on after the
-    last one.
+    Every fit and every scored prediction is kept in a file. A run that starts again
+    reads them and continues after the last one. `scores` scores predictions, `report`
+    takes findings, tables and the figure, `result` holds all of it.
 
     Arguments:
         experiment: The experiment.
-        path: The folder of the data sets, with a folder each, "mnist" say, or all in
-            torchvision's own.
-        out: The folder for NAME.json and NAME.png, and a folder NAME with the fits.
-        minutes: The budget of all fits together; infinite for the published number of
-            epochs.
-        device: Where to compute, "cuda" say.
-        seed: Seed of everything random.
+        path: The folder of the data sets. Each is in a folder of its own, e.g. "mnist",
+            or all are in one folder as torchvision has them.
+        out: The folder for NAME.json and NAME.png, and for a folder NAME with the fits.
+        minutes: The budget of all fits together; by default that of the experiment.
+            Infinite for the published number of epochs.
+        device: Where to compute, e.g. "cuda".
+        seed: Seed of all random numbers.
         progress: Whether to show progress bars.
     """
 
@@ -56,45 +81,45 @@ class Run:
         seed: int = 0,
         progress: bool = True,
     ) -> None:
-        self.experiment, self.path, self.out = experiment, path, out
+        self.experiment = experiment
+        self.path = path
+        self.out = out
         self.minutes = experiment.minutes if minutes is None else minutes
+        self.device = torch.device(device)
+        self.seed = seed
+        self.progress = progress
         if not self.minutes > 0:
             raise ValueError(
                 f"a budget is a number of minutes above zero, not {minutes}"
             )
-        self.device, self.seed, self.progress = torch.device(device), seed, progress
-        self.fits = out / experiment.name
-        self.cases: dict[str, Cases] = {}
-        budget = "as published" if self.full else self.minutes
-        self.result = Result(
-            experiment.name,
-            {"minutes": budget, "seed": seed, "device": named(self.device)},
-        )
-        self.result.settings["threads"] = torch.get_num_threads()
+
+        settings: dict[str, object] = {
+            "minutes": "as published" if self.full else self.minutes,
+            "seed": seed,
+            "device": _device_name(self.device),
+        }
+        threads = {"threads": torch.get_num_threads()}
+        self.result = Result(experiment.name, settings | threads)
+        self.report = Report(self.result, out)
+        self._files = FitFolder(out / experiment.name, settings)
+        self.scores = Scoreboard(self.result, self._files, seed=seed, progress=progress)
 
     @property
     def full(self) -> bool:
-        """Whether the run is the published one: its epochs, its widths, its draws."""
+        """Whether the run has the published number of epochs, widths and draws."""
         return math.isinf(self.minutes)
 
     def run(self) -> Result:
-        """Run the experiment and write its result.
+        """Run the experiment, write its result and return it.
 
         Raises:
             ValueError: The folder has fits of another budget, seed or device.
         """
-        kept, asked = self.fits / SETTINGS, self._asked()
-        if kept.is_file() and (before := json.loads(kept.read_text())) != asked:
-            raise ValueError(
-                f"{self.fits} holds what was fitted with {worded(before)}, and this run is with {worded(asked)}; give "
-                "another --out, or delete that folder"
-            )
+        self._files.check()
         self.experiment.run(self)
-        self._write()
-        return self.result
+        self.report.write()
 
-    def _write(self) -> None:
-        self.result.write(self.out / f"{self.experiment.name}.json")
+        return self.result
 
     def data_path(self, name: str) -> Path:
         """Return the folder of a data set: its own, or the one that holds all."""
@@ -102,165 +127,91 @@ class Run:
         return own if own.is_dir() else self.path
 
     def dataset(self, load: Callable[..., Dataset], **options: object) -> Dataset:
-        """Load a data set from its folder, and note how many data are in its parts."""
-        found = load(self.data_path(load.__name__), **options)
-        parts = {
-            "train": found.train,
-            "validation": found.validation,
-            "test": found.test,
-        }
-        self.result.settings[found.name] = {
-            name: len(part.x) for name, part in parts.items() if part is not None
-        }
-        return found
+        """Load a data set from its folder, and record the sizes of its parts.
 
-    def model(
-        self, network: nn.Module, prior: object, likelihood: object | None = None
-    ) -> BayesianNetwork:
-        """Make a model of classes on the run's device."""
-        return BayesianNetwork(
-            network.to(self.device), prior, likelihood or likelihoods.Categorical()
-        )
+        Arguments:
+            load: A function of `zoo.datasets` that takes the folder.
+            options: Further arguments of the function.
+        """
+        data = load(self.data_path(load.__name__), **options)
+        sizes = {"train": len(data.train.x)}
+        if data.validation is not None:
+            sizes["validation"] = len(data.validation.x)
+
+        sizes["test"] = len(data.test.x)
+        self.result.settings[data.name] = sizes
+
+        return data
+
+    def build(
+        self,
+        network: nn.Module,
+        prior: Prior,
+        make_guide: Callable[[BayesianNetwork], GuideT],
+        likelihood: Likelihood | None = None,
+    ) -> tuple[BayesianNetwork, GuideT]:
+        """Return a model on the run's device, by default one of classes, and a guide for it."""
+        if likelihood is None:
+            likelihood = likelihoods.Categorical()
+
+        model = BayesianNetwork(network.to(self.device), prior, likelihood)
+
+        return model, make_guide(model)
 
     def fit(
-        self, name: str, build: Build, data: Dataset, *, share: float, epochs: float, train: Data | None = None,
-        **options: object,
-    ) -> Posterior:  # fmt: skip
-        """Fit within a share of the budget, by the learning rate that does best on validation data.
+        self,
+        name: str,
+        build: Build,
+        data: Dataset,
+        *,
+        share: float,
+        epochs: float,
+        train: Data | None = None,
+        learning_rates: Sequence[float] = LEARNING_RATES,
+        optimizer: Optimizer = torch.optim.Adam,
+        min_epochs: float = 1.0,
+    ) -> Posterior:
+        """Fit within a share of the budget, at the learning rate with the lowest validation NLL.
 
         Arguments:
-            name: What the fit is called, in files too.
-            build: Makes model and guide anew.
+            name: The name of the fit, also in the names of files.
+            build: Makes the model and the guide anew.
             data: The data set, with a validation part.
-            share: Share of the budget, 0 to 1; infinite where the number of epochs is
-                known.
-            epochs: The published number of epochs.
-            train: Training data other than the data set's.
-            options: Arguments of `Training`.
+            share: The share of the budget, 0 to 1; infinite for no limit.
+            epochs: The published number of epochs, which is the maximum.
+            train: Training data that replace those of the data set.
+            learning_rates: Learning rates to choose from.
+            optimizer: Makes the optimiser from parameters and a learning rate.
+            min_epochs: The number of epochs below which the budget is too short.
+
+        Raises:
+            ValueError: The data set has no validation part, or the budget is too short.
         """
+        if data.validation is None:
+            raise ValueError(
+                f"{data.name} has no validation part; load it with num_validation=..."
+            )
+
         training = Training(
-            60 * self.minutes * share,
-            epochs,
+            seconds=60 * self.minutes * share,
+            epochs=epochs,
+            learning_rates=learning_rates,
+            optimizer=optimizer,
+            min_epochs=min_epochs,
             seed=self.seed,
             progress=self.progress,
-            **options,
         )
-        path = self._file(name, "safetensors")
-        train = (data.train.x, data.train.y) if train is None else train
-        posterior, facts = training.fit(build, train, data.validation, path)
+        path = self._files.file(name, "safetensors")
+        train_data = (data.train.x, data.train.y) if train is None else train
+        posterior, facts = training.fit(build, train_data, data.validation, path)
         self.result.fits[name] = facts | {"epochs at most": epochs}
+
         return posterior
 
-    def score(
-        self, name: str, predict: Callable[[], Prediction], y: Tensor
-    ) -> dict[str, Number]:
-        """Score a prediction, and keep its cases for differences; an earlier run's are read.
 
-        Every prediction draws from the run's seed, so that a posterior and what is left
-        of it differ by that alone.
+def _device_name(device: torch.device) -> str:
+    """Return the name of a device, for a GPU that of the card."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
 
-        Arguments:
-            name: Whose prediction it is, in files too.
-            predict: Makes the prediction of class probabilities.
-            y: Class indices (N,).
-        """
-        path = self._file(name, "cases")
-        if not path.is_file():
-            with self.same_draws():
-                Cases.of(predict(), y).write(path)
-        self.cases[name] = Cases.read(path)
-        self.result.scores[name] = self.cases[name].numbers()
-        return self.result.scores[name]
-
-    def _file(self, name: str, ending: str) -> Path:
-        if not (self.fits / SETTINGS).is_file():
-            self.fits.mkdir(parents=True, exist_ok=True)
-            (self.fits / SETTINGS).write_text(json.dumps(self._asked()))
-        return self.fits / f"{re.sub(r'[^A-Za-z0-9-]+', '_', name)}.{ending}"
-
-    def _asked(self) -> dict[str, object]:
-        return {
-            name: self.result.settings[name] for name in ("minutes", "seed", "device")
-        }
-
-    @contextmanager
-    def same_draws(self) -> Iterator[None]:
-        """Draw from the run's seed, and leave the random numbers outside as they are."""
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            yield
-
-    def difference(self, one: str, other: str) -> dict[str, Number]:
-        """Return the paired differences of two scored predictions, one minus the other."""
-        return self.cases[one].minus(self.cases[other])
-
-    def find(
-        self,
-        what: str,
-        ours: Number | float,
-        published: float | str | None = None,
-        headline: bool = False,
-    ) -> None:
-        """State a number of ours beside the published one, and write what there is so far.
-
-        Arguments:
-            what: What the number is, with its unit.
-            ours: Ours.
-            published: The published one, or its direction in words.
-            headline: Whether it stands in the table of all experiments.
-        """
-        ours = ours if isinstance(ours, Number) else Number(float(ours))
-        self.result.findings.append(Finding(what, ours, published, headline))
-        self._write()
-
-    def note(self, sentence: str) -> None:
-        """Say what must be said about the result."""
-        self.result.notes.append(sentence)
-
-    def tabulate(self, name: str, rows: list[Mapping[str, object]]) -> None:
-        """Keep a table of whatever else was measured."""
-        self.result.tables[name] = [dict(row) for row in rows]
-
-    @contextmanager
-    def panels(
-        self, rows: int = 1, columns: int = 1, title: str = "", share: str = "none"
-    ) -> Iterator[np.ndarray]:
-        """Give axes (rows, columns) to draw on, and write their figure beside the result.
-
-        Arguments:
-            rows: Rows of panels.
-            columns: Panels in a row.
-            title: What stands above them all.
-            share: "row" where the panels of a row have one vertical axis.
-        """
-        import matplotlib.pyplot as plt
-
-        from zoo.plots.canvas import COLORS
-
-        size = (max(6.4, 4.2 * columns), 1.0 + 3.2 * rows)
-        figure, axes = plt.subplots(
-            rows,
-            columns,
-            figsize=size,
-            layout="constrained",
-            sharey=share,
-            squeeze=False,
-        )
-        for ax in axes.flat:
-            ax.set_prop_cycle(color=COLORS)
-        yield axes
-        for ax in axes.flat:
-            ax.spines[["top", "right"]].set_visible(False)
-        figure.suptitle(title)
-        figure.savefig(self.out / f"{self.experiment.name}.png", dpi=120)
-        plt.close(figure)
-
-
-def worded(settings: Mapping[str, object]) -> str:
-    """Return settings as they stand in a sentence."""
-    return ", ".join(f"{name} {value}" for name, value in settings.items())
-
-
-def named(device: torch.device) -> str:
-    """Return the name of a device, with that of the GPU."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return device.type

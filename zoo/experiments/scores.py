@@ -1,9 +1,9 @@
-"""Scores with standard errors: of a prediction, and of the difference of two at the same cases."""
+"""Scores with standard errors: of a prediction, and of the difference of two predictions."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -13,19 +13,17 @@ from torch import Tensor
 from zoo.metrics.calibration import binned, gap
 from zoo.predictive.prediction import Prediction
 
-EDGES = (
-    torch.arange(1, 15) / 15
-).double()  # of the bins of the calibration error, rounded as probabilities are
-RESAMPLED = 100
+RESAMPLED = 100  # times that cases are resampled for the error of a calibration error
+_EDGES = (torch.arange(1, 15) / 15).double()  # of 15 bins, rounded as in float32
 
 
 @dataclass(frozen=True)
 class Number:
-    r"""A number and its standard error, the spread over test cases by the root of how many there are.
+    """A number and its standard error.
 
     Arguments:
         value: The number.
-        error: Its standard error; None where it has none.
+        error: Its standard error; None if it is not known.
     """
 
     value: float
@@ -33,25 +31,37 @@ class Number:
 
     @classmethod
     def mean(cls, values: Tensor) -> Number:
-        """Average numbers of N cases."""
+        """Return the mean of one value per case (N,), with its standard error."""
         values = values.double()
-        return cls(float(values.mean()), float(values.std() / math.sqrt(len(values))))
+        mean = float(values.mean())
+        root = math.sqrt(len(values))
+        error = float(values.std() / root)
+
+        return cls(mean, error)
+
+    @property
+    def two_errors(self) -> float:
+        """Two standard errors, for a bar in a figure; 0 if the error is not known."""
+        return 2 * (self.error or 0.0)
 
     def __str__(self) -> str:
         if not self.error:
             return f"{self.value:.4g}"
-        digits = max(0, 1 - math.floor(math.log10(self.error)))
+
+        magnitude = math.floor(math.log10(self.error))
+        digits = max(0, 1 - magnitude)
+
         return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
 
 
 @dataclass(frozen=True)
 class Cases:
-    """What a prediction is worth at each of N test cases, and over all.
+    """The scores of a prediction at each of N test cases.
 
     Arguments:
-        error: 100 where the most probable class is wrong, else 0, (N,): its mean is the
+        error: 100 if the most probable class is wrong, else 0, (N,). The mean is the
             error in per cent.
-        nll: Negative log probability of the target, (N,), in nats.
+        nll: Negative log probability of the target in nats, (N,).
         confidence: Probability of the most probable class, (N,).
     """
 
@@ -61,21 +71,24 @@ class Cases:
 
     @classmethod
     def of(cls, prediction: Prediction, y: Tensor) -> Cases:
-        """Score class probabilities against class indices (N,)."""
-        probs, y = prediction.probs.cpu(), y.cpu()
-        wrong = 100.0 * (probs.argmax(-1) != y)
-        return cls(wrong, -prediction.log_prob(y).cpu(), probs.amax(-1))
+        """Score a prediction of class probabilities against class indices (N,)."""
+        y = y.cpu()
+        probs = prediction.probs.cpu()  # (N, O)
+        wrong = probs.argmax(-1) != y
+        error = 100.0 * wrong
+        log_prob = prediction.log_prob(y).cpu()
+        confidence = probs.amax(-1)
+
+        return cls(error, -log_prob, confidence)
 
     @classmethod
     def read(cls, path: Path) -> Cases:
-        """Read what `write` wrote."""
+        """Read the file that `write` has written."""
         return cls(**load_file(path))
 
     def write(self, path: Path) -> None:
-        """Write the numbers of every case, so that a prediction that took long is made once."""
-        save_file(
-            {"error": self.error, "nll": self.nll, "confidence": self.confidence}, path
-        )
+        """Write the scores of every case, so that a long prediction is made only once."""
+        save_file(asdict(self), path)
 
     def numbers(self) -> dict[str, Number]:
         """Return the error in per cent, the NLL in nats and the ECE."""
@@ -86,30 +99,58 @@ class Cases:
         }
 
     def minus(self, other: Cases) -> dict[str, Number]:
-        """Return the paired differences of error, NLL and ECE: negative where this one is better."""
-        error, nll = self.error - other.error, self.nll - other.nll
+        """Return the paired differences of error, NLL and ECE; below 0 if this one is better."""
+        error = self.error - other.error
+        nll = self.nll - other.nll
+
         return {
             "error %": Number.mean(error),
             "nll": Number.mean(nll),
-            "ece": self._ece(other),
+            "ece": self._ece_minus(other),
         }
 
-    def _ece(self, other: Cases | None = None) -> Number:
-        """Return the ECE, or its difference, with its spread over resampled cases."""
-        random, size = torch.Generator().manual_seed(0), len(self.error)
-        rows = [
-            torch.arange(size),
-            *(torch.randint(size, (size,), generator=random) for _ in range(RESAMPLED)),
-        ]
-        values = torch.tensor(
-            [
-                self._gap(row) - (0.0 if other is None else other._gap(row))
-                for row in rows
-            ]
-        )
-        return Number(float(values[0]), float(values[1:].std()))
+    def _ece(self) -> Number:
+        """Return the ECE, with its standard deviation over resampled cases."""
+        samples = _resample(len(self.error))
+        values = [self._ece_of(rows) for rows in samples]
 
-    def _gap(self, rows: Tensor) -> float:
-        """Return the ECE of some cases: how far confidence is from accuracy in each of 15 bins."""
-        right = 1 - self.error[rows].double() / 100
-        return float(gap(binned(self.confidence[rows].double(), right, EDGES)))
+        return _bootstrapped(values)
+
+    def _ece_minus(self, other: Cases) -> Number:
+        """Return the difference of two ECEs, with its standard deviation over resampled cases."""
+        samples = _resample(len(self.error))
+        values = []
+        for rows in samples:
+            ours = self._ece_of(rows)
+            theirs = other._ece_of(rows)
+            values.append(ours - theirs)
+
+        return _bootstrapped(values)
+
+    def _ece_of(self, rows: Tensor) -> float:
+        """Return the ECE of some cases, in 15 bins of the confidence."""
+        confidence = self.confidence[rows].double()
+        error = self.error[rows].double()
+        right = 1 - error / 100
+        bins = binned(confidence, right, _EDGES)
+
+        return float(gap(bins))
+
+
+def _resample(size: int) -> list[Tensor]:
+    """Return all rows (N,), and then rows drawn with replacement, RESAMPLED times."""
+    random = torch.Generator().manual_seed(0)
+    samples = [torch.arange(size)]
+    for _ in range(RESAMPLED):
+        rows = torch.randint(size, (size,), generator=random)
+        samples.append(rows)
+
+    return samples
+
+
+def _bootstrapped(estimates: list[float]) -> Number:
+    """Return the first value, with the standard deviation of the others as its error."""
+    values = torch.tensor(estimates)
+    spread = values[1:].std()
+
+    return Number(float(values[0]), float(spread))

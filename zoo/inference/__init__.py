@@ -10,3 +10,8 @@ from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.svi import SVI
 
 __all__ = ["HMC", "MCLMC", "NUTS", "SVI", "ChEES", "EarlyStopping", "Engine", "Laplace"]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for completion in an editor."""
+    return __all__

@@ -1,4 +1,4 @@
-"""The interface of engines: what every one of them can do."""
+"""The protocol of an inference engine."""
 
 from __future__ import annotations
 
@@ -13,5 +13,9 @@ class Engine(Protocol):
     """Fits a model to data: `SVI`, `HMC`, `NUTS`, `Laplace` and any of your own."""
 
     def fit(self, data: Data) -> Posterior:
-        """Return the posterior given data: tensors (x, y), a `Dataset`'s part or a `DataLoader`."""
+        """Return the posterior given the data.
+
+        Arguments:
+            data: A pair (x, y) of tensors, a part of a `Dataset`, or a `DataLoader`.
+        """
         ...

@@ -1,95 +1,112 @@
-"""The file of a run that can be resumed: what it is of, its tensors, the random generators."""
+"""The file of a run that can be resumed: its settings, its tensors and the random state."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from zoo.posterior.storage import read_file
 
-SHARE = 0.05  # of a run's time that writing may take
+SHARE = 0.05  # largest share of the run time that is spent on writing the file
 
 
 def read_run(
     path: Path, meaning: dict[str, str], kind: str
-) -> tuple[dict, dict[str, Tensor]]:
-    """Return header and tensors of a run's file, empty where there is none yet; refuse the file of another run.
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the header and the tensors of the file of a run, both empty if there is no file.
 
     Arguments:
         path: The file.
-        meaning: What the run is of, as the header must say too.
-        kind: Whose checkpoint it is, in words.
+        meaning: The settings, shapes and data of the present run, as words or hashes.
+            The file must have the same.
+        kind: The engine that writes such files, for the error message.
 
     Raises:
-        FileNotFoundError: There is no folder for the file.
-        ValueError: The file is truncated, foreign, or of another run; the sentence says which.
+        FileNotFoundError: The folder of the file does not exist.
+        ValueError: The file is damaged, is not a checkpoint, or belongs to another run;
+            the message says which.
     """
     if not path.is_file():
         if not path.parent.is_dir():
             raise FileNotFoundError(
-                f"there is no folder {path.parent} to write the checkpoint {path.name} to"
+                f"there is no folder {path.parent} to write the checkpoint {path.name} to; create "
+                "it, or give another path"
             )
         return {}, {}
+
     try:
         header, tensors = read_file(path, "run")
     except ValueError as error:
-        raise ValueError(f"checkpoint {error}; delete it to begin anew") from error
+        raise ValueError(f"checkpoint {error}; delete it to start again") from error
+
     if "meaning" not in header:
         raise ValueError(
             f"{path} is a safetensors file, but no checkpoint of {kind}; give another path"
         )
-    given = header["meaning"]
-    odd = [
-        name
-        for name in meaning.keys() | given.keys()
-        if given.get(name) != meaning.get(name)
-    ]
-    if odd:
-        parts = (
-            f"{n} (then {given.get(n, 'none')}, now {meaning.get(n, 'none')})"
-            for n in sorted(odd)
-        )
-        raise ValueError(
-            f"checkpoint {path} is of another run: they differ in {', '.join(parts)}; delete it, or give another path"
-        )
+
+    _check_same_run(path, header["meaning"], meaning)
     return header, tensors
 
 
+def _check_same_run(
+    path: Path, in_file: dict[str, str], present: dict[str, str]
+) -> None:
+    differences = []
+    for name in sorted(present.keys() | in_file.keys()):
+        then = in_file.get(name, "none")
+        now = present.get(name, "none")
+        if then != now:
+            differences.append(f"{name} (then {then}, now {now})")
+
+    if differences:
+        listed = ", ".join(differences)
+        raise ValueError(
+            f"checkpoint {path} is of another run: they differ in {listed}; delete it, or give "
+            "another path"
+        )
+
+
 def random_state(like: Tensor) -> dict[str, Tensor]:
-    """Return the state of the random generators by the names that a file has for them."""
+    """Return the state of the random generators, by the names that the file uses.
+
+    Arguments:
+        like: A tensor on the device of the run.
+    """
     state = {"rng": torch.get_rng_state()}
-    return state | (
-        {"rng_cuda": torch.cuda.get_rng_state(like.device)} if like.is_cuda else {}
-    )
+    if like.is_cuda:
+        state["rng_cuda"] = torch.cuda.get_rng_state(like.device)
+    return state
 
 
 def set_random_state(tensors: dict[str, Tensor], like: Tensor) -> None:
-    """Put the random generators into the state that a file holds."""
+    """Set the random generators to the state that a file holds.
+
+    Arguments:
+        tensors: The tensors of the file.
+        like: A tensor on the device of the run.
+    """
     torch.set_rng_state(tensors["rng"])
     if "rng_cuda" in tensors:
         torch.cuda.set_rng_state(tensors["rng_cuda"], like.device)
 
 
 def is_plain(value: object) -> bool:
-    """Tell whether a setting is a number, a word or nothing."""
+    """Return whether a setting is None, a number, a string or a dtype."""
     return value is None or isinstance(value, (bool, int, float, str, torch.dtype))
 
 
 def digest(tensors: list[Tensor]) -> str:
-    """Return a short hash of tensors' shapes and values."""
-    found = hashlib.sha256()
+    """Return a short hash of the shapes, dtypes and values of tensors."""
+    hashed = hashlib.sha256()
     for tensor in tensors:
-        found.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-        found.update(
-            tensor.detach()
-            .cpu()
-            .contiguous()
-            .flatten()
-            .view(torch.uint8)
-            .numpy()
-            .tobytes()
-        )
-    return found.hexdigest()[:16]
+        layout = f"{tuple(tensor.shape)} {tensor.dtype}"
+        hashed.update(layout.encode())
+
+        flat = tensor.detach().cpu().contiguous().flatten()
+        as_bytes = flat.view(torch.uint8).numpy()
+        hashed.update(as_bytes.tobytes())
+    return hashed.hexdigest()[:16]

@@ -1,8 +1,9 @@
-"""The sites of a trace: those that have a density, their log density, and how two programs differ in them."""
+"""The sites of a trace: which have a density, and how a guide differs from a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any, cast
 
 from pyro import poutine
 from pyro.distributions.torch_distribution import TorchDistributionMixin
@@ -11,57 +12,84 @@ from pyro.poutine import Trace
 from torch import Tensor
 
 from zoo.runtime.distributions import support_of
+from zoo.runtime.programs import PyroProgram
+
+Site = dict[str, Any]  # a node of a Pyro trace
 
 
-def log_prob(site: dict) -> Tensor:
-    """Return the log density of a site at its value, scaled and masked as its plates say."""
-    density = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
-    return scale_and_mask(density, site["scale"], site["mask"]).sum()
+def log_prob(site: Site) -> Tensor:
+    """Return the log density of a site at its value, scaled and masked by its plates."""
+    distribution = site["fn"]
+    args, kwargs = site["args"], site["kwargs"]
+    density = distribution.log_prob(site["value"], *args, **kwargs)
+
+    scaled = scale_and_mask(density, site["scale"], site["mask"])
+    return scaled.sum()
 
 
-def stochastic(trace: Trace) -> dict[str, dict]:
-    """Return the sites of a trace that have a density, plates left out."""
-    return {
-        name: site
-        for name, site in trace.nodes.items()
-        if site["type"] == "sample" and not poutine.util.site_is_subsample(site)
-    }
+def stochastic(trace: Trace) -> dict[str, Site]:
+    """Return the sites of a trace that have a density, that is, all but the plates."""
+    found = {}
+    for name, site in trace.nodes.items():
+        is_sample = site["type"] == "sample"
+        is_plate = poutine.util.site_is_subsample(site)
+        if is_sample and not is_plate:
+            found[name] = cast("Site", site)
+    return found
 
 
 def sites_differ(
     priors: Mapping[str, TorchDistributionMixin],
-    guide: Callable[..., object],
+    guide: PyroProgram,
     reference: Tensor,
 ) -> str:
-    """Say in which sites a guide differs from the latent sites of a model, "" where it does not.
+    """Return a list of the differences between a guide and a model, "" if there are none.
 
     Arguments:
-        priors: The model's latent sites.
+        priors: The prior of every latent site of the model.
         guide: The guide.
-        reference: A tensor with the model's device and dtype.
+        reference: A tensor with the device and dtype of the model.
     """
+    values = _values_of(guide)
+    differences = []
+    for name in sorted(values.keys() | priors.keys()):
+        prior = priors.get(name)
+        value = values.get(name)
+        difference = _difference(prior, value, reference)
+        if difference:
+            differences.append(f"{name} ({difference})")
+    return ", ".join(differences)
+
+
+def _values_of(guide: PyroProgram) -> dict[str, Tensor]:
+    """Run a guide once and return the value of each latent site."""
     trace = poutine.trace(guide).get_trace()
-    own = {
-        name: site["value"].detach()
-        for name, site in stochastic(trace).items()
-        if not site["infer"].get("is_auxiliary")
-    }
-    parts = []
-    for name in sorted(own.keys() | priors.keys()):
-        wanted = tuple(priors[name].shape()) if name in priors else "none"
-        given = tuple(own[name].shape) if name in own else "none"
-        if wanted != given:
-            parts.append(f"{name} (model {wanted}, guide {given})")
-        elif (own[name].dtype, own[name].device) != (reference.dtype, reference.device):
-            there, here = (
-                f"{reference.dtype} on {reference.device}",
-                f"{own[name].dtype} on {own[name].device}",
-            )
-            parts.append(
-                f"{name} (model {there}, guide {here}; move one of them by .to(...))"
-            )
-        elif not bool(support_of(priors[name]).check(own[name].clone()).all()):
-            parts.append(
-                f"{name} (the guide draws values outside its support, {priors[name].support})"
-            )
-    return ", ".join(parts)
+    values = {}
+    for name, site in stochastic(trace).items():
+        is_auxiliary = site["infer"].get("is_auxiliary")
+        if not is_auxiliary:
+            values[name] = site["value"].detach()
+    return values
+
+
+def _difference(
+    prior: TorchDistributionMixin | None, value: Tensor | None, reference: Tensor
+) -> str:
+    """Return how one site of the guide differs from the model, "" if it does not."""
+    wanted = "none" if prior is None else tuple(prior.shape())
+    given = "none" if value is None else tuple(value.shape)
+    if prior is None or value is None or wanted != given:
+        return f"model {wanted}, guide {given}"
+
+    same_dtype = value.dtype == reference.dtype
+    same_device = value.device == reference.device
+    if not same_dtype or not same_device:
+        in_model = f"{reference.dtype} on {reference.device}"
+        in_guide = f"{value.dtype} on {value.device}"
+        return f"model {in_model}, guide {in_guide}; move one of them by .to(...)"
+
+    support = support_of(prior)
+    is_inside = support.check(value.clone())
+    if not bool(is_inside.all()):
+        return f"the guide draws values outside its support, {prior.support}"
+    return ""

@@ -1,4 +1,7 @@
-"""Likelihoods: what the network's output says about the data; each owns its plate, its noise and its predictions."""
+"""Likelihoods: distributions of the data given the network's output."""
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
 
 from zoo.likelihoods.bernoulli import Bernoulli
 from zoo.likelihoods.categorical import Categorical
@@ -17,3 +20,38 @@ __all__ = [
     "HeteroscedasticGaussian",
     "Likelihood",
 ]
+
+_BERNOULLI = "likelihoods.Bernoulli() for targets 0 and 1, with one logit for each"
+_CATEGORICAL = (
+    "likelihoods.Categorical() for class indices, with a logit for each class"
+)
+_GAUSSIAN = "likelihoods.Gaussian(scale=0.1), where scale is a standard deviation"
+_INSTEAD = {
+    "BCE": _BERNOULLI,
+    "Binary": _BERNOULLI,
+    "CrossEntropy": _CATEGORICAL,
+    "Gamma": "likelihoods.From(lambda f: dist.Gamma(2.0, f.exp()))",
+    "Heteroscedastic": "likelihoods.HeteroscedasticGaussian()",
+    "Laplace": "likelihoods.From(lambda f: dist.Laplace(f, 0.1))",
+    "Logistic": _BERNOULLI,
+    "MSE": _GAUSSIAN,
+    "Normal": _GAUSSIAN,
+    "Poisson": "likelihoods.From(lambda f: dist.Poisson(f.exp()))",
+    "Softmax": _CATEGORICAL,
+    "StudentT": "likelihoods.From(lambda f: dist.StudentT(3.0, f, 0.1))",
+}
+
+if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
+
+    def __getattr__(name: str) -> NoReturn:
+        if name in _INSTEAD:
+            raise AttributeError(f"{__name__} has no {name}; write {_INSTEAD[name]}")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}",
+            name=name,
+            obj=sys.modules[__name__],
+        )
+
+
+def __dir__() -> list[str]:
+    return __all__

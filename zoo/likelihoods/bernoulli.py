@@ -1,4 +1,4 @@
-"""Bernoulli likelihood: the network gives one logit per binary target."""
+"""Bernoulli likelihood: the network gives one logit for each binary target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.likelihoods.likelihood import Likelihood
 
 
 class Bernoulli(Categorical):
-    r"""Binary targets, each from its logit; outputs and targets have the same shape, (N, 1) say.
+    r"""Binary targets, each from its logit; outputs and targets have the same shape, e.g. (N, 1).
 
     .. math:: p(y = 1 | f) = 1 / (1 + e^{-f})
 
@@ -32,8 +32,10 @@ class Bernoulli(Categorical):
         """Return Bernoulli(logits=output)."""
         return dist.Bernoulli(logits=output)
 
+    # Targets may have any dtype here, so that the checks of class indices do not apply.
+
     def encode(self, y: Tensor, like: Tensor) -> Tensor:
-        """Return zeros and ones, whatever their dtype, as the floats that the density needs."""
+        """Return zeros and ones of any dtype as the floats that the density needs."""
         return Likelihood.encode(self, y, like)
 
     def check(self, output: Tensor, y: Tensor) -> None:

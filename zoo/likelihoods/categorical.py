@@ -34,11 +34,11 @@ class Categorical(Likelihood):
         return dist.Categorical(logits=output)
 
     def encode(self, y: Tensor, like: Tensor) -> Tensor:
-        """Return class indices as they are."""
+        """Return class indices unchanged."""
         return y
 
     def check(self, output: Tensor, y: Tensor) -> None:
-        """Refuse labels that are no class index."""
+        """Refuse labels that are not class indices."""
         if y.is_floating_point() or y.is_complex():
             raise ValueError(
                 f"labels are class indices, integers, but these are {y.dtype}; write y.long()"
@@ -50,18 +50,21 @@ class Categorical(Likelihood):
         return distribution.probs
 
     def split(self, distribution: TorchDistributionMixin) -> tuple[Tensor, Tensor]:
-        r"""Split the entropy of the averaged probabilities into mutual information and expected entropy, in nats.
+        r"""Split the entropy of the averaged probabilities into epistemic and aleatoric, in nats.
 
         .. math:: H[E_w p(y | w)] = I[y, w] + E_w H[p(y | w)]
+
+        The epistemic part is the mutual information of y and w, the aleatoric part the
+        expected entropy.
         """
-        aleatoric = (
-            type(distribution)(probs=distribution.probs).entropy().mean(0)
-        )  # rounded as the whole is
-        return (self.uncertainty(distribution) - aleatoric).clamp_min(0.0), aleatoric
+        # Both entropies are computed from probabilities, so that their rounding errors agree.
+        of_draws = type(distribution)(probs=distribution.probs)
+        aleatoric = of_draws.entropy().mean(0)
+        epistemic = self.uncertainty(distribution) - aleatoric
+
+        return epistemic.clamp_min(0.0), aleatoric
 
     def uncertainty(self, distribution: TorchDistributionMixin) -> Tensor:
         """Return the entropy of the averaged probabilities, in nats."""
-        return type(distribution)(probs=distribution.probs.mean(0)).entropy()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        averaged = type(distribution)(probs=distribution.probs.mean(0))
+        return averaged.entropy()

@@ -1,4 +1,4 @@
-"""Categorical likelihood of a network whose hidden layers are told the class too while it learns."""
+"""Categorical likelihood of a network whose hidden layers give logits too in training."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ from zoo.likelihoods.likelihood import PREFIX
 
 
 class DeeplySupervised(Categorical):
-    r"""One of O classes, from the first of several logits, of which the others only help to learn.
+    r"""One of O classes, from the first of several logits; the other logits are for training only.
 
     .. math:: \log p(y = c | f) + \alpha \sum_m \log p(y = c | f_m)
 
-    Outputs (N, 1 + M, O), which `networks.DSN` gives in training, are scored all;
-    predictions are of the first, which is all that it gives in evaluation. Each label
-    then counts more than once: what a fit maximises is no bound on the evidence of y,
-    and `info.bound` says so. Laplace and samplers run networks in evaluation: to
-    samplers this is `Categorical`, and Laplace refuses it.
+    In training `networks.DSN` gives outputs (N, 1 + M, O): its own logits and those of M
+    companions. All of them are observed. In evaluation it gives its own logits, which
+    are used for predictions.
+
+    Each label is observed more than once, so that the objective of a fit is no bound on
+    the evidence of y, and `info.bound` is False. Laplace and samplers run the network in
+    evaluation: for samplers this likelihood is `Categorical`, and Laplace refuses it.
 
     References:
-        Deeply-Supervised Nets (Lee, Xie, Gallagher, Zhang, Tu, 2015), whose alpha falls in the course of training
+        Deeply-Supervised Nets (Lee, Xie, Gallagher, Zhang, Tu, 2015), whose alpha decreases
+        during training
 
     Arguments:
         weight: Weight alpha of each companion, 1 in the authors' code.
 
     Raises:
-        ValueError: A weight that is not positive.
+        ValueError: A weight that is not positive and finite.
 
     Example:
         >>> network = networks.DSN(10, width=12)
         >>> prior = priors.WeightPrior(priors.fan_in())
-        >>> model = zoo.BayesianNetwork(network, prior, likelihoods.DeeplySupervised(weight=0.3))
+        >>> likelihood = likelihoods.DeeplySupervised(weight=0.3)
+        >>> model = zoo.BayesianNetwork(network, prior, likelihood)
     """
 
     bound = False
@@ -44,26 +48,28 @@ class DeeplySupervised(Categorical):
     def __init__(self, weight: float = 1.0) -> None:
         if not 0 < weight < float("inf"):
             raise ValueError(
-                f"weight multiplies what companions add and is positive, not {weight}; without any, build the network "
-                "without companions and take likelihoods.Categorical()"
+                "weight multiplies the log density of the companions and must be positive and "
+                f"finite, not {weight}; for no companions, write networks.DSN(companions=False) "
+                "with likelihoods.Categorical()"
             )
         self.weight = weight
 
     def targets(
         self, output: Tensor, y: Tensor | None, noise: Mapping[str, Tensor]
     ) -> Tensor:
-        """Sample or observe y from the first logits, and observe it from the others where there are any."""
-        if output.dim() < 3:
+        """Sample or observe y from the first logits, and observe it from the companions too."""
+        has_companions = output.dim() > 2
+        if not has_companions:
             return super().targets(output, y, noise)
-        own, others = output[:, 0], output[:, 1:]  # (B, O), (B, M, O)
+
+        own = output[:, 0]  # (B, O)
+        companions = output[:, 1:]  # (B, M, O)
         if y is not None:
+            labels = y.unsqueeze(1).expand(companions.shape[:2])  # (B, M)
+            distribution = dist.Categorical(logits=companions).to_event(1)
             with poutine.scale(scale=self.weight):
-                told = y.unsqueeze(1).expand(others.shape[:2])
-                pyro.sample(
-                    f"{PREFIX}companions",
-                    dist.Categorical(logits=others).to_event(1),
-                    obs=told,
-                )
+                pyro.sample(f"{PREFIX}companions", distribution, obs=labels)
+
         return super().targets(own, y, noise)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""A likelihood from any Pyro distribution: a callable turns the network's output into it."""
+"""A likelihood from any Pyro distribution: a callable makes it from the network's output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.likelihoods.likelihood import Likelihood
 
 
 class From(Likelihood):
-    r"""Any Pyro distribution of the output: counts, times, circles.
+    r"""Any Pyro distribution of the output: for counts, durations, angles and so on.
 
     .. math:: y \sim D(f(x))
 
@@ -19,9 +19,9 @@ class From(Likelihood):
         Generalized Linear Models (McCullagh, Nelder, 1989)
 
     Arguments:
-        make: Turns outputs (*, N, O) into a distribution whose batch shape is the shape
-            of y, (*, N, ...). It must work on the last dimensions, so that draws may be
-            stacked in front.
+        make: Makes a distribution from outputs (*, N, O). Its batch shape is the shape
+            of y, (*, N, ...). The callable must work on the last dimensions, because
+            draws may come first, (S, N, O).
 
     Example:
         >>> likelihood = From(lambda f: dist.Poisson(f.exp()))
@@ -41,15 +41,22 @@ class From(Likelihood):
         return self.make(output)
 
     def check(self, output: Tensor, y: Tensor) -> None:
-        """Refuse targets outside the support, naming the distribution."""
-        made = self.make(output)
-        self.target = f"values in the support of {type(made).__name__}"
-        if made.event_shape:
+        """Refuse targets outside the support, and distributions over vectors."""
+        distribution = self.make(output)
+        if distribution.event_shape:
+            name = type(distribution).__name__
+            event_shape = tuple(distribution.event_shape)
             raise ValueError(
-                f"a {type(made).__name__} is over events of shape {tuple(made.event_shape)}, but From needs a "
-                "distribution of every number in y on its own"
+                f"a {name} is over events of shape {event_shape}, but From needs a "
+                "distribution of each element of y, whose event shape is ()"
             )
+
         super().check(output, y)
 
+    def _describe_target(self, distribution: TorchDistributionMixin) -> str:
+        """Return what a target is, with the name of the distribution."""
+        return f"values in the support of {type(distribution).__name__}"
+
     def __repr__(self) -> str:
-        return f"From({getattr(self.make, '__name__', self.make)})"
+        name = getattr(self.make, "__name__", self.make)
+        return f"From({name})"

@@ -1,4 +1,4 @@
-"""Gaussian likelihood with one scale, fixed or with a prior of its own."""
+"""Gaussian likelihood of one noise scale, which is fixed or has a prior."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from zoo.likelihoods.likelihood import PREFIX, Likelihood
 from zoo.runtime.distributions import describe, to
+
+_SCALE = f"{PREFIX}scale"
 
 
 class Gaussian(Likelihood):
@@ -25,9 +27,12 @@ class Gaussian(Likelihood):
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.1
 
     Arguments:
-        scale: Standard deviation of the noise in units of y: a positive number, a
-            tensor (O,), or a distribution with positive support, of shape () or (O,),
-            when the noise is to be inferred (site `likelihood:scale`).
+        scale: Standard deviation of the noise in units of y: a positive number, or a
+            tensor (O,). To infer the noise, a distribution with positive support, of
+            shape () or (O,); its site is `likelihood:scale`.
+
+    Raises:
+        ValueError: A scale that is not positive, or a prior that allows negative values.
 
     Example:
         >>> Gaussian(scale=dist.HalfNormal(1.0))
@@ -38,40 +43,48 @@ class Gaussian(Likelihood):
 
     def __init__(self, scale: float | Tensor | TorchDistributionMixin) -> None:
         if isinstance(scale, TorchDistributionMixin):
-            lowest = (
-                scale.support.base_constraint
-                if hasattr(scale.support, "base_constraint")
-                else scale.support
-            )
-            if getattr(lowest, "lower_bound", -1) < 0:
-                raise ValueError(
-                    f"the prior of the noise scale, {describe(scale)}, allows negative values; "
-                    "use a positive one, dist.HalfNormal(1.0) say"
-                )
-        elif not bool(torch.as_tensor(scale > 0).all()):
-            raise ValueError(
-                f"the noise scale is a standard deviation and must be positive, not {scale}"
-            )
+            _check_prior(scale)
+        else:
+            _check_scale(scale)
         self.scale = scale
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:
         """Return Normal(output, scale)."""
-        scale = noise.get(f"{PREFIX}scale", self.scale)
-        return dist.Normal(
-            output, scale.to(output) if isinstance(scale, Tensor) else scale
-        )
+        scale = noise.get(_SCALE, self.scale)
+        if isinstance(scale, Tensor):
+            scale = scale.to(output)
+        return dist.Normal(output, scale)
 
     def priors(self, like: Tensor) -> dict[str, TorchDistributionMixin]:
         """Return the prior of the scale if it has one."""
         if not isinstance(self.scale, TorchDistributionMixin):
             return {}
+
         prior = to(self.scale, like)
-        return {f"{PREFIX}scale": prior.to_event(len(prior.batch_shape))}
+        return {_SCALE: prior.to_event(len(prior.batch_shape))}
 
     def __repr__(self) -> str:
-        scale = (
-            describe(self.scale)
-            if isinstance(self.scale, TorchDistributionMixin)
-            else self.scale
+        if isinstance(self.scale, TorchDistributionMixin):
+            return f"Gaussian(scale={describe(self.scale)})"
+        return f"Gaussian(scale={self.scale})"
+
+
+def _check_scale(scale: float | Tensor) -> None:
+    positive = torch.as_tensor(scale > 0)
+    if not bool(positive.all()):
+        raise ValueError(
+            f"the noise scale is a standard deviation and must be positive, not {scale}"
         )
-        return f"Gaussian(scale={scale})"
+
+
+def _check_prior(prior: TorchDistributionMixin) -> None:
+    support = prior.support
+    if hasattr(support, "base_constraint"):
+        support = support.base_constraint
+
+    lower_bound = getattr(support, "lower_bound", -1)
+    if lower_bound < 0:
+        raise ValueError(
+            f"the prior of the noise scale, {describe(prior)}, allows negative values; use a "
+            "positive one, e.g. dist.HalfNormal(1.0)"
+        )

@@ -1,4 +1,4 @@
-"""Gaussian likelihood whose scale the network gives beside the mean."""
+"""Gaussian likelihood where the network gives the mean and the noise scale."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from zoo.likelihoods.likelihood import Likelihood
 
 
 class HeteroscedasticGaussian(Likelihood):
-    r"""Gaussian noise whose scale depends on the input: the network has 2 O outputs, O means and O raw scales.
+    r"""Gaussian noise whose scale depends on the input; the network has 2 O outputs.
 
-    .. math:: y \sim N(m(x), s(x)^2), \qquad (m, r) = f(x), \quad s = \text{min\_scale} + \log(1 + e^r)
+    .. math::
+        y \sim N(m(x), s(x)^2), \qquad (m, r) = f(x), \quad
+        s = \text{min\_scale} + \log(1 + e^r)
 
     References:
-        Estimating the mean and variance of the target probability distribution (Nix, Weigend, 1994)
+        Estimating the mean and variance of the target probability distribution (Nix, Weigend,
+        1994)
 
     Arguments:
-        min_scale: Least standard deviation in units of y, which keeps the density
+        min_scale: Smallest standard deviation in units of y; it keeps the density
             bounded.
+
+    Raises:
+        ValueError: A min_scale that is not positive.
 
     Example:
         >>> likelihood = HeteroscedasticGaussian()
@@ -40,13 +46,14 @@ class HeteroscedasticGaussian(Likelihood):
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:
         """Return Normal(mean, scale) from outputs (*, N, 2 O)."""
-        if output.shape[-1] % 2:
+        num_outputs = output.shape[-1]
+        if num_outputs % 2:
             raise ValueError(
-                f"a heteroscedastic network gives a mean and a scale for every target, so an even number of "
-                f"outputs; this one gives {output.shape[-1]}"
+                "a heteroscedastic network gives a mean and a scale for each target, so an even "
+                f"number of outputs; this one gives {num_outputs}"
             )
-        mean, raw = output.chunk(2, dim=-1)
-        return dist.Normal(mean, self.min_scale + softplus(raw))
 
-    def __repr__(self) -> str:
-        return "HeteroscedasticGaussian()"
+        mean, raw = output.chunk(2, dim=-1)
+        scale = self.min_scale + softplus(raw)
+
+        return dist.Normal(mean, scale)

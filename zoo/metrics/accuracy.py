@@ -1,13 +1,15 @@
-"""Share of labels that the predicted class hits."""
+"""Share of points whose predicted class is right."""
+
+from __future__ import annotations
 
 from torch import Tensor
 
-from zoo.metrics.validation import classification, like
+from zoo.metrics.validation import cast_like, checked_classification
 from zoo.runtime.torchvision_shim import load_torchmetrics
 
 
 def accuracy(probs: Tensor, y: Tensor) -> Tensor:
-    r"""Share of labels that the most probable class hits, between 0 and 1.
+    r"""Share of points whose most probable class is the label, between 0 and 1.
 
     .. math:: \frac{1}{N} \sum_n 1[\arg\max_k \text{probs}_{nk} = y_n]
 
@@ -30,12 +32,11 @@ def accuracy(probs: Tensor, y: Tensor) -> Tensor:
         >>> metrics.accuracy(torch.tensor([[0.8, 0.2], [0.3, 0.7]]), torch.tensor([0, 0]))
         tensor(0.5000)
     """
-    checked = classification(probs, y)
+    values, labels = checked_classification(probs, y)
     load_torchmetrics()
     from torchmetrics.functional.classification import multiclass_accuracy
 
-    classes = checked.probs.argmax(-1)
-    num_classes = checked.probs.shape[-1]
-    return like(
-        multiclass_accuracy(classes, checked.y, num_classes, average="micro"), probs
-    )
+    predicted = values.argmax(-1)
+    num_classes = values.shape[-1]
+    share = multiclass_accuracy(predicted, labels, num_classes, average="micro")
+    return cast_like(share, probs)

@@ -1,32 +1,34 @@
-"""Area under the receiver operating characteristic, for telling two kinds of points apart."""
+"""Area under the receiver operating characteristic of two kinds of points."""
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from zoo.metrics.validation import like, numbers
+from zoo.metrics.validation import cast_like, checked
 from zoo.runtime.torchvision_shim import load_torchmetrics
 
 
 def auroc(scores: Tensor, positive: Tensor) -> Tensor:
-    r"""Chance that a positive point scores above a negative one, ties counted half.
+    r"""Probability that a positive point scores higher than a negative one, ties counted half.
 
     .. math:: P(s_+ > s_-) + \tfrac{1}{2} P(s_+ = s_-)
 
-    For out-of-distribution detection the positives are the foreign points and the
-    scores their predictive uncertainty. Only the order of the scores counts, so any
-    scale will do.
+    In out-of-distribution detection the positives are the points from outside, and the
+    score is the predictive uncertainty. Only the order of the scores counts, not their
+    scale.
 
     References:
         A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks
         (Hendrycks and Gimpel, 2017), arxiv.org/abs/1610.02136
 
     Arguments:
-        scores: Any real numbers, higher for points held to be positive, (N,).
+        scores: Real numbers, higher for points that seem positive, (N,).
         positive: Whether a point is positive, bool or 0 and 1, (N,).
 
     Raises:
         ValueError: The shapes differ, there are NaNs, or one of the two kinds is
-            absent.
+            missing.
 
     Example:
         >>> import torch
@@ -35,19 +37,24 @@ def auroc(scores: Tensor, positive: Tensor) -> Tensor:
         >>> metrics.auroc(scores, torch.tensor([False, False, True, True]))
         tensor(0.7500)
     """
-    values, kinds = numbers(scores=scores, positive=positive)
+    values, kinds = checked(scores=scores, positive=positive)
     if values.ndim != 1:
         raise ValueError(
             f"scores has shape {tuple(values.shape)}; write (N,), one score a point."
         )
-    if sorted(set(kinds.tolist())) != [0.0, 1.0]:
-        found = ", ".join(f"{kind:g}" for kind in sorted(set(kinds.tolist()))[:3])
+
+    distinct = sorted(set(kinds.tolist()))
+    if distinct != [0.0, 1.0]:
+        first = [f"{kind:g}" for kind in distinct[:3]]
+        found = ", ".join(first)
         raise ValueError(
             f"positive holds {found}; write a bool for each point, both kinds present."
         )
+
     load_torchmetrics()
     from torchmetrics.functional.classification import binary_auroc
 
-    # ranks in [0, 1]: torchmetrics sends other scores through a sigmoid, which ties large ones
+    # torchmetrics applies a sigmoid to scores outside [0, 1], which ties large ones
     rank = torch.unique(values, return_inverse=True)[1].double()
-    return like(binary_auroc(rank / rank.max().clamp(min=1.0), kinds.long()), scores)
+    relative = rank / rank.max().clamp(min=1.0)
+    return cast_like(binary_auroc(relative, kinds.long()), scores)

@@ -1,9 +1,11 @@
 """Brier score of predicted probabilities."""
 
+from __future__ import annotations
+
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from zoo.metrics.validation import classification, like
+from zoo.metrics.validation import cast_like, checked_classification
 
 
 def brier(probs: Tensor, y: Tensor) -> Tensor:
@@ -11,8 +13,8 @@ def brier(probs: Tensor, y: Tensor) -> Tensor:
 
     .. math:: \frac{1}{N} \sum_n \sum_k (\text{probs}_{nk} - 1[y_n = k])^2
 
-    This is Brier's own sum over all classes. For two classes it is twice the one-column
-    form (p - y)^2 of scikit-learn's `brier_score_loss`; no division by O takes place.
+    This is Brier's sum over all classes, not divided by O. For two classes it is twice
+    the one-column form (p - y)^2 of scikit-learn's `brier_score_loss`.
 
     References:
         Verification of Forecasts Expressed in Terms of Probability (Brier, 1950)
@@ -32,6 +34,7 @@ def brier(probs: Tensor, y: Tensor) -> Tensor:
         >>> metrics.brier(torch.tensor([[0.5, 0.5], [0.0, 1.0]]), torch.tensor([0, 1]))
         tensor(0.2500)
     """
-    checked = classification(probs, y)
-    target = one_hot(checked.y, checked.probs.shape[-1])  # (N,) -> (N, O)
-    return like((checked.probs - target).square().sum(-1).mean(), probs)
+    values, labels = checked_classification(probs, y)
+    target = one_hot(labels, values.shape[-1])  # (N,) -> (N, O)
+    errors = (values - target).square().sum(-1)  # (N,)
+    return cast_like(errors.mean(), probs)

@@ -1,15 +1,17 @@
-"""Calibration of the predicted class: reliability per bin, and the error that sums it up."""
+"""Calibration of the predicted class: reliability by bin, and the expected error."""
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo.metrics.validation import classification, like
+from zoo.metrics.validation import cast_like, checked_classification
 
 
 class Reliability(NamedTuple):
-    """Points of a reliability diagram, one entry a bin of equal width.
+    """A reliability diagram, one entry for each bin of equal width.
 
     Arguments:
         confidence: Mean probability of the predicted class, (bins,); NaN in an empty
@@ -25,12 +27,12 @@ class Reliability(NamedTuple):
 
 
 def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
-    r"""Confidence and accuracy of the predicted class, bin by bin of the confidence.
+    r"""Confidence and accuracy of the predicted class in bins of the confidence.
 
     .. math:: B_b = \{ n : (b - 1)/\text{bins} < \max_k \text{probs}_{nk} \le b/\text{bins} \}
 
     Bins are closed on the right as in the paper, so confidence 1 shares the last bin
-    with 0.99; the edges are rounded to the dtype of probs, so that 0.2 in float32 lies
+    with 0.99. The edges are rounded to the dtype of probs, so that 0.2 in float32 lies
     on the edge 0.2.
 
     References:
@@ -56,7 +58,9 @@ def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
     """
     confidence, accuracy, count = _in_bins(probs, y, bins)
     return Reliability(
-        like(confidence, probs), like(accuracy, probs), count.to(probs.device)
+        confidence=cast_like(confidence, probs),
+        accuracy=cast_like(accuracy, probs),
+        count=count.to(probs.device),
     )
 
 
@@ -89,28 +93,38 @@ def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
         >>> metrics.calibration_error(torch.tensor([[0.8, 0.2], [0.8, 0.2]]), torch.tensor([0, 1]))
         tensor(0.3000)
     """
-    return like(gap(_in_bins(probs, y, bins)), probs)
+    error = gap(_in_bins(probs, y, bins))
+    return cast_like(error, probs)
 
 
 def gap(found: Reliability) -> Tensor:
-    """Return the calibration error of a reliability diagram, a scalar."""
-    gaps = (
-        (found.accuracy - found.confidence).abs().nan_to_num(0.0)
-    )  # empty bins have no gap and no weight
+    """Return the calibration error of a reliability diagram, a scalar.
+
+    Arguments:
+        found: The diagram.
+    """
+    gaps = (found.accuracy - found.confidence).abs()
+    gaps = gaps.nan_to_num(0.0)  # empty bins have no weight
     return (found.count * gaps).sum() / found.count.sum()
 
 
 def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
     """Sort points into bins, in float64 on the CPU."""
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
+    is_integer = isinstance(bins, int) and not isinstance(bins, bool)
+    if not is_integer or bins < 1:
         raise ValueError(
             f"bins is {bins!r}; write an integer of at least 1, such as 15."
         )
-    checked = classification(probs, y)
-    confidence, predicted = checked.probs.max(-1)  # (N, O) -> (N,)
+
+    values, labels = checked_classification(probs, y)
+    confidence, predicted = values.max(-1)  # (N, O) -> (N,)
+    right = (predicted == labels).double()
+
     edges = torch.arange(1, bins, dtype=torch.float64) / bins
-    edges = edges.to(probs.dtype).double() if probs.is_floating_point() else edges
-    return binned(confidence, (predicted == checked.y).double(), edges)
+    if probs.is_floating_point():
+        edges = edges.to(probs.dtype).double()
+
+    return binned(confidence, right, edges)
 
 
 def binned(confidence: Tensor, right: Tensor, edges: Tensor) -> Reliability:
@@ -121,8 +135,10 @@ def binned(confidence: Tensor, right: Tensor, edges: Tensor) -> Reliability:
         right: 1 where the predicted class is right, else 0, (N,), float64.
         edges: Edges between the bins, (bins - 1,), float64.
     """
-    bins = len(edges) + 1
+    num_bins = len(edges) + 1
     index = torch.bucketize(confidence, edges)  # edges[i - 1] < confidence <= edges[i]
-    count = torch.bincount(index, minlength=bins)
-    sums = [torch.bincount(index, weights, bins) for weights in (confidence, right)]
-    return Reliability(sums[0] / count, sums[1] / count, count)
+
+    count = torch.bincount(index, minlength=num_bins)
+    sum_confidence = torch.bincount(index, confidence, num_bins)
+    sum_right = torch.bincount(index, right, num_bins)
+    return Reliability(sum_confidence / count, sum_right / count, count)

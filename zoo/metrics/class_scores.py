@@ -1,4 +1,4 @@
-"""The three scores of class probabilities that stand side by side everywhere."""
+"""Accuracy, negative log likelihood and calibration error of class probabilities together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def class_scores(probs: Tensor, log_prob: Tensor, y: Tensor) -> dict[str, float]
     Example:
         >>> import torch
         >>> from zoo.metrics.class_scores import class_scores
-        >>> class_scores(torch.tensor([[0.0, 1.0]]), torch.tensor([-0.5]), torch.tensor([1]))
+        >>> probs, log_prob = torch.tensor([[0.0, 1.0]]), torch.tensor([-0.5])
+        >>> class_scores(probs, log_prob, torch.tensor([1]))
         {'accuracy': 1.0, 'nll': 0.5, 'ece': 0.0}
     """
     return {

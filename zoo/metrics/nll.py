@@ -1,8 +1,10 @@
 """Negative log likelihood of held-out points."""
 
+from __future__ import annotations
+
 from torch import Tensor
 
-from zoo.metrics.validation import like, numbers
+from zoo.metrics.validation import cast_like, checked
 
 
 def nll(log_prob: Tensor) -> Tensor:
@@ -10,8 +12,8 @@ def nll(log_prob: Tensor) -> Tensor:
 
     .. math:: -\frac{1}{N} \sum_n \log p(y_n \mid x_n, \text{data})
 
-    It is the density in the units of y: standardising y by a scale lowers it by
-    log(scale), so compare numbers in original units,
+    It is the density in the units of y: to divide y by a scale lowers it by log(scale).
+    Compare values in original units,
     `data.in_original_units(prediction).log_prob(y)`.
 
     References:
@@ -20,7 +22,7 @@ def nll(log_prob: Tensor) -> Tensor:
     Arguments:
         log_prob: Log predictive density of each point, the mixture over draws, (N,),
             nats. Log densities of single draws, (S, N), are refused: their average is
-            no predictive density.
+            not a predictive density.
 
     Raises:
         ValueError: The shape is not (N,), or there are NaNs.
@@ -31,10 +33,11 @@ def nll(log_prob: Tensor) -> Tensor:
         >>> metrics.nll(torch.tensor([-1.0, -2.0]))
         tensor(1.5000)
     """
-    (values,) = numbers(log_prob=log_prob)
+    (values,) = checked(log_prob=log_prob)
     if values.ndim != 1:
         raise ValueError(
             f"log_prob has shape {tuple(values.shape)}; write (N,). For S draws, (S, N), that is "
             "log_prob.logsumexp(0) - math.log(S)."
         )
-    return like(-values.mean(), log_prob)
+
+    return cast_like(-values.mean(), log_prob)

@@ -1,8 +1,10 @@
 """Root mean squared error of predictive means."""
 
+from __future__ import annotations
+
 from torch import Tensor
 
-from zoo.metrics.validation import like, numbers
+from zoo.metrics.validation import cast_like, checked
 from zoo.runtime.torchvision_shim import load_torchmetrics
 
 
@@ -20,7 +22,7 @@ def rmse(mean: Tensor, y: Tensor) -> Tensor:
         y: Targets of the same shape and in the same units, (N, O).
 
     Raises:
-        ValueError: The shapes differ, or there are NaNs. (N,) beside (N, 1) is refused,
+        ValueError: The shapes differ, or there are NaNs. (N,) with (N, 1) is refused,
             for broadcasting would compare every point with every other.
 
     Example:
@@ -29,11 +31,11 @@ def rmse(mean: Tensor, y: Tensor) -> Tensor:
         >>> metrics.rmse(torch.tensor([[1.0], [2.0]]), torch.tensor([[1.0], [4.0]]))
         tensor(1.4142)
     """
-    predicted, measured = numbers(mean=mean, y=y)
+    predicted, measured = checked(mean=mean, y=y)
+    predicted = predicted.reshape(-1)
+    measured = measured.reshape(-1)
     load_torchmetrics()
     from torchmetrics.functional.regression import mean_squared_error
 
-    result = mean_squared_error(
-        predicted.reshape(-1), measured.reshape(-1), squared=False
-    )
-    return like(result, mean)
+    error = mean_squared_error(predicted, measured, squared=False)
+    return cast_like(error, mean)

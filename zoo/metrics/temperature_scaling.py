@@ -1,22 +1,27 @@
-"""Temperature scaling: one number that makes a classifier as sure as it ought to be."""
+"""Temperature scaling: one temperature that calibrates a trained classifier."""
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from zoo.metrics.validation import classification, like, numbers
+from zoo.metrics.validation import cast_like, checked, checked_classification
 
-COLDEST, HOTTEST = 1e-4, 1e4
+_LOWEST = 1e-4
+_HIGHEST = 1e4
+_BISECTIONS = 60
 
 
 def temperature_scaling(logits: Tensor, y: Tensor) -> Tensor:
-    r"""Temperature that minimises the negative log likelihood of held-out points; the classical rival of Bayes.
+    r"""Temperature that minimises the negative log likelihood of held-out points.
 
     .. math:: T = \arg\min_T - \sum_n \log \text{softmax}(\text{logits}_n / T)_{y_n}
 
-    The objective is convex in 1/T, so the root of its slope is found by bisection.
+    The objective is convex in 1/T, so the root of its gradient is found by bisection.
     Predictions are then `(logits / T).softmax(-1)`; the predicted class, and with it
-    the error, stays what it was. It must be fitted to data on which the network was not
-    trained. A mixture over draws has the logarithm of its probabilities as logits.
+    the accuracy, does not change. Fit it to data on which the network was not trained.
+    The logits of a mixture over draws are the logarithms of its probabilities. It is
+    the classical alternative to a Bayesian network.
 
     References:
         On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
@@ -27,44 +32,62 @@ def temperature_scaling(logits: Tensor, y: Tensor) -> Tensor:
 
     Raises:
         ValueError: The shapes do not fit or hold NaNs; no temperature is best, since
-            all labels have the greatest logit (the colder the better) or the logits say
-            less than nothing (the hotter the better).
+            all labels have the greatest logit (a lower one is always better) or the
+            logits predict the labels worse than chance (a higher one is always better).
 
     Example:
         >>> from zoo import metrics
-        >>> metrics.temperature_scaling(torch.tensor([[4.0, 0.0], [4.0, 0.0], [4.0, 0.0]]), torch.tensor([0, 0, 1]))
+        >>> logits = torch.tensor([[4.0, 0.0], [4.0, 0.0], [4.0, 0.0]])
+        >>> metrics.temperature_scaling(logits, torch.tensor([0, 0, 1]))
         tensor(5.7708)
     """
-    (z,) = numbers(logits=logits)
-    if z.ndim != 2:
+    values = _checked_logits(logits)
+    labels = checked_classification(values.softmax(-1), y).y
+
+    values = values - values.max(-1, keepdim=True).values
+    of_labels = values.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+
+    def gradient(temperature: Tensor) -> Tensor:
+        """Return the derivative of the negative log likelihood by 1 / T."""
+        probs = (values / temperature).softmax(-1)
+        expected = (probs * values).sum(-1)
+        return (expected - of_labels).mean()
+
+    low = torch.tensor(_LOWEST, dtype=torch.float64).log()
+    high = torch.tensor(_HIGHEST, dtype=torch.float64).log()
+    if gradient(low.exp()) <= 0:
         raise ValueError(
-            f"logits has shape {tuple(z.shape)}; write (N, O), for draws the log of averaged probabilities"
+            f"every one of {len(labels)} labels has the greatest logit: "
+            "a lower temperature is always better; give more data"
         )
-    if not torch.isfinite(z).all():
+    if gradient(high.exp()) >= 0:
+        raise ValueError(
+            "the logits predict the labels no better than chance: "
+            "a higher temperature is always better"
+        )
+
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if gradient(middle.exp()) > 0:
+            low = middle
+        else:
+            high = middle
+
+    temperature = ((low + high) / 2).exp()
+    return cast_like(temperature, logits)
+
+
+def _checked_logits(logits: Tensor) -> Tensor:
+    """Return logits (N, O) as float64 on the CPU, or refuse them."""
+    (values,) = checked(logits=logits)
+    if values.ndim != 2:
+        raise ValueError(
+            f"logits has shape {tuple(values.shape)}; write (N, O), "
+            "for draws the log of averaged probabilities"
+        )
+    if not torch.isfinite(values).all():
         raise ValueError(
             "logits hold infinite values; clamp probabilities before taking their logarithm"
         )
-    y = classification(z.softmax(-1), y).y
-    z = z - z.max(-1, keepdim=True).values
-    own = z.gather(-1, y.unsqueeze(-1)).squeeze(-1)
 
-    def slope(temperature: Tensor) -> Tensor:
-        return (
-            ((z / temperature).softmax(-1) * z).sum(-1) - own
-        ).mean()  # d NLL / d (1 / T)
-
-    low, high = (
-        torch.tensor(end, dtype=torch.float64).log() for end in (COLDEST, HOTTEST)
-    )
-    if slope(low.exp()) <= 0:
-        raise ValueError(
-            f"every one of {len(y)} labels has the greatest logit: colder is always better; give more data"
-        )
-    if slope(high.exp()) >= 0:
-        raise ValueError(
-            "the logits say no more of the labels than chance would: hotter is always better"
-        )
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle.exp()) > 0 else (low, middle)
-    return like(((low + high) / 2).exp(), logits)
+    return values

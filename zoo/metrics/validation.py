@@ -1,4 +1,6 @@
-"""What a metric accepts, and the sentences for what it does not."""
+"""Checks of the arguments of metrics, and the dtype of their results."""
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -7,69 +9,132 @@ from torch import Tensor
 
 
 class Classification(NamedTuple):
-    """Probabilities (N, O) in float64 and labels (N,) in int64, both on the CPU."""
+    """Checked probabilities and labels, both on the CPU.
+
+    Arguments:
+        probs: Class probabilities, (N, O), float64.
+        y: Class indices, (N,), int64.
+    """
 
     probs: Tensor
     y: Tensor
 
 
-def numbers(**tensors: Tensor) -> list[Tensor]:
-    """Return tensors as float64 on the CPU; refuse unequal shapes, NaN and emptiness."""
-    shapes = {}
+def checked(**tensors: Tensor) -> list[Tensor]:
+    """Return tensors as float64 on the CPU.
+
+    Arguments:
+        tensors: Tensors of one shape, by the name that an error mentions.
+
+    Raises:
+        TypeError: Something that is not a tensor.
+        ValueError: No elements, NaNs, or several shapes.
+    """
     for name, tensor in tensors.items():
-        if not isinstance(tensor, Tensor):
-            kind = type(tensor).__name__
-            raise TypeError(f"{name} is a {kind}; write torch.as_tensor({name}).")
-        if not tensor.numel():
-            raise ValueError(
-                f"{name} has shape {tuple(tensor.shape)}, which holds no data."
-            )
-        if tensor.isnan().any():
-            raise ValueError(
-                f"{name} has {int(tensor.isnan().sum())} NaN(s); drop or repair them."
-            )
-        shapes[name] = tuple(tensor.shape)
+        _check_tensor(name, tensor)
+
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if len(set(shapes.values())) > 1:
-        found = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
+        parts = [f"{name} has shape {shape}" for name, shape in shapes.items()]
+        found = ", ".join(parts)
         raise ValueError(
             f"{found}; write tensors of one shape, for nothing is broadcast."
         )
+
     return [tensor.detach().to("cpu", torch.float64) for tensor in tensors.values()]
 
 
-def classification(probs: Tensor, y: Tensor) -> Classification:
-    """Check probabilities and labels; turn those of a Bernoulli, (N,) or (N, 1), into (N, 2)."""
-    (values,), (labels,) = numbers(probs=probs), numbers(y=y)
+def checked_classification(probs: Tensor, y: Tensor) -> Classification:
+    """Return class probabilities (N, O) and class indices (N,); a Bernoulli has two classes.
+
+    Arguments:
+        probs: Predictive probabilities, (N, O); for a Bernoulli the probability of
+            label 1, (N,) or (N, 1).
+        y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
+
+    Raises:
+        ValueError: probs are no probabilities, y no class indices, or the shapes do not
+            fit.
+    """
+    (values,) = checked(probs=probs)
+    (labels,) = checked(y=y)
     if values.ndim > 2:
         raise ValueError(
             f"probs has shape {tuple(values.shape)}; write (N, O), averaged over draws, as "
             "probs.mean(0) does for (S, N, O)."
         )
-    tolerance = (
-        max(1e-3, 4.0 * torch.finfo(probs.dtype).eps)
-        if probs.is_floating_point()
-        else 0.0
-    )
-    if values.min() < -tolerance or values.max() > 1.0 + tolerance:
+
+    tolerance = _tolerance(probs.dtype)
+    least = values.min()
+    greatest = values.max()
+    if least < -tolerance or greatest > 1.0 + tolerance:
         raise ValueError(
-            f"probs reaches from {values.min():.4g} to {values.max():.4g}, outside [0, 1]; "
+            f"probs reaches from {least:.4g} to {greatest:.4g}, outside [0, 1]; "
             "write logits.softmax(-1), or logits.sigmoid() for two classes."
         )
+
     values = values.clamp(0.0, 1.0)
-    if (
-        values.ndim == 1 or values.shape[-1] == 1
-    ):  # Bernoulli: the probability of label 1
-        one = values.reshape(-1)
-        values = torch.stack([1.0 - one, one], -1)  # (N,) -> (N, 2)
-        labels = labels.squeeze(-1) if labels.shape == (len(one), 1) else labels
-    elif (values.sum(-1) - 1.0).abs().max() > tolerance:
-        row = int((values.sum(-1) - 1.0).abs().argmax())
+
+    is_bernoulli = values.ndim == 1 or values.shape[-1] == 1
+    if is_bernoulli:
+        values, labels = _two_classes(values, labels)
+    else:
+        _check_sums(values, tolerance)
+
+    num_data, num_classes = values.shape
+    _check_labels(labels, tuple(probs.shape), num_data, num_classes)
+    return Classification(values, labels.long())
+
+
+def cast_like(result: Tensor, source: Tensor) -> Tensor:
+    """Return a result on the device of its source, in its dtype or float32 if that is finer."""
+    dtype = torch.promote_types(source.dtype, torch.float32)
+    return result.to(source.device, dtype)
+
+
+def _check_tensor(name: str, tensor: Tensor) -> None:
+    """Refuse what is not a tensor, has no elements or contains NaN."""
+    if not isinstance(tensor, Tensor):
+        kind = type(tensor).__name__
+        raise TypeError(f"{name} is a {kind}; write torch.as_tensor({name}).")
+
+    if not tensor.numel():
+        shape = tuple(tensor.shape)
+        raise ValueError(f"{name} has shape {shape}, which holds no data.")
+
+    num_nan = int(tensor.isnan().sum())
+    if num_nan:
+        raise ValueError(f"{name} has {num_nan} NaN(s); drop or repair them.")
+
+
+def _tolerance(dtype: torch.dtype) -> float:
+    """Return the rounding error that probabilities of a dtype may have."""
+    if not dtype.is_floating_point:
+        return 0.0
+
+    return max(1e-3, 4.0 * torch.finfo(dtype).eps)
+
+
+def _two_classes(values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return probabilities (N, 2) and labels (N,) of a Bernoulli."""
+    one = values.reshape(-1)
+    probs = torch.stack([1.0 - one, one], -1)  # (N,) -> (N, 2)
+    if labels.shape == (len(one), 1):
+        labels = labels.squeeze(-1)
+
+    return probs, labels
+
+
+def _check_sums(values: Tensor, tolerance: float) -> None:
+    """Refuse rows (N, O) that do not sum to one."""
+    sums = values.sum(-1)
+    errors = (sums - 1.0).abs()
+    if errors.max() > tolerance:
+        row = int(errors.argmax())
         raise ValueError(
-            f"probs sums to {values[row].sum():.4g} in row {row}, not to one; write probabilities "
+            f"probs sums to {sums[row]:.4g} in row {row}, not to one; write probabilities "
             "(N, O) over classes, or score the columns of independent labels one by one."
         )
-    _check_labels(labels, tuple(probs.shape), *values.shape)
-    return Classification(values, labels.long())
 
 
 def _check_labels(
@@ -81,14 +146,12 @@ def _check_labels(
             f"probs has shape {shape}, y has shape {tuple(labels.shape)}; "
             f"write y of shape ({num_data},), one class index for each row of probs."
         )
-    wrong = (labels != labels.round()) | (labels < 0) | (labels >= num_classes)
-    if wrong.any():
+
+    is_fraction = labels != labels.round()
+    is_outside = (labels < 0) | (labels >= num_classes)
+    wrong = labels[is_fraction | is_outside]
+    if len(wrong):
         raise ValueError(
-            f"y holds {labels[wrong][0]:g}, which is no class index; probs of shape {shape} takes "
+            f"y holds {wrong[0]:g}, which is no class index; probs of shape {shape} takes "
             f"integers from 0 to {num_classes - 1}."
         )
-
-
-def like(result: Tensor, source: Tensor) -> Tensor:
-    """Return a result on the device of its source, in its dtype but no coarser than float32."""
-    return result.to(source.device, torch.promote_types(source.dtype, torch.float32))

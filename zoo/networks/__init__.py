@@ -1,4 +1,7 @@
-"""Networks: plain `torch.nn.Module`s with nothing Bayesian in them; anyone's own does as well."""
+"""Networks: plain `torch.nn.Module`s with nothing Bayesian in them; your own modules work too."""
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
 
 from zoo.networks.alexnet import AlexNet
 from zoo.networks.dsn import DSN
@@ -6,10 +9,11 @@ from zoo.networks.filter_response import FilterResponseNorm
 from zoo.networks.lenet import LeNet, LeNet5
 from zoo.networks.mlp import MLP
 from zoo.networks.nin import NIN
-from zoo.networks.preact_resnet import PreActResNet, WideResNet
+from zoo.networks.preact_resnet import PreActResNet
 from zoo.networks.resnet import ResNet
 from zoo.networks.series import ConvNet1d
 from zoo.networks.vgg import VGG16
+from zoo.networks.wide_resnet import WideResNet
 
 __all__ = [
     "DSN",
@@ -25,3 +29,37 @@ __all__ = [
     "ResNet",
     "WideResNet",
 ]
+
+_MLP = "networks.MLP(num_inputs, num_outputs, hidden=[50])"
+_INSTEAD = {
+    "Conv1d": "networks.ConvNet1d(num_classes)",
+    "Dense": _MLP,
+    "FRN": "networks.FilterResponseNorm(channels)",
+    "FeedForward": _MLP,
+    "FullyConnected": _MLP,
+    "Linear": "networks.MLP(num_inputs, num_outputs, hidden=[])",
+    "PreActResNet18": "networks.PreActResNet(18)",
+    "PreActResNet34": "networks.PreActResNet(34)",
+    "ResNet20": "networks.ResNet(20)",
+    "ResNet32": "networks.ResNet(32)",
+    "ResNet44": "networks.ResNet(44)",
+    "ResNet56": "networks.ResNet(56)",
+    "VGG": "networks.VGG16(num_classes)",
+    "WRN": "networks.WideResNet(28, 10)",
+    "WideResNet28_10": "networks.WideResNet(28, 10)",
+}
+
+if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
+
+    def __getattr__(name: str) -> NoReturn:
+        if name in _INSTEAD:
+            raise AttributeError(f"{__name__} has no {name}; write {_INSTEAD[name]}")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}",
+            name=name,
+            obj=sys.modules[__name__],
+        )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,55 +1,63 @@
-"""Deeply-supervised net: a network in network whose hidden layers have classifiers of their own while it learns."""
+"""Deeply-supervised net: a network in network whose hidden layers have classifiers in training."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from zoo.networks.initialisation import he
-from zoo.networks.nin import perceptron
+from zoo.networks.initialisation import he_initialise
+from zoo.networks.nin import mlp_convolution
+from zoo.networks.widths import check_sixths
 
 
 class DSN(nn.Module):
-    r"""Deeply-supervised net for images of 32x32 pixels: in training its three hidden companions say a class too.
+    r"""Deeply-supervised net for images of 32x32 pixels: in training, hidden layers classify too.
 
-    .. math:: f = h_3(h_2(h_1(x))), \qquad f_m = W_m \, \text{conv}_m(\cdot) + b_m, \quad m = 1, 2, 3
+    .. math::
+        f = h_3(h_2(h_1(x))), \qquad
+        f_m = W_m \, \text{conv}_m(\cdot) + b_m, \quad m = 1, 2, 3
 
-    A network in network with maxima in its second pooling too, and a linear classifier
-    on the output of the first convolution of each block, before its rectifier. In
-    training outputs are (N, 1 + 3, O), the network's own first, for
-    `likelihoods.DeeplySupervised`; in evaluation they are the network's own, (N, O).
-    The authors' code has squared hinge losses for all four; here they are what the
-    likelihood says.
+    It is a network in network (`NIN`) whose second pooling takes maxima as well. Each of
+    its three blocks has a companion: a linear classifier on the output of the first
+    convolution of the block, before its rectifier.
+
+    In training the outputs are (N, 1 + 3, O), the network's own first, for
+    `likelihoods.DeeplySupervised`. In evaluation they are the network's own, (N, O). The
+    authors' code has squared hinge losses for all four; here the likelihood decides.
 
     References:
         Deeply-Supervised Nets (Lee, Xie, Gallagher, Zhang, Tu, 2015)
-        Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, Ghahramani, 2016),
-        which draws its dropout at prediction
+        Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference
+        (Gal, Ghahramani, 2016), which also applies the dropout at prediction
 
     Arguments:
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        width: Channels of the widest layers. 96 is the half width.
-        p: Rate of dropout.
-        image_size: Height and width of the image in pixels, which the companions depend
-            on.
-        companions: Whether there are companions; without them it takes any likelihood
-            of classes.
-        activation: Makes the module after each convolution, `nn.Softplus` say.
+        width: Channels of the widest layers. 96 halves every layer.
+        p: Probability of dropping an element of the output of a block.
+        image_size: Height and width of the image in pixels; the companions depend on
+            it.
+        companions: Whether the network has companions. Without them it works with any
+            likelihood of classes.
+        activation: Makes the module after each convolution, e.g. `nn.Softplus`.
 
     Raises:
-        ValueError: A width that is no multiple of 6 or not positive, an image of less
+        ValueError: A width that is not a positive multiple of 6, or an image of less
             than 3x3 pixels.
 
     Example:
         >>> network = DSN(num_classes=10, width=12)
-        >>> network(torch.zeros(2, 3, 32, 32)).shape, network.eval()(torch.zeros(2, 3, 32, 32)).shape
+        >>> x = torch.zeros(2, 3, 32, 32)
+        >>> network(x).shape, network.eval()(x).shape
         (torch.Size([2, 4, 10]), torch.Size([2, 10]))
     """
 
     def __init__(
         self,
         num_classes: int = 10,
+        *,
         in_channels: int = 3,
         width: int = 192,
         p: float = 0.5,
@@ -58,47 +66,58 @@ class DSN(nn.Module):
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        if width < 6 or width % 6:
-            raise ValueError(
-                f"width is a multiple of 6, whose half and five sixths are layers too, not {width}"
-            )
+        check_sixths(width)
         if image_size < 3:
             raise ValueError(
                 f"DSN needs images of at least 3x3 pixels, not {image_size}x{image_size}"
             )
-        blocks = (
-            perceptron(in_channels, 5, (width, width * 5 // 6, width // 2), activation),
-            perceptron(width // 2, 5, (width, width, width), activation),
-            perceptron(width, 3, (width, width, num_classes), activation)[:-1],
-        )
-        pools = [[nn.MaxPool2d(3, 2, ceil_mode=True), nn.Dropout(p)] for _ in range(2)]
-        sides = (image_size, image_size // 2, image_size // 2 // 2)
-        heads = (
-            [nn.Linear(width * side * side, num_classes) for side in sides]
-            if companions
-            else []
-        )
-        self.companions = nn.ModuleList(
-            heads
-        )  # first, for the last layer is the one that predicts
-        self.convolutions = nn.ModuleList([block[0] for block in blocks])
-        self.perceptrons = nn.ModuleList(
-            [
-                nn.Sequential(*block[1:], *pool)
-                for block, pool in zip(blocks, [*pools, []], strict=True)
-            ]
-        )
-        he(self)
+
+        half = width // 2
+        first = (width, width * 5 // 6, half)
+        second = (width, width, width)
+        last = (width, width, num_classes)
+
+        block1 = mlp_convolution(in_channels, 5, first, activation)
+        block2 = mlp_convolution(half, 5, second, activation)
+        block3 = mlp_convolution(width, 3, last, activation)
+        block3.pop()  # logits have no activation
+        block1 += _pooling(p)
+        block2 += _pooling(p)
+
+        # Companions are registered first: `priors.last_layer` takes the last layer as the one
+        # that predicts.
+        sides = (image_size, image_size // 2, image_size // 4) if companions else ()
+        self.companions = nn.ModuleList()
+        for side in sides:
+            self.companions.append(nn.Linear(width * side * side, num_classes))
+
+        self.convolutions = nn.ModuleList()
+        self.perceptrons = nn.ModuleList()
+        for convolution, *rest in (block1, block2, block3):
+            self.convolutions.append(convolution)
+            self.perceptrons.append(nn.Sequential(*rest))
+        he_initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to logits (N, O), in training with those of the companions, (N, 1 + 3, O)."""
-        said = []
-        for number, (convolution, rest) in enumerate(
-            zip(self.convolutions, self.perceptrons, strict=True)
-        ):
-            x = convolution(x)
-            if self.training and len(self.companions) > 0:
-                said.append(self.companions[number](x.flatten(1)))
-            x = rest(x)
-        logits = x.mean((-2, -1))
-        return torch.stack([logits, *said], dim=1) if said else logits
+        """Map images (N, C, H, W) to logits (N, O), with companions in training (N, 1 + 3, O)."""
+        supervised = self.training and len(self.companions) > 0
+        companion_logits = []
+
+        for number, perceptron in enumerate(self.perceptrons):
+            x = self.convolutions[number](x)
+
+            if supervised:
+                companion = self.companions[number]
+                companion_logits.append(companion(x.flatten(1)))
+
+            x = perceptron(x)
+
+        logits = x.mean((-2, -1))  # (N, O)
+        if not supervised:
+            return logits
+
+        return torch.stack([logits, *companion_logits], dim=1)
+
+
+def _pooling(p: float) -> list[nn.Module]:
+    return [nn.MaxPool2d(3, 2, ceil_mode=True), nn.Dropout(p)]

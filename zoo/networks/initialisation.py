@@ -1,27 +1,29 @@
-"""How the weights of deep networks begin: so that what goes through many layers keeps its size."""
+"""He's initialisation of the weights of deep networks."""
 
 from torch import nn
 
 
-def he(network: nn.Module) -> None:
-    r"""Draw the weights of a network's convolutions for rectifiers after them, and begin their biases at zero.
+def he_initialise(network: nn.Module) -> None:
+    r"""Draw the weights of a network's convolutions for rectifiers after them.
 
     .. math:: w \sim N(0, 2 / \text{fan-in})
 
-    Drawn as PyTorch does, outputs shrink with every layer: those of nine convolutions
-    are all but the same for every image, and a prior pulls the weights to zero before
-    the data can be heard.
+    Biases of convolutions become zero.
+
+    With PyTorch's default the outputs shrink with every layer. After nine convolutions
+    they are almost the same for every image, and then the prior pulls the weights to
+    zero before the data have an effect.
 
     References:
-        Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet Classification (He, Zhang, Ren,
-        Sun, 2015)
+        Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
+        Classification (He, Zhang, Ren, Sun, 2015)
 
     Arguments:
-        network: The network, whose weights are written.
+        network: The network; its weights are overwritten.
 
     Example:
         >>> network = nn.Sequential(nn.Conv2d(3, 64, 3))
-        >>> he(network)
+        >>> he_initialise(network)
         >>> network[0].bias.abs().max()
         tensor(0., grad_fn=<MaxBackward1>)
     """

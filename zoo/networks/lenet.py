@@ -1,25 +1,34 @@
-"""LeNet-5: two convolutions with pooling, three linear layers."""
+"""LeNet: two convolutions with pooling, then linear layers."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, get_args
 
 from torch import Tensor, nn
+
+_Where = Literal["none", "ip", "all"]
 
 
 class LeNet5(nn.Module):
     r"""LeNet-5 for images of 28x28 or 32x32 pixels, with max-pooling and rectifiers by default.
 
-    Not the network of 1998 to the letter: its trainable pooling and radial-basis output
-    have long been replaced by plain pooling and a linear layer, as in the papers that
-    put priors on it.
+    It is not exactly the network of 1998: plain pooling and a linear layer replace the
+    trainable pooling and the radial-basis output, as in the papers that put priors on
+    this network.
 
     References:
-        Gradient-based learning applied to document recognition (LeCun, Bottou, Bengio, Haffner, 1998)
+        Gradient-based learning applied to document recognition (LeCun, Bottou, Bengio, Haffner,
+        1998)
 
     Arguments:
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        image_size: Height and width of the image in pixels.
-        activation: Makes the module after each layer, `nn.Softplus` say.
+        image_size: Height and width of the image in pixels, at least 16.
+        activation: Makes the module after each layer, e.g. `nn.Softplus`.
+
+    Raises:
+        ValueError: An image that is too small.
 
     Example:
         >>> network = LeNet5(num_classes=10)
@@ -30,17 +39,20 @@ class LeNet5(nn.Module):
     def __init__(
         self,
         num_classes: int = 10,
+        *,
         in_channels: int = 1,
         image_size: int = 28,
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
         padding = 2 if image_size == 28 else 0
-        side = ((image_size + 2 * padding - 4) // 2 - 4) // 2
+        side = (image_size + 2 * padding - 4) // 2  # after the first pooling
+        side = (side - 4) // 2  # after the second
         if side < 1:
             raise ValueError(
                 f"LeNet5 needs images of at least 16x16 pixels, not {image_size}x{image_size}"
             )
+
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, 6, 5, padding=padding),
             activation(),
@@ -60,31 +72,33 @@ class LeNet5(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, O)."""
-        return self.classifier(self.features(x))
+        features = self.features(x)
+        return self.classifier(features)
 
 
 class LeNet(nn.Module):
-    r"""The wider LeNet of the dropout papers, for images of 28x28 pixels, dropout nowhere, at one layer or at all.
+    r"""The wider LeNet of the dropout papers, for images of 28x28 pixels.
 
-    Twenty and fifty convolutions of 5x5, each pooled, and 500 units. "ip" drops out the
-    units before the last inner product, as usual; "all" also the inputs of the second
-    convolution and of the hidden layer, which is Bernoulli variational inference over
-    every kernel.
+    It has twenty and fifty convolutions of 5x5, each followed by pooling, and 500 hidden
+    units. `dropout="ip"` drops units before the last inner product, as usual.
+    `dropout="all"` also drops inputs of the second convolution and of the hidden layer,
+    which is Bernoulli variational inference over every kernel.
 
     References:
-        Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, Ghahramani, 2016)
+        Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference
+        (Gal, Ghahramani, 2016)
 
     Arguments:
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        dropout: "none", "ip" or "all".
-        p: Rate of dropout.
-        width: Units of the hidden layer; convolutions keep their proportion. 250 is the
-            half width.
+        dropout: _Where dropout is: "none", "ip" or "all".
+        p: Probability of dropping.
+        width: Units of the hidden layer; the convolutions scale with it. 250 halves
+            every layer.
 
     Raises:
-        ValueError: Another place for dropout, or a width below 50 or that is no
-            multiple of 50.
+        ValueError: Another place for dropout, or a width that is not a positive multiple
+            of 50.
 
     Example:
         >>> LeNet(dropout="all")(torch.zeros(8, 1, 28, 28)).shape
@@ -94,36 +108,42 @@ class LeNet(nn.Module):
     def __init__(
         self,
         num_classes: int = 10,
+        *,
         in_channels: int = 1,
-        dropout: str = "none",
+        dropout: _Where = "none",
         p: float = 0.5,
         width: int = 500,
     ) -> None:
         super().__init__()
-        if dropout not in ("none", "ip", "all"):
+        if dropout not in get_args(_Where):
             raise ValueError(f"dropout is 'none', 'ip' or 'all', not {dropout!r}")
         if width < 50 or width % 50:
             raise ValueError(
-                f"width is a multiple of 50, of which convolutions are parts, not {width}"
+                "width is a multiple of 50, because convolutions have 1 / 25 and 1 / 10 of it, "
+                f"not {width}"
             )
-        first, second = width // 25, width // 10
-        everywhere = p if dropout == "all" else 0.0
+
+        first = width // 25
+        second = width // 10
+        p_features = p if dropout == "all" else 0.0
+        p_output = 0.0 if dropout == "none" else p
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, first, 5),
             nn.MaxPool2d(2),
-            nn.Dropout(everywhere),
+            nn.Dropout(p_features),
             nn.Conv2d(first, second, 5),
             nn.MaxPool2d(2),
         )
         self.classifier = nn.Sequential(
             nn.Flatten(),
-            nn.Dropout(everywhere),
+            nn.Dropout(p_features),
             nn.Linear(16 * second, width),
             nn.ReLU(),
-            nn.Dropout(0.0 if dropout == "none" else p),
+            nn.Dropout(p_output),
             nn.Linear(width, num_classes),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, 28, 28) to logits (N, O)."""
-        return self.classifier(self.features(x))
+        features = self.features(x)
+        return self.classifier(features)

@@ -1,5 +1,7 @@
 """Multilayer perceptron: linear layers with an activation between them."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -19,7 +21,10 @@ class MLP(nn.Sequential):
         num_inputs: Number of inputs D.
         num_outputs: Number of outputs or classes O.
         hidden: Units of each hidden layer; an empty sequence gives linear regression.
-        activation: Makes the module between two layers, `nn.Tanh` say.
+        activation: Makes the module between two layers, e.g. `nn.Tanh`.
+
+    Raises:
+        ValueError: A layer without units.
 
     Example:
         >>> network = MLP(6, 1, hidden=[50])
@@ -33,6 +38,7 @@ class MLP(nn.Sequential):
         self,
         num_inputs: int,
         num_outputs: int,
+        *,
         hidden: Sequence[int] = (50,),
         activation: Callable[[], nn.Module] = nn.Tanh,
     ) -> None:
@@ -41,10 +47,12 @@ class MLP(nn.Sequential):
             raise ValueError(
                 f"every layer needs at least one unit, but the widths are {widths}"
             )
+
+        num_layers = len(widths) - 1
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         for number, (width_in, width_out) in enumerate(pairwise(widths), 1):
             layers[f"layer{number}"] = nn.Linear(width_in, width_out)
-            if number < len(widths) - 1:
+            if number < num_layers:
                 layers[f"activation{number}"] = activation()
         super().__init__(layers)
 

@@ -1,31 +1,32 @@
-"""Network in Network: small perceptrons slid over the image, and an average of maps in place of linear layers."""
+"""Network in Network: small perceptrons at every pixel, and an average over pixels as output."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from zoo.networks.initialisation import he
-
-Activation = Callable[[], nn.Module]
+from zoo.networks.initialisation import he_initialise
+from zoo.networks.widths import check_sixths
 
 
 class NIN(nn.Module):
-    r"""Network in Network for images of 32x32 pixels, dropout after its first two blocks.
+    r"""Network in Network for images of 32x32 pixels, with dropout after its first two blocks.
 
     References:
         Network In Network (Lin, Chen, Yan, 2014)
-        Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference (Gal, Ghahramani, 2016),
-        which draws its dropout at prediction
+        Bayesian Convolutional Neural Networks with Bernoulli Approximate Variational Inference
+        (Gal, Ghahramani, 2016), which also applies the dropout at prediction
 
     Arguments:
         num_classes: Number of classes O.
         in_channels: Channels of the image, 1 for grey and 3 for colour.
-        width: Channels of the widest layers. 96 is the half width.
-        p: Rate of dropout.
-        activation: Makes the module after each convolution, `nn.Softplus` say.
+        width: Channels of the widest layers. 96 halves every layer.
+        p: Probability of dropping an element of the output of a block.
+        activation: Makes the module after each convolution, e.g. `nn.Softplus`.
 
     Raises:
-        ValueError: A width that is no multiple of 6 or not positive.
+        ValueError: A width that is not a positive multiple of 6.
 
     Example:
         >>> NIN(num_classes=10, width=12)(torch.zeros(2, 3, 32, 32)).shape
@@ -35,41 +36,62 @@ class NIN(nn.Module):
     def __init__(
         self,
         num_classes: int = 10,
+        *,
         in_channels: int = 3,
         width: int = 192,
         p: float = 0.5,
-        activation: Activation = nn.ReLU,
+        activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        if width < 6 or width % 6:
-            raise ValueError(
-                f"width is a multiple of 6, whose half and five sixths are layers too, not {width}"
-            )
+        check_sixths(width)
+
+        half = width // 2
+        first = (width, width * 5 // 6, half)
+        second = (width, width, width)
+        last = (width, width, num_classes)
+
+        block1 = mlp_convolution(in_channels, 5, first, activation)
+        block2 = mlp_convolution(half, 5, second, activation)
+        block3 = mlp_convolution(width, 3, last, activation)
+        block3.pop()  # logits have no activation
+
         self.features = nn.Sequential(
-            *perceptron(
-                in_channels, 5, (width, width * 5 // 6, width // 2), activation
-            ),
+            *block1,
             nn.MaxPool2d(3, 2, ceil_mode=True),
             nn.Dropout(p),
-            *perceptron(width // 2, 5, (width, width, width), activation),
+            *block2,
             nn.AvgPool2d(3, 2, ceil_mode=True),
             nn.Dropout(p),
-            *perceptron(width, 3, (width, width, num_classes), activation)[:-1],
+            *block3,
         )
-        he(self)
+        he_initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, O)."""
-        return self.features(x).mean((-2, -1))
+        maps = self.features(x)  # (N, O, H / 4, W / 4)
+        return maps.mean((-2, -1))
 
 
-def perceptron(
-    channels_in: int, size: int, widths: tuple[int, ...], activation: Activation
+def mlp_convolution(
+    channels_in: int,
+    size: int,
+    widths: Sequence[int],
+    activation: Callable[[], nn.Module],
 ) -> list[nn.Module]:
-    """Return a convolution and more of 1x1, each with an activation: a perceptron slid over the image."""
+    """Make a convolution and then convolutions of 1x1, with an activation after each.
+
+    The convolutions of 1x1 are a perceptron that is applied at every pixel.
+
+    Arguments:
+        channels_in: Channels of the input.
+        size: Height and width of the first kernel, an odd number.
+        widths: Channels of each convolution.
+        activation: Makes the module after each convolution.
+    """
     layers: list[nn.Module] = []
-    for number, width in enumerate(widths):
-        size = size if number == 0 else 1
-        layers += [nn.Conv2d(channels_in, width, size, padding=size // 2), activation()]
+    for width in widths:
+        layers.append(nn.Conv2d(channels_in, width, size, padding=size // 2))
+        layers.append(activation())
         channels_in = width
+        size = 1
     return layers

@@ -1,19 +1,27 @@
-"""A convolutional network for series: heart beats in the place of images."""
+"""A convolutional network for series, such as heart beats."""
+
+from __future__ import annotations
 
 from torch import Tensor, nn
 
+from zoo.networks.widths import check_channels
+
+# Size of each kernel, and its channels in units of the width.
+_CONVOLUTIONS = ((7, 1), (5, 2), (3, 1))
+
 
 class ConvNet1d(nn.Module):
-    r"""Three convolutions along time, each with batch normalisation and pooling, and an average over time.
+    r"""Three convolutions along time, each normalised and pooled, then an average over time.
 
     References:
-        Time Series Classification from Scratch with Deep Neural Networks: A Strong Baseline (Wang, Yan, Oates, 2017)
+        Time Series Classification from Scratch with Deep Neural Networks: A Strong Baseline
+        (Wang, Yan, Oates, 2017)
 
     Arguments:
         num_classes: Number of classes O.
         in_channels: Channels of the series, 1 for one lead.
-        width: Channels of the first and the last convolution; the middle has twice as
-            many.
+        width: Channels of the first and the last convolution; the middle one has twice
+            as many.
 
     Raises:
         ValueError: A width that is not positive.
@@ -24,21 +32,28 @@ class ConvNet1d(nn.Module):
     """
 
     def __init__(
-        self, num_classes: int = 5, in_channels: int = 1, width: int = 32
+        self, num_classes: int = 5, *, in_channels: int = 1, width: int = 32
     ) -> None:
         super().__init__()
-        if width < 1:
-            raise ValueError(f"width is a number of channels, at least 1, not {width}")
+        check_channels(width)
+
         layers: list[nn.Module] = []
-        for size, channels in ((7, width), (5, 2 * width), (3, width)):
-            layers.append(
-                nn.Conv1d(in_channels, channels, size, padding=size // 2, bias=False)
-            )
-            layers += [nn.BatchNorm1d(channels), nn.ReLU(), nn.MaxPool1d(2)]
-            in_channels = channels
+        channels_in = in_channels
+        for size, multiple in _CONVOLUTIONS:
+            channels = multiple * width
+            padding = size // 2
+            layers += [
+                nn.Conv1d(channels_in, channels, size, padding=padding, bias=False),
+                nn.BatchNorm1d(channels),
+                nn.ReLU(),
+                nn.MaxPool1d(2),
+            ]
+            channels_in = channels
+
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Linear(width, num_classes)
+        self.classifier = nn.Linear(channels_in, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map series (N, C, T) to logits (N, O)."""
-        return self.classifier(self.features(x).mean(-1))
+        features = self.features(x)  # (N, width, T / 8)
+        return self.classifier(features.mean(-1))

@@ -1,4 +1,4 @@
-"""Pictures: each takes numbers and returns the axis it drew on; none runs inference."""
+"""Plots: each takes arrays and returns the axis or the figure; none runs inference."""
 
 from zoo.plots.band import predictive_band
 from zoo.plots.card import card
@@ -39,3 +39,8 @@ __all__ = [
     "strip",
     "training_curve",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for completion in an editor."""
+    return __all__

@@ -1,4 +1,6 @@
-"""Predictive band: the median of a function along a line, and the shades that hold most of it."""
+"""Predictive band: the median of a function of one input, and a shade for each level."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import NormalDist
@@ -7,11 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, axis, numbers
+from zoo.plots.canvas import COLORS, as_array, axis, observed_points, shade
+
+_NEEDED = (
+    "A band needs draws=, or mean and std together, and not both; "
+    "write predictive_band(x, draws=draws) or predictive_band(x, mean, std)."
+)
 
 
 def predictive_band(
-    line: Tensor,
+    x: Tensor,
     mean: Tensor | None = None,
     std: Tensor | None = None,
     *,
@@ -22,69 +29,111 @@ def predictive_band(
     color: str = COLORS[0],
     ax: Axes | None = None,
 ) -> Axes:
-    r"""Draw the median of a function along a line and a shade for each central level.
+    r"""Draw the median of a function of one input, and a shade for each central level.
 
     .. math:: [\,q_{(1-\text{level})/2}(x),\; q_{(1+\text{level})/2}(x)\,]
 
-    The quantiles are those of the draws, or of N(mean, std) at each point of the line.
-    Draws of function values show what is not known of the function; draws of y show the
-    noise as well.
+    The quantiles are those of the draws, or of N(mean, std) at each input. Draws of
+    function values show the epistemic uncertainty; draws of y show the noise as well.
 
     Arguments:
-        line: Positions along the line, in increasing order, (N,).
-        mean: Mean at each position, (N,); with std, in place of draws.
-        std: Standard deviation at each position, (N,), not the variance.
-        draws: Draws of the function, or of y, at each position, (S, N).
-        levels: Probabilities inside each shade, between 0 and 1.
-        observed: Data to lay on top, x and y, each (N',).
+        x: Inputs on the horizontal axis, in increasing order, (N,).
+        mean: Mean at each input, (N,); used with std, instead of draws.
+        std: Standard deviation at each input, (N,), not the variance.
+        draws: Draws of the function, or of y, at each input, (S, N).
+        levels: Probability inside each shade, between 0 and 1.
+        observed: Data to draw as points, x and y, each (N',).
         label: Name for a legend.
         color: Any colour of matplotlib.
-        ax: Axis to draw on; a new figure without it.
+        ax: Axis to draw on; by default that of a new figure.
+
+    Raises:
+        ValueError: Shapes that do not fit, levels outside (0, 1), or both draws and
+            moments.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
-        >>> line = torch.linspace(-1, 1, 20)
-        >>> ax = plots.predictive_band(line, draws=torch.randn(50, 20), ax=Figure().add_subplot())
+        >>> x = torch.linspace(-1, 1, 20)
+        >>> ax = plots.predictive_band(x, draws=torch.randn(50, 20), ax=Figure().add_subplot())
         >>> len(ax.collections), len(ax.lines)
         (2, 1)
     """
-    line = numbers(line, "line", "N")
-    levels = sorted(levels, reverse=True)
-    if not levels or not 0 < min(levels) <= max(levels) < 1:
-        raise ValueError(
-            f"levels are {levels}; give probabilities between 0 and 1, as (0.5, 0.9)."
-        )
-    sides = [(1 + sign * level) / 2 for level in levels for sign in (-1, 1)]
-    edges = _quantiles([0.5, *sides], len(line), mean, std, draws)  # (1 + 2 levels, N)
+    inputs = as_array(x, "x", "N")
+    probabilities = _probabilities(levels)
+    if draws is None:
+        curves = _normal_quantiles(probabilities, len(inputs), mean, std)
+    else:
+        curves = _quantiles_of_draws(probabilities, len(inputs), mean, std, draws)
+
+    median = curves[0]
+    lower, upper = curves[1::2], curves[2::2]
 
     ax = axis(ax)
-    for low, high in zip(edges[1::2], edges[2::2], strict=True):  # the widest first
-        ax.fill_between(line, low, high, color=color, alpha=0.25, linewidth=0)
-    ax.plot(line, edges[0], color=color, linewidth=2, label=label)
+    for low, high in zip(lower, upper, strict=True):
+        shade(ax, inputs, low, high, color=color, alpha=0.25)
+
+    ax.plot(
+        inputs,
+        median,
+        color=color,
+        linewidth=2,
+        label=label,
+    )
     if observed is not None:
-        x = numbers(observed[0], "observed x", "N")
-        y = numbers(observed[1], "observed y", f"{len(x)}")
-        ax.plot(x, y, ".", color="black", markersize=4, zorder=3)
+        points = observed_points(observed)
+        ax.plot(
+            *points,
+            ".",
+            color="black",
+            markersize=4,
+            zorder=3,
+        )
+
     ax.margins(x=0)
     return ax
 
 
-def _quantiles(
+def _probabilities(levels: Sequence[float]) -> list[float]:
+    """Return one half, and then the two probabilities of each level, the widest first."""
+    widest_first = sorted(levels, reverse=True)
+    if not widest_first or not 0 < min(widest_first) <= max(widest_first) < 1:
+        raise ValueError(
+            f"levels are {widest_first}; give probabilities between 0 and 1, as (0.5, 0.9)."
+        )
+
+    probabilities = [0.5]
+    for level in widest_first:
+        probabilities.append((1 - level) / 2)
+        probabilities.append((1 + level) / 2)
+    return probabilities
+
+
+def _quantiles_of_draws(
     probabilities: list[float],
     size: int,
     mean: Tensor | None,
     std: Tensor | None,
-    draws: Tensor | None,
+    draws: Tensor,
 ) -> np.ndarray:
-    if (draws is None) == (mean is None) or (mean is None) != (std is None):
-        raise ValueError(
-            "A band needs draws=, or mean and std together, and not both; "
-            "write predictive_band(line, draws=draws) or predictive_band(line, mean, std)."
-        )
-    if draws is not None:
-        return np.quantile(numbers(draws, "draws", f"S, {size}"), probabilities, axis=0)
-    mean, std = numbers(mean, "mean", f"{size}"), numbers(std, "std", f"{size}")
-    z = np.array([NormalDist().inv_cdf(p) for p in probabilities])
-    return mean + std * z[:, None]
+    """Return the quantiles of draws at each input, (1 + 2 levels, N)."""
+    if mean is not None or std is not None:
+        raise ValueError(_NEEDED)
+
+    values = as_array(draws, "draws", f"S, {size}")
+    return np.quantile(values, probabilities, axis=0)
+
+
+def _normal_quantiles(
+    probabilities: list[float], size: int, mean: Tensor | None, std: Tensor | None
+) -> np.ndarray:
+    """Return the quantiles of N(mean, std) at each input, (1 + 2 levels, N)."""
+    if mean is None or std is None:
+        raise ValueError(_NEEDED)
+
+    loc = as_array(mean, "mean", f"{size}")
+    scale = as_array(std, "std", f"{size}")
+    standard = NormalDist()
+    z = np.array([standard.inv_cdf(probability) for probability in probabilities])
+    return loc + scale * z[:, None]

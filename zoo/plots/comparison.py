@@ -1,27 +1,26 @@
-"""Comparison: what each guide believes along a line, laid over what the truth believes."""
+"""Comparison: the bands of several guides over those of a reference, and their fidelity."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import TRUTH, colors, numbers
+from zoo.plots.canvas import GREY, as_array, colors, observed_points, shade
+from zoo.plots.panels import label_panels, panel_layout
 from zoo.plots.trade_off import fidelity
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-SIDES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_COLOR_WITHOUT_PANEL = "#404040"
+_TITLE = "Grey: the truth, 50 % and 90 % of its draws.  Colour: median and 90 % of the guide's."
 
 
 def comparison(
-    line: Tensor,
-    truth: Tensor,
+    x: Tensor,
+    reference: Tensor,
     bands: Mapping[str, Tensor],
     seconds: Mapping[str, float],
     scores: Mapping[str, float],
@@ -33,124 +32,121 @@ def comparison(
     score: str = "distance from the truth",
     figure: Figure | None = None,
 ) -> Figure:
-    r"""Draw a panel for each guide, its band over the truth's, and fidelity against time beside.
+    r"""Draw a panel for each guide, its band over the reference's, and fidelity against time.
 
-    .. math:: [\,q_{0.05}(x), q_{0.95}(x)\,] \text{ of the guide, and of the truth in grey}
+    .. math:: [\,q_{0.05}(x), q_{0.95}(x)\,] \text{ of the guide, and of the reference in grey}
 
-    All panels share their axes. The vertical range is that of the truth: what leaves it
-    is clipped, so that one guide gone astray does not flatten the others.
+    All panels share their axes. The vertical range is that of the reference, so that one
+    guide far away from it does not flatten the others.
 
     Arguments:
-        line: Positions along a line through input space, in increasing order, (N,).
-        truth: Draws of the function there from HMC or NUTS, (S, N).
-        bands: Draws of each guide, (S, N); the panels stand in this order.
-        seconds: Time that each guide took to fit.
-        scores: Distance of each guide from the truth, lower is closer.
-        floor: The score that the truth gets against itself.
-        xlabel: What varies along the line.
-        ylabel: What the function is.
-        observed: Data to lay on top, x and y, each (N',).
-        score: What the scores are.
-        figure: An empty figure to draw on; a new one, wide as a slide, without it.
+        x: Inputs on the horizontal axis, in increasing order, (N,).
+        reference: Draws of the function at each input from HMC or NUTS, (S, N).
+        bands: Draws of each guide, (S, N), in the order of the panels.
+        seconds: Time of each fit in seconds.
+        scores: Distance of each guide from the reference; lower is closer.
+        floor: The score of the reference against itself.
+        xlabel: The name of the input.
+        ylabel: The name of the function.
+        observed: Data to draw as points, x and y, each (N',).
+        score: The name of the scores.
+        figure: An empty figure to draw on; by default a new one, as wide as a slide.
+
+    Raises:
+        ValueError: Shapes that do not fit, or names that differ.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
-        >>> line, truth = torch.linspace(-1, 1, 30), torch.randn(40, 30)
+        >>> x, reference = torch.linspace(-1, 1, 30), torch.randn(40, 30)
         >>> bands = {"Delta": torch.zeros(2, 30), "MeanField": 0.5 * torch.randn(40, 30)}
         >>> seconds, scores = {"Delta": 1, "MeanField": 3}, {"Delta": 0.8, "MeanField": 0.4}
-        >>> figure = plots.comparison(line, truth, bands, seconds, scores, 0.1, figure=Figure())
+        >>> figure = plots.comparison(x, reference, bands, seconds, scores, 0.1, figure=Figure())
         >>> [ax.get_title(loc="left") for ax in figure.axes]
         ['Delta', 'MeanField', 'distance from the truth']
     """
-    line = numbers(line, "line", "N")
-    shape = f"S, {len(line)}"
-    grey = np.quantile(numbers(truth, "truth", shape), SIDES, axis=0)  # (5, N)
-    draws = {
-        name: numbers(band, f"bands[{name!r}]", shape) for name, band in bands.items()
-    }
-    _check(set(draws), set(seconds), set(scores))
+    inputs = as_array(x, "x", "N")
+    shape = f"S, {len(inputs)}"
+    grey = _quantiles(reference, "reference", shape)
+    coloured = {}
+    for name, band in bands.items():
+        coloured[name] = _quantiles(band, f"bands[{name!r}]", shape)
 
-    points = None if observed is None else _points(*observed)
-    figure, panels, beside = _panels(len(draws), figure)
-    shades = dict(zip(draws, colors(len(draws)), strict=True))
-    for ax, (name, band) in zip(panels, draws.items(), strict=True):
-        _shades(ax, line, grey, np.quantile(band, SIDES, axis=0), shades[name])
+    _check_names(bands.keys(), seconds.keys(), scores.keys())
+    points = None if observed is None else observed_points(observed)
+
+    layout = panel_layout(len(bands), figure)
+    layout.figure.suptitle(_TITLE, x=0.01, ha="left", color="#595959")
+    shades = dict(zip(bands, colors(len(bands)), strict=True))
+    for ax, (name, quantiles) in zip(layout.panels, coloured.items(), strict=True):
+        _draw_bands(ax, inputs, grey, quantiles, shades[name])
         if points is not None:
-            ax.plot(*points, ".", color="black", alpha=0.7, markersize=2.5, zorder=3)
+            _draw_observed(ax, *points)
+
         ax.set_title(name, loc="left", color=shades[name], fontweight="bold")
-    panels[0].set(xlim=(line[0], line[-1]), ylim=_range(grey))
-    for ax in panels:
-        subplot = ax.get_subplotspec()
-        ax.set_ylabel(ylabel if subplot.is_first_col() else "")
-        ax.set_xlabel(xlabel if subplot.is_last_row() else "")
-        lowest = ax in panels[-_columns(len(panels)) :]  # of its column
-        ax.tick_params(labelleft=subplot.is_first_col(), labelbottom=lowest)
 
-    times, values = [seconds[name] for name in scores], list(scores.values())
-    dots = [shades.get(name, "#404040") for name in scores]
-    beside.set_title(score, loc="left")
-    fidelity(list(scores), times, values, floor, colors=dots, ylabel="", ax=beside)
-    return figure
+    layout.panels[0].set(xlim=(inputs[0], inputs[-1]), ylim=_limits(grey))
+    label_panels(layout, xlabel, ylabel)
 
-
-def _points(x: Tensor, y: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    x = numbers(x, "observed x", "N")
-    return x, numbers(y, "observed y", f"{len(x)}")
+    layout.last.set_title(score, loc="left")
+    fidelity(
+        list(scores),
+        [seconds[name] for name in scores],
+        list(scores.values()),
+        floor,
+        colors=[shades.get(name, _COLOR_WITHOUT_PANEL) for name in scores],
+        ylabel="",
+        ax=layout.last,
+    )
+    return layout.figure
 
 
-def _check(bands: set[str], seconds: set[str], scores: set[str]) -> None:
+def _check_names(
+    bands: Collection[str], seconds: Collection[str], scores: Collection[str]
+) -> None:
     if not bands:
-        raise ValueError("bands is empty; give draws (S, N) for one guide at least.")
-    if seconds != scores or not bands <= scores:
+        raise ValueError("bands is empty; give draws (S, N) of at least one guide.")
+
+    same_names = set(seconds) == set(scores)
+    all_scored = set(bands) <= set(scores)
+    if not same_names or not all_scored:
         raise ValueError(
             f"bands has {sorted(bands)}, seconds {sorted(seconds)}, scores {sorted(scores)}; "
             "give seconds and scores the same names, every name of bands among them."
         )
 
 
-def _columns(panels: int) -> int:
-    return panels if panels <= 3 else math.ceil(panels / (2 if panels <= 10 else 3))
+def _quantiles(draws: Tensor, name: str, shape: str) -> np.ndarray:
+    """Return the five quantiles of draws at each input, (5, N)."""
+    values = as_array(draws, name, shape)
+    return np.quantile(values, _PROBABILITIES, axis=0)
 
 
-def _panels(number: int, figure: Figure | None) -> tuple[Figure, list[Axes], Axes]:
-    columns = _columns(number)
-    rows = math.ceil(number / columns)
-    if figure is None:
-        import matplotlib.pyplot as plt
-
-        figure = plt.figure(figsize=(11.0, 1.8 + 2.2 * rows))
-    if figure.get_layout_engine() is None:
-        figure.set_layout_engine("constrained", wspace=0.03, hspace=0.05)
-    grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1.0] * columns + [1.6])
-    first = figure.add_subplot(grid[0, 0])
-    rest = [
-        figure.add_subplot(grid[divmod(i, columns)], sharex=first, sharey=first)
-        for i in range(1, number)
-    ]
-    beside = figure.add_subplot(grid[:, columns])
-    for ax in (first, *rest, beside):
-        ax.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(
-        "Grey: the truth, 50 % and 90 % of its draws.  Colour: median and 90 % of the guide's.",
-        x=0.01, ha="left", color="#595959",
-    )  # fmt: skip
-    return figure, [first, *rest], beside
-
-
-def _shades(
-    ax: Axes, line: np.ndarray, truth: np.ndarray, guide: np.ndarray, color: str
+def _draw_bands(
+    ax: Axes, x: np.ndarray, reference: np.ndarray, guide: np.ndarray, color: str
 ) -> None:
-    ax.fill_between(line, truth[0], truth[4], color=TRUTH, alpha=0.3, linewidth=0)
-    ax.fill_between(line, truth[1], truth[3], color=TRUTH, alpha=0.5, linewidth=0)
-    ax.fill_between(line, guide[0], guide[4], color=color, alpha=0.25, linewidth=0)
-    for edge in (guide[0], guide[4]):
-        ax.plot(line, edge, color=color, linewidth=1)
-    ax.plot(line, guide[2], color=color, linewidth=2)
+    """Draw the quantiles (5, N) of a reference in grey, and those of a guide in colour."""
+    lowest, lower, _, upper, highest = reference
+    shade(ax, x, lowest, highest, color=GREY, alpha=0.3)
+    shade(ax, x, lower, upper, color=GREY, alpha=0.5)
+
+    lowest, _, median, _, highest = guide
+    shade(ax, x, lowest, highest, color=color, alpha=0.25)
+    for edge in (lowest, highest):
+        ax.plot(x, edge, color=color, linewidth=1)
+
+    ax.plot(x, median, color=color, linewidth=2)
 
 
-def _range(truth: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(truth[0], 0.05), np.quantile(truth[4], 0.95)
+def _draw_observed(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    dots = ax.plot(x, y, ".", color="black", zorder=3)
+    dots[0].set(alpha=0.7, markersize=2.5)
+
+
+def _limits(reference: np.ndarray) -> tuple[float, float]:
+    """Return the vertical limits, from the quantiles (5, N) of the reference."""
+    low = np.quantile(reference[0], 0.05)
+    high = np.quantile(reference[-1], 0.95)
     pad = 0.2 * (high - low) or 1.0
     return low - pad, high + pad

@@ -1,13 +1,15 @@
-"""Corruptions: scores by family and severity, a coloured table of each."""
+"""Corruptions: scores by family and severity, a coloured table for each score."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import numbers, sheet
+from zoo.plots.canvas import as_array, sheet
 
 
 def corruptions(
@@ -18,59 +20,67 @@ def corruptions(
     clean: Mapping[str, float] | None = None,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw each score as a table of families and severities, its cells coloured from low to high.
+    """Draw each score as a table of families and severities, with cells coloured by value.
 
     References:
-        Benchmarking Neural Network Robustness to Common Corruptions and Perturbations (Hendrycks, Dietterich, 2019)
+        Benchmarking Neural Network Robustness to Common Corruptions and Perturbations
+            (Hendrycks, Dietterich, 2019)
 
     Arguments:
         families: Names of the families, (F,).
         severities: Severities, (K,).
-        scores: Numbers by the score's name, (F, K) each.
-        clean: The same scores of what is not corrupted, for the titles.
-        figure: An empty figure to draw on; a new one without it.
+        scores: Values (F, K) by the name of the score.
+        clean: The same scores without corruption, for the titles.
+        figure: An empty figure to draw on; by default a new one.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
+        >>> families, severities = ["fog", "snow"], [1, 5]
         >>> scores = {"accuracy": torch.tensor([[0.9, 0.8], [0.9, 0.3]])}
-        >>> figure = plots.corruptions(["fog", "snow"], [1, 5], scores, clean={"accuracy": 0.95}, figure=Figure())
+        >>> clean = {"accuracy": 0.95}
+        >>> figure = plots.corruptions(families, severities, scores, clean=clean, figure=Figure())
         >>> figure.axes[0].get_title()
         'accuracy (clean 0.95)'
     """
-    size = (
-        1.6 + (0.8 + 0.55 * len(severities)) * len(scores),
-        1.0 + 0.27 * len(families),
-    )
-    figure = sheet(figure, size)
+    num_rows = len(families)
+    num_columns = len(severities)
+    width_of_table = 0.8 + 0.55 * num_columns
+    width = 1.6 + width_of_table * len(scores)
+    height = 1.0 + 0.27 * num_rows
+    figure = sheet(figure, (width, height))
     panels = figure.subplots(1, len(scores), squeeze=False, sharey=True)[0]
+    columns = [f"{severity:g}" for severity in severities]
+
     for ax, (name, values) in zip(panels, scores.items(), strict=True):
-        table = numbers(values, name, f"{len(families)}, {len(severities)}")
-        low, high = min(0.0, table.min()), max(1.0, table.max())
-        ax.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
-        for row, column in (
-            (i, j) for i in range(len(families)) for j in range(len(severities))
-        ):
-            value = table[row, column]
-            color = "black" if value > (low + high) / 2 else "white"
-            ax.text(
-                column,
-                row,
-                f"{value:.2f}",
-                ha="center",
-                va="center",
-                color=color,
-                fontsize="small",
-            )
-        ax.set_xticks(
-            range(len(severities)), [f"{severity:g}" for severity in severities]
-        )
-        ax.set_title(
-            f"{name} (clean {clean[name]:.2f})" if clean else name, fontsize="medium"
-        )
+        table = as_array(values, name, f"{num_rows}, {num_columns}")
+        title = f"{name} (clean {clean[name]:.2f})" if clean else name
+        _draw_table(ax, table)
+
+        ax.set_xticks(range(num_columns), columns)
+        ax.set_title(title, fontsize="medium")
         ax.set_xlabel("severity")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-    panels[0].set_yticks(range(len(families)), families)
+
+    panels[0].set_yticks(range(num_rows), families)
     return figure
+
+
+def _draw_table(ax: Axes, table: np.ndarray) -> None:
+    """Draw a table (F, K) as coloured cells with their values."""
+    low = min(0.0, table.min())
+    high = max(1.0, table.max())
+    middle = (low + high) / 2
+    ax.imshow(
+        table,
+        cmap="cividis",
+        vmin=low,
+        vmax=high,
+        aspect="auto",
+    )
+    for (row, column), value in np.ndenumerate(table):
+        color = "black" if value > middle else "white"
+        text = ax.text(column, row, f"{value:.2f}", color=color, fontsize="small")
+        text.set(ha="center", va="center")

@@ -1,4 +1,4 @@
-"""Extrapolation: doubt over the distance from the data, of posteriors beside their prior."""
+"""Extrapolation: epistemic uncertainty against the distance from the data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 from torch import Tensor
 
-from zoo.plots.canvas import TRUTH, axis, colors, numbers
+from zoo.plots.canvas import GREY, as_array, axis, colors
 
 
 def extrapolation(
@@ -18,45 +18,48 @@ def extrapolation(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw doubt about the function over the distance from the data, one line for each posterior.
+    """Draw epistemic uncertainty against the distance from the data, a line per posterior.
 
     Arguments:
-        factors: How many times farther from their middle the inputs are, (K,).
-        epistemic: Doubt at each distance, (K,), by the posterior's name.
-        prior: The prior's, (K,).
-        ax: Axis to draw on; a new figure without it.
+        factors: Factors by which the inputs are moved away from their mean, (K,).
+        epistemic: Epistemic uncertainty at each distance, (K,), by the name of the
+            posterior.
+        prior: That of the prior, (K,).
+        ax: Axis to draw on; by default that of a new figure.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
         >>> factors, prior = torch.tensor([1.0, 4.0, 16.0]), torch.tensor([1.0, 2.0, 3.0])
-        >>> len(plots.extrapolation(factors, {"NUTS": 0.5 * prior}, prior, ax=Figure().add_subplot()).lines)
+        >>> ax = Figure().add_subplot()
+        >>> len(plots.extrapolation(factors, {"NUTS": 0.5 * prior}, prior, ax=ax).lines)
         2
     """
     ax = axis(ax)
-    place = numbers(factors, "factors", "K")
+    distances = as_array(factors, "factors", "K")
     if prior is not None:
+        values = as_array(prior, "prior", "K")
         ax.plot(
-            place,
-            numbers(prior, "prior", "K"),
+            distances,
+            values,
             "--",
-            color=TRUTH,
+            color=GREY,
             linewidth=2,
             label="prior",
         )
-    for color, (name, values) in zip(
-        colors(len(epistemic)), epistemic.items(), strict=True
-    ):
-        ax.plot(place, numbers(values, name, "K"), "o-", color=color, label=name)
+
+    shades = colors(len(epistemic))
+    for color, (name, uncertainty) in zip(shades, epistemic.items(), strict=True):
+        values = as_array(uncertainty, name, "K")
+        ax.plot(distances, values, "o-", color=color, label=name)
+
     ax.set_xscale("log", base=2)
-    ax.set_xticks(place)
+    ax.set_xticks(distances)
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set(
-        xlabel="times as far from the middle as the data",
-        ylabel="doubt about the function",
-    )
+    ax.set_xlabel("times as far from the middle as the data")
+    ax.set_ylabel("epistemic uncertainty of the function")
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
     return ax

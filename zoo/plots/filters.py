@@ -1,18 +1,20 @@
-"""Filters: the weights of a convolution as distributions, beside those of a network without any."""
+"""Filters: the distributions of a layer's weights, next to the weights of a plain network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, numbers, sheet
+from zoo.plots.canvas import COLORS, as_array, hide_frame, sheet
 
-CURVES = 25  # weights whose own density is drawn
-OURS, THEIRS = COLORS[0], COLORS[1]
+_NUM_CURVES = 25  # weights whose own density is drawn
+_BAYESIAN = COLORS[0]
+_FREQUENTIST = COLORS[1]
 
 
 def filters(
@@ -23,64 +25,65 @@ def filters(
 ) -> Figure:
     r"""Draw the distribution of a layer's weights, a panel for each moment of training.
 
-    .. math:: \frac1P \sum_i N(w \mid \mu_i, \sigma_i^2) \quad\text{beside}\quad \{w_i\}
+    .. math:: \frac1P \sum_i N(w \mid \mu_i, \sigma_i^2) \quad\text{and}\quad \{w_i\}
 
-    The filled curve is the average over all weights, a thin line is one weight; bars
-    are the values of the network without distributions, at the same moment. With
-    training means move apart and standard deviations shrink where the data speak.
+    The filled curve is the average over all weights, and a thin line is one weight. Bars
+    are the weights of the network without distributions at the same moment. With
+    training the means move apart, and the standard deviations fall where the data are
+    informative.
 
     References:
-        A Comprehensive guide to Bayesian Convolutional Neural Network with Variational Inference (Shridhar, Laumann,
-        Liwicki, 2019), figures of filter weights over epochs
+        A Comprehensive guide to Bayesian Convolutional Neural Network with Variational
+            Inference (Shridhar, Laumann, Liwicki, 2019), figures of filter weights over epochs
 
     Arguments:
         bayesian: Means and standard deviations of the layer's weights, each of any
-            shape with P entries, by moment: `{"epoch 1": (mean, std), ...}`.
-        frequentist: The plain network's weights, P entries, by the same moments.
-        figure: An empty figure to draw on; a new one without it.
+            shape with P elements, by moment: `{"epoch 1": (mean, std), ...}`.
+        frequentist: The weights of the plain network, P elements, by the same moments.
+        figure: An empty figure to draw on; by default a new one.
+
+    Raises:
+        ValueError: No moment, other moments for the plain weights, or standard
+            deviations that are not positive.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
         >>> mean, std = torch.randn(6, 1, 5, 5), torch.full((6, 1, 5, 5), 0.2)
-        >>> figure = plots.filters({"epoch 1": (0.1 * mean, 5 * std), "epoch 50": (mean, std)}, figure=Figure())
+        >>> moments = {"epoch 1": (0.1 * mean, 5 * std), "epoch 50": (mean, std)}
+        >>> figure = plots.filters(moments, figure=Figure())
         >>> [ax.get_title() for ax in figure.axes]
         ['epoch 1', 'epoch 50']
     """
-    if not bayesian or (
+    has_other_moments = (
         frequentist is not None and frequentist.keys() != bayesian.keys()
-    ):
-        raise ValueError(
-            "give means and standard deviations of one moment at least, and plain weights of the same."
-        )
-    moments = {
-        name: tuple(map(flat, pair, ("means", "standard deviations")))
-        for name, pair in bayesian.items()
-    }
-    plain = {
-        name: flat(values, "frequentist")
-        for name, values in (frequentist or {}).items()
-    }
-    for name, (mean, std) in moments.items():
-        if mean.shape != std.shape or not (std > 0).all():
-            raise ValueError(
-                f"{name} has {len(mean)} means and {len(std)} standard deviations; give positive ones."
-            )
-    reach = max(
-        float(np.quantile(abs(mean) + 3 * std, 0.98)) for mean, std in moments.values()
     )
-    reach = max([reach, *(float(abs(values).max()) for values in plain.values())])
+    if not bayesian or has_other_moments:
+        raise ValueError(
+            "give means and standard deviations of one moment at least, and plain weights of the "
+            "same."
+        )
+
+    moments = {}
+    for name, (mean, std) in bayesian.items():
+        plain = None if frequentist is None else frequentist[name]
+        moments[name] = _moment(name, mean, std, plain)
+
+    reach = max(moment.reach for moment in moments.values())
     line = np.linspace(-1.05 * reach, 1.05 * reach, 600)
+
     figure = sheet(figure, (max(0.6 + 2.9 * len(moments), 6.0), 3.4))
     panels = figure.subplots(1, len(moments), sharex=True, squeeze=False)[0]
-    for ax, (name, (mean, std)) in zip(panels, moments.items(), strict=True):
-        draw_moment(ax, line, mean, std, plain.get(name))
+    for ax, (name, moment) in zip(panels, moments.items(), strict=True):
+        _draw_moment(ax, line, moment)
         ax.set_title(name)
         ax.set_xlabel("weight")
+
     panels[0].set_ylabel("density")
+    entries = panels[0].get_legend_handles_labels()
     figure.legend(
-        *panels[0].get_legend_handles_labels(),
+        *entries,
         loc="outside lower center",
         ncols=3,
         frameon=False,
@@ -88,41 +91,102 @@ def filters(
     return figure
 
 
-def draw_moment(
-    ax: Axes,
-    line: np.ndarray,
-    mean: np.ndarray,
-    std: np.ndarray,
-    plain: np.ndarray | None,
-) -> None:
-    """Draw one moment: the average density, some of the weights', and the plain network's values."""
-    average = np.mean([normal(line, m, s) for m, s in zip(mean, std, strict=True)], 0)
-    ax.fill_between(line, average, color=OURS, alpha=0.3, linewidth=0)
-    ax.plot(line, average, color=OURS, linewidth=1.5, label="Bayesian, all weights")
-    some = np.linspace(0, len(mean) - 1, min(CURVES, len(mean))).astype(int)
-    for number, i in enumerate(some):
-        curve = normal(line, mean[i], std[i])
-        label = None if number else "one weight, height divided by 4"
-        ax.plot(line, curve / 4, color=OURS, linewidth=0.5, alpha=0.6, label=label)
-    if plain is not None:
+@dataclass(frozen=True)
+class _Moment:
+    """The weights at one moment of training.
+
+    Arguments:
+        mean: Means of the Bayesian weights, (P,).
+        std: Their standard deviations, (P,).
+        plain: The weights of the plain network, (P,), if there is one.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    plain: np.ndarray | None
+
+    @property
+    def reach(self) -> float:
+        """The largest absolute value to show."""
+        ends = abs(self.mean) + 3 * self.std
+        reach = float(np.quantile(ends, 0.98))
+        if self.plain is None:
+            return reach
+        return max(reach, float(abs(self.plain).max()))
+
+
+def _moment(name: str, mean: Tensor, std: Tensor, plain: Tensor | None) -> _Moment:
+    """Return the weights at one moment as arrays, and check them."""
+    moment = _Moment(
+        _flat(mean, "means"),
+        _flat(std, "standard deviations"),
+        None if plain is None else _flat(plain, "frequentist"),
+    )
+    same_number = moment.mean.shape == moment.std.shape
+    if not same_number or not (moment.std > 0).all():
+        raise ValueError(
+            f"{name} has {len(moment.mean)} means and {len(moment.std)} standard deviations; give "
+            "positive ones."
+        )
+    return moment
+
+
+def _draw_moment(ax: Axes, line: np.ndarray, moment: _Moment) -> None:
+    """Draw the average density, the densities of some weights, and the plain weights."""
+    densities = []
+    for mean, std in zip(moment.mean, moment.std, strict=True):
+        densities.append(_normal(line, mean, std))
+
+    average = np.mean(densities, 0)
+    ax.fill_between(
+        line,
+        average,
+        color=_BAYESIAN,
+        alpha=0.3,
+        linewidth=0,
+    )
+    curve = ax.plot(line, average, color=_BAYESIAN, linewidth=1.5)
+    curve[0].set_label("Bayesian, all weights")
+
+    _draw_some(ax, line, densities)
+    if moment.plain is not None:
         ax.hist(
-            plain,
-            bins=line[::12],
+            moment.plain,
+            bins=list(line[::12]),
             density=True,
             histtype="step",
-            color=THEIRS,
+            color=_FREQUENTIST,
             linewidth=1.3,
             label="frequentist",
         )
+
     ax.set_ylim(bottom=0)
-    ax.spines[["top", "right"]].set_visible(False)
+    hide_frame(ax)
 
 
-def normal(line: np.ndarray, mean: float, std: float) -> np.ndarray:
-    """Return a normal density along a line."""
-    return np.exp(-0.5 * ((line - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+def _draw_some(ax: Axes, line: np.ndarray, densities: list[np.ndarray]) -> None:
+    """Draw the densities of single weights at even distances over the layer."""
+    last = len(densities) - 1
+    num_curves = min(_NUM_CURVES, len(densities))
+    label: str | None = "one weight, height divided by 4"
+    for i in np.linspace(0, last, num_curves).astype(int):
+        curve = ax.plot(
+            line,
+            densities[i] / 4,
+            color=_BAYESIAN,
+            linewidth=0.5,
+            alpha=0.6,
+        )
+        curve[0].set_label(label)
+        label = None  # once in the legend
 
 
-def flat(values: Tensor, name: str) -> np.ndarray:
-    """Return numbers of any shape as (P,)."""
-    return numbers(values.flatten(), name, "P")
+def _normal(line: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """Return a normal density at the points of a line."""
+    standardised = (line - mean) / std
+    return np.exp(-0.5 * standardised**2) / (std * np.sqrt(2 * np.pi))
+
+
+def _flat(values: Tensor, name: str) -> np.ndarray:
+    """Return a tensor of any shape as an array (P,)."""
+    return as_array(values.flatten(), name, "P")

@@ -1,13 +1,15 @@
-"""Functions: draws from a prior or a posterior along a line, a thin curve each."""
+"""Functions: draws from a prior or a posterior over functions, a thin curve for each."""
+
+from __future__ import annotations
 
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, axis, numbers
+from zoo.plots.canvas import COLORS, as_array, axis, observed_points
 
 
 def functions(
-    line: Tensor,
+    x: Tensor,
     draws: Tensor,
     *,
     num_functions: int = 30,
@@ -16,47 +18,60 @@ def functions(
     color: str = COLORS[0],
     ax: Axes | None = None,
 ) -> Axes:
-    r"""Draw functions along a line: what a prior believes before any data, or what a posterior has left of it.
+    r"""Draw functions of one input from a prior or a posterior.
 
     .. math:: f(\cdot \,; z_s), \qquad z_s \sim p(z) \;\text{or}\; p(z \mid y)
 
-    Where `predictive_band` shows what holds at each point by itself, curves show how
-    points hang together.
+    `predictive_band` shows the distribution at each input by itself. Curves also show
+    how the values at different inputs depend on each other.
 
     Arguments:
-        line: Positions along the line, in increasing order, (N,).
-        draws: Draws of the function at each position, (S, N):
-            `model.prior_predictive(line[:, None]).outputs[..., 0]`.
-        num_functions: Most curves to draw; the first so many draws are taken.
-        observed: Data to lay on top, x and y, each (N',).
+        x: Inputs on the horizontal axis, in increasing order, (N,).
+        draws: Draws of the function at each input, (S, N), e.g.
+            `model.prior_predictive(x[:, None]).outputs[..., 0]`.
+        num_functions: Largest number of curves; the first draws are taken.
+        observed: Data to draw as points, x and y, each (N',).
         label: Name for a legend.
         color: Any colour of matplotlib.
-        ax: Axis to draw on; a new figure without it.
+        ax: Axis to draw on; by default that of a new figure.
 
     Raises:
-        ValueError: Shapes that do not fit; fewer than one curve.
+        ValueError: Shapes that do not fit, or fewer than one curve.
 
     Example:
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
-        >>> line = torch.linspace(-1, 1, 20)
-        >>> ax = plots.functions(line, torch.randn(50, 20), num_functions=10, ax=Figure().add_subplot())
+        >>> x, draws = torch.linspace(-1, 1, 20), torch.randn(50, 20)
+        >>> ax = plots.functions(x, draws, num_functions=10, ax=Figure().add_subplot())
         >>> len(ax.lines)
         10
     """
-    line = numbers(line, "line", "N")
-    draws = numbers(draws, "draws", f"S, {len(line)}")
+    inputs = as_array(x, "x", "N")
+    values = as_array(draws, "draws", f"S, {len(inputs)}")
     if num_functions < 1:
         raise ValueError(
             f"num_functions is a number of curves, at least 1, not {num_functions}."
         )
 
     ax = axis(ax)
-    curves = ax.plot(line, draws[:num_functions].T, color=color, linewidth=1, alpha=0.5)
+    shown = values[:num_functions].T
+    curves = ax.plot(
+        inputs,
+        shown,
+        color=color,
+        linewidth=1,
+        alpha=0.5,
+    )
     curves[0].set_label(label)
     if observed is not None:
-        x = numbers(observed[0], "observed x", "N")
-        y = numbers(observed[1], "observed y", f"{len(x)}")
-        ax.plot(x, y, ".", color="black", markersize=4, zorder=3)
+        points = observed_points(observed)
+        ax.plot(
+            *points,
+            ".",
+            color="black",
+            markersize=4,
+            zorder=3,
+        )
+
     ax.margins(x=0)
     return ax

@@ -1,4 +1,4 @@
-"""Pruning: a score over the fraction of weights dropped, one line for each rule."""
+"""Pruning: a score against the fraction of weights dropped, a line for each rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from matplotlib.axes import Axes
 
-from zoo.plots.canvas import TRUTH, axis, colors, numbers
+from zoo.plots.canvas import GREY, as_array, axis, colors
 
 
 def pruning(
@@ -17,29 +17,40 @@ def pruning(
     ylabel: str = "accuracy",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a score over the fraction of weights dropped.
+    """Draw a score against the fraction of weights dropped.
 
     Arguments:
         fractions: Fractions dropped, (K,), from 0 to 1.
-        scores: The score at each of them, (K,), by the rule's name.
-        ylabel: What the score is called.
-        ax: Axis to draw on; a new figure without it.
+        scores: The score at each fraction, (K,), by the name of the rule.
+        ylabel: The name of the score.
+        ax: Axis to draw on; by default that of a new figure.
 
     Example:
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
-        >>> lines = {"density at zero": [0.98, 0.98, 0.9]}
-        >>> len(plots.pruning([0.0, 0.5, 0.9], lines, ax=Figure().add_subplot()).lines)
+        >>> scores = {"density at zero": [0.98, 0.98, 0.9]}
+        >>> len(plots.pruning([0.0, 0.5, 0.9], scores, ax=Figure().add_subplot()).lines)
         2
     """
     ax = axis(ax)
-    place = numbers(torch.as_tensor(fractions), "fractions", "K")
-    for color, (rule, values) in zip(colors(len(scores)), scores.items(), strict=True):
-        line = numbers(torch.as_tensor(values), rule, "K")
-        ax.plot(100 * place, line, "o-", color=color, label=rule, markersize=4)
+    percent = 100 * as_array(torch.as_tensor(fractions), "fractions", "K")
+    shades = colors(len(scores))
+    for color, (rule, values) in zip(shades, scores.items(), strict=True):
+        curve = as_array(torch.as_tensor(values), rule, "K")
+        ax.plot(
+            percent,
+            curve,
+            "o-",
+            color=color,
+            label=rule,
+            markersize=4,
+        )
+
+    first_scores = next(iter(scores.values()))
+    unpruned = float(first_scores[0])
     ax.axhline(
-        float(next(iter(scores.values()))[0]),
-        color=TRUTH,
+        unpruned,
+        color=GREY,
         linewidth=1,
         linestyle="--",
         label="all weights",

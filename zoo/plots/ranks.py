@@ -1,4 +1,4 @@
-"""Ranks: the distribution function of each quantity's ranks less the uniform one, with bands for all together."""
+"""Ranks: the distribution function of the ranks of simulation-based calibration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.plots.canvas import TRUTH, axis, colors, numbers
+from zoo.plots.canvas import GREY, as_array, axis, colors, shade
 
 
 def ranks(
@@ -22,43 +22,54 @@ def ranks(
 
     .. math:: \hat F(r) - \frac{r + 1}{S + 1}
 
-    A line that first rises above zero and then falls below it has the truth too often
-    at the ends: the draws are too narrow.
+    A line that first rises above zero and then falls below it shows that the true value
+    lies too often at the ends of the draws: the draws are too narrow.
 
     Arguments:
         ranks: Ranks (L,) from 0 to the number of draws, by quantity.
         num_samples: Number of draws S.
-        critical: Half width of the band, in standard deviations of the distribution
-            function; without it no band.
-        ax: Axis to draw on; a new figure without it.
+        critical: Half width of a band for all ranks together, in standard deviations of
+            the distribution function; by default there is no band.
+        ax: Axis to draw on; by default that of a new figure.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
-        >>> ax = plots.ranks({"f": torch.randint(100, (200,))}, 99, 3.0, ax=Figure().add_subplot())
+        >>> ax = Figure().add_subplot()
+        >>> ax = plots.ranks({"f": torch.randint(100, (200,))}, 99, 3.0, ax=ax)
         >>> len(ax.lines), len(ax.collections)
         (2, 1)
     """
     ax = axis(ax)
-    place = np.arange(num_samples + 1)
-    expected = (place + 1) / (num_samples + 1)
-    number = 1
+    possible = np.arange(num_samples + 1)
+    uniform = (possible + 1) / (num_samples + 1)
+    num_ranks = 1
     for color, (name, values) in zip(colors(len(ranks)), ranks.items(), strict=True):
-        values = numbers(values, name, "L")
-        number = len(values)
-        below = (values[:, None] <= place).mean(0)
+        found = as_array(values, name, "L")
+        num_ranks = len(found)
+        empirical = (found[:, None] <= possible).mean(0)
+        difference = empirical - uniform
         ax.plot(
-            expected, below - expected, drawstyle="steps-post", color=color, label=name
+            uniform,
+            difference,
+            drawstyle="steps-post",
+            color=color,
+            label=name,
         )
+
     if critical is not None:
-        half = critical * np.sqrt(expected * (1 - expected) / number)
-        ax.fill_between(expected, -half, half, color=TRUTH, alpha=0.3, linewidth=0)
+        std = np.sqrt(uniform * (1 - uniform) / num_ranks)
+        half = critical * std
+        shade(ax, uniform, -half, half, color=GREY, alpha=0.3)
+
     ax.axhline(0.0, color="black", linewidth=1)
-    ax.set(
-        xlabel="rank of the truth, as a fraction",
-        ylabel="distribution function less the uniform one",
+    ax.set_xlabel("rank of the truth, as a fraction")
+    ax.set_ylabel("distribution function less the uniform one")
+    ax.legend(
+        frameon=False,
+        fontsize="small",
+        ncols=2,
     )
-    ax.legend(frameon=False, fontsize="small", ncols=2)
     ax.margins(x=0)
     return ax

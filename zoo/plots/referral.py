@@ -1,4 +1,4 @@
-"""Referral: a score of what is kept over the fraction that a human looks at."""
+"""Referral: the score of the inputs that are kept, against the fraction that is referred."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from zoo.plots.canvas import TRUTH, axis, colors, numbers
+from zoo.plots.canvas import GREY, as_array, axis, colors
 
 
 def referral(
@@ -16,50 +16,59 @@ def referral(
     ylabel: str = "accuracy of what is kept",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a score of the inputs that are kept over the fraction referred, one line for each rule or posterior.
+    """Draw the score of the inputs that are kept, against the fraction referred to a human.
 
-    The grey line is what referring at random would leave: the first line's score of all
-    inputs.
+    There is a line for each rule or posterior. The grey line is the score under random
+    referral, that is, the score of all inputs of the first line.
 
     References:
-        Leveraging uncertainty information from deep neural networks for disease detection (Leibig, Allken, Ayhan,
-        Berens, Wahl, 2017)
+        Leveraging uncertainty information from deep neural networks for disease detection
+            (Leibig, Allken, Ayhan, Berens, Wahl, 2017)
 
     Arguments:
         fractions: Fractions referred, (K,), beginning with 0.
-        scores: The score of what is kept, (K,), by name.
-        ylabel: What the score is called.
-        ax: Axis to draw on; a new figure without it.
+        scores: The score of the inputs that are kept, (K,), by name.
+        ylabel: The name of the score.
+        ax: Axis to draw on; by default that of a new figure.
+
+    Raises:
+        ValueError: Fractions that do not begin with 0, or no scores.
 
     Example:
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
-        >>> ax = plots.referral([0.0, 0.1, 0.2], {"entropy": [0.9, 0.95, 0.97]}, ax=Figure().add_subplot())
-        >>> len(ax.lines)
+        >>> scores, ax = {"entropy": [0.9, 0.95, 0.97]}, Figure().add_subplot()
+        >>> len(plots.referral([0.0, 0.1, 0.2], scores, ax=ax).lines)
         2
     """
     ax = axis(ax)
-    place = numbers(fractions, "fractions", "K")
-    if not scores or place[0] != 0:
+    referred = as_array(fractions, "fractions", "K")
+    if not scores or referred[0] != 0:
         raise ValueError(
-            "give fractions that begin with 0, and the scores of one rule at least, by its name."
+            "give fractions that begin with 0, and the scores of at least one rule, by its name."
         )
+
+    first_scores = next(iter(scores.values()))
+    of_all = float(first_scores[0])
     ax.axhline(
-        float(next(iter(scores.values()))[0]),
-        color=TRUTH,
+        of_all,
+        color=GREY,
         linewidth=1,
         linestyle="--",
         label="at random",
     )
-    for color, (name, values) in zip(colors(len(scores)), scores.items(), strict=True):
+    shades = colors(len(scores))
+    for color, (name, values) in zip(shades, scores.items(), strict=True):
+        kept = as_array(values, name, f"{len(referred)}")
         ax.plot(
-            100 * place,
-            numbers(values, name, f"{len(place)}"),
+            100 * referred,
+            kept,
             "o-",
             color=color,
             markersize=4,
             label=name,
         )
+
     ax.set(xlabel="referred to a human, %", ylabel=ylabel)
     ax.legend(frameon=False)
     return ax

@@ -1,4 +1,4 @@
-"""Severity: accuracy and uncertainty as inputs are corrupted more and more, of several posteriors."""
+"""Severity: accuracy and uncertainty of posteriors against the severity of a corruption."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from zoo.plots.canvas import colors, numbers, sheet
+from zoo.plots.canvas import as_array, colors, hide_frame, sheet
+
+_SCORES = ("accuracy", "entropy", "epistemic")
 
 
 def severity(
@@ -16,55 +18,69 @@ def severity(
     xlabel: str = "severity",
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw accuracy over severity, and beside it the entropy, with the part of it that is epistemic dashed.
+    """Draw accuracy and entropy against severity; the epistemic part of the entropy is dashed.
 
-    A posterior that knows what it does not know grows uncertain as fast as it loses
-    accuracy.
+    The uncertainty of a good posterior grows as fast as its accuracy falls.
 
     References:
-        Can You Trust Your Model's Uncertainty? Evaluating Predictive Uncertainty Under Dataset Shift (Ovadia, Fertig,
-        Ren, Nado, Sculley, Nowozin, Dillon, Lakshminarayanan, Snoek, 2019)
+        Can You Trust Your Model's Uncertainty? Evaluating Predictive Uncertainty Under
+            Dataset Shift (Ovadia, Fertig, Ren, Nado, Sculley, Nowozin, Dillon,
+            Lakshminarayanan, Snoek, 2019)
 
     Arguments:
-        severities: How much inputs are corrupted, (K,).
+        severities: Severities of the corruption, (K,).
         scores: "accuracy", "entropy" and "epistemic" at each severity, (K,) each, by
-            the posterior's name; entropies in nats.
-        xlabel: What severity is.
-        figure: An empty figure to draw on; a new one without it.
+            the name of the posterior; entropies in nats.
+        xlabel: The name of the severity.
+        figure: An empty figure to draw on; by default a new one.
+
+    Raises:
+        ValueError: No scores, or shapes that do not fit.
 
     Example:
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
         >>> scores = {"accuracy": [0.9, 0.5], "entropy": [0.2, 1.0], "epistemic": [0.1, 0.6]}
-        >>> figure = plots.severity([0, 90], {"MeanField": scores}, xlabel="degrees", figure=Figure())
+        >>> figure = plots.severity([0, 90], {"MeanField": scores}, figure=Figure())
         >>> [ax.get_ylabel() for ax in figure.axes]
         ['accuracy', 'entropy, nats']
     """
     if not scores:
         raise ValueError(
-            "scores is empty; give those of one posterior at least, by its name."
+            "scores is empty; give those of at least one posterior, by its name."
         )
+
     figure = sheet(figure, (9.0, 3.8))
     left, right = figure.subplots(1, 2, sharex=True)
-    place = numbers(severities, "severities", "K")
-    for color, (name, found) in zip(colors(len(scores)), scores.items(), strict=True):
-        lines = {
-            score: numbers(found[score], f"{score} of {name}", f"{len(place)}")
-            for score in SCORES
-        }
-        left.plot(place, lines["accuracy"], "o-", color=color, markersize=4, label=name)
-        right.plot(place, lines["entropy"], "o-", color=color, markersize=4)
-        right.plot(place, lines["epistemic"], "--", color=color)
+    places = as_array(severities, "severities", "K")
+    shades = colors(len(scores))
+    for color, (name, found) in zip(shades, scores.items(), strict=True):
+        curves = {}
+        for score in _SCORES:
+            values = found[score]
+            curves[score] = as_array(values, f"{score} of {name}", f"{len(places)}")
+
+        accuracy, entropy = curves["accuracy"], curves["entropy"]
+        left.plot(
+            places,
+            accuracy,
+            "o-",
+            color=color,
+            markersize=4,
+            label=name,
+        )
+        right.plot(places, entropy, "o-", color=color, markersize=4)
+        right.plot(places, curves["epistemic"], "--", color=color)
+
     for ax, ylabel in ((left, "accuracy"), (right, "entropy, nats")):
-        ax.spines[["top", "right"]].set_visible(False)
+        hide_frame(ax)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.set_ylim(bottom=0)
+
     left.set_ylim(top=1.02)
-    right.plot([], [], "-", color="black", label="total")
-    right.plot([], [], "--", color="black", label="epistemic")
-    for ax in (left, right):
-        ax.legend(frameon=False)
+    for style, label in (("-", "total"), ("--", "epistemic")):
+        right.plot([], [], style, color="black", label=label)
+
+    left.legend(frameon=False)
+    right.legend(frameon=False)
     return figure
-
-
-SCORES = ("accuracy", "entropy", "epistemic")

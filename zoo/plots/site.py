@@ -1,8 +1,9 @@
-"""Site posterior: what the data taught a weight or a node, with its prior beside it."""
+"""Site posterior: draws of a weight or a node, with those of its prior."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 import torch
@@ -10,9 +11,18 @@ from matplotlib.axes import Axes
 from torch import Tensor
 from torch.distributions import Distribution
 
-from zoo.plots.canvas import TRUTH, axis, colors, numbers
+from zoo.plots.canvas import GREY, axis, colors
+from zoo.plots.entries import (
+    Index,
+    chosen_entries,
+    entry_label,
+    prior_values_of,
+    values_of_entries,
+)
 
-Index = int | tuple[int, ...]
+_MOST_HISTOGRAMS = 3
+_ENDS = (0.05, 0.95)  # of a 90 % interval
+_TRANSPARENT = "40"  # alpha in hexadecimal
 
 
 def site_posterior(
@@ -28,127 +38,131 @@ def site_posterior(
     .. math:: \text{interval} = [\,q_{0.05},\; q_{0.95}\,]
 
     Histograms are densities: each has area 1. The prior is grey: a density behind the
-    histograms, a wide bar behind the intervals. An entry whose interval is its prior's
-    has learned nothing.
+    histograms, or a wide bar behind the intervals. If the interval of an entry is that
+    of its prior, the data have no information about it.
 
     Arguments:
         draws: Draws of the site, (S, ...); weights, or the z of a node prior.
-        prior: Draws of the prior, (S', ...) as the site or (S',) where all entries
-            share it, or the distribution itself, from which 4,000 draws are taken
-            beside the global seed.
-        entries: Which entries to show, as indices such as 3 or (0, 2); without it the
+        prior: Draws of the prior, (S', ...) with the shape of the site, or (S',) if all
+            entries share it; or the distribution itself, from which 4,000 draws are
+            taken without use of the global random state.
+        entries: Which entries to show, as indices such as 3 or (0, 2); by default the
             first forty, in order.
         name: Name of the site, for the labels.
-        ax: Axis to draw on; a new figure without it.
+        ax: Axis to draw on; by default that of a new figure.
+
+    Raises:
+        ValueError: Shapes that do not fit, or an entry that is not in the site.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
         >>> prior = torch.distributions.Normal(0.0, 1.0)
-        >>> draws = 0.1 * torch.randn(200, 5, 2)
-        >>> ax = plots.site_posterior(draws, prior, name="0.weight", ax=Figure().add_subplot())
+        >>> draws, ax = 0.1 * torch.randn(200, 5, 2), Figure().add_subplot()
+        >>> ax = plots.site_posterior(draws, prior, name="0.weight", ax=ax)
         >>> [label.get_text() for label in ax.get_yticklabels()][:2]
         ['0.weight[0, 0]', '0.weight[0, 1]']
     """
     shape = tuple(torch.as_tensor(draws).shape[1:])
-    values = numbers(draws, "draws", ", ".join(["S", *map(str, shape)]))
-    indices = _indices(shape, entries)
-    values = np.stack([values[:, *i] for i in indices], -1)  # (S, E)
-    before = None if prior is None else _prior_draws(prior, shape, indices)  # (S', E)
-    labels = [f"{name}[{', '.join(map(str, i))}]" if i else name for i in indices]
-    if len(indices) <= 3:
-        return _histograms(values, before, labels, name, axis(ax))
-    return _intervals(
-        values, before, labels, axis(ax, (6.4, 1.2 + 0.24 * len(indices)))
+    indices = chosen_entries(shape, entries)
+    values = values_of_entries(draws, "draws", "S", indices)  # (S, E)
+    prior_values = None
+    if prior is not None:
+        prior_values = prior_values_of(prior, shape, indices)  # (S', E)
+
+    labels = [entry_label(name, index) for index in indices]
+
+    if len(indices) <= _MOST_HISTOGRAMS:
+        ax = axis(ax)
+        _draw_histograms(ax, values, prior_values, labels)
+        ax.set_xlabel(name or "value")
+    else:
+        ax = axis(ax, (6.4, 1.2 + 0.24 * len(indices)))
+        _draw_intervals(ax, values, prior_values, labels)
+    return ax
+
+
+def _draw_histograms(
+    ax: Axes, values: np.ndarray, prior: np.ndarray | None, labels: list[str]
+) -> None:
+    if prior is not None:
+        # one density, because entries that are shown together mostly share their prior
+        first = prior[:, 0]
+        limits = np.quantile(first, (0.005, 0.995))  # of a prior with heavy tails
+        counts, edges = np.histogram(first, bins=50, range=tuple(limits))
+        density = counts / len(first) / np.diff(edges)
+        ax.stairs(
+            density,
+            edges,
+            fill=True,
+            color=GREY,
+            alpha=0.35,
+            label="prior",
+        )
+
+    num_bins = min(40, 2 + math.isqrt(len(values)))
+    shades = colors(len(labels))
+    for column, label, color in zip(values.T, labels, shades, strict=True):
+        ax.hist(
+            column,
+            bins=num_bins,
+            density=True,
+            histtype="stepfilled",
+            facecolor=color + _TRANSPARENT,
+            edgecolor=color,
+            label=label,
+        )
+
+    ax.set(ylabel="density", ylim=(0, None))
+    ax.legend(frameon=False)
+
+
+def _draw_intervals(
+    ax: Axes, values: np.ndarray, prior: np.ndarray | None, labels: list[str]
+) -> None:
+    rows = np.arange(len(labels))
+    if prior is not None:
+        _draw_prior_intervals(ax, rows, prior)
+
+    color = colors(1)[0]
+    low, high = np.quantile(values, _ENDS, axis=0)
+    ax.hlines(
+        rows,
+        low,
+        high,
+        color=color,
+        linewidth=2,
+        label="posterior, 90 %",
+    )
+    ax.plot(
+        values.mean(0),
+        rows,
+        "o",
+        color=color,
+        markersize=4,
+        label="mean",
+    )
+
+    ax.set_yticks(rows, labels)
+    ax.invert_yaxis()
+    ax.set_xlabel("value")
+    ax.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=3,
+        frameon=False,
     )
 
 
-def _indices(
-    shape: tuple[int, ...], entries: Sequence[Index] | None
-) -> list[tuple[int, ...]]:
-    if entries is None:
-        return list(product(*map(range, shape)))[:40]
-    indices = [
-        (entry,) if isinstance(entry, int) else tuple(entry) for entry in entries
-    ]
-    for index in indices:
-        inside = (-size <= i < size for i, size in zip(index, shape, strict=False))
-        if len(index) != len(shape) or not all(inside):
-            raise ValueError(
-                f"entry {index} is not in a site of shape {shape}; give {len(shape)} index(es) "
-                "for each entry, as entries=[(0, 1), (0, 2)] for a matrix."
-            )
-    if not indices:
-        raise ValueError("entries is empty; name one, as entries=[0], or leave it out.")
-    return indices
-
-
-def _prior_draws(
-    prior: Tensor | Distribution, shape: tuple[int, ...], indices: list[tuple[int, ...]]
-) -> np.ndarray:
-    if isinstance(prior, Distribution):
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(
-                0
-            )  # torch.manual_seed would reach the GPU's too
-            prior = prior.sample(torch.Size([4000]))
-    found = tuple(torch.as_tensor(prior).shape[1:])
-    before = numbers(prior, "prior", ", ".join(["S'", *map(str, found)]))
-    if not found:
-        return np.repeat(before[:, None], len(indices), 1)
-    if found != shape:
-        raise ValueError(
-            f"prior has draws of shape {found}, the site {shape}; "
-            "give draws of the site's shape, (S', ...), or (S',) for a prior all entries share."
-        )
-    return np.stack([before[:, *i] for i in indices], -1)
-
-
-def _histograms(
-    values: np.ndarray,
-    before: np.ndarray | None,
-    labels: list[str],
-    name: str,
-    ax: Axes,
-) -> Axes:
-    if (
-        before is not None
-    ):  # one grey shade: entries shown together mostly share their prior
-        first = before[:, 0]
-        low, high = np.quantile(
-            first, (0.005, 0.995)
-        )  # a heavy tail would hide the middle
-        count, edges = np.histogram(first, bins=50, range=(low, high))
-        density = count / len(first) / np.diff(edges)
-        ax.stairs(density, edges, fill=True, color=TRUTH, alpha=0.35, label="prior")
-    bins = min(40, 2 + math.isqrt(len(values)))
-    for column, label, color in zip(values.T, labels, colors(len(labels)), strict=True):
-        style = {
-            "histtype": "stepfilled",
-            "facecolor": color + "40",
-            "edgecolor": color,
-        }
-        ax.hist(column, bins=bins, density=True, label=label, **style)
-    ax.set(xlabel=name or "value", ylabel="density", ylim=(0, None))
-    ax.legend(frameon=False)
-    return ax
-
-
-def _intervals(
-    values: np.ndarray, before: np.ndarray | None, labels: list[str], ax: Axes
-) -> Axes:
-    row, color = np.arange(len(labels)), colors(1)[0]
-    if before is not None:
-        low, high = np.quantile(before, (0.05, 0.95), axis=0)
-        ax.barh(
-            row, high - low, 0.8, left=low, color=TRUTH, alpha=0.25, label="prior, 90 %"
-        )
-    low, high = np.quantile(values, (0.05, 0.95), axis=0)
-    ax.hlines(row, low, high, color=color, linewidth=2, label="posterior, 90 %")
-    ax.plot(values.mean(0), row, "o", color=color, markersize=4, label="mean")
-    ax.set_yticks(row, labels)
-    ax.invert_yaxis()
-    ax.set_xlabel("value")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
-    return ax
+def _draw_prior_intervals(ax: Axes, rows: np.ndarray, prior: np.ndarray) -> None:
+    low, high = np.quantile(prior, _ENDS, axis=0)
+    ax.barh(
+        rows,
+        high - low,
+        0.8,
+        left=low,
+        color=GREY,
+        alpha=0.25,
+        label="prior, 90 %",
+    )

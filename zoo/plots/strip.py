@@ -1,7 +1,8 @@
-"""Strip: images in a row, and under each what is predicted and how surely."""
+"""Strip: images in a row, with the predicted class and its uncertainty below each."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,11 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, TRUTH, numbers, sheet
+from zoo.plots.canvas import COLORS, GREY, as_array, sheet
 
-IN_A_ROW = 10
-RIGHT, WRONG = COLORS[2], COLORS[1]
-PARTS = (("total", TRUTH), ("aleatoric", COLORS[4]), ("epistemic", COLORS[0]))
+_MOST_COLUMNS = 10
+_RIGHT = COLORS[2]
+_WRONG = COLORS[1]
+_PARTS = ("total", "aleatoric", "epistemic")
+_PART_COLORS = (GREY, COLORS[4], COLORS[0])
 
 
 def strip(
@@ -26,9 +29,10 @@ def strip(
     titles: Sequence[str] | None = None,
     figure: Figure | None = None,
 ) -> Figure:
-    r"""Draw images, and under each the predicted class and its uncertainty in nats: total, aleatoric, epistemic.
+    r"""Draw images with the predicted class and its uncertainty in nats below each.
 
-    .. math:: \underbrace{H[\bar p]}_\text{total} = \underbrace{\tfrac1S \sum_s H[p_s]}_\text{aleatoric} +
+    .. math:: \underbrace{H[\bar p]}_\text{total} =
+        \underbrace{\tfrac1S \sum_s H[p_s]}_\text{aleatoric} +
         \underbrace{I[y; w]}_\text{epistemic}
 
     References:
@@ -36,79 +40,112 @@ def strip(
         Decomposition of Uncertainty in Bayesian Deep Learning (Depeweg et al., 2018)
 
     Arguments:
-        images: Pixels, (N, C, H, W), grey where C is 1; what leaves [0, 1] is shown as
+        images: Pixels, (N, C, H, W), grey if C is 1; values outside [0, 1] are shown as
             black or white.
         predicted: Class indices, (N,).
         total: Entropy of the averaged probabilities, (N,).
-        epistemic: Mutual information of class and draw, (N,); aleatoric is the rest.
-        true: The right classes, (N,), by which predictions are green or red.
-        titles: A word above each image, such as the severity.
-        figure: An empty figure to draw on; a new one without it.
+        epistemic: Mutual information of class and draw, (N,); the rest is aleatoric.
+        true: The true classes, (N,); right predictions are green and wrong ones red.
+        titles: A word above each image, e.g. the severity.
+        figure: An empty figure to draw on; by default a new one.
+
+    Raises:
+        ValueError: Shapes that do not fit.
 
     Example:
         >>> import torch
         >>> from matplotlib.figure import Figure
         >>> from zoo import plots
         >>> images, nats = torch.rand(3, 1, 8, 8), torch.tensor([0.1, 0.5, 2.0])
-        >>> figure = plots.strip(images, torch.tensor([7, 7, 1]), nats, 0.5 * nats, true=[7, 7, 7], figure=Figure())
+        >>> predicted, true = torch.tensor([7, 7, 1]), [7, 7, 7]
+        >>> figure = plots.strip(images, predicted, nats, 0.5 * nats, true=true, figure=Figure())
         >>> len(figure.axes)
         6
     """
-    pixels = numbers(images, "images", "N, C, H, W").clip(0, 1).transpose(0, 2, 3, 1)
+    pixels = as_array(images, "images", "N, C, H, W").clip(0, 1)
     number = len(pixels)
-    classes, sums, doubts = (
-        numbers(values, name, f"{number}")
-        for values, name in (
-            (predicted, "predicted"),
-            (total, "total"),
-            (epistemic, "epistemic"),
-        )
-    )
-    nats = np.stack([sums, sums - doubts, doubts], 1)  # (N, 3), in the order of PARTS
-    columns = min(number, IN_A_ROW)
-    rows = -(-number // columns)
-    figure = sheet(figure, (0.9 + 1.15 * columns, 2.35 * rows))
-    grid = figure.add_gridspec(2 * rows, columns, height_ratios=[1.6, 1.0] * rows)
-    most = max(float(sums.max()), 0.05)
+    classes = as_array(predicted, "predicted", f"{number}").astype(int)
+    nats = _three_parts(total, epistemic, number)
+    longest = max(float(nats[:, 0].max()), 0.05)
+
+    columns = min(number, _MOST_COLUMNS)
+    rows = math.ceil(number / columns)
+    width = 0.9 + 1.15 * columns
+    figure = sheet(figure, (width, 2.35 * rows))
+    heights = [1.6, 1.0] * rows
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=heights)
+
     for i in range(number):
         row, column = divmod(i, columns)
-        above, below = (
-            figure.add_subplot(grid[2 * row + part, column]) for part in (0, 1)
-        )
-        above.imshow(
-            pixels[i].squeeze(-1) if pixels.shape[-1] == 1 else pixels[i],
-            cmap="gray",
-            vmin=0,
-            vmax=1,
-        )
-        above.set(xticks=[], yticks=[], title="" if titles is None else titles[i])
-        above.title.set_fontsize("small")
-        color = (
-            "black"
-            if true is None
-            else RIGHT
-            if int(true[i]) == int(classes[i])
-            else WRONG
-        )
-        above.set_xlabel(
-            f"{int(classes[i])}",
-            color=color,
-            fontweight="bold",
-            fontsize="large",
-            labelpad=2,
-        )
-        bars(below, nats[i], most, named=column == 0)
+        above = figure.add_subplot(grid[2 * row, column])
+        below = figure.add_subplot(grid[2 * row + 1, column])
+
+        _draw_image(above, pixels[i])
+        if titles is not None:
+            above.set_title(titles[i], fontsize="small")
+
+        color = "black" if true is None else _verdict(int(true[i]), classes[i])
+        _write_class(above, classes[i], color)
+        _draw_bars(below, nats[i], longest, is_named=column == 0)
     return figure
 
 
-def bars(ax: Axes, nats: np.ndarray, most: float, named: bool) -> None:
-    """Draw the three uncertainties of an image as bars with their numbers."""
-    place = np.arange(len(PARTS))
-    ax.barh(place, nats, 0.72, color=[color for _, color in PARTS])
-    for y, value in zip(place, nats, strict=True):
-        ax.text(most * 0.03 + value, y, f"{value:.2f}", va="center", fontsize="x-small")
-    ax.set(xlim=(0, 1.45 * most), ylim=(2.6, -0.6), xticks=[])
-    ax.set_yticks(place, [name for name, _ in PARTS] if named else [])
-    ax.set_xlabel("nats" if named else "", fontsize="small")
+def _three_parts(total: Tensor, epistemic: Tensor, number: int) -> np.ndarray:
+    """Return total, aleatoric and epistemic uncertainty of each image, (N, 3)."""
+    totals = as_array(total, "total", f"{number}")
+    epistemics = as_array(epistemic, "epistemic", f"{number}")
+    aleatorics = totals - epistemics
+    return np.stack([totals, aleatorics, epistemics], 1)
+
+
+def _verdict(true: int, predicted: int) -> str:
+    """Return the colour of a prediction."""
+    return _RIGHT if true == predicted else _WRONG
+
+
+def _draw_image(ax: Axes, pixels: np.ndarray) -> None:
+    """Draw an image (C, H, W)."""
+    shown = pixels.transpose(1, 2, 0)
+    if shown.shape[-1] == 1:
+        shown = shown.squeeze(-1)
+
+    ax.imshow(
+        shown,
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+    )
+    ax.set(xticks=[], yticks=[])
+
+
+def _write_class(ax: Axes, predicted: int, color: str) -> None:
+    """Write the predicted class below an image."""
+    ax.set_xlabel(
+        f"{predicted}",
+        color=color,
+        fontweight="bold",
+        fontsize="large",
+        labelpad=2,
+    )
+
+
+def _draw_bars(ax: Axes, nats: np.ndarray, longest: float, is_named: bool) -> None:
+    """Draw the three uncertainties of an image as bars with their values.
+
+    Arguments:
+        ax: The axis.
+        nats: The uncertainties, (3,).
+        longest: The longest bar of all images.
+        is_named: Whether to name the bars and the unit.
+    """
+    places = np.arange(len(_PARTS))
+    ax.barh(places, nats, 0.72, color=_PART_COLORS)
+    for place, value in zip(places, nats, strict=True):
+        end = longest * 0.03 + value
+        ax.text(end, place, f"{value:.2f}", va="center", fontsize="x-small")
+
+    ax.set(xlim=(0, 1.45 * longest), ylim=(2.6, -0.6), xticks=[])
+    ax.set_yticks(places, _PARTS if is_named else [])
+    ax.set_xlabel("nats" if is_named else "", fontsize="small")
     ax.tick_params(length=0, labelsize="small")
     ax.spines[["top", "right", "bottom"]].set_visible(False)

@@ -1,30 +1,78 @@
-"""What an engine reports of a run: facts, no verdicts."""
+"""The statistics that each engine reports of a run, without verdicts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 
 from torch import Tensor
 
 
-@dataclass
-class SVIInfo:
-    """Facts of an SVI run.
+@dataclass(repr=False, kw_only=True)
+class RunInfo:
+    """What the statistics of any run have: its time, why it stopped, and its temperatures.
+
+    Arguments:
+        seconds: Wall time in seconds.
+        stopped: Why the run ended early; "" if it did not.
+        temperature: Temperature of the whole posterior.
+        likelihood_temperature: Temperature of the likelihood alone.
+    """
+
+    seconds: float
+    stopped: str = ""
+    temperature: float = 1.0
+    likelihood_temperature: float = 1.0
+
+    def summary(self) -> dict[str, str]:
+        """Return the most important fields as text by name, at most nine."""
+        raise NotImplementedError
+
+    def _shared(self) -> dict[str, str]:
+        """Return the lines on temperatures and an early end, where there is something to say."""
+        found = {}
+        if self.temperature != 1.0:
+            found["temperature"] = f"{self.temperature:g}"
+        if self.likelihood_temperature != 1.0:
+            found["likelihood_temperature"] = f"{self.likelihood_temperature:g}"
+        if self.stopped:
+            found["stopped"] = self.stopped
+
+        return found
+
+    def __repr__(self) -> str:
+        summary = self.summary()
+        width = max(len(name) for name in summary)
+        lines = [f"{name:{width}}  {text}" for name, text in summary.items()]
+        return "\n".join([type(self).__name__, *lines])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, text in self.summary().items():
+            rows.append(f"<tr><td><code>{name}</code></td><td>{escape(text)}</td></tr>")
+
+        body = "".join(rows)
+        return f"<p>{type(self).__name__}</p><table><tbody>{body}</tbody></table>"
+
+
+@dataclass(repr=False, kw_only=True)
+class SVIInfo(RunInfo):
+    """Statistics of an SVI run.
 
     Arguments:
         losses: Negative ELBO of each step in nats per datum, (T,).
-        bound: Whether the negative loss is a lower bound of the log evidence, as the
-            guide declares; False where a temperature is not 1, or the likelihood
+        bound: Whether the negative loss is a lower bound on the log evidence, as the
+            guide declares; False if a temperature is not 1, or if the likelihood
             observes more than the targets.
         num_steps: Gradient steps taken.
-        num_parameters: Numbers optimised, the guide's and the point estimates.
-        seconds: Wall time.
-        stopped: Why the run ended before its time ("" where it did not): interrupted,
-            early stopping, a NaN loss.
+        num_parameters: Parameters optimised, the guide's and the point estimates.
+        seconds: Wall time in seconds.
+        stopped: Why the run ended early: interrupted, early stopping, a NaN loss; "" if
+            it did not.
         held_out: Negative log likelihood per datum on the held-out part, at each check
             of early stopping.
         compiled: How a step was run: "plain", "traced", "compiled" or "captured".
-        seconds_tracing: Wall time of tracing and compiling.
+        seconds_tracing: Wall time of tracing and compiling in seconds.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
     """
@@ -33,18 +81,29 @@ class SVIInfo:
     bound: bool | None
     num_steps: int
     num_parameters: int
-    seconds: float
-    stopped: str = ""
     held_out: list[float] = field(default_factory=list)
     compiled: str = "plain"
     seconds_tracing: float = 0.0
-    temperature: float = 1.0
-    likelihood_temperature: float = 1.0
+
+    def summary(self) -> dict[str, str]:
+        """Return the most important fields as text by name."""
+        tracing = f"{self.seconds_tracing:.1f} of them tracing"
+        found = {
+            "losses": _first_to_last(self.losses),
+            "bound": str(self.bound),
+            "num_parameters": f"{self.num_parameters:,}",
+            "seconds": f"{self.seconds:.1f} ({self.compiled}), {tracing}",
+        }
+        if self.held_out:
+            checks = len(self.held_out)
+            found["held_out"] = f"{self.held_out[-1]:.4g} after {checks} checks"
+
+        return found | self._shared()
 
 
-@dataclass
-class MCMCInfo:
-    """Facts of a run of HMC or NUTS, with ArviZ's names for what there is one of per draw.
+@dataclass(repr=False, kw_only=True)
+class MCMCInfo(RunInfo):
+    """Statistics of a run of HMC or NUTS, with ArviZ's names for those of each draw.
 
     Arguments:
         acceptance_rate: Acceptance statistic of each draw, (C, S).
@@ -53,21 +112,21 @@ class MCMCInfo:
         lp: Log joint density in unconstrained space, at its temperatures, up to a
             constant, (C, S).
         step_size: Step size of each chain after warm-up, (C,).
-        num_gradients: Gradients evaluated in all, warm-up included.
-        seconds_warmup: Wall time of warm-up, all chains.
-        seconds: Wall time in all, compilation included.
+        num_gradients: Gradients evaluated in total, warm-up included.
+        seconds_warmup: Wall time of warm-up in seconds, all chains.
+        seconds: Wall time in seconds in total, compilation included.
         compiled: How the graphs were run: "captured", "compiled", "traced" or "plain".
         seconds_tracing: Wall time of tracing and compiling, part of the two above.
-        stopped: Why the run ended before its time, "" where it did not.
+        stopped: Why the run ended early; "" if it did not.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
-        thinning: One of so many draws is stored.
+        thinning: Every how many draws one is stored.
         divergences: How many draws of the sampling phase diverged and at which site
-            they lie apart, "" where none did.
-        trajectory_length: The longest that trajectories are, where that was learned:
-            step sizes times leapfrog steps.
-        energy: Potential and kinetic energy of each draw, (C, S), where momenta are
-            drawn anew for each.
+            they lie apart; "" if none did.
+        trajectory_length: The longest trajectory, step size times leapfrog steps, if
+            the sampler learned it.
+        energy: Potential and kinetic energy of each draw, (C, S), if momenta are drawn
+            anew for each.
     """
 
     acceptance_rate: Tensor
@@ -77,36 +136,46 @@ class MCMCInfo:
     step_size: Tensor
     num_gradients: int
     seconds_warmup: float
-    seconds: float
     compiled: str
     seconds_tracing: float = 0.0
-    stopped: str = ""
-    temperature: float = 1.0
-    likelihood_temperature: float = 1.0
     thinning: int = 1
     divergences: str = ""
     trajectory_length: float | None = None
     energy: Tensor | None = None
 
+    def summary(self) -> dict[str, str]:
+        """Return the most important fields as text by name."""
+        num_diverging = int(self.diverging.sum())
+        warmup = f"{self.seconds_warmup:.1f} of them warm-up"
+        found = {
+            "acceptance_rate": _extent(self.acceptance_rate),
+            "diverging": f"{num_diverging} of {self.diverging.numel()} draws",
+            "n_steps": _extent(self.n_steps),
+            "step_size": _extent(self.step_size),
+            "num_gradients": f"{self.num_gradients:,}",
+            "seconds": f"{self.seconds:.1f} ({self.compiled}), {warmup}",
+        }
+        return found | self._shared()
 
-@dataclass
-class LaplaceInfo:
-    """Facts of a Laplace approximation.
+
+@dataclass(repr=False, kw_only=True)
+class LaplaceInfo(RunInfo):
+    """Statistics of a Laplace approximation.
 
     Arguments:
         losses: Negative log joint density of each step to the mode in nats per datum,
             (T,).
         log_marginal_likelihood: Laplace's log integral over the parameters that are
-            random of the likelihood, at its temperature, times the prior; what is held
-            is held. In nats, over all data.
+            random of the likelihood, at its temperature, times the prior; everything
+            else is fixed at the mode. In nats, over all data.
         prior_precision: Precision of the prior that was used, (1,), one for each tensor
             or one for each parameter.
         structure: "diag", "kron" or "full".
         layers: "all" or "last".
-        num_parameters: Parameters P that are normal.
+        num_parameters: Number P of the parameters with a normal distribution.
         num_steps: Gradient steps to the mode.
-        seconds: Wall time, the mode and the draws included.
-        stopped: Why the way to the mode ended before its time, "" where it did not.
+        seconds: Wall time in seconds, the mode and the draws included.
+        stopped: Why the search for the mode ended early; "" if it did not.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
     """
@@ -118,7 +187,39 @@ class LaplaceInfo:
     layers: str
     num_parameters: int
     num_steps: int
-    seconds: float
-    stopped: str = ""
-    temperature: float = 1.0
-    likelihood_temperature: float = 1.0
+
+    def summary(self) -> dict[str, str]:
+        """Return the most important fields as text by name."""
+        found = {
+            "losses": _first_to_last(self.losses),
+            "log_marginal_likelihood": f"{self.log_marginal_likelihood:.4g} nats",
+            "prior_precision": _extent(self.prior_precision),
+            "structure": f"{self.structure!r}, layers {self.layers!r}",
+            "num_parameters": f"{self.num_parameters:,}",
+            "seconds": f"{self.seconds:.1f}",
+        }
+        return found | self._shared()
+
+
+def _first_to_last(losses: Tensor) -> str:
+    """Say where losses begin and end, e.g. "1.9 -> 0.4 nats per datum in 300 steps"."""
+    number = len(losses)
+    if number == 0:
+        return "none, no step was taken"
+
+    first = float(losses[0])
+    last = float(losses[-1])
+    return f"{first:.4g} -> {last:.4g} nats per datum in {number:,} steps"
+
+
+def _extent(values: Tensor) -> str:
+    """Say the shape, the mean and the range of values."""
+    shape = tuple(values.shape)
+    if values.numel() == 0:
+        return f"none, shape {shape}"
+
+    values = values.double()
+    mean = float(values.mean())
+    least = float(values.min())
+    greatest = float(values.max())
+    return f"mean {mean:.4g}, from {least:.4g} to {greatest:.4g}, shape {shape}"

@@ -1,140 +1,104 @@
-"""Posterior: what is known after a fit, draws or a guide, whatever engine it came from."""
+"""What every engine returns: one interface for draws, guides and function values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
-from zoo.posterior.thinning import evenly
-from zoo.predictive.drawing import draw_sites
+from zoo.posterior.draw_source import DrawSource
+from zoo.posterior.file_format import prefixed, write_posterior
+from zoo.posterior.inference_data import to_arviz
+from zoo.posterior.info import RunInfo
+from zoo.posterior.wrong_arguments import answer
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
-from zoo.runtime.param_scope import ScopedGuide
+from zoo.runtime.programs import PyroProgram
 
 if TYPE_CHECKING:
+    import torch
+
     from zoo.data import Data
+    from zoo.posterior.labelled import Labelled
+
+_NUM_SAMPLES = "num_samples=100, a number of draws"
 
 
-class Posterior:
-    """The posterior of a model given data: draws of HMC, NUTS or Laplace, or a fitted guide to draw from.
+class Posterior(DrawSource):
+    """The posterior of a model given data, from any engine.
 
-    A snapshot: later fits of the same model or guide do not change it, and it does not
-    change the network.
+    `GuidePosterior` holds a fitted guide, `DrawsPosterior` the draws of a sampler,
+    `LaplacePosterior` draws around a mode, `FunctionPosterior` function values at fixed
+    inputs, and `ProgramPosterior` the draws of a Pyro model that is not the zoo's.
+
+    A posterior is a snapshot: later fits of the same model or guide do not change it,
+    and it does not change the network.
 
     Arguments:
-        model: The model: one of the zoo's, or after a sampler any Pyro model.
+        model: The model.
         state: Point estimates, frozen weights and buffers by name, as the fit left
             them.
-        info: Facts of the run.
-        draws: Values (C, S, *shape) of every latent site, from a sampler.
-        scoped: The fitted guide, from variational inference.
-        centre: The value of every latent site round which a Laplace approximation is
-            normal.
-        functions: Inputs (N, ...) and the network's outputs there (C, S, N, ...), where
-            a sampler kept these and, of the draws, the noise alone.
+        info: Statistics of the run.
         masks: Which weights of a site are left after pruning, (*shape) each, by the
             site's name; see `zoo.prune`.
 
     Example:
-        >>> posterior = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False).fit(data.train)
+        >>> engine = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False)
+        >>> posterior = engine.fit(data.train)
         >>> posterior.sample(3)["layer1.weight"].shape
         torch.Size([3, 10, 6])
         >>> mean, uncertainty = posterior.predict(data.test.x)
     """
 
+    model: BayesianNetwork
+    state: dict[str, Tensor]
+    info: RunInfo | None
+    masks: dict[str, Tensor]
+
     def __init__(
         self,
-        model: BayesianNetwork | Callable[..., object],
+        model: BayesianNetwork,
         *,
         state: Mapping[str, Tensor],
-        info: SVIInfo | MCMCInfo | LaplaceInfo | None,
-        draws: Mapping[str, Tensor] | None = None,
-        scoped: ScopedGuide | None = None,
-        centre: Mapping[str, Tensor] | None = None,
-        functions: tuple[Tensor, Tensor] | None = None,
+        info: RunInfo | None,
         masks: Mapping[str, Tensor] | None = None,
     ) -> None:
-        self.model, self.state, self.info = model, dict(state), info
-        self.draws, self.scoped, self.centre, self.functions = (
-            draws,
-            scoped,
-            centre,
-            functions,
-        )
-        self.masks = masks
+        self.model = model
+        self.state = dict(state)
+        self.info = info
+        self.masks = dict(masks or {})
 
     @property
-    def guide(self) -> Callable[..., object] | None:
-        """The fitted guide, None after a sampler."""
-        return self.scoped.guide if self.scoped is not None else None
-
-    @property
-    def num_samples(self) -> int | None:
-        """Number of stored draws, all chains together; None for a guide, which has as many as are asked for."""
-        return None if self.draws is None else self._kept.shape[:2].numel()
-
-    @property
-    def num_chains(self) -> int | None:
-        """Number of chains that the stored draws are of; None for a guide."""
-        return None if self.draws is None else len(self._kept)
+    def has_network(self) -> bool:
+        """Whether the model has a network to predict with, unlike a Pyro program."""
+        return True
 
     @property
     def shapes(self) -> dict[str, torch.Size]:
         """The shape of every latent site by name."""
-        if isinstance(self.model, BayesianNetwork):
-            return {name: prior.shape() for name, prior in self.model.latents.items()}
-        return {name: value.shape[2:] for name, value in self.draws.items()}
+        return {name: prior.shape() for name, prior in self.model.latents.items()}
 
-    @property
-    def _kept(self) -> Tensor:
-        return (
-            self.functions[1]
-            if self.functions is not None
-            else next(iter(self.draws.values()))
-        )
-
-    def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:
-        """Return draws of every latent site by name, (S, *shape); of the noise alone where functions were kept.
+    @abstractmethod
+    def with_guide(self, guide: PyroProgram) -> Posterior:
+        """Return a posterior with another guide, and the same point estimates and buffers.
 
         Arguments:
-            num_samples: Number of draws S. From a sampler evenly thinned, all by
-                default, chains one after the other; from a guide drawn anew, 100 by
-                default.
-
-        Raises:
-            ValueError: More draws asked for than a sampler has stored.
+            guide: The other guide, such as `posterior.guide.averaged()` after dropout,
+                or, inside `pyro.get_param_store().scope()`, Pyro's
+                `posterior.guide.laplace_approximation(x, y)`.
         """
-        if self.draws is None:
-            found = draw_sites(
-                self.scoped, 100 if num_samples is None else num_samples, self.shapes
-            )
-            return found | {
-                n: found[n].masked_fill(~mask, 0.0)
-                for n, mask in (self.masks or {}).items()
-            }
-        return {
-            name: self._thinned(value, num_samples)
-            for name, value in self.draws.items()
-        }
 
-    def _thinned(self, values: Tensor, num_samples: int | None) -> Tensor:
-        """Take draws (S, ...) evenly from values (C, S, ...)."""
-        total = self.num_samples
-        num_samples = total if num_samples is None else num_samples
-        if not 1 <= num_samples <= total:
-            raise ValueError(
-                f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {num_samples}"
-            )
-        return values.flatten(0, 1)[evenly(total, num_samples)]
-
+    @answer(
+        num_draws=_NUM_SAMPLES,
+        samples=_NUM_SAMPLES,
+        n_samples=_NUM_SAMPLES,
+    )
     def predict(
         self,
         x: Tensor,
@@ -142,12 +106,13 @@ class Posterior:
         linearised: bool = False,
         progress: bool = True,
     ) -> Prediction:
-        r"""Predict at inputs, with the posterior of everything, noise included.
+        r"""Predict at inputs with draws of everything that is random, noise included.
 
         .. math:: f(x; z_s) \quad\text{or, linearised,}\quad f(x; z^*) + J(x) (z_s - z^*)
 
         References:
-            Improving predictions of Bayesian neural nets via local linearization (Immer, Korzepa, Bauer, 2021)
+            Improving predictions of Bayesian neural nets via local linearization
+            (Immer, Korzepa, Bauer, 2021)
 
         Arguments:
             x: Inputs (N, ...).
@@ -157,82 +122,71 @@ class Posterior:
             progress: Whether to show a progress bar when it takes seconds.
 
         Raises:
-            ValueError: `linearised` for a posterior that knows no mode; a model that
-                has no network; other inputs than those at which function values were
-                kept.
+            ValueError: `linearised` for a posterior without a mode; a model without a
+                network; other inputs than those at which function values are kept.
         """
-        if not isinstance(self.model, BayesianNetwork):
-            raise ValueError(
-                "this model is a Pyro program of its own, with no network to predict with; the draws are in "
-                "posterior.draws, and pyro.infer.Predictive(model, posterior.sample()) runs the model at them"
-            )
-        if linearised and self.centre is None:
-            raise ValueError(
-                "a network is linearised at the mode of inference.Laplace, and this posterior knows none "
-                f"({self!r}); leave linearised away"
-            )
+        mode = self._mode() if linearised else None
         x = place_inputs(self.model, x)
-        draws = {
-            name: value.to(x.device) for name, value in self.sample(num_samples).items()
-        }
-        if self.functions is None:
-            values = evaluate_draws(
-                self.model,
-                draws,
-                self.state,
-                x,
-                self.centre if linearised else None,
-                progress,
-            )
-        else:
-            values = self._thinned(self._function_values(x), num_samples).to(x.device)
-        return Prediction(self.model.likelihood, values, draws)
 
-    def _function_values(self, x: Tensor) -> Tensor:
-        inputs, values = self.functions
-        known = place_inputs(self.model, inputs)
-        if x.shape != known.shape or not torch.equal(x, known):
-            raise ValueError(
-                f"this posterior keeps function values at {len(known)} inputs, posterior.functions[0], and no weights; "
-                "predict at exactly these, or sample again without functions_at"
-            )
-        return values
+        return self._predict_at(x, num_samples, mode, progress)
 
-    def with_guide(self, guide: Callable[..., object]) -> Posterior:
-        """Return this posterior with another guide over its sites, and the same point estimates and buffers.
+    def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> Prediction:
+        """Predict at inputs with draws that were taken before.
 
         Arguments:
-            guide: The other guide, such as `posterior.guide.averaged()` after dropout,
-                or, inside `pyro.get_param_store().scope()`, Pyro's
-                `posterior.guide.laplace_approximation(x, y)`.
+            draws: Draws (S, *shape) of every latent site, as `sample` returns them.
+            x: Inputs (N, ...).
         """
-        return Posterior(
-            self.model,
-            state=self.state,
-            info=self.info,
-            scoped=ScopedGuide(guide),
-            masks=self.masks,
+        x = place_inputs(self.model, x)
+        draws = on_device_of(draws, x)
+        outputs = evaluate_draws(self.model, draws, self.state, x)
+
+        return Prediction(self.model.likelihood, outputs, draws)
+
+    def _predict_at(
+        self,
+        x: Tensor,
+        num_samples: int | None,
+        mode: Mapping[str, Tensor] | None,
+        progress: bool,
+    ) -> Prediction:
+        """Predict at inputs that are on the model's device, linearised if a mode is given."""
+        draws = on_device_of(self.sample(num_samples), x)
+        outputs = evaluate_draws(self.model, draws, self.state, x, mode, progress)
+
+        return Prediction(self.model.likelihood, outputs, draws)
+
+    def _mode(self) -> Mapping[str, Tensor]:
+        """Return the value of every site at which the network is linearised."""
+        raise ValueError(
+            "linearised=True needs the mode that inference.Laplace finds, "
+            f"and this posterior has none ({self!r}); omit linearised"
         )
 
+    def require_weights(self, purpose: str) -> BayesianNetwork:
+        """Return the model, or refuse a posterior without draws of a network's weights.
+
+        Arguments:
+            purpose: What needs the weights, the beginning of a sentence such as
+                "pruning needs draws of a network's weights".
+        """
+        return self.model
+
     def distributions(self) -> dict[str, TorchDistributionMixin]:
-        """Return the guide's distribution of each site as it is now: a prior for the next task, `priors.previous`.
+        """Return the guide's distribution of each site, as `priors.previous` takes them.
 
         Raises:
-            ValueError: A sampler's draws, a guide without a density, or weights that
-                were dropped.
+            ValueError: Stored draws, a guide without a density, or a pruned posterior.
         """
-        if any(not bool(mask.all()) for mask in (self.masks or {}).values()):
-            raise ValueError(
-                "this posterior is pruned, and what was dropped is zero and has no density; take the distributions "
-                "of the posterior as it was before"
-            )
-        if not hasattr(self.guide, "distributions"):
-            source = "draws" if self.guide is None else f"a {type(self.guide).__name__}"
-            raise ValueError(
-                f"this posterior is {source} and has no densities; fit one of the zoo's guides to have them"
-            )
-        return self.guide.distributions()
+        raise ValueError(
+            "this posterior is draws and has no densities; "
+            "fit one of the zoo's guides to have them"
+        )
 
+    @answer(
+        prior="num_prior_samples=500 to include draws of the prior",
+        num_draws=_NUM_SAMPLES,
+    )
     def to_arviz(
         self,
         data: Data | None = None,
@@ -240,57 +194,51 @@ class Posterior:
         weights: bool = True,
         x: Tensor | None = None,
         num_prior_samples: int = 0,
-    ) -> object:
-        """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x): `zoo.diagnostics.to_arviz`.
+    ) -> Labelled:
+        """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x).
+
+        See `zoo.diagnostics.to_arviz`.
 
         Arguments:
             data: Inputs and targets, for the log likelihood and the posterior
-                predictive; None leaves them out.
+                predictive; None omits both.
             num_samples: Draws from a guide (default 1000); a sampler gives all it has.
-            weights: Whether the draws of weights and nodes go in; not for big networks.
-            x: Inputs (M, ...) at which function values go in as `f`.
+            weights: Whether to include draws of weights and nodes; False for large
+                networks.
+            x: Inputs (M, ...) at which function values are included as `f`.
             num_prior_samples: Draws of the prior, for `prior` and `prior_predictive`.
         """
-        from zoo.diagnostics import to_arviz  # upwards, for the convenience of a method
-
-        return to_arviz(
-            self,
-            data,
-            num_samples=num_samples,
-            weights=weights,
-            x=x,
-            num_prior_samples=num_prior_samples,
-        )
+        return to_arviz(self, data, num_samples, weights, x, num_prior_samples)
 
     def save(self, path: str | Path) -> None:
-        """Write the posterior to a safetensors file; `zoo.load` reads it into a model built anew."""
-        from zoo.posterior.storage import (
-            save,
-        )  # upwards, for the convenience of a method
+        """Write the posterior to a safetensors file, which `zoo.load` reads."""
+        state = prefixed("state/", self.state)
+        masks = prefixed("masks/", self.masks)
+        tensors = state | masks | self.tensors()
 
-        save(self, path)
+        write_posterior(
+            Path(path), self.model, self.shapes, self.guide, self.info, tensors
+        )
 
     def __repr__(self) -> str:
-        if self.draws is not None:
-            chains, draws = self.num_chains, self.num_samples // self.num_chains
-            source = (
-                f"{chains} chains of {draws} draws"
-                if self.centre is None
-                else f"{draws} draws round the mode"
-            )
-        else:
-            source = f"{type(self.guide).__name__} guide"
-        latent = sum(shape.numel() for shape in self.shapes.values())
-        stopped = (
-            f", ended early: {self.info.stopped}"
-            if self.info is not None and self.info.stopped
-            else ""
-        )
-        return f"Posterior over {latent:,} numbers at {len(self.shapes)} sites: {source}{stopped}"
+        size = sum(shape.numel() for shape in self.shapes.values())
+        num_sites = len(self.shapes)
+        stopped = self.info.stopped if self.info is not None else ""
+        ending = f", ended early: {stopped}" if stopped else ""
+
+        space = f"{size:,} parameters at {num_sites} sites"
+        return f"Posterior over {space}: {self.source}{ending}"
 
     def _repr_html_(self) -> str:
-        sites = "".join(
+        rows = [
             f"<li><code>{name}</code> {tuple(shape)}</li>"
             for name, shape in self.shapes.items()
-        )
+        ]
+        sites = "".join(rows)
+
         return f"<p>{self!r}</p><ul>{sites}</ul>"
+
+
+def on_device_of(draws: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    """Return draws on the device of inputs."""
+    return {name: value.to(x.device) for name, value in draws.items()}

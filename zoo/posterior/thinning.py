@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 
 
-def evenly(total: int, count: int) -> Tensor:
-    """Return the positions (count,) of draws evenly spaced among so many, the first and the last among them."""
-    return torch.linspace(0, total - 1, count).round().long()
+def evenly(total: int, num_samples: int) -> Tensor:
+    """Return the positions (num_samples,) of evenly spaced draws, the first and last included.
+
+    Arguments:
+        total: Number of draws to choose from.
+        num_samples: Number of draws to take.
+    """
+    return torch.linspace(0, total - 1, num_samples).round().long()

@@ -1,1 +1,5 @@
-"""What a model and a posterior say about new inputs: networks evaluated over draws, and their predictions."""
+"""Predictions: networks evaluated over draws, and the mixtures that these make."""
+
+from zoo.predictive.prediction import Prediction
+
+__all__ = ["Prediction"]

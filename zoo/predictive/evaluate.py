@@ -1,106 +1,170 @@
-"""Many draws at once: programs drawn in one call, networks evaluated over draws and inputs in bounded chunks."""
+"""Networks evaluated over many draws and inputs, in chunks of bounded size."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.func import jvp, vmap
+from tqdm.std import tqdm
 
 from zoo.predictive.chunks import chunk_sizes
 from zoo.predictive.inputs import evaluate_once
+from zoo.predictive.network_model import NetworkModel
 from zoo.runtime.memory_format import channels_last, takes_channels_last
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.progress import bar
 from zoo.runtime.subnormals import flush_subnormals
 
-if TYPE_CHECKING:
-    from zoo.model import BayesianNetwork
-
-PATIENCE = 3.0  # seconds before there is a progress bar
+_PATIENCE = 3.0  # seconds before a progress bar is shown
+Values = Mapping[str, Tensor]
 
 
 def evaluate_draws(
-    model: BayesianNetwork,
-    draws: Mapping[str, Tensor],
-    state: Mapping[str, Tensor],
+    model: NetworkModel,
+    draws: Values,
+    state: Values,
     x: Tensor,
-    centre: Mapping[str, Tensor] | None = None,
+    centre: Values | None = None,
     progress: bool = False,
 ) -> Tensor:
-    r"""Evaluate the network in evaluation mode for every draw, or its tangent at a centre: (S, N, ...).
+    r"""Evaluate the network in evaluation mode for every draw, or its linearisation: (S, N, ...).
 
     .. math:: f(x; z_s) \quad\text{or}\quad f(x; z^*) + J(x) (z_s - z^*)
 
-    Vectorised over as many draws as a chunk holds beside its inputs. On a CPU chunks
-    fit into the cache: where the inputs fill it (a thousand images), each draw is one
-    plain pass, whose convolutions are faster than grouped ones. Layers that have no
-    batching rule (GRU, LSTM) are run draw by draw.
+    It is vectorised over as many draws as fit into a chunk together with their inputs.
+    On a CPU chunks fit into the cache: if the inputs fill it (a thousand images), each
+    draw is one plain pass, whose convolutions are faster than grouped ones. Layers that
+    have no batching rule (GRU, LSTM) are run draw by draw.
 
     Arguments:
         model: The model whose network is evaluated.
         draws: Values (S, *shape) by site.
         state: Point estimates, frozen weights and buffers by name.
         x: Inputs (N, ...).
-        centre: The value of every site at which to linearise; None does not.
+        centre: The value z* of every site around which the network is linearised; by
+            default it is not.
         progress: Whether to show a progress bar when it takes seconds.
     """
-    num_samples = len(next(iter(draws.values())))
-    draws = {
-        name: value
-        for name, value in draws.items()
-        if not name.startswith("likelihood:")
-    }
+    num_samples = _num_draws(draws)
+    sites = {}
+    for name, value in draws.items():
+        if not name.startswith("likelihood:"):
+            sites[name] = value
+
     with torch.no_grad(), flush_subnormals(), evaluation_mode(model.network):
-        if not draws:  # only the noise is random
+        if not sites:  # only the noise is random
             output = evaluate_once(model, state, x)
             return output.expand(num_samples, *output.shape)
-        rows, chunk = chunk_sizes(model, draws, state, x, centre is not None)
-        if chunk == 1 and takes_channels_last(
-            model, {**state, **{name: value[0] for name, value in draws.items()}}, x
-        ):
+
+        is_linearised = centre is not None
+        rows, at_once = chunk_sizes(model, sites, state, x, is_linearised)
+        if at_once == 1 and _takes_channels_last(model, sites, state, x):
             x = channels_last(x)
 
-        def one(values: dict[str, Tensor], part: Tensor) -> Tensor:
-            if centre is None:
-                return model.output({**state, **values}, part)
-            at = {name: centre[name] for name in values}
-            step = {name: value - at[name] for name, value in values.items()}
-            value, slope = jvp(
-                lambda tangent: model.output({**state, **tangent}, part), (at,), (step,)
-            )
-            return value + slope
+        if centre is None:
+            one_draw = partial(_output, model, state)
+        else:
+            one_draw = partial(_linearised_output, model, state, centre)
 
-        values = []
-        with bar(num_samples * len(x), "predicting", progress, delay=PATIENCE) as shown:
+        num_outputs = num_samples * len(x)
+        with bar(num_outputs, "predicting", progress, delay=_PATIENCE) as shown:
+            parts = []
             for part in x.split(rows):
-                found = []
-                for start in range(0, num_samples, chunk):
-                    few = {
-                        name: value[start : start + chunk]
-                        for name, value in draws.items()
-                    }
-                    found.append(over_draws(partial(one, part=part), few))
-                    shown.update(len(found[-1]) * len(part))
-                values.append(torch.cat(found))
-        return torch.cat(values, dim=1)
+                chunks = _chunks_of_draws(one_draw, sites, part, at_once, shown)
+                outputs = torch.cat(list(chunks))  # (S, b, ...)
+                parts.append(outputs)
+
+        return torch.cat(parts, dim=1)
 
 
 def over_draws(
-    function: Callable[[dict[str, Tensor]], Tensor], draws: Mapping[str, Tensor]
+    function: Callable[[dict[str, Tensor]], Tensor], draws: Values
 ) -> Tensor:
-    """Run a function of one draw for several, (S, ...): together, or one by one where a layer has no batching rule."""
-    count = len(next(iter(draws.values())))
-    if count > 1:
+    """Run a function of one draw for several draws: (S, ...).
+
+    They run together, or one by one if a layer has no batching rule.
+
+    Arguments:
+        function: A function of one draw, a dictionary of values by site.
+        draws: Values (S, *shape) by site.
+    """
+    num_samples = _num_draws(draws)
+    if num_samples > 1:
         with contextlib.suppress(RuntimeError, NotImplementedError):
             return vmap(function)(dict(draws))
-    return torch.stack(
-        [
-            function({name: value[i] for name, value in draws.items()})
-            for i in range(count)
-        ]
-    )
+
+    outputs = [function(_draw_at(draws, index)) for index in range(num_samples)]
+
+    return torch.stack(outputs)
+
+
+def _output(model: NetworkModel, state: Values, x: Tensor, draw: Values) -> Tensor:
+    """Return the network's output for one draw, (B, ...)."""
+    return model.output({**state, **draw}, x)
+
+
+def _linearised_output(
+    model: NetworkModel, state: Values, centre: Values, x: Tensor, draw: Values
+) -> Tensor:
+    """Return the output for one draw of the network linearised around a centre, (B, ...)."""
+    primal = {}
+    tangent = {}
+    for name, value in draw.items():
+        primal[name] = centre[name]
+        tangent[name] = value - centre[name]
+
+    output_of = partial(_output, model, state, x)
+    output, derivative = jvp(output_of, (primal,), (tangent,))
+
+    return output + derivative
+
+
+def _chunks_of_draws(
+    one_draw: Callable[..., Tensor],
+    draws: Values,
+    x: Tensor,
+    at_once: int,
+    shown: tqdm,
+) -> Iterator[Tensor]:
+    """Give the outputs for all draws at some inputs, a chunk of draws at a time: (s, b, ...)."""
+    num_samples = _num_draws(draws)
+    at_these_inputs = partial(one_draw, x)
+
+    for start in range(0, num_samples, at_once):
+        chunk = {}
+        for name, value in draws.items():
+            chunk[name] = value[start : start + at_once]
+
+        outputs = over_draws(at_these_inputs, chunk)
+        shown.update(len(outputs) * len(x))
+        yield outputs
+
+
+def _takes_channels_last(
+    model: NetworkModel, draws: Values, state: Values, x: Tensor
+) -> bool:
+    """Return whether the inputs are images that the network takes channels last."""
+    values = {**state, **_draw_at(draws, 0)}
+    evaluate = partial(model.output, values)
+
+    return takes_channels_last(model.network, evaluate, x)
+
+
+def _num_draws(draws: Values) -> int:
+    """Return the number of draws S."""
+    any_site = next(iter(draws.values()))
+
+    return len(any_site)
+
+
+def _draw_at(draws: Values, index: int) -> dict[str, Tensor]:
+    """Return one of the draws."""
+    draw = {}
+    for name, value in draws.items():
+        draw[name] = value[index]
+
+    return draw

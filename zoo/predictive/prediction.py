@@ -1,23 +1,23 @@
-"""Prediction: the mixture over draws of what the likelihood says at each input."""
+"""Predictions: the mixture over draws of the likelihood's distribution at each input."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from html import escape
 
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
-from torch.distributions import constraints
 
 from zoo.likelihoods.likelihood import Likelihood
-
-SAMPLES = 1000  # at least so many targets, for an interval that has no closed form
+from zoo.predictive.quantiles import mixture_quantile
+from zoo.predictive.units import TargetUnits
 
 
 class Prediction:
-    r"""The posterior predictive at N inputs, a mixture over S draws of everything that is random, noise included.
+    r"""The posterior predictive at N inputs: a mixture over S draws of all random variables.
 
     .. math:: p(y \mid x, D) \approx \frac{1}{S} \sum_s p(y \mid f(x; w_s), \text{noise}_s)
 
@@ -25,15 +25,17 @@ class Prediction:
     regression, class probabilities and entropy in nats for classification.
 
     References:
-        Bayesian Deep Learning and a Probabilistic Perspective of Generalization (Wilson, Izmailov, 2020)
-        What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision? (Kendall, Gal, 2017)
+        Bayesian Deep Learning and a Probabilistic Perspective of Generalization
+        (Wilson, Izmailov, 2020)
+        What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?
+        (Kendall, Gal, 2017)
 
     Arguments:
         likelihood: Turns outputs into distributions.
         outputs: Outputs of the network (S, N, ...).
-        noise: Draws of the likelihood's own sites (S, ...) among others by name.
-        loc: Added to targets, to map predictions to other units.
-        scale: Multiplies targets, likewise.
+        noise: Draws (S, ...) by site; those of the likelihood's own sites are used.
+        loc: Added to targets, for predictions in other units.
+        scale: Multiplies targets, for predictions in other units.
 
     Example:
         >>> prediction = Prediction(likelihoods.Gaussian(0.1), torch.zeros(20, 8, 1))
@@ -49,19 +51,18 @@ class Prediction:
         loc: Tensor | float = 0.0,
         scale: Tensor | float = 1.0,
     ) -> None:
-        self.likelihood, self.outputs, self.loc, self.scale = (
-            likelihood,
-            outputs,
-            loc,
-            scale,
-        )
-        self.noise = {
-            name: value.reshape(
-                len(value), *[1] * (outputs.dim() - value.dim()), *value.shape[1:]
-            )
-            for name, value in (noise or {}).items()
-            if name.startswith("likelihood:")
-        }
+        self.likelihood = likelihood
+        self.outputs = outputs
+        self.loc = loc
+        self.scale = scale
+        self._units = TargetUnits(loc, scale)
+
+        self.noise: dict[str, Tensor] = {}
+        for name, value in (noise or {}).items():
+            if name.startswith("likelihood:"):
+                num_new = outputs.dim() - value.dim()
+                shape = (len(value), *[1] * num_new, *value.shape[1:])
+                self.noise[name] = value.reshape(shape)  # (S, 1, ...)
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.mean, self.uncertainty))
@@ -76,9 +77,10 @@ class Prediction:
 
     @property
     def functions(self) -> Tensor:
-        """What each draw says, free of noise, (S, N, ...): E[y | f] or class probabilities."""
+        """Each draw's function without noise, (S, N, ...): E[y | f] or class probabilities."""
         values = self.likelihood.expectation(self.distribution)
-        return values if self.likelihood.discrete else self.loc + self.scale * values
+
+        return values if self.likelihood.discrete else self._units.to(values)
 
     @property
     def mean(self) -> Tensor:
@@ -92,30 +94,35 @@ class Prediction:
             raise AttributeError(
                 f"{self.likelihood!r} has no classes; use mean, std or interval"
             )
+
         return self.mean
 
     @property
     def epistemic(self) -> Tensor:
-        """Uncertainty about the function: a variance (N, ...), or mutual information (N,) in nats."""
-        return self.likelihood.split(self.distribution)[0] * self._squared_scale
+        """Uncertainty about the function: variance (N, ...) or mutual information (N,) in nats."""
+        epistemic, _ = self.likelihood.split(self.distribution)
+
+        return epistemic * self._squared_scale
 
     @property
     def aleatoric(self) -> Tensor:
-        """Uncertainty that no data remove: expected variance (N, ...), or expected entropy (N,) in nats."""
-        return self.likelihood.split(self.distribution)[1] * self._squared_scale
+        """Uncertainty due to noise: expected variance (N, ...), or entropy (N,) in nats."""
+        _, aleatoric = self.likelihood.split(self.distribution)
+
+        return aleatoric * self._squared_scale
 
     @property
     def std(self) -> Tensor:
-        """Standard deviation of the mixture, (N, ...): the root of epistemic plus aleatoric variance."""
+        """Standard deviation (N, ...): the root of epistemic plus aleatoric variance."""
         if self.likelihood.discrete:
             raise AttributeError(
                 f"a class has no standard deviation under {self.likelihood!r}; use entropy"
             )
-        return (
-            sum(self.likelihood.split(self.distribution))
-            .mul(self._squared_scale)
-            .sqrt()
-        )
+
+        epistemic, aleatoric = self.likelihood.split(self.distribution)
+        variance = (epistemic + aleatoric) * self._squared_scale
+
+        return variance.sqrt()
 
     @property
     def entropy(self) -> Tensor:
@@ -124,6 +131,7 @@ class Prediction:
             raise AttributeError(
                 f"the mixture under {self.likelihood!r} has no closed entropy; use std"
             )
+
         return self.likelihood.uncertainty(self.distribution)
 
     @property
@@ -132,7 +140,9 @@ class Prediction:
         return self.entropy if self.likelihood.discrete else self.std
 
     def log_prob(self, y: Tensor) -> Tensor:
-        r"""Log density of the mixture at targets y, in nats per datum: log (1/S) sum_s p(y | draw s).
+        r"""Return the log density of the mixture at targets y, (N,), in nats per datum.
+
+        .. math:: \log \frac{1}{S} \sum_s p(y \mid f(x; w_s), \text{noise}_s)
 
         Should not be confused with the average over draws of the log density, which is
         never larger.
@@ -145,106 +155,143 @@ class Prediction:
             (N,), summed over the dimensions of one target.
         """
         pointwise = self.pointwise(y)
+
         return pointwise.logsumexp(0) - math.log(len(pointwise))
 
     def pointwise(self, y: Tensor) -> Tensor:
-        """Log density of each draw at targets y, in nats, (S, N): what leave-one-out needs."""
-        discrete = self.likelihood.discrete
+        """Return the log density of each draw at targets y, (S, N), in nats.
+
+        Leave-one-out cross-validation needs it.
+
+        Arguments:
+            y: Targets, in the units of the prediction.
+        """
+        is_discrete = self.likelihood.discrete
         y = y.to(self.outputs.device)
-        y = y if discrete else (y - self.loc) / self.scale
+        y = y if is_discrete else self._units.back(y)
         self.likelihood.check(self.outputs[0], y)
-        log_prob = self.distribution.log_prob(
-            self.likelihood.encode(y, self.outputs)
-        )  # (S, N, ...)
-        log_prob = (
-            log_prob.flatten(2).sum(-1) if log_prob.dim() > 2 else log_prob
-        )  # (S, N)
-        if discrete:
+
+        encoded = self.likelihood.encode(y, self.outputs)
+        log_prob = self.distribution.log_prob(encoded)  # (S, N, ...)
+        if log_prob.dim() > 2:
+            log_prob = log_prob.flatten(2).sum(-1)  # (S, N)
+
+        if is_discrete:
             return log_prob
-        return log_prob - torch.as_tensor(self.scale).abs().log().expand(
-            y.shape[1:]
-        ).sum().to(y)
+
+        return log_prob - self._units.log_volume(y)
 
     def first(self, number: int) -> Prediction:
         """Return the prediction at the first of the inputs."""
-        return Prediction(
-            self.likelihood, self.outputs[:, :number], self.noise, self.loc, self.scale
-        )
+        return self._copy(self.outputs[:, :number], self._units)
 
     def samples(self) -> Tensor:
         """Draw one target per draw and input, (S, N, ...)."""
         drawn = self.distribution.sample()
-        return drawn if self.likelihood.discrete else self.loc + self.scale * drawn
+
+        return drawn if self.likelihood.discrete else self._units.to(drawn)
+
+    def quantile(self, probability: float) -> Tensor:
+        """Return the value that a target is below with a given probability, (N, ...).
+
+        It is exact if the likelihood has a distribution function on the real line, else
+        from samples. It has the units of the targets, as `interval` does.
+
+        Arguments:
+            probability: Mass below the quantile, between 0 and 1.
+
+        Raises:
+            ValueError: A probability that is not between 0 and 1.
+            AttributeError: Targets that are classes, which have no order.
+
+        Example:
+            >>> prediction = Prediction(likelihoods.Gaussian(0.1), torch.zeros(20, 8, 1))
+            >>> prediction.quantile(0.5).shape
+            torch.Size([8, 1])
+        """
+        self._check_probability(probability, "a quantile has")
+        quantile = mixture_quantile(self.distribution, probability)
+
+        is_reversed = self._units.is_reversed(quantile)
+        if bool(is_reversed.any()):
+            from_above = mixture_quantile(self.distribution, 1 - probability)
+            quantile = torch.where(is_reversed, from_above, quantile)
+
+        return self._units.to(quantile)
 
     def interval(self, probability: float = 0.9) -> tuple[Tensor, Tensor]:
         """Return the central interval of the mixture, lower and upper ends (N, ...).
 
-        Exact (by bisection of the mixture's distribution function) where the likelihood
-        has one on the real line, else from samples.
+        It is exact if the likelihood has a distribution function on the real line, by
+        bisection of that of the mixture, else from samples.
 
         Arguments:
-            probability: Mass inside the interval.
+            probability: Mass inside the interval, between 0 and 1.
+
+        Raises:
+            ValueError: A probability that is not between 0 and 1.
+            AttributeError: Targets that are classes, which have no order.
         """
+        self._check_probability(probability, "an interval holds")
+        half = probability / 2
+        one = self._units.to(mixture_quantile(self.distribution, 0.5 - half))
+        other = self._units.to(mixture_quantile(self.distribution, 0.5 + half))
+
+        # a negative scale exchanges the ends
+        return torch.minimum(one, other), torch.maximum(one, other)
+
+    def affine(self, loc: Tensor | float, scale: Tensor | float) -> Prediction:
+        """Return the prediction of loc + scale * y, for targets in other units.
+
+        Arguments:
+            loc: Added to the targets.
+            scale: Multiplies the targets.
+
+        Raises:
+            ValueError: Targets that are classes, which have no units.
+        """
+        if self.likelihood.discrete:
+            raise ValueError(f"classes have no units under {self.likelihood!r}")
+
+        loc = torch.as_tensor(loc).to(self.outputs)
+        scale = torch.as_tensor(scale).to(self.outputs)
+        units = self._units.then(loc, scale)
+
+        return self._copy(self.outputs, units)
+
+    def __repr__(self) -> str:
+        num_samples, shape = len(self.outputs), tuple(self.mean.shape)
+        return (
+            f"Prediction at {len(self)} inputs from {num_samples} draws "
+            f"under {self.likelihood!r}: mean {shape}"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>"
+
+    def _copy(self, outputs: Tensor, units: TargetUnits) -> Prediction:
+        """Return the prediction of other outputs, or in other units."""
+        return Prediction(
+            self.likelihood,
+            outputs,
+            self.noise,
+            loc=units.loc,
+            scale=units.scale,
+        )
+
+    @property
+    def _squared_scale(self) -> Tensor | float:
+        """The factor of variances; uncertainty in nats has no units."""
+        return 1.0 if self.likelihood.discrete else self.scale**2
+
+    def _check_probability(self, probability: float, words: str) -> None:
+        """Refuse an improper probability, and quantiles of classes."""
         if not 0 < probability < 1:
             raise ValueError(
-                f"an interval holds a probability between 0 and 1, not {probability}"
+                f"{words} a probability between 0 and 1, not {probability}"
             )
+
         if self.likelihood.discrete:
             raise AttributeError(
                 f"classes have no order under {self.likelihood!r}; use probs"
             )
-        tails = (0.5 - probability / 2, 0.5 + probability / 2)
-        ends = [self.loc + self.scale * self._quantile(tail) for tail in tails]
-        return torch.minimum(*ends), torch.maximum(
-            *ends
-        )  # a negative scale turns them round
-
-    def affine(self, loc: Tensor | float, scale: Tensor | float) -> Prediction:
-        """Return the prediction of loc + scale * y, for targets in other units."""
-        if self.likelihood.discrete:
-            raise ValueError(f"classes have no units under {self.likelihood!r}")
-        loc, scale = (torch.as_tensor(value).to(self.outputs) for value in (loc, scale))
-        loc, scale = loc + scale * self.loc, scale * self.scale
-        return Prediction(self.likelihood, self.outputs, self.noise, loc, scale)
-
-    def _quantile(self, tail: float) -> Tensor:
-        distribution = self.distribution
-        try:
-            exact = distribution.support is constraints.real and bool(
-                torch.isfinite(distribution.stddev).all()
-            )
-            exact = exact and distribution.cdf(distribution.mean) is not None
-        except NotImplementedError:
-            exact = False
-        if not exact:
-            each = -(-SAMPLES // len(self.outputs))
-            drawn = distribution.sample((each,)).flatten(0, 1).sort(0).values
-            return drawn[round(tail * (len(drawn) - 1))]
-        reach = (
-            distribution.stddev * min(tail, 1 - tail) ** -0.5
-        )  # Cantelli's inequality
-        low, high = (
-            (distribution.mean - reach).amin(0),
-            (distribution.mean + reach).amax(0),
-        )
-        for _ in range(50):
-            middle = (low + high) / 2
-            below = distribution.cdf(middle).mean(0) < tail
-            low, high = (
-                torch.where(below, middle, low),
-                torch.where(below, high, middle),
-            )
-        return (low + high) / 2
-
-    @property
-    def _squared_scale(self) -> Tensor | float:
-        return 1.0 if self.likelihood.discrete else self.scale**2
-
-    def __repr__(self) -> str:
-        return (
-            f"Prediction at {len(self)} inputs from {len(self.outputs)} draws under {self.likelihood!r}: "
-            f"mean {tuple(self.mean.shape)}"
-        )
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>"

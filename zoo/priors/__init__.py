@@ -1,5 +1,10 @@
 """Priors: which tensors of a network are random, and how."""
 
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from zoo.priors.by_layer import all_but_normalisation, by_depth, by_type, last_layer
+from zoo.priors.by_name import by_name
 from zoo.priors.correlated_filters import correlated_filters
 from zoo.priors.fan_in import fan_in
 from zoo.priors.hierarchical import Hierarchical
@@ -10,13 +15,6 @@ from zoo.priors.node import NodePrior
 from zoo.priors.previous import previous
 from zoo.priors.prior import Prior
 from zoo.priors.scale_mixture import ScaleMixture
-from zoo.priors.selection import (
-    all_but_normalisation,
-    by_depth,
-    by_name,
-    by_type,
-    last_layer,
-)
 from zoo.priors.treatment import Frozen, Point
 from zoo.priors.weight import WeightPrior
 
@@ -40,3 +38,29 @@ __all__ = [
     "moped",
     "previous",
 ]
+
+_NORMAL = "priors.WeightPrior(dist.Normal(0.0, 1.0)), with `import pyro.distributions as dist`"
+_INSTEAD = {
+    "ARD": 'priors.WeightPrior(priors.Hierarchical(dist.HalfCauchy(1.0), by="input"))',
+    "Gaussian": _NORMAL,
+    "Horseshoe": "priors.WeightPrior(priors.RegularisedHorseshoe())",
+    "Laplace": "priors.WeightPrior(dist.Laplace(0.0, 1.0))",
+    "MOPED": "priors.WeightPrior(priors.moped())",
+    "Normal": _NORMAL,
+    "StudentT": "priors.WeightPrior(dist.StudentT(3.0, 0.0, 1.0))",
+}
+
+if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
+
+    def __getattr__(name: str) -> NoReturn:
+        if name in _INSTEAD:
+            raise AttributeError(f"{__name__} has no {name}; write {_INSTEAD[name]}")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}",
+            name=name,
+            obj=sys.modules[__name__],
+        )
+
+
+def __dir__() -> list[str]:
+    return __all__

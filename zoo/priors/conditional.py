@@ -1,9 +1,11 @@
-"""What a prior of random scale has in common: hyperparameters that are latent sites of their own, drawn first."""
+"""The base of priors of random scale, whose hyperparameters are latent sites of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
 
+import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
@@ -11,16 +13,24 @@ from torch.distributions import biject_to
 
 from zoo.runtime.distributions import support_of, to
 
-GROUPS = ("layer", "input", "weight")
+Group = Literal["layer", "input", "weight"]
+
+
+class Hyperprior(NamedTuple):
+    """The distribution of one hyperparameter, and the shape of all of that name."""
+
+    distribution: TorchDistributionMixin
+    shape: torch.Size
 
 
 class Conditional:
-    """A treatment whose distribution has random parameters: the sites `prior:layer1.weight.scale` and the like."""
+    """A treatment whose distribution has random parameters.
 
-    def hyperpriors(
-        self, like: Tensor
-    ) -> dict[str, tuple[TorchDistributionMixin, torch.Size]]:
-        """Return the distribution of one hyperparameter and the shape of all of them, by name.
+    They are sites of their own: `prior:layer1.weight.scale` and the like.
+    """
+
+    def hyperpriors(self, like: Tensor) -> dict[str, Hyperprior]:
+        """Return the priors of the hyperparameters by name, e.g. "scale".
 
         Arguments:
             like: The tensor that the prior is for.
@@ -40,38 +50,76 @@ class Conditional:
         raise NotImplementedError
 
 
-def checked_group(by: str) -> str:
-    """Return the name of a group, or say which there are."""
-    if by not in GROUPS:
+def check_group(by: str) -> None:
+    """Refuse an unknown group of weights that share a hyperparameter."""
+    if by not in get_args(Group):
         raise ValueError(
-            f"by is 'layer', 'input' or 'weight', what has a scale of its own, not {by!r}"
+            "by is 'layer', 'input' or 'weight', what has a scale of its own, "
+            f"not {by!r}"
         )
-    return by
 
 
-def group_shape(by: str, like: Tensor) -> torch.Size:
-    """Return the shape of what each layer, input unit or weight has one of; a vector has no input units."""
-    return {"layer": torch.Size(), "input": like.shape[1:2], "weight": like.shape}[by]
+def group_shape(by: Group, like: Tensor) -> torch.Size:
+    """Return the shape of one hyperparameter for each layer, input unit or weight of a tensor.
+
+    A vector, such as a bias, has no input units: it has one hyperparameter.
+    """
+    if by == "layer":
+        return torch.Size()
+    if by == "input":
+        return like.shape[1:2]
+
+    return like.shape
 
 
-def aligned(value: Tensor, by: str, like: Tensor) -> Tensor:
-    """Give hyperparameters (*S, *shape) the dimensions of the tensor that they are for, so that they broadcast."""
+def aligned(value: Tensor, by: Group, like: Tensor) -> Tensor:
+    """Reshape hyperparameters (*S, *shape) so that they broadcast with their tensor."""
     shape = group_shape(by, like)
-    view = [1] * like.dim()
+    num_leading = value.dim() - len(shape)
+    leading = value.shape[:num_leading]
+
     if by == "weight":
-        view = list(shape)
-    elif shape:
+        return value.reshape(*leading, *like.shape)
+
+    view = [1] * like.dim()
+    if len(shape) > 0:
         view[1] = shape[0]
-    return value.reshape(*value.shape[: value.dim() - len(shape)], *view)
+
+    return value.reshape(*leading, *view)
 
 
-def middle(
+def normal_given_scale(
+    loc: float, scale: Tensor, like: Tensor
+) -> TorchDistributionMixin:
+    """Return the normal distribution of a tensor with given scales.
+
+    Arguments:
+        loc: Mean of every element.
+        scale: Standard deviations that broadcast with the tensor, (*S, ...).
+        like: The tensor that the distribution is for.
+    """
+    num_leading = scale.dim() - like.dim()
+    leading = scale.shape[:num_leading]
+
+    expanded = scale.expand(*leading, *like.shape)
+
+    return dist.Normal(loc, expanded).to_event(like.dim())
+
+
+def initial_value(
     distribution: TorchDistributionMixin, like: Tensor, shape: torch.Size
 ) -> Tensor:
-    """Return the median of a distribution where it has a closed form, else the image of 0 in its support."""
+    """Return the median of a distribution; if it is not known, the image of 0 in the support.
+
+    Arguments:
+        distribution: Distribution of one hyperparameter.
+        like: A tensor of the device and dtype of the result.
+        shape: Shape of the result.
+    """
     moved = to(distribution, like)
     try:
-        centre = moved.icdf(like.new_tensor(0.5))
+        value = moved.icdf(like.new_tensor(0.5))
     except NotImplementedError:
-        centre = biject_to(support_of(moved))(like.new_tensor(0.0))
-    return centre.expand(shape)
+        zero = like.new_tensor(0.0)
+        value = biject_to(support_of(moved))(zero)
+    return value.expand(shape)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import pyro.distributions as dist
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from zoo.priors.selection import Selected, owner
-from zoo.priors.treatment import Rule
+from zoo.priors.treatment import Choice, Rule
 
 
 def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
-    r"""Normal weights whose variance is that of one input over their number, so that width does not change the output.
+    r"""Normal weights whose variance is in proportion to 1 / fan-in.
 
     .. math:: w \sim N\Big(0, \frac{\text{scale}^2}{\text{fan-in}}\Big)
 
-    A bias has the fan-in of the weight beside it. A vector without one (normalisation)
-    has fan-in 1.
+    The fan-in is the number of inputs of a unit: so the width of a layer does not change
+    the size of the output. A bias has the fan-in of the weight of
+    its layer. A vector without such a weight, as in normalisation, has fan-in 1.
 
     References:
         Bayesian Learning for Neural Networks (Neal, 1996)
@@ -26,54 +27,68 @@ def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
 
     Arguments:
         scale: Standard deviation at fan-in 1.
-        bias_scale: Standard deviation of the biases, whatever their fan-in; None treats
-            them as the weights.
+        bias_scale: Standard deviation of the biases, for any fan-in; None treats them
+            like the weights.
 
     Raises:
         ValueError: A scale that is not positive.
 
     Example:
-        >>> plan = priors.WeightPrior(fan_in(2.0)).bind(networks.MLP(6, 1, hidden=[16]))
+        >>> network = networks.MLP(6, 1, hidden=[16])
+        >>> plan = priors.WeightPrior(fan_in(2.0)).bind(network)
         >>> {name: round(prior.scale.item(), 3) for name, prior in plan.weights.items()}
         {'layer1.weight': 0.816, 'layer1.bias': 0.816, 'layer2.weight': 0.5, 'layer2.bias': 0.5}
     """
-    for name, value in (("scale", scale), ("bias_scale", bias_scale)):
-        if value is not None and not value > 0:
-            raise ValueError(
-                f"{name} is a standard deviation and must be positive, not {value}"
-            )
+    _check_scale("scale", scale)
+    if bias_scale is not None:
+        _check_scale("bias_scale", bias_scale)
 
-    def choose(
-        network: nn.Module, tensors: dict[str, Tensor]
-    ) -> Callable[[str, Tensor], Rule]:
+    def choose(network: nn.Module, tensors: Mapping[str, Tensor]) -> Choice:
         parameters = dict(network.named_parameters(remove_duplicate=False))
 
-        def rule(name: str, tensor: Tensor) -> Rule:
-            if tensor.dim() > 1:
-                weight = tensor
-            elif bias_scale is not None:
-                return dist.Normal(
-                    tensor.new_tensor(0.0), tensor.new_tensor(bias_scale)
-                )
-            else:
-                path, _, leaf = name.rpartition(".")
-                beside = leaf.replace("bias", "weight")
-                weight = parameters.get(f"{path}.{beside}" if path else beside, tensor)
-            inputs = (
-                count_inputs(owner(network, name), weight) if weight.dim() > 1 else 1
-            )
-            return dist.Normal(
-                tensor.new_tensor(0.0), tensor.new_tensor(scale * inputs**-0.5)
-            )
+        def rule_of(name: str, tensor: Tensor) -> Rule:
+            weight = tensor
+            is_vector = tensor.dim() < 2
+            if is_vector:
+                if bias_scale is not None:
+                    return _normal(bias_scale, like=tensor)
+                weight = parameters.get(_weight_name(name), tensor)
 
-        return rule
+            inputs = _count_inputs(owner(network, name), weight)
 
-    bias = f", bias_scale={bias_scale:g}" if bias_scale is not None else ""
-    return Selected(choose, f"fan_in({scale:g}{bias})")
+            return _normal(scale * inputs**-0.5, like=tensor)
+
+        return rule_of
+
+    text = f"fan_in({scale:g})"
+    if bias_scale is not None:
+        text = f"fan_in({scale:g}, bias_scale={bias_scale:g})"
+
+    return Selected(choose, text)
 
 
-def count_inputs(layer: nn.Module, weight: Tensor) -> int:
-    """Count the numbers that are added up for one output of a layer with this weight."""
-    if isinstance(layer, _ConvTransposeNd):  # its weight has the inputs in front
+def _check_scale(name: str, scale: float) -> None:
+    if not scale > 0:
+        raise ValueError(
+            f"{name} is a standard deviation and must be positive, not {scale}"
+        )
+
+
+def _normal(scale: float, like: Tensor) -> dist.Normal:
+    return dist.Normal(like.new_tensor(0.0), like.new_tensor(scale))
+
+
+def _weight_name(bias: str) -> str:
+    """Return the name of the weight of a bias: `layer1.bias` gives `layer1.weight`."""
+    layer, dot, parameter = bias.rpartition(".")
+    return layer + dot + parameter.replace("bias", "weight")
+
+
+def _count_inputs(layer: nn.Module, weight: Tensor) -> int:
+    """Return the number of terms in the sum for one output of a layer with this weight."""
+    if weight.dim() < 2:
+        return 1
+    if isinstance(layer, _ConvTransposeNd):  # the inputs are its first dimension
         return weight[:, 0].numel() // layer.groups
+
     return weight[0].numel()

@@ -1,26 +1,27 @@
-"""MOPED: a prior centred on a trained network."""
+"""MOPED: a prior that is centred on a trained network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import pyro.distributions as dist
 from torch import Tensor, nn
 
+from zoo.priors.positive import check_positive
 from zoo.priors.selection import Selected
-from zoo.priors.treatment import Rule
+from zoo.priors.treatment import Choice, Rule
 
 
 def moped(delta: float = 0.1, floor: float = 1e-3) -> Selected:
-    r"""Normal about the network's own weights, with a scale in proportion to their size.
+    r"""Normal around the network's own weights, with a scale in proportion to their size.
 
     .. math:: w_i \sim N\big(w_i^*, \; \max(\delta |w_i^*|, \text{floor})^2\big)
 
     The weights w* are those that the network has when the model is built.
 
     References:
-        Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes (Krishnan, Subedar,
-        Tickoo, 2020)
+        Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes (Krishnan,
+        Subedar, Tickoo, 2020)
 
     Arguments:
         delta: Standard deviation as a fraction of the weight.
@@ -35,17 +36,14 @@ def moped(delta: float = 0.1, floor: float = 1e-3) -> Selected:
         >>> torch.equal(plan.weights["layer1.weight"].loc, network.layer1.weight)
         True
     """
-    for name, value in (("delta", delta), ("floor", floor)):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, not {value}")
+    check_positive(delta=delta, floor=floor)
 
-    def choose(
-        network: nn.Module, tensors: dict[str, Tensor]
-    ) -> Callable[[str, Tensor], Rule]:
-        def rule(name: str, tensor: Tensor) -> Rule:
-            centre = tensor.detach().clone()
-            return dist.Normal(centre, (delta * centre.abs()).clamp_min(floor))
+    def choose(network: nn.Module, tensors: Mapping[str, Tensor]) -> Choice:
+        def rule_of(name: str, tensor: Tensor) -> Rule:
+            loc = tensor.detach().clone()
+            scale = (delta * loc.abs()).clamp_min(floor)
+            return dist.Normal(loc, scale)
 
-        return rule
+        return rule_of
 
     return Selected(choose, f"moped(delta={delta:g}, floor={floor:g})")

@@ -1,167 +1,196 @@
-"""A prior bound to one network: what becomes of each of its tensors, and how the random ones reach it."""
+"""A prior bound to one network: the treatment of each tensor, and the statements of Pyro."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, Required, TypeAlias, TypedDict, cast
 
 import pyro
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
-from pyro.poutine.runtime import am_i_wrapped
+from pyro.poutine.runtime import InferDict, am_i_wrapped
 from torch import Tensor, nn
 
-from zoo.priors.conditional import Conditional, middle
-from zoo.priors.treatment import Frozen, Point, Treatment
+from zoo.priors.channel_nodes import Nodes
+from zoo.priors.conditional import Conditional, initial_value
+from zoo.priors.treatment import Frozen, Point, Side, Treatment
 from zoo.runtime.distributions import placed, unvalidated
 
 
-@dataclass(frozen=True)
-class Nodes:
-    """One node variable per channel of a layer: z multiplies its input, or its output before the bias.
+class SiteInfer(TypedDict, total=False):
+    """The `infer` dictionary of a latent site.
 
-    Arguments:
-        weight: Name of the weight that z multiplies.
-        side: "in" or "out".
-        groups: Groups of the layer, 1 for a linear one.
-        size: Number of channels.
-        prior: Distribution of one node, or a prior of random scale.
+    Attributes:
+        init: Initial value for guides and samplers.
+        node: Side of the layer, if the site is a node.
     """
 
-    weight: str
-    side: str
-    groups: int
-    size: int
-    prior: TorchDistributionMixin | Conditional
+    init: Required[Tensor]
+    node: Side
 
-    def times(self, weight: Tensor, z: Tensor) -> Tensor:
-        """Multiply the weight (O, I / groups, ...) by its nodes (I,) or (O,)."""
-        ones = [1] * (weight.dim() - 2)
-        if self.side == "out":
-            return weight * z.reshape(-1, 1, *ones)
-        if self.groups == 1:
-            return weight * z.reshape(1, -1, *ones)
-        grouped = weight.reshape(
-            self.groups, -1, *weight.shape[1:]
-        )  # (G, O / G, I / G, ...)
-        return (grouped * z.reshape(self.groups, 1, -1, *ones)).reshape(weight.shape)
+
+class LatentSite(NamedTuple):
+    """The distribution of a latent site, and its `infer` dictionary."""
+
+    prior: TorchDistributionMixin
+    infer: SiteInfer
+
+
+Statement: TypeAlias = Callable[[str, TorchDistributionMixin, SiteInfer], Tensor]
+"""Gives the value of a latent site of that name, distribution and `infer` dictionary."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Parameter names with their treatments, and node sites; made by `prior.bind(network)`."""
+    """The treatment of each parameter, and the node sites; `prior.bind(network)` makes it.
+
+    Arguments:
+        weights: Treatments by parameter name.
+        nodes: Nodes by site name.
+    """
 
     weights: Mapping[str, Treatment]
     nodes: Mapping[str, Nodes] = field(default_factory=dict)
 
     @property
     def points(self) -> list[str]:
-        """Names of the parameters that are point-estimated."""
-        return [
-            name
-            for name, treatment in self.weights.items()
-            if isinstance(treatment, Point)
-        ]
+        """Names of the parameters that are point estimates."""
+        return [name for name, each in self.weights.items() if isinstance(each, Point)]
 
     @property
     def frozen(self) -> list[str]:
         """Names of the parameters that keep the network's value."""
-        return [
-            name
-            for name, treatment in self.weights.items()
-            if isinstance(treatment, Frozen)
-        ]
+        return [name for name, each in self.weights.items() if isinstance(each, Frozen)]
 
-    def priors(
-        self, network: nn.Module
-    ) -> dict[str, tuple[TorchDistributionMixin, dict]]:
-        """Return each latent site's distribution and its `infer` dictionary, which says where to start.
+    def priors(self, network: nn.Module) -> dict[str, LatentSite]:
+        """Return each latent site's distribution and `infer` dictionary, by name.
 
-        A site whose scale is a site itself has here the distribution that it has where
-        that one starts.
+        If the scale of a site is a site itself, the distribution has the initial value
+        of that scale.
         """
-        sites: dict[str, tuple[TorchDistributionMixin, dict]] = {}
+        sites: dict[str, LatentSite] = {}
 
-        def start(name: str, prior: TorchDistributionMixin, infer: dict) -> Tensor:
-            sites[name] = prior, infer
+        def record(
+            name: str, prior: TorchDistributionMixin, infer: SiteInfer
+        ) -> Tensor:
+            sites[name] = LatentSite(prior, infer)
             return infer["init"]
 
-        self.run(network, start)
+        self._visit(network, record)
+
         return sites
 
     def inits(self, network: nn.Module) -> dict[str, Tensor]:
-        """Return where every random site begins: at the network's own values."""
-        return {
-            name: infer["init"] for name, (_, infer) in self.priors(network).items()
-        }
+        """Return the initial value of each latent site: for weights, the network's own value."""
+        sites = self.priors(network)
+        return {name: site.infer["init"] for name, site in sites.items()}
 
     def sample(self, network: nn.Module) -> dict[str, Tensor]:
-        """Draw every latent site: the Pyro statements of the prior."""
-        return self.run(
-            network, lambda name, prior, infer: pyro.sample(name, prior, infer=infer)
-        )
-
-    def run(
-        self,
-        network: nn.Module,
-        state: Callable[[str, TorchDistributionMixin, dict], Tensor],
-    ) -> dict[str, Tensor]:
-        """State every latent site, each after those that its distribution depends on, and return their values."""
-        values = {}
-        for name, treatment, infer in self.random(network):
-            like = infer["init"]
-            if isinstance(treatment, Conditional):
-                given = {}
-                for key, (law, shape) in treatment.hyperpriors(like).items():
-                    site, centre = f"prior:{name}.{key}", middle(law, like, shape)
-                    given[key] = values[site] = state(
-                        site, placed(law, centre, site), {"init": centre}
-                    )
-                prior = treatment.given(given, like)
-            else:
-                prior = placed(treatment, like, name)
-            values[name] = state(name, prior, infer)
-        return values
-
-    def random(
-        self, network: nn.Module
-    ) -> Iterator[tuple[str, TorchDistributionMixin | Conditional, dict]]:
-        """Go through the tensors and nodes that are random: name, treatment and `infer` dictionary of each."""
-        parameters = dict(network.named_parameters())
-        for name, treatment in self.weights.items():
-            if isinstance(treatment, (TorchDistributionMixin, Conditional)):
-                yield name, treatment, {"init": parameters[name].detach()}
-        for name, node in self.nodes.items():
-            ones = torch.ones_like(
-                parameters[node.weight].detach()[:1].flatten()[:1]
-            ).expand(node.size)
-            yield name, node.prior, {"init": ones, "node": node.side}
+        """Draw each latent site by `pyro.sample`."""
+        return self._visit(network, _draw)
 
     def estimate(self, network: nn.Module) -> dict[str, Tensor]:
-        """State every point estimate, with its MAP prior as a factor of the log joint."""
+        """State each point estimate by `pyro.param`, and its MAP prior by `pyro.factor`."""
         parameters = dict(network.named_parameters())
         points = {}
-        for name in self.points:
-            points[name] = pyro.param(
-                name, lambda name=name: parameters[name].detach().clone()
-            )
-            prior = self.weights[name].prior
-            if prior is not None and am_i_wrapped():
-                log_prob = unvalidated(placed(prior, parameters[name], name)).log_prob(
-                    points[name]
-                )
-                pyro.factor(f"{name}:prior", log_prob)
+        for name, treatment in self.weights.items():
+            if not isinstance(treatment, Point):
+                continue
+
+            parameter = parameters[name]
+            point = pyro.param(name, partial(_copy, parameter))
+            points[name] = point
+
+            if treatment.prior is not None and am_i_wrapped():
+                prior = unvalidated(placed(treatment.prior, parameter, name))
+                pyro.factor(f"{name}:prior", prior.log_prob(point))
+
         return points
 
     def tensors(
         self, network: nn.Module, values: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Turn values of sites, points and buffers into tensors by the names of the network's `state_dict`."""
+        """Return the tensors that replace those of the network, by the names of its `state_dict`.
+
+        Arguments:
+            network: The network.
+            values: Values of latent sites, point estimates and buffers.
+        """
         own = dict(network.named_parameters(remove_duplicate=False))
-        tensors = {name: values.get(name, own[name].detach()) for name in self.weights}
+
+        tensors = {}
+        for name in self.weights:
+            tensors[name] = values[name] if name in values else own[name].detach()
+
         for name, buffer in network.named_buffers():
             tensors[name] = values[name] if name in values else buffer.clone()
-        for name, node in self.nodes.items():
-            weight = tensors.get(node.weight, own[node.weight].detach())
-            tensors[node.weight] = node.times(weight, values[name])
+
+        for site, nodes in self.nodes.items():
+            name = nodes.weight
+            weight = tensors[name] if name in tensors else own[name].detach()
+            tensors[name] = nodes.times(weight, values[site])
+
         return tensors
+
+    def _visit(self, network: nn.Module, statement: Statement) -> dict[str, Tensor]:
+        """Call a statement for each latent site, after those that its distribution depends on."""
+        values: dict[str, Tensor] = {}
+        for name, treatment, infer in self._random(network):
+            init = infer["init"]
+            if isinstance(treatment, Conditional):
+                given = _visit_hyperpriors(name, treatment, init, statement)
+                for key, value in given.items():
+                    values[_hyperparameter_site(name, key)] = value
+                prior = treatment.given(given, init)
+            else:
+                prior = placed(treatment, init, name)
+
+            values[name] = statement(name, prior, infer)
+        return values
+
+    def _random(
+        self, network: nn.Module
+    ) -> Iterator[tuple[str, TorchDistributionMixin | Conditional, SiteInfer]]:
+        """Yield name, treatment and `infer` dictionary of each random tensor, nodes last."""
+        parameters = dict(network.named_parameters())
+
+        for name, treatment in self.weights.items():
+            if isinstance(treatment, (TorchDistributionMixin, Conditional)):
+                init = parameters[name].detach()
+                yield name, treatment, {"init": init}
+
+        for name, nodes in self.nodes.items():
+            weight = parameters[nodes.weight].detach()
+            one = weight[:1].flatten()[:1]
+            ones = torch.ones_like(one).expand(nodes.size)
+
+            yield name, nodes.prior, {"init": ones, "node": nodes.side}
+
+
+def _visit_hyperpriors(
+    name: str, treatment: Conditional, like: Tensor, statement: Statement
+) -> dict[str, Tensor]:
+    """Call a statement for each hyperparameter of a tensor, and return the values by key."""
+    values: dict[str, Tensor] = {}
+    for key, (distribution, shape) in treatment.hyperpriors(like).items():
+        site = _hyperparameter_site(name, key)
+        init = initial_value(distribution, like, shape)
+        prior = placed(distribution, init, site)
+
+        values[key] = statement(site, prior, {"init": init})
+
+    return values
+
+
+def _hyperparameter_site(name: str, key: str) -> str:
+    return f"prior:{name}.{key}"
+
+
+def _draw(name: str, prior: TorchDistributionMixin, infer: SiteInfer) -> Tensor:
+    return pyro.sample(name, prior, infer=cast("InferDict", infer))
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()

@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 
+from zoo.priors.channel_nodes import node_site
 from zoo.priors.selection import Selected
-from zoo.priors.treatment import BySide, Point, Rule, treat, words
+from zoo.priors.treatment import BySide, Choice, Point, Rule, Side, treat, words
+
+_SIDES: tuple[Side, Side] = ("in", "out")
 
 
 class HasDistributions(Protocol):
     """A posterior, or a guide, that has a distribution for each site."""
 
     def distributions(self) -> Mapping[str, TorchDistributionMixin]:
-        """Return them by site name."""
+        """Return the distributions by site name."""
+        ...
 
 
 def previous(posterior: HasDistributions, otherwise: Rule = Point()) -> Selected:  # noqa: B008
-    r"""Take what was known after one task as the prior of the next: variational continual learning.
+    r"""Use the posterior of one task as the prior of the next: variational continual learning.
 
     .. math:: p_{t}(w) = q_{t-1}(w)
 
-    Each tensor, or the nodes of each layer, get the distribution that the posterior has
-    for that site, as it is now.
+    Each tensor, or the nodes of each layer, gets the distribution that the posterior has
+    for that site at the time of the call.
 
     References:
         Variational Continual Learning (Nguyen, Li, Bui, Turner, 2018)
 
     Arguments:
         posterior: A posterior whose guide has a density for each site, or that guide:
-            what has `distributions()`.
-        otherwise: What a tensor gets that the posterior does not have, a new head, say.
+            anything with a method `distributions()`.
+        otherwise: Rule of the tensors that the posterior does not have, e.g. of a new
+            head.
 
     Raises:
-        TypeError: Something without `distributions()`.
+        TypeError: A value without `distributions()`.
         ValueError: A posterior that has none of the sites of the network.
 
     Example:
@@ -46,39 +51,46 @@ def previous(posterior: HasDistributions, otherwise: Rule = Point()) -> Selected
     """
     if not hasattr(posterior, "distributions"):
         raise TypeError(
-            f"previous takes a posterior or a guide that has distributions(), not {posterior!r}"
+            "previous takes a posterior or a guide that has distributions(), "
+            f"not {posterior!r}; write priors.previous(posterior) with a fitted posterior"
         )
+
     sites = posterior.distributions()
 
-    def choose(
-        network: nn.Module, tensors: dict[str, Tensor]
-    ) -> Callable[[str, Tensor], Rule]:
-        layers = [name for name, _ in network.named_modules()]
-        known = {name for name, _ in network.named_parameters()}
-        known |= {site for layer in layers for site in node_sites(layer).values()}
-        if not known & sites.keys():
-            raise ValueError(
-                f"the previous posterior has the sites {', '.join(sites)}, and {type(network).__name__} none of them; "
-                "a network for the next task keeps the names of the layers"
-            )
+    def choose(network: nn.Module, tensors: Mapping[str, Tensor]) -> Choice:
+        _check_sites(sites, network)
 
-        def rule(name: str, tensor: Tensor) -> Rule:
-            nodes = node_sites(name)
-            if name in sites or not sites.keys() & set(nodes.values()):
-                return sites.get(name, otherwise)
+        def rule_of(name: str, tensor: Tensor) -> Rule:
+            if name in sites:
+                return sites[name]
+
+            node_sites = {side: node_site(name, side) for side in _SIDES}
+            if sites.keys().isdisjoint(node_sites.values()):
+                return otherwise
+
             rest = treat(otherwise, network, {name: tensor})[name]
-            return BySide({side: sites.get(site, rest) for side, site in nodes.items()})
+            by_side = {side: sites.get(site, rest) for side, site in node_sites.items()}
 
-        return rule
+            return BySide(by_side)
 
-    return Selected(
-        choose, f"previous({type(posterior).__name__}, otherwise={words(otherwise)})"
+        return rule_of
+
+    text = f"previous({type(posterior).__name__}, otherwise={words(otherwise)})"
+
+    return Selected(choose, text)
+
+
+def _check_sites(sites: Mapping[str, object], network: nn.Module) -> None:
+    """Refuse a posterior that has no site of a network."""
+    names = {name for name, _ in network.named_parameters()}
+    for layer, _ in network.named_modules():
+        for side in _SIDES:
+            names.add(node_site(layer, side))
+    if not names.isdisjoint(sites):
+        return
+
+    listed = ", ".join(sites)
+    raise ValueError(
+        f"the previous posterior has the sites {listed}, and {type(network).__name__} has none of "
+        "them; a network for the next task keeps the names of the layers"
     )
-
-
-def node_sites(layer: str) -> dict[str, str]:
-    """Return the names of the sites that the nodes of a layer have, by side."""
-    return {
-        side: f"{layer}.nodes_{side}" if layer else f"nodes_{side}"
-        for side in ("in", "out")
-    }

@@ -1,4 +1,4 @@
-"""Scale mixture prior: a wide normal and a narrow one about 0."""
+"""Scale mixture prior: a wide normal and a narrow one around 0."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions.utils import broadcast_all
+from torch.types import _size
 
 
 class ScaleMixture(TorchDistribution):
-    r"""Two normals about 0, one wide and one narrow: a peak at 0 with heavy tails.
+    r"""Two normals around 0, one wide and one narrow: a peak at 0 with heavy tails.
 
     .. math:: p(w) = \pi \, N(w \mid 0, \sigma_1^2) + (1 - \pi) \, N(w \mid 0, \sigma_2^2)
 
-    It has no closed-form divergence from a normal, which is then estimated from the
-    draw.
+    Its divergence from a normal has no closed form; it is estimated from the draw.
 
     References:
         Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, Wierstra, 2015)
@@ -52,7 +52,8 @@ class ScaleMixture(TorchDistribution):
         validate_args: bool | None = None,
     ) -> None:
         self.pi, self.scale1, self.scale2 = broadcast_all(pi, scale1, scale2)
-        self.terms = terms(self.pi, self.scale1, self.scale2)
+        self.terms = _terms(self.pi, self.scale1, self.scale2)
+
         super().__init__(self.pi.shape, validate_args=validate_args)
 
     @property
@@ -63,49 +64,71 @@ class ScaleMixture(TorchDistribution):
     @property
     def variance(self) -> Tensor:
         """The variance."""
-        return self.pi * self.scale1.square() + (1 - self.pi) * self.scale2.square()
+        first = self.pi * self.scale1.square()
+        second = (1 - self.pi) * self.scale2.square()
+        return first + second
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> ScaleMixture:
+    def expand(self, batch_shape: _size, _instance: object = None) -> ScaleMixture:
         """Return the distribution for a batch."""
-        batch_shape, new = torch.Size(batch_shape), ScaleMixture.__new__(ScaleMixture)
-        new.pi, new.scale1, new.scale2 = (
-            part.expand(batch_shape) for part in (self.pi, self.scale1, self.scale2)
-        )
-        new.terms = self.terms  # a few numbers, however many weights there are
-        super(ScaleMixture, new).__init__(batch_shape, validate_args=False)
+        shape = torch.Size(batch_shape)
+        new = ScaleMixture.__new__(ScaleMixture)
+        new.pi = self.pi.expand(shape)
+        new.scale1 = self.scale1.expand(shape)
+        new.scale2 = self.scale2.expand(shape)
+        new.terms = self.terms  # not expanded: they are the same for all weights
+        super(ScaleMixture, new).__init__(shape, validate_args=False)
+
         return new
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        """Draw a component, then the normal; no gradient."""
-        shape = self._extended_shape(sample_shape)
+    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
+        """Draw a component, then the normal; without gradient."""
+        shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
-            first = torch.bernoulli(self.pi.expand(shape)) == 1
-            scale = torch.where(first, self.scale1, self.scale2)
+            pi = self.pi.expand(shape)
+            is_first = torch.bernoulli(pi) == 1
+            scale = torch.where(is_first, self.scale1, self.scale2)
+
             return scale * torch.randn_like(scale)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density."""
-        constant, precision, odds, more = self.terms
+        a, b, c, d = self.terms
         square = value.square()
-        found = constant - precision * square + F.softplus(odds - more * square)
-        return found.expand(torch.broadcast_shapes(found.shape, self.batch_shape))
+        odds = F.softplus(c - d * square)
+        log_prob = a - b * square + odds
+
+        shape = torch.broadcast_shapes(log_prob.shape, self.batch_shape)
+
+        return log_prob.expand(shape)
 
 
-def terms(pi: Tensor, scale1: Tensor, scale2: Tensor) -> tuple[Tensor, ...]:
+def _terms(
+    pi: Tensor, scale1: Tensor, scale2: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     r"""Return a, b, c and d of the log density, which are the same for all the weights of a layer.
 
     .. math:: \log p(w) = a - b w^2 + \operatorname{softplus}(c - d w^2)
 
-    The wide component stands before the softplus: in the tail, where the narrow one is
-    nothing, none of it cancels.
+    The term before the softplus is the wide component. In the tail the narrow component
+    is negligible, so that the softplus is near 0 and nothing cancels.
     """
-    first = (scale1 >= scale2) & (pi > 0) | (pi == 1)
-    wide, narrow = (
-        torch.where(first, scale1, scale2),
-        torch.where(first, scale2, scale1),
-    )
-    weight, other = torch.where(first, pi, 1 - pi), torch.where(first, 1 - pi, pi)
-    constant = (weight / wide).log() - 0.5 * math.log(2 * math.pi)
-    odds = (other / narrow).log() - (weight / wide).log()
-    precision = 0.5 / wide.square()
-    return constant, precision, odds, 0.5 / narrow.square() - precision
+    # A component of weight 0 must not be the wide one.
+    first_is_wide = (scale1 >= scale2) & (pi > 0) | (pi == 1)
+
+    wide = torch.where(first_is_wide, scale1, scale2)
+    narrow = torch.where(first_is_wide, scale2, scale1)
+
+    wide_weight = torch.where(first_is_wide, pi, 1 - pi)
+    narrow_weight = torch.where(first_is_wide, 1 - pi, pi)
+
+    log_wide = (wide_weight / wide).log()
+    log_narrow = (narrow_weight / narrow).log()
+
+    wide_precision = 0.5 / wide.square()
+    narrow_precision = 0.5 / narrow.square()
+
+    a = log_wide - 0.5 * math.log(2 * math.pi)
+    c = log_narrow - log_wide
+    d = narrow_precision - wide_precision
+
+    return a, wide_precision, c, d

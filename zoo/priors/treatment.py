@@ -1,10 +1,10 @@
-"""What a prior does with one tensor: a distribution makes it random, `Point` optimises it, `Frozen` leaves it."""
+"""Treatments: what a prior does with one tensor, and rules that choose a treatment for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
@@ -12,46 +12,52 @@ from torch import Tensor, nn
 from zoo.priors.conditional import Conditional
 from zoo.runtime.distributions import describe
 
+Side = Literal["in", "out"]
+
 
 @dataclass(frozen=True)
 class Point:
-    r"""A point estimate: the tensor is optimised, with an optional MAP prior added to the log joint.
+    r"""A point estimate: the tensor is optimised, with an optional MAP prior.
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
 
     Arguments:
-        prior: Distribution whose log density is added at the estimate; none for maximum
-            likelihood.
+        prior: Distribution whose log density at the estimate is added to the log joint;
+            None for maximum likelihood.
 
     Raises:
         TypeError: A prior that is no distribution.
 
     Example:
-        >>> priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0), otherwise=priors.Point()))
+        >>> rule = priors.all_but_normalisation(dist.Normal(0.0, 1.0), otherwise=Point())
+        >>> priors.WeightPrior(rule)
         WeightPrior(all_but_normalisation(Normal(0, 1), otherwise=Point()))
     """
 
     prior: TorchDistributionMixin | None = None
 
     def __post_init__(self) -> None:
-        if self.prior is not None and not isinstance(
-            self.prior, TorchDistributionMixin
-        ):
-            raise TypeError(
-                f"the MAP prior of a point estimate is a distribution, not {words(self.prior)}"
-            )
+        if self.prior is None or isinstance(self.prior, TorchDistributionMixin):
+            return
+        raise TypeError(
+            "the MAP prior of a point estimate is a distribution, "
+            f"not {words(self.prior)}; write priors.Point(dist.Normal(0.0, 1.0))"
+        )
 
     def __repr__(self) -> str:
-        return f"Point({describe(self.prior)})" if self.prior is not None else "Point()"
+        if self.prior is None:
+            return "Point()"
+        return f"Point({describe(self.prior)})"
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """The tensor keeps the value it has in the network.
+    """The tensor keeps the value that it has in the network.
 
     References:
-        How transferable are features in deep neural networks? (Yosinski, Clune, Bengio, Lipson, 2014)
+        How transferable are features in deep neural networks? (Yosinski, Clune, Bengio, Lipson,
+        2014)
 
     Example:
         >>> priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Frozen())
@@ -64,45 +70,88 @@ class Frozen:
 
 @dataclass(frozen=True)
 class BySide:
-    """Nodes whose prior differs between the input and the output of a layer: what `previous` gives them."""
+    """Nodes whose prior differs between the input and the output of a layer; `previous` makes it.
 
-    sides: Mapping[str, Treatment]
+    Arguments:
+        sides: Treatment of the nodes by side, "in" and "out".
+    """
+
+    sides: Mapping[Side, Treatment]
+
+
+Treatment: TypeAlias = TorchDistributionMixin | Conditional | Point | Frozen | BySide
+"""What becomes of one tensor: a distribution or a `Conditional` makes it random, `Point`
+optimises it, `Frozen` keeps it. `BySide` is for nodes alone."""
 
 
 class Selection(Protocol):
-    """A rule that must see the network before it can choose."""
+    """A rule that must see the network before it can choose, e.g. `last_layer`."""
 
-    def bind(
-        self, network: nn.Module, tensors: dict[str, Tensor]
-    ) -> Callable[[str, Tensor], Rule]:
-        """Return the choice for each of the named tensors; a selection that selects nothing raises."""
+    def bind(self, network: nn.Module, tensors: Mapping[str, Tensor]) -> Choice:
+        """Return the choice for each of the named tensors.
+
+        Arguments:
+            network: The network.
+            tensors: Its parameters by name; for nodes, weights by the name of their
+                layer.
+
+        Raises:
+            ValueError: The selection selects nothing in this network.
+        """
+        ...
 
 
-Treatment = TorchDistributionMixin | Conditional | Point | Frozen | BySide
-Rule = Treatment | Selection | Callable[[str, Tensor], "Rule | None"]
+Choice: TypeAlias = Callable[[str, Tensor], "Rule | None"]
+"""Chooses by name and value of a tensor; None stands for `Point()`."""
+
+Rule: TypeAlias = Treatment | Selection | Choice
+"""What `WeightPrior` and `NodePrior` take: one treatment for all tensors, a selection, or a
+callable. A selection or a callable may return another rule."""
 
 
 def treat(
-    rule: Rule, network: nn.Module, tensors: dict[str, Tensor]
+    rule: Rule, network: nn.Module, tensors: Mapping[str, Tensor]
 ) -> dict[str, Treatment]:
-    """Apply a rule to the named tensors of a network: name -> distribution, `Point` or `Frozen`."""
+    """Apply a rule to the named tensors of a network, and return the treatment of each."""
     if isinstance(rule, Treatment):
         return dict.fromkeys(tensors, rule)
+
+    check_rule(rule, "priors.WeightPrior(dist.Normal(0.0, 1.0))")
     choose = rule.bind(network, tensors) if hasattr(rule, "bind") else rule
-    if not callable(choose):
-        raise TypeError(
-            f"a prior is a distribution, Point(), Frozen(), a selection such as by_name(...), or a callable "
-            f"(name, parameter) -> distribution; {rule!r} is none of them"
-        )
-    chosen: dict[str, Treatment] = {}
+
+    treatments: dict[str, Treatment] = {}
     for name, tensor in tensors.items():
-        choice = choose(name, tensor)
-        chosen |= treat(Point() if choice is None else choice, network, {name: tensor})
-    return chosen
+        chosen = choose(name, tensor)
+        if chosen is None:
+            chosen = Point()
+        treatments |= treat(chosen, network, {name: tensor})
+
+    return treatments
+
+
+def check_rule(rule: object, example: str) -> None:
+    """Refuse what is no rule.
+
+    Arguments:
+        rule: What the user gave.
+        example: The right call, for the error message.
+
+    Raises:
+        TypeError: The value is no distribution, treatment, selection or callable.
+    """
+    is_chosen_from = hasattr(rule, "bind") or callable(rule)
+    is_rule = isinstance(rule, Treatment) or is_chosen_from
+    is_class = isinstance(rule, type)
+    if not is_rule or is_class:
+        raise TypeError(
+            "a prior is a distribution, Point(), Frozen(), a selection such as by_name(...), or "
+            f"a callable (name, parameter) -> distribution; {rule!r} is none of them; "
+            f"write {example}"
+        )
 
 
 def words(rule: Rule) -> str:
-    """Write a rule in words: `Normal(0, 1)`, `Frozen()`, the name of a function."""
+    """Return a rule in words: `Normal(0, 1)`, `Frozen()`, or the name of a function."""
     if isinstance(rule, TorchDistributionMixin):
         return describe(rule)
     return getattr(rule, "__name__", repr(rule))

@@ -134,10 +134,7 @@ def _scores(
 
     Accuracy, nll (nats) and ece for classes; rmse and nll for real targets.
     """
-    available = posterior.num_samples
-    if available is not None:
-        num_samples = min(available, num_samples)
-
+    num_samples = posterior.num_available(num_samples)
     prediction = posterior.predict(x, num_samples, progress=False)
     log_prob = prediction.log_prob(y)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.pruning.filters import with_whole_filters, without_last_layer
 from zoo.pruning.masks import keep_most_important, zeroed
@@ -110,7 +113,7 @@ def importance(
             "layer's, whose outputs are predictions; use another rule"
         )
 
-    masks = posterior.masks or {}
+    masks = posterior.masks
 
     scores = {}
     for name in names:
@@ -135,10 +138,9 @@ def masked(posterior: Posterior, rule: Rule, masks: Mapping[str, Tensor]) -> Pos
     state = zeroed(posterior.state, masks)
 
     masks = _with_earlier_masks(posterior, masks)
-    centre = posterior.centre and zeroed(posterior.centre, masks)
-    facts = {"state": state, "info": posterior.info, "centre": centre, "masks": masks}
-    if posterior.draws is not None:
-        return Posterior(posterior.model, draws=zeroed(posterior.draws, masks), **facts)
+    if isinstance(posterior, DrawsPosterior):
+        transform = partial(zeroed, masks=masks)
+        return posterior.transformed(transform, posterior.model, state, masks)
 
     scoped = posterior.scoped.snapshot(posterior.model)
     with torch.no_grad():
@@ -146,7 +148,9 @@ def masked(posterior: Posterior, rule: Rule, masks: Mapping[str, Tensor]) -> Pos
             site = site_of(name, posterior.shapes)
             if site in masks and tensor.shape == masks[site].shape:
                 tensor.masked_fill_(~masks[site], 0.0)
-    return Posterior(posterior.model, scoped=scoped, **facts)
+    return GuidePosterior(
+        posterior.model, scoped=scoped, state=state, info=posterior.info, masks=masks
+    )
 
 
 def site_of(name: str, sites: Iterable[str]) -> str | None:
@@ -163,7 +167,7 @@ def _with_earlier_masks(
     posterior: Posterior, masks: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return masks of random weights by site that also drop what was dropped before."""
-    earlier = posterior.masks or {}
+    earlier = posterior.masks
     found = dict(earlier)
     for name, mask in masks.items():
         if name in posterior.shapes:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.priors.node import has_nodes
 from zoo.pruning.filters import layer_of
@@ -36,12 +37,7 @@ def weight_moments(posterior: Posterior) -> dict[str, Moments]:
         ValueError: A posterior without draws of a network's weights, or without random
             weights.
     """
-    model = posterior.model
-    if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError(
-            "pruning needs draws of a network's weights, and this posterior has none"
-        )
-
+    model = posterior.require_weights("pruning needs draws of a network's weights")
     sites = _weight_sites(model)
     if not sites:
         raise ValueError(
@@ -90,7 +86,7 @@ def _estimated_moments(
     posterior: Posterior, sites: Iterable[str]
 ) -> dict[str, Moments]:
     """Estimate the moments of sites from draws, by site."""
-    if posterior.draws is not None:
+    if isinstance(posterior, DrawsPosterior):
         draws = posterior.sample()
         found = {}
         for name in sites:

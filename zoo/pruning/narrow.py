@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from zoo.posterior.storage import read
+from zoo.posterior.file_format import read_posterior
 from zoo.pruning.channels import named_tensors
 
 _WEIGHT_DIMS = {  # the dimension of the weight that an attribute of a layer is the size of
@@ -64,7 +64,7 @@ def narrow(network: nn.Module, path: str | Path) -> nn.Module:
 
 def _shapes_in_file(path: Path) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the tensors that a file describes, by name."""
-    header, _ = read(path)
+    header, _ = read_posterior(path)
     shapes = {}
     for name, description in header["tensors"].items():
         start = description.index("(")

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
@@ -85,20 +87,17 @@ def shrink(posterior: Posterior, x: Tensor, num_samples: int = 100) -> Posterior
     small_outputs = evaluate_draws(small, cut(one), state, x)
     _check_same_outputs(whole_outputs, small_outputs, model.network)
 
-    facts = {"state": state, "info": posterior.info, "masks": cut(posterior.masks)}
-    scoped = (
-        None if posterior.guide is None else cut_guide(posterior, small, cut.places)
-    )
-    if scoped is not None:
-        return Posterior(small, scoped=scoped, **facts)
+    masks = cut(posterior.masks)
+    if isinstance(posterior, DrawsPosterior):
+        return posterior.transformed(cut, small, state, masks)
 
-    draws = posterior.draws or _one_chain(posterior.sample(num_samples))
-    return Posterior(
-        small,
-        draws=cut(draws),
-        centre=posterior.centre and cut(posterior.centre),
-        **facts,
-    )
+    info = posterior.info
+    scoped = cut_guide(posterior, small, cut.places)
+    if scoped is not None:
+        return GuidePosterior(small, scoped=scoped, state=state, info=info, masks=masks)
+
+    draws = cut(_one_chain(posterior.sample(num_samples)))
+    return DrawsPosterior(small, draws=draws, state=state, info=info, masks=masks)
 
 
 def _one_chain(draws: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,10 +1,11 @@
-"""Handwritten digits, 160 of them, under a small network."""
+"""Handwritten digits: 160 images under a small network."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from zoo import datasets, likelihoods, networks, priors
 from zoo.datasets import Split
@@ -12,42 +13,61 @@ from zoo.model import BayesianNetwork
 from zoo.references.problem import Problem
 from zoo.references.runs import hamiltonian_and_microcanonical
 
-NUM_TRAIN, NUM_TEST, NUM_AWAY = 160, 30, 10
+_NUM_TRAIN = 160
+_NUM_TEST = 30
+_NUM_AWAY = 10
 
 
 def digits_mlp() -> Problem:
     """A hundred and sixty of scikit-learn's digits under a network of 20 units.
 
-    Functions are kept at 30 test images and at 10 images of noise.
+    Functions are stored at 30 test images and at 10 images of noise.
 
     References:
-        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021), whose public
-        code has an experiment for one device with 160 images
+        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram,
+        Hoffman, Wilson, 2021), whose public code has an experiment for one device with
+        160 images
     """
     digits = datasets.digits()
-    train, test = ((part.x.flatten(1), part.y) for part in (digits.train, digits.test))
-    data = replace(
-        digits,
-        train=Split(train[0][:NUM_TRAIN], train[1][:NUM_TRAIN]),
-        test=Split(*test),
-    )
+    train = _flatten(digits.train)
+    train = Split(train.x[:_NUM_TRAIN], train.y[:_NUM_TRAIN])
+    test = _flatten(digits.test)
+    data = replace(digits, train=train, test=test)
+
+    network = networks.MLP(64, 10, hidden=[20])
     prior = priors.WeightPrior(priors.fan_in(2.0, bias_scale=1.0))
-    model = BayesianNetwork(
-        networks.MLP(64, 10, hidden=[20]), prior, likelihoods.Categorical()
-    )
-    noise = torch.rand(NUM_AWAY, 64, generator=torch.Generator().manual_seed(0))
-    low, high = data.train.x.min(), data.train.x.max()
-    inputs = torch.cat([data.test.x[:NUM_TEST], low + (high - low) * noise])
-    away = torch.arange(len(inputs)) >= NUM_TEST
-    targets = data.test.y[:NUM_TEST]
+    likelihood = likelihoods.Categorical()
+    model = BayesianNetwork(network, prior, likelihood)
+    runs = hamiltonian_and_microcanonical(model)
+
+    noise = _noise_images(train.x)
+    inputs = torch.cat([test.x[:_NUM_TEST], noise])
+    away = torch.arange(len(inputs)) >= _NUM_TEST
+
     return Problem(
-        "digits-mlp",
-        1,
-        model,
-        data,
-        inputs,
-        away,
-        targets,
-        hamiltonian_and_microcanonical(model),
-        kept=100,
+        name="digits-mlp",
+        version=1,
+        model=model,
+        data=data,
+        inputs=inputs,
+        away=away,
+        targets=test.y[:_NUM_TEST],
+        runs=runs,
+        num_saved=100,
     )
+
+
+def _flatten(images: Split) -> Split:
+    """Return images (N, 1, 8, 8) as rows (N, 64)."""
+    return Split(images.x.flatten(1), images.y)
+
+
+def _noise_images(x: Tensor) -> Tensor:
+    """Return images of uniform noise over the range of some images (N, D)."""
+    num_pixels = x.shape[1]
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(_NUM_AWAY, num_pixels, generator=generator)
+
+    low = x.min()
+    high = x.max()
+    return low + (high - low) * noise

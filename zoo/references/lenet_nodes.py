@@ -1,7 +1,8 @@
-"""LeNet-5 trained on clothes, its weights frozen, the nodes alone unknown: a truth for node-based networks."""
+"""LeNet-5 trained on Fashion-MNIST: the weights are frozen, and only the nodes are random."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyro.distributions as dist
@@ -17,51 +18,66 @@ from zoo.references.problem import Problem
 from zoo.references.runs import hamiltonian_and_microcanonical
 
 TRAINED = Path(__file__).parent / "trained" / "lenet.safetensors"
-NUM_TEST, NUM_AWAY = 30, 10
+NUM_TEST = 30
+NUM_AWAY = 10
 
 
 def lenet_nodes() -> Problem:
-    r"""A thousand of Fashion-MNIST's images under LeNet-5, whose 611 nodes are random and whose weights are not.
+    r"""A thousand images of Fashion-MNIST under LeNet-5 with 611 random nodes and fixed weights.
 
     .. math:: f_l = \sigma(W_l \, (f_{l-1} \circ z_l) + b_l), \qquad z_l \sim N(1, 0.5^2)
 
-    The weights come from 55,000 other images of the training part, the thousand did not
-    train them, and all that is needed lies in the package. Functions are kept at 30
-    test images, and at 10 others turned by a quarter. A gradient takes an eighth of a
-    second on a core, and 16,000 of each sampler were not enough: make it on a GPU.
+    The weights were trained on 55,000 other images of the training part. The package
+    holds the weights and the thousand images. Functions are stored at 30 test images,
+    and at 10 other test images that are rotated by 90 degrees. A gradient takes an
+    eighth of a second on one core, and 16,000 gradients of each sampler were not enough:
+    make this reference on a GPU.
 
     References:
-        Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski, Heinonen, 2020)
-        Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms (Xiao, Rasul, Vollgraf, 2017)
+        Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski,
+        Heinonen, 2020)
+        Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms
+        (Xiao, Rasul, Vollgraf, 2017)
     """
     _, tensors = read_file(TRAINED, "trained")
-    network = networks.LeNet5(10)
-    network.load_state_dict(
-        {name: tensors[f"network/{name}"] for name in network.state_dict()}
-    )
-    prior = priors.NodePrior(dist.Normal(1.0, 0.5), weights=priors.Frozen())
-    model = BayesianNetwork(network, prior, likelihoods.Categorical())
-    train, test = (
-        Split(standardised(tensors[f"{part}/x"]), tensors[f"{part}/y"].long())
-        for part in ("train", "test")
-    )
-    data = Dataset(
-        "Fashion-MNIST",
-        train,
-        Split(test.x[:NUM_TEST], test.y[:NUM_TEST]),
-        x_units=UNITS,
-    )
-    turned = test.x[NUM_TEST : NUM_TEST + NUM_AWAY].rot90(dims=(-2, -1))
-    inputs = torch.cat([data.test.x, turned])
-    away = torch.arange(len(inputs)) >= NUM_TEST
+
+    network = networks.LeNet5(num_classes=10)
+    state = {name: tensors[f"network/{name}"] for name in network.state_dict()}
+    network.load_state_dict(state)
+
+    node = dist.Normal(1.0, 0.5)
+    prior = priors.NodePrior(node, weights=priors.Frozen())
+    likelihood = likelihoods.Categorical()
+    model = BayesianNetwork(network, prior, likelihood)
     runs = hamiltonian_and_microcanonical(
         model, warmup_steps=300, num_samples=3000, num_steps=10, init="prior"
     )
+
+    x, y = _read_part(tensors, "test")
+    test = Split(x[:NUM_TEST], y[:NUM_TEST])
+    train = _read_part(tensors, "train")
+    data = Dataset("Fashion-MNIST", train, test, x_units=UNITS)
+
+    others = x[NUM_TEST : NUM_TEST + NUM_AWAY]
+    rotated = others.rot90(dims=(-2, -1))
+    inputs = torch.cat([test.x, rotated])
+    away = torch.arange(len(inputs)) >= NUM_TEST
+
     return Problem(
-        "lenet-nodes", 1, model, data, inputs, away, data.test.y, runs, kept=100
+        name="lenet-nodes",
+        version=1,
+        model=model,
+        data=data,
+        inputs=inputs,
+        away=away,
+        targets=test.y,
+        runs=runs,
+        num_saved=100,
     )
 
 
-def standardised(pixels: Tensor) -> Tensor:
-    """Return images (N, 1, 28, 28) of bytes in the units that the network was trained in."""
-    return UNITS.standardise(pixels.float() / 255)
+def _read_part(tensors: Mapping[str, Tensor], part: str) -> Split:
+    """Return images (N, 1, 28, 28), standardised as in training, and their labels (N,)."""
+    pixels = tensors[f"{part}/x"].float() / 255
+    labels = tensors[f"{part}/y"].long()
+    return Split(UNITS.standardise(pixels), labels)

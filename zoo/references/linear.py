@@ -14,40 +14,16 @@ from zoo.datasets import toy
 from zoo.datasets.toy import LinearDataset
 from zoo.inference import NUTS
 from zoo.model import BayesianNetwork
-from zoo.posterior.posterior import Posterior
-from zoo.references.problem import Problem, beyond
-from zoo.references.runs import CHAINS
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.references.problem import Problem, inputs_away_from
+from zoo.references.runs import NUM_CHAINS
 
-NUM_TEST, NUM_AWAY = 40, 20
-
-
-@dataclass
-class Exact:
-    """Independent draws of the posterior in closed form.
-
-    Arguments:
-        model: The model.
-        data: The data set, which knows its posterior.
-        num_samples: Draws of each of four chains.
-    """
-
-    model: BayesianNetwork
-    data: LinearDataset
-    num_samples: int
-
-    def fit(self, data: Data) -> Posterior:
-        """Draw; the data are those that the closed form is of."""
-        exact = MultivariateNormal(self.data.exact.mean, self.data.exact.covariance)
-        draws = exact.sample((CHAINS, self.num_samples)).float()
-        values = {
-            "layer1.weight": draws[..., None, :-1],
-            "layer1.bias": draws[..., -1:],
-        }
-        return Posterior(self.model, state={}, info=None, draws=values)
+_NUM_TEST = 40
+_NUM_AWAY = 20
 
 
 def linear() -> Problem:
-    r"""Fifty points of linear regression, known noise: the exact posterior beside NUTS, for the tests.
+    r"""Fifty points of linear regression with known noise: exact draws and NUTS, for the tests.
 
     .. math:: w \sim N(0, I), \quad y \sim N(x w + b, 0.5^2)
 
@@ -55,27 +31,63 @@ def linear() -> Problem:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
     """
     data = toy.linear()
-    prior = priors.WeightPrior(dist.Normal(0.0, data.prior_scale))
-    model = BayesianNetwork(
-        networks.MLP(data.train.x.shape[1], 1, hidden=[]),
-        prior,
-        likelihoods.Gaussian(data.noise),
-    )
-    inputs = torch.cat([data.test.x[:NUM_TEST], beyond(data.train.x, NUM_AWAY)])
-    away = torch.arange(len(inputs)) >= NUM_TEST
-    sampler = NUTS(
-        model, num_chains=CHAINS, warmup_steps=500, num_samples=1000, full_mass=True
-    )
-    runs = {"exact": Exact(model, data, 1000), "NUTS": sampler}
-    evidence = float(data.exact.log_evidence)
-    return Problem(
-        "linear",
-        1,
+    num_inputs = data.train.x.shape[1]
+
+    network = networks.MLP(num_inputs, 1, hidden=[])
+    weight = dist.Normal(0.0, data.prior_scale)
+    prior = priors.WeightPrior(weight)
+    likelihood = likelihoods.Gaussian(data.noise)
+    model = BayesianNetwork(network, prior, likelihood)
+
+    nuts = NUTS(
         model,
-        data,
-        inputs,
-        away,
-        data.test.y[:NUM_TEST],
-        runs,
-        log_evidence=evidence,
+        num_chains=NUM_CHAINS,
+        warmup_steps=500,
+        num_samples=1000,
+        full_mass=True,
     )
+    exact = _ExactSampler(model, data, num_samples=1000)
+
+    far = inputs_away_from(data.train.x, _NUM_AWAY)
+    x, y = data.test
+    inputs = torch.cat([x[:_NUM_TEST], far])
+    away = torch.arange(len(inputs)) >= _NUM_TEST
+
+    return Problem(
+        name="linear",
+        version=1,
+        model=model,
+        data=data,
+        inputs=inputs,
+        away=away,
+        targets=y[:_NUM_TEST],
+        runs={"exact": exact, "NUTS": nuts},
+        log_evidence=float(data.exact.log_evidence),
+    )
+
+
+@dataclass
+class _ExactSampler:
+    """An engine that draws independent samples of the posterior in closed form.
+
+    Arguments:
+        model: The model.
+        data: The data set, which holds its exact posterior.
+        num_samples: Number of draws of each of four chains.
+    """
+
+    model: BayesianNetwork
+    data: LinearDataset
+    num_samples: int
+
+    def fit(self, data: Data) -> DrawsPosterior:
+        """Return draws of the exact posterior; the argument is ignored."""
+        exact = self.data.exact
+        distribution = MultivariateNormal(exact.mean, exact.covariance)
+        shape = (NUM_CHAINS, self.num_samples)
+        samples = distribution.sample(shape).float()  # (C, S, P)
+
+        weight = samples[..., None, :-1]
+        bias = samples[..., -1:]
+        draws = {"layer1.weight": weight, "layer1.bias": bias}
+        return DrawsPosterior(self.model, state={}, info=None, draws=draws)

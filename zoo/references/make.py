@@ -1,69 +1,108 @@
-"""Making a reference posterior: every run of a problem, the evidence, and what is kept of the draws."""
+"""Making a reference posterior: runs of every engine, some of their draws, and the evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pyro
 import torch
 from torch import Tensor
 
+from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
-from zoo.references.evidence import evidence, function_values, thinned
+from zoo.predictive.prediction import Prediction
+from zoo.references.evidence import convergence_evidence, thin_chains
 from zoo.references.problem import Problem
-from zoo.references.reference import WEIGHTS, Reference
+from zoo.references.reference import Reference
+
+_NUM_SAVED_WEIGHTS = 25  # draws of each run whose weights are stored
 
 
 def make(
-    problem: Problem, seed: int = 0, say: Callable[[str], object] = print
+    problem: Problem, seed: int = 0, report: Callable[[str], object] = print
 ) -> Reference:
-    """Run every engine of a problem and keep what is worth keeping.
+    """Run every engine of a problem, and keep what a reference stores.
 
     Arguments:
         problem: The problem.
-        seed: Seed of everything random.
-        say: Called with a line after each run.
+        seed: Seed of all random numbers.
+        report: Called with a line of text after each run.
     """
-    posteriors, values = {}, {}
+    posteriors: dict[str, Posterior] = {}
+    outputs: dict[str, Tensor] = {}  # (C, S, N, O) each
     for number, (name, engine) in enumerate(problem.runs.items()):
         pyro.set_rng_seed(seed + number)
-        posteriors[name] = engine.fit(problem.data.train)
-        values[name] = at_inputs(problem, posteriors[name])
-        say(f"{name}: {posteriors[name]!r}")
-    functions = {
-        name: function_values(posteriors[name], found) for name, found in values.items()
-    }
-    kept = min(problem.kept, *(found.shape[1] for found in values.values()))
+        posterior = engine.fit(problem.data.train)
+        posteriors[name] = posterior
+        outputs[name] = _evaluate_at_inputs(problem, posterior)
+        report(f"{name}: {posterior!r}")
+
+    functions = {}
+    for name, posterior in posteriors.items():
+        functions[name] = _function_values(posterior, outputs[name])
+
+    num_available = min(values.shape[1] for values in outputs.values())
+    num_saved = min(problem.num_saved, num_available)
     runs = {}
     for name, posterior in posteriors.items():
-        noise = {
-            site: thinned(value, kept)
-            for site, value in posterior.draws.items()
-            if is_noise(site)
-        }
-        known = problem.inputs, thinned(values[name], kept)
-        runs[name] = Posterior(
-            problem.model, state={}, info=posterior.info, draws=noise, functions=known
-        )
-    weights = {
-        site: torch.cat(
-            [posterior.sample(WEIGHTS)[site] for posterior in posteriors.values()]
-        )
-        for site in problem.model.latents
-    }
-    return Reference(problem, runs, weights, evidence(functions, posteriors))
+        thinned = thin_chains(outputs[name], num_saved)
+        runs[name] = _without_weights(problem, posterior, thinned)
+
+    weights = _sample_weights(problem, posteriors)
+    evidence = convergence_evidence(functions, posteriors)
+    return Reference(problem, runs, weights, evidence)
 
 
-def at_inputs(problem: Problem, posterior: Posterior) -> Tensor:
-    """Return the network's outputs at the problem's inputs, (C, S, M, O)."""
-    draws = {name: value.flatten(0, 1) for name, value in posterior.draws.items()}
-    found = evaluate_draws(
+def _evaluate_at_inputs(problem: Problem, posterior: Posterior) -> Tensor:
+    """Return the outputs of the network at the inputs of the problem, (C, S, N, O)."""
+    draws = _flatten_chains(posterior.draws)
+    outputs = evaluate_draws(
         problem.model, draws, posterior.state, problem.inputs, progress=True
     )
-    return found.unflatten(0, (posterior.num_chains, -1))
+    return outputs.unflatten(0, (posterior.num_chains, -1))
 
 
-def is_noise(site: str) -> bool:
-    """Tell whether a site is the likelihood's own."""
-    return site.startswith("likelihood:")
+def _function_values(posterior: Posterior, outputs: Tensor) -> Tensor:
+    """Map outputs of the network (C, S, N, O) to function values: means, or probabilities."""
+    draws = _flatten_chains(posterior.draws)
+    flat = outputs.flatten(0, 1)
+    prediction = Prediction(posterior.model.likelihood, flat, draws)
+
+    num_chains = len(outputs)
+    return prediction.functions.unflatten(0, (num_chains, -1))
+
+
+def _without_weights(
+    problem: Problem, posterior: Posterior, outputs: Tensor
+) -> FunctionPosterior:
+    """Return a posterior that holds outputs at the inputs and as many draws of the noise."""
+    num_samples = outputs.shape[1]
+    noise = {}
+    for site, value in posterior.draws.items():
+        if site.startswith("likelihood:"):
+            noise[site] = thin_chains(value, num_samples)
+
+    functions = (problem.inputs, outputs)
+    return FunctionPosterior(
+        problem.model, state={}, info=posterior.info, draws=noise, functions=functions
+    )
+
+
+def _flatten_chains(draws: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return draws (C, S, *shape) of every site as (C S, *shape)."""
+    return {site: value.flatten(0, 1) for site, value in draws.items()}
+
+
+def _sample_weights(
+    problem: Problem, posteriors: Mapping[str, Posterior]
+) -> dict[str, Tensor]:
+    """Return some draws of every site from all runs together, (S, *shape)."""
+    samples = []
+    for posterior in posteriors.values():
+        samples.append(posterior.sample(_NUM_SAVED_WEIGHTS))
+
+    weights = {}
+    for site in problem.model.latents:
+        weights[site] = torch.cat([sample[site] for sample in samples])
+    return weights

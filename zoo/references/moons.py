@@ -1,4 +1,4 @@
-"""The moons: two classes, and a map of doubt round them."""
+"""The moons: two classes in the plane, and the epistemic uncertainty around them."""
 
 from __future__ import annotations
 
@@ -11,35 +11,46 @@ from zoo.model import BayesianNetwork
 from zoo.references.problem import Problem
 from zoo.references.runs import hamiltonian_and_microcanonical
 
-NUM_TEST = 40
-GRID = 7  # points to a side of the map
+_NUM_TEST = 40
+_GRID_SIZE = 7  # points on a side of the grid
+_NEAR = 0.5  # largest distance of an input from a datum that is not away from the data
 
 
 def moons() -> Problem:
-    """Two interlocking half circles under a network of 20 and 20 units, every weight a standard normal.
+    """Two interlocking half circles under a network of 20 and 20 units and standard normal priors.
 
-    Functions are kept at 40 test inputs and on a map of 7 x 7 points over [-3, 4] x
+    Functions are stored at 40 test inputs and on a grid of 7 x 7 points over [-3, 4] x
     [-3, 3.5].
 
     References:
-        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
+        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram,
+        Hoffman, Wilson, 2021)
     """
     data = toy.moons()
+
+    network = networks.MLP(2, 2, hidden=[20, 20])
     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-    model = BayesianNetwork(
-        networks.MLP(2, 2, hidden=[20, 20]), prior, likelihoods.Categorical()
-    )
-    sides = torch.linspace(-3.0, 4.0, GRID), torch.linspace(-3.0, 3.5, GRID)
-    places = torch.cartesian_prod(*sides)
-    inputs = torch.cat([data.test.x[:NUM_TEST], places])
-    away = torch.cdist(inputs, data.train.x).min(-1).values > 0.5
+    likelihood = likelihoods.Categorical()
+    model = BayesianNetwork(network, prior, likelihood)
+    runs = hamiltonian_and_microcanonical(model)
+
+    columns = torch.linspace(-3.0, 4.0, _GRID_SIZE)
+    rows = torch.linspace(-3.0, 3.5, _GRID_SIZE)
+    grid = torch.cartesian_prod(columns, rows)
+
+    x, y = data.test
+    inputs = torch.cat([x[:_NUM_TEST], grid])
+    distances = torch.cdist(inputs, data.train.x)  # to every datum
+    nearest = distances.min(-1).values
+    away = nearest > _NEAR
+
     return Problem(
-        "moons",
-        1,
-        model,
-        data,
-        inputs,
-        away,
-        data.test.y[:NUM_TEST],
-        hamiltonian_and_microcanonical(model),
+        name="moons",
+        version=1,
+        model=model,
+        data=data,
+        inputs=inputs,
+        away=away,
+        targets=y[:_NUM_TEST],
+        runs=runs,
     )

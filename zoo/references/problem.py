@@ -1,46 +1,36 @@
-"""A problem whose posterior is to be known: network, prior, likelihood, data, and where functions are looked at."""
+"""A problem: a model, data, and the inputs at which posteriors are compared."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from zoo.data import Data
 from zoo.datasets import Dataset
+from zoo.inference.engine import Engine
 from zoo.model import BayesianNetwork
-from zoo.posterior.posterior import Posterior
-
-
-class Engine(Protocol):
-    """What gives draws of the posterior."""
-
-    def fit(self, data: Data) -> Posterior:
-        """Draw."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Problem:
-    """A named and versioned posterior, and the runs that are to agree on it.
+    """A posterior with a name and a version, and the runs that must agree on it.
 
     Arguments:
-        name: What it is called, "yacht-50" say.
-        version: Raised whenever the model, the data or the inputs change.
+        name: The name, e.g. "yacht-50".
+        version: A number that is raised when the model, the data or the inputs change.
         model: The model.
         data: The data set.
-        inputs: Inputs (M, ...) at which function values are kept.
-        away: Which of them lie away from the data, (M,).
-        targets: Targets (K, ...) of the first K inputs, held out; None where there are
-            none with noise.
-        runs: Engines of two kinds, each with several chains, by name.
-        kept: Draws of each chain whose function values are kept.
-        label: What is to be known of the posterior beforehand, such as that it is a
-            mode's.
-        log_evidence: log p(y | x) in nats, where it is known exactly.
+        inputs: Inputs at which function values are stored, (N, ...).
+        away: A mask of the inputs that lie away from the data, (N,).
+        targets: Held-out targets of the first inputs, (K, ...) for the first K of them;
+            None if there are none with noise.
+        runs: Two engines of different kinds, each with several chains, by name.
+        num_saved: Number of draws of each chain whose function values are stored.
+        label: A remark on the posterior, e.g. that it is the posterior of one mode.
+        log_evidence: The exact log p(y | x) in nats; None if it is not known.
     """
 
     name: str
@@ -51,38 +41,49 @@ class Problem:
     away: Tensor
     targets: Tensor | None
     runs: Mapping[str, Engine]
-    kept: int = 200
+    num_saved: int = 200
     label: str = ""
     log_evidence: float | None = None
 
     def fingerprint(self) -> str:
-        """Return what changes when the data, the inputs, or the shapes or priors of the sites do."""
-        said = hashlib.sha256()
+        """Return a hash of the data, of the inputs, and of the shapes and priors of the sites."""
+        digest = hashlib.sha256()
         for tensor in (*self.data.train, self.inputs):
-            said.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+            tensor = tensor.detach().cpu().contiguous()
+            digest.update(tensor.numpy().tobytes())
+
         for name, prior in self.model.latents.items():
-            said.update(f"{name} {tuple(prior.shape())}".encode())
-            said.update(
-                f"{float(prior.log_prob(0.5 * torch.ones(prior.shape()))):.4g}".encode()
-            )
-        return said.hexdigest()[:16]
+            shape = tuple(prior.shape())
+            value = 0.5 * torch.ones(shape)
+            log_prob = float(prior.log_prob(value))
+
+            digest.update(f"{name} {shape}".encode())
+            digest.update(f"{log_prob:.4g}".encode())
+
+        return digest.hexdigest()[:16]
 
     def __repr__(self) -> str:
-        return f"Problem({self.name!r}, version {self.version}: {', '.join(self.runs)})"
+        runs = ", ".join(self.runs)
+        return f"Problem({self.name!r}, version {self.version}: {runs})"
 
 
-def beyond(x: Tensor, number: int, distance: float = 2.0, seed: int = 0) -> Tensor:
-    r"""Return inputs (number, D) away from data (N, D): data pushed out from their middle.
+def inputs_away_from(
+    x: Tensor, num_inputs: int, distance: float = 2.0, seed: int = 0
+) -> Tensor:
+    r"""Return inputs away from the data (num_inputs, D): data moved away from their mean.
 
     .. math:: x' = \bar x + (1 + \text{distance}) (x - \bar x)
 
     Arguments:
-        x: The data's inputs.
-        number: How many of them are taken.
-        distance: How far they are pushed, in units of their own distance.
-        seed: Seed of the choice.
+        x: The inputs of the data, (N, D).
+        num_inputs: Number of inputs to return.
+        distance: How far an input is moved, in units of its distance from the mean.
+        seed: Seed of the choice of data.
     """
-    chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[
-        :number
-    ]
-    return x.mean(0) + (1 + distance) * (x[chosen] - x.mean(0))
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(x), generator=generator)
+    chosen = x[order[:num_inputs]]
+
+    mean = x.mean(0)
+    difference = chosen - mean
+    return mean + (1 + distance) * difference

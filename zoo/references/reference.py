@@ -1,9 +1,7 @@
-"""A reference posterior: a problem, the runs that agree on it, and the evidence that they do."""
+"""A reference posterior: a problem, the runs that agree on it, and the evidence for it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,38 +11,41 @@ from torch import Tensor
 
 from zoo.datasets import Dataset
 from zoo.model import BayesianNetwork
-from zoo.posterior.posterior import Posterior
-from zoo.posterior.storage import read_file, write_file
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.function_posterior import FunctionPosterior
+from zoo.references.evidence import EvidenceRow
 from zoo.references.problem import Problem
+from zoo.references.reference_file import write_reference_file
 from zoo.reports.table import Table
 
 FOLDER = Path(__file__).parent / "posteriors"
-WEIGHTS = 25  # draws of a run whose weights are kept
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Reference:
-    """What is known of a posterior: function values at fixed inputs, some draws of the weights, and the evidence.
+    """What is known of a posterior: function values at fixed inputs, some weights, the evidence.
 
     References:
-        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, Wilson, 2021)
+        What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram,
+        Hoffman, Wilson, 2021)
 
     Arguments:
         problem: The problem.
-        runs: The posterior that each run gave, its function values at the problem's
-            inputs, by the run's name.
-        weights: Some draws (T, *shape) of every site, of all runs together.
-        evidence: Rows of the evidence, what each says by name; see `evidence`.
+        runs: The posterior of each run by the run's name. It holds function values at
+            the inputs of the problem, not weights.
+        weights: Some draws of every site from all runs together, (S, *shape).
+        evidence: The rows of the evidence; see
+            `zoo.references.evidence.convergence_evidence`.
     """
 
     problem: Problem
-    runs: Mapping[str, Posterior]
+    runs: Mapping[str, FunctionPosterior]
     weights: Mapping[str, Tensor]
-    evidence: list[dict[str, object]]
+    evidence: list[EvidenceRow]
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the problem."""
         return self.problem.name
 
     @property
@@ -59,150 +60,104 @@ class Reference:
 
     @property
     def inputs(self) -> Tensor:
-        """The inputs (M, ...) at which functions are known."""
+        """The inputs at which function values are known, (N, ...)."""
         return self.problem.inputs
 
     @property
     def away(self) -> Tensor:
-        """Which of the inputs lie away from the data, (M,)."""
+        """A mask of the inputs that lie away from the data, (N,)."""
         return self.problem.away
 
     @property
     def targets(self) -> Tensor | None:
-        """Held-out targets (K, ...) of the first K inputs."""
+        """Held-out targets of the first inputs; None if there are none."""
         return self.problem.targets
 
     @property
     def log_evidence(self) -> float | None:
-        """Log p(y | x) in nats, where it is known exactly."""
+        """The exact log p(y | x) in nats; None if it is not known."""
         return self.problem.log_evidence
 
     @property
-    def posterior(self) -> Posterior:
-        """The posterior of all runs together, chain after chain: what predictions are compared with."""
+    def posterior(self) -> FunctionPosterior:
+        """The posterior of all runs together, chain after chain, for comparisons."""
         posteriors = list(self.runs.values())
+        sites = posteriors[0].draws
+
         values = torch.cat([posterior.functions[1] for posterior in posteriors])
-        draws = {
-            name: torch.cat([posterior.draws[name] for posterior in posteriors])
-            for name in posteriors[0].draws
-        }
-        return Posterior(
-            self.model,
-            state={},
-            info=None,
-            draws=draws,
-            functions=(self.inputs, values),
+        draws = {}
+        for site in sites:
+            draws[site] = torch.cat([posterior.draws[site] for posterior in posteriors])
+
+        functions = (self.inputs, values)
+        return FunctionPosterior(
+            self.model, state={}, info=None, draws=draws, functions=functions
         )
 
     @property
-    def weight_posterior(self) -> Posterior:
-        """The posterior by the weights that were kept, few draws of all runs: it predicts at any inputs."""
-        draws = {name: value[None] for name, value in self.weights.items()}
-        state = {
-            name: value.detach() for name, value in self.model.network.named_buffers()
-        } | self.model.frozen()
-        return Posterior(self.model, state=state, info=None, draws=draws)
+    def weight_posterior(self) -> DrawsPosterior:
+        """The posterior of the few stored weights, which predicts at any input."""
+        state = {}
+        for name, buffer in self.model.network.named_buffers():
+            state[name] = buffer.detach()
+        state |= self.model.frozen()
+
+        draws = {}
+        for site, value in self.weights.items():
+            draws[site] = value.unsqueeze(0)  # one chain
+        return DrawsPosterior(self.model, state=state, info=None, draws=draws)
 
     @property
     def table(self) -> Table:
-        """The evidence."""
-        columns = tuple(dict.fromkeys(key for row in self.evidence for key in row))
-        return Table(
-            columns,
-            [tuple(row.get(column) for column in columns) for row in self.evidence],
-            {},
-        )
+        """The evidence as a table, one row for each run and one for all runs together."""
+        columns: dict[str, None] = {}
+        for row in self.evidence:
+            columns |= dict.fromkeys(row)
+
+        rows = []
+        for row in self.evidence:
+            rows.append(tuple(row.get(column) for column in columns))
+        return Table(tuple(columns), rows, {})
 
     def __repr__(self) -> str:
-        sizes = ", ".join(
-            f"{name} {tuple(run.functions[1].shape[:2])}"
-            for name, run in self.runs.items()
-        )
-        label = f"; {self.problem.label}" if self.problem.label else ""
+        sizes = []
+        for name, posterior in self.runs.items():
+            _, values = posterior.functions
+            size = tuple(values.shape[:2])
+            sizes.append(f"{name} {size}")
+
+        description = ", ".join(sizes)
+        if self.problem.label:
+            description += f"; {self.problem.label}"
         return (
-            f"Reference({self.name!r}, version {self.problem.version}: {sizes}{label})"
+            f"Reference({self.name!r}, version {self.problem.version}: {description})"
         )
 
     def _repr_html_(self) -> str:
         return f"<p>{self!r}</p>{self.table._repr_html_()}"
 
     def save(self, path: Path | None = None) -> Path:
-        """Write it to a file, the package's own where nothing is said, and return its path."""
-        path = path or FOLDER / f"{self.name}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {f"weights/{name}": value for name, value in self.weights.items()}
+        """Write the reference to a file, by default in the package, and return the path."""
+        path = path or default_path(self.name)
+
+        tensors = {f"weights/{site}": value for site, value in self.weights.items()}
         for run, posterior in self.runs.items():
-            tensors[f"functions/{run}"] = posterior.functions[1].float()
-            tensors |= {
-                f"noise/{run}/{name}": value.float()
-                for name, value in posterior.draws.items()
-            }
+            _, values = posterior.functions
+            tensors[f"functions/{run}"] = values.float()
+            for site, value in posterior.draws.items():
+                tensors[f"noise/{run}/{site}"] = value.float()
+
         header = {
             "name": self.name,
             "version": self.problem.version,
             "fingerprint": self.problem.fingerprint(),
             "runs": list(self.runs),
             "evidence": self.evidence,
-            "checksum": checksum(tensors),
         }
-        write_file(path, tensors, {"reference": json.dumps(header)})
+        write_reference_file(path, header, tensors)
         return path
 
 
-def read(problem: Problem, path: Path | None = None) -> Reference:
-    """Read the reference posterior of a problem, and check that it is that of this version, and whole.
-
-    Raises:
-        FileNotFoundError: There is none.
-        ValueError: It is damaged, or that of another version.
-    """
-    path = path or FOLDER / f"{problem.name}.safetensors"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no file {path}; python -m zoo reference {problem.name} --out {path.parent} makes it"
-        )
-    header, tensors = read_file(path, "reference")
-    if header.get("name") != problem.name:
-        raise ValueError(
-            f"{path} holds {header.get('name')!r}, not the reference {problem.name!r}"
-        )
-    if (header["version"], header["fingerprint"]) != (
-        problem.version,
-        problem.fingerprint(),
-    ):
-        raise ValueError(
-            f"{path} is of version {header['version']} ({header['fingerprint']}), and the problem {problem.name!r} of "
-            f"version {problem.version} ({problem.fingerprint()}): make it anew, python -m zoo reference {problem.name}"
-        )
-    if header["checksum"] != checksum(tensors):
-        raise ValueError(f"{path} is damaged: its checksum is not {header['checksum']}")
-
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {
-            n.removeprefix(prefix): value
-            for n, value in tensors.items()
-            if n.startswith(prefix)
-        }
-
-    values = part("functions/")
-    runs = {
-        run: Posterior(
-            problem.model,
-            state={},
-            info=None,
-            draws=part(f"noise/{run}/"),
-            functions=(problem.inputs, values[run]),
-        )
-        for run in header["runs"]
-    }
-    return Reference(problem, runs, part("weights/"), header["evidence"])
-
-
-def checksum(tensors: Mapping[str, Tensor]) -> str:
-    """Return a checksum of tensors and their names."""
-    said = hashlib.sha256()
-    for name in sorted(tensors):
-        value = tensors[name].detach().cpu().contiguous()
-        said.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        said.update(value.numpy().tobytes())
-    return said.hexdigest()
+def default_path(name: str) -> Path:
+    """Return the file in the package for the problem of a name."""
+    return FOLDER / f"{name}.safetensors"

@@ -1,12 +1,14 @@
-"""The two kinds of runs that most references come from."""
+"""The two samplers that most references are made with."""
 
 from __future__ import annotations
 
-from zoo.inference import HMC, MCLMC, NUTS
-from zoo.model import BayesianNetwork
-from zoo.references.problem import Engine
+from typing import Any
 
-CHAINS = 4
+from zoo.inference import HMC, MCLMC, NUTS
+from zoo.inference.engine import Engine
+from zoo.model import BayesianNetwork
+
+NUM_CHAINS = 4
 
 
 def hamiltonian_and_microcanonical(
@@ -17,27 +19,29 @@ def hamiltonian_and_microcanonical(
     num_steps: int | None = None,
     init: str = "map",
 ) -> dict[str, Engine]:
-    """Return NUTS, or HMC of jittered trajectories where their length is known, and adjusted MCLMC.
+    """Return two samplers of different kinds, by name: NUTS or HMC, and adjusted MCLMC.
 
     Arguments:
         model: The model.
-        warmup_steps: Draws in which a chain adapts.
-        num_samples: Draws of a chain that count.
-        num_steps: Leapfrog steps of HMC; MCLMC takes half as many, of two gradients
-            each.
-        init: Where chains begin.
+        warmup_steps: Number of draws in which a chain adapts.
+        num_samples: Number of draws of a chain after the warmup.
+        num_steps: Leapfrog steps of HMC, whose trajectories vary in length by 90 %.
+            MCLMC takes half as many steps, of two gradients each. By default, NUTS
+            replaces HMC, and MCLMC adapts its number of steps.
+        init: Where the chains start; see `zoo.inference.NUTS`.
     """
-    counts = {
-        "num_chains": CHAINS,
+    options: dict[str, Any] = {
+        "num_chains": NUM_CHAINS,
         "warmup_steps": warmup_steps,
         "num_samples": num_samples,
+        "shared_mass": True,
+        "init": init,
     }
-    counts |= {"shared_mass": True, "init": init}
     if num_steps is None:
-        first = NUTS(model, target_accept_prob=0.85, **counts)
-    else:
-        first = HMC(model, num_steps=num_steps, jitter=0.9, **counts)
-    second = MCLMC(
-        model, adjusted=True, num_steps=num_steps and num_steps // 2, **counts
-    )
-    return {type(first).__name__: first, "MCLMC": second}
+        nuts = NUTS(model, target_accept_prob=0.85, **options)
+        mclmc = MCLMC(model, adjusted=True, **options)
+        return {"NUTS": nuts, "MCLMC": mclmc}
+
+    hmc = HMC(model, num_steps=num_steps, jitter=0.9, **options)
+    mclmc = MCLMC(model, adjusted=True, num_steps=num_steps // 2, **options)
+    return {"HMC": hmc, "MCLMC": mclmc}

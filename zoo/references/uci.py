@@ -1,4 +1,4 @@
-"""Three UCI tables under one hidden layer of fifty units, the noise inferred."""
+"""Three UCI tables under one hidden layer of fifty units and a Gaussian noise that is inferred."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ import torch
 
 from zoo import datasets, likelihoods, networks, priors
 from zoo.model import BayesianNetwork
-from zoo.references.problem import Problem, beyond
+from zoo.references.problem import Problem, inputs_away_from
 from zoo.references.runs import hamiltonian_and_microcanonical
 
-NUM_TEST, NUM_AWAY = 40, 20
+_NUM_TEST = 40
+_NUM_AWAY = 20
 
 
 def yacht_50() -> Problem:
-    """Yacht hydrodynamics, 277 rows, split 0: a table that a network fits almost without noise."""
-    return table("yacht", num_steps=300)
+    """Yacht hydrodynamics, 277 rows, split 0: a table with almost no noise."""
+    return _table("yacht", num_steps=300)
 
 
 def energy_50() -> Problem:
     """Energy efficiency, 691 rows, split 0."""
-    return table("energy", num_steps=200)
+    return _table("energy", num_steps=200)
 
 
 def concrete_50() -> Problem:
-    """Concrete severity, 927 rows, split 0."""
-    return table("concrete", num_steps=200)
+    """Concrete compressive strength, 927 rows, split 0."""
+    return _table("concrete", num_steps=200)
 
 
-def table(name: str, num_steps: int | None = None) -> Problem:
-    r"""Return a UCI table, split 0 of Gal's, standardised, under a network of 50 units.
+def _table(name: str, num_steps: int) -> Problem:
+    r"""Return a UCI table, split 0 of Gal, standardised, under a network of 50 units.
 
-    .. math:: w \sim N(0, 1 / \text{fan-in}), \quad \sigma \sim \text{HalfNormal}(1), \quad y \sim N(f(x; w), \sigma^2)
+    .. math:: w \sim N(0, 1 / \text{fan-in}), \quad \sigma \sim \text{HalfNormal}(1), \quad
+        y \sim N(f(x; w), \sigma^2)
 
-    Functions are kept at 40 test inputs (yacht has 31), and at 20 training inputs
-    pushed out to three times their distance from the middle.
+    Functions are stored at 40 test inputs (yacht has 31), and at 20 training inputs
+    that are moved to three times their distance from the mean.
 
     References:
         Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
@@ -42,19 +44,32 @@ def table(name: str, num_steps: int | None = None) -> Problem:
 
     Arguments:
         name: Name of the table.
-        num_steps: Leapfrog steps of HMC, where that takes the place of NUTS.
+        num_steps: Leapfrog steps of HMC.
     """
     data = datasets.uci(name, split=0)
-    size = data.train.x.shape[1]
+    num_inputs = data.train.x.shape[1]
+
+    network = networks.MLP(num_inputs, 1, hidden=[50])
     prior = priors.WeightPrior(priors.fan_in(1.0, bias_scale=1.0))
-    model = BayesianNetwork(
-        networks.MLP(size, 1, hidden=[50]),
-        prior,
-        likelihoods.Gaussian(dist.HalfNormal(1.0)),
-    )
-    test = data.test.x[:NUM_TEST]
-    inputs = torch.cat([test, beyond(data.train.x, NUM_AWAY)])
-    away = torch.arange(len(inputs)) >= len(test)
-    targets = data.test.y[:NUM_TEST]
+    noise = dist.HalfNormal(1.0)
+    likelihood = likelihoods.Gaussian(noise)
+    model = BayesianNetwork(network, prior, likelihood)
+
     runs = hamiltonian_and_microcanonical(model, num_steps=num_steps)
-    return Problem(f"{name}-50", 1, model, data, inputs, away, targets, runs)
+
+    near = data.test.x[:_NUM_TEST]
+    far = inputs_away_from(data.train.x, _NUM_AWAY)
+    inputs = torch.cat([near, far])
+    away = torch.arange(len(inputs)) >= len(near)
+    targets = data.test.y[:_NUM_TEST]
+
+    return Problem(
+        name=f"{name}-50",
+        version=1,
+        model=model,
+        data=data,
+        inputs=inputs,
+        away=away,
+        targets=targets,
+        runs=runs,
+    )

@@ -1,8 +1,10 @@
-"""The summary of a model: weights and nodes counted layer by layer, and what becomes of each."""
+"""The summary of a model: its weights and nodes, counted layer by layer, with their priors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import nn
 
@@ -14,14 +16,13 @@ from zoo.reports.table import Table
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts of a network under a prior.
+    """The number of weights and nodes of a network under a prior.
 
     Arguments:
         table: A row per layer.
         weights: Number of weights and biases.
-        nodes: Number of input nodes of linear and convolution layers, whether or not
-            they are random.
-        random: Number of random numbers: the latent dimension of the prior.
+        nodes: Number of input nodes of linear and convolution layers, random or not.
+        random: Number of random variables: the latent dimension of the prior.
         points: Number of weights that are point estimates.
         frozen: Number of weights that are frozen.
     """
@@ -36,52 +37,111 @@ class Summary:
     def __str__(self) -> str:
         return f"{self.table}\n{self._total()}"
 
-    def _repr_html_(self) -> str:
-        return f"{self.table._repr_html_()}<p>{self._total()}</p>"
-
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        table = self.table._repr_html_()
+        return f"{table}<p>{self._total()}</p>"
+
     def _total(self) -> str:
+        """Return the counts of the whole network as a sentence."""
         return (
             f"{self.weights:,} weights and {self.nodes:,} input nodes: {self.random:,} random, "
             f"{self.points:,} point estimates, {self.frozen:,} frozen"
         )
 
 
+_COLUMNS = ("layer", "type", "weights", "nodes", "prior of weights", "prior of nodes")
+
+
+class _LayerRow(NamedTuple):
+    """A layer with its counts and priors."""
+
+    layer: str
+    type: str
+    weights: int
+    nodes: int
+    prior_of_weights: str
+    prior_of_nodes: str
+
+
 def summarise(network: nn.Module, plan: Plan) -> Summary:
-    """Count a network layer by layer under a bound prior."""
-    parameters = dict(network.named_parameters())
-    rows = []
-    for name, layer in network.named_modules():
-        prefix = f"{name}." if name else ""
-        own = {
-            prefix + key: value for key, value in layer.named_parameters(recurse=False)
-        }
-        own = {key: value for key, value in own.items() if key in parameters}
-        if not own:
-            continue
-        sites = {key: node for key, node in plan.nodes.items() if node.weight in own}
-        treatments = {words(plan.weights[key]): None for key in own}
-        nodes = [f"{node.side}: {words(node.prior)}" for node in sites.values()]
-        rows.append(
-            (
-                name or "(network)",
-                type(layer).__name__,
-                sum(value.numel() for value in own.values()),
-                channels(layer, "in") if has_nodes(layer) else 0,
-                "; ".join(treatments),
-                "; ".join(nodes) or "-",
-            )
-        )
-    table = Table(
-        ("layer", "type", "weights", "nodes", "prior of weights", "prior of nodes"),
-        rows,
-    )
+    """Count the weights and nodes of a network layer by layer.
+
+    Arguments:
+        network: The network.
+        plan: The prior bound to it.
+    """
+    sizes = {name: value.numel() for name, value in network.named_parameters()}
+    rows = _layer_rows(network, plan, sizes)
+
+    num_weights = 0
+    num_nodes = 0
+    for row in rows:
+        num_weights += row.weights
+        num_nodes += row.nodes
+
+    num_random = 0
+    for prior, _ in plan.priors(network).values():
+        num_random += prior.shape().numel()
+
     return Summary(
-        table,
-        weights=sum(row[2] for row in rows),
-        nodes=sum(row[3] for row in rows),
-        random=sum(prior.shape().numel() for prior, _ in plan.priors(network).values()),
-        points=sum(parameters[name].numel() for name in plan.points),
-        frozen=sum(parameters[name].numel() for name in plan.frozen),
+        Table(_COLUMNS, rows),
+        weights=num_weights,
+        nodes=num_nodes,
+        random=num_random,
+        points=_total(sizes, plan.points),
+        frozen=_total(sizes, plan.frozen),
     )
+
+
+def _layer_rows(
+    network: nn.Module, plan: Plan, sizes: Mapping[str, int]
+) -> list[_LayerRow]:
+    """Return a row for each layer that has weights of its own."""
+    rows = []
+    for layer_name, layer in network.named_modules():
+        own = layer.named_parameters(prefix=layer_name, recurse=False)
+        # a parameter that layers share has one of its names in the network
+        names = [name for name, _ in own if name in sizes]
+        if not names:
+            continue
+
+        row = _LayerRow(
+            layer=layer_name or "(network)",
+            type=type(layer).__name__,
+            weights=_total(sizes, names),
+            nodes=channels(layer, "in") if has_nodes(layer) else 0,
+            prior_of_weights=_priors_of_weights(plan, names),
+            prior_of_nodes=_priors_of_nodes(plan, names),
+        )
+
+        rows.append(row)
+
+    return rows
+
+
+def _total(sizes: Mapping[str, int], names: list[str]) -> int:
+    """Return the number of elements of the named parameters."""
+    return sum(sizes[name] for name in names)
+
+
+def _priors_of_weights(plan: Plan, names: list[str]) -> str:
+    """Write the different priors of the parameters of a layer."""
+    priors: list[str] = []
+    for name in names:
+        prior = words(plan.weights[name])
+        if prior not in priors:
+            priors.append(prior)
+
+    return "; ".join(priors)
+
+
+def _priors_of_nodes(plan: Plan, names: list[str]) -> str:
+    """Write the priors of the nodes that multiply parameters of a layer."""
+    priors = []
+    for node in plan.nodes.values():
+        if node.weight in names:
+            priors.append(f"{node.side}: {words(node.prior)}")
+
+    return "; ".join(priors) or "-"

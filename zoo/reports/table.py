@@ -1,4 +1,4 @@
-"""A table of words and numbers that a terminal prints and a notebook renders."""
+"""Tables of words and numbers, as text for a terminal and as HTML for a notebook."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under headings; numbers to the right, words to the left, what is missing as a dash.
+    """Rows under headings: numbers are right-aligned, words are not, a missing cell is a dash.
 
     Arguments:
         columns: Headings.
         rows: A sequence of cells per row.
-        digits: Decimal places of each column of floats, by heading; 3 where nothing is
-            said.
+        digits: Decimal places of columns of floats, by heading; 3 by default.
 
     Example:
         >>> print(Table(("guide", "rmse"), [("MeanField", 0.0812)]))
@@ -31,56 +30,78 @@ class Table:
 
     def column(self, name: str) -> list[Cell]:
         """Return the cells of one column."""
-        return [row[self.columns.index(name)] for row in self.rows]
+        index = self.columns.index(name)
+
+        return [row[index] for row in self.rows]
 
     def to_dicts(self) -> list[dict[str, Cell]]:
         """Return a dictionary per row, ready for JSON."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        dicts = []
+        for row in self.rows:
+            cells = zip(self.columns, row, strict=True)
+            dicts.append(dict(cells))
+
+        return dicts
 
     def __str__(self) -> str:
-        grid = [
-            list(self.columns),
-            *([self._text(i, cell) for i, cell in enumerate(row)] for row in self.rows),
-        ]
-        widths = [max(len(line[i]) for line in grid) for i in range(len(self.columns))]
-        right = [self._is_number(i) for i in range(len(self.columns))]
-        lines = (
-            "  ".join(
-                cell.rjust(width) if number else cell.ljust(width)
-                for cell, width, number in zip(line, widths, right, strict=True)
-            ).rstrip()
-            for line in grid
-        )
-        return "\n".join(lines)
+        lines = [list(self.columns), *self._texts()]
+        columns = []
+        for index, cells in enumerate(zip(*lines, strict=True)):
+            columns.append(_aligned(cells, to_right=self._is_number(index)))
+
+        printed = []
+        for cells in zip(*columns, strict=True):
+            line = "  ".join(cells)
+            printed.append(line.rstrip())
+
+        return "\n".join(printed)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f"<td>{escape(self._text(i, cell))}</td>" for i, cell in enumerate(row)
-            )
-            + "</tr>"
-            for row in self.rows
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        head = _html_row(self.columns, "th")
+        body = ""
+        for cells in self._texts():
+            body += _html_row(cells, "td")
 
-    def _text(self, index: int, cell: Cell) -> str:
+        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+    def _texts(self) -> list[list[str]]:
+        """Return the cells of every row as text."""
+        texts = []
+        for row in self.rows:
+            cells = zip(self.columns, row, strict=True)
+            texts.append([self._text(name, cell) for name, cell in cells])
+
+        return texts
+
+    def _text(self, column: str, cell: Cell) -> str:
+        """Return one cell as text."""
         if cell is None:
             return "-"
+
         if isinstance(cell, float):
-            return f"{cell:.{self.digits.get(self.columns[index], 3)}f}"
-        return f"{cell:,}" if isinstance(cell, int) else cell
+            digits = self.digits.get(column, 3)
+            return f"{cell:.{digits}f}"
+
+        if isinstance(cell, int):
+            return f"{cell:,}"
+
+        return cell
 
     def _is_number(self, index: int) -> bool:
-        cells = [row[index] for row in self.rows if row[index] is not None]
-        return bool(cells) and all(isinstance(cell, (int, float)) for cell in cells)
+        """Return whether a column holds numbers only."""
+        is_number = [
+            isinstance(row[index], (int, float))
+            for row in self.rows
+            if row[index] is not None
+        ]
+
+        return bool(is_number) and all(is_number)
 
 
 class Tabled:
-    """What is shown as its table, in a terminal and in a notebook."""
+    """A result that is shown as its table, in a terminal and in a notebook."""
 
     table: Table
 
@@ -91,3 +112,20 @@ class Tabled:
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
+
+
+def _aligned(cells: Sequence[str], *, to_right: bool) -> list[str]:
+    """Return the cells of a column, filled up to one width."""
+    width = max(map(len, cells))
+    fill = str.rjust if to_right else str.ljust
+
+    return [fill(cell, width) for cell in cells]
+
+
+def _html_row(cells: Sequence[str], tag: str) -> str:
+    """Return a row of an HTML table, its text escaped."""
+    inner = ""
+    for cell in cells:
+        inner += f"<{tag}>{escape(cell)}</{tag}>"
+
+    return f"<tr>{inner}</tr>"

@@ -1,1 +1,1 @@
-"""What programs run on: threads, memory formats, modes, scopes, progress bars."""
+"""What programs run on: scopes, effects, modes, memory formats, threads, progress bars."""

@@ -1,4 +1,4 @@
-"""The user's statement that led here: for warnings and for error messages."""
+"""The user's statement that a warning or an error message points to."""
 
 from __future__ import annotations
 
@@ -7,32 +7,45 @@ import sys
 import traceback
 from pathlib import Path
 
-OURS = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[1]
 
 
 def statement(error: BaseException) -> str:
-    """Name the statement of the user's program that an error comes from: the innermost that is no library's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not is_library(frame.filename)] or list(frames)
-    if not own:
+    """Name the statement of the user's program that raised an error.
+
+    It is the innermost statement that is not part of a library.
+
+    Arguments:
+        error: An error that was raised and caught.
+    """
+    frames = list(traceback.extract_tb(error.__traceback__))
+    if not frames:
         return "the program"
-    frame = own[-1]
-    line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
-    return f"{Path(frame.filename).name}, line {frame.lineno}, `{line}`"
+
+    user_frames = [frame for frame in frames if not _is_library(frame.filename)]
+    frame = user_frames[-1] if user_frames else frames[-1]
+
+    number = frame.lineno or 0
+    line = frame.line or linecache.getline(frame.filename, number)
+    file = Path(frame.filename).name
+
+    return f"{file}, line {number}, `{line.strip()}`"
 
 
 def stack_level() -> int:
-    """Return the stack level, for a warning of the caller's, of the user's statement that led to it."""
-    frame, number = sys._getframe(1), 1
-    while frame.f_back is not None and is_library(frame.f_code.co_filename):
-        frame, number = frame.f_back, number + 1
-    return number
+    """Return the `stacklevel` by which a warning of the caller names the user's statement."""
+    frame = sys._getframe(1)
+    level = 1
+    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
+        frame = frame.f_back
+        level += 1
+
+    return level
 
 
-def is_library(filename: str) -> bool:
-    """Tell whether a file belongs to Python, to an installed package or to the zoo itself."""
-    return (
-        "site-packages" in filename
-        or filename.startswith(("<frozen", sys.base_prefix + "/lib/"))
-        or OURS in Path(filename).parents
-    )
+def _is_library(filename: str) -> bool:
+    """Return whether a file belongs to Python, to an installed package or to this package."""
+    is_installed = "site-packages" in filename
+    is_python = filename.startswith(("<frozen", sys.base_prefix + "/lib/"))
+
+    return is_installed or is_python or _PACKAGE in Path(filename).parents

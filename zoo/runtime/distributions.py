@@ -1,7 +1,8 @@
-"""Distributions as values: moved to the device, dtype and shape of a tensor, and written in words."""
+"""Distributions as values: moved to the device and shape of a tensor, written as text."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import TypeVar
 
@@ -17,90 +18,135 @@ Part = TypeVar("Part")
 def placed(
     distribution: TorchDistributionMixin, like: Tensor, name: str
 ) -> TorchDistributionMixin:
-    """Give a distribution the device, dtype and shape of a tensor, every dimension of it an event.
+    """Give a distribution the device, dtype and shape of a tensor, with every dimension an event.
+
+    Arguments:
+        distribution: A distribution whose shape broadcasts to that of the tensor.
+        like: The tensor.
+        name: Name of the tensor, for the error message.
 
     Raises:
         ValueError: The distribution does not broadcast to the shape of the tensor; both
             shapes are named.
     """
     moved = to(distribution, like)
-    event = len(moved.event_shape)
-    batch = like.shape[: like.dim() - event]
-    try:
-        if like.dim() < event or like.shape[like.dim() - event :] != moved.event_shape:
-            raise ValueError
-        return moved.expand(batch).to_event(len(batch))
-    except (ValueError, RuntimeError):
-        raise ValueError(
-            f"the prior of {name} has shape {tuple(moved.shape())}, which does not broadcast to the shape "
-            f"{tuple(like.shape)} of that tensor"
-        ) from None
+    batch_dim = like.dim() - len(moved.event_shape)
+    batch_shape, event_shape = like.shape[:batch_dim], like.shape[batch_dim:]
+
+    if batch_dim >= 0 and event_shape == moved.event_shape:
+        with contextlib.suppress(ValueError, RuntimeError):
+            return moved.expand(batch_shape).to_event(batch_dim)
+
+    prior_shape, shape = tuple(moved.shape()), tuple(like.shape)
+    raise ValueError(
+        f"the prior of {name} has shape {prior_shape}, which does not broadcast to the shape "
+        f"{shape} of that tensor"
+    )
 
 
 def to(value: Part, like: Tensor) -> Part:
-    """Copy a distribution, or what it is made of, to the device and floating dtype of a tensor."""
+    """Copy a distribution, or a part of one, to the device and the floating dtype of a tensor.
+
+    Arguments:
+        value: A tensor, a distribution, a transform, or a list or tuple of these. Any
+            other value is returned as it is.
+        like: The tensor.
+    """
     if isinstance(value, Tensor):
-        return value.to(
-            like.device, like.dtype if value.is_floating_point() else value.dtype
-        )
+        dtype = like.dtype if value.is_floating_point() else value.dtype
+        return value.to(like.device, dtype)
+
     if type(value) in (list, tuple):
         return type(value)(to(part, like) for part in value)
-    if isinstance(value, (Distribution, Transform)):
-        moved = copy.copy(value)
-        for key, part in vars(value).items():
-            if key == "_inv" and not isinstance(value, _InverseTransform):
-                moved._inv = None  # the inverse that a transform remembers, which remembers the transform
-            elif isinstance(part, (Tensor, Distribution, Transform, list, tuple)):
-                moved.__dict__[key] = to(part, like)
-        return moved
-    return value
+
+    if not isinstance(value, (Distribution, Transform)):
+        return value
+
+    moved = copy.copy(value)
+    for key, part in vars(value).items():
+        if key == "_inv" and not isinstance(value, _InverseTransform):
+            moved._inv = None  # the cached inverse refers back to the transform
+        elif isinstance(part, (Tensor, Distribution, Transform, list, tuple)):
+            vars(moved)[key] = to(part, like)
+
+    return moved
 
 
 def unvalidated(distribution: Part) -> Part:
-    """Return a distribution that does not look at values, as one made while validation was on does."""
-    parts = {
-        name: unvalidated(part)
-        for name, part in vars(distribution).items()
-        if isinstance(part, Distribution)
-    }
-    if not parts and not vars(distribution).get("_validate_args"):
+    """Return a distribution that does not validate the values it is given.
+
+    A distribution that was made while validation was on validates at every call.
+    """
+    parts = {}
+    for name, part in vars(distribution).items():
+        if isinstance(part, Distribution):
+            parts[name] = unvalidated(part)
+
+    validates = vars(distribution).get("_validate_args", False)
+    if not parts and not validates:
         return distribution
+
     copied = copy.copy(distribution)
     vars(copied).update(parts, _validate_args=False)
+
     return copied
 
 
 def support_of(distribution: TorchDistributionMixin) -> constraints.Constraint:
-    """Return the support of a distribution; of a mixture, that of its components, which torch can transform."""
-    support, event_dim = distribution.support, 0
+    """Return the support of a distribution; for a mixture, the support of its components.
+
+    Torch has a transform for the support of the components, and none for that of the mixture.
+    """
+    support = distribution.support
+    event_dim = 0
     if isinstance(support, constraints.independent):
-        support, event_dim = support.base_constraint, support.reinterpreted_batch_ndims
+        event_dim = support.reinterpreted_batch_ndims
+        support = support.base_constraint
+
     if isinstance(support, constraints.MixtureSameFamilyConstraint):
         support = support.base_constraint
+
     return constraints.independent(support, event_dim) if event_dim else support
 
 
 def is_proper(distribution: TorchDistributionMixin) -> bool:
-    """Tell whether a distribution integrates to one; an improper one has an attribute `improper = True`."""
-    while isinstance(distribution, Independent):
-        distribution = distribution.base_dist
-    return not (
-        getattr(distribution, "improper", False)
-        or isinstance(distribution, ImproperUniform)
-    )
+    """Return whether a distribution integrates to one.
+
+    An improper distribution has the attribute `improper = True`.
+    """
+    base = _without_events(distribution)
+    is_improper = getattr(base, "improper", False) or isinstance(base, ImproperUniform)
+
+    return not is_improper
 
 
 def describe(distribution: TorchDistributionMixin) -> str:
-    """Write a distribution in words, `Normal(0, 1)`; a parameter that differs by element as its shape."""
+    """Write a distribution as text, e.g. `Normal(0, 1)`.
+
+    A parameter whose elements differ is written as its shape.
+    """
+    base = _without_events(distribution)
+    constrained = list(base.arg_constraints)
+    given = [name for name in constrained if name in vars(base)]
+    names = given or constrained
+
+    words = [_parameter_text(getattr(base, name)) for name in names]
+    arguments = ", ".join(words)
+
+    return f"{type(base).__name__}({arguments})"
+
+
+def _without_events(distribution: TorchDistributionMixin) -> TorchDistributionMixin:
+    """Return the distribution inside of `to_event`."""
     while isinstance(distribution, Independent):
         distribution = distribution.base_dist
-    names = list(distribution.arg_constraints)
-    names = [name for name in names if name in vars(distribution)] or names
-    values = [getattr(distribution, name) for name in names]
-    numbers = (
-        f"{value.flatten()[0].item():.4g}"
-        if value.unique().numel() == 1
-        else f"{tuple(value.shape)}"
-        for value in values
-    )
-    return f"{type(distribution).__name__}({', '.join(numbers)})"
+
+    return distribution
+
+
+def _parameter_text(value: Tensor) -> str:
+    """Write the parameter of a distribution: its value if all elements agree, else its shape."""
+    if value.unique().numel() == 1:
+        return f"{value.flatten()[0].item():.4g}"
+
+    return str(tuple(value.shape))

@@ -1,4 +1,4 @@
-"""Two effects beside Pyro's own: a network's buffers as statements of the program, and values given from outside."""
+"""Two effects next to Pyro's own: statements of a network's buffers, and substituted values."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from pyro.poutine.runtime import Message, effectful
 from torch import Tensor, nn
 
 
-@effectful(type="buffer")
-def _buffer(value: Tensor) -> Tensor:
-    return (
-        value.clone()
-    )  # a batch norm in training mode writes here, never into the network
-
-
 def buffers(network: nn.Module) -> dict[str, Tensor]:
-    """State the network's buffers: a copy of each, or what `Substitute` has in its place."""
-    return {name: _buffer(value, name=name) for name, value in network.named_buffers()}
+    """State the buffers of a network, by name.
+
+    Each value is a copy, or the value that an enclosing `Substitute` gives.
+    """
+    values = {}
+    for name, value in network.named_buffers():
+        values[name] = _buffer(value, name=name)
+
+    return values
 
 
 class Substitute(Messenger):
-    """Give values to `pyro.param` and buffer statements by name; what is not named keeps its own.
+    """Give values to `pyro.param` and buffer statements by name.
 
-    Unlike `poutine.substitute` it leaves the parameter store alone and reaches buffers.
+    Statements of other names keep their values. Unlike `poutine.substitute` it does not
+    touch the parameter store, and it reaches buffers.
 
     Arguments:
         values: Tensors by statement name.
@@ -35,7 +36,18 @@ class Substitute(Messenger):
         self.values = values
 
     def _pyro_param(self, msg: Message) -> None:
-        msg["value"] = self.values.get(msg["name"], msg["value"])
+        self._substitute(msg)
 
     def _pyro_buffer(self, msg: Message) -> None:
-        msg["value"] = self.values.get(msg["name"], msg["value"])
+        self._substitute(msg)
+
+    def _substitute(self, msg: Message) -> None:
+        name = msg["name"]
+        if name in self.values:
+            msg["value"] = self.values[name]
+
+
+@effectful(type="buffer")
+def _buffer(value: Tensor) -> Tensor:
+    """State one buffer; a batch norm in training mode writes to the copy, not to the network."""
+    return value.clone()

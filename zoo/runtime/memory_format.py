@@ -1,44 +1,45 @@
-"""How images lie in memory: pixel by pixel, where a network on a CPU takes them so."""
+"""The memory format of images: channels last, for networks on a CPU that accept it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from zoo.model import BayesianNetwork
-
 
 def takes_channels_last(
-    model: BayesianNetwork, values: Mapping[str, Tensor], x: Tensor
+    network: nn.Module, evaluate: Callable[[Tensor], Tensor], x: Tensor
 ) -> bool:
-    """Tell whether images may lie pixel by pixel, by which convolutions take a half to nine tenths of the time.
+    """Return whether images should be channels last: on a CPU, if the network accepts them.
 
-    A network that asks for a `view` of them, where `reshape` would do, does not take
-    it.
+    Convolutions then take between a half and nine tenths of the time. A network that
+    calls `view` on the images, where `reshape` would do, does not accept them.
 
     Arguments:
-        model: The model whose network takes the images, in evaluation mode.
-        values: A value of every site, point estimate and buffer.
-        x: Images (N, C, H, W); inputs of another shape are no images.
+        network: The network, in evaluation mode.
+        evaluate: Returns the network's output for a batch of inputs.
+        x: Images (N, C, H, W); inputs of any other number of dimensions are not images.
     """
-    if (
-        x.dim() != 4
-        or x.is_cuda
-        or not any(isinstance(layer, nn.Conv2d) for layer in model.network.modules())
-    ):
+    is_image = x.dim() == 4
+    if not is_image or x.is_cuda or not _has_convolution(network):
         return False
+
     try:
         with torch.no_grad():
-            model.output(values, channels_last(x[:2]))
+            evaluate(channels_last(x[:2]))
     except RuntimeError:
         return False
+
     return True
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """Lay images out pixel by pixel, all channels of one beside each other; grey ones too, by `to` alone."""
+    """Copy images into the format in which the channels of a pixel are neighbours in memory."""
+    # `contiguous` leaves grey images as they are; `to` also sets their strides
     return x.to(memory_format=torch.channels_last)
+
+
+def _has_convolution(network: nn.Module) -> bool:
+    """Return whether a network has a two-dimensional convolution."""
+    return any(isinstance(layer, nn.Conv2d) for layer in network.modules())

@@ -1,4 +1,4 @@
-"""Training and evaluation mode of a network, put back afterwards."""
+"""Training and evaluation mode of a network, for the time of a `with` block."""
 
 from __future__ import annotations
 
@@ -19,26 +19,29 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 def training_mode(network: nn.Module, frozen: Collection[str] = ()) -> Iterator[None]:
     """Put a network into training mode, and every layer back into its own mode afterwards.
 
-    A part whose weights are all frozen is in evaluation mode, so that its statistics do not move.
+    A layer whose parameters are all frozen is put into evaluation mode, so that its
+    running statistics do not change.
 
     Arguments:
         network: The network.
         frozen: Names of its frozen parameters.
     """
+    frozen = set(frozen)
     with _mode(network, training=True):
-        for prefix, part in network.named_modules():
-            names = set()
-            for name, _ in part.named_parameters():
-                names.add(f"{prefix}.{name}" if prefix else name)
-            if names and names <= set(frozen):
-                part.eval()
+        for prefix, layer in network.named_modules():
+            names = {name for name, _ in layer.named_parameters(prefix)}
+            if names and names <= frozen:
+                layer.eval()
+
         yield
 
 
 @contextmanager
 def _mode(network: nn.Module, training: bool) -> Iterator[None]:
+    """Put a network into one mode, and every layer back into its own mode afterwards."""
     before = [(layer, layer.training) for layer in network.modules()]
     network.train(training)
+
     try:
         yield
     finally:

@@ -1,154 +1,199 @@
-"""A guide in a scope of its own: whatever it keeps in Pyro's global parameter store is kept here instead."""
+"""A guide that runs in a scope of its own, apart from Pyro's global parameter store."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pyro
 import torch
 from pyro.infer.autoguide import AutoGuide
+from pyro.params.param_store import StateDict
 from torch import Tensor, nn
+
+from zoo.runtime.programs import PyroProgram
 
 
 class ScopedGuide:
-    """A guide, with the parameters that it holds in itself or states by `pyro.param`.
+    """A guide with all its parameters: its own, and those that it states by `pyro.param`.
 
-    Pyro's autoguides live in the global store under names that they share; run here,
-    two of them never touch.
+    Pyro's autoguides keep their parameters in the global store, under names that two
+    guides of one model share. A scoped guide has a store of its own, so that two of them
+    are independent.
 
     Arguments:
         guide: Any Pyro guide that runs without arguments: a module of `guides`, an
             autoguide, a function.
+
+    Raises:
+        ValueError: A module that states parameters by `pyro.param` which are not its own.
     """
 
-    def __init__(self, guide: Callable[..., object]) -> None:
+    def __init__(self, guide: PyroProgram) -> None:
         self.guide = guide
-        self.store: dict[str, dict] = {"params": {}, "constraints": {}}
+        self.store = _empty_store()
+
         if isinstance(guide, AutoGuide) and guide.prototype_trace is not None:
-            for module in (
-                guide.modules()
-            ):  # it may have been run in the global store: own the tensors
-                for name, parameter in module._parameters.items():
-                    if parameter is not None:
-                        module._parameters[name] = nn.Parameter(
-                            parameter.detach().clone()
-                        )
+            _copy_parameters(guide)  # the global store may share them
+
         with self.scope(), torch.random.fork_rng(), torch.no_grad():
-            guide()  # lazy guides make their parameters now
+            guide()  # a lazy guide creates its parameters in its first run
             if isinstance(guide, nn.Module):
-                refuse_stated(guide)
+                _refuse_stated_parameters(guide)
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """Set the global store aside; a function's parameters take its place, a module brings its own."""
-        state = (
-            {"params": {}, "constraints": {}}
-            if isinstance(self.guide, nn.Module)
-            else self.store
-        )
+        """Replace the global store by this guide's own; a module gets an empty one."""
+        is_module = isinstance(self.guide, nn.Module)
+        state = _empty_store() if is_module else self.store
         with pyro.get_param_store().scope(state=state):
             yield
 
-    def __call__(self, *args: object, **kwargs: object) -> object:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the guide in its scope."""
         with self.scope():
             return self.guide(*args, **kwargs)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return all parameters and buffers by name: the module's own, and the store's where there is no module."""
+        """Return all parameters and buffers by name, from the module or from the store."""
         if isinstance(self.guide, nn.Module):
             return dict(self.guide.state_dict(keep_vars=True))
+
         return dict(self.store["params"])
 
-    def parameters(self) -> list[nn.Parameter]:
-        """Return what a fit changes, each once: a module may know one by two names."""
-        return list(
-            {
-                id(tensor): tensor
-                for tensor in self.tensors().values()
-                if tensor.requires_grad
-            }.values()
-        )
+    def parameters(self) -> list[Tensor]:
+        """Return the tensors that a fit optimises; one that has two names is returned once."""
+        unique = {}
+        for tensor in self.tensors().values():
+            if tensor.requires_grad:
+                unique[id(tensor)] = tensor
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
+        return list(unique.values())
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Copy values into the guide's parameters.
 
+        Arguments:
+            tensors: Values by name, as `tensors()` returns them.
+
         Raises:
-            ValueError: Names or shapes differ; both are given.
+            ValueError: Names or shapes differ; the names are given.
         """
         own = self.tensors()
-        if {name: value.shape for name, value in own.items()} != {
-            n: v.shape for n, v in tensors.items()
-        }:
+        if _shapes(own) != _shapes(tensors):
             raise ValueError(
-                f"this guide has the parameters {sorted(own)}, the file has {sorted(tensors)}, or their shapes "
-                "differ; build the guide with the arguments it was built with"
+                f"this guide has the parameters {sorted(own)}, the file has {sorted(tensors)}, or "
+                "their shapes differ; build the guide with the arguments it was built with"
             )
+
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(tensors[name])
 
     def snapshot(self, model: nn.Module) -> ScopedGuide:
-        """Return a copy that later fits do not touch; the model is shared, not copied."""
+        """Return a copy that later fits do not change.
+
+        Arguments:
+            model: The guide's model, which the copy shares.
+        """
         twin = copy.copy(self)
         if isinstance(self.guide, nn.Module):
-            models = {name: part._model for name, part in autoguides(self.guide)}
-            twin.guide = copy.deepcopy(
-                self.guide, {id(model): model, **left_behind(self.guide)}
-            )
-            for guide in (
-                self.guide,
-                twin.guide,
-            ):  # copying takes an autoguide's model away, and the copy has none
-                for name, part in autoguides(guide):
-                    part._model = models[name]
-        parameters = {
-            name: value.detach().clone().requires_grad_()
-            for name, value in self.store["params"].items()
-        }
-        twin.store = {
-            "params": parameters,
-            "constraints": dict(self.store["constraints"]),
-        }
+            twin.guide = _copy_module(self.guide, model)
+
+        parameters = {}
+        for name, value in self.store["params"].items():
+            parameters[name] = value.detach().clone().requires_grad_()
+
+        constraints = dict(self.store["constraints"])
+        twin.store = {"params": parameters, "constraints": constraints}
+
         return twin
 
 
-def autoguides(guide: nn.Module) -> list[tuple[str, AutoGuide]]:
-    """Return the autoguides that a guide is, or is made of."""
-    return [
-        (name, part)
-        for name, part in guide.named_modules()
-        if isinstance(part, AutoGuide)
-    ]
+def _empty_store() -> StateDict:
+    """Return the state of a parameter store that holds nothing."""
+    return {"params": {}, "constraints": {}}
 
 
-def left_behind(guide: nn.Module) -> dict[int, None]:
-    """Return what a draw left in a module, a flow's cache say, as nothing to copy: it belongs to a graph."""
-    values = [value for part in guide.modules() for value in vars(part).values()]
-    tensors = [
-        tensor
-        for value in values
-        for tensor in (value if type(value) is tuple else (value,))
-    ]
-    return {
-        id(tensor): None
-        for tensor in tensors
-        if isinstance(tensor, Tensor) and not tensor.is_leaf
-    }
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    """Return the shape of each tensor."""
+    shapes = {}
+    for name, value in tensors.items():
+        shapes[name] = value.shape
+
+    return shapes
 
 
-def refuse_stated(guide: nn.Module) -> None:
-    """Refuse a module that states parameters by `pyro.param` beside its own: nothing would keep them."""
+def _copy_parameters(guide: AutoGuide) -> None:
+    """Replace every parameter of an autoguide by a copy."""
+    for module in guide.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                copied = parameter.detach().clone()
+                module._parameters[name] = nn.Parameter(copied)
+
+
+def _copy_module(guide: nn.Module, model: nn.Module) -> nn.Module:
+    """Copy a guide, but not the model that it refers to."""
+    models = {}
+    for name, part in _autoguides(guide):
+        models[name] = part._model
+
+    memo = {id(model): model, **_graph_tensors(guide)}
+    twin = copy.deepcopy(guide, memo)
+
+    # an autoguide loses its model when it is copied, and so does the copy
+    for each in (guide, twin):
+        for name, part in _autoguides(each):
+            part._model = models[name]
+
+    return twin
+
+
+def _autoguides(guide: nn.Module) -> list[tuple[str, AutoGuide]]:
+    """Return the autoguides in a guide, itself included, by name."""
+    found = []
+    for name, part in guide.named_modules():
+        if isinstance(part, AutoGuide):
+            found.append((name, part))
+
+    return found
+
+
+def _graph_tensors(guide: nn.Module) -> dict[int, None]:
+    """Return a memo with which `deepcopy` replaces tensors of an autograd graph by None.
+
+    A draw leaves such tensors in a module, e.g. in the cache of a flow; they cannot be
+    copied.
+    """
+    memo: dict[int, None] = {}
+    for module in guide.modules():
+        for value in vars(module).values():
+            tensors = value if type(value) is tuple else (value,)
+            for tensor in tensors:
+                if isinstance(tensor, Tensor) and not tensor.is_leaf:
+                    memo[id(tensor)] = None
+
+    return memo
+
+
+def _refuse_stated_parameters(guide: nn.Module) -> None:
+    """Refuse a module that states parameters by `pyro.param` which are not its own.
+
+    A scope of a module keeps no store, so their values would be lost.
+    """
     own = {id(parameter) for parameter in guide.parameters()}
-    stated = [
-        name
-        for name, value in pyro.get_param_store().named_parameters()
-        if id(value) not in own
-    ]
-    if stated:
+    foreign = []
+    for name, value in pyro.get_param_store().named_parameters():
+        if id(value) not in own:
+            foreign.append(name)
+
+    if foreign:
+        family = type(guide).__name__
+        names = ", ".join(foreign)
         raise ValueError(
-            f"the module {type(guide).__name__} states {', '.join(stated)} by pyro.param; make them attributes, an "
-            "nn.Parameter or a pyro.nn.PyroParam each, or write the guide as a function"
+            f"the module {family} states {names} by pyro.param; make them attributes, each an "
+            "nn.Parameter or a pyro.nn.PyroParam, or write the guide as a function"
         )

@@ -1,4 +1,4 @@
-"""One progress bar for all long work: a bar in a terminal or notebook, a line now and then in a log."""
+"""Progress bars: a bar in a terminal or a notebook, a line every ten seconds in a log file."""
 
 from __future__ import annotations
 
@@ -7,38 +7,43 @@ import sys
 from tqdm.auto import tqdm
 from tqdm.std import tqdm as plain_tqdm
 
+_LOG_FORMAT = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]\n"
+_LOG_SECONDS = 10  # at least, between two lines of a log file
+
 
 def bar(total: int, description: str, enabled: bool, delay: float = 0.0) -> plain_tqdm:
-    """Make a progress bar; where nobody watches (a log file) it writes a line every ten seconds at most.
+    """Make a progress bar.
+
+    If standard error is a file, the bar writes a line every ten seconds at most.
 
     Arguments:
         total: Number of steps.
-        description: What is under way.
-        enabled: Whether there is a bar at all.
-        delay: Seconds before which nothing is shown, for what is mostly quick.
+        description: Text before the bar.
+        enabled: Whether to show a bar.
+        delay: Seconds before the bar is shown, for work that is mostly quick.
     """
     if not enabled:
         return plain_tqdm(total=total, disable=True)
-    if in_notebook() or sys.stderr.isatty():
-        return tqdm(
-            total=total, desc=description, dynamic_ncols=True, leave=True, delay=delay
-        )
-    form = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]\n"
-    options = {
-        "mininterval": 10,
-        "maxinterval": 20,
-        "bar_format": form,
-        "file": Lines(),
-        "delay": delay,
-    }
-    return plain_tqdm(total=total, desc=description, **options)
+
+    if _in_notebook() or sys.stderr.isatty():
+        return tqdm(total=total, desc=description, dynamic_ncols=True, delay=delay)
+
+    return plain_tqdm(
+        total=total,
+        desc=description,
+        delay=delay,
+        mininterval=_LOG_SECONDS,
+        maxinterval=2 * _LOG_SECONDS,
+        bar_format=_LOG_FORMAT,
+        file=_LogLines(),
+    )
 
 
-class Lines:
-    """Standard error as a log sees it: whole lines, none drawn over."""
+class _LogLines:
+    """Standard error for a log file: every update of a bar is a line of its own."""
 
     def write(self, text: str) -> None:
-        """Write a line without the carriage return that a terminal's bar begins with."""
+        """Write a line, without the carriage return that starts every update of a bar."""
         if text.strip():
             sys.stderr.write(text.replace("\r", ""))
 
@@ -47,8 +52,12 @@ class Lines:
         sys.stderr.flush()
 
 
-def in_notebook() -> bool:
-    """Tell whether a notebook is running the program."""
-    shell = sys.modules.get("IPython")
-    running = shell.get_ipython() if shell is not None else None
-    return running is not None and "IPKernelApp" in running.config
+def _in_notebook() -> bool:
+    """Return whether the program runs in a notebook."""
+    module = sys.modules.get("IPython")
+    if module is None:
+        return False
+
+    shell = module.get_ipython()
+
+    return shell is not None and "IPKernelApp" in shell.config

@@ -1,4 +1,4 @@
-"""Numbers too small to be stored as normal ones are zero for a while: a processor takes a hundred times as long."""
+"""Flushing of subnormal floating-point numbers to zero, for the time of a `with` block."""
 
 from __future__ import annotations
 
@@ -10,30 +10,34 @@ import torch
 
 @contextmanager
 def flush_subnormals() -> Iterator[None]:
-    """Take numbers below 1e-38 as zero in this thread, and in the threads that it starts; then as before.
+    """Flush subnormal numbers, below 1e-38 in float32, to zero; restore the setting afterwards.
 
-    Slopes of saturated units and of classes that are all but excluded are that small,
-    and go on through every layer below: under a wide prior a step of Bayes by Backprop
-    took four times as long. Threads that PyTorch has started before keep their own way,
-    which `torch.set_flush_denormal(True)` at the top of a program changes.
+    Gradients of saturated units and of classes with almost no probability are that
+    small, and propagate through all layers below. A processor computes with subnormal
+    numbers up to a hundred times slower: under a wide prior a step of Bayes by Backprop
+    took four times as long.
+
+    The setting applies to this thread and to threads that it starts. Threads that
+    PyTorch started earlier keep theirs; `torch.set_flush_denormal(True)` at the top of a
+    program changes it for all.
 
     Example:
         >>> with flush_subnormals():
         ...     torch.tensor(1e-30) * torch.tensor(1e-10)
         tensor(0.)
     """
-    before = is_flushing()
+    before = _is_flushing()
     torch.set_flush_denormal(True)
+
     try:
         yield
     finally:
         torch.set_flush_denormal(before)
 
 
-def is_flushing() -> bool:
-    """Tell whether numbers below 1e-38 are zero here; PyTorch does not say."""
-    small, smaller = (
-        torch.tensor(value, dtype=torch.float32, device="cpu")
-        for value in (1e-30, 1e-10)
-    )
+def _is_flushing() -> bool:
+    """Return whether subnormal numbers are flushed to zero; PyTorch has no query for it."""
+    small = torch.tensor(1e-30, dtype=torch.float32, device="cpu")
+    smaller = torch.tensor(1e-10, dtype=torch.float32, device="cpu")
+
     return float(small * smaller) == 0.0

@@ -1,4 +1,4 @@
-"""One thread for small work: waiting for a second one costs more than it helps."""
+"""The number of threads: one for small networks and batches, for the time of a `with` block."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-SMALL = (
-    2**16
-)  # numbers in a batch, and in the weights, up to which one thread is faster
+_SMALL = 2**16  # elements of a batch, or weights, below which one thread is faster
 
 
 @contextmanager
 def one_if_small(network: nn.Module | None, x: Tensor | None) -> Iterator[None]:
-    """Use one thread while a small network meets a small batch, then as many as before.
+    """Use one thread if network and batch are small; restore the number of threads afterwards.
 
-    Beside another busy process a few hundred data on two threads were six times slower
-    than on one.
+    To wait for a second thread then costs more than it saves: next to another busy
+    process, a step on a few hundred data took six times as long on two threads as on one.
 
     Arguments:
-        network: The network; None when there is none to look at.
-        x: A batch of inputs; None when its size is not known.
+        network: The network; None if there is none, as for a plain Pyro model.
+        x: A batch of inputs; None if its size is not known.
     """
-    weights = (
-        sum(parameter.numel() for parameter in network.parameters())
-        if network is not None
-        else 0
-    )
-    small = x is not None and x.numel() < SMALL and weights < SMALL
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if small else before)
+    is_small = x is not None and x.numel() < _SMALL and _num_weights(network) < _SMALL
+    torch.set_num_threads(1 if is_small else before)
+
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _num_weights(network: nn.Module | None) -> int:
+    """Return the number of weights of a network."""
+    if network is None:
+        return 0
+
+    return sum(parameter.numel() for parameter in network.parameters())

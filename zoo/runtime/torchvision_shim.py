@@ -1,4 +1,6 @@
-"""Import torchvision, and what needs it, beside a torch that its compiled part does not fit."""
+"""Imports of torchvision and torchmetrics that work with any build of torch."""
+
+from __future__ import annotations
 
 import importlib
 import sys
@@ -8,20 +10,20 @@ from types import ModuleType
 import torch
 from torch.library import Library
 
-SCHEMAS = {
+_SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
 
 
 def load_torchvision() -> ModuleType:
-    """Import torchvision, also where its compiled operators are missing.
+    """Import torchvision, even if its compiled operators are missing.
 
-    The wheels of the package index are built against CUDA torch. Beside a CPU torch the
-    compiled part does not load and `import torchvision` raises `operator
-    torchvision::nms does not exist`. Only then the missing schemas are defined and the
-    import is tried again: data sets, transforms and models work, `torchvision.ops.nms`
-    itself stays without an implementation.
+    The wheels of the package index are built against CUDA torch. With a CPU torch their
+    compiled operators do not load, and `import torchvision` raises `operator
+    torchvision::nms does not exist`. In this case the missing schemas are defined and
+    the import is repeated: data sets, transforms and models work, and
+    `torchvision.ops.nms` has no implementation.
 
     References:
         torchvision's documentation (PyTorch contributors, 2016-2026), docs.pytorch.org/vision
@@ -38,15 +40,19 @@ def load_torchvision() -> ModuleType:
     try:
         return importlib.import_module("torchvision")
     except RuntimeError as error:
-        if "torchvision::" not in str(error) or "does not exist" not in str(error):
+        message = str(error)
+        is_missing = "torchvision::" in message and "does not exist" in message
+        if not is_missing:
             raise
+
     _forget_half_imported("torchvision")
     _define_missing_schemas()
+
     return importlib.import_module("torchvision")
 
 
 def load_torchmetrics() -> ModuleType:
-    """Import torchmetrics, which imports torchvision and fails with it.
+    """Import torchmetrics, which imports torchvision itself and fails if that import fails.
 
     Call it inside the function that needs the metric: the import takes seconds.
 
@@ -64,20 +70,23 @@ def load_torchmetrics() -> ModuleType:
     if "torchmetrics" not in sys.modules:
         load_torchvision()
         _forget_half_imported("torchmetrics")
+
     return importlib.import_module("torchmetrics")
 
 
 def _forget_half_imported(package: str) -> None:
-    """Remove what a failed import of the package left in `sys.modules`."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
-        del sys.modules[name]
+    """Remove the modules of a package from `sys.modules` after a failed import."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == package:
+            del sys.modules[name]
 
 
 @cache  # the cache keeps the library, and with it the schemas, alive
 def _define_missing_schemas() -> Library:
-    """Define those schemas that no compiled torchvision has brought."""
+    """Define the schemas of torchvision's operators that are not defined yet."""
     library = Library("torchvision", "DEF")
-    for name, schema in SCHEMAS.items():
+    for name, schema in _SCHEMAS.items():
         if not hasattr(torch.ops.torchvision, name):
             library.define(schema)
+
     return library

@@ -72,12 +72,9 @@ def sample_draws(posterior: Posterior, num_samples: int) -> NetworkDraws:
         ValueError: A posterior of no network, without weights, or of a likelihood
             without classes.
     """
-    model = posterior.model
-    if not isinstance(model, BayesianNetwork) or posterior.functions is not None:
-        raise ValueError(
-            "inputs are evaluated with draws of a network's weights, "
-            "and this posterior has no weights"
-        )
+    model = posterior.require_weights(
+        "inputs are evaluated with draws of a network's weights"
+    )
     if not model.likelihood.discrete:
         raise ValueError(
             f"stress is about classes, and {model.likelihood!r} has none; "
@@ -88,13 +85,10 @@ def sample_draws(posterior: Posterior, num_samples: int) -> NetworkDraws:
             f"num_samples is a number of draws, at least 1, not {num_samples}"
         )
 
-    available = posterior.num_samples
-    if available is not None:
-        num_samples = min(available, num_samples)
-
     device = model.first_parameter.device
+    draws = posterior.sample(posterior.num_available(num_samples))
     values = {}
-    for name, value in posterior.sample(num_samples).items():
+    for name, value in draws.items():
         values[name] = value.to(device)
 
     return NetworkDraws(model, posterior.state, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -62,8 +63,9 @@ def loss_and_gradient(
 
     example = standardise(pixels[:1])
 
+    evaluate = partial(model.output, values)
     with evaluation_mode(model.network):
-        use_channels_last = takes_channels_last(model, values, example)
+        use_channels_last = takes_channels_last(model.network, evaluate, example)
 
     draws_at_once = min(len(draws), _DRAWS_AT_ONCE)
     if use_channels_last:

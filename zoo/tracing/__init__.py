@@ -1,1 +1,1 @@
-"""Programs as graphs: recorded, simplified, compiled, captured; knows nothing of models."""
+"""Programs as graphs of tensor operations: recorded once, simplified, compiled, run many times."""

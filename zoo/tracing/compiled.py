@@ -1,86 +1,93 @@
-"""A graph through torch's compiler, and a few rows of its inputs at a time."""
+"""A graph that torch's compiler translates, for all rows of its inputs or a few rows at a time."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule
 
 from zoo.tracing.arithmetic import cheaper
-from zoo.tracing.graph import Function
+from zoo.tracing.graph import Function, TracedGraph, of_inputs
 
-SETTINGS = {
-    "fallback_random": True,  # random numbers are those of the graph
-    "size_asserts": False,  # of every input at every call
+_SETTINGS = {
+    "fallback_random": True,  # the random numbers of the graph, not of the compiler
+    "size_asserts": False,  # which check every input at every call
     "alignment_asserts": False,
-    "layout_optimization": False,  # images with few channels, pixel by pixel, fill a vector to a third
+    # few channels of an image, channels last, fill a third of a vector register
+    "layout_optimization": False,
 }
-CACHED = (
-    2**20
-)  # bytes of the widest result that a core's cache holds beside what else is there
+CACHED = 2**20  # bytes of the widest result that fit into a core's cache with the rest
 
 
-def compiled(
-    module: GraphModule, captured: Sequence[Tensor], inputs: Sequence[Tensor]
-) -> Function:
+def compile_graph(graph: TracedGraph, inputs: Sequence[Tensor]) -> Function:
     """Compile a graph for inputs of these shapes, and run it once.
 
     Arguments:
-        module: The graph, as `trace` returns it.
-        captured: What it reads beside its inputs.
-        inputs: Its inputs.
+        graph: The graph, as `trace` returns it.
+        inputs: The inputs of the program.
 
     Raises:
-        Exception: Whatever the compiler raises; most often there is no C++ compiler.
+        Exception: Any error of the compiler; most often there is no C++ compiler.
     """
-    module, more = cheaper(module, [*inputs, *captured])
-    read = [*captured, *more]
+    module, constants = cheaper(graph.module, [*inputs, *graph.captured])
+    captured = [*graph.captured, *constants]
+
     inductor, config = compiler()
-    with torch.no_grad(), config.patch(SETTINGS), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what a compiler says about itself
-        # the graph is all there is: without Dynamo's guards a call costs a third less
-        run = inductor(module, [*inputs, *read])
-        run(*inputs, *read)
+    with torch.no_grad(), config.patch(_SETTINGS), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings about the compiler itself
+        # the graph is complete: without Dynamo's guards a call costs a third less
+        run = inductor(module, [*inputs, *captured])
+        run(*inputs, *captured)
 
-    @torch.no_grad()
-    def call(*inputs: Tensor) -> tuple[Tensor, ...]:
-        return run(*inputs, *read)
-
-    return call
+    return of_inputs(run, captured)
 
 
-def compiler() -> tuple[Function, ModuleType]:
-    """Import torch's compiler, which takes seconds, and its settings; it warns of parts of itself."""
+def compiler() -> tuple[Callable[..., Function], ModuleType]:
+    """Import torch's compiler and its settings, which takes seconds, without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from torch._inductor import compile as inductor
         from torch._inductor import config
+
     return inductor, config
 
 
 def by_rows(function: Function, rows: int) -> Function:
-    """Return what runs a function of tensors, and of each of their rows on its own, on so many rows at a time."""
+    """Return a function that runs another one on a few rows of its inputs at a time.
+
+    Arguments:
+        function: A function of tensors, and of each of their rows on its own.
+        rows: Number of rows at a time.
+    """
 
     def run(*inputs: Tensor) -> tuple[Tensor, ...]:
-        parts = zip(*(tensor.split(rows) for tensor in inputs), strict=True)
-        return tuple(
-            map(torch.cat, zip(*(function(*part) for part in parts), strict=True))
-        )
+        splits = [tensor.split(rows) for tensor in inputs]
+        results = []
+        for part in zip(*splits, strict=True):
+            results.append(function(*part))
+
+        columns = zip(*results, strict=True)
+
+        return tuple(map(torch.cat, columns))
 
     return run
 
 
 def rows_at_once(rows: int, widest: int) -> int:
-    """Return how many of a number of rows to compile for on a CPU: a divisor whose results its cache holds.
+    """Return the number of rows to compile for on a CPU: a divisor that fits into its cache.
 
     Arguments:
-        rows: Their number.
-        widest: Bytes of the widest result that one row leads to.
+        rows: Number of all rows.
+        widest: Bytes of the widest result for one row.
     """
-    most = min(rows, max(1, CACHED * torch.get_num_threads() // max(1, widest)))
-    best = max(number for number in range(1, most + 1) if rows % number == 0)
+    fitting = CACHED * torch.get_num_threads() // max(1, widest)
+    most = min(rows, max(1, fitting))
+
+    best = most
+    while rows % best != 0:
+        best -= 1
+
     return best if 2 * best >= most else rows

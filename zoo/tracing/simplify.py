@@ -1,159 +1,163 @@
-"""A graph with fewer operations and the same bits: what is computed twice, once; what nothing needs, not at all."""
+"""Simplification of a graph with equal bits: repeated and unused operations are removed."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-import torch
 from torch import Tensor
 from torch.fx import Graph, Node
 
-aten = torch.ops.aten
-SILENT = {
-    aten.native_batch_norm,
-    aten.cudnn_batch_norm,
-    aten.miopen_batch_norm,
-}  # write, and do not say so
-BIG = 2**20  # bytes that are computed again rather than kept
-UNSAFE = {
-    aten._unsafe_view,
-    aten.unsafe_chunk,
-    aten.unsafe_split,
-    aten.unsafe_split_with_sizes,
-}  # views, unsaid
-EMPTY = {
-    aten.empty,
-    aten.empty_like,
-    aten.empty_strided,
-    aten.new_empty,
-    aten.new_empty_strided,
-}
+from zoo.tracing.operations import (
+    is_random,
+    is_uninitialised,
+    shares_memory,
+    writes,
+    written_arguments,
+)
+
+_BIG = 2**20  # bytes of a result that is computed again rather than kept in memory
+_Root = Node | int  # the node that made some memory, or the storage of an input
 
 
 def simplify(graph: Graph, read: Mapping[Node, Tensor]) -> None:
-    """Merge what is computed twice from the same values, and erase what nothing needs, in place.
+    """Merge operations that compute the same, and erase operations that are not needed, in place.
 
     Arguments:
         graph: A graph of aten's operations.
-        read: The tensor behind each input: those of one storage are written together.
+        read: The tensor behind each input. A write to one is a write to all that share
+            its storage.
     """
-    storages = {node: tensor.untyped_storage()._cdata for node, tensor in read.items()}
-    merge(graph, storages)
-    graph.eliminate_dead_code(
-        lambda node: (
-            node.op != "call_function" or writes(node.target) or is_random(node.target)
-        )
-    )
+    storages = {}
+    for node, tensor in read.items():
+        storages[node] = tensor.untyped_storage()._cdata
+
+    _Merger(graph, storages).run()
+    graph.eliminate_dead_code(_is_needed)
 
 
-def merge(graph: Graph, storages: Mapping[Node, int]) -> None:
-    """Let equal operations on equal values be one, but for those whose result is written to or returned.
-
-    What is big and nothing needs any more is computed again, as the program does:
-    guides save memory that way.
-    """
-    order = {node: number for number, node in enumerate(graph.nodes)}
-    versions: dict[object, int] = {}
-    seen: dict[tuple, Node] = {}
-    own = set(returned(graph, storages)) | set(written(graph, storages))
-    for node in list(graph.nodes):
-        if node.op != "call_function":
-            continue
-        if writes(node.target):
-            for root in roots_written(node, storages):
-                versions[root] = versions.get(root, 0) + 1
-            continue
-        if is_random(node.target) or packet(node.target) in EMPTY or node in own:
-            continue
-        given = tuple(
-            versions.get(root_of(other, storages), 0) for other in node.all_input_nodes
-        )
-        key = (node.target, repr(node.args), repr(node.kwargs), given)
-        earlier = seen.setdefault(key, node)
-        if earlier is not node and (
-            node.meta.get("bytes", 0) < BIG or last_use(earlier, order) > order[node]
-        ):
-            node.replace_all_uses_with(earlier)
-            graph.erase_node(node)
-
-
-def last_use(node: Node, order: Mapping[Node, int]) -> int:
-    """Return where the last operation stands that reads a result, or a view of it."""
-    ends = [
-        last_use(user, order) if is_seen(user) else order[user] for user in node.users
-    ]
-    return max(ends, default=order[node])
-
-
-def returned(graph: Graph, storages: Mapping[Node, int]) -> Iterator[object]:
-    """Give the roots of what a graph returns: its caller may write to each on its own."""
-    for node in graph.find_nodes(op="output"):
-        yield from (root_of(other, storages) for other in node.all_input_nodes)
-
-
-def written(graph: Graph, storages: Mapping[Node, int]) -> Iterator[object]:
-    """Give the roots of all that is written to."""
-    for node in graph.nodes:
-        if node.op == "call_function" and writes(node.target):
-            yield from roots_written(node, storages)
-
-
-def roots_written(node: Node, storages: Mapping[Node, int]) -> Iterator[object]:
-    """Give the roots of what one operation writes to; of one that does not say, all that it takes."""
-    schema = node.target._schema
-    names = [
-        argument.name
-        for argument in schema.arguments
-        if argument.alias_info and argument.alias_info.is_write
-    ]
-    values = dict(
-        zip((argument.name for argument in schema.arguments), node.args, strict=False)
-    ) | dict(node.kwargs)
-    for value in [values.get(name) for name in names] or node.all_input_nodes:
-        for each in value if isinstance(value, (tuple, list)) else (value,):
-            if isinstance(each, Node):
-                yield root_of(each, storages)
-
-
-def root_of(node: Node, storages: Mapping[Node, int]) -> object:
-    """Return the operation that made the memory that a node looks at, or the storage that came from outside."""
-    while is_seen(node):
-        node = node.all_input_nodes[0]
-    return storages.get(node, node)
-
-
-def is_seen(node: Node) -> bool:
-    """Tell whether a node is a view of another one's result, or one of its several results."""
-    return node.op == "call_function" and (
-        node.target is operator.getitem or is_view(node.target)
-    )
-
-
-def packet(func: Callable[..., object]) -> object:
-    """Return an operation whatever its overload."""
-    return getattr(func, "overloadpacket", func)
-
-
-def is_random(func: Callable[..., object]) -> bool:
-    """Tell whether an operation draws."""
-    return torch.Tag.nondeterministic_seeded in getattr(func, "tags", ())
-
-
-def writes(func: Callable[..., object]) -> bool:
-    """Tell whether an operation changes what it is given."""
-    return hasattr(func, "_schema") and (
-        func._schema.is_mutable or packet(func) in SILENT
-    )
-
-
-def is_view(func: Callable[..., object]) -> bool:
-    """Tell whether an operation returns what it is given, seen another way."""
-    returns = func._schema.returns if hasattr(func, "_schema") else ()
-    if packet(func) in UNSAFE:
+def _is_needed(node: Node) -> bool:
+    """Return whether an operation is kept even if its result is not used."""
+    if node.op != "call_function":
         return True
-    return (
-        bool(returns)
-        and returns[0].alias_info is not None
-        and not returns[0].alias_info.is_write
-    )
+
+    return writes(node.target) or is_random(node.target)
+
+
+class _Merger:
+    """Replaces operations by earlier ones with the same arguments, in the same state of memory.
+
+    Operations whose result is written to or returned are kept: the caller may write to
+    each result. So are operations with a big result that has no further use at that
+    point, as the program computes it again to save memory.
+
+    Arguments:
+        graph: A graph of aten's operations.
+        storages: The storage behind each input.
+    """
+
+    def __init__(self, graph: Graph, storages: Mapping[Node, int]) -> None:
+        self.graph = graph
+        self.storages = storages
+        self.versions: dict[_Root, int] = {}  # number of writes so far
+        self.seen: dict[tuple, Node] = {}
+        self.position: dict[Node, int] = {}
+        for number, node in enumerate(graph.nodes):
+            self.position[node] = number
+
+    def run(self) -> None:
+        """Merge all operations that can be."""
+        kept = {*self._returned(), *self._written()}
+        for node in list(self.graph.nodes):
+            if node.op != "call_function":
+                continue
+
+            if writes(node.target):
+                self._note_write(node)
+                continue
+
+            varies = is_random(node.target) or is_uninitialised(node.target)
+            if not varies and node not in kept:
+                self._merge(node)
+
+    def _note_write(self, node: Node) -> None:
+        """Give all memory that an operation writes to a new version."""
+        for root in self._roots_written(node):
+            version = self.versions.get(root, 0)
+            self.versions[root] = version + 1
+
+    def _merge(self, node: Node) -> None:
+        """Replace a node by an earlier one that computes the same, if there is one."""
+        versions = []
+        for argument in node.all_input_nodes:
+            root = self._root(argument)
+            versions.append(self.versions.get(root, 0))
+
+        key = (node.target, repr(node.args), repr(node.kwargs), tuple(versions))
+        earlier = self.seen.setdefault(key, node)
+        if earlier is node:
+            return
+
+        is_small = node.meta.get("bytes", 0) < _BIG
+        if is_small or self._last_use(earlier) > self.position[node]:
+            node.replace_all_uses_with(earlier)
+            self.graph.erase_node(node)
+
+    def _last_use(self, node: Node) -> int:
+        """Return the position of the last operation that reads a result, or a view of it."""
+        uses = []
+        for user in node.users:
+            if shares_memory(user):
+                uses.append(self._last_use(user))
+            else:
+                uses.append(self.position[user])
+
+        return max(uses, default=self.position[node])
+
+    def _returned(self) -> Iterator[_Root]:
+        """Give the roots of the results of the graph."""
+        for output in self.graph.find_nodes(op="output"):
+            for node in output.all_input_nodes:
+                yield self._root(node)
+
+    def _written(self) -> Iterator[_Root]:
+        """Give the roots of all memory that the graph writes to."""
+        for node in self.graph.nodes:
+            if node.op == "call_function" and writes(node.target):
+                yield from self._roots_written(node)
+
+    def _roots_written(self, node: Node) -> Iterator[_Root]:
+        """Give the roots of the memory that one operation writes to.
+
+        For an operation that does not say what it writes to, these are the roots of all
+        its arguments.
+        """
+        names = written_arguments(node.target)
+        if not names:
+            for argument in node.all_input_nodes:
+                yield self._root(argument)
+
+            return
+
+        values = _arguments_by_name(node)
+        for name in names:
+            value = values.get(name)
+            parts = value if isinstance(value, (tuple, list)) else (value,)
+            for part in parts:
+                if isinstance(part, Node):
+                    yield self._root(part)
+
+    def _root(self, node: Node) -> _Root:
+        """Return the operation that made the memory of a node, or the storage of an input."""
+        while shares_memory(node):
+            node = node.all_input_nodes[0]
+
+        return self.storages.get(node, node)
+
+
+def _arguments_by_name(node: Node) -> dict[str, object]:
+    """Return the arguments of an operation by name."""
+    values = {}
+    for argument, value in zip(node.target._schema.arguments, node.args, strict=False):
+        values[argument.name] = value
+
+    return {**values, **node.kwargs}

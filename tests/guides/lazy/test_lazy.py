@@ -1,4 +1,4 @@
-"""Lazily sampled weights and nodes: the law of what they stand for, and the same numbers when the noise is fixed."""
+"""Lazily sampled weights and nodes: their distribution, and their value for fixed noise."""
 
 import pyro
 import pyro.distributions as dist
@@ -16,12 +16,12 @@ from guides._lazy.nodes import LazyNodes, NodeDraw, ScaledWeight
 from guides.local_reparam import LazyWeight, noise_like
 from zoo import likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
-from zoo.posterior.posterior import Posterior
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.priors.plan import Nodes
 from zoo.runtime.param_scope import ScopedGuide
 
 B = 5
-# layer, its options, weight, input; the batch comes first everywhere
+# A layer, its options, its weight and its input, whose first dimension is the batch.
 LAYERS = {
     "linear": (F.linear, {}, (4, 6), (B, 6)),
     "linear over a sequence": (F.linear, {}, (4, 6), (B, 3, 6)),
@@ -55,7 +55,7 @@ def case(request):
 
 
 def lazy_product(weight, node, rows):
-    """A weight times lazily sampled nodes, whose draw for B examples is `rows` (B, C)."""
+    """Return a weight times lazily sampled nodes, whose draw for B examples is `rows` (B, C)."""
     source = NodeDraw(lambda: rows[0], lambda size: rows)
     return node.times(weight, LazyNodes(rows[0], source))
 
@@ -131,14 +131,16 @@ def test_nodes_once_drawn_as_one_function_stay_that_function(case):
 
 @pytest.mark.parametrize("where", ["in", "out", "both"])
 def test_a_convolution_with_nodes_is_the_convolution_of_the_scaled_input(where):
-    """Groups included: group g has its own two of the four input channels."""
+    """Each group of the convolution has two of the four input channels."""
     pyro.set_rng_seed(1)
     conv = nn.Conv2d(4, 6, 3, groups=2, padding=1).double()
     prior = priors.NodePrior(
         dist.Normal(1.0, 0.5), where=where, weights=priors.Frozen()
     )
     model = zoo.BayesianNetwork(conv, prior, likelihoods.Gaussian(0.1))
-    values = {name: law.sample() for name, law in model.latents.items()}
+    values = {
+        name: distribution.sample() for name, distribution in model.latents.items()
+    }
     x = torch.randn(B, 4, 5, 5, dtype=torch.float64)
 
     ones = torch.ones(6, dtype=torch.float64)
@@ -153,7 +155,7 @@ def test_a_convolution_with_nodes_is_the_convolution_of_the_scaled_input(where):
 
 
 def test_gradients_through_lazy_nodes_are_those_of_each_example_on_its_own(case):
-    """The scaled input is not kept but multiplied anew on the way back."""
+    """The scaled input is not stored: the backward pass computes it again."""
     layer, options, weight, bias, x = case
     groups = options.get("groups", 1)
     node = Nodes(
@@ -167,21 +169,21 @@ def test_gradients_through_lazy_nodes_are_those_of_each_example_on_its_own(case)
         layer(x[i : i + 1], node.times(weight, rows[i]), bias, **options)
         for i in range(B)
     ]
-    for slope, expected in zip(
+    for gradient, expected in zip(
         torch.autograd.grad(output, leaves, up),
         torch.autograd.grad(torch.cat(each), leaves, up),
         strict=True,
     ):
-        assert torch.allclose(slope, expected)
+        assert torch.allclose(gradient, expected)
     [without_noise] = torch.autograd.grad(layer(x, weight, bias, **options), weight, up)
-    [slope] = torch.autograd.grad(
+    [gradient] = torch.autograd.grad(
         layer(x, lazy_product(weight, node, rows), bias, **options), weight, up
     )
-    assert not torch.allclose(slope, without_noise)
+    assert not torch.allclose(gradient, without_noise)
 
 
 def test_other_products_with_nodes_are_ordinary_products():
-    """An outer product has not the shape of a weight with its channels scaled."""
+    """An outer product does not have the shape of a weight with scaled channels."""
     rows = torch.randn(B, 3, dtype=torch.float64)
     column = LazyNodes(rows[0], NodeDraw(lambda: rows[0], lambda size: rows)).reshape(
         -1, 1
@@ -217,12 +219,12 @@ def test_a_lazy_weight_gives_a_layer_its_output_with_the_exact_mean_and_variance
             output = layer(x, LazyWeight(weight, scale), lazy_bias, **options)
             monkeypatch.undo()
             assert torch.allclose(output, mean + noise * expected.sqrt(), atol=1e-7)
-    swapped = layer(x.abs(), scale, None, **options)  # scales where variances belong
+    swapped = layer(x.abs(), scale, None, **options)  # scales for variances
     assert not torch.allclose(swapped, variance, rtol=0.1)
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 3, 1, 2), (3, 2, 1, 0)])
-def test_noise_lies_in_memory_as_what_it_is_added_to(axes):
+def test_noise_has_the_memory_layout_of_the_tensor_it_is_added_to(axes):
     value = torch.zeros(5, 4, 3, 2, dtype=torch.float64).permute(axes)
     noise = noise_like(value)
     assert (noise.shape, noise.stride(), noise.dtype) == (
@@ -232,8 +234,8 @@ def test_noise_lies_in_memory_as_what_it_is_added_to(axes):
     )
 
 
-def test_lazy_and_ordinary_draws_of_a_linear_layer_have_one_law():
-    """First and second moments of single outputs; 15 numbers, false alarm 1e-4."""
+def test_lazy_and_ordinary_draws_of_a_linear_layer_have_the_same_distribution():
+    """Compare first and second moments of 15 outputs; the false alarm rate is 1e-4."""
     pyro.set_rng_seed(2)
     loc, scale = (
         torch.randn(3, 6, dtype=torch.float64),
@@ -283,7 +285,7 @@ def test_masks_are_one_for_each_example_and_the_same_when_the_layer_is_applied_a
 
 
 def test_a_lazy_weight_times_lazy_nodes_stays_lazy_in_both():
-    """Of a layer with dropped weights and nodes, neither mask is shared by the examples."""
+    """In a layer with dropped weights and nodes, each example has its own masks of both."""
     pyro.set_rng_seed(4)
     weight = torch.ones(4, 6, dtype=torch.float64)
     node = Nodes("weight", "out", 1, 4, dist.Normal(1.0, 1.0))
@@ -349,28 +351,30 @@ def test_two_examples_have_noise_of_their_own_in_training_and_one_function_in_pr
     same = torch.ones(12, 3, dtype=torch.float64)
     assert len(outputs_in_training(model, guide, same).unique()) > 1
 
-    posterior = Posterior(model, state={}, info=None, scoped=ScopedGuide(guide))
+    posterior = GuidePosterior(model, state={}, info=None, scoped=ScopedGuide(guide))
     x = torch.randn(2, 3, dtype=torch.float64)
     functions = posterior.predict(
         torch.cat([same, x, x.sum(0, keepdim=True), 0 * x[:1]]), num_samples=50
     ).functions
     assert (functions[:, :12] == functions[:, :1]).all()
     one, two, both, none = functions[:, 12:].unbind(1)
-    assert torch.allclose(one + two - none, both)  # each draw is a linear function
-    assert functions[:, 0].std() > 0  # and the draws are many
+    assert torch.allclose(one + two - none, both)  # linear functions
+    assert functions[:, 0].std() > 0  # that differ
 
 
 def test_mean_field_shares_its_noise_in_training():
-    """What the test before rejects."""
+    """This is the wrong answer that the previous test rejects."""
     pyro.set_rng_seed(6)
     model = mlp(WEIGHTS)
     same = torch.ones(12, 3, dtype=torch.float64)
     assert len(outputs_in_training(model, guides.MeanField(model), same).unique()) == 1
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in PER_EXAMPLE if name != "MCDropout over nodes"]
-)  # its probabilities are fixed
+# The probabilities of `MCDropout` over nodes are fixed.
+WITH_PARAMETERS = [name for name in PER_EXAMPLE if name != "MCDropout over nodes"]
+
+
+@pytest.mark.parametrize("name", WITH_PARAMETERS)
 def test_a_gradient_reaches_every_parameter_through_lazy_draws(name):
     pyro.set_rng_seed(7)
     prior, make = PER_EXAMPLE[name]

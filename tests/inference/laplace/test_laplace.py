@@ -1,6 +1,7 @@
-"""Laplace: exact on Bayesian linear regression, a hand-made curvature elsewhere, and what it refuses.
+"""Laplace: exact on Bayesian linear regression, elsewhere against a curvature computed here.
 
-Moments of draws are compared within 4.5 standard errors, each beside a wrong answer.
+Moments of draws are compared within 4.5 standard errors. Each check comes with a wrong
+answer that it rejects.
 """
 
 import math
@@ -32,7 +33,7 @@ Y = X.sum(-1, keepdim=True).tanh()
 
 
 class Linear:
-    """A linear model in float64 whose network stands at the exact mode, and its posterior."""
+    """A linear model in float64 with the network at the exact mode, and its posterior."""
 
     def __init__(self, likelihood_temperature=1.0):
         data = datasets.toy.linear(
@@ -84,7 +85,7 @@ def covariance_off(draws, mean, covariance):
 
 
 def blocks(precision):
-    """Keep the weights' block and the bias' of a precision."""
+    """Keep two blocks of a precision: that of the weights and that of the bias."""
     return torch.block_diag(precision[:3, :3], precision[3:, 3:])
 
 
@@ -113,7 +114,7 @@ def test_on_a_linear_model_the_structure_is_all_that_is_approximate(linear, stru
     wrong = torch.linalg.inv(STRUCTURES[structure](swapped.precision))
     assert (
         covariance_off(draws, mean, wrong) > LIMIT
-    )  # a scale of the noise taken for a variance
+    )  # the scale of the noise in place of its variance
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -130,7 +131,7 @@ def test_the_log_marginal_likelihood_is_the_log_evidence_but_for_the_structure(
         assert gap > 0.05
 
 
-def test_a_prior_scale_for_each_number_is_taken_exactly(linear):
+def test_a_prior_scale_for_each_parameter_is_taken_exactly(linear):
     scale = torch.tensor([0.3, 1.0, 2.0]).double()
     rule = priors.by_name(
         {"*weight": dist.Normal(0.0, scale)}, otherwise=dist.Normal(0.0, 1.0)
@@ -221,7 +222,7 @@ def test_a_temperature_of_the_likelihood_is_wider_noise():
     assert covariance_off(draws, warm.exact.mean, warm.exact.covariance) < LIMIT
     assert (
         covariance_off(draws, warm.exact.mean, 4.0 * Linear().exact.covariance) > LIMIT
-    )  # the whole tempered
+    )  # the whole posterior tempered
     densities = len(warm.targets) * (
         math.log(NOISE * math.sqrt(2 * math.pi)) * (1 - 1 / 4) + math.log(2.0)
     )
@@ -236,13 +237,13 @@ def test_a_temperature_of_the_likelihood_is_wider_noise():
 
 
 @pytest.mark.parametrize("structure", ["scalar", "layerwise", "diag"])
-def test_a_tuned_prior_precision_climbs_the_marginal_likelihood(linear, structure):
+def test_a_tuned_prior_precision_has_a_higher_marginal_likelihood(linear, structure):
     plain = linear.fit("full", num_samples=1).info
     info = linear.fit("full", num_samples=1, prior_structure=structure).info
     assert info.prior_precision.shape == (
         {"scalar": 1, "layerwise": 2, "diag": 4}[structure],
     )
-    if structure != "scalar":  # which cannot say what the model says
+    if structure != "scalar":  # which cannot be the prior of the model
         assert info.log_marginal_likelihood > plain.log_marginal_likelihood
     if structure == "scalar":
         away = (linear.exact.mean - LOC).square().sum()
@@ -345,7 +346,7 @@ def test_a_posterior_without_a_mode_is_not_linearised():
     ).fit(data)
     with pytest.raises(
         ValueError,
-        match=r"this posterior knows none \(Posterior over .*MeanField guide\); leave linear",
+        match=r"this posterior has none \(Posterior over .*MeanField guide\); omit linear",
     ):
         posterior.predict(data[0], linearised=True)
 
@@ -454,7 +455,7 @@ def digits():
     )
 
 
-def test_digits_are_told_apart_with_more_doubt_than_at_the_mode(digits):
+def test_digits_are_classified_with_more_uncertainty_than_at_the_mode(digits):
     posterior, x, y = digits
     linearised = posterior.predict(x, linearised=True)
     mode = posterior.model.output(posterior.centre, x).softmax(-1)
@@ -465,7 +466,7 @@ def test_digits_are_told_apart_with_more_doubt_than_at_the_mode(digits):
     assert torch.isfinite(posterior.predict(x).log_prob(y)).all()
 
 
-def test_a_laplace_posterior_comes_back_from_a_file(digits, tmp_path):
+def test_a_laplace_posterior_is_read_from_a_file(digits, tmp_path):
     posterior, x, _ = digits
     posterior.save(tmp_path / "posterior")
     anew = zoo.BayesianNetwork(
@@ -493,7 +494,7 @@ def test_diagnostics_take_a_laplace_posterior(digits):
     posterior, x, y = digits
     assert to_arviz(posterior, (x, y)).posterior["layer2.bias"].shape == (1, 20, 10)
     assert zoo.fidelity(posterior, posterior, x) is not None
-    assert repr(posterior).endswith(": 20 draws round the mode")
+    assert repr(posterior).endswith(": 20 draws around the mode")
 
 
 def test_held_layers_are_saved_and_read_back(tmp_path):
@@ -544,8 +545,8 @@ def test_layers_without_kronecker_factors_are_refused():
         )
 
 
-def test_a_curvature_that_outruns_the_precision_of_numbers_is_refused():
-    x = 100 * torch.randn(20, 2).repeat(1, 3)  # of six weights two are told apart
+def test_a_curvature_that_is_not_positive_definite_is_refused():
+    x = 100 * torch.randn(20, 2).repeat(1, 3)  # only two of six weights are identified
     network = networks.MLP(6, 1, hidden=[])
     model = zoo.BayesianNetwork(
         network, priors.WeightPrior(dist.Normal(0.0, 10.0)), likelihoods.Gaussian(1e-4)

@@ -65,7 +65,7 @@ def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
 def test_every_sampler_takes_a_pyro_model(name):
     engine = cases.ENGINES[name](conjugate)
     posterior = engine.fit((COUNTS, torch.ones(4, 2)))
-    assert repr(posterior) == "Posterior over 6 numbers at 3 sites: 2 chains of 3 draws"
+    assert repr(posterior) == "Posterior over 6 parameters at 3 sites: 2 chains of 3 draws"
     assert "<li><code>rate</code> (2,)</li>" in posterior._repr_html_()
     assert posterior.sample(4)["rate"].shape == (4, 2)
     assert torch.allclose(posterior.draws["probs"].sum(-1), torch.ones(2, 3))

@@ -151,7 +151,7 @@ def test_a_posterior_of_function_values_behaves(kept, whole, tmp_path):
     assert (
         repr(kept)
         == repr(whole)
-        == "Posterior over 14 numbers at 5 sites: 2 chains of 8 draws"
+        == "Posterior over 14 parameters at 5 sites: 2 chains of 8 draws"
     )
     assert set(kept.sample(5)) == {"likelihood:scale"}
     kept.save(tmp_path / "posterior")

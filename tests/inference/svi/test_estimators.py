@@ -1,7 +1,8 @@
-"""Estimators of one gradient: noise for each example or one draw for all, the same mean and unequal variances.
+"""Gradient estimators with noise per example or one draw for all examples.
 
-Means of 5 standard errors apart come by chance 6e-7 of the time for each number, 2e-4
-for the 300 of a guide.
+Their means are equal, and their variances differ. By chance, two means differ by 5
+standard errors with probability 6e-7 for one element, and 2e-4 for the 300 elements of a
+guide.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ NUM_DRAWS = 200
 
 
 def ordinary(guide: Callable) -> Trace:
-    """Trace a guide with one ordinary draw of every site, for all examples of a batch."""
+    """Trace a guide with one draw of every site that all examples of a batch share."""
     trace = poutine.trace(guide).get_trace()
     for site in trace.nodes.values():
         if site["type"] == "sample":
@@ -45,7 +46,7 @@ def shared_elbo(model: Callable, guide: Callable, *args: Tensor) -> Tensor:
 def gradients(
     estimate: Callable, model: Callable, guide: Callable, data: tuple
 ) -> Tensor:
-    """Gradients of the guide's parameters, (S, P)."""
+    """Return gradients of the guide's parameters, (S, P)."""
 
     def gradient():
         parts = torch.autograd.grad(
@@ -57,7 +58,10 @@ def gradients(
 
 
 def quieter(first: Tensor, second: Tensor) -> float:
-    """By how many standard errors the first draws stray less; in logarithms, for squares have long tails."""
+    """Return by how many standard errors the first draws have less variance than the second.
+
+    Squares have long tails, so the comparison is of their logarithms.
+    """
     strays = [
         (draws - draws.mean(0)).square().sum(-1).log() for draws in (first, second)
     ]
@@ -65,7 +69,7 @@ def quieter(first: Tensor, second: Tensor) -> float:
 
 
 def ratio(first: Tensor, second: Tensor) -> float:
-    """Total variance of the first draws over that of the second."""
+    """Return the total variance of the first draws divided by that of the second."""
     return float(first.var(0).sum() / second.var(0).sum())
 
 
@@ -89,7 +93,7 @@ def model_with(prior, seed=0):
 
 
 class SwappedWeight(LazyWeight):
-    """The wrong answer: scales where variances belong."""
+    """The wrong answer: scales in place of variances."""
 
     def output(self, layer, x, bias, *args, **kwargs):
         mean = layer(x, self.loc, bias.loc, *args, **kwargs)
@@ -115,7 +119,7 @@ class Swapped(guides.LocalReparam):
 def test_local_reparameterisation_has_the_gradient_of_mean_field_with_less_variance(
     data,
 ):
-    """Measured: an eighth of the variance, summed over all gradients, at a batch of 40."""
+    """Measured with 40 data: an eighth of the variance, summed over all gradients."""
     pyro.set_rng_seed(0)
     model = model_with(priors.WeightPrior(dist.Normal(0.0, 1.0)))
     mean_field, local, swapped = (
@@ -176,14 +180,14 @@ def own_and_shared(request, data):
 def test_noise_of_each_example_has_the_gradient_of_shared_noise(own_and_shared):
     _, own, shared = own_and_shared
     assert apart(own, shared) < MANY
-    assert apart(2 * own, shared) > MANY  # masks scaled twice, say
+    assert apart(2 * own, shared) > MANY  # e.g. masks scaled twice
 
 
 def test_noise_of_each_example_has_less_variance(own_and_shared):
     """Measured: 0.42 of the variance for masks, 0.55 for normal nodes.
 
-    Of three components the gradient depends on how far apart they are, more than on
-    whose noise it is; so no claim.
+    With three components the gradient depends more on the distance between them than on
+    the noise, so nothing is asserted.
     """
     name, own, shared = own_and_shared
     if name != "NodeMixture(3)":
@@ -211,7 +215,7 @@ def log_likelihoods(
     num_samples,
     trace=lambda guide: poutine.trace(guide).get_trace(),
 ):
-    """Log likelihood per datum of draws of the guide, in nats."""
+    """Return the log likelihood per datum of draws of the guide, in nats."""
     x, y = data
 
     def draw():
@@ -224,7 +228,7 @@ def log_likelihoods(
 
 
 def fit(network, x, y):
-    """Fit mean field to digits for 150 steps; return the model, the guide and the first 32 digits."""
+    """Fit mean field to digits for 150 steps; return model, guide and the first 32 digits."""
     model = zoo.BayesianNetwork(
         network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical()
     )
@@ -235,7 +239,7 @@ def fit(network, x, y):
 
 
 def at(family, model, fitted, scale):
-    """Put a guide where a fitted one is, with one scale for all weights."""
+    """Return a guide with the locations of a fitted one and one scale for all weights."""
     guide = family(model, init_scale=scale)
     guide.loc.load_state_dict(fitted.loc.state_dict())
     return guide
@@ -249,12 +253,11 @@ def lenet():
 
 
 def test_the_bias_of_local_reparameterisation_on_lenet_is_as_stated(lenet):
-    """Expected log likelihood against `MeanField`, in nats per datum.
+    """Compare expected log likelihoods with `MeanField`, in nats per datum.
 
-    Measured on digits: +0.004 ± 0.009 at the scale 0.05 where guides start, -1.9 ± 0.2
-    at scale 0.2, and there -3 after training from another seed. The bias of
-    convolutions is real, and none is left in ordinary draws, which predictions are made
-    of.
+    Measured on digits: +0.004 ± 0.009 at the initial scale 0.05, -1.9 ± 0.2 at scale 0.2,
+    and -3 there after training from another seed. Local reparameterisation of
+    convolutions is biased. Predictions use ordinary draws, which have no bias.
     """
     pyro.set_rng_seed(4)
     model, fitted, data = lenet
@@ -288,4 +291,4 @@ def test_local_reparameterisation_has_no_bias_on_an_mlp():
     assert apart(local, mean_field) < LIMIT
     assert (
         apart(local - 0.5, mean_field) > LIMIT
-    )  # a quarter of the bias on LeNet is seen
+    )  # a quarter of the bias on LeNet is detected

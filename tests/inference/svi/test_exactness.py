@@ -1,8 +1,8 @@
-"""Bayesian linear regression with correlated inputs: every engine and guide against the closed form.
+"""Engines and guides on Bayesian linear regression with correlated inputs, in closed form.
 
-Each check stands beside the wrong answer that it rejects. Means are compared within 4.5
-standard errors, a false alarm of 7e-6 a number; the sixteen or fewer numbers of a check
-make it 1e-4 at most, and seeds are fixed.
+Each check comes with a wrong answer that it rejects. Means are compared within 4.5
+standard errors. The probability of a false alarm is 7e-6 for one element and at most 1e-4
+for the sixteen or fewer elements of a check. Seeds are fixed.
 """
 
 import math
@@ -26,7 +26,7 @@ import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
 
-NOISE, PRIOR_SCALE = 0.5, 2.0  # neither is its own square
+NOISE, PRIOR_SCALE = 0.5, 2.0  # neither is equal to its square
 SITES = ("layer1.weight", "layer1.bias")
 
 
@@ -77,7 +77,7 @@ def linear():
 
 
 def coefficients(values):
-    """Weights and bias of draws (*, P), the bias last."""
+    """Return weights and bias of draws, (*, P), the bias last."""
     return torch.cat(
         [
             values[name].flatten(-2) if name == SITES[0] else values[name]
@@ -88,7 +88,7 @@ def coefficients(values):
 
 
 def place(guide, loc, scale):
-    """Put a mean-field guide at given coefficients."""
+    """Set a mean-field guide to given coefficients."""
     with torch.no_grad():
         for name, part in zip(SITES, (slice(0, -1), slice(-1, None)), strict=True):
             guide.loc[name].copy_(loc[part].reshape(guide.loc[name].shape))
@@ -143,7 +143,7 @@ def mean_off(chains, mean):
 
 
 def covariance_off(chains, mean, covariance):
-    """Second moments round the exact mean, (C, S, P, P), against the covariance."""
+    """Compare second moments around the exact mean, (C, S, P, P), with the covariance."""
     centred = chains - mean
     return off_chains(centred.unsqueeze(-1) * centred.unsqueeze(-2), covariance)
 
@@ -184,7 +184,10 @@ def family(request):
 
 
 def close(posterior, loc, scale):
-    """Whether a fit ended at these numbers, within four times what endpoints scatter by from seed to seed."""
+    """Return whether a fit ended at given coefficients.
+
+    The tolerance is four times the standard deviation over seeds.
+    """
     guide, own_scale = posterior.guide, posterior.guide.scale
     fitted_loc = torch.cat([guide.loc[name].flatten() for name in SITES])
     fitted_scale = torch.cat([own_scale(name).flatten() for name in SITES])
@@ -199,8 +202,8 @@ def test_svi_reaches_one_over_the_root_of_the_precision(linear, family):
     assert close(posterior, loc, scale)
     assert not close(
         posterior, loc, linear.exact.covariance.diagonal().sqrt()
-    )  # the marginal spread
-    assert not close(posterior, loc, scale.square())  # a variance for a scale
+    )  # the marginal standard deviation
+    assert not close(posterior, loc, scale.square())  # a variance in place of a scale
     assert not close(posterior, loc, scale.sqrt())
 
 
@@ -280,7 +283,7 @@ def test_pyros_full_rank_guide_reaches_minus_the_log_evidence(linear):
         AutoMultivariateNormal(linear.model, init_scale=0.1), num_steps=1000, lr=0.2
     )
     draws = linear.elbos(posterior.scoped, 400)
-    # fits end 0.1 nats short; mean field cannot come nearer than its gap, ten times that
+    # fits end 0.1 nats below; the gap of mean field is ten times larger
     assert abs(draws.mean() - linear.exact.log_evidence) < 0.3
     assert above(draws, linear.exact.log_evidence) < LIMIT
     assert exact.mean_field_gap(linear.exact.precision) > 3 * 0.3
@@ -294,7 +297,7 @@ def weights_evidence(linear):
 
 
 def normal_nodes_evidence(linear):
-    r"""(x ∘ z) w + b is linear in z, with features x_j w_j and the bias known."""
+    r"""Return the evidence for (x ∘ z) w + b, which is linear in z with features x_j w_j."""
     prior = priors.NodePrior(dist.Normal(1.0, 0.4), weights=priors.Frozen())
     weight, bias = (linear.network.state_dict()[name].flatten() for name in SITES)
     posterior = exact.linear_posterior(
@@ -306,7 +309,7 @@ def normal_nodes_evidence(linear):
 
 
 def binary_nodes_evidence(linear):
-    """Sum the joint over all masks of the inputs."""
+    """Return the evidence as a sum of the joint density over all masks of the inputs."""
     prior = priors.NodePrior(dist.Bernoulli(0.7), weights=priors.Frozen())
     weight, bias = (linear.network.state_dict()[name].flatten() for name in SITES)
     masks = exact.all_masks(3)
@@ -320,7 +323,7 @@ def binary_nodes_evidence(linear):
 
 
 def nodes_on_both_sides_evidence(linear):
-    """Substitute the node s of the output, s (x ∘ z) w + b is linear in z; s is summed over a grid."""
+    """Return the evidence for s (x ∘ z) w + b, linear in z, as a sum over a grid of s."""
     prior = priors.NodePrior(
         dist.Normal(1.0, 0.4), where="both", weights=priors.Frozen()
     )
@@ -354,7 +357,7 @@ PYROS = {
 
 
 def fitted(make, model, data):
-    """Fit a guide a while; over binary nodes alone there is nothing to fit."""
+    """Fit a guide for a few steps, if it has parameters."""
     guide = make(model)
     if isinstance(guide, guides.MCDropout) and not guide.num_parameters():
         return guide
@@ -410,7 +413,7 @@ def test_a_point_estimate_passes_the_log_evidence_and_declares_no_bound(linear):
 
 @pytest.mark.parametrize("num_parts", [2, 5, 30])
 def test_the_minibatch_elbo_is_unbiased(linear, num_parts):
-    """The same draw of the weights for every batch of a partition: no Monte-Carlo error at all."""
+    """All batches of a partition have the same draw of the weights: no Monte-Carlo error."""
     guide = place(guides.MeanField(linear.model), *optimum(linear.exact))
 
     def value(rows, num_data):
@@ -426,13 +429,13 @@ def test_the_minibatch_elbo_is_unbiased(linear, num_parts):
     assert math.isclose(
         sum(value(rows, 30) for rows in parts) / num_parts, whole, rel_tol=1e-9
     )
-    missing = sum(value(rows, None) for rows in parts) / num_parts  # N / B left out
+    missing = sum(value(rows, None) for rows in parts) / num_parts  # without N / B
     assert not math.isclose(missing, whole, rel_tol=1e-2)
 
 
 @pytest.mark.parametrize("batch_size", [10, 7])
 def test_the_loss_of_a_fit_in_batches_is_unbiased(linear, family, batch_size):
-    """Batches of 7 leave a last one of 2 to an epoch, as likely to hold any datum."""
+    """With batches of 7, the last of an epoch has 2 data; each datum is as likely in it."""
     pyro.set_rng_seed(11)
     loc, scale = optimum(linear.exact)
     guide = place(family(linear.model), loc, scale)
@@ -449,5 +452,5 @@ def test_the_loss_of_a_fit_in_batches_is_unbiased(linear, family, batch_size):
     assert off(epochs, best / 30) < LIMIT
     divergence = exact.normal_divergence(loc, scale, 0.0, PRIOR_SCALE)
     batches = len(losses) / 100
-    missing = (epochs - divergence / 30) / batches + divergence / 30  # N / B left out
+    missing = (epochs - divergence / 30) / batches + divergence / 30  # without N / B
     assert off(missing, best / 30) > LIMIT

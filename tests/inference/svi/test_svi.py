@@ -1,4 +1,4 @@
-"""SVI: batches and loaders, optimisers and schedules, early stopping, buffers, and what is optimised."""
+"""SVI: data, optimisers and schedules, early stopping, buffers, and which parameters change."""
 
 from functools import partial
 
@@ -34,7 +34,7 @@ def fit(model, data=(X, Y), batch_size=None, guide=None, **options):
 
 
 class Rows(Dataset):
-    """A data set of someone else's."""
+    """A data set of a user's own class."""
 
     def __len__(self):
         return len(X)
@@ -112,7 +112,7 @@ def test_batches_of_every_size_estimate_the_same_loss():
     ).info.losses.mean()
     assert parts.item() == pytest.approx(
         whole.item(), rel=1e-4
-    )  # an epoch of equal batches averages to it
+    )  # the mean over an epoch of equal batches
 
 
 def test_the_loss_falls_and_is_a_bound_where_it_says_so():
@@ -149,7 +149,7 @@ def test_any_optimiser_and_any_schedule():
     assert rates == pytest.approx([0.05, 0.025, 0.0125])
 
 
-def test_several_particles_make_a_quieter_loss():
+def test_the_loss_of_several_particles_has_less_variance():
     model = build(noise=0.5)
     guide = guides.MeanField(model, init_scale=0.5)
 
@@ -187,12 +187,13 @@ def test_early_stopping_keeps_the_best_parameters():
     best = min(range(len(info.held_out)), key=info.held_out.__getitem__)
     assert len(info.held_out) - 1 - best == 3
     assert info.stopped == (
-        f"early stopping after {info.num_steps} steps; the parameters are those of step {10 * (best + 1)}"
+        f"early stopping after {info.num_steps} steps; "
+        f"the parameters are those of step {10 * (best + 1)}"
     )
     assert "ended early: early stopping" in repr(posterior)
 
 
-def test_early_stopping_on_held_out_data_of_ones_own():
+def test_early_stopping_on_held_out_data_of_the_user():
     model, held_out = build(), (X[:4], Y[:4])
     stopping = inference.EarlyStopping(
         every=2, patience=100, num_samples=3, held_out=held_out
@@ -349,9 +350,9 @@ def test_a_module_that_states_parameters_by_pyro_param_is_refused():
 
     class Stated(nn.Module):
         def forward(self, *args, **kwargs):
-            for name, law in model.latents.items():
-                loc = pyro.param(f"{name}.loc", torch.zeros(law.shape()))
-                pyro.sample(name, dist.Delta(loc, event_dim=law.event_dim))
+            for name, prior in model.latents.items():
+                loc = pyro.param(f"{name}.loc", torch.zeros(prior.shape()))
+                pyro.sample(name, dist.Delta(loc, event_dim=prior.event_dim))
 
     with pytest.raises(
         ValueError,

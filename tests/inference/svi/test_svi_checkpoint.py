@@ -1,4 +1,4 @@
-"""A run of SVI that is stopped and taken up ends where one ends that was never stopped."""
+"""A run of SVI that is stopped and resumed ends like one that was never stopped."""
 
 import functools
 
@@ -44,19 +44,19 @@ def run(path, *, stop=None, steps=40, lr=0.01, way="traced", seed=3, **options):
 @pytest.mark.parametrize(
     "optimizer", [torch.optim.Adam, functools.partial(torch.optim.SGD, momentum=0.9)]
 )
-def test_a_run_taken_up_ends_in_the_same_bits(tmp_path, optimizer):
+def test_a_resumed_run_ends_in_the_same_bits(tmp_path, optimizer):
     straight = run(None, optimizer=optimizer, lr=1e-4)
     stopped = run(tmp_path / "a.run", stop=22, optimizer=optimizer, lr=1e-4)
     assert stopped.info.stopped.startswith("interrupted")
     again = run(
         tmp_path / "a.run", seed=4, optimizer=optimizer, lr=1e-4
-    )  # the file holds the generator
+    )  # the file holds the random state
     torch.testing.assert_close(again.info.losses, straight.info.losses, rtol=0, atol=0)
     for name, value in straight.scoped.tensors().items():
         assert torch.equal(value, again.scoped.tensors()[name]), name
     elsewhere = run(
         None, seed=4, optimizer=optimizer, lr=1e-4
-    )  # the wrong answer: a run begun anew with that seed
+    )  # the wrong answer: a new run with that seed
     assert not torch.equal(elsewhere.info.losses, straight.info.losses)
 
 
@@ -68,7 +68,7 @@ def test_a_finished_run_is_read_and_not_run_again(tmp_path):
     assert torch.equal(again.info.losses, first.info.losses)
 
 
-def test_another_run_or_a_broken_file_gets_a_sentence(tmp_path):
+def test_another_run_or_a_damaged_file_is_refused(tmp_path):
     run(tmp_path / "a.run", steps=8)
     with pytest.raises(
         ValueError,
@@ -76,7 +76,7 @@ def test_another_run_or_a_broken_file_gets_a_sentence(tmp_path):
     ):
         run(tmp_path / "a.run", steps=8, lr=0.02)
     (tmp_path / "b.run").write_bytes(b"no")
-    with pytest.raises(ValueError, match="delete it to begin anew"):
+    with pytest.raises(ValueError, match="delete it to start again"):
         run(tmp_path / "b.run", steps=8)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         run(tmp_path / "none" / "a.run", steps=8)

@@ -1,4 +1,4 @@
-"""Toys: small data sets whose truth is known."""
+"""Toys: small artificial data sets whose true function, or exact posterior, is known."""
 
 from zoo.datasets.toy.cubic import cubic
 from zoo.datasets.toy.linear import LinearDataset, LinearPosterior, linear

@@ -1,5 +1,7 @@
 """The linear toy: correlated inputs, and the exact posterior of its weights and bias."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.datasets.dataset import Dataset, Split, regression
-from zoo.datasets.toy.sizes import refuse_bad_scales, refuse_bad_sizes
+from zoo.datasets.toy.sizes import check_scales, check_sizes
 
 
 class LinearPosterior(NamedTuple):
@@ -21,12 +23,12 @@ class LinearPosterior(NamedTuple):
         Pattern Recognition and Machine Learning (Bishop, 2006), sections 3.3 and 3.5
 
     Arguments:
-        mean: Posterior mean m, (D + 1,), float64; the bias comes last here as
-            everywhere below.
+        mean: Posterior mean m, (D + 1,), float64. The bias comes last, here and
+            in the others.
         covariance: Posterior covariance, the inverse of the precision, (D + 1, D + 1).
-        precision: Posterior precision, (D + 1, D + 1); the optimal mean-field normal
-            guide has scales 1 / sqrt(diag(precision)), which are below the marginal
-            standard deviations.
+        precision: Posterior precision, (D + 1, D + 1). The optimal mean-field normal
+            guide has scales 1 / sqrt(diag(precision)), which are smaller than the
+            marginal standard deviations.
         log_evidence: log p(y | x) in nats, summed over the data, ().
     """
 
@@ -38,15 +40,15 @@ class LinearPosterior(NamedTuple):
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class LinearDataset(Dataset):
-    """A regression data set that knows its exact posterior.
+    """A regression data set with its exact posterior.
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
 
     Arguments:
         exact: Posterior of [weight_1, ..., weight_D, bias] given the training part.
-        noise: Standard deviation of the noise that made the data and that `exact` takes
-            as known.
+        noise: Standard deviation of the noise of the data; `exact` assumes that it is
+            known.
         prior_scale: Standard deviation of the normal prior of every weight and of the
             bias.
     """
@@ -70,10 +72,10 @@ def linear(
     .. math:: y = x w + b + \epsilon, \quad w_d, b \sim N(0, \text{prior\_scale}^2), \quad
               \epsilon \sim N(0, \text{noise}^2)
 
-    The model that fits is one `nn.Linear` with a normal prior of scale `prior_scale`
-    over weight and bias, and a normal likelihood of scale `noise`. Nothing is
-    standardised, for that would change the posterior. Test points are drawn by the same
-    law, with noise.
+    The right model is one `nn.Linear` with a normal prior of scale `prior_scale` over
+    weight and bias, and a normal likelihood of scale `noise`. The data are not
+    standardised, because that would change the posterior. Test points are new draws from
+    the same distribution, with noise.
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
@@ -86,7 +88,7 @@ def linear(
         correlation: Correlation of any two inputs, at least 0 and below 1; each has
             variance 1.
         num_test: Number of test points.
-        seed: Seed of a generator of its own; the global one is left alone.
+        seed: Seed of a generator of its own; the global generator is not used.
 
     Raises:
         ValueError: A number is below 1, a scale is not positive, or correlation is
@@ -98,57 +100,85 @@ def linear(
         >>> data.train.x.shape, data.exact.mean.shape
         (torch.Size([30, 2]), torch.Size([3]))
     """
-    refuse_bad_sizes(num_data=num_data, num_inputs=num_inputs, num_test=num_test)
-    refuse_bad_scales(noise=noise, prior_scale=prior_scale)
+    check_sizes(num_data=num_data, num_inputs=num_inputs, num_test=num_test)
+    check_scales(noise=noise, prior_scale=prior_scale)
     if not 0.0 <= correlation < 1.0:
         raise ValueError(
             f"correlation is {correlation!r}; write a number from 0 to below 1."
         )
+
     random = torch.Generator().manual_seed(seed)
+    coefficients = prior_scale * _normal(num_inputs + 1, 1, random)
+    train = _draw(num_data, coefficients, noise, correlation, random)
+    test = _draw(num_test, coefficients, noise, correlation, random)
 
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=random, dtype=torch.float64)
+    data = regression("linear", train, test, standardise=False)
+    exact = posterior(data.train.x, data.train.y, noise, prior_scale)
 
-    coefficients = prior_scale * normal(num_inputs + 1, 1)
-
-    def draw(size: int) -> Split:
-        shared, own = normal(size, 1), normal(size, num_inputs)
-        x = math.sqrt(correlation) * shared + math.sqrt(1.0 - correlation) * own
-        return Split(
-            x, x @ coefficients[:-1] + coefficients[-1] + noise * normal(size, 1)
-        )
-
-    data = regression("linear", draw(num_data), draw(num_test), standardise=False)
     return LinearDataset(
-        **vars(data),
-        exact=posterior(data.train.x, data.train.y, noise, prior_scale),
-        noise=noise,
-        prior_scale=prior_scale,
+        **vars(data), exact=exact, noise=noise, prior_scale=prior_scale
     )
+
+
+def _draw(
+    size: int,
+    coefficients: Tensor,
+    noise: float,
+    correlation: float,
+    random: torch.Generator,
+) -> Split:
+    """Draw inputs (size, D) and targets (size, 1) given coefficients (D + 1, 1)."""
+    weight = coefficients[:-1]
+    bias = coefficients[-1]
+
+    shared = _normal(size, 1, random)
+    own = _normal(size, len(weight), random)
+    shared_scale = math.sqrt(correlation)
+    own_scale = math.sqrt(1.0 - correlation)
+
+    x = shared_scale * shared + own_scale * own
+
+    errors = noise * _normal(size, 1, random)
+    y = x @ weight + bias + errors
+
+    return Split(x, y)
+
+
+def _normal(rows: int, columns: int, random: torch.Generator) -> Tensor:
+    return torch.randn(rows, columns, generator=random, dtype=torch.float64)
 
 
 def posterior(
     x: Tensor, y: Tensor, noise: float, prior_scale: float
 ) -> LinearPosterior:
     """Solve the linear model in closed form, in float64, for x (N, D) and y (N, 1)."""
-    features = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], -1)
+    variance = noise**2
+    prior_variance = prior_scale**2
+
+    x = x.double()
     y = y.double().squeeze(-1)  # (N, 1) -> (N,)
-    identity = torch.eye(features.shape[-1], dtype=torch.float64)
-    precision = features.T @ features / noise**2 + identity / prior_scale**2
+    ones = torch.ones_like(x[:, :1])
+    features = torch.cat([x, ones], -1)  # (N, D + 1)
+
+    gram = features.T @ features
+    identity = torch.eye(len(gram), dtype=torch.float64)
+    precision = gram / variance + identity / prior_variance
+
     factor = torch.linalg.cholesky(precision)
-    mean = torch.cholesky_solve(
-        (features.T @ y / noise**2).unsqueeze(-1), factor
-    ).squeeze(-1)
+    covariance = torch.cholesky_inverse(factor)
+    projected = features.T @ y / variance  # (D + 1,)
+    mean = torch.cholesky_solve(projected.unsqueeze(-1), factor)
+    mean = mean.squeeze(-1)  # (D + 1,)
+
     # log N(y | Phi m, noise^2) + log N(m | 0, prior_scale^2) - log N(m | m, precision^-1)
-    misfit = (
-        y - features @ mean
-    ).square().sum() / noise**2 + mean.square().sum() / prior_scale**2
-    log_evidence = -0.5 * (
-        misfit
-        + len(y) * math.log(2 * math.pi * noise**2)
-        + len(mean) * math.log(prior_scale**2)
-        + 2.0 * factor.diagonal().log().sum()
-    )
-    return LinearPosterior(
-        mean, torch.cholesky_inverse(factor), precision, log_evidence
-    )
+    residual = y - features @ mean
+    data_misfit = residual.square().sum() / variance
+    prior_misfit = mean.square().sum() / prior_variance
+    misfit = data_misfit + prior_misfit
+
+    log_noise = len(y) * math.log(2 * math.pi * variance)
+    log_prior = len(mean) * math.log(prior_variance)
+    log_det = 2.0 * factor.diagonal().log().sum()
+    log_evidence = -0.5 * (misfit + log_noise + log_prior + log_det)
+
+    return LinearPosterior(mean, covariance, precision, log_evidence)

@@ -1,4 +1,4 @@
-"""The moons toy: two classes that interlock, from scikit-learn."""
+"""The moons toy: two interlocking half circles, from scikit-learn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from zoo.datasets.dataset import Dataset, Split
-from zoo.datasets.toy.sizes import refuse_bad_scales, refuse_bad_sizes
+from zoo.datasets.toy.sizes import check_scales, check_sizes
 
 
 def moons(
@@ -18,8 +18,8 @@ def moons(
               x = (1 - \cos t, \tfrac{1}{2} - \sin t) + \epsilon, \quad
               \epsilon \sim N(0, \text{noise}^2 I), \quad t \in [0, \pi]
 
-    Test points are drawn anew by the same law; there is no grid, for a grid has no
-    labels.
+    Test points are new draws from the same distribution. They are no grid, because a
+    grid has no labels.
 
     References:
         Scikit-learn: Machine Learning in Python (Pedregosa et al., 2011), `make_moons`
@@ -27,9 +27,9 @@ def moons(
     Arguments:
         num_data: Number N of training points; inputs are (N, 2), labels (N,) int64, 0
             or 1.
-        noise: Standard deviation of the noise of either coordinate, not its variance.
+        noise: Standard deviation of the noise of each coordinate, not its variance.
         num_test: Number of test points.
-        seed: Seed of a generator of its own; the global ones are left alone.
+        seed: Seed of a generator of its own; the global generators are not used.
 
     Raises:
         ValueError: num_data or num_test is below 1, or noise is not positive.
@@ -39,16 +39,20 @@ def moons(
         >>> datasets.toy.moons()
         Dataset('moons', train=200, test=1000, inputs=2, classes=2)
     """
-    refuse_bad_sizes(num_data=num_data, num_test=num_test)
-    refuse_bad_scales(noise=noise)
+    check_sizes(num_data=num_data, num_test=num_test)
+    check_scales(noise=noise)
+
     random = np.random.RandomState(seed)
-    return Dataset(
-        "moons", _draw(num_data, noise, random), _draw(num_test, noise, random)
-    )
+    train = _draw(num_data, noise, random)
+    test = _draw(num_test, noise, random)
+
+    return Dataset("moons", train, test)
 
 
 def _draw(num_data: int, noise: float, random: np.random.RandomState) -> Split:
-    from sklearn.datasets import make_moons  # late: it is slow to import
+    from sklearn.datasets import make_moons  # here, because it is slow to import
 
     x, y = make_moons(num_data, noise=noise, random_state=random)
-    return Split(torch.from_numpy(x).float(), torch.from_numpy(y.astype(np.int64)))
+    labels = y.astype(np.int64)
+
+    return Split(torch.from_numpy(x).float(), torch.from_numpy(labels))

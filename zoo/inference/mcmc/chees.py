@@ -61,7 +61,7 @@ class ChEES(Adaptive):
     Example:
         >>> engine = inference.ChEES(model, num_chains=4, warmup_steps=5, num_samples=5, progress=False)
         >>> engine.fit(data.train)
-        Posterior over 81 numbers at 4 sites: 4 chains of 5 draws
+        Posterior over 81 parameters at 4 sites: 4 chains of 5 draws
     """
 
     num_chains: int = 16

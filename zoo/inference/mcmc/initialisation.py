@@ -83,7 +83,7 @@ class Start:
 
 def drawn(potential: Potential, posterior: Posterior, num_chains: int) -> Tensor:
     """Take positions (C, P) from a posterior: evenly from a sampler's draws, anew from a guide."""
-    draws = posterior.sample(None if posterior.draws is not None else num_chains)
+    draws = posterior.sample_all(num_chains)
     wanted = {
         name: tuple(prior.shape()) for name, prior in potential.program.latents.items()
     }

@@ -47,7 +47,7 @@ class NUTS(Adaptive):
     Example:
         >>> engine = inference.NUTS(model, num_chains=2, warmup_steps=5, num_samples=5, progress=False)
         >>> engine.fit(data.train)
-        Posterior over 81 numbers at 4 sites: 2 chains of 5 draws
+        Posterior over 81 parameters at 4 sites: 2 chains of 5 draws
     """
 
     max_tree_depth: int = 10

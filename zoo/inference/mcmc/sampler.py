@@ -17,7 +17,10 @@ from zoo.inference.mcmc.potential import Potential
 from zoo.inference.mcmc.run import Run
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
+from zoo.posterior.program_posterior import ProgramPosterior
 from zoo.runtime.progress import bar
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
@@ -134,7 +137,7 @@ class Sampler:
             left, length = left - length, 2 * length
         return [*windows, (last, False)]
 
-    def fit(self, data: Data | tuple) -> Posterior:
+    def fit(self, data: Data | tuple) -> DrawsPosterior:
         """Sample the posterior given data, all of them at once.
 
         Arguments:
@@ -164,14 +167,20 @@ class Sampler:
                 run = Run(self, potential, shown, began)
                 run.go()
                 info = run.info()
-        state = {}
-        if ours:
-            buffers = {
-                name: value.detach().clone()
-                for name, value in self.model.network.named_buffers()
-            }
-            state = buffers | self.model.frozen()
-        return Posterior(self.model, state=state, info=info, **run.store.results())
+        if not ours:
+            return ProgramPosterior(self.model, draws=run.store.draws(), info=info)
+        buffers = {
+            name: value.detach().clone()
+            for name, value in self.model.network.named_buffers()
+        }
+        state = buffers | self.model.frozen()
+        draws = run.store.draws()
+        if self.functions_at is None:
+            return DrawsPosterior(self.model, draws=draws, state=state, info=info)
+        functions = self.functions_at, run.store.kept()["functions"]
+        return FunctionPosterior(
+            self.model, functions=functions, draws=draws, state=state, info=info
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num_chains} chains, {self.warmup_steps} + {self.num_samples} draws)"

@@ -110,17 +110,10 @@ class Store:
             if name.startswith("fact/")
         }
 
-    def results(self) -> dict[str, object]:
-        """Return what a `Posterior` takes: draws by site, and function values where they were kept."""
-        kept = self.kept()
-        draws = {
+    def draws(self) -> dict[str, Tensor]:
+        """Return the stored draws by site, (C, S, *shape) each."""
+        return {
             name.removeprefix("draw/"): value
-            for name, value in kept.items()
+            for name, value in self.kept().items()
             if name.startswith("draw/")
         }
-        functions = (
-            (self.sampler.functions_at, kept["functions"])
-            if "functions" in kept
-            else None
-        )
-        return {"draws": draws, "functions": functions}

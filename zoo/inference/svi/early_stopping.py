@@ -1,4 +1,4 @@
-"""Early stopping: a held-out part of the data says when a fit has gone on for long enough."""
+"""Early stopping of SVI by the log likelihood of held-out data."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from dataclasses import dataclass
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
-    """Stop when the held-out log likelihood has not improved for a while; the best parameters are kept.
+    """Stop when the held-out log likelihood no longer improves, and keep the best parameters.
 
     References:
         Early stopping - but when? (Prechelt, 1998)
 
     Arguments:
         fraction: Share of the data that is held out and not fitted.
-        every: Steps between two checks.
+        every: Gradient steps between two checks.
         patience: Checks without improvement before the fit stops.
         num_samples: Draws S of each check.
-        held_out: Held-out data (x, y) of one's own instead of a share; a DataLoader
-            needs it.
+        held_out: Your own held-out data (x, y), instead of a share of the data. A fit to
+            a `DataLoader` needs them.
+
+    Raises:
+        ValueError: A fraction outside (0, 1), or a count below 1.
 
     Example:
-        >>> inference.SVI(model, guides.MeanField(model), early_stopping=EarlyStopping(fraction=0.2))
+        >>> stopping = inference.EarlyStopping(fraction=0.2)
+        >>> inference.SVI(model, guides.MeanField(model), early_stopping=stopping)
         SVI(MeanField, num_steps=2000)
     """
 
@@ -36,7 +40,14 @@ class EarlyStopping:
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
             raise ValueError(
-                f"fraction is the share of the data held out, between 0 and 1, not {self.fraction}"
+                "fraction is the share of the data that is held out, between 0 and 1, not "
+                f"{self.fraction}"
             )
-        if min(self.every, self.patience, self.num_samples) < 1:
-            raise ValueError("every, patience and num_samples are counts of at least 1")
+
+        for name in ("every", "patience", "num_samples"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ValueError(
+                    "every, patience and num_samples are counts of at least 1, but "
+                    f"{name} is {value}"
+                )

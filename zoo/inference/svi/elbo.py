@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import pyro.distributions as dist
 from pyro import poutine
@@ -11,72 +11,93 @@ from pyro.poutine import Trace
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
-from zoo.inference.sites import log_prob, stochastic
+from zoo.inference.sites import Site, log_prob, stochastic
 from zoo.inference.tempering import Tempering
+from zoo.runtime.programs import PyroProgram
+
+_POSTERIOR = Tempering()  # temperatures of 1
 
 
 def elbo(
-    model: Callable[..., object],
-    guide: Callable[..., object],
-    *args: object,
-    tempering: Tempering = Tempering(),  # noqa: B008
-    **kwargs: object,
+    model: PyroProgram,
+    guide: PyroProgram,
+    *args: Any,
+    tempering: Tempering = _POSTERIOR,
+    **kwargs: Any,
 ) -> Tensor:
-    r"""One draw's unbiased estimate of the evidence lower bound, summed over all data, in nats.
+    r"""Estimate the evidence lower bound without bias from one draw, in nats over all data.
 
     .. math:: E_q[\log p(y | z)] - KL(q(z) \| p(z)) \le \log p(y)
 
-    The divergence of a site is in closed form where torch has it, else a difference of
-    log densities. With temperatures it is the bound of the tempered joint density,
-    whose integral is no evidence:
+    The divergence of a site has a closed form if torch knows one. Otherwise it is the
+    difference of the log densities at the draw. With temperatures, the value is the
+    bound for the tempered joint density, whose integral is not the evidence:
 
     .. math:: \frac1T E_q \big[ \tfrac{1}{T_l} \log p(y | z) + \log p(z) \big] + H[q]
 
     References:
         Stochastic Variational Inference (Hoffman, Blei, Wang, Paisley, 2013)
         Auto-Encoding Variational Bayes (Kingma, Welling, 2014)
+
+    Arguments:
+        model: The model.
+        guide: The guide.
+        args: Arguments of both programs.
+        tempering: Temperatures of the posterior.
+        kwargs: Keyword arguments of both programs.
     """
     q = poutine.trace(guide).get_trace(*args, **kwargs)
-    p = poutine.trace(poutine.replay(model, trace=q)).get_trace(*args, **kwargs)
+    replayed = poutine.replay(model, trace=q)
+    p = poutine.trace(replayed).get_trace(*args, **kwargs)
     return expected_log_joint_and_entropy(p, q, tempering)
 
 
 def expected_log_joint_and_entropy(
-    p: Trace, q: Trace, tempering: Tempering = Tempering()
+    p: Trace, q: Trace, tempering: Tempering = _POSTERIOR
 ) -> Tensor:
-    """Add up the sites of a model's and a guide's trace."""
+    """Return the evidence lower bound as a sum over the sites of two traces.
+
+    Arguments:
+        p: The trace of the model, replayed with the values of the guide.
+        q: The trace of the guide.
+        tempering: Temperatures of the posterior.
+    """
     total: Tensor | float = 0.0
-    for name, site in stochastic(p).items():
-        if site["is_observed"] or name not in q:
-            total = total + tempering.cool(
-                log_prob(site), site, latent=not site["is_observed"]
-            )
+    model_sites = stochastic(p)
+    guide_sites = stochastic(q)
+
+    for name, site in model_sites.items():
+        latent = not site["is_observed"]
+        if latent and name in guide_sites:
+            guided = guide_sites[name]
+            total = total - tempering.cool(_divergence(guided, site), site, latent=True)
+            if tempering.whole != 1.0:
+                # The divergence contains the entropy, which has no temperature.
+                total = total - (1 - 1 / tempering.whole) * log_prob(guided)
         else:
-            total = total - tempering.cool(
-                divergence(q.nodes[name], site), site, latent=True
-            )
-            if (
-                tempering.whole != 1.0
-            ):  # the divergence holds a tempered entropy: give back the rest of it
-                total = total - (1 - 1 / tempering.whole) * log_prob(q.nodes[name])
-    for name, site in stochastic(q).items():
-        if name not in p:  # auxiliary: part of the guide's density, not of the model
+            total = total + tempering.cool(log_prob(site), site, latent=latent)
+
+    for name, site in guide_sites.items():
+        is_auxiliary = name not in p  # in the density of the guide alone
+        if is_auxiliary:
             total = total - log_prob(site)
     return total
 
 
-def divergence(q: dict, p: dict) -> Tensor:
+def _divergence(q: Site, p: Site) -> Tensor:
     """Return KL(q || p) of one site, or its estimate from the draw."""
-    if not q["fn"].has_rsample and is_learned(q["fn"]):
+    distribution = q["fn"]
+    if not distribution.has_rsample and _is_learned(distribution):
+        name = type(distribution).__name__
         raise ValueError(
-            f"the guide draws site {q['name']!r} from a {type(q['fn']).__name__} with learned parameters, through "
+            f"the guide draws site {q['name']!r} from a {name} with learned parameters, through "
             "which no gradient flows; use pyro.infer.SVI with pyro.infer.TraceGraph_ELBO"
         )
-    if not isinstance(
-        q["fn"], dist.Delta
-    ):  # a Delta's closed form forgets its log_density, a Jacobian perhaps
+
+    # The closed form for a Delta ignores its log_density, which may be a Jacobian.
+    if not isinstance(distribution, dist.Delta):
         try:
-            kl = kl_divergence(q["fn"], p["fn"])
+            kl = kl_divergence(distribution, p["fn"])
         except NotImplementedError:
             pass
         else:
@@ -84,14 +105,12 @@ def divergence(q: dict, p: dict) -> Tensor:
     return log_prob(q) - log_prob(p)
 
 
-def is_learned(distribution: Distribution) -> bool:
-    """Tell whether a distribution, or one that it is made of, has parameters that are optimised."""
-    parts = [
-        value
-        for value in vars(distribution).values()
-        if isinstance(value, (Tensor, Distribution))
-    ]
-    return any(
-        part.requires_grad if isinstance(part, Tensor) else is_learned(part)
-        for part in parts
-    )
+def _is_learned(distribution: Distribution) -> bool:
+    """Return whether a distribution, or one inside it, has a parameter that needs a gradient."""
+    for value in vars(distribution).values():
+        if isinstance(value, Tensor) and value.requires_grad:
+            return True
+
+        if isinstance(value, Distribution) and _is_learned(value):
+            return True
+    return False

@@ -1,44 +1,59 @@
-"""Stochastic variational inference: any guide, any torch optimiser, batches or all data at once."""
+"""Stochastic variational inference with any guide and any optimiser of torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyro
 import torch
-from torch import Tensor
 
 from zoo.data import Batches, Data, batches, checked, on_device
 from zoo.inference.sites import sites_differ
+from zoo.inference.svi.arguments import (
+    check_count,
+    check_early_stopping,
+    check_optimizer,
+    check_programs,
+)
 from zoo.inference.svi.early_stopping import EarlyStopping
+from zoo.inference.svi.held_out import HeldOut
+from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
+from zoo.inference.svi.options import TrainerOptions
 from zoo.inference.svi.trainer import Trainer
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
+from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.modes import training_mode
 from zoo.runtime.param_scope import ScopedGuide
+from zoo.runtime.programs import PyroProgram
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 from zoo.tracing.traced import way_of
 
+_DEFAULT_NUM_STEPS = 2000
+
 
 class SVI:
-    r"""Fit a guide and the model's point estimates by stochastic gradients of the evidence lower bound.
+    r"""Fit a guide and point estimates by stochastic gradients of the evidence lower bound.
 
-    .. math:: \text{loss} = -\frac{1}{N} \Big( \frac{N}{B} \sum_{i \in \text{batch}} E_q[\log p(y_i | z)]
-        - KL(q(z) \| p(z)) \Big)
+    .. math:: \text{loss} = -\frac{1}{N} \Big( \frac{N}{B} \sum_{i \in \text{batch}}
+        E_q[\log p(y_i | z)] - KL(q(z) \| p(z)) \Big)
 
-    With temperatures the target is p_T(z | y), proportional to [p(y | z)^(1/T_l)
-    p(z)]^(1/T), and the loss
+    With temperatures, the target p_T(z | y) is proportional to [p(y | z)^(1/T_l)
+    p(z)]^(1/T), and the loss is
 
-    .. math:: -\frac1N \Big( \frac1T E_q \big[ \tfrac{1}{T_l} \log p(y | z) + \log p(z) \big] + H[q] \Big).
+    .. math:: -\frac1N \Big( \frac1T E_q \big[ \tfrac{1}{T_l} \log p(y | z)
+        + \log p(z) \big] + H[q] \Big).
 
-    A likelihood temperature is the β that others multiply the divergence by, but for
-    the scale of the loss: E_q[log p(y | z)] / β - KL.
+    A likelihood temperature is the β by which other authors multiply the divergence, up
+    to the scale of the loss: E_q[log p(y | z)] / β - KL.
 
-    A fit goes on from the guide's current parameters. Point estimates start at the
-    network's values, which it leaves as they are, or at those of an earlier posterior.
+    A fit continues from the present parameters of the guide. Point estimates start at
+    the values of the network, or at those of an earlier posterior. The network itself
+    is not changed.
 
     References:
         Stochastic Variational Inference (Hoffman, Blei, Wang, Paisley, 2013)
@@ -46,27 +61,32 @@ class SVI:
 
     Arguments:
         model: The model.
-        guide: Any Pyro guide over its latent sites: one of `guides`, a Pyro autoguide,
-            a function.
-        num_steps: Gradient steps; 2000 where neither steps nor epochs are given.
+        guide: Any Pyro guide over the latent sites of the model: one of `guides`, a Pyro
+            autoguide, or a function.
+        num_steps: Gradient steps; 2000 if neither steps nor epochs are given.
         num_epochs: Passes through the data, instead of steps.
         lr: Learning rate.
-        optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`;
-            `functools.partial` adds options.
-        scheduler: Makes a learning-rate scheduler from the optimiser; stepped after
-            every gradient step.
+        optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`, such as
+            `torch.optim.Adam`; `functools.partial` adds options.
+        scheduler: Makes a learning-rate scheduler from the optimiser, which is stepped
+            after every gradient step.
         num_particles: Draws from the guide per step.
         temperature: Temperature T of the whole posterior; below 1 it is cold.
         likelihood_temperature: Temperature T_l of the likelihood alone.
-        early_stopping: When to stop before the steps are over; never by default.
-        compile: How a step is run: "plain", as the program that it is; "traced", as its
-            graph, with equal bits; "compiled", the graph through torch's compiler
-            (True); "captured", as a CUDA graph; "auto" traces unless there are only a
-            few steps, compiles when that is worth the wait, and keeps what was measured
-            to be faster.
-        checkpoint: A file that the run is written to between epochs; a run that is
-            started again goes on from there.
+        early_stopping: When to stop before all steps are taken; by default never.
+        compile: How a step is run: "plain" runs the program itself; "traced" runs its
+            graph, with equal bits; "compiled" (or True) runs the graph through torch's
+            compiler; "captured" runs it as a CUDA graph. "auto" traces unless there are
+            only a few steps, compiles if that saves time, and keeps the mode that was
+            measured to be faster.
+        checkpoint: A file to which the run is written between epochs. A run that is
+            started again continues from it.
         progress: Whether to show a progress bar.
+
+    Raises:
+        TypeError: The model, the guide or the optimiser is of another kind; the message
+            says what to write.
+        ValueError: A number out of range.
 
     Example:
         >>> engine = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False)
@@ -77,13 +97,13 @@ class SVI:
     def __init__(
         self,
         model: BayesianNetwork,
-        guide: Callable[..., object],
+        guide: PyroProgram,
         *,
         num_steps: int | None = None,
         num_epochs: int | None = None,
         lr: float = 1e-2,
-        optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
-        scheduler: Callable[[torch.optim.Optimizer], object] | None = None,
+        optimizer: MakeOptimizer = torch.optim.Adam,
+        scheduler: MakeScheduler | None = None,
         num_particles: int = 1,
         temperature: float = 1.0,
         likelihood_temperature: float = 1.0,
@@ -92,86 +112,127 @@ class SVI:
         checkpoint: str | Path | None = None,
         progress: bool = True,
     ) -> None:
+        check_programs(model, guide)
         if num_steps is not None and num_epochs is not None:
             raise ValueError(
                 f"give num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
             )
-        for name, value in (
-            ("num_steps", num_steps),
-            ("num_epochs", num_epochs),
-            ("num_particles", num_particles),
-        ):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is a count of at least 1, not {value}")
+
+        check_count("num_steps", num_steps)
+        check_count("num_epochs", num_epochs)
+        check_count("num_particles", num_particles)
         if not lr > 0:
             raise ValueError(f"lr is a learning rate and must be positive, not {lr}")
-        self.model, self.guide = model, guide
-        self.num_steps = num_steps or (None if num_epochs else 2000)
+
+        check_optimizer(optimizer)
+        check_early_stopping(early_stopping)
+
+        if num_steps is None and num_epochs is None:
+            num_steps = _DEFAULT_NUM_STEPS
+
+        self.model = model
+        self.guide = guide
+        self.num_steps = num_steps
         self.num_epochs = num_epochs
-        self.lr, self.optimizer, self.scheduler = lr, optimizer, scheduler
-        self.num_particles, self.early_stopping, self.progress = (
-            num_particles,
-            early_stopping,
-            progress,
-        )
+        self.lr = lr
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.num_particles = num_particles
         self.tempering = Tempering(temperature, likelihood_temperature)
-        self.compile, self.checkpoint = way_of(compile), checkpoint
+        self.early_stopping = early_stopping
+        self.compile = way_of(compile)
+        self.checkpoint = checkpoint
+        self.progress = progress
 
     def fit(
         self, data: Data, batch_size: int | None = None, init: Posterior | None = None
-    ) -> Posterior:
+    ) -> GuidePosterior:
         """Fit to data and return a snapshot of the result.
 
         Arguments:
             data: A pair (x, y) of tensors, a data set, or a `DataLoader`.
-            batch_size: Size B of a batch of tensors; all data at once where nothing is
-                said.
-            init: An earlier posterior whose point estimates and buffers to go on from.
+            batch_size: Size B of a batch of tensors; by default all data at once.
+            init: An earlier posterior that gives the initial values of point estimates
+                and buffers.
 
         Raises:
-            ValueError: Data that do not fit the model; a guide built for another model.
+            ValueError: The data do not fit the model, or the guide was built for another
+                model.
         """
-        data = batches(self.model, data, batch_size)
-        stopping, held_out = self.early_stopping, None
-        if stopping is not None:
-            data, held_out = self._hold_out(data)
+        train, held_out = self._split(batches(self.model, data, batch_size))
         scoped = ScopedGuide(self.guide)
-        run = Trainer(
-            self, scoped, data, held_out, dict(init.state) if init is not None else {}
+        trainer = Trainer(
+            self.model,
+            scoped,
+            train,
+            self._options(train),
+            held_out,
+            init={} if init is None else init.state,
         )
-        with (
-            scoped.scope(),
-            pyro.validation_enabled(False),
-            training_mode(self.model.network, self.model.plan.frozen),
-            flush_subnormals(),
-            one_if_small(
-                self.model.network, None if data.x is None else data.x[: data.size]
-            ),
-        ):
-            odd = sites_differ(
-                self.model.latents, self.guide, self.model.first_parameter
-            )
-            if odd:
-                raise ValueError(
-                    f"the guide was built for another model: they differ at {odd}"
-                )
-            info = run.go()
-        state = run.detached_state() | self.model.frozen()
-        return Posterior(
-            self.model, state=state, info=info, scoped=scoped.snapshot(self.model)
+        with scoped.scope(), self._settings_of_a_fit(train):
+            self._check_sites()
+            info = trainer.run()
+
+        state = trainer.state.copied_values() | self.model.frozen()
+        snapshot = scoped.snapshot(self.model)
+        return GuidePosterior(self.model, state=state, info=info, scoped=snapshot)
+
+    def _split(self, data: Batches) -> tuple[Batches, HeldOut | None]:
+        """Return the batches to fit, and the held-out data of early stopping."""
+        stopping = self.early_stopping
+        if stopping is None:
+            return data, None
+
+        if stopping.held_out is None:
+            train, (x, y) = data.split(stopping.fraction)
+            return train, HeldOut(stopping, x, y)
+
+        x, y = on_device(self.model, *stopping.held_out)
+        x, y = checked(self.model, x, y)
+        return data, HeldOut(stopping, x, y)
+
+    def _options(self, data: Batches) -> TrainerOptions:
+        if self.num_steps is not None:
+            num_steps = self.num_steps
+        else:
+            num_steps = self.num_epochs * data.per_epoch
+        return TrainerOptions(
+            description=repr(self),
+            num_steps=num_steps,
+            lr=self.lr,
+            optimizer=self.optimizer,
+            scheduler=self.scheduler,
+            num_particles=self.num_particles,
+            tempering=self.tempering,
+            compile=self.compile,
+            checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
+            progress=self.progress,
         )
 
-    def _hold_out(self, data: Batches) -> tuple[Batches, tuple[Tensor, Tensor]]:
-        if self.early_stopping.held_out is None:
-            return data.split(self.early_stopping.fraction)
-        return data, checked(
-            self.model, *on_device(self.model, *self.early_stopping.held_out)
-        )
+    @contextmanager
+    def _settings_of_a_fit(self, data: Batches) -> Iterator[None]:
+        """Set the training mode, the threads and the floating-point mode during a fit."""
+        network = self.model.network
+        first_inputs = None if data.x is None else data.x[: data.size]
+        with (
+            pyro.validation_enabled(False),
+            training_mode(network, self.model.plan.frozen),
+            flush_subnormals(),
+            one_if_small(network, first_inputs),
+        ):
+            yield
+
+    def _check_sites(self) -> None:
+        like = self.model.first_parameter
+        differences = sites_differ(self.model.latents, self.guide, like)
+        if differences:
+            raise ValueError(
+                f"the guide was built for another model: they differ at {differences}"
+            )
 
     def __repr__(self) -> str:
-        length = (
-            f"num_steps={self.num_steps}"
-            if self.num_steps
-            else f"num_epochs={self.num_epochs}"
-        )
+        if self.num_steps is not None:
+            length = f"num_steps={self.num_steps}"
+        else:
+            length = f"num_epochs={self.num_epochs}"
         return f"SVI({type(self.guide).__name__}, {length})"

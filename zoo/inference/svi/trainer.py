@@ -1,281 +1,229 @@
-"""The way down of stochastic variational inference: steps, the last good state, and reasons to stop."""
+"""The loop of stochastic variational inference over gradient steps."""
 
 from __future__ import annotations
 
 import math
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.data import Batches
-from zoo.inference.svi.checkpoint import TrainerCheckpoint
-from zoo.inference.svi.elbo import elbo
+from zoo.inference.svi.checkpoint import TrainerCheckpoint, describe_run
+from zoo.inference.svi.held_out import HeldOut
+from zoo.inference.svi.objective import BatchLoss
+from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.state import TrainingState
+from zoo.model import BayesianNetwork
 from zoo.posterior.info import SVIInfo
-from zoo.predictive.drawing import draw_sites
-from zoo.predictive.evaluate import evaluate_draws
-from zoo.predictive.prediction import Prediction
 from zoo.runtime.caller import stack_level
-from zoo.runtime.effects import Substitute
-from zoo.runtime.memory_format import channels_last, takes_channels_last
+from zoo.runtime.memory_format import takes_channels_last
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.progress import bar
 from zoo.tracing.traced import Traced
 
-if TYPE_CHECKING:
-    from zoo.inference.svi.svi import SVI
-
 
 class Trainer:
-    """One run of SVI: what changes while it goes on, and the last state in which all was well."""
+    """One run of SVI.
+
+    Arguments:
+        model: The model.
+        scoped: The guide.
+        data: Batches of the data.
+        options: The settings of the run.
+        held_out: Held-out data for early stopping, None for none.
+        init: Initial values of point estimates and buffers by name; what it does not
+            name starts at the value of the network.
+
+    Raises:
+        ValueError: Neither the guide nor the model has a parameter.
+    """
 
     def __init__(
         self,
-        engine: SVI,
+        model: BayesianNetwork,
         scoped: ScopedGuide,
         data: Batches,
-        held_out: tuple[Tensor, Tensor] | None,
-        state: dict[str, Tensor],
+        options: TrainerOptions,
+        held_out: HeldOut | None,
+        init: Mapping[str, Tensor],
     ) -> None:
-        self.engine, self.scoped, self.data, self.held_out = (
-            engine,
-            scoped,
-            data,
-            held_out,
-        )
-        model = engine.model
-        own = dict(model.network.named_parameters())
-        self.points = {
-            name: nn.Parameter(state.get(name, own[name]).detach().clone())
-            for name in model.plan.points
-        }
-        self.buffers = {
-            name: state.get(name, value).detach().clone()
-            for name, value in model.network.named_buffers()
-        }
-        self.state = {**self.points, **self.buffers}
-        self.parameters = [*scoped.parameters(), *self.points.values()]
-        if not self.parameters:
-            raise ValueError("neither the guide nor the model has anything to optimise")
-        self.kept = [*self.parameters, *self.buffers.values()]
-        self.good = [tensor.detach().clone() for tensor in self.kept]
-        self.losses: list[float] = []
-        self.scores: list[float] = []
-        self.total = engine.num_steps or engine.num_epochs * data.per_epoch
-        self.reached: list[nn.Parameter] = []
-        self.channels_last = False
-        self.optimizer = fused(engine.optimizer)(self.parameters, lr=engine.lr)
-        self.scheduler = (
-            engine.scheduler(self.optimizer) if engine.scheduler is not None else None
-        )
-        self.began, self.spent = time.perf_counter(), 0.0
-        self.checkpoint: TrainerCheckpoint | None = None
+        self.model = model
+        self.guide = scoped.guide
+        self.data = data
+        self.options = options
+        self.held_out = held_out
+        self.state = TrainingState(model, scoped.parameters(), options, init)
+        self.stopping_reason = ""
+        self._gradient_step: Traced | None = None  # made for the first batch
+        self._checkpoint: TrainerCheckpoint | None = None
 
-    @property
-    def seconds(self) -> float:
-        """Seconds so far, those before an interruption included."""
-        return self.spent + time.perf_counter() - self.began
+    def run(self) -> SVIInfo:
+        """Take all gradient steps, unless there is a reason to stop.
 
-    def go(self) -> SVIInfo:
-        """Take all steps, or as many as there are reasons for."""
-        stopped, tempering = "", self.engine.tempering
-        total, step = self.total, self.step()
-        if self.engine.checkpoint is not None:  # now, for it sets the random generator
-            self.checkpoint = TrainerCheckpoint(Path(self.engine.checkpoint), self)
-        with bar(total, repr(self.engine), self.engine.progress) as progress:
-            progress.update(len(self.losses))
+        A run with a checkpoint continues where the file ends.
+        """
+        state = self.state
+        self._open_checkpoint()
+        self._take_steps()
+
+        if not self.stopping_reason and not state.is_finite:
+            self._fail(f"the parameters were not finite after step {state.num_steps}")
+
+        is_complete = not self.stopping_reason
+        if self._checkpoint is not None and is_complete:
+            self._checkpoint.write(state, last=True)
+
+        if state.held_out_scores.values:
+            state.restore_good()  # the best parameters
+
+        state.clear_gradients()
+        return self._info()
+
+    def _open_checkpoint(self) -> None:
+        if self.options.checkpoint is None:
+            return
+
+        run = describe_run(self.options, self.data, self.state.tensors)
+        self._checkpoint = TrainerCheckpoint.open(self.options.checkpoint, run)
+        self._checkpoint.restore(self.state)
+
+    def _take_steps(self) -> None:
+        options, state = self.options, self.state
+        state.optimizer.zero_grad()
+
+        with bar(options.num_steps, options.description, options.progress) as progress:
+            progress.update(state.num_steps)
             try:
-                for loss in self._steps(step):
-                    progress.set_postfix_str(
-                        f"loss {loss:.4g} nats per datum", refresh=False
-                    )
+                for x, y in self._batches():
+                    loss = self._step(x, y)
+                    text = f"loss {loss:.4g} nats per datum"
+                    progress.set_postfix_str(text, refresh=False)
                     progress.update()
-                    stopped = self._reason_to_stop()
-                    if stopped:
+                    if self.stopping_reason or self._is_early_stop():
                         break
             except KeyboardInterrupt:
-                stopped = f"interrupted after {len(self.losses)} of {total} steps"
-                self._restore()
-        if not stopped and not all(
-            bool(torch.isfinite(parameter).all()) for parameter in self.parameters
-        ):
-            stopped = f"the parameters were not finite after step {len(self.losses)}"
-            self._restore()
-        if stopped.startswith(("the loss", "the parameters")):
-            warnings.warn(
-                f"{stopped}; the parameters before that step are kept",
-                stacklevel=stack_level(),
-            )
-        if self.checkpoint is not None and len(self.losses) == total and not stopped:
-            self.checkpoint.write(last=True)
-        if self.scores:
-            self._restore()
-        for parameter in self.parameters:
-            parameter.grad = None
-        bounds = tempering.is_off and self.engine.model.likelihood.bound
-        return SVIInfo(
-            losses=torch.tensor(self.losses),
-            bound=getattr(self.engine.guide, "bound", None) if bounds else False,
-            num_steps=len(self.losses),
-            num_parameters=sum(parameter.numel() for parameter in self.parameters),
-            seconds=self.seconds,
-            stopped=stopped,
-            held_out=self.scores,
-            compiled=step.how,
-            seconds_tracing=step.seconds,
-            temperature=tempering.whole,
-            likelihood_temperature=tempering.likelihood,
+                state.restore_good()
+                self.stopping_reason = (
+                    f"interrupted after {state.num_steps} of {options.num_steps} steps"
+                )
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield a batch for each remaining step, and write the checkpoint between epochs."""
+        state = self.state
+        while state.num_steps < self.options.num_steps:
+            if self._checkpoint is not None:
+                self._checkpoint.write(state)
+
+            for batch in self.data.epoch():
+                if state.num_steps == self.options.num_steps:
+                    return
+
+                yield batch
+
+    def _step(self, x: Tensor, y: Tensor) -> float:
+        """Take one gradient step and return the loss, which stops the run if it is not finite."""
+        state = self.state
+        if self._gradient_step is None:
+            self._gradient_step = self._make_gradient_step(x)
+
+        loss, *gradients = self._gradient_step(x, y)
+        value = loss.item()
+        if not math.isfinite(value):
+            state.loss_history.append(value)
+            self._fail(f"the loss was {value} at step {state.num_steps}")
+            return value
+
+        if not state.held_out_scores.values:
+            state.save_good()  # with early stopping the best parameters are saved instead
+
+        state.update(gradients)
+        state.loss_history.append(value)
+        return value
+
+    def _make_gradient_step(self, x: Tensor) -> Traced:
+        """Return the function that gives the loss and the gradients of a batch.
+
+        Arguments:
+            x: The inputs of the first batch, which decide about the memory format.
+        """
+        model = self.model
+        inits = model.plan.inits(model.network)
+        evaluate = partial(model.output, inits)
+        with evaluation_mode(model.network):
+            is_channels_last = takes_channels_last(model.network, evaluate, x)
+
+        batch_loss = BatchLoss(
+            model=model,
+            guide=self.guide,
+            state=self.state.values,
+            parameters=self.state.parameters,
+            num_data=self.data.num_data,
+            num_particles=self.options.num_particles,
+            tempering=self.options.tempering,
+            channels_last=is_channels_last,
         )
 
-    def step(self) -> Traced:
-        """Return what gives loss and gradients, run as the engine says."""
-        buffers = list(self.buffers.values())
         return Traced(
-            self._loss_and_gradient,
-            compile=self.engine.compile,
-            calls=self.total,
-            writes=buffers,
+            batch_loss,
+            compile=self.options.compile,
+            calls=self.options.num_steps,
+            writes=list(self.state.buffers.values()),
             overwrite=True,
         )
 
-    def _steps(self, step: Traced) -> Iterator[float]:
-        optimizer, scheduler = self.optimizer, self.scheduler
-        optimizer.zero_grad()
-        for number, (x, y) in enumerate(self._endless()):
-            if number == 0:
-                self.channels_last = self._channels_last(x)
-            loss, *slopes = step(x, y)
-            value = loss.item()
-            if not math.isfinite(value):
-                self._restore()
-                self.losses.append(value)
-                yield value
-                return
-            for parameter, slope in zip(self.reached, slopes, strict=True):
-                parameter.grad = slope
-            if not self.scores:  # early stopping keeps the best instead
-                self._keep()
-            optimizer.step()
-            if scheduler is not None:
-                scheduler.step()
-            self.losses.append(value)
-            yield value
+    def _is_early_stop(self) -> bool:
+        """Evaluate the held-out data if it is time, and return whether to stop."""
+        state, held_out = self.state, self.held_out
+        if held_out is None or not held_out.is_due(state.num_steps):
+            return False
 
-    def _endless(self) -> Iterator[tuple[Tensor, Tensor]]:
-        done = len(self.losses)
-        while done < self.total:
-            if self.checkpoint is not None:
-                self.checkpoint.write()
-            for batch in self.data.epoch():
-                if done == self.total:
-                    return
-                done += 1
-                yield batch
+        score = held_out.score(self.model, self.guide, state.copied_values())
+        scores = state.held_out_scores
+        scores.values.append(score)
 
-    def _channels_last(self, x: Tensor) -> bool:
-        model = self.engine.model
-        with evaluation_mode(model.network):
-            return takes_channels_last(model, model.plan.inits(model.network), x)
+        if scores.num_since_best == 0:
+            state.save_good()
 
-    def _loss_and_gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-        """Return the loss and the gradients of the parameters that it reaches; an optimiser leaves others alone."""
-        loss = self._loss(x, y)
-        slopes = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-        pairs = [
-            pair
-            for pair in zip(self.parameters, slopes, strict=True)
-            if pair[1] is not None
-        ]
-        self.reached = [parameter for parameter, _ in pairs]
-        return loss.detach(), *apart([slope for _, slope in pairs])
+        if scores.num_since_best < held_out.settings.patience:
+            return False
 
-    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        engine, num_data, particles = (
-            self.engine,
-            self.data.num_data,
-            self.engine.num_particles,
+        best_step = (scores.best + 1) * held_out.settings.every
+        self.stopping_reason = (
+            f"early stopping after {state.num_steps} steps; the parameters are those of step "
+            f"{best_step}"
         )
-        x = channels_last(x) if self.channels_last else x
-        with Substitute(self.state):
-            total = sum(
-                elbo(
-                    engine.model,
-                    engine.guide,
-                    x,
-                    y,
-                    tempering=engine.tempering,
-                    num_data=num_data,
-                )
-                for _ in range(particles)
-            )
-        return -total / (particles * num_data)
+        return True
 
-    def _reason_to_stop(self) -> str:
-        done, stopping = len(self.losses), self.engine.early_stopping
-        if not math.isfinite(self.losses[-1]):
-            return f"the loss was {self.losses[-1]} at step {done}"
-        if stopping is None or done % stopping.every:
-            return ""
-        self.scores.append(self._held_out_score())
-        best = min(range(len(self.scores)), key=self.scores.__getitem__)
-        if best == len(self.scores) - 1:
-            self._keep()
-        elif len(self.scores) - 1 - best >= stopping.patience:
-            return f"early stopping after {done} steps; the parameters are those of step {(best + 1) * stopping.every}"
-        return ""
-
-    def _held_out_score(self) -> float:
-        model = self.engine.model
-        shapes = {name: prior.shape() for name, prior in model.latents.items()}
-        draws = draw_sites(
-            self.engine.guide, self.engine.early_stopping.num_samples, shapes
+    def _fail(self, reason: str) -> None:
+        """Stop because a value is not finite, restore the last good parameters, and warn."""
+        self.stopping_reason = reason
+        self.state.restore_good()
+        warnings.warn(
+            f"{reason}; the parameters before that step are kept",
+            stacklevel=stack_level(),
         )
-        x, y = self.held_out
-        prediction = Prediction(
-            model.likelihood,
-            evaluate_draws(model, draws, self.detached_state(), x),
-            draws,
+
+    def _info(self) -> SVIInfo:
+        state, tempering = self.state, self.options.tempering
+        is_evidence_bounded = tempering.is_off and self.model.likelihood.bound
+        guide_bound = getattr(self.guide, "bound", None)
+        sizes = [parameter.numel() for parameter in state.parameters]
+        step = self._gradient_step
+
+        return SVIInfo(
+            losses=torch.tensor(state.loss_history),
+            bound=guide_bound if is_evidence_bounded else False,
+            num_steps=state.num_steps,
+            num_parameters=sum(sizes),
+            seconds=state.seconds,
+            stopped=self.stopping_reason,
+            held_out=state.held_out_scores.values,
+            compiled="" if step is None else step.how,
+            seconds_tracing=0.0 if step is None else step.seconds,
+            temperature=tempering.whole,
+            likelihood_temperature=tempering.likelihood,
         )
-        return -prediction.log_prob(y).mean().item()
-
-    def _keep(self) -> None:
-        with torch.no_grad():
-            torch._foreach_copy_(self.good, self.kept)
-
-    def _restore(self) -> None:
-        with torch.no_grad():
-            torch._foreach_copy_(self.kept, self.good)
-
-    def detached_state(self) -> dict[str, Tensor]:
-        """Return copies of the point estimates and buffers."""
-        return {name: value.detach().clone() for name, value in self.state.items()}
-
-
-def apart(tensors: list[Tensor]) -> list[Tensor]:
-    """Give each gradient memory of its own, which an optimiser may write to: a sum hands one tensor to both sides."""
-    seen, own = set(), []
-    for tensor in tensors:
-        storage = tensor.untyped_storage()
-        whole = storage.nbytes() == tensor.numel() * tensor.element_size()
-        own.append(
-            tensor
-            if whole and storage._cdata not in seen
-            else tensor.clone(memory_format=torch.contiguous_format)
-        )
-        seen.add(storage._cdata)
-    return own
-
-
-def fused(
-    optimizer: Callable[..., torch.optim.Optimizer],
-) -> Callable[..., torch.optim.Optimizer]:
-    """Let torch's Adam step through all parameters in one kernel, which it does not do by itself."""
-    return (
-        partial(optimizer, fused=True) if optimizer is torch.optim.Adam else optimizer
-    )

@@ -1,0 +1,129 @@
+"""The latent sites of a model, read from one run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.infer.autoguide.initialization import InitMessenger, init_to_feasible
+from pyro.nn import PyroModule
+from torch import Tensor, nn
+
+from guides._base.program import PyroModel
+from guides._base.site import Site
+
+_Node = Any  # a site of a trace, in Pyro a dictionary
+
+
+def latent_sites(model: PyroModel, example: tuple[Any, ...]) -> dict[str, Site]:
+    """Run a model once and return its latent sites with their initial values.
+
+    Arguments:
+        model: A Pyro model.
+        example: Arguments to run the model with.
+
+    Raises:
+        ValueError: The model does not run on `example`, or has no latent site, or has one
+            in a subsampled plate.
+    """
+    nodes = _run(model, example)
+
+    sites = {}
+    for name, node in nodes.items():
+        if _is_latent(node):
+            sites[name] = _site(name, node)
+
+    if not sites:
+        raise ValueError(_without_sites(model))
+
+    return sites
+
+
+def _run(model: PyroModel, example: tuple[Any, ...]) -> Mapping[str, _Node]:
+    """Run a model at its initial values, without effects on random numbers or parameters."""
+    with (
+        torch.random.fork_rng(),
+        torch.no_grad(),
+        pyro.get_param_store().scope(),
+        poutine.block(),
+        InitMessenger(_initial_value),
+    ):
+        try:
+            return poutine.trace(model).get_trace(*example).nodes
+        except TypeError as error:
+            raise ValueError(_does_not_run(model, example, error)) from error
+
+
+def _initial_value(site: _Node) -> Tensor:
+    """Return the initial value that the model gives a site, else a feasible one."""
+    if "init" in site["infer"]:
+        return site["infer"]["init"]
+
+    return init_to_feasible(site)
+
+
+def _is_latent(node: _Node) -> bool:
+    """Return whether a site of a trace is drawn, not observed and not a subsample of a plate."""
+    if node["type"] != "sample" or node["is_observed"]:
+        return False
+
+    return not poutine.util.site_is_subsample(node)
+
+
+def _site(name: str, node: _Node) -> Site:
+    """Make the `Site` of a latent site of a trace."""
+    frames = tuple(frame for frame in node["cond_indep_stack"] if frame.vectorized)
+    for frame in frames:
+        if frame.full_size not in (None, frame.size):
+            raise ValueError(
+                f"site {name!r} is in a subsampled plate; a guide over it needs amortisation"
+            )
+
+    init = node["value"].detach().clone()
+
+    return Site(name, node["fn"], init, node["infer"], frames)
+
+
+def _is_network(model: PyroModel) -> bool:
+    """Return whether a model is a module but not one of Pyro's: it may be a plain network."""
+    return isinstance(model, nn.Module) and not isinstance(model, PyroModule)
+
+
+def _described(model: PyroModel) -> str:
+    """Return the class of a module, whose repr may be very long, and the repr of another model."""
+    if isinstance(model, nn.Module):
+        return f"the {type(model).__name__}"
+
+    return repr(model)
+
+
+def _does_not_run(model: PyroModel, example: tuple[Any, ...], error: TypeError) -> str:
+    """Return the message for a model that does not take the arguments of `example`."""
+    described = _described(model)
+    message = (
+        f"a guide runs its model once to find the latent sites, and {described} did not run on "
+        f"{len(example)} arguments ({error}). If the model needs data, give it some by "
+        "example=(x, y)."
+    )
+    if _is_network(model):
+        message += (
+            " If it is a network and not a Pyro model, make it a model first: "
+            "zoo.BayesianNetwork(network, prior, likelihood)."
+        )
+
+    return message
+
+
+def _without_sites(model: PyroModel) -> str:
+    """Return the message for a model without latent sites."""
+    message = f"{_described(model)} has no latent site, so there is nothing to guide"
+    if _is_network(model):
+        message += (
+            "; a guide takes a Pyro model and not a network: make one by "
+            "zoo.BayesianNetwork(network, prior, likelihood)"
+        )
+
+    return message

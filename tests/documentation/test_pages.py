@@ -1,0 +1,78 @@
+"""The pages: their programs run, their links lead somewhere, and the README is short."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")]
+)
+SHORTER = {  # the program in a page, with few steps
+    "inference.SVI(model, guide)": "inference.SVI(model, guide, num_steps=3, progress=False)",
+    "inference.SVI(model, guides.MeanField(model))": (
+        "inference.SVI(model, guides.MeanField(model), num_steps=3, progress=False)"
+    ),
+    "num_chains=2)": (
+        "num_chains=2, warmup_steps=4, num_samples=4, compile=False, progress=False)"
+    ),
+    '"posterior.safetensors"': 'path / "posterior.safetensors"',
+}
+
+
+def programs(page):
+    """Return the Python blocks of a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def run(program, **names):
+    for long, short in SHORTER.items():
+        program = program.replace(long, short)
+    exec(compile(program, "page", "exec"), names)
+    return names
+
+
+@pytest.mark.usefixtures("at_the_prior")
+def test_the_readme_runs(tmp_path):
+    quickstart, own_data = programs("README.md")
+    names = run(quickstart, path=tmp_path)
+    assert (tmp_path / "posterior.safetensors").is_file()
+
+    pandas = pytest.importorskip("pandas")
+    columns = ["length", "width", "age", "price"]
+    frame = pandas.DataFrame(torch.rand(20, 4).numpy(), columns=columns)
+    network = names["networks"].MLP(3, 1, hidden=[3])
+    model = names["zoo"].BayesianNetwork(network, names["prior"], names["likelihood"])
+    engine = names["inference"].SVI(model, names["guides"].Delta(model), num_steps=3)
+    definition = own_data.index("# predictions")
+    names |= run(own_data[:definition], frame=frame)
+    posterior = engine.fit(names["train"])
+    given = {"posterior": posterior, "x_new": torch.rand(5, 3)}
+    found = run(own_data[definition:], **names | given)
+    assert found["prediction"].mean.shape == (5, 1)
+
+
+@pytest.mark.usefixtures("at_the_prior")
+def test_the_description_of_the_package_runs():
+    (program,) = programs("docs/package.md")
+    run(program)
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text()) < 6_500
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)", page.read_text())
+    for target in targets:
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_description_of_the_package_has_no_links():
+    assert (
+        "](" not in (ROOT / "docs" / "package.md").read_text()
+    )  # they would lead nowhere

@@ -1,0 +1,104 @@
+"""Types of arguments, each with a sentence for a wrong value; arguments that commands share."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+
+def one_of(names: Iterable[str], kind: str) -> Callable[[str], str]:
+    """Make an argument type that takes one of some names, and names the nearest for a wrong one.
+
+    Arguments:
+        names: The names, upper and lower case alike.
+        kind: What they name, for the error message.
+    """
+    known = {name.lower(): name for name in names}
+
+    def check(text: str) -> str:
+        name = text.strip().lower()
+        if name in known:
+            return known[name]
+        nearest = known[difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]]
+        raise argparse.ArgumentTypeError(
+            f"there is no {kind} {text!r}; the nearest is {nearest!r} "
+            f"(all: {', '.join(known.values())})"
+        )
+
+    return check
+
+
+def several_of(names: Iterable[str], kind: str) -> Callable[[str], list[str]]:
+    """Make an argument type that takes some names, with commas between them."""
+    check = one_of(names, kind)
+    return lambda text: [check(name) for name in text.split(",")]
+
+
+def device(text: str) -> str:
+    """Read the name of a device on which this PyTorch can compute."""
+    try:
+        kind = torch.device(text).type
+    except RuntimeError:
+        kind = ""
+    if kind not in ("cpu", "cuda"):
+        raise argparse.ArgumentTypeError(
+            f"there is no device {text!r}; give cpu, or cuda for a GPU"
+        )
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise argparse.ArgumentTypeError(
+            f"there is no device {text!r}: this PyTorch sees no GPU; give cpu"
+        )
+    return text
+
+
+def setting(text: str) -> tuple[str, object]:
+    """Read NAME=VALUE, with a value as Python writes it; any other value is text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no setting; write NAME=VALUE")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def minutes(text: str) -> float:
+    """Read a number of minutes, or `full`, which is infinity."""
+    if text == "full":
+        return math.inf
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"a budget is a number of minutes or 'full', not {text!r}"
+        ) from None
+
+
+def add_common(parser: argparse.ArgumentParser, out: Path, contents: str) -> None:
+    """Add the arguments that every command with a computation has.
+
+    Arguments:
+        parser: The command's parser.
+        out: Default of `--out`.
+        contents: What is written to that folder, for the help.
+    """
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of all random numbers"
+    )
+    parser.add_argument(
+        "--device", type=device, default="cpu", help="where to compute, cuda for a GPU"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=out,
+        metavar="FOLDER",
+        help=f"where to write {contents}",
+    )
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars")

@@ -1,0 +1,127 @@
+"""Batches of the data that a model is fitted to: of tensors, or of the user's loader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from zoo.data.checks import checked_batch
+from zoo.model import BayesianNetwork
+
+
+@dataclass(kw_only=True)
+class Batches:
+    """Batches (x, y) of the data on the model's device, an epoch at a time.
+
+    Arguments:
+        model: The model, for device, dtype and checks.
+        size: Batch size B, N for all data at once.
+        num_data: Number of data N.
+        x: All inputs (N, ...); None if a loader holds them.
+        y: All targets (N, ...); None if a loader holds them.
+        loader: The user's loader; None for tensors.
+    """
+
+    model: BayesianNetwork
+    size: int
+    num_data: int
+    x: Tensor | None = None
+    y: Tensor | None = None
+    loader: DataLoader | None = None
+
+    @property
+    def per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+        raise NotImplementedError
+
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give the batches of one epoch."""
+        raise NotImplementedError
+
+    def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
+        """Hold out a random part of the data, for early stopping.
+
+        Arguments:
+            fraction: Size of the part, as a fraction of the data.
+
+        Returns:
+            The batches of the other data, and the part (x, y).
+
+        Raises:
+            ValueError: No data are left, or a loader holds them.
+        """
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class TensorBatches(Batches):
+    """Batches of tensors, shuffled unless a batch is all of the data."""
+
+    x: Tensor
+    y: Tensor
+
+    @property
+    def per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+        return -(-self.num_data // self.size)
+
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give the batches of one epoch."""
+        if self.size >= self.num_data:
+            yield self.x, self.y
+            return
+
+        for index in self._shuffled().split(self.size):
+            yield self.x[index], self.y[index]
+
+    def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
+        """Hold out a random part of the data, for early stopping."""
+        order = self._shuffled()
+        num_held_out = max(1, round(fraction * self.num_data))
+        if num_held_out >= self.num_data:
+            raise ValueError(
+                f"holding out {fraction} of {self.num_data} data leaves none to fit"
+            )
+
+        held_out = order[:num_held_out]
+        rest = order[num_held_out:]
+        batches = TensorBatches(
+            model=self.model,
+            x=self.x[rest],
+            y=self.y[rest],
+            size=min(self.size, len(rest)),
+            num_data=len(rest),
+        )
+
+        return batches, (self.x[held_out], self.y[held_out])
+
+    def _shuffled(self) -> Tensor:
+        """Return the indices of all data in random order."""
+        return torch.randperm(self.num_data).to(self.x.device)
+
+
+@dataclass(kw_only=True)
+class LoaderBatches(Batches):
+    """Batches of a loader, each checked against the model."""
+
+    loader: DataLoader
+
+    @property
+    def per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+        return len(self.loader)
+
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give the batches of one epoch."""
+        for batch in self.loader:
+            yield checked_batch(self.model, batch)
+
+    def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
+        """Refuse to hold out a part of the data."""
+        raise ValueError(
+            "early stopping holds out a part of tensors; with a DataLoader give held_out=(x, y)"
+        )

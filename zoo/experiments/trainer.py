@@ -1,0 +1,90 @@
+"""One fit by stochastic variational inference, at a learning rate and for a number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyro
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.utils.data import DataLoader
+
+from zoo.data import Data
+from zoo.inference import SVI
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
+from zoo.runtime.programs import PyroProgram
+
+Build = Callable[[], tuple[BayesianNetwork, PyroProgram]]
+Optimizer = Callable[..., torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Fits a model that is built anew each time, always from the same seed.
+
+    Arguments:
+        build: Makes the model and the guide.
+        train: The training data.
+        batch_size: Number of data in a batch; a loader has its own.
+        optimizer: Makes the optimiser from parameters and a learning rate.
+        seed: Seed of all random numbers.
+        progress: Whether to show progress bars.
+    """
+
+    build: Build
+    train: Data
+    batch_size: int
+    optimizer: Optimizer
+    seed: int
+    progress: bool
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of gradient steps in one pass through the data."""
+        if isinstance(self.train, DataLoader):
+            num_data = len(self.train.dataset)
+        else:
+            num_data = len(self.train[0])
+
+        return -(-num_data // self.batch_size)
+
+    def build_seeded(self) -> tuple[BayesianNetwork, PyroProgram]:
+        """Return the model and the guide as they are before the first step."""
+        pyro.set_rng_seed(self.seed)
+        return self.build()
+
+    def run(
+        self,
+        learning_rate: float,
+        num_steps: int,
+        *,
+        checkpoint: Path | None = None,
+        quiet: bool = False,
+    ) -> Posterior:
+        """Return the posterior after some steps; the learning rate falls to zero as a cosine.
+
+        Arguments:
+            learning_rate: The learning rate of the first step.
+            num_steps: Number of gradient steps.
+            checkpoint: File from which an interrupted fit is resumed; None for none.
+            quiet: Whether to hide the progress bar.
+        """
+        model, guide = self.build_seeded()
+        engine = SVI(
+            model,
+            guide,
+            num_steps=num_steps,
+            lr=learning_rate,
+            optimizer=self.optimizer,
+            checkpoint=checkpoint,
+            scheduler=partial(CosineAnnealingLR, T_max=num_steps),
+            progress=self.progress and not quiet,
+        )
+        if isinstance(self.train, DataLoader):
+            return engine.fit(self.train)
+
+        return engine.fit(self.train, batch_size=self.batch_size)

@@ -1,0 +1,89 @@
+"""The random weights of the Laplace approximation, and their normal prior as two vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+from zoo.inference.laplace.requirements import normal_of
+from zoo.model import BayesianNetwork
+
+
+def random_weights(model: BayesianNetwork, layers: str) -> list[str]:
+    """Return the names of the random weights, in the order of the network.
+
+    Arguments:
+        model: The model.
+        layers: "all", or "last" for the last layer that has random weights.
+    """
+    latents = model.latents
+    names = []
+    for name, _ in model.network.named_parameters():
+        if name in latents:
+            names.append(name)
+
+    if layers == "all":
+        return names
+
+    last_layer = _layer_of(names[-1])
+    return [name for name in names if _layer_of(name) == last_layer]
+
+
+def prior_vectors(
+    model: BayesianNetwork, names: list[str], structure: str
+) -> tuple[Tensor, Tensor]:
+    """Return the mean (P,) and the precision of the normal prior.
+
+    The precision has one element for each parameter, (P,), or one for each tensor if the
+    structure is "kron".
+
+    Arguments:
+        model: The model.
+        names: The names of the random weights.
+        structure: The structure of the curvature.
+
+    Raises:
+        ValueError: Kronecker factors, and a tensor with several prior scales or a layer
+            of which only some tensors are random.
+    """
+    latents = model.latents
+    means, precisions = [], []
+    for name in names:
+        prior = normal_of(name, latents[name])
+        means.append(prior.loc.flatten())
+        precisions.append(prior.scale.flatten().square().reciprocal())
+
+    mean = torch.cat(means)
+    if structure != "kron":
+        return mean, torch.cat(precisions)
+
+    for name, precision in zip(names, precisions, strict=True):
+        if bool((precision != precision[0]).any()):
+            raise ValueError(
+                f"Kronecker factors take one prior scale for a tensor, and {name} has several; "
+                "use structure='diag' or 'full'"
+            )
+
+    _check_whole_layers(model, names)
+    return mean, torch.stack([precision[0] for precision in precisions])
+
+
+def _layer_of(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _check_whole_layers(model: BayesianNetwork, names: Collection[str]) -> None:
+    """Check that of every layer all tensors are random, or none."""
+    for layer, module in model.network.named_modules():
+        prefix = f"{layer}." if layer else ""
+        is_random = []
+        for key, _ in module.named_parameters(recurse=False):
+            is_random.append(prefix + key in names)
+
+        if any(is_random) and not all(is_random):
+            raise ValueError(
+                f"Kronecker factors are of whole layers, and in {layer or 'the network'} only "
+                "some tensors are random; use structure='diag' or 'full'"
+            )

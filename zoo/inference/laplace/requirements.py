@@ -1,0 +1,96 @@
+"""What the Laplace approximation needs of its arguments and of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from pyro.distributions import Independent
+from pyro.distributions.torch_distribution import TorchDistributionMixin
+from torch.distributions import Normal
+
+from zoo.data import Batches
+from zoo.likelihoods import Categorical, Gaussian
+from zoo.model import BayesianNetwork
+from zoo.runtime.distributions import describe
+
+STRUCTURES = ("diag", "kron", "full")
+LAYERS = ("all", "last")
+PRIOR_STRUCTURES = ("scalar", "layerwise", "diag", None)
+
+
+def check_choice(name: str, value: str | None, choices: Sequence[str | None]) -> None:
+    """Check that an argument is one of a few values.
+
+    Raises:
+        ValueError: It is another; the message lists them.
+    """
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} is one of {listed}, not {value!r}")
+
+
+def check_model(model: BayesianNetwork) -> None:
+    """Check that laplace-torch has a curvature for a model.
+
+    Raises:
+        ValueError: A site that is not a weight, a prior that is not normal, or another
+            likelihood.
+    """
+    weights = dict(model.network.named_parameters())
+    for name, prior in model.latents.items():
+        if name not in weights:
+            raise ValueError(
+                f"inference.Laplace is over weights with a fixed normal prior, and site {name!r} "
+                "is none; use priors.WeightPrior(dist.Normal(...)) and a fixed noise scale, or "
+                "another engine or guide"
+            )
+
+        normal_of(name, prior)
+
+    likelihood = model.likelihood
+    is_categorical = type(likelihood) is Categorical
+    has_one_scale = (
+        type(likelihood) is Gaussian and torch.as_tensor(likelihood.scale).numel() == 1
+    )
+    if not is_categorical and not has_one_scale:
+        raise ValueError(
+            "inference.Laplace takes the likelihoods Gaussian, with one fixed scale, and "
+            f"Categorical, not {likelihood!r}"
+        )
+
+
+def check_all_data(data: Batches) -> None:
+    """Check that an epoch of batches holds all data.
+
+    Raises:
+        ValueError: A `DataLoader` that drops its last batch.
+    """
+    if getattr(data.loader, "drop_last", False):
+        raise ValueError(
+            "the curvature is of all data, but this DataLoader drops its last batch; write "
+            "drop_last=False"
+        )
+
+
+def normal_of(name: str, prior: TorchDistributionMixin) -> Normal:
+    """Return the independent normal distribution that a prior is.
+
+    Arguments:
+        name: The name of the site, for the error message.
+        prior: The prior.
+
+    Raises:
+        ValueError: The prior is another distribution.
+    """
+    base = prior
+    while isinstance(base, Independent):
+        base = base.base_dist
+
+    if not isinstance(base, Normal):
+        raise ValueError(
+            f"inference.Laplace takes independent normal priors, and {name} has "
+            f"{describe(prior)}; use dist.Normal, or guides.MeanField, NUTS or Pyro's "
+            "AutoLaplaceApproximation for other priors"
+        )
+    return base

@@ -1,0 +1,106 @@
+"""The loss of a batch and its gradients, as a function of tensors that can be traced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from zoo.inference.svi.elbo import elbo
+from zoo.inference.tempering import Tempering
+from zoo.model import BayesianNetwork
+from zoo.runtime.effects import Substitute
+from zoo.runtime.memory_format import channels_last
+from zoo.runtime.programs import PyroProgram
+
+
+@dataclass(frozen=True)
+class BatchLoss:
+    """The negative ELBO of a batch in nats per datum, with its gradients.
+
+    Arguments:
+        model: The model.
+        guide: The guide.
+        state: Point estimates and buffers by name, used in place of the network's.
+        parameters: Parameters of the guide and point estimates.
+        num_data: Size N of the whole data.
+        num_particles: Draws from the guide.
+        tempering: Temperatures of the posterior.
+        channels_last: Whether inputs are images to be stored channels last.
+    """
+
+    model: BayesianNetwork
+    guide: PyroProgram
+    state: Mapping[str, Tensor]
+    parameters: list[nn.Parameter]
+    num_data: int
+    num_particles: int
+    tempering: Tempering
+    channels_last: bool
+
+    def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        """Return the loss, and the gradient of each parameter.
+
+        A gradient without elements stands for a parameter that the loss does not depend
+        on. An optimiser must skip that parameter, which a gradient of zeros does not
+        achieve (weight decay would change it).
+
+        Arguments:
+            x: Inputs (B, ...).
+            y: Targets (B, ...).
+        """
+        loss = self._loss(x, y)
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+
+        results = [loss.detach()]
+        storages: set[int] = set()
+        for gradient in gradients:
+            if gradient is None:
+                results.append(loss.new_empty(0))
+            else:
+                results.append(_in_own_memory(gradient, storages))
+        return tuple(results)
+
+    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
+        if self.channels_last:
+            x = channels_last(x)
+
+        with Substitute(self.state):
+            total = self._elbo(x, y)
+            for _ in range(self.num_particles - 1):
+                total = total + self._elbo(x, y)
+
+        return -total / (self.num_particles * self.num_data)
+
+    def _elbo(self, x: Tensor, y: Tensor) -> Tensor:
+        return elbo(
+            self.model,
+            self.guide,
+            x,
+            y,
+            tempering=self.tempering,
+            num_data=self.num_data,
+        )
+
+
+def _in_own_memory(gradient: Tensor, storages: set[int]) -> Tensor:
+    """Return a gradient that shares its memory with no other.
+
+    An optimiser may write to it. The backward pass of a sum gives both of its terms the
+    same tensor.
+
+    Arguments:
+        gradient: The gradient.
+        storages: The storages of the gradients so far, to which this one is added.
+    """
+    storage = gradient.untyped_storage()
+    num_bytes = gradient.numel() * gradient.element_size()
+    is_whole = storage.nbytes() == num_bytes
+    is_first = storage._cdata not in storages
+    storages.add(storage._cdata)
+
+    if is_whole and is_first:
+        return gradient
+    return gradient.clone(memory_format=torch.contiguous_format)

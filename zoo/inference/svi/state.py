@@ -1,0 +1,132 @@
+"""What changes in a run of SVI: parameters, buffers, optimiser and history."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from zoo.inference.svi.held_out import HeldOutScores
+from zoo.inference.svi.optimizers import build_optimizer
+from zoo.inference.svi.options import TrainerOptions
+from zoo.model import BayesianNetwork
+
+
+class TrainingState:
+    """The parameters, the buffers, the optimiser and the history of a run of SVI.
+
+    Arguments:
+        model: The model, which gives the point estimates and buffers.
+        guide_parameters: The parameters of the guide.
+        options: The settings of the run.
+        init: Initial values of point estimates and buffers by name; what it does not
+            name starts at the value of the network.
+
+    Raises:
+        ValueError: Neither the guide nor the model has a parameter.
+    """
+
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        guide_parameters: list[nn.Parameter],
+        options: TrainerOptions,
+        init: Mapping[str, Tensor],
+    ) -> None:
+        self.points = _initial_points(model, init)
+        self.buffers = _initial_buffers(model, init)
+        self.parameters = [*guide_parameters, *self.points.values()]
+        if not self.parameters:
+            raise ValueError("neither the guide nor the model has anything to optimise")
+
+        self.tensors: list[Tensor] = [*self.parameters, *self.buffers.values()]
+        self.last_good = [tensor.detach().clone() for tensor in self.tensors]
+
+        self.optimizer = build_optimizer(options.optimizer, self.parameters, options.lr)
+        make_scheduler = options.scheduler
+        self.scheduler = make_scheduler(self.optimizer) if make_scheduler else None
+
+        self.loss_history: list[float] = []
+        self.held_out_scores = HeldOutScores()
+        self.seconds_before = 0.0  # those of a resumed run before it stopped
+        self._began = time.perf_counter()
+
+    @property
+    def num_steps(self) -> int:
+        """Number of gradient steps so far."""
+        return len(self.loss_history)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far, those before an interruption included."""
+        return self.seconds_before + time.perf_counter() - self._began
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all parameters are finite."""
+        checks = [torch.isfinite(parameter).all() for parameter in self.parameters]
+        return all(bool(check) for check in checks)
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """The point estimates and buffers by name, shared with the run."""
+        return {**self.points, **self.buffers}
+
+    def copied_values(self) -> dict[str, Tensor]:
+        """Return copies of the point estimates and buffers by name."""
+        return {name: value.detach().clone() for name, value in self.values.items()}
+
+    def save_good(self) -> None:
+        """Copy the present parameters and buffers to `last_good`."""
+        with torch.no_grad():
+            torch._foreach_copy_(self.last_good, self.tensors)
+
+    def restore_good(self) -> None:
+        """Set the parameters and buffers to the values in `last_good`."""
+        with torch.no_grad():
+            torch._foreach_copy_(self.tensors, self.last_good)
+
+    def update(self, gradients: list[Tensor]) -> None:
+        """Take one step of the optimiser and of the scheduler.
+
+        Arguments:
+            gradients: The gradient of each parameter; one without elements stands for a
+                parameter that the loss does not depend on, which is not changed.
+        """
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            is_reached = gradient.numel() > 0
+            parameter.grad = gradient if is_reached else None
+
+        self.optimizer.step()
+        if self.scheduler is not None:
+            self.scheduler.step()
+
+    def clear_gradients(self) -> None:
+        """Remove the gradients of all parameters."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+
+def _initial_points(
+    model: BayesianNetwork, init: Mapping[str, Tensor]
+) -> dict[str, nn.Parameter]:
+    """Return a parameter for each point estimate."""
+    network = dict(model.network.named_parameters())
+    points = {}
+    for name in model.plan.points:
+        value = init.get(name, network[name])
+        points[name] = nn.Parameter(value.detach().clone())
+    return points
+
+
+def _initial_buffers(
+    model: BayesianNetwork, init: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return a copy of each buffer."""
+    copies = {}
+    for name, own in model.network.named_buffers():
+        value = init.get(name, own)
+        copies[name] = value.detach().clone()
+    return copies

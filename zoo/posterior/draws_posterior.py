@@ -1,0 +1,143 @@
+"""The posterior of a sampler: stored draws of every latent site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from torch import Tensor
+
+from zoo.model import BayesianNetwork
+from zoo.posterior.file_format import prefixed
+from zoo.posterior.guide_posterior import GuidePosterior
+from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
+from zoo.posterior.posterior import Posterior
+from zoo.posterior.thinning import evenly
+from zoo.runtime.param_scope import ScopedGuide
+from zoo.runtime.programs import PyroProgram
+
+Transform = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+
+
+class DrawsPosterior(Posterior):
+    """Draws of every latent site, of one or more chains.
+
+    Arguments:
+        model: The model.
+        draws: Values (C, S, *shape) of every latent site.
+        state: Point estimates, frozen weights and buffers by name.
+        info: Statistics of the run.
+        masks: Which weights of a site are left after pruning, by the site's name.
+    """
+
+    info: MCMCInfo | LaplaceInfo | None
+
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        *,
+        draws: Mapping[str, Tensor],
+        state: Mapping[str, Tensor],
+        info: MCMCInfo | LaplaceInfo | None,
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__(model, state=state, info=info, masks=masks)
+        self._draws = draws
+
+    @property
+    def draws(self) -> Mapping[str, Tensor]:
+        """The stored draws of every latent site, (C, S, *shape) by name."""
+        return self._draws
+
+    @property
+    def num_samples(self) -> int:
+        """Number of stored draws of all chains."""
+        num_chains, length = self._stored.shape[:2]
+        return num_chains * length
+
+    @property
+    def num_chains(self) -> int:
+        """Number of chains of the stored draws."""
+        return len(self._stored)
+
+    @property
+    def source(self) -> str:
+        """The number of chains and of draws."""
+        length = self.num_samples // self.num_chains
+        return f"{self.num_chains} chains of {length} draws"
+
+    @property
+    def _stored(self) -> Tensor:
+        """A tensor (C, S, ...) with a value for every draw."""
+        return next(iter(self._draws.values()))
+
+    def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:
+        """Return stored draws of every latent site, evenly thinned: site -> (S, *shape).
+
+        Arguments:
+            num_samples: Number of draws S, all by default, chains one after the other.
+
+        Raises:
+            ValueError: More draws than are stored, or fewer than one.
+        """
+        return {
+            name: self._thinned(value, num_samples)
+            for name, value in self._draws.items()
+        }
+
+    def sample_all(self, num_new: int) -> dict[str, Tensor]:
+        """Return every stored draw: site -> (S, *shape)."""
+        return self.sample()
+
+    def num_available(self, num_samples: int) -> int:
+        """Return the number that is wanted, or the number of stored draws if that is smaller."""
+        return min(self.num_samples, num_samples)
+
+    def _thinned(self, values: Tensor, num_samples: int | None) -> Tensor:
+        """Take draws (S, ...) evenly from values (C, S, ...)."""
+        total = self.num_samples
+        number = total if num_samples is None else num_samples
+        if not 1 <= number <= total:
+            raise ValueError(
+                f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {number}"
+            )
+
+        return values.flatten(0, 1)[evenly(total, number)]
+
+    def with_guide(self, guide: PyroProgram) -> GuidePosterior:
+        """Return a posterior with a guide over these sites; see `Posterior.with_guide`."""
+        info = cast(SVIInfo | None, self.info)  # still the run that made the draws
+        return GuidePosterior(
+            self.model,
+            scoped=ScopedGuide(guide),
+            state=self.state,
+            info=info,
+            masks=self.masks,
+        )
+
+    def transformed(
+        self,
+        transform: Transform,
+        model: BayesianNetwork,
+        state: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor],
+    ) -> DrawsPosterior:
+        """Return this posterior with a function applied to its stored values.
+
+        Arguments:
+            transform: Turns values (*S, *shape) by site into new ones.
+            model: The model that the new values are of.
+            state: Its point estimates, frozen weights and buffers by name.
+            masks: Which weights of a site are left, by the site's name.
+        """
+        return DrawsPosterior(
+            model,
+            draws=transform(self._draws),
+            state=state,
+            info=self.info,
+            masks=masks,
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the draws, as the file holds them."""
+        return prefixed("draws/", self._draws)

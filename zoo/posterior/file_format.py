@@ -1,0 +1,121 @@
+"""The file format of a posterior: the header, and the names of the tensors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.model import BayesianNetwork
+from zoo.posterior.info import RunInfo
+from zoo.posterior.storage import read_file, write_file
+from zoo.runtime.programs import PyroProgram
+
+_FORMAT = "zoo.posterior/1"
+
+
+def write_posterior(
+    path: Path,
+    model: BayesianNetwork | PyroProgram,
+    shapes: Mapping[str, torch.Size],
+    guide: PyroProgram | None,
+    info: RunInfo | None,
+    tensors: Mapping[str, Tensor],
+) -> None:
+    """Write a posterior to a file: tensors as they are, everything else as JSON in the header.
+
+    Arguments:
+        path: The file, replaced if it exists.
+        model: The model.
+        shapes: The shape of every latent site by name.
+        guide: The fitted guide, None after a sampler.
+        info: Statistics of the run.
+        tensors: Tensors by name, with a prefix such as `draws/`.
+    """
+    plain, statistics = _statistics(info)
+    random = {name: f"random {tuple(shape)}" for name, shape in shapes.items()}
+    header = {
+        "format": _FORMAT,
+        "tensors": layout(model) or random,
+        "guide": None if guide is None else type(guide).__name__,
+        "info": type(info).__name__,
+        "facts": plain,
+    }
+    everything = {**tensors, **prefixed("info/", statistics)}
+
+    write_file(path, everything, {"zoo": json.dumps(header)})
+
+
+def read_posterior(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read the header and the tensors of a posterior's file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A damaged file, or one that is not a posterior's.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; Posterior.save writes one")
+
+    header, tensors = read_file(path, "zoo")
+    if header.get("format") != _FORMAT:
+        raise ValueError(
+            f"{path} is a safetensors file, but no posterior of the zoo ({_FORMAT})"
+        )
+
+    return header, tensors
+
+
+def layout(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
+    """Return role and shape of a model's tensors as text by name; {} for a Pyro program."""
+    if not isinstance(model, BayesianNetwork):
+        return {}
+
+    found = {}
+    for name, value in model.network.named_buffers():
+        found[name] = f"buffer {tuple(value.shape)}"
+
+    frozen = set(model.plan.frozen)
+    for name, value in model.network.named_parameters():
+        role = "frozen" if name in frozen else "point"
+        found[name] = f"{role} {tuple(value.shape)}"
+
+    for name, prior in model.latents.items():
+        found[name] = f"random {tuple(prior.shape())}"
+
+    return found
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors under names with a prefix."""
+    return {prefix + name: value for name, value in tensors.items()}
+
+
+def unprefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names have a prefix, under names without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _statistics(
+    info: RunInfo | None,
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the fields of an info that JSON takes, and those that are tensors."""
+    plain: dict[str, Any] = {}
+    tensors: dict[str, Tensor] = {}
+    fields = dataclasses.fields(info) if info is not None else ()
+    for field in fields:
+        value = getattr(info, field.name)
+        if isinstance(value, Tensor):
+            tensors[field.name] = value
+        else:
+            plain[field.name] = value
+
+    return plain, tensors

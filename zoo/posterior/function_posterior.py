@@ -1,0 +1,96 @@
+"""The posterior of a sampler that kept function values at given inputs, and no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.function_values import FunctionValues
+from zoo.posterior.info import MCMCInfo
+from zoo.posterior.posterior import on_device_of
+from zoo.predictive.inputs import place_inputs
+from zoo.predictive.prediction import Prediction
+
+FILE_NAMES = ("functions/inputs", "functions/values")
+
+
+class FunctionPosterior(DrawsPosterior):
+    """Function values at fixed inputs, with draws of the likelihood's noise alone.
+
+    Arguments:
+        model: The model.
+        functions: Inputs (N, ...) and the network's outputs there (C, S, N, ...).
+        draws: Values (C, S, *shape) of the likelihood's sites, none if nothing there is
+            random.
+        state: Point estimates, frozen weights and buffers by name.
+        info: Statistics of the run.
+        masks: Which weights of a site are left after pruning, by the site's name.
+    """
+
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        *,
+        functions: tuple[Tensor, Tensor],
+        draws: Mapping[str, Tensor],
+        state: Mapping[str, Tensor],
+        info: MCMCInfo | None,
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__(model, draws=draws, state=state, info=info, masks=masks)
+        self._functions = FunctionValues(*functions)
+
+    @property
+    def functions(self) -> FunctionValues:
+        """The inputs, and the function values there under every draw."""
+        return self._functions
+
+    @property
+    def _stored(self) -> Tensor:
+        return self._functions.values
+
+    def _predict_at(
+        self,
+        x: Tensor,
+        num_samples: int | None,
+        mode: Mapping[str, Tensor] | None,
+        progress: bool,
+    ) -> Prediction:
+        """Predict with the stored function values; there is nothing to compute."""
+        noise = on_device_of(self.sample(num_samples), x)
+        outputs = self._thinned(self._values_at(x), num_samples).to(x.device)
+
+        return Prediction(self.model.likelihood, outputs, noise)
+
+    def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> Prediction:
+        """Predict with all stored draws at the inputs of the stored function values."""
+        return self.predict(x)
+
+    def _values_at(self, x: Tensor) -> Tensor:
+        """Return the stored values (C, S, N, ...), or refuse other inputs."""
+        known = place_inputs(self.model, self._functions.x)
+        same = x.shape == known.shape and torch.equal(x, known)
+        if not same:
+            raise ValueError(
+                f"this posterior keeps function values at {len(known)} inputs, "
+                "posterior.functions[0], and no weights; predict at exactly these, "
+                "or sample again without functions_at"
+            )
+
+        return self._functions.values
+
+    def require_weights(self, purpose: str) -> BayesianNetwork:
+        """Refuse what needs weights."""
+        raise ValueError(
+            f"{purpose}, and this posterior has no weights: it keeps function values; "
+            "sample again without functions_at"
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the draws, the inputs and the function values, as the file holds them."""
+        functions = dict(zip(FILE_NAMES, self._functions, strict=True))
+        return super().tensors() | functions

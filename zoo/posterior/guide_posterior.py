@@ -1,0 +1,112 @@
+"""The posterior of variational inference: a fitted guide that draws anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyro.distributions.torch_distribution import TorchDistributionMixin
+from torch import Tensor
+
+from zoo.model import BayesianNetwork
+from zoo.posterior.file_format import prefixed
+from zoo.posterior.info import SVIInfo
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.drawing import draw_sites
+from zoo.runtime.param_scope import ScopedGuide
+from zoo.runtime.programs import PyroProgram
+
+
+class GuidePosterior(Posterior):
+    """A fitted guide, with the point estimates of the same fit.
+
+    Arguments:
+        model: The model.
+        scoped: The fitted guide.
+        state: Point estimates, frozen weights and buffers by name.
+        info: Statistics of the run.
+        masks: Which weights of a site are left after pruning, by the site's name.
+    """
+
+    info: SVIInfo | None
+
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        *,
+        scoped: ScopedGuide,
+        state: Mapping[str, Tensor],
+        info: SVIInfo | None,
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__(model, state=state, info=info, masks=masks)
+        self.scoped = scoped
+
+    @property
+    def guide(self) -> PyroProgram:
+        """The fitted guide."""
+        return self.scoped.guide
+
+    @property
+    def source(self) -> str:
+        """The family of the guide."""
+        return f"{type(self.guide).__name__} guide"
+
+    def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:
+        """Draw every latent site anew: site -> (S, *shape), zero where a weight is pruned.
+
+        Arguments:
+            num_samples: Number of draws S, 100 by default.
+
+        Raises:
+            ValueError: Fewer than one draw.
+        """
+        number = 100 if num_samples is None else num_samples
+        draws = draw_sites(self.scoped, number, self.shapes)
+
+        for name, mask in self.masks.items():
+            draws[name] = draws[name].masked_fill(~mask, 0.0)
+
+        return draws
+
+    def sample_all(self, num_new: int) -> dict[str, Tensor]:
+        """Draw every latent site `num_new` times: site -> (S, *shape)."""
+        return self.sample(num_new)
+
+    def num_available(self, num_samples: int) -> int:
+        """Return the number that is wanted."""
+        return num_samples
+
+    def with_guide(self, guide: PyroProgram) -> GuidePosterior:
+        """Return a posterior with another guide over these sites; see `Posterior.with_guide`."""
+        return GuidePosterior(
+            self.model,
+            scoped=ScopedGuide(guide),
+            state=self.state,
+            info=self.info,
+            masks=self.masks,
+        )
+
+    def distributions(self) -> dict[str, TorchDistributionMixin]:
+        """Return the guide's distribution of each site, as `priors.previous` takes them.
+
+        Raises:
+            ValueError: A guide without a density, or a pruned posterior.
+        """
+        complete = all(bool(mask.all()) for mask in self.masks.values())
+        if not complete:
+            raise ValueError(
+                "this posterior is pruned, and dropped weights are zero and have no density; "
+                "take the distributions of the posterior as it was before"
+            )
+
+        if not hasattr(self.guide, "distributions"):
+            raise ValueError(
+                f"this posterior is a {type(self.guide).__name__} and has no densities; "
+                "fit one of the zoo's guides to have them"
+            )
+
+        return self.guide.distributions()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the guide's parameters and buffers, as its file holds them."""
+        return prefixed("guide/", self.scoped.tensors())

@@ -1,0 +1,93 @@
+"""The one file that touches ArviZ: plain arrays in, InferenceData (0.23) or DataTree (1.x) out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+    from xarray import DataTree
+
+    Labelled = InferenceData | DataTree
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def load_arviz() -> ModuleType:
+    """Import ArviZ when it is first needed, and without the notice of 0.23 on version 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+
+    return arviz
+
+
+def _is_one(arviz: ModuleType) -> bool:
+    """Return whether this is ArviZ 1.x."""
+    return int(arviz.__version__.split(".")[0]) >= 1
+
+
+def labelled(groups: Mapping[str, Arrays]) -> Labelled:
+    """Make ArviZ's container of groups of arrays.
+
+    Arguments:
+        groups: Group name (`posterior`, `log_likelihood`, ...) -> variable -> array,
+            (C, S, ...) where the group has draws and (N, ...) in `observed_data`.
+
+    Returns:
+        `arviz.InferenceData` in 0.23, `xarray.DataTree` in 1.x.
+    """
+    arviz = load_arviz()
+    groups = {name: dict(arrays) for name, arrays in groups.items() if arrays}
+    if _is_one(arviz):
+        return arviz.from_dict(groups)
+
+    with warnings.catch_warnings():
+        # a short run may have more chains than draws
+        warnings.simplefilter("ignore", UserWarning)
+        return arviz.from_dict(**groups)
+
+
+def rhat(values: np.ndarray) -> np.ndarray:
+    """Rank-normalised split R-hat of draws (C, S, M), one per column (M,)."""
+    return _by_column("rhat", values, method="rank")
+
+
+def ess(values: np.ndarray) -> np.ndarray:
+    """Bulk effective sample size of draws (C, S, M), one per column (M,)."""
+    return _by_column("ess", values, method="bulk")
+
+
+def _by_column(function: str, values: np.ndarray, method: str) -> np.ndarray:
+    """Return a statistic of draws (C, S, M) by the function of ArviZ with this name, (M,)."""
+    arviz = load_arviz()
+    container = labelled({"posterior": {"values": values}})
+    group = container["posterior"]
+    dataset = group.dataset if _is_one(arviz) else group
+
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        # a constant column has no R-hat: NaN, which callers handle
+        warnings.simplefilter("ignore", RuntimeWarning)
+        statistic = getattr(arviz, function)
+        return np.asarray(statistic(dataset, method=method)["values"])
+
+
+def pareto_k(log_weights: np.ndarray) -> float:
+    """Pareto shape of the largest importance weights, given the logarithms (S,) of all."""
+    arviz = load_arviz()
+    weights = np.asarray(log_weights, dtype=np.float64)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a large k is a result here, not a warning
+        if not _is_one(arviz):
+            return float(arviz.psislw(weights)[1])
+
+        from arviz_stats.base import array_stats
+
+        # 1.x takes log likelihoods; leave-one-out weights are their inverses
+        return float(array_stats.psislw(-weights)[1])

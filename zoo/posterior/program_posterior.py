@@ -1,0 +1,74 @@
+"""The posterior of a Pyro model that is not the zoo's: draws of its sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from torch import Tensor
+
+from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.info import MCMCInfo
+from zoo.runtime.programs import PyroProgram
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ProgramPosterior(DrawsPosterior):
+    """Draws of the sites of a Pyro program, which has no network to predict with.
+
+    `posterior.model` is the program.
+
+    Arguments:
+        model: The Pyro program.
+        draws: Values (C, S, *shape) of every latent site.
+        info: Statistics of the run.
+    """
+
+    def __init__(
+        self,
+        model: PyroProgram,
+        *,
+        draws: Mapping[str, Tensor],
+        info: MCMCInfo | None,
+    ) -> None:
+        program = cast(BayesianNetwork, model)  # no method below uses it as a network
+        super().__init__(program, draws=draws, state={}, info=info)
+
+    @property
+    def has_network(self) -> bool:
+        """Whether the model has a network: no."""
+        return False
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        """The shape of every latent site by name."""
+        return {name: value.shape[2:] for name, value in self.draws.items()}
+
+    def predict(
+        self,
+        x: Tensor,
+        num_samples: int | None = None,
+        linearised: bool = False,
+        progress: bool = True,
+    ) -> NoReturn:
+        """Refuse: a Pyro program has no network."""
+        raise ValueError(
+            "this model is a Pyro program of its own, with no network to predict with; "
+            "the draws are in posterior.draws, and "
+            "pyro.infer.Predictive(model, posterior.sample()) runs the model at them"
+        )
+
+    def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> NoReturn:
+        """Refuse: a Pyro program has no network."""
+        self.predict(x)
+
+    def require_weights(self, purpose: str) -> NoReturn:
+        """Refuse what needs weights of a network."""
+        raise ValueError(
+            f"{purpose}, and this posterior has no weights: "
+            "its model is a Pyro program without a network; "
+            "use a zoo.BayesianNetwork as the model"
+        )

@@ -1,0 +1,26 @@
+"""The interface of models: what the evaluation of a network over draws needs of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from zoo.priors.plan import Plan
+
+
+class NetworkModel(Protocol):
+    """A network whose tensors are given from outside, such as `zoo.BayesianNetwork`."""
+
+    network: nn.Module
+    plan: Plan
+
+    @property
+    def first_parameter(self) -> Tensor:
+        """A tensor with the network's device and dtype."""
+        ...
+
+    def output(self, values: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Return the network's output (B, ...) for given values of sites, points and buffers."""
+        ...

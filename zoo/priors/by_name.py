@@ -1,0 +1,58 @@
+"""A selection by the names of parameters or layers."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
+
+from torch import Tensor, nn
+
+from zoo.priors.selection import Selected, table_text
+from zoo.priors.treatment import Choice, Point, Rule
+
+
+def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
+    """Choose by name pattern; the first pattern that matches decides.
+
+    References:
+        TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)
+
+    Arguments:
+        rules: Rules by shell-style patterns of parameter names, or of layer names for
+            nodes.
+        otherwise: Rule of the other tensors.
+
+    Raises:
+        ValueError: A pattern that matches no name; the message has the nearest names.
+
+    Example:
+        >>> by_name({"*.bias": dist.Normal(0.0, 10.0)}, otherwise=dist.Normal(0.0, 1.0))
+        by_name({'*.bias': Normal(0, 10)}, otherwise=Normal(0, 1))
+    """
+
+    def choose(network: nn.Module, tensors: Mapping[str, Tensor]) -> Choice:
+        # Inside another selection there is one tensor, which need not match every pattern.
+        if len(tensors) > 1:
+            _check_patterns(rules, tensors)
+
+        def rule_of(name: str, tensor: Tensor) -> Rule:
+            for pattern, rule in rules.items():
+                if fnmatchcase(name, pattern):
+                    return rule
+            return otherwise
+
+        return rule_of
+
+    return Selected(choose, table_text("by_name", rules, otherwise))
+
+
+def _check_patterns(patterns: Collection[str], names: Collection[str]) -> None:
+    for pattern in patterns:
+        if any(fnmatchcase(name, pattern) for name in names):
+            continue
+        nearest = difflib.get_close_matches(pattern, names, n=3, cutoff=0.0)
+        listed = ", ".join(nearest)
+        raise ValueError(
+            f"no parameter or layer is called {pattern!r}; the nearest are {listed}"
+        )

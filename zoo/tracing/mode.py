@@ -1,0 +1,213 @@
+"""The mode in which a program runs: chosen by the calls to come and by measurement."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.runtime.caller import stack_level, statement
+from zoo.tracing.captured import Captured
+from zoo.tracing.compiled import by_rows, compile_graph
+from zoo.tracing.graph import Function, TracedGraph, of_inputs, trace
+from zoo.tracing.trial import Trial
+
+_MODES = ("auto", "plain", "traced", "compiled", "captured")
+_FEW = 30  # calls below which a program is not traced, which takes as long as ten calls
+
+# The seconds that a compiler takes, known to a factor of two: 5 for 194 operations, 20 to
+# 40 for 500. What it saves is a part of the seconds in fusible operations.
+_WAIT = 2.0
+_WAIT_PER_NODE = 0.05
+_SAVED = 0.7
+
+
+def way_of(compile: bool | str) -> str:
+    """Return the name of a mode: True is "compiled" and False is "traced".
+
+    Raises:
+        ValueError: A mode that does not exist.
+    """
+    names_of_flags: dict[bool | str, str] = {True: "compiled", False: "traced"}
+    mode = names_of_flags.get(compile, compile)
+    if mode not in _MODES:
+        names = ", ".join(_MODES)
+        raise ValueError(f"compile is True, False or one of {names}, not {compile!r}")
+
+    return mode
+
+
+class ModeChoice(NamedTuple):
+    """A function to run, and its mode."""
+
+    run: Function
+    mode: str
+
+
+@dataclass(frozen=True)
+class ModeChooser:
+    """Chooses the mode in which a program runs.
+
+    Arguments:
+        function: The program, a function of tensors that returns a tuple of tensors.
+        mode: One of the modes; "auto" chooses by the number of calls and by measurement.
+        trial: Runs the program without lasting effects.
+        overwrite: Whether a call may write over the results of the one before.
+        rows: Number of rows to compile for; None compiles for all.
+    """
+
+    function: Function
+    mode: str
+    trial: Trial
+    overwrite: bool
+    rows: int | None
+
+    def choose(self, inputs: Sequence[Tensor], calls: float) -> ModeChoice:
+        """Choose the mode for inputs of these shapes.
+
+        Arguments:
+            inputs: The inputs of the present call.
+            calls: Number of calls to come with inputs of these shapes.
+        """
+        is_auto = self.mode == "auto"
+        plain = ModeChoice(self.function, "plain")
+        if self.mode == "plain" or (is_auto and calls < _FEW):
+            return plain
+
+        graph = self._trace(inputs)
+        if graph is None:
+            return plain
+
+        run = of_inputs(graph.module.forward, graph.captured)
+        traced = ModeChoice(run, "traced")
+        on_cuda = any(tensor.is_cuda for tensor in (*inputs, *graph.captured))
+        if self.mode == "captured" or (is_auto and on_cuda):
+            return self._capture(traced, inputs, on_cuda)
+
+        if self.mode == "traced":
+            return traced
+
+        if is_auto and calls * self._gain(graph, inputs) < 1:
+            return traced
+
+        compiled = self._compile(graph, inputs)
+        if compiled is None:
+            return traced
+
+        if is_auto and not self._is_faster(compiled, traced, inputs):
+            return traced
+
+        return compiled
+
+    def _trace(self, inputs: Sequence[Tensor]) -> TracedGraph | None:
+        """Trace the program; warn and return nothing if it is not the same in every run."""
+        try:
+            with self.trial.undone():
+                graph = trace(self.function, inputs)
+
+            with self.trial.undone(), torch.no_grad():
+                of_graph = graph.module.forward(*inputs, *graph.captured)
+        except Exception as error:  # a program can fail with any error
+            _warn(
+                "the program could not be traced and runs as plain Pyro, several times slower: "
+                f"{statement(error)}: {_first_line(error)}"
+            )
+            return None
+
+        with self.trial.undone():
+            of_program = self.function(*inputs)
+
+        pairs = zip(of_graph, of_program, strict=True)
+        if not all(_is_same(one, other) for one, other in pairs):
+            _warn(
+                "the program runs as plain Pyro, several times slower: a second run gave another "
+                "value than its graph, so it depends on something that changes between calls and "
+                "is no tensor; keep that in a tensor"
+            )
+            return None
+
+        return graph
+
+    def _capture(
+        self, traced: ModeChoice, inputs: Sequence[Tensor], on_cuda: bool
+    ) -> ModeChoice:
+        """Capture the graph in a CUDA graph; in auto mode, warn and fall back if that fails."""
+        if not on_cuda:
+            raise ValueError(
+                "compile='captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'"
+            )
+
+        try:
+            with self.trial.undone():
+                captured = Captured(traced.run, inputs, self.overwrite)
+        except RuntimeError as error:  # e.g. an operation that waits for the device
+            if self.mode == "captured":
+                raise
+
+            reason = _first_line(error)
+            _warn(f"running without a CUDA graph, several times slower: {reason}")
+            return traced
+
+        return ModeChoice(captured, "captured")
+
+    def _compile(
+        self, graph: TracedGraph, inputs: Sequence[Tensor]
+    ) -> ModeChoice | None:
+        """Compile the graph; in auto mode, warn and return nothing if that fails."""
+        rows = self.rows
+        try:
+            with self.trial.undone():
+                if rows and rows < len(inputs[0]):
+                    few = [tensor[:rows] for tensor in inputs]
+                    graph_of_few = trace(self.function, few)
+                    run = by_rows(compile_graph(graph_of_few, few), rows)
+                else:
+                    run = compile_graph(graph, inputs)
+        except Exception as error:  # no compiler, or one that cannot build this graph
+            if self.mode == "compiled":
+                raise
+
+            reason = _first_line(error)
+            _warn(f"running without compiling, several times slower: {reason}")
+            return None
+
+        return ModeChoice(run, "compiled")
+
+    def _gain(self, graph: TracedGraph, inputs: Sequence[Tensor]) -> float:
+        """Return the seconds that compiling saves at each call, divided by those that it takes."""
+        saved = _SAVED * self.trial.seconds_fusible(graph, inputs)
+        num_nodes = len(graph.module.graph.nodes)
+
+        return saved / (_WAIT + _WAIT_PER_NODE * num_nodes)
+
+    def _is_faster(
+        self, one: ModeChoice, other: ModeChoice, inputs: Sequence[Tensor]
+    ) -> bool:
+        """Return whether one mode is faster than another by measurement."""
+        seconds = self.trial.seconds(one.run, inputs)
+
+        return seconds < self.trial.seconds(other.run, inputs)
+
+
+def _warn(message: str) -> None:
+    """Warn at the user's statement."""
+    warnings.warn(message, stacklevel=stack_level())
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type if it has none."""
+    lines = str(error).strip().splitlines()
+
+    return lines[0] if lines else type(error).__name__
+
+
+def _is_same(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors are equal, where NaN equals NaN."""
+    if one.shape != other.shape:
+        return False
+
+    return torch.equal(one.nan_to_num(), other.nan_to_num())

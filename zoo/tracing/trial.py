@@ -1,0 +1,77 @@
+"""Trial runs of a program, which leave random numbers and written tensors as they were."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.fx import Interpreter
+from torch.fx.node import Target
+
+from zoo.tracing.graph import Function, TracedGraph
+from zoo.tracing.operations import is_pointwise, is_view
+
+_NUM_TRIALS = 5  # timed calls of a function
+
+
+class Trial:
+    """Runs parts of a program without lasting effects.
+
+    Arguments:
+        writes: Tensors that the program changes in place; each trial puts them back.
+    """
+
+    def __init__(self, writes: Sequence[Tensor]) -> None:
+        self.writes = writes
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Put back random numbers and written tensors after a `with` block."""
+        before = [tensor.detach().clone() for tensor in self.writes]
+
+        with torch.random.fork_rng():
+            yield
+
+        with torch.no_grad():
+            for tensor, value in zip(self.writes, before, strict=True):
+                tensor.copy_(value)
+
+    def seconds(self, function: Function, inputs: Sequence[Tensor]) -> float:
+        """Return the seconds of the fastest of a few calls; the first is not counted."""
+        times = []
+        with self.undone():
+            for _ in range(_NUM_TRIALS + 1):
+                began = time.perf_counter()
+                function(*inputs)
+                times.append(time.perf_counter() - began)
+
+        return min(times[1:])
+
+    def seconds_fusible(self, graph: TracedGraph, inputs: Sequence[Tensor]) -> float:
+        """Return the seconds of a run of a graph in operations that a compiler fuses."""
+        with self.undone(), torch.no_grad():
+            for _ in range(2):  # the first run warms up
+                clock = _FusibleClock(graph)
+                clock.run(*inputs, *graph.captured)
+
+        return clock.seconds
+
+
+class _FusibleClock(Interpreter):
+    """Runs a graph and adds up this process's seconds in operations that a compiler fuses."""
+
+    def __init__(self, graph: TracedGraph) -> None:
+        super().__init__(graph.module)
+        self.seconds = 0.0
+
+    def call_function(self, target: Target, args: tuple, kwargs: dict) -> object:
+        """Run one operation, and time it if it is elementwise or a view."""
+        began = time.thread_time()
+        result = super().call_function(target, args, kwargs)
+        if is_pointwise(target) or is_view(target):
+            self.seconds += time.thread_time() - began
+
+        return result
