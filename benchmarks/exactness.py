@@ -187,9 +187,7 @@ def fitted(
     has_parameters = any(parameter.requires_grad for parameter in guide.parameters())
     if is_ours and not has_parameters:  # fixed dropout rates: nothing to fit
         scoped = ScopedGuide(guide)
-        return GuidePosterior(
-            model, state=model.frozen(), info=None, scoped=scoped
-        )
+        return GuidePosterior(model, state=model.frozen(), info=None, scoped=scoped)
 
     num_steps = row.effort * num_steps
     rate = 0.005 ** (1 / num_steps)
