@@ -26,16 +26,17 @@ PEERS = (
 )
 HEAD = """# Speed
 
-Written by `python -m benchmarks.speed`. Every row measures both sides in one run, in turn (A B A B),
-medians, without warm-up and compiling, on the same number of threads. A floor must be reached, a
-goal is desired. TyXe is omitted: it does not run on current versions of Pyro.
+Written by `python -m benchmarks.speed`. Every row measures both sides in one run, in turn (A B A
+B), medians, without warm-up and compiling, on the same number of threads. A floor must be
+reached, a goal is desired. TyXe is omitted: it does not run on current versions of Pyro.
 """
 SAMPLERS = """
 ## The samplers themselves
 
 13-50-1 network, 500 points of noise, tanh, noise 0.1, float32. Effective draws are those of the
 function value that has fewest, of 20 at the data's own inputs; R-hat above 1.05 at any of the 20
-counts as zero. At new inputs this posterior has modes between which no sampler of this table moves.
+counts as zero. At new inputs this posterior has modes between which no sampler of this table
+moves.
 """
 OWN = """
 ## Both sides' own numbers
