@@ -138,41 +138,7 @@ def blackjax_mclmc(
     """
     jax = load(settings.threads)
     blackjax = load(settings.threads, "blackjax")
-    facts = problem(settings.threads)
-    density = log_joint(facts)
-    kernel = blackjax.mcmc.mclmc.build_kernel()
-    sizes = {name: math.prod(shape) for name, shape in facts.shapes.items()}
-    size = sum(sizes.values())
-
-    def tuned(key: Any) -> tuple[Any, Any]:
-        first, second, third = jax.random.split(key, 3)
-        parts = []
-        for name, number in sizes.items():
-            parts.append(jax.numpy.full(number, facts.scales[name]))
-        scale = jax.numpy.concatenate(parts)
-        init = INIT_SCALE * scale * jax.random.normal(first, (size,))
-        state = blackjax.mcmc.mclmc.init(
-            position=init, logdensity_fn=density, rng_key=second
-        )
-        found = blackjax.mclmc_find_L_and_step_size(
-            kernel, tuning, state, third, logdensity_fn=density
-        )
-        return found[:2]
-
-    def sampled(key: Any, state: Any, tuned: Any) -> Any:
-        mass = tuned.inverse_mass_matrix
-
-        def one(state: Any, key: Any) -> tuple[Any, None]:
-            moved = kernel(key, state, density, mass, tuned.L, tuned.step_size)
-            return moved[0], None
-
-        def draw(state: Any, key: Any) -> tuple[Any, Any]:
-            state, _ = jax.lax.scan(one, state, jax.random.split(key, steps))
-            weights = unpack(state.position, facts.shapes)
-            return state, network(weights, facts.inputs)
-
-        _, values = jax.lax.scan(draw, state, jax.random.split(key, num_samples))
-        return values
+    chain = Chain(jax, blackjax, problem(settings.threads), tuning, num_samples, steps)
 
     def all_chains(function: Callable[..., Any]) -> Callable[..., Any]:
         def in_turn(*each: Any) -> Any:
@@ -183,9 +149,9 @@ def blackjax_mclmc(
     keys = jax.random.split(jax.random.PRNGKey(seed), num_chains)
     compiling = Compiling(jax)
     with compiling.clock() as warm:
-        states, found = jax.block_until_ready(all_chains(tuned)(keys))
+        states, found = jax.block_until_ready(all_chains(chain.tuned)(keys))
     with compiling.clock() as sampling:
-        values = np.asarray(all_chains(sampled)(keys, states, found))
+        values = np.asarray(all_chains(chain.sampled)(keys, states, found))
 
     method = "vectorized" if together else "sequential"
     length = float(found.L.mean())
@@ -200,3 +166,76 @@ def blackjax_mclmc(
         gradients=2 * num_chains * num_samples * steps,
         note=f"L {length:.0f}, step size {step_size:.2f}",
     )
+
+
+class Chain:
+    """A chain of BlackJAX's MCLMC.
+
+    Arguments:
+        jax: JAX.
+        blackjax: BlackJAX.
+        facts: The problem.
+        tuning: Steps of tuning.
+        num_samples: Number of draws.
+        steps: Steps between two draws.
+    """
+
+    def __init__(
+        self,
+        jax: ModuleType,
+        blackjax: ModuleType,
+        facts: Problem,
+        tuning: int,
+        num_samples: int,
+        steps: int,
+    ) -> None:
+        self.jax = jax
+        self.blackjax = blackjax
+        self.facts = facts
+        self.tuning = tuning
+        self.num_samples = num_samples
+        self.steps = steps
+        self.density = log_joint(facts)
+        self.kernel = blackjax.mcmc.mclmc.build_kernel()
+
+    def tuned(self, key: Any) -> tuple[Any, Any]:
+        """Return the state and the parameters of the sampler after tuning."""
+        first, second, third = self.jax.random.split(key, 3)
+        init = self.init_position(first)
+        state = self.blackjax.mcmc.mclmc.init(
+            position=init, logdensity_fn=self.density, rng_key=second
+        )
+        found = self.blackjax.mclmc_find_L_and_step_size(
+            self.kernel, self.tuning, state, third, logdensity_fn=self.density
+        )
+        return found[:2]
+
+    def init_position(self, key: Any) -> Any:
+        """Draw initial values of all weights, as a vector."""
+        numpy = self.jax.numpy
+        scales = []
+        for name, shape in self.facts.shapes.items():
+            scales.append(numpy.full(math.prod(shape), self.facts.scales[name]))
+
+        scale = numpy.concatenate(scales)
+        return INIT_SCALE * scale * self.jax.random.normal(key, scale.shape)
+
+    def sampled(self, key: Any, state: Any, tuned: Any) -> Any:
+        """Return the function values of all draws."""
+        jax = self.jax
+        mass = tuned.inverse_mass_matrix
+
+        def one(state: Any, key: Any) -> tuple[Any, None]:
+            moved = self.kernel(
+                key, state, self.density, mass, tuned.L, tuned.step_size
+            )
+            return moved[0], None
+
+        def draw(state: Any, key: Any) -> tuple[Any, Any]:
+            state, _ = jax.lax.scan(one, state, jax.random.split(key, self.steps))
+            weights = unpack(state.position, self.facts.shapes)
+            return state, network(weights, self.facts.inputs)
+
+        keys = jax.random.split(key, self.num_samples)
+        _, values = jax.lax.scan(draw, state, keys)
+        return values
