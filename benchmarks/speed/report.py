@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.record import write
 from benchmarks.speed.row import COLUMNS, Facts, Row, Settings, Target
-from zoo.experiments.record import about
+from zoo.experiments.running.record import about
 from zoo.reports.table import Table
 
 PEERS = (

@@ -10,10 +10,10 @@ import torch
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.divergences import Divergences
-from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.run import block_ends
+from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.running.divergences import Divergences
+from zoo.inference.mcmc.running.run import block_ends
+from zoo.inference.mcmc.target.potential import Potential
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
 
@@ -162,7 +162,7 @@ def test_the_progress_bar_names_each_phase(capsys):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoo.inference.mcmc.sampler.bar", bar)
-        patch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 5)
+        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 5)
         engine.fit((X, Y))
     phases = list(dict.fromkeys(said))
     assert phases == [
