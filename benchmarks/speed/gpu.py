@@ -30,6 +30,7 @@ def gpu(settings: Settings) -> list[Row]:
     on_cuda = replace(settings, device="cuda")
     rows = [*lenet(on_cuda), *resnet50(on_cuda), *sampling.samplers_of_all(on_cuda)]
     name = torch.cuda.get_device_name()
+
     return [replace(row, work=f"{row.work} ({name})") for row in rows]
 
 
@@ -75,6 +76,7 @@ def resnet50(settings: Settings) -> list[Row]:
         target=RESNET50,
         facts=facts_of(times, info),
     )
+
     return [row]
 
 
@@ -92,6 +94,7 @@ def captured(network: nn.Module, data: problems.Images, batch_size: int) -> Side
         value = loss(x, y)
         value.backward()
         optimizer.step()
+
         return value.detach()
 
     side = torch.cuda.Stream()

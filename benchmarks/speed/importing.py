@@ -53,6 +53,7 @@ def fresh(bytecode: str) -> float:
     run = subprocess.run(
         command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment
     )
+
     return float(run.stdout)
 
 

@@ -90,6 +90,7 @@ def bayesian_torch(
     start = {"posterior_mu_init": 0.0, "posterior_rho_init": RHO, "moped_enable": False}
     network = copy.deepcopy(network)
     library.dnn_to_bnn(network, prior | start | {"type": kind})
+
     return Penalised(network, library.get_kl_loss, num_data)
 
 
@@ -128,6 +129,7 @@ def blitz(network: nn.Module, num_data: int) -> nn.Module:
         if isinstance(layer, nn.Linear):
             return modules.BayesianLinear(**shape, **options)
         shape["kernel_size"] = layer.kernel_size
+
         return modules.BayesianConv2d(**shape, **options)
 
     return Penalised(replaced(network, make), losses.kl_divergence_from_nn, num_data)

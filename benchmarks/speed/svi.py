@@ -74,6 +74,7 @@ def beside(
         progress=False,
     )
     posterior = engine.fit(data, batch_size=batch_size)
+
     return clock.medians(), posterior.info
 
 
@@ -85,6 +86,7 @@ def facts_of(times: Mapping[str, float], info: SVIInfo) -> Facts:
 
     facts["run"] = info.compiled
     facts["tracing s"] = round(info.seconds_tracing, 1)
+
     return facts
 
 
@@ -134,6 +136,7 @@ def hands(settings: Settings) -> dict[str, Callable[..., Side]]:
     if not settings.quick:
         sides["by hand, compiled"] = partial(by_hand, compiled=True)
         sides["deterministic, compiled"] = partial(bare, compiled=True)
+
     return sides
 
 
