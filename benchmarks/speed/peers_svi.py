@@ -25,7 +25,7 @@ import guides
 from benchmarks.speed import problems
 from benchmarks.speed.by_hand import INIT_SCALE, stepping
 from benchmarks.speed.row import Row, Settings, Target, missing
-from benchmarks.speed.svi import beside, facts_of
+from benchmarks.speed.svi import facts_of, timed_fit
 
 TARGET = Target(1.0, 1.5, at_most=False)
 WORK = "SVI step, LeNet-5, batch 128"
@@ -159,7 +159,7 @@ def lenet_peers(settings: Settings) -> list[Row]:
             if loss is not None:
                 rivals[name] = stepping(loss.to(settings.device), data, 128)
         if rivals:
-            times, info = beside(
+            times, info = timed_fit(
                 model, getattr(guides, guide)(model), data, 128, rivals, settings
             )
         for name in losses:

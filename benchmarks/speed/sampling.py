@@ -40,7 +40,7 @@ def samplers_of_all(settings: Settings) -> list[Row]:
 
     target = GPU if settings.device == "cuda" else NUMPYRO
     others = [runs["MCLMC"], runs["HMC"]]
-    rows = beside_numpyro(work, runs["NUTS"], others, runs["NumPyro"], target)
+    rows = against_numpyro(work, runs["NUTS"], others, runs["NumPyro"], target)
 
     compared = "ours, MCLMC / BlackJAX MCLMC"
     theirs = runs["BlackJAX"]
@@ -164,7 +164,7 @@ def pyro_nuts(settings: Settings) -> Score:
     return samplers.stock(settings, 4, 10, 10, 0)
 
 
-def beside_numpyro(
+def against_numpyro(
     work: str,
     ours: list[Score],
     others: list[list[Score]],
