@@ -28,3 +28,8 @@ __all__ = [
     "shrink",
     "signal_to_noise",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

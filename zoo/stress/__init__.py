@@ -62,3 +62,8 @@ __all__ = [
     "warp",
     "zoom_blur",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)
