@@ -14,7 +14,7 @@ from zoo.priors.node import channels, has_nodes
 from zoo.reports.table import Table
 from zoo.runtime.torchvision_shim import load_torchvision
 
-COLUMNS = ("network", "weights", "nodes", "of convolutions", "weights to a node")
+COLUMNS = ("network", "weights", "nodes", "of convolutions", "weights per node")
 
 
 def _torchvision_network(name: str) -> nn.Module:
