@@ -176,7 +176,8 @@ ANSWERS = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_name_of_another_library_is_answered_with_ours(name):
     with pytest.raises(
-        AttributeError, match=f"'guides' has no attribute '{name}'; use {ANSWERS[name]}"
+        AttributeError,
+        match=f"'guides' has no attribute '{name}'; write {ANSWERS[name]}",
     ):
         getattr(guides, name)
 
@@ -195,7 +196,7 @@ def test_every_answer_names_what_is_there():
 def test_a_misspelt_name_is_answered_with_the_nearest():
     with pytest.raises(AttributeError, match=r"the nearest are guides\.MeanField"):
         _ = guides.Meanfield
-    with pytest.raises(AttributeError, match=r"the guides are ConcreteDropout, Delta"):
+    with pytest.raises(AttributeError, match=r"'xyzzy'; it has ConcreteDropout, Delta"):
         _ = guides.xyzzy
     with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
         _ = guides.__wrapped__

@@ -245,7 +245,7 @@ def test_a_likelihood_without_a_distribution_says_what_to_define():
     ],
 )
 def test_a_wrong_name_is_answered_with_the_right_call(name, instead):
-    with pytest.raises(AttributeError, match=f"has no {name}; write {instead}"):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; write {instead}"):
         getattr(likelihoods, name)
 
 

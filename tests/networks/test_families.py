@@ -156,7 +156,7 @@ def test_only_sizes_are_positional(make):
     ],
 )
 def test_a_wrong_name_is_answered_with_the_right_call(name, instead):
-    with pytest.raises(AttributeError, match=f"has no {name}; write {instead}"):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; write {instead}"):
         getattr(networks, name)
 
 

@@ -296,7 +296,9 @@ def test_a_prior_of_your_own_needs_bind_only():
 
 
 def test_a_wrong_name_is_answered_with_the_right_call():
-    sentence = r"has no Normal; write priors.WeightPrior\(dist.Normal\(0.0, 1.0\)\)"
+    sentence = (
+        r"no attribute 'Normal'; write priors.WeightPrior\(dist.Normal\(0.0, 1.0\)\)"
+    )
     with pytest.raises(AttributeError, match=sentence):
         _ = priors.Normal
     sentence = "module 'zoo.priors' has no attribute 'Wishart'"

@@ -174,10 +174,9 @@ def test_a_filter_is_dropped_with_its_bias_and_outputs_stay():
 )
 def test_a_filter_is_dropped_with_its_normalisation(norm, rule):
     pyro.set_rng_seed(0)
-    model = zoo.BayesianNetwork(
-        networks.ResNet(8, num_classes=3, width=4, norm=norm), priors.WeightPrior(rule(dist.Normal(0.0, 1.0))),
-        likelihoods.Categorical(),
-    )  # fmt: skip
+    network = networks.ResNet(8, num_classes=3, width=4, norm=norm)
+    prior = priors.WeightPrior(rule(dist.Normal(0.0, 1.0)))
+    model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
     x, y = torch.randn(4, 3, 8, 8), torch.arange(4) % 3
     posterior = inference.SVI(
         model, guides.MeanField(model), num_steps=2, progress=False

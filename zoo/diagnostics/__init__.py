@@ -27,5 +27,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Name the public parts alone."""
+    """Return the public names, for completion in an editor."""
     return list(__all__)

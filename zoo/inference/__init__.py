@@ -14,4 +14,4 @@ __all__ = ["HMC", "MCLMC", "NUTS", "SVI", "ChEES", "EarlyStopping", "Engine", "L
 
 def __dir__() -> list[str]:
     """Return the public names, for completion in an editor."""
-    return __all__
+    return list(__all__)

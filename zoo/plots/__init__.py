@@ -43,4 +43,4 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, for completion in an editor."""
-    return __all__
+    return list(__all__)

@@ -65,5 +65,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Name the public names alone."""
+    """Return the public names, for completion in an editor."""
     return list(__all__)
