@@ -16,7 +16,7 @@ _LIMIT = 8.0  # log alpha is clipped to ±8, as in the authors' program
 
 
 class SparseVariationalDropout(LocalReparam):
-    r"""Normal weights under a log-uniform prior; log α of weights that the data do not need grows.
+    r"""Normal weights under a log-uniform prior; log α grows for weights the data do not need.
 
     .. math:: W_{ij} \sim N(\theta_{ij}, \sigma_{ij}^2), \qquad
         \log \alpha_{ij} = \log \sigma_{ij}^2 - \log \theta_{ij}^2

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-COMMANDS = {  # name: (module, help)
+_COMMANDS = {  # name: (module, help)
     "compare": (
         "zoo.command.compare",
         "fit guides and NUTS to one data set; print a table, write results and a figure",
@@ -32,7 +32,7 @@ COMMANDS = {  # name: (module, help)
         "list networks, priors, likelihoods, guides, engines and data",
     ),
 }
-EXAMPLES = """
+_EXAMPLES = """
 examples:
   zoo compare                                 the yacht data, five guides and NUTS
   zoo compare --guides MeanField,LocalReparam --hidden 20 --steps 5000
@@ -47,7 +47,7 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; a mistake in its arguments ends in a sentence and exit status 2."""
+    """Run a command; for a wrong argument print one sentence and exit with status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
     parser, module = _parser(words)
     arguments = parser.parse_args(words)
@@ -69,7 +69,7 @@ def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, ModuleType |
     parser = argparse.ArgumentParser(
         prog="zoo" if Path(sys.argv[0]).stem == "zoo" else "python -m zoo",
         description="Bayesian neural networks as Pyro programs that can be taken apart.",
-        epilog=EXAMPLES,
+        epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version)
@@ -79,7 +79,7 @@ def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, ModuleType |
     chosen = next((word for word in words if not word.startswith("-")), None)
     module = None
 
-    for name, (module_name, text) in COMMANDS.items():
+    for name, (module_name, text) in _COMMANDS.items():
         command = commands.add_parser(name, help=text)
         if name == chosen:
             module = importlib.import_module(module_name)

@@ -11,7 +11,7 @@ def test_the_evidence_is_shown(capsys):
     assert main(["reference", "linear", "--show"]) == 0
     said = capsys.readouterr().out
     assert "between" in said
-    assert "the evidence is enough to ship it" in said
+    assert "\nconverged: R-hat must be below 1.02" in said
 
 
 def test_a_file_that_is_not_there_ends_in_a_sentence(capsys, tmp_path):
@@ -55,4 +55,4 @@ def test_guides_are_compared_with_a_reference_that_ships(capsys, tmp_path):
 def test_a_reference_is_made(capsys, tmp_path):
     assert main(["reference", "linear", "--seed", "1", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "linear.safetensors").is_file()
-    assert "the evidence is enough to ship it" in capsys.readouterr().out
+    assert "\nconverged: R-hat must be below 1.02" in capsys.readouterr().out

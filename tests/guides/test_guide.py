@@ -139,8 +139,8 @@ def test_a_network_is_no_model():
 def test_a_network_that_runs_is_no_model():
     with pytest.raises(
         ValueError,
-        match=r"the MLP has no latent site, so there is nothing to guide; a guide takes a Pyro "
-        r"model and not a network: make one by zoo\.BayesianNetwork",
+        match=r"the MLP has no latent site, so a guide has nothing to fit; a guide needs a Pyro "
+        r"model, not a network; write zoo\.BayesianNetwork",
     ):
         guides.MeanField(networks.MLP(2, 1, hidden=[3]), example=(torch.ones(4, 2),))
 

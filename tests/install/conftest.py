@@ -46,7 +46,7 @@ class Installed:
         )
 
     def run(self, program: str, *arguments: str, folder: Path | None = None) -> str:
-        """Return the output of a program of the environment, run in the clone's parent by default."""
+        """Return the output of a program of the environment, by default run next to the clone."""
         command = [str(self.bin / program), *arguments]
         ended = subprocess.run(
             command,

@@ -25,11 +25,11 @@ from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
 from zoo.reports.comparison import Comparison
 
-DEFAULT_GUIDES = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]
-OPTIONS = {
+_DEFAULT_GUIDES = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]
+_OPTIONS = {
     "MCDropout": {"p": 0.05}
 }  # a hidden layer of ten units cannot lose one in ten
-INPUT_NAMES = {
+_INPUT_NAMES = {
     "yacht": [
         "longitudinal position",
         "prismatic coefficient",
@@ -39,10 +39,14 @@ INPUT_NAMES = {
         "Froude number",
     ]
 }
-LEGEND = """\
-rmse and nll (nats per point) in original units; coverage of the 90 % interval on test targets;
-distance from the truth in mean, in spread and in distribution (Wasserstein-1), in units of the
-truth's spread; the truth's row has what its own chains score against each other."""
+_TRUTH_ROW = "The row of the truth compares its own chains with each other."
+_LEGEND = f"""\
+rmse, nll (nats per point): in the original units of the targets.
+coverage 90 %: the share of test targets inside the 90 % interval.
+mean error: the distance of the mean from the truth's, in standard deviations of the truth.
+spread ratio: the standard deviation divided by the truth's.
+wasserstein: the Wasserstein-1 distance from the truth, in standard deviations of the truth.
+{_TRUTH_ROW}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference",
         type=one_of(REFERENCES, "reference"),
         metavar="NAME",
-        help=f"a reference posterior that ships, instead of NUTS: {', '.join(REFERENCES)}",
+        help=f"a stored reference posterior instead of NUTS: {', '.join(REFERENCES)}",
     )
     add(
         "--data",
@@ -91,7 +95,7 @@ def _add_fits(parser: argparse.ArgumentParser) -> None:
     add(
         "--guides",
         type=several_of(GUIDES, "guide"),
-        default=DEFAULT_GUIDES,
+        default=_DEFAULT_GUIDES,
         metavar="A,B",
         help="guides to fit",
     )
@@ -151,20 +155,20 @@ def _compare_with_nuts(arguments: argparse.Namespace) -> None:
 
     reference = _sample(model, data, arguments)
     convergence = str(zoo.convergence(reference, data.test.x))
-    print(f"the truth has {convergence}\n", flush=True)
+    print(f"truth: {convergence}\n", flush=True)
 
     build = _builder(network, likelihood)
     chosen = {}
     for name in dict.fromkeys(arguments.guides):
-        chosen[name] = make_guide(name, OPTIONS.get(name, {}), None, "normal", build)
+        chosen[name] = make_guide(name, _OPTIONS.get(name, {}), None, "normal", build)
     comparison = zoo.compare(model, chosen, reference, data, **_fit_options(arguments))
 
     arguments.out.mkdir(parents=True, exist_ok=True)
     figure_path = arguments.out / "zoo.png"
-    figure = comparison.plot(names=INPUT_NAMES.get(arguments.data))
+    figure = comparison.plot(names=_INPUT_NAMES.get(arguments.data))
     figure.savefig(figure_path, dpi=150)
     results_path = _write_results(arguments, comparison, truth=convergence)
-    print(f"\n{comparison}\n\n{LEGEND}\nwritten: {results_path} and {figure_path}")
+    print(f"\n{comparison}\n\n{_LEGEND}\nwritten: {results_path} and {figure_path}")
 
 
 def _sample(
@@ -201,15 +205,14 @@ def _compare_with_reference(arguments: argparse.Namespace) -> None:
         card.plot().savefig(path, dpi=150)
         print(f"{name}: {card.verdict} ({path})")
     results_path = _write_results(arguments, comparison)
-    last_line = LEGEND.splitlines()[-1].removeprefix("truth's spread; ")
-    print(f"\n{last_line}\nwritten: {results_path}")
+    print(f"\n{_TRUTH_ROW}\nwritten: {results_path}")
 
 
 def _guide_for(
     name: str, model: BayesianNetwork
 ) -> tuple[BayesianNetwork, guides.Guide]:
     """Make a guide for a reference's model, or for another prior if it refuses that one."""
-    options = OPTIONS.get(name, {})
+    options = _OPTIONS.get(name, {})
     try:
         return model, getattr(guides, name)(model, **options)
     except ValueError:  # compared as a function, under a prior that it accepts

@@ -1,4 +1,4 @@
-"""`zoo nodes`: how many weights the networks have, and how few nodes."""
+"""`zoo nodes`: the numbers of weights and of nodes of networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.priors.node import channels, has_nodes
 from zoo.reports.table import Table
 from zoo.runtime.torchvision_shim import load_torchvision
 
-COLUMNS = ("network", "weights", "nodes", "of convolutions", "weights to a node")
+_COLUMNS = ("network", "weights", "nodes", "of convolutions", "weights to a node")
 
 
 def _torchvision_network(name: str) -> nn.Module:
@@ -70,4 +70,4 @@ def count() -> Table:
         rows.append(
             (name, weights, nodes, nodes_of_convolutions, round(weights / nodes))
         )
-    return Table(COLUMNS, rows)
+    return Table(_COLUMNS, rows)

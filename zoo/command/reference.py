@@ -11,9 +11,9 @@ from zoo.command.choices import REFERENCES
 from zoo.references.evidence import is_converged
 from zoo.references.reference import FOLDER
 
-CRITERION = (
-    "R-hat of 99 % of the function values below 1.02, and of none above 1.05, "
-    "in every run and between them"
+_CRITERION = (
+    "R-hat must be below 1.02 for 99 % of the function values and at most 1.05 for all, "
+    "in every run and between the runs"
 )
 
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--show",
         action="store_true",
-        help="print the evidence of the file that is there",
+        help="print the evidence in the file; sample nothing",
     )
     add("--seed", type=int, default=0, help="seed of all random numbers")
     add(
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=FOLDER,
         metavar="FOLDER",
-        help="folder of NAME.safetensors",
+        help="folder of the file NAME.safetensors",
     )
 
 
@@ -55,6 +55,6 @@ def run(arguments: argparse.Namespace) -> None:
         reference.save(path)
 
     print(f"\n{reference!r}\n{reference.table}\n")
-    is_enough = "is enough" if is_converged(reference.evidence) else "is NOT enough"
-    print(f"the evidence {is_enough} to ship it: {CRITERION}")
+    verdict = "converged" if is_converged(reference.evidence) else "NOT converged"
+    print(f"{verdict}: {_CRITERION}")
     print(f"{'read' if arguments.show else 'written'}: {path}")

@@ -1,4 +1,4 @@
-"""Simulation-based calibration of an engine: truths from the prior among posterior draws."""
+"""Simulation-based calibration: the ranks of true values among the draws of an engine."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def sbc(
         first = list(model.plan.points)[:3]
         names = ", ".join(first)
         raise ValueError(
-            f"calibration draws the truth from the prior, and {names} have none: give point "
-            "estimates a distribution, or keep the network's values by weights=priors.Frozen()"
+            f"calibration draws the truth from the prior, but the point estimates {names} have "
+            "no prior; give them a distribution, or write weights=priors.Frozen()"
         )
 
     ranked_at = x[:3] if functions_at is None else functions_at

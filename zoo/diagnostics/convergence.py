@@ -52,7 +52,7 @@ class Convergence:
         size = self._effective_size()
         facts = f"{agreement}; {size}; {self.divergences} divergences"
         if not self.converged:
-            return f"not converged: {facts}; run longer chains, or more of them"
+            return f"not converged: {facts}; run longer chains or more chains"
 
         of_weights = self._agreement_of_weights()
         return f"converged: {facts}{of_weights}"
@@ -85,9 +85,9 @@ class Convergence:
             return ""
 
         return (
-            f". The largest R-hat of weights is {largest:.2f} ({worst}): "
-            "hidden units can be permuted, and the signs of tanh units can change, "
-            "without changing the function, so chains can agree on functions and not on weights"
+            f". The largest R-hat of weights is {largest:.2f} ({worst}), which is no fault: "
+            "the same function has many weights, because hidden units can be permuted and tanh "
+            "units can change sign"
         )
 
 
@@ -114,9 +114,8 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     """
     if not isinstance(posterior, DrawsPosterior):
         raise ValueError(
-            "draws from a guide are independent, so their R-hat is 1 whatever the guide; "
-            "zoo.diagnostics.sbc checks whether guide and engine are calibrated, "
-            "and zoo.fidelity how far the guide is from a reference"
+            "draws from a guide are independent, so their R-hat is always 1; use zoo.fidelity to "
+            "compare the guide with a reference, or zoo.diagnostics.sbc to test its calibration"
         )
 
     num_chains = posterior.num_chains
@@ -124,7 +123,7 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     if num_chains < 2 or length < 4:
         raise ValueError(
             "R-hat needs at least 2 chains and at least 4 draws per chain, "
-            f"and this posterior has {num_chains} x {length}"
+            f"but this posterior has {num_chains} chains of {length}"
         )
 
     functions = posterior.predict(x).functions.double().cpu().numpy()

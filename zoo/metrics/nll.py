@@ -36,7 +36,7 @@ def nll(log_prob: Tensor) -> Tensor:
     (values,) = checked(log_prob=log_prob)
     if values.ndim != 1:
         raise ValueError(
-            f"log_prob has shape {tuple(values.shape)}; write (N,). For S draws, (S, N), that is "
+            f"log_prob has shape {tuple(values.shape)}; write (N,). For S draws (S, N) write "
             "log_prob.logsumexp(0) - math.log(S)."
         )
 

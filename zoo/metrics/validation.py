@@ -37,9 +37,7 @@ def checked(**tensors: Tensor) -> list[Tensor]:
     if len(set(shapes.values())) > 1:
         parts = [f"{name} has shape {shape}" for name, shape in shapes.items()]
         found = ", ".join(parts)
-        raise ValueError(
-            f"{found}; write tensors of one shape, for nothing is broadcast."
-        )
+        raise ValueError(f"{found}; write tensors of the same shape.")
 
     return [tensor.detach().to("cpu", torch.float64) for tensor in tensors.values()]
 
@@ -100,11 +98,13 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
 
     if not tensor.numel():
         shape = tuple(tensor.shape)
-        raise ValueError(f"{name} has shape {shape}, which holds no data.")
+        raise ValueError(
+            f"{name} has shape {shape} and no data; give at least one point."
+        )
 
     num_nan = int(tensor.isnan().sum())
     if num_nan:
-        raise ValueError(f"{name} has {num_nan} NaN(s); drop or repair them.")
+        raise ValueError(f"{name} has {num_nan} NaN(s); remove or impute them.")
 
 
 def _tolerance(dtype: torch.dtype) -> float:
@@ -133,7 +133,7 @@ def _check_sums(values: Tensor, tolerance: float) -> None:
         row = int(errors.argmax())
         raise ValueError(
             f"probs sums to {sums[row]:.4g} in row {row}, not to one; write probabilities "
-            "(N, O) over classes, or score the columns of independent labels one by one."
+            "(N, O) over classes, or score each column of independent labels alone."
         )
 
 
@@ -152,6 +152,6 @@ def _check_labels(
     wrong = labels[is_fraction | is_outside]
     if len(wrong):
         raise ValueError(
-            f"y holds {wrong[0]:g}, which is no class index; probs of shape {shape} takes "
+            f"y holds {wrong[0]:g}, which is not a class index; probs of shape {shape} takes "
             f"integers from 0 to {num_classes - 1}."
         )

@@ -113,7 +113,7 @@ def _check_names(
     if not same_names or not all_scored:
         raise ValueError(
             f"bands has {sorted(bands)}, seconds {sorted(seconds)}, scores {sorted(scores)}; "
-            "give seconds and scores the same names, every name of bands among them."
+            "give seconds and scores the same names, and among them every name of bands."
         )
 
 

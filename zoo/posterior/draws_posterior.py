@@ -99,7 +99,8 @@ class DrawsPosterior(Posterior):
         number = total if num_samples is None else num_samples
         if not 1 <= number <= total:
             raise ValueError(
-                f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {number}"
+                f"this posterior has {total} draws, so num_samples must be 1 to {total}, not "
+                f"{number}"
             )
 
         return values.flatten(0, 1)[evenly(total, number)]

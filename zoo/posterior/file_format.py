@@ -59,12 +59,15 @@ def read_posterior(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ValueError: A damaged file, or one that is not a posterior's.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; Posterior.save writes one")
+        raise FileNotFoundError(
+            f"there is no file {path}; write one by posterior.save(path)"
+        )
 
     header, tensors = read_file(path, "zoo")
     if header.get("format") != _FORMAT:
         raise ValueError(
-            f"{path} is a safetensors file, but no posterior of the zoo ({_FORMAT})"
+            f"{path} is a safetensors file, but not a posterior of the zoo ({_FORMAT}); "
+            "give a file of posterior.save"
         )
 
     return header, tensors

@@ -60,7 +60,7 @@ def load(
     if family is not None:
         raise ValueError(
             f"{path} holds a {family} guide of a zoo.BayesianNetwork; "
-            f"give zoo.load such a model, not a {type(model).__name__}"
+            f"give zoo.load such a model, not {type(model).__name__}"
         )
     return ProgramPosterior(model, draws=unprefixed("draws/", tensors), info=info)
 
@@ -132,7 +132,8 @@ def _check_model(
 
     differences = ", ".join(parts)
     raise ValueError(
-        f"{path} holds the posterior of another model: they differ at {differences}"
+        f"{path} holds the posterior of another model: they differ at {differences}; "
+        "build the model of the file"
     )
 
 
@@ -140,16 +141,13 @@ def _check_guide(
     path: str | Path, family: str, guide: PyroProgram | None
 ) -> PyroProgram:
     """Return the guide, or refuse one of another family than the file's."""
-    if guide is None:
-        given = "none was given"
-    elif type(guide).__name__ != family:
-        given = f"this is a {type(guide).__name__}"
-    else:
-        return guide
+    given = "None" if guide is None else type(guide).__name__
+    if guide is None or given != family:
+        raise ValueError(
+            f"{path} holds a {family} guide; give zoo.load guide={family}(model), not {given}"
+        )
 
-    raise ValueError(
-        f"{path} holds a {family} guide, so zoo.load needs one by guide=...; {given}"
-    )
+    return guide
 
 
 def _read_info(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:

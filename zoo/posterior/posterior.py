@@ -160,7 +160,7 @@ class Posterior(DrawSource):
         """Return the value of every site at which the network is linearised."""
         raise ValueError(
             "linearised=True needs the mode that inference.Laplace finds, "
-            f"and this posterior has none ({self!r}); omit linearised"
+            f"but this posterior has none ({self!r}); omit linearised"
         )
 
     def require_weights(self, purpose: str) -> BayesianNetwork:
@@ -179,8 +179,8 @@ class Posterior(DrawSource):
             ValueError: Stored draws, a guide without a density, or a pruned posterior.
         """
         raise ValueError(
-            "this posterior is draws and has no densities; "
-            "fit one of the zoo's guides to have them"
+            "this posterior has draws and no distributions; "
+            "fit a guide, e.g. guides.MeanField, to have them"
         )
 
     @answer(

@@ -54,7 +54,7 @@ def read_file(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path} is truncated, damaged or no safetensors file ({error})"
+            f"{path} is damaged or not a safetensors file ({error})"
         ) from error
 
     return header, _with_zeros(tensors)

@@ -98,7 +98,7 @@ def _check_problem(problem: Problem, header: Header, path: Path) -> None:
     stored_name = header.get("name")
     if stored_name != problem.name:
         raise ValueError(
-            f"{path} holds {stored_name!r}, not the reference {problem.name!r}"
+            f"{path} holds {stored_name!r}, not the reference {problem.name!r}; give another path"
         )
 
     stored = f"version {header['version']} ({header['fingerprint']})"

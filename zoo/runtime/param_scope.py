@@ -84,8 +84,8 @@ class ScopedGuide:
         own = self.tensors()
         if _shapes(own) != _shapes(tensors):
             raise ValueError(
-                f"this guide has the parameters {sorted(own)}, the file has {sorted(tensors)}, or "
-                "their shapes differ; build the guide with the arguments it was built with"
+                "the parameters of this guide and of the file differ in names or shapes: "
+                f"{sorted(own)} and {sorted(tensors)}; build the guide with the same arguments"
             )
 
         with torch.no_grad():
@@ -194,6 +194,6 @@ def _refuse_stated_parameters(guide: nn.Module) -> None:
         family = type(guide).__name__
         names = ", ".join(foreign)
         raise ValueError(
-            f"the module {family} states {names} by pyro.param; make them attributes, each an "
-            "nn.Parameter or a pyro.nn.PyroParam, or write the guide as a function"
+            f"the module {family} has parameters of pyro.param, {names}; make each an attribute, "
+            "an nn.Parameter or a pyro.nn.PyroParam, or write the guide as a function"
         )

@@ -98,8 +98,8 @@ class Recorder(TorchDispatchMode):
 
         if not is_constant and _reads_value(func, args):
             raise RuntimeError(
-                f"it reads a value out of a tensor ({func}), which no graph can know beforehand; "
-                "decide by tensors, e.g. with torch.where"
+                f"it reads a value from a tensor ({func}), which a graph cannot do; use a tensor "
+                "operation, e.g. torch.where"
             )
 
         result = func(*args, **kwargs)

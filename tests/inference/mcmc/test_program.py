@@ -82,7 +82,7 @@ def posterior(at_the_prior):
 def test_its_posterior_has_no_network_to_predict_with(posterior):
     with pytest.raises(
         ValueError,
-        match=r"no network to predict with; the draws are in posterior.draws, and pyro.inf",
+        match=r"without a network to predict with; write pyro.infer.Predictive\(model, post",
     ):
         posterior.predict(torch.zeros(3, 2))
     runs = pyro.infer.Predictive(conjugate, posterior.sample())(

@@ -115,7 +115,7 @@ class SVI:
         check_programs(model, guide)
         if num_steps is not None and num_epochs is not None:
             raise ValueError(
-                f"give num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
+                f"write num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
             )
 
         check_count("num_steps", num_steps)
@@ -228,7 +228,8 @@ class SVI:
         differences = sites_differ(self.model.latents, self.guide, like)
         if differences:
             raise ValueError(
-                f"the guide was built for another model: they differ at {differences}"
+                f"the guide is of another model: they differ at {differences}; build the guide "
+                "with this model"
             )
 
     def __repr__(self) -> str:
