@@ -1,18 +1,20 @@
-"""Simulation-based calibration of a sampler and of guides on a network: who gives back the posterior.
+"""Simulation-based calibration of a sampler and of guides on a network.
 
-    python -m benchmarks.calibration       the better part of an hour: results/calibration.json, docs/calibration.png
+    python -m benchmarks.calibration
 
-The truth is drawn from the prior of a network of eight units, twenty targets from the
-truth, 200 times; its rank among 99 draws is uniform where a fit is right. Ranks are of
-the function among the data, in the gap and outside, of the noise, and of the log
-likelihood.
+It takes up to an hour, and writes results/calibration.json and docs/calibration.png.
+
+The true weights are drawn from the prior of a network of eight units, and twenty targets
+from these, 200 times. The rank of the true value among 99 draws is uniform if a fit is
+right. Ranks are those of the function among the data, in the gap and outside, of the
+noise, and of the log likelihood.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,6 +24,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 import guides
 import zoo
@@ -32,77 +35,96 @@ from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table
 
 ROOT = Path(__file__).parent.parent
-RESULTS, FIGURE = (
-    ROOT / "benchmarks" / "results" / "calibration.json",
-    ROOT / "docs" / "calibration.png",
-)
+RESULTS = ROOT / "benchmarks" / "results" / "calibration.json"
+FIGURE = ROOT / "docs" / "calibration.png"
 ENGINES = ("HMC", "MeanField", "FullRank")
 X = torch.cat([torch.linspace(-1.5, -0.5, 10), torch.linspace(0.5, 1.5, 10)])[:, None]
-AT = torch.tensor([[-1.0], [0.0], [3.0]])  # among the data, in the gap, outside
+X_RANKED = torch.tensor([[-1.0], [0.0], [3.0]])  # among the data, in the gap, outside
 
 
 def network() -> zoo.BayesianNetwork:
     """Make the model: every weight a standard normal, the noise inferred."""
     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-    return zoo.BayesianNetwork(
-        networks.MLP(1, 1, hidden=[8]),
-        prior,
-        likelihoods.Gaussian(dist.LogNormal(-1.0, 0.5)),
-    )
+    likelihood = likelihoods.Gaussian(dist.LogNormal(-1.0, 0.5))
+    return zoo.BayesianNetwork(networks.MLP(1, 1, hidden=[8]), prior, likelihood)
 
 
 def fit_by(
     name: str, model: zoo.BayesianNetwork
-) -> Callable[[tuple[torch.Tensor, torch.Tensor]], Posterior]:
-    """Return what fits simulated data: a sampler's long enough run, or a fresh guide."""
+) -> Callable[[tuple[Tensor, Tensor]], Posterior]:
+    """Return the function that fits simulated data: by HMC, or by a new guide of a name."""
     if name == "HMC":
-        counts = {
-            "num_chains": 1,
-            "warmup_steps": 200,
-            "num_samples": 297,
-            "progress": False,
-        }
-        return inference.HMC(
-            model, num_steps=20, jitter=0.9, compile="compiled", **counts
-        ).fit
-
-    def fit(data: tuple[torch.Tensor, torch.Tensor]) -> Posterior:
-        guide = getattr(guides, name)(model)
-        return inference.SVI(model, guide, num_steps=2000, lr=1e-2, progress=False).fit(
-            data
+        sampler = inference.HMC(
+            model,
+            num_steps=20,
+            jitter=0.9,
+            num_chains=1,
+            warmup_steps=200,
+            num_samples=297,
+            compile="compiled",
+            progress=False,
         )
+        return sampler.fit
+
+    def fit(data: tuple[Tensor, Tensor]) -> Posterior:
+        guide = getattr(guides, name)(model)
+        engine = inference.SVI(model, guide, num_steps=2000, lr=1e-2, progress=False)
+        return engine.fit(data)
 
     return fit
 
 
 def calibrate(name: str, num_simulations: int) -> tuple[Ranks, float]:
-    """Simulate, fit and rank; return also the seconds it took."""
+    """Simulate, fit and rank; return the ranks and the seconds."""
     torch.set_num_threads(1)
     pyro.set_rng_seed(0)
-    model, start = network(), time.perf_counter()
-    return sbc(
-        model, fit_by(name, model), X, AT, num_simulations=num_simulations
-    ), time.perf_counter() - start
+    began = time.perf_counter()
+    model = network()
+    fit = fit_by(name, model)
+
+    ranks = sbc(model, fit, X, X_RANKED, num_simulations=num_simulations)
+    return ranks, time.perf_counter() - began
 
 
-def draw(found: dict[str, Ranks]) -> Figure:
+def calibrate_all(num_simulations: int, workers: int) -> dict[str, tuple[Ranks, float]]:
+    """Calibrate every engine, some at once."""
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        running = {}
+        for name in ENGINES:
+            running[name] = pool.submit(calibrate, name, num_simulations)
+        return {name: future.result() for name, future in running.items()}
+
+
+def draw(found: Mapping[str, Ranks]) -> Figure:
     """Draw a panel for each engine, all on one scale."""
     figure = Figure(figsize=(3.4 * len(found), 3.4), layout="constrained")
     axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for ax, (name, ranks) in zip(axes, found.items(), strict=True):
         plots.ranks(ranks.ranks, ranks.num_samples, ranks.critical, ax=ax)
-        ax.set(
-            title=name,
-            xlabel="rank of the truth" if ax is axes[0] else "",
-            ylabel=ax.get_ylabel() * (ax is axes[0]),
-        )
-        if ax is not axes[0]:
-            ax.get_legend().remove()
+        ax.set_title(name)
+        ax.set_xlabel("")
+
+    axes[0].set_xlabel("rank of the truth")
+    for ax in axes[1:]:
+        ax.set_ylabel("")
+        ax.get_legend().remove()
     return figure
 
 
+def table_of(ranks: Mapping[str, Ranks], seconds: Mapping[str, float]) -> Table:
+    """Return the deviations of each engine's ranks, and its seconds."""
+    quantities = list(ranks[ENGINES[0]].ranks)
+    rows = []
+    for name, own in ranks.items():
+        deviations = [round(own.deviations[quantity], 2) for quantity in quantities]
+        rows.append((name, *deviations, round(seconds[name])))
+
+    return Table(("engine", *quantities, "seconds"), rows)
+
+
 def main() -> None:
-    """Calibrate everything, print the table, write results and figure."""
+    """Calibrate every engine, print the table, write results and figure."""
     matplotlib.use("Agg")
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.calibration", description=__doc__.splitlines()[0]
@@ -114,48 +136,28 @@ def main() -> None:
         "--workers", type=int, default=2, help="engines at a time, a thread each"
     )
     parser.add_argument(
-        "--out", type=Path, default=RESULTS, help="where the results go"
+        "--out", type=Path, default=RESULTS, help="file for the results"
     )
     parser.add_argument(
-        "--figure", type=Path, default=FIGURE, help="where the figure goes"
+        "--figure", type=Path, default=FIGURE, help="file for the figure"
     )
     arguments = parser.parse_args()
-    with ProcessPoolExecutor(
-        arguments.workers, mp_context=get_context("spawn")
-    ) as pool:
-        done = {
-            name: pool.submit(calibrate, name, arguments.simulations)
-            for name in ENGINES
-        }
-        found = {name: future.result() for name, future in done.items()}
-    names = list(found[ENGINES[0]][0].ranks)
-    rows = [
-        (
-            name,
-            *(round(ranks.deviations[quantity], 2) for quantity in names),
-            round(seconds),
-        )
-        for name, (ranks, seconds) in found.items()
-    ]
-    print(Table(("engine", *names, "seconds"), rows))
-    for name, (ranks, _) in found.items():
-        print(f"{name}: {ranks}")
-    kept = {
-        name: {key: value.tolist() for key, value in ranks.ranks.items()}
-        for name, (ranks, _) in found.items()
-    }
-    deviations = {name: ranks.deviations for name, (ranks, _) in found.items()}
-    write(
-        arguments.out,
-        {
-            "deviations": deviations,
-            "ranks": kept,
-            "seconds": {n: s for n, (_, s) in found.items()},
-        },
-    )
-    draw({name: ranks for name, (ranks, _) in found.items()}).savefig(
-        arguments.figure, dpi=110
-    )
+
+    found = calibrate_all(arguments.simulations, arguments.workers)
+    ranks = {name: own for name, (own, _) in found.items()}
+    seconds = {name: own for name, (_, own) in found.items()}
+    print(table_of(ranks, seconds))
+    for name, own in ranks.items():
+        print(f"{name}: {own}")
+
+    deviations = {}
+    values: dict[str, dict[str, list]] = {}
+    for name, own in ranks.items():
+        deviations[name] = own.deviations
+        values[name] = {key: value.tolist() for key, value in own.ranks.items()}
+    contents = {"deviations": deviations, "ranks": values, "seconds": seconds}
+    write(arguments.out, contents)
+    draw(ranks).savefig(arguments.figure, dpi=110)
 
 
 if __name__ == "__main__":

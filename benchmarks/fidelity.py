@@ -1,31 +1,37 @@
-"""Every guide on every reference posterior that ships: how close it comes, one table and one figure.
+"""Every guide on every reference posterior that ships: one table and one figure.
 
-    python -m benchmarks.fidelity       a quarter of an hour on two cores: results/fidelity.json and docs/fidelity.png
+    python -m benchmarks.fidelity
 
-The score of regression is Wasserstein-1 between function values in units of the truth's
-spread, that of classification total variation between class probabilities. The floor is
-what one chain of the truth scores against the rest. Guides over nodes have another
-model, random nodes and weights at the mode under the same prior, and are compared as
-functions with the same truth; where the reference has nodes itself, they have its
-model. Full covariances are left out beyond a thousand weights.
+It takes a quarter of an hour on two cores, and writes results/fidelity.json and
+docs/fidelity.png.
+
+The score of regression is the Wasserstein-1 distance of function values in units of the
+reference's standard deviation, that of classification the total variation of class
+probabilities. The floor is the score of one chain of the reference against the others.
+Guides over nodes have another model, random nodes and weights at the mode under the same
+prior, and are compared as functions with the same reference; if the reference has nodes
+itself, they have its model. Full covariances are omitted beyond a thousand weights.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypedDict
 
 import matplotlib
 import pyro
 import pyro.distributions as dist
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from pyro.infer import autoguide
+from torch import Tensor
 from tqdm import tqdm
 
 import guides
@@ -34,16 +40,33 @@ from benchmarks.record import write
 from zoo import priors, references
 from zoo.command.choices import REFERENCES
 from zoo.references.reference import FOLDER
-from zoo.reports.table import Table
+from zoo.reports.table import Cell, Table
+from zoo.runtime.programs import PyroProgram
 
 ROOT = Path(__file__).parent.parent
-RESULTS, FIGURE = ROOT / "benchmarks" / "results", ROOT / "docs" / "fidelity.png"
-SCORES = ("wasserstein", "total_variation")  # the one that a reference has
-BATCH = 64  # images at a time; tables and rows of pixels all at once
-MOST = 1000  # numbers that a full covariance is tried on
+RESULTS = ROOT / "benchmarks" / "results"
+FIGURE = ROOT / "docs" / "fidelity.png"
+SCORES = ("wasserstein", "total_variation")  # a reference has one of them
+BATCH = 64  # images in a batch; tables and rows of pixels are used all at once
+LARGEST_FULL = 1000  # dimensions of the largest full covariance
 Model = zoo.BayesianNetwork
+MakeGuide = Callable[[Model], PyroProgram]
 
-WEIGHTS: dict[str, Callable[[Model], object]] = {
+
+class Fit(TypedDict):
+    """The scores of one guide on one reference, as in the results file."""
+
+    scores: dict[str, float]
+    errors: dict[str, float]
+    floor: dict[str, float]
+    verdict: str
+    parameters: int
+    seconds: float
+
+
+Results = dict[str, dict[str, Fit]]  # by reference, then by guide
+
+WEIGHTS: dict[str, MakeGuide] = {
     "Delta": guides.Delta,
     "MeanField": guides.MeanField,
     "LocalReparam": guides.LocalReparam,
@@ -66,37 +89,46 @@ WEIGHTS: dict[str, Callable[[Model], object]] = {
     "AutoMultivariateNormal": autoguide.AutoMultivariateNormal,
     "AutoLowRank": partial(autoguide.AutoLowRankMultivariateNormal, rank=8),
 }
-OVER_NODES: dict[str, tuple[str, Callable[[Model], object]]] = {
+OVER_NODES: dict[str, tuple[str, MakeGuide]] = {
     "NodeMixture": ("in", guides.NodeMixture),
     "Rank1": ("both", guides.Rank1),
     "Flow over nodes": ("in", guides.Flow),
 }
+LABELS = (*WEIGHTS, *OVER_NODES)
 FULL = {"FullRank", "AutoMultivariateNormal"}
 
 
-def score(reference: str, label: str, steps: int) -> dict[str, object]:
-    """Fit one guide to one reference's data, and score it."""
+def score(name: str, label: str, steps: int) -> Fit:
+    """Fit one guide to the data of one reference, and score it.
+
+    Arguments:
+        name: The name of the reference.
+        label: The name of the guide.
+        steps: Gradient steps.
+    """
     torch.set_num_threads(1)
     pyro.set_rng_seed(0)
-    truth = references.load(REFERENCES[reference])
-    where, make = OVER_NODES.get(label) or ("", WEIGHTS[label])
-    model = (
-        over_nodes(truth.model, where)
-        if where and not truth.model.plan.nodes
-        else truth.model
-    )
-    chosen = {label: (model, make(model))}
-    batch = BATCH if truth.inputs.dim() == 4 else None
+    reference = references.load(REFERENCES[name])
+    model = reference.model
+    if label in OVER_NODES:
+        where, make = OVER_NODES[label]
+        if not model.plan.nodes:
+            model = over_nodes(model, where)
+    else:
+        make = WEIGHTS[label]
+
+    has_images = reference.inputs.dim() == 4
     comparison = zoo.compare(
-        truth.model,
-        chosen,
-        truth,
+        reference.model,
+        {label: (model, make(model))},
+        reference,
         num_steps=steps,
         lr=1e-2,
-        batch_size=batch,
+        batch_size=BATCH if has_images else None,
         progress=False,
     )
-    card, info = comparison.fidelities[label], comparison.posteriors[label].info
+    card = comparison.fidelities[label]
+    info = comparison.posteriors[label].info
     return {
         "scores": card.scores,
         "errors": card.errors,
@@ -108,26 +140,33 @@ def score(reference: str, label: str, steps: int) -> dict[str, object]:
 
 
 def over_nodes(model: Model, where: str) -> Model:
-    """Give a network random nodes, and put its weights at the mode under the prior that they had."""
-    weights = lambda name, _: priors.Point(model.latents[name])  # noqa: E731
-    return Model(
-        model.network,
-        priors.NodePrior(dist.Normal(1.0, 0.3), where=where, weights=weights),
-        model.likelihood,
-    )
+    """Give a network random nodes, and put its weights at the mode under their earlier prior."""
+
+    def weights(name: str, _: Tensor) -> priors.Point:
+        return priors.Point(model.latents[name])
+
+    prior = priors.NodePrior(dist.Normal(1.0, 0.3), where=where, weights=weights)
+    return Model(model.network, prior, model.likelihood)
 
 
-def score_all(names: list[str], steps: int, workers: int) -> dict[str, dict[str, dict]]:
-    """Score every guide on every reference, a few at a time; what a guide refuses is left out, and said."""
-    sizes = {name: size(name) for name in names}
-    jobs = [
-        (name, label)
-        for name in names
-        for label in [*WEIGHTS, *OVER_NODES]
-        if label not in FULL or sizes[name] <= MOST
-    ]
-    found: dict[str, dict[str, dict]] = {name: {} for name in names}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+def jobs_of(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs of a reference and a guide that are to be scored."""
+    jobs = []
+    for name in names:
+        has_full = size(name) <= LARGEST_FULL
+        for label in LABELS:
+            if has_full or label not in FULL:
+                jobs.append((name, label))
+
+    return jobs
+
+
+def score_all(names: Sequence[str], steps: int, workers: int) -> Results:
+    """Score every guide on every reference, some at once; guides that fail are omitted."""
+    jobs = jobs_of(names)
+    found: Results = {name: {} for name in names}
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
         running = {pool.submit(score, *job, steps): job for job in jobs}
         for done in tqdm(as_completed(running), total=len(jobs), desc="fits"):
             name, label = running[done]
@@ -135,80 +174,102 @@ def score_all(names: list[str], steps: int, workers: int) -> dict[str, dict[str,
                 found[name][label] = done.result()
             except (ValueError, RuntimeError) as error:
                 tqdm.write(f"{name}, {label}: left out, {error}")
+
     return found
 
 
-def size(reference: str) -> int:
+def size(name: str) -> int:
     """Return the dimensions of a reference's posterior."""
-    return sum(
-        prior.shape().numel()
-        for prior in REFERENCES[reference]().model.latents.values()
-    )
+    model = REFERENCES[name]().model
+    return sum(prior.shape().numel() for prior in model.latents.values())
 
 
-def main_score(guide: dict) -> str:
-    """Name the score that decides: a distance between distributions or between probabilities."""
-    return next(name for name in SCORES if name in guide["scores"])
+def main_score(fit: Fit) -> str:
+    """Return the name of the main score: the first of `SCORES` that there is."""
+    return next(name for name in SCORES if name in fit["scores"])
 
 
-def tabled(results: dict[str, dict[str, dict]]) -> Table:
-    """Return a row for each guide with the score on each reference, and the floor above all."""
-    first = {name: next(iter(found.values())) for name, found in results.items()}
-    rows = [("floor", *(one["floor"][main_score(one)] for one in first.values()))]
-    for label in [*WEIGHTS, *OVER_NODES]:
-        own = [found.get(label) for found in results.values()]
-        rows.append(
-            (label, *(one["scores"][main_score(one)] if one else None for one in own))
-        )
+def table_of(results: Results) -> Table:
+    """Return a row for each guide with the main score on each reference, after the floors."""
+    floors: list[Cell] = ["floor"]
+    for fits in results.values():
+        first = next(iter(fits.values()))
+        floors.append(first["floor"][main_score(first)])
+
+    rows = [floors]
+    for label in LABELS:
+        row: list[Cell] = [label]
+        for fits in results.values():
+            fit = fits.get(label)
+            row.append(None if fit is None else fit["scores"][main_score(fit)])
+        rows.append(row)
+
     return Table(("guide", *results), rows)
 
 
-def draw(results: dict[str, dict[str, dict]]) -> Figure:
-    """Draw a panel for each reference: a dot for each guide, and a line where the floor is."""
-    labels = [*WEIGHTS, *OVER_NODES][::-1]
+def draw(results: Results) -> Figure:
+    """Draw a panel for each reference: a dot for each guide, and a line at the floor."""
     figure = Figure(figsize=(2.2 * len(results) + 2.2, 5.6), layout="constrained")
     axes = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
-    for ax, (name, found) in zip(axes, results.items(), strict=True):
-        one = next(iter(found.values()))
-        which = main_score(one)
-        places = [place for place, label in enumerate(labels) if label in found]
-        values = [found[labels[place]]["scores"][which] for place in places]
-        spread = [found[labels[place]]["errors"][which] for place in places]
-        ax.errorbar(
-            values,
-            places,
-            xerr=spread,
-            fmt="o",
-            color="#0072B2",
-            markersize=5,
-            elinewidth=1,
-        )
-        ax.axvline(one["floor"][which], color="#8C8C8C", linewidth=3, alpha=0.6)
-        ax.set(
-            xscale="log",
-            title=name,
-            xlabel=which.replace("_", " "),
-            xlim=(one["floor"][which] / 2, None),
-        )
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_yticks(range(len(labels)), labels)
-        ax.grid(axis="y", alpha=0.2)
-        ax.spines[["top", "right"]].set_visible(False)
+    for ax, (name, fits) in zip(axes, results.items(), strict=True):
+        ax.set_title(name)
+        draw_reference(fits, ax)
+
     return figure
+
+
+def draw_reference(fits: Mapping[str, Fit], ax: Axes) -> None:
+    """Draw the main score of each guide on one reference."""
+    labels = LABELS[::-1]
+    first = next(iter(fits.values()))
+    score_name = main_score(first)
+    floor = first["floor"][score_name]
+
+    places = []
+    values = []
+    errors = []
+    for place, label in enumerate(labels):
+        if label in fits:
+            places.append(place)
+            values.append(fits[label]["scores"][score_name])
+            errors.append(fits[label]["errors"][score_name])
+
+    ax.errorbar(
+        values,
+        places,
+        xerr=errors,
+        fmt="o",
+        color="#0072B2",
+        markersize=5,
+        elinewidth=1,
+    )
+    ax.axvline(floor, color="#8C8C8C", linewidth=3, alpha=0.6)
+    ax.set(xscale="log", xlabel=score_name.replace("_", " "), xlim=(floor / 2, None))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_yticks(range(len(labels)), labels)
+    ax.grid(axis="y", alpha=0.2)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def shipped() -> list[str]:
+    """Return the names of the references that ship, the smallest first."""
+    names = []
+    for name in REFERENCES:
+        path = FOLDER / f"{name}.safetensors"
+        if path.exists():
+            names.append(name)
+
+    return sorted(names, key=size)
 
 
 def main() -> None:
     """Score everything, print the table, write results and figure."""
     matplotlib.use("Agg")
-    shipped = sorted(
-        (name for name in REFERENCES if (FOLDER / f"{name}.safetensors").exists()),
-        key=size,
-    )
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.fidelity", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
-        "--references", default=",".join(shipped), help="names, comma-separated"
+        "--references", default=",".join(shipped()), help="names, comma-separated"
     )
     parser.add_argument(
         "--steps", type=int, default=2000, help="gradient steps of each guide"
@@ -220,17 +281,17 @@ def main() -> None:
         "--out",
         type=Path,
         default=RESULTS / "fidelity.json",
-        help="where the results go",
+        help="file for the results",
     )
     parser.add_argument(
-        "--figure", type=Path, default=FIGURE, help="where the figure goes"
+        "--figure", type=Path, default=FIGURE, help="file for the figure"
     )
     arguments = parser.parse_args()
-    results = score_all(
-        arguments.references.split(","), arguments.steps, arguments.workers
-    )
+
+    names = arguments.references.split(",")
+    results = score_all(names, arguments.steps, arguments.workers)
     write(arguments.out, {"results": results, "settings": {"steps": arguments.steps}})
-    print(tabled(results))
+    print(table_of(results))
     draw(results).savefig(arguments.figure, dpi=110)
 
 

@@ -1,10 +1,12 @@
-"""The trained network and the images that the reference `lenet-nodes` rests on.
+"""The trained network and the images of the reference `lenet-nodes`.
 
-    python -m benchmarks.lenet --fashion FOLDER       two minutes: zoo/references/trained/lenet.safetensors
+    python -m benchmarks.lenet --fashion FOLDER
 
-LeNet-5 learns from 55,000 of Fashion-MNIST's training images, ten epochs of Adam with a
-rate that falls as a cosine. A thousand of the 5,000 kept aside are what its nodes are
-inferred from, the first test images where functions are kept.
+It takes two minutes and writes zoo/references/trained/lenet.safetensors.
+
+LeNet-5 is trained on 55,000 of Fashion-MNIST's training images, ten epochs of Adam with a
+learning rate that falls as a cosine. Its nodes are inferred from a thousand of the 5,000
+held-out images; functions are kept at the first test images.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.pretrained import lenet
+from benchmarks.trained_networks import lenet
 from zoo import datasets, metrics
 from zoo.datasets.fashion_mnist import UNITS
 from zoo.posterior.storage import write_file
@@ -26,8 +28,9 @@ NUM_TRAIN = 1000
 
 
 def bytes_of(x: Tensor) -> Tensor:
-    """Return the pixels that standardised images (N, 1, H, W) were."""
-    return (UNITS.restore(x) * 255).round().to(torch.uint8)
+    """Return standardised images (N, 1, H, W) as pixels in bytes."""
+    pixels = 255 * UNITS.restore(x)
+    return pixels.round().to(torch.uint8)
 
 
 def main() -> None:
@@ -40,6 +43,7 @@ def main() -> None:
     )
     parser.add_argument("--epochs", type=int, default=10, help="epochs of training")
     arguments = parser.parse_args()
+
     task = lenet(
         "Fashion-MNIST",
         datasets.fashion_mnist,
@@ -47,25 +51,24 @@ def main() -> None:
         arguments.epochs,
         num_steps=0,
     )
-    train, test = (part.x[:NUM_TRAIN] for part in (task.held_out, task.test))
-    test = test[: NUM_TEST + NUM_AWAY]
-    tensors = {
-        f"network/{name}": value for name, value in task.network.state_dict().items()
-    }
-    tensors |= {
-        "train/x": bytes_of(train),
-        "train/y": task.held_out.y[:NUM_TRAIN].to(torch.uint8),
-    }
-    tensors |= {
-        "test/x": bytes_of(test),
-        "test/y": task.test.y[: len(test)].to(torch.uint8),
-    }
+    num_test = NUM_TEST + NUM_AWAY
+    tensors = {}
+    for name, value in task.network.state_dict().items():
+        tensors[f"network/{name}"] = value
+
+    tensors["train/x"] = bytes_of(task.held_out.x[:NUM_TRAIN])
+    tensors["train/y"] = task.held_out.y[:NUM_TRAIN].to(torch.uint8)
+    tensors["test/x"] = bytes_of(task.test.x[:num_test])
+    tensors["test/y"] = task.test.y[:num_test].to(torch.uint8)
+
     with torch.no_grad():
-        right = metrics.accuracy(task.network(task.test.x).softmax(-1), task.test.y)
-    said = {"task": task.name, "accuracy": round(float(right), 4)}
+        probs = task.network(task.test.x).softmax(-1)
+    accuracy = float(metrics.accuracy(probs, task.test.y))
+    description = {"task": task.name, "accuracy": round(accuracy, 4)}
+
     TRAINED.parent.mkdir(exist_ok=True)
-    write_file(TRAINED, tensors, {"trained": json.dumps(said)})
-    print(f"{said}: {TRAINED}")
+    write_file(TRAINED, tensors, {"trained": json.dumps(description)})
+    print(f"{description}: {TRAINED}")
 
 
 if __name__ == "__main__":

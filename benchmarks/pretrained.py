@@ -1,19 +1,18 @@
-"""Trained networks made Bayesian: K Gaussians over the nodes, beside temperature scaling.
+"""Trained networks made Bayesian: K Gaussians over the nodes, against temperature scaling.
 
-    python -m benchmarks.pretrained --mnist ../shared/data/mnist --fashion FOLDER python
-    -m benchmarks.pretrained --cifar FOLDER --checkpoint
-    ../shared/data/cifar10_resnets/resnet20-12fca82f.th
+    python -m benchmarks.pretrained --mnist ../shared/data/mnist --fashion FOLDER
+    python -m benchmarks.pretrained --cifar FOLDER --checkpoint resnet20-12fca82f.th
 
 Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski,
 Heinonen, 2020): a trained network gets a node prior, N(1, 0.1²) for the ResNet and N(1,
-0.5²) for LeNet-5, its weights stay frozen or are fine-tuned at a small rate, the nodes
-learn at a large one that falls to a quarter. On Calibration of Modern Neural Networks
-(Guo et al., 2017): the rival, one number.
+0.5²) for LeNet-5. Its weights are frozen or fine-tuned with a small learning rate; the
+nodes have a large one that falls to a quarter. On Calibration of Modern Neural Networks
+(Guo et al., 2017): the baseline, one temperature.
 
-LeNet-5 is trained here and its temperature fitted to 5,000 training images kept aside.
-The ResNet-20 was trained on all of CIFAR-10's training part, so its temperature is
-fitted to 2,000 test images, and all is scored on 4,000 others. Rows are written as they
-come, and a run that is started again goes on after the last one.
+LeNet-5 is trained here and its temperature fitted to 5,000 held-out training images. The
+ResNet-20 was trained on the whole training part of CIFAR-10, so its temperature is fitted
+to 2,000 test images, and the scores are those of 4,000 others. Each row is written as
+soon as it is measured, and a run that is started again continues after the last row.
 """
 
 from __future__ import annotations
@@ -21,156 +20,79 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import pyro
 import pyro.distributions as dist
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 import guides
 import zoo
 from benchmarks.record import write
-from zoo import datasets, inference, likelihoods, metrics, networks, priors
-from zoo.datasets import Split
-from zoo.datasets.images import IMAGENET
+from benchmarks.trained_networks import Task, lenet, resnet
+from zoo import datasets, inference, likelihoods, metrics, priors
 from zoo.experiments.nodes_cifar10 import two_rates
-from zoo.experiments.trained_resnets import resnet as trained
 from zoo.reports.table import Table
 
 RESULTS = Path(__file__).parent / "results" / "pretrained.json"
 COMPONENTS = (4, 16, 8)
-ROWS = 250  # images that are evaluated at once
+BATCH = 250  # images that are evaluated at once
+COLUMNS = ("data", "method", "K", "weights", "error %", "nll", "ece", "seconds")
+DIGITS = {"error %": 2, "ece": 4, "nll": 4, "seconds": 0}
+
+Row = dict[str, object]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a fit of the nodes is made of; scales are standard deviations.
-
-    Arguments:
-        num_steps: Gradient steps.
-        batch_size: Images in a batch, well above K.
-        prior_scale: Scale of the node prior round 1.
-        spread: Scale of the components' means round 1 at the start.
-        init_scale: Scale of each component at the start.
-        lr_nodes: Learning rate of the nodes; linear to a quarter over the second half
-            of the steps.
-        lr_weights: Learning rate of the weights where they are fine-tuned.
-        num_samples: Draws behind a prediction.
-        seed: Seed of everything random.
-    """
-
-    num_steps: int
-    batch_size: int = 128
-    prior_scale: float = 0.1
-    spread: float = 0.1
-    init_scale: float = 0.05
-    lr_nodes: float = 0.2
-    lr_weights: float = 1e-4
-    num_samples: int = 16
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Task:
-    """A trained network with the data it was trained on, data for its temperature, and data to judge by."""
-
-    name: str
-    network: nn.Module
-    train: Split
-    held_out: Split
-    test: Split
-    settings: Settings
-
-
-def lenet(
-    name: str,
-    load: Callable[..., datasets.Dataset],
-    root: Path,
-    epochs: int,
-    steps: int,
-) -> Task:
-    """Train LeNet-5 as usual: epochs of Adam, its rate falling to zero as a cosine; the more, the surer it gets."""
-    data = load(root, num_validation=5_000)
-    pyro.set_rng_seed(0)
-    network, batch = networks.LeNet5(10), 128
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimizer, epochs * -(-len(data.train.x) // batch)
-    )
-    for _ in range(epochs):
-        for rows in torch.randperm(len(data.train.x)).split(batch):
-            optimizer.zero_grad()
-            F.cross_entropy(network(data.train.x[rows]), data.train.y[rows]).backward()
-            optimizer.step()
-            decay.step()
-    name = f"{name}, LeNet-5, {epochs} epochs"
-    # of three settings the one with the best NLL on the part held out, at K = 16 on Fashion-MNIST
-    settings = Settings(
-        num_steps=steps, prior_scale=0.5, init_spread=0.5, init_scale=0.2
-    )
-    return Task(name, network, data.train, data.validation, data.test, settings)
-
-
-def resnet(root: Path, checkpoint: Path, steps: int) -> Task:
-    """Take the trained ResNet-20 as it is."""
-    data = datasets.cifar10(root, units=IMAGENET)
-    test = data.test
-    order = torch.randperm(len(test.x), generator=torch.Generator().manual_seed(0))
-    held_out, rest = (
-        Split(test.x[rows], test.y[rows])
-        for rows in (order[:2_000], order[2_000:6_000])
-    )
-    return Task(
-        "CIFAR-10, ResNet-20",
-        trained(checkpoint, 20),
-        data.train,
-        held_out,
-        rest,
-        Settings(num_steps=steps),
-    )
-
-
-def rows_of(task: Task) -> Iterator[tuple[dict[str, object], Callable[[], Tensor]]]:
-    """Name every row of a task, each with what gives its class probabilities at the test inputs."""
-    yield (
-        {"method": "deterministic"},
-        lambda: logits(task.network, task.test.x).softmax(-1),
-    )
-    yield {"method": "temperature scaling"}, lambda: tempered(task)
+def rows_of(task: Task) -> list[tuple[Row, Callable[[Task], Tensor]]]:
+    """Return every row of a task, and the function that predicts the test inputs (N, O)."""
+    found: list[tuple[Row, Callable[[Task], Tensor]]] = [
+        ({"method": "deterministic"}, deterministic),
+        ({"method": "temperature scaling"}, tempered),
+    ]
     for components in COMPONENTS:
         for weights in ("frozen", "fine-tuned"):
-            row = {"method": "NodeMixture", "K": components, "weights": weights}
-            yield (
-                row,
-                lambda components=components, weights=weights: mixed(
-                    task, components, weights
-                ),
-            )
+            row: Row = {"method": "NodeMixture", "K": components, "weights": weights}
+            predict = partial(mixed, components=components, weights=weights)
+            found.append((row, predict))
+
+    return found
 
 
 @torch.no_grad()
 def logits(network: nn.Module, x: Tensor) -> Tensor:
-    """Evaluate a network (N, O)."""
+    """Evaluate a network, (N, O)."""
     network.eval()
-    return torch.cat([network(part) for part in x.split(ROWS)])
+    return torch.cat([network(part) for part in x.split(BATCH)])
+
+
+def deterministic(task: Task) -> Tensor:
+    """Predict with the trained network."""
+    return logits(task.network, task.test.x).softmax(-1)
 
 
 def tempered(task: Task) -> Tensor:
-    """Fit a temperature to the part held out, and predict with it."""
-    temperature = metrics.temperature_scaling(
-        logits(task.network, task.held_out.x), task.held_out.y
-    )
+    """Fit a temperature to the held-out part, and predict with it."""
+    held_out = logits(task.network, task.held_out.x)
+    temperature = metrics.temperature_scaling(held_out, task.held_out.y)
     print(f"{task.name}: temperature {temperature:.2f}", flush=True)
-    return (logits(task.network, task.test.x) / temperature).softmax(-1)
+
+    scaled = logits(task.network, task.test.x) / temperature
+    return scaled.softmax(-1)
 
 
 def mixed(task: Task, components: int, weights: str) -> Tensor:
-    """Put a prior on the nodes of the trained network, infer them, and predict."""
+    """Give the nodes of the trained network a prior, fit a mixture to them, and predict.
+
+    Arguments:
+        task: The task.
+        components: Number of Gaussians K.
+        weights: "frozen" or "fine-tuned".
+    """
     settings = task.settings
     pyro.set_rng_seed(settings.seed)
     treatment = priors.Frozen() if weights == "frozen" else priors.Point()
@@ -180,62 +102,94 @@ def mixed(task: Task, components: int, weights: str) -> Tensor:
         model,
         num_components=components,
         init_scale=settings.init_scale,
-        init_spread=settings.spread,
+        init_spread=settings.init_spread,
     )
 
-    def decay(optimizer: torch.optim.Optimizer) -> object:
-        half = settings.num_steps / 2
-        falling = lambda step: 1 - 0.75 * max(0.0, (step - half) / half)  # noqa: E731
-        return torch.optim.lr_scheduler.LambdaLR(optimizer, [falling, lambda step: 1.0])
-
-    optimizer = partial(two_rates, guide, lr_weights=settings.lr_weights)
     engine = inference.SVI(
-        model, guide, num_steps=settings.num_steps, lr=settings.lr_nodes, optimizer=optimizer, scheduler=decay,
+        model,
+        guide,
+        num_steps=settings.num_steps,
+        lr=settings.lr_nodes,
+        optimizer=partial(two_rates, guide, lr_weights=settings.lr_weights),
+        scheduler=partial(quarter, num_steps=settings.num_steps),
         progress=False,
-    )  # fmt: skip
+    )
     posterior = engine.fit(task.train, batch_size=settings.batch_size)
-    return posterior.predict(task.test.x, settings.num_samples, progress=False).probs
+    prediction = posterior.predict(task.test.x, settings.num_samples, progress=False)
+    return prediction.probs
+
+
+def quarter(optimizer: torch.optim.Optimizer, num_steps: int) -> LambdaLR:
+    """Let the first learning rate fall linearly to a quarter in the second half of the steps."""
+    half = num_steps / 2
+
+    def falling(step: int) -> float:
+        return 1 - 0.75 * max(0.0, (step - half) / half)
+
+    def constant(step: int) -> float:
+        return 1.0
+
+    return LambdaLR(optimizer, [falling, constant])
 
 
 def scores(probs: Tensor, y: Tensor) -> dict[str, float]:
     """Return error in per cent, NLL in nats per image, and calibration error in 15 bins."""
+    accuracy = float(metrics.accuracy(probs, y))
+    log_probs = probs.clamp_min(1e-30).log()
+    log_prob = log_probs.gather(-1, y.unsqueeze(-1)).squeeze(-1)
+
     return {
-        "error %": 100 * (1 - float(metrics.accuracy(probs, y))),
-        "nll": float(
-            metrics.nll(
-                probs.clamp_min(1e-30).log().gather(-1, y.unsqueeze(-1)).squeeze(-1)
-            )
-        ),
+        "error %": 100 * (1 - accuracy),
+        "nll": float(metrics.nll(log_prob)),
         "ece": float(metrics.calibration_error(probs, y)),
     }
 
 
 def run(task: Task, out: Path) -> None:
-    """Compute the rows of a task that the file does not have, and write each as it comes."""
+    """Compute the rows of a task that the file does not have, and write each one."""
     for row, predict in rows_of(task):
-        facts = (
-            json.loads(out.read_text())
-            if out.is_file()
-            else {"table": [], "settings": {}}
-        )
+        results: dict = {"table": [], "settings": {}}
+        if out.is_file():
+            results = json.loads(out.read_text())
+
         row = {"data": task.name, "K": None, "weights": None} | row
-        if any(row.items() <= known.items() for known in facts["table"]):
+        if any(row.items() <= known.items() for known in results["table"]):
             continue
+
         began = time.perf_counter()
-        row |= scores(predict(), task.test.y)
+        row |= scores(predict(task), task.test.y)
         row["seconds"] = round(time.perf_counter() - began, 1)
-        facts["table"].append(row)
+        results["table"].append(row)
+
         sizes = {
-            part: len(getattr(task, part).x) for part in ("train", "held_out", "test")
+            "train": len(task.train.x),
+            "held_out": len(task.held_out.x),
+            "test": len(task.test.x),
         }
-        facts["settings"][task.name] = asdict(task.settings) | sizes
-        facts["threads"] = torch.get_num_threads()
-        write(out, facts)
+        results["settings"][task.name] = asdict(task.settings) | sizes
+        results["threads"] = torch.get_num_threads()
+        write(out, results)
         print(row, flush=True)
 
 
-def main() -> None:
-    """Run the tasks whose data are named, and print the table."""
+def table_in(out: Path) -> Table:
+    """Return the table of the rows in a file."""
+    rows = []
+    if out.is_file():
+        rows = json.loads(out.read_text())["table"]
+
+    cells = []
+    for row in sorted(rows, key=_order):
+        cells.append(tuple(row[column] for column in COLUMNS))
+    return Table(COLUMNS, cells, DIGITS)
+
+
+def _order(row: dict) -> tuple[str, str, str, int]:
+    return (row["data"], row["method"], row["weights"] or "", row["K"] or 0)
+
+
+def parsed() -> argparse.Namespace:
+    """Parse the arguments of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.pretrained",
         description=__doc__,
@@ -250,10 +204,7 @@ def main() -> None:
         help="ResNet-20 of github.com/akamaster/pytorch_resnet_cifar10",
     )
     parser.add_argument(
-        "--lenet-epochs",
-        type=int,
-        default=40,
-        help="epochs in which LeNet-5 is trained",
+        "--lenet-epochs", type=int, default=40, help="epochs of LeNet-5's training"
     )
     parser.add_argument(
         "--lenet-steps",
@@ -268,43 +219,28 @@ def main() -> None:
         help="gradient steps of each fit on ResNet-20",
     )
     parser.add_argument(
-        "--out", type=Path, default=RESULTS, help="where the results go"
+        "--out", type=Path, default=RESULTS, help="file for the results"
     )
-    arguments = parser.parse_args()
-    sizes = (arguments.lenet_epochs, arguments.lenet_steps)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the tasks whose data are given, and print the table."""
+    arguments = parsed()
+    epochs = arguments.lenet_epochs
+    steps = arguments.lenet_steps
     if arguments.mnist:
-        run(lenet("MNIST", datasets.mnist, arguments.mnist, *sizes), arguments.out)
+        task = lenet("MNIST", datasets.mnist, arguments.mnist, epochs, steps)
+        run(task, arguments.out)
     if arguments.fashion:
-        run(
-            lenet("Fashion-MNIST", datasets.fashion_mnist, arguments.fashion, *sizes),
-            arguments.out,
-        )
+        load = datasets.fashion_mnist
+        task = lenet("Fashion-MNIST", load, arguments.fashion, epochs, steps)
+        run(task, arguments.out)
     if arguments.cifar:
-        run(
-            resnet(arguments.cifar, arguments.checkpoint, arguments.resnet_steps),
-            arguments.out,
-        )
-    columns = ("data", "method", "K", "weights", "error %", "nll", "ece", "seconds")
-    rows = (
-        json.loads(arguments.out.read_text())["table"]
-        if arguments.out.is_file()
-        else []
-    )
-    rows = sorted(
-        rows,
-        key=lambda row: (
-            row["data"],
-            row["method"],
-            row["weights"] or "",
-            row["K"] or 0,
-        ),
-    )
-    digits = {"error %": 2, "ece": 4, "nll": 4, "seconds": 0}
-    print(
-        Table(
-            columns, [tuple(row[column] for column in columns) for row in rows], digits
-        )
-    )
+        task = resnet(arguments.cifar, arguments.checkpoint, arguments.resnet_steps)
+        run(task, arguments.out)
+
+    print(table_in(arguments.out))
 
 
 if __name__ == "__main__":

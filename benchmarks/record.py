@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from zoo.experiments.record import about
+from zoo.experiments.running.record import about
 
 
 def write(out: Path, results: Mapping[str, object], device: str = "cpu") -> None:

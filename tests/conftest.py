@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def at_the_prior(monkeypatch):
     """Start chains at prior draws: optimising initial positions takes longer than most tests."""
-    monkeypatch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 0)
+    monkeypatch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
 
 
 @pytest.fixture(autouse=True)

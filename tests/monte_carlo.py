@@ -54,7 +54,7 @@ def apart(first: Tensor, second: Tensor) -> float:
 
 
 def off_chains(chains: Tensor, expected: Tensor) -> float:
-    """Return the error of the mean of chains (C, S, ...), in standard errors of their draws."""
+    """Return the error of the mean of chains (C, S, ...), in standard errors of chains."""
     size = effective_sample_size(chains, chain_dim=0, sample_dim=1)
     error = chains.flatten(0, 1).std(0) / size.sqrt()
     return float(((chains.flatten(0, 1).mean(0) - expected).abs() / error).max())

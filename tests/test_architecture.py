@@ -54,7 +54,7 @@ WITHOUT_REFERENCES = {
 # From the bottom up. A module imports from its own layer and from those below it; `zoo` itself
 # names its parts without importing them.
 LAYERS = [
-    ["zoo", "zoo.runtime", "zoo.experiments.record", "zoo.reports.table"],
+    ["zoo", "zoo.runtime", "zoo.experiments.running.record", "zoo.reports.table"],
     ["zoo.tracing", "zoo.posterior.info", "zoo.posterior.thinning"],
     ["zoo.networks", "zoo.metrics", "zoo.datasets", "zoo.plots", "guides"],
     ["zoo.priors", "zoo.likelihoods"],

@@ -1,10 +1,13 @@
-"""What the zoo costs beside its peers: `python -m benchmarks.speed`, after `pip install -e ".[peers]"`.
+"""What the zoo costs against its peers, after `pip install -e ".[peers]"`.
 
-    python -m benchmarks.speed                       an hour; writes RESULTS.md, results/speed.json, docs/speed.png
-    python -m benchmarks.speed --quick               every row in minutes
-    python -m benchmarks.speed --rows gradients      some parts, printed; by --out put into a run there
+    python -m benchmarks.speed
+    python -m benchmarks.speed --quick
+    python -m benchmarks.speed --rows gradients
 
-A peer that is not installed has a row that says so.
+The first command takes an hour, and writes RESULTS.md, results/speed.json and
+docs/speed.png. The second measures every row in minutes. The third measures some parts
+and prints them; with `--out` they replace those of an earlier run. The row of a peer that
+is not installed says so.
 """
 
 from __future__ import annotations
@@ -52,18 +55,20 @@ ROWS: dict[str, Callable[[Settings], list[Row]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure part by part, print what is found, and write all of it."""
+    """Measure one part after the other, print each, and write all."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.speed", description=__doc__.split("\n")[0]
     )
     parser.add_argument(
-        "--quick", action="store_true", help="every row in minutes, with few counts"
+        "--quick",
+        action="store_true",
+        help="every row in minutes, with few repetitions",
     )
     parser.add_argument(
         "--rows",
         nargs="+",
         choices=list(ROWS),
-        help="these parts, printed; by --out put into a run there",
+        help="only these parts; with --out they replace those of an earlier run",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of both sides")
     parser.add_argument(
@@ -72,38 +77,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="folder for RESULTS.md, results/speed.json and speed.png",
     )
     chosen = parser.parse_args(arguments)
-    folder = chosen.out or (None if chosen.rows else ROOT / "benchmarks")
-    figure = None if folder is None else (chosen.out or ROOT / "docs") / "speed.png"
+
+    folder, figure = places(chosen)
     settings = Settings(quick=chosen.quick, threads=chosen.threads, figure=figure)
     prepare(settings)
     print(report.machine(settings), flush=True)
-    parts = report.load(folder, settings) if chosen.rows and folder is not None else {}
+
+    parts: dict[str, list[Row]] = {}
+    if chosen.rows and folder is not None:
+        parts = report.load(folder, settings)
     for name in chosen.rows or ROWS:
         began = time.perf_counter()
         parts[name] = attempt(name, settings)
-        print(
-            f"\n{name}, {time.perf_counter() - began:.0f} s\n{report.show(parts[name])}",
-            flush=True,
-        )
+        seconds = time.perf_counter() - began
+        print(f"\n{name}, {seconds:.0f} s\n{report.show(parts[name])}", flush=True)
+
         if folder is not None:
-            report.save(
-                folder, {name: parts[name] for name in ROWS if name in parts}, settings
-            )
+            in_order = {known: parts[known] for known in ROWS if known in parts}
+            report.save(folder, in_order, settings)
+
+
+def places(chosen: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """Return the folder of the results and the file of the figure; None if nothing is written."""
+    if chosen.out is not None:
+        return chosen.out, chosen.out / "speed.png"
+    if chosen.rows:
+        return None, None
+    return ROOT / "benchmarks", ROOT / "docs" / "speed.png"
 
 
 def attempt(name: str, settings: Settings) -> list[Row]:
-    """Measure one part; what goes wrong in it is its row, and the others go on."""
+    """Measure one part; if it fails, return a row with the error."""
     try:
         with warnings.catch_warnings(), pyro.get_param_store().scope():
-            warnings.simplefilter(
-                "ignore"
-            )  # short runs do not converge, and other people's libraries warn of others
+            # Short runs do not converge, and other libraries warn of their dependencies.
+            warnings.simplefilter("ignore")
             return ROWS[name](settings)
-    except Exception as error:  # an hour of other rows is not to be lost
+    except Exception as error:  # the other rows, an hour of work, are not lost
         logging.getLogger(__name__).exception("%s failed", name)
-        return [
-            Row(name, "was not measured", None, note=f"{type(error).__name__}: {error}")
-        ]
+        note = f"{type(error).__name__}: {error}"
+        return [Row(name, "was not measured", None, note=note)]
 
 
 def prepare(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The same estimators written by hand: a mean-field normal and no posterior at all, on plain PyTorch."""
+"""The same estimators by hand on plain PyTorch: a mean-field normal, and no posterior."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 import zoo
+from zoo.runtime.programs import PyroProgram
 
-INIT_SCALE, LR = 0.05, 1e-3
+INIT_SCALE = 0.05
+LR = 1e-3
 
 
 def shuffled(x: Tensor, y: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches for ever, shuffled, the last one of an epoch left out."""
+    """Yield shuffled batches without end; an incomplete last batch of an epoch is omitted."""
     while True:
         for index in torch.randperm(len(x), device=x.device).split(batch_size):
             if len(index) == batch_size:
@@ -32,35 +34,35 @@ class MeanField(nn.Module):
         + \tfrac12 (\sigma_j^2 + \mu_j^2 - 1) \Big), \quad z = \mu + \sigma \epsilon
 
     Arguments:
-        network: The network, whose weights are the means at the start.
+        network: The network, whose weights are the initial means.
         num_data: Number of data N.
     """
 
     def __init__(self, network: nn.Module, num_data: int) -> None:
         super().__init__()
-        self.body, self.num_data = (
-            [copy.deepcopy(network)],
-            num_data,
-        )  # in a list: its weights are not optimised
-        self.names = [name for name, _ in network.named_parameters()]
-        self.loc = nn.ParameterList(
-            [parameter.detach().clone() for parameter in network.parameters()]
-        )
-        start = torch.tensor(INIT_SCALE).expm1().log().item()
-        self.rho = nn.ParameterList(
-            [torch.full_like(parameter, start) for parameter in network.parameters()]
-        )
+        self.num_data = num_data
+        self.body = [copy.deepcopy(network)]  # in a list: its weights are not optimised
+        init_rho = torch.tensor(INIT_SCALE).expm1().log().item()
+
+        self.names = []
+        self.loc = nn.ParameterList()
+        self.rho = nn.ParameterList()
+        for name, parameter in network.named_parameters():
+            self.names.append(name)
+            self.loc.append(nn.Parameter(parameter.detach().clone()))
+            self.rho.append(nn.Parameter(torch.full_like(parameter, init_rho)))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the loss in nats per datum of one draw."""
-        weights, divergence = {}, 0.0
+        weights = {}
+        divergence = torch.zeros((), device=x.device)
         for name, loc, rho in zip(self.names, self.loc, self.rho, strict=True):
             scale = F.softplus(rho)
             weights[name] = loc + scale * torch.randn_like(loc)
-            divergence = (
-                divergence
-                + (0.5 * (scale.square() + loc.square() - 1.0) - scale.log()).sum()
-            )
+
+            squares = scale.square() + loc.square() - 1.0
+            divergence = divergence + (0.5 * squares - scale.log()).sum()
+
         output = functional_call(self.body[0], weights, (x,))
         return F.cross_entropy(output, y) + divergence / self.num_data
 
@@ -83,7 +85,7 @@ def stepping(
     batch_size: int,
     compiled: bool = False,
 ) -> Callable[[], float]:
-    """Return what takes one step of Adam, in one kernel for all parameters, and reads the loss as anyone does."""
+    """Return a function that takes one step of fused Adam and returns the loss."""
     optimizer = torch.optim.Adam(loss.parameters(), lr=LR, fused=True)
     batches = shuffled(*data, batch_size)
     evaluate = torch.compile(loss) if compiled else loss
@@ -101,22 +103,23 @@ def stepping(
 
 def plain_pyro(
     model: zoo.BayesianNetwork,
-    guide: Callable[..., object],
+    guide: PyroProgram,
     data: tuple[Tensor, Tensor],
     batch_size: int,
     validate: bool = True,
 ) -> Callable[[], float]:
-    """Return what takes one step of stock Pyro on the same model and guide, as it comes, in a store of its own."""
+    """Return a function that takes one step of stock Pyro, in a parameter store of its own."""
     model, guide = copy.deepcopy((model, guide))
     model.network.train()
-    batches, num_data = shuffled(*data, batch_size), len(data[0])
+    batches = shuffled(*data, batch_size)
+    num_data = len(data[0])
     engine = SVI(
         lambda x, y: model(x, y, num_data=num_data),
         lambda *_: guide(),
         pyro.optim.Adam({"lr": LR}),
         TraceMeanField_ELBO(),
     )
-    own = {"params": {}, "constraints": {}}
+    own: dict[str, dict] = {"params": {}, "constraints": {}}
 
     def step() -> float:
         x, y = next(batches)

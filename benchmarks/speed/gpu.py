@@ -1,9 +1,8 @@
-"""What is measured on a GPU, when there is one: steps as CUDA graphs, nodes of a ResNet-50, samplers of 256 chains."""
+"""Measurements on a GPU: steps as CUDA graphs, nodes of a ResNet-50, samplers of 256 chains."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
 import torch
 from torch import nn
@@ -16,22 +15,18 @@ from benchmarks.speed.row import Row, Settings, Target
 from benchmarks.speed.svi import beside, facts_of
 from zoo.runtime.torchvision_shim import load_torchvision
 
-AGAINST_PYRO, AGAINST_GRAPH = Target(8, 8, at_most=False), Target(1.3, 1.3)
+AGAINST_PYRO = Target(8, 8, at_most=False)
+AGAINST_GRAPH = Target(1.3, 1.3)
 RESNET50 = Target(1.15, 1.15)
 ABSENT = "There is no CUDA device on this machine, so these rows were not measured."
 
 
 def gpu(settings: Settings) -> list[Row]:
-    """Measure all rows of the GPU, or say that there is none."""
+    """Measure all rows of the GPU, or return a row that says that there is none."""
     if not torch.cuda.is_available():
-        return [
-            Row(
-                "on a GPU",
-                "NUTS of 256 chains, SVI as a CUDA graph, ResNet-50",
-                None,
-                note=ABSENT,
-            )
-        ]
+        compared = "NUTS of 256 chains, SVI as a CUDA graph, ResNet-50"
+        return [Row("on a GPU", compared, None, note=ABSENT)]
+
     on_cuda = replace(settings, device="cuda")
     rows = [*lenet(on_cuda), *resnet50(on_cuda), *sampling.samplers_of_all(on_cuda)]
     name = torch.cuda.get_device_name()
@@ -39,7 +34,7 @@ def gpu(settings: Settings) -> list[Row]:
 
 
 def lenet(settings: Settings) -> list[Row]:
-    """Captured steps beside stock Pyro and beside a captured step without a posterior."""
+    """Compare captured steps with stock Pyro and with a captured step without a posterior."""
     network, data = problems.lenet("cuda")
     model = problems.over_weights(network)
     guide = guides.MeanField(model)
@@ -50,27 +45,20 @@ def lenet(settings: Settings) -> list[Row]:
     times, info = beside(
         model, guide, data, 128, rivals, settings, compile="captured", scale=4
     )
-    facts, work = facts_of(times, info), "SVI step, LeNet-5, batch 128"
+    facts = facts_of(times, info)
+    work = "SVI step, LeNet-5, batch 128"
+    pyro_ratio = times["Pyro"] / times["ours"]
+    graph_ratio = times["ours"] / times["CUDA graph"]
+    graph = "ours / deterministic, both captured"
+
     return [
-        Row(
-            work,
-            "Pyro / ours captured",
-            times["Pyro"] / times["ours"],
-            AGAINST_PYRO,
-            facts,
-        ),
-        Row(
-            work,
-            "ours / deterministic, both captured",
-            times["ours"] / times["CUDA graph"],
-            AGAINST_GRAPH,
-            facts,
-        ),
+        Row(work, "Pyro / ours captured", pyro_ratio, AGAINST_PYRO, facts),
+        Row(work, graph, graph_ratio, AGAINST_GRAPH, facts),
     ]
 
 
 def resnet50(settings: Settings) -> list[Row]:
-    """Nodes of a ResNet-50 beside the network without them."""
+    """Compare a ResNet-50 with random nodes with the network without them."""
     x = torch.randn(64, 3, 224, 224, device="cuda")
     data = x, torch.randint(1000, (64,), device="cuda")
     network = load_torchvision().models.resnet50(weights=None).to("cuda")
@@ -80,22 +68,24 @@ def resnet50(settings: Settings) -> list[Row]:
         model, guides.NodeMixture(model), data, 32, rivals, settings, scale=0.4
     )
     ratio = times["ours"] / times["deterministic"]
-    return [
-        Row(
-            "SVI step, ResNet-50, NodeMixture",
-            "ours / deterministic",
-            ratio,
-            RESNET50,
-            facts_of(times, info),
-        )
-    ]
+    row = Row(
+        work="SVI step, ResNet-50, NodeMixture",
+        compared="ours / deterministic",
+        ratio=ratio,
+        target=RESNET50,
+        facts=facts_of(times, info),
+    )
+    return [row]
 
 
 def captured(network: nn.Module, data: problems.Images, batch_size: int) -> Side:
-    """Return a step of Adam on cross entropy, all of it one CUDA graph."""
-    loss, batches = Deterministic(network), shuffled(*data, batch_size)
+    """Return a step of Adam on cross entropy as one CUDA graph."""
+    loss = Deterministic(network)
+    batches = shuffled(*data, batch_size)
     optimizer = torch.optim.Adam(loss.parameters(), lr=LR, fused=True, capturable=True)
-    ((x, y),) = ((part.clone() for part in batch) for batch in islice(batches, 1))
+    x, y = next(batches)
+    x = x.clone()
+    y = y.clone()
 
     def whole() -> torch.Tensor:
         optimizer.zero_grad(set_to_none=False)

@@ -1,4 +1,4 @@
-"""How the seconds of sampling grow with data, parameters, chains and draws, each doubled four times."""
+"""How the seconds of sampling grow with data, units, chains and draws, doubled four times."""
 
 from __future__ import annotations
 
@@ -11,76 +11,75 @@ import pyro
 from matplotlib.figure import Figure
 
 from benchmarks.speed import problems
-from benchmarks.speed.row import Row, Settings, Target
+from benchmarks.speed.row import Facts, Row, Settings, Target
 from zoo import inference
 
-DOUBLINGS, LEAPS = 4, 10
-START = {"data N": 500, "units H": 50, "chains C": 4, "draws S": 50}
+DOUBLINGS = 4
+LEAPFROG_STEPS = 10
+SIZES = {"data N": 500, "units H": 50, "chains C": 4, "draws S": 50}
 LINEAR = Target(None, 1.0)
 
 
 def growth(settings: Settings) -> list[Row]:
-    """Sample at every size in turn, fit slopes on doubled axes, and draw them."""
-    start = dict(START) if not settings.quick else {**START, "draws S": 5}
-    doublings, rounds = int(settings.pick(2, DOUBLINGS)), int(settings.pick(1, 3))
-    times: dict[str, dict[int, list[float]]] = {axis: {} for axis in start}
-    for _ in range(rounds):
-        for axis, least in start.items():
-            for power in range(doublings + 1):
-                size = least * 2**power
-                found = times[axis].setdefault(size, [])
-                found.append(seconds(settings, **named({**start, axis: size})))
-    medians = {
-        axis: {size: statistics.median(found) for size, found in sizes.items()}
-        for axis, sizes in times.items()
-    }
+    """Sample at every size in turn, and fit and draw the slopes of log seconds."""
+    medians = measured(settings)
     if settings.figure is not None:
         draw(medians, settings.figure)
-    rows = []
-    for axis, sizes in medians.items():
-        facts = {f"{size}": round(cost, 3) for size, cost in sizes.items()}
-        note = (
-            "Seconds: "
-            + ", ".join(f"{size}: {cost:.2f}" for size, cost in sizes.items())
-            + "."
-        )
-        rows.append(
-            Row(
-                f"cost as work grows, {axis}",
-                "slope of log seconds",
-                slope(sizes),
-                LINEAR,
-                facts,
-                note,
-            )
-        )
-    return rows
+
+    return [row_of(axis, sizes) for axis, sizes in medians.items()]
 
 
-def named(sizes: Mapping[str, int]) -> dict[str, int]:
-    """Return the sizes as arguments."""
-    return dict(
-        zip(
-            ("num_data", "hidden", "num_chains", "num_samples"),
-            sizes.values(),
-            strict=True,
-        )
+def measured(settings: Settings) -> dict[str, dict[int, float]]:
+    """Return the median seconds at each size, by axis."""
+    init = dict(SIZES)
+    if settings.quick:
+        init["draws S"] = 5
+    doublings = int(settings.pick(2, DOUBLINGS))
+    rounds = int(settings.pick(1, 3))
+
+    times: dict[str, dict[int, list[float]]] = {axis: {} for axis in init}
+    for _ in range(rounds):
+        for axis, least in init.items():
+            for power in range(doublings + 1):
+                size = least * 2**power
+                sizes = {**init, axis: size}
+                found = times[axis].setdefault(size, [])
+                found.append(seconds(settings, *sizes.values()))
+
+    medians: dict[str, dict[int, float]] = {axis: {} for axis in init}
+    for axis, by_size in times.items():
+        for size, found in by_size.items():
+            medians[axis][size] = statistics.median(found)
+    return medians
+
+
+def row_of(axis: str, sizes: Mapping[int, float]) -> Row:
+    """Return the row of an axis, given the seconds at each size."""
+    facts: Facts = {}
+    costs = []
+    for size, cost in sizes.items():
+        facts[f"{size}"] = round(cost, 3)
+        costs.append(f"{size}: {cost:.2f}")
+
+    return Row(
+        work=f"cost as work grows, {axis}",
+        compared="slope of log seconds",
+        ratio=slope(sizes),
+        target=LINEAR,
+        facts=facts,
+        note=f"Seconds: {', '.join(costs)}.",
     )
 
 
 def seconds(
     settings: Settings, num_data: int, hidden: int, num_chains: int, num_samples: int
 ) -> float:
-    """Return the seconds of drawing by trajectories of ten steps, without tracing and warm-up."""
-    model, data, _ = problems.regression(num_data, hidden)
-    model, data = (
-        model.to(settings.device),
-        tuple(part.to(settings.device) for part in data),
-    )
+    """Return the seconds of HMC with ten leapfrog steps, without tracing and warm-up."""
+    model, data, _ = problems.regression_on(settings.device, num_data, hidden)
     pyro.set_rng_seed(0)
     sampler = inference.HMC(
         model,
-        num_steps=LEAPS,
+        num_steps=LEAPFROG_STEPS,
         num_chains=num_chains,
         warmup_steps=2,
         num_samples=num_samples,
@@ -94,7 +93,10 @@ def seconds(
 
 def slope(sizes: Mapping[int, float]) -> float:
     """Return the slope of a line through log seconds against log size: 1 is linear."""
-    return float(np.polyfit(np.log(list(sizes)), np.log(list(sizes.values())), 1)[0])
+    log_sizes = np.log(list(sizes))
+    log_seconds = np.log(list(sizes.values()))
+    gradient, _ = np.polyfit(log_sizes, log_seconds, 1)
+    return float(gradient)
 
 
 def draw(medians: Mapping[str, Mapping[int, float]], path: Path) -> None:
@@ -102,7 +104,8 @@ def draw(medians: Mapping[str, Mapping[int, float]], path: Path) -> None:
     figure = Figure(figsize=(10, 2.8), layout="constrained")
     panels = figure.subplots(1, len(medians), sharey=True)
     for panel, (axis, sizes) in zip(panels, medians.items(), strict=True):
-        x, y = np.array(list(sizes)), np.array(list(sizes.values()))
+        x = np.array(list(sizes))
+        y = np.array(list(sizes.values()))
         panel.plot(x, y[0] * x / x[0], color="0.7", label="slope 1")
         panel.plot(x, y, "o-", color="C0", label=f"slope {slope(sizes):.2f}")
         panel.set(xscale="log", yscale="log", xlabel=axis)

@@ -1,11 +1,13 @@
-"""The 13-50-1 network in JAX, and JAX held to as many threads as torch has."""
+"""The 13-50-1 network in JAX, with the same number of threads as torch."""
 
 from __future__ import annotations
 
 import importlib
+import math
 import os
+from collections.abc import Callable
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.speed import problems
 
@@ -13,19 +15,27 @@ NAMES = ("layer1.weight", "layer1.bias", "layer2.weight", "layer2.bias")
 
 
 def load(threads: int, name: str = "jax") -> ModuleType:
-    """Import JAX or a library on it; threads are read from the environment when JAX is imported first."""
+    """Import JAX or a library on it; JAX reads the number of threads when it is first imported."""
     os.environ.setdefault("NPROC", str(threads))
-    many = "true" if threads > 1 else "false"
-    os.environ.setdefault("XLA_FLAGS", f"--xla_cpu_multi_thread_eigen={many}")
+    several = "true" if threads > 1 else "false"
+    os.environ.setdefault("XLA_FLAGS", f"--xla_cpu_multi_thread_eigen={several}")
     return importlib.import_module(name)
 
 
 class Problem(NamedTuple):
-    """Data as JAX arrays: x (N, 13), y (N,), inputs (40, 13) at which functions are looked at, the prior's scales."""
+    """Data as JAX arrays, and the prior.
 
-    x: object
-    y: object
-    inputs: object
+    Arguments:
+        x: Inputs, (N, 13).
+        y: Targets, (N,).
+        inputs: Inputs at which functions are evaluated, (40, 13).
+        shapes: Shapes of the weights by name.
+        scales: Standard deviations of their prior by name.
+    """
+
+    x: Any
+    y: Any
+    inputs: Any
     shapes: dict[str, tuple[int, ...]]
     scales: dict[str, float]
 
@@ -45,40 +55,39 @@ def problem(threads: int) -> Problem:
     )
 
 
-def network(weights: dict[str, object], x: object) -> object:
+def network(weights: dict[str, Any], x: Any) -> Any:
     """Return the network's output (N,) for weights by name."""
     numpy = importlib.import_module("jax.numpy")
     hidden = numpy.tanh(x @ weights["layer1.weight"].T + weights["layer1.bias"])
-    return (hidden @ weights["layer2.weight"].T + weights["layer2.bias"])[..., 0]
+    outputs = hidden @ weights["layer2.weight"].T + weights["layer2.bias"]
+    return outputs[..., 0]
 
 
-def unpack(flat: object, shapes: dict[str, tuple[int, ...]]) -> dict[str, object]:
+def unpack(flat: Any, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """Split a vector (P,) into weights by name."""
-    weights, start = {}, 0
+    weights = {}
+    start = 0
     for name, shape in shapes.items():
-        size = 1
-        for side in shape:
-            size *= side
-        weights[name] = flat[start : start + size].reshape(shape)
-        start += size
+        end = start + math.prod(shape)
+        weights[name] = flat[start:end].reshape(shape)
+        start = end
+
     return weights
 
 
-def log_joint(facts: Problem) -> object:
+def log_joint(facts: Problem) -> Callable[[Any], Any]:
     """Return the log joint density as a function of a vector (P,)."""
-    numpy, norm = (
-        importlib.import_module("jax.numpy"),
-        importlib.import_module("jax.scipy.stats").norm,
-    )
+    numpy = importlib.import_module("jax.numpy")
+    norm = importlib.import_module("jax.scipy.stats").norm
 
-    def density(flat: object) -> object:
+    def density(flat: Any) -> Any:
         weights = unpack(flat, facts.shapes)
-        prior = sum(
-            numpy.sum(norm.logpdf(weights[name], 0.0, scale))
-            for name, scale in facts.scales.items()
-        )
-        return prior + numpy.sum(
-            norm.logpdf(facts.y, network(weights, facts.x), problems.NOISE)
-        )
+        log_prior = 0
+        for name, scale in facts.scales.items():
+            log_prior += numpy.sum(norm.logpdf(weights[name], 0.0, scale))
+
+        outputs = network(weights, facts.x)
+        log_likelihood = norm.logpdf(facts.y, outputs, problems.NOISE)
+        return log_prior + numpy.sum(log_likelihood)
 
     return density

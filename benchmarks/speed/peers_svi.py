@@ -1,11 +1,11 @@
-"""Steps of variational inference in other libraries: LeNet-5, batches of 128, each beside our guide that is like it.
+"""Steps of variational inference in other libraries against our guides: LeNet-5, batches of 128.
 
-bayesian-torch's reparameterised layers, torchbnn's and BLiTZ's draw one weight for the
-batch, as `MeanField` does; bayesian-torch's flipout layers draw signs for each example,
-as `Flipout` does. BLiTZ scores its draw under a normal prior where the others have a
-divergence in closed form; bayesian-torch averages its divergence over a layer's
-numbers, which costs what a sum costs. TyXe is left out: it no longer runs on today's
-Pyro.
+The reparameterised layers of bayesian-torch, and those of torchbnn and BLiTZ, draw one
+weight for a batch, as `MeanField` does; the flipout layers of bayesian-torch draw signs
+for each example, as `Flipout` does. BLiTZ evaluates its draw under a normal prior; the
+others have a divergence in closed form. bayesian-torch averages its divergence over the
+parameters of a layer, which costs as much as a sum. TyXe is omitted: it does not run on
+current versions of Pyro.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import importlib
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,13 @@ RHO = torch.tensor(INIT_SCALE).expm1().log().item()
 
 
 class Penalised(nn.Module):
-    """A network of another library's layers, with its own divergence: the loss in nats per datum."""
+    """A network of another library's layers, with that library's divergence.
+
+    Arguments:
+        network: The network.
+        divergence: The divergence of a network, in nats.
+        num_data: Number of data N.
+    """
 
     def __init__(
         self,
@@ -41,16 +48,19 @@ class Penalised(nn.Module):
         num_data: int,
     ) -> None:
         super().__init__()
-        self.network, self.divergence, self.num_data = network, divergence, num_data
+        self.network = network
+        self.divergence = divergence
+        self.num_data = num_data
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the loss of one draw."""
-        fit = F.cross_entropy(self.network(x), y)
-        return fit + self.divergence(self.network).squeeze() / self.num_data
+        """Return the loss of one draw, in nats per datum."""
+        cross_entropy = F.cross_entropy(self.network(x), y)
+        divergence = self.divergence(self.network).squeeze()
+        return cross_entropy + divergence / self.num_data
 
 
 def replaced(module: nn.Module, make: Callable[[nn.Module], nn.Module]) -> nn.Module:
-    """Put another library's layer in the place of every linear layer and convolution of a copy."""
+    """Copy a network, and replace every linear layer and convolution of the copy."""
     module = copy.deepcopy(module)
     for name, child in list(module.named_modules()):
         if isinstance(child, (nn.Linear, nn.Conv2d)):
@@ -59,8 +69,8 @@ def replaced(module: nn.Module, make: Callable[[nn.Module], nn.Module]) -> nn.Mo
     return module
 
 
-def shape_of(layer: nn.Linear | nn.Conv2d) -> dict[str, object]:
-    """Return the arguments that every library's layer takes."""
+def shape_of(layer: nn.Linear | nn.Conv2d) -> dict[str, Any]:
+    """Return the arguments that a layer of every library has."""
     if isinstance(layer, nn.Linear):
         return {"in_features": layer.in_features, "out_features": layer.out_features}
     return {
@@ -74,7 +84,7 @@ def shape_of(layer: nn.Linear | nn.Conv2d) -> dict[str, object]:
 def bayesian_torch(
     network: nn.Module, num_data: int, kind: str = "Reparameterization"
 ) -> nn.Module:
-    """Build the network by bayesian-torch."""
+    """Build the network with bayesian-torch."""
     library = importlib.import_module("bayesian_torch.models.dnn_to_bnn")
     prior = {"prior_mu": 0.0, "prior_sigma": 1.0}
     start = {"posterior_mu_init": 0.0, "posterior_rho_init": RHO, "moped_enable": False}
@@ -84,12 +94,12 @@ def bayesian_torch(
 
 
 def flipout(network: nn.Module, num_data: int) -> nn.Module:
-    """Build the network by bayesian-torch's flipout layers."""
+    """Build the network with the flipout layers of bayesian-torch."""
     return bayesian_torch(network, num_data, "Flipout")
 
 
 def torchbnn(network: nn.Module, num_data: int) -> nn.Module:
-    """Build the network by torchbnn."""
+    """Build the network with torchbnn."""
     library = importlib.import_module("torchbnn")
 
     def make(layer: nn.Module) -> nn.Module:
@@ -97,10 +107,8 @@ def torchbnn(network: nn.Module, num_data: int) -> nn.Module:
             library.BayesLinear if isinstance(layer, nn.Linear) else library.BayesConv2d
         )
         made = kind(prior_mu=0.0, prior_sigma=1.0, **shape_of(layer))
-        for log_scale in (
-            made.weight_log_sigma,
-            made.bias_log_sigma,
-        ):  # it starts as wide as its prior
+        # By default the initial scale is that of the prior.
+        for log_scale in (made.weight_log_sigma, made.bias_log_sigma):
             nn.init.constant_(log_scale, math.log(INIT_SCALE))
         return made
 
@@ -110,7 +118,7 @@ def torchbnn(network: nn.Module, num_data: int) -> nn.Module:
 
 
 def blitz(network: nn.Module, num_data: int) -> nn.Module:
-    """Build the network by BLiTZ."""
+    """Build the network with BLiTZ."""
     modules = importlib.import_module("blitz.modules")
     losses = importlib.import_module("blitz.losses")
 
@@ -134,21 +142,20 @@ PEERS: dict[str, tuple[str, Callable[[nn.Module, int], nn.Module]]] = {
 
 
 def lenet_peers(settings: Settings) -> list[Row]:
-    """Beside every library that is installed, one fit for each of our guides."""
+    """Compare each of our guides with every library that is installed."""
     rows = []
     for guide in ("MeanField", "Flipout"):
         network, data = problems.lenet(settings.device)
-        losses = {
-            name: built(make, network, len(data[0]))
-            for name, (like, make) in PEERS.items()
-            if like == guide
-        }
         model = problems.over_weights(network)
-        rivals = {
-            name: stepping(loss.to(settings.device), data, 128)
-            for name, loss in losses.items()
-            if loss is not None
-        }
+        losses = {}
+        for name, (like, make) in PEERS.items():
+            if like == guide:
+                losses[name] = built(make, network, len(data[0]))
+
+        rivals = {}
+        for name, loss in losses.items():
+            if loss is not None:
+                rivals[name] = stepping(loss.to(settings.device), data, 128)
         if rivals:
             times, info = beside(
                 model, getattr(guides, guide)(model), data, 128, rivals, settings
@@ -166,7 +173,7 @@ def lenet_peers(settings: Settings) -> list[Row]:
 def built(
     make: Callable[[nn.Module, int], nn.Module], network: nn.Module, num_data: int
 ) -> nn.Module | None:
-    """Build a network by another library; None where it is not installed."""
+    """Build a network with another library; None if it is not installed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of their own imports

@@ -1,4 +1,4 @@
-"""The work that is measured: networks, priors and data, made afresh from one seed."""
+"""The problems of the benchmarks: networks, priors and data, made from one seed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ Images = tuple[Tensor, Tensor]
 
 
 def images(channels: int, size: int, device: str = "cpu") -> Images:
-    """Make images of noise with labels: what they show costs nothing."""
+    """Make images of noise with labels: the cost of a step does not depend on their content."""
     pyro.set_rng_seed(0)
-    x, y = (
-        torch.randn(NUM_IMAGES, channels, size, size),
-        torch.randint(10, (NUM_IMAGES,)),
-    )
+    x = torch.randn(NUM_IMAGES, channels, size, size)
+    y = torch.randint(10, (NUM_IMAGES,))
     return x.to(device), y.to(device)
 
 
@@ -38,13 +36,13 @@ def resnet(device: str = "cpu") -> tuple[nn.Module, Images]:
 
 
 def over_weights(network: nn.Module) -> zoo.BayesianNetwork:
-    """Put a standard normal on every weight but those of normalisation, which are point estimates."""
+    """Give weights standard normal priors; those of normalisations are point estimates."""
     prior = priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0)))
     return zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
 
 
 def over_nodes(network: nn.Module) -> zoo.BayesianNetwork:
-    """Put a normal round one on every node, the weights point estimates."""
+    """Give nodes normal priors around one; the weights are point estimates."""
     prior = priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Point())
     return zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
 
@@ -52,9 +50,10 @@ def over_nodes(network: nn.Module) -> zoo.BayesianNetwork:
 def regression(
     num_data: int = 500, hidden: int = 50
 ) -> tuple[zoo.BayesianNetwork, Images, Tensor]:
-    """Return the 13-50-1 network with its data, noise to be fitted exactly, and 20 further inputs."""
+    """Return the 13-50-1 network, its data, which are random noise, and 20 further inputs."""
     torch.manual_seed(0)
-    x, y = torch.randn(num_data, 13), torch.randn(num_data)
+    x = torch.randn(num_data, 13)
+    y = torch.randn(num_data)
     inputs = torch.randn(20, 13)
     network = networks.MLP(13, 1, hidden=[hidden])
     scales = {
@@ -64,8 +63,13 @@ def regression(
         "layer2.bias": 1.0,
     }
     prior = priors.WeightPrior(lambda name, _: dist.Normal(0.0, scales[name]))
-    return (
-        zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE)),
-        (x, y.unsqueeze(-1)),
-        inputs,
-    )
+    model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE))
+    return model, (x, y.unsqueeze(-1)), inputs
+
+
+def regression_on(
+    device: str, num_data: int = 500, hidden: int = 50
+) -> tuple[zoo.BayesianNetwork, Images, Tensor]:
+    """Return `regression` on a device."""
+    model, (x, y), inputs = regression(num_data, hidden)
+    return model.to(device), (x.to(device), y.to(device)), inputs.to(device)

@@ -1,4 +1,4 @@
-"""The table of speed on the screen, as a page, and as JSON; written after every part, so that no long run is lost."""
+"""The table of speed on the screen, as a page, and as JSON, written after every part."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.record import write
-from benchmarks.speed.row import COLUMNS, Row, Settings, Target
-from zoo.experiments.record import about
+from benchmarks.speed.row import COLUMNS, Facts, Row, Settings, Target
+from zoo.experiments.running.record import about
 from zoo.reports.table import Table
 
 PEERS = (
@@ -26,51 +26,55 @@ PEERS = (
 )
 HEAD = """# Speed
 
-Written by `python -m benchmarks.speed`. Every row measures both sides in one run, in turn (A B A B), medians, without
-warm-up and compiling, on the same number of threads. A floor must be reached, a goal is what is aimed at. TyXe is left
-out: it no longer runs on today's Pyro.
+Written by `python -m benchmarks.speed`. Every row measures both sides in one run, in turn (A B A
+B), medians, without warm-up and compiling, on the same number of threads. A floor must be
+reached, a goal is desired. TyXe is omitted: it does not run on current versions of Pyro.
 """
 SAMPLERS = """
 ## The samplers themselves
 
-13-50-1 network, 500 points of noise, tanh, noise 0.1, float32. Effective draws are those of the function value, of 20
-at the data's own inputs, that has fewest; R-hat above 1.05 at any of the 20 counts as zero. At new inputs this
-posterior has modes between which no sampler of this table moves.
+13-50-1 network, 500 points of noise, tanh, noise 0.1, float32. Effective draws are those of the
+function value that has fewest, of 20 at the data's own inputs; R-hat above 1.05 at any of the 20
+counts as zero. At new inputs this posterior has modes between which no sampler of this table
+moves.
 """
 OWN = """
 ## Both sides' own numbers
 """
+GROWTH = """
+## Cost as work grows
+
+![Seconds against data, units, chains and draws](../docs/speed.png)
+"""
+QUICK = ", `--quick`: with so few draws no sampler converges, and fixed costs of a run count"
 
 
 def machine(settings: Settings) -> str:
     """Describe machine, threads and versions in a line or two."""
-    found = versions()
     device = "" if settings.device == "cpu" else f" {settings.device},"
-    threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
-    lengths = (
-        ", `--quick`: so few counts that no sampler converges and fixed costs of a run weigh in"
-        if settings.quick
-        else ""
-    )
-    words = ", ".join(f"{name} {number}" for name, number in found.items())
-    return (
-        f"{processor()}, {os.cpu_count()} cores,{device} {threads}{lengths}. {words}."
-    )
+    plural = "s" if settings.threads > 1 else ""
+    threads = f"{settings.threads} thread{plural}"
+    quick = QUICK if settings.quick else ""
+
+    named = [f"{name} {number}" for name, number in versions().items()]
+    words = ", ".join(named)
+    cores = os.cpu_count()
+    return f"{processor()}, {cores} cores,{device} {threads}{quick}. {words}."
 
 
 def processor() -> str:
-    """Return what the processor calls itself."""
-    information = Path("/proc/cpuinfo")
-    named = (
-        re.search(r"model name\s*:\s*(.+)", information.read_text())
-        if information.exists()
-        else None
-    )
-    return named[1].strip() if named else platform.processor() or platform.machine()
+    """Return the name of the processor."""
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        named = re.search(r"model name\s*:\s*(.+)", path.read_text())
+        if named is not None:
+            return named[1].strip()
+
+    return platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of everything measured; a peer that is not there says so."""
+    """Return the versions of all libraries; "absent" for a peer that is not installed."""
     found = dict(about("cpu")["versions"])
     for peer in PEERS:
         try:
@@ -81,93 +85,139 @@ def versions() -> dict[str, str]:
 
 
 def page(rows: Sequence[Row], settings: Settings) -> str:
-    """Write the page."""
-    compared = [row for row in rows if row.facts.get("sampler") is None]
-    parts = [
-        HEAD,
-        "\n",
-        machine(settings),
-        "\n\n",
-        markdown(COLUMNS, [row.cells() for row in compared]),
-    ]
-    notes = [
-        f"- {row.work}, {row.compared}: {row.note}" for row in compared if row.note
-    ]
-    parts += ["\n", "\n".join(notes), "\n"] if notes else []
-    runs = [row.facts for row in rows if row.facts.get("sampler") is not None]
+    """Return the page."""
+    compared = comparisons(rows)
+    cells = [row.cells() for row in compared]
+    parts = [HEAD, "\n", machine(settings), "\n\n", markdown(COLUMNS, cells)]
+
+    notes = []
+    for row in compared:
+        if row.note:
+            notes.append(f"- {row.work}, {row.compared}: {row.note}")
+    if notes:
+        parts += ["\n", "\n".join(notes), "\n"]
+
+    runs = sampler_runs(rows)
     if runs:
-        parts += [
-            SAMPLERS,
-            "\n",
-            markdown(tuple(runs[0]), [tuple(map(str, run.values())) for run in runs]),
-        ]
-    own = [
-        (row.work, ", ".join(f"{name} {value}" for name, value in row.facts.items()))
-        for row in compared
-        if row.facts and not row.work.startswith("cost")
-    ]
+        cells = [tuple(map(str, run.values())) for run in runs]
+        parts += [SAMPLERS, "\n", markdown(tuple(runs[0]), cells)]
+
+    own = measurements(compared)
     if own:
-        parts += [OWN, "\n", markdown(("work", "numbers"), list(dict.fromkeys(own)))]
-    if any(row.work.startswith("cost") for row in rows):
-        parts.append(
-            "\n## Cost as work grows\n\n![Seconds against data, units, chains and draws](../docs/speed.png)\n"
-        )
+        parts += [OWN, "\n", markdown(("work", "numbers"), own)]
+
+    if any(is_growth(row) for row in rows):
+        parts.append(GROWTH)
     return "".join(parts)
 
 
+def comparisons(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that compare two sides."""
+    return [row for row in rows if "sampler" not in row.facts]
+
+
+def sampler_runs(rows: Sequence[Row]) -> list[Facts]:
+    """Return the measurements of the rows that describe a sampler."""
+    return [row.facts for row in rows if "sampler" in row.facts]
+
+
+def is_growth(row: Row) -> bool:
+    """Return whether a row is about the growth of the cost."""
+    return row.work.startswith("cost")
+
+
+def measurements(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return the measurements of both sides, without repetitions."""
+    found: list[tuple[str, str]] = []
+    for row in rows:
+        if not row.facts or is_growth(row):
+            continue
+
+        named = [f"{name} {value}" for name, value in row.facts.items()]
+        line = (row.work, ", ".join(named))
+        if line not in found:
+            found.append(line)
+    return found
+
+
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table of a page."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    """Return a table in Markdown."""
+    text = ""
+    for cells in (columns, ["---"] * len(columns), *rows):
+        line = " | ".join(cells)
+        text += f"| {line} |\n"
+
+    return text
 
 
 def save(folder: Path, parts: Mapping[str, Sequence[Row]], settings: Settings) -> None:
     """Write the page and the JSON of all rows so far."""
-    rows = [row for part in parts.values() for row in part]
-    facts = {
-        "settings": {
-            "quick": settings.quick,
-            "threads": settings.threads,
-            "device": settings.device,
-        },
+    rows: list[Row] = []
+    as_dicts = {}
+    for name, part in parts.items():
+        rows += part
+        as_dicts[name] = [asdict(row) for row in part]
+
+    known = versions()
+    contents = {
+        "settings": kept_settings(settings),
         "processor": processor(),
-        "peers": {name: number for name, number in versions().items() if name in PEERS},
-        "rows": {name: [asdict(row) for row in part] for name, part in parts.items()},
+        "peers": {peer: known[peer] for peer in PEERS},
+        "rows": as_dicts,
     }
-    write(folder / "results" / "speed.json", facts, settings.device)
+    write(folder / "results" / "speed.json", contents, settings.device)
     (folder / "RESULTS.md").write_text(page(rows, settings))
 
 
 def load(folder: Path, settings: Settings) -> dict[str, list[Row]]:
-    """Read the parts that an earlier run with the same settings wrote, none where there is no such run."""
+    """Read the parts that an earlier run with the same settings wrote; none without such a run."""
     path = folder / "results" / "speed.json"
     if not path.exists():
         return {}
+
     written = json.loads(path.read_text())
-    same = {
+    earlier = written["settings"]
+    now = kept_settings(settings)
+    if earlier != now:
+        raise SystemExit(
+            f"{path} was measured with {earlier}, not {now}: "
+            "give another folder by --out"
+        )
+
+    parts = {}
+    for name, rows in written["rows"].items():
+        parts[name] = [read(row) for row in rows]
+    return parts
+
+
+def kept_settings(settings: Settings) -> dict[str, object]:
+    """Return the settings that a file keeps."""
+    return {
         "quick": settings.quick,
         "threads": settings.threads,
         "device": settings.device,
     }
-    if written["settings"] != same:
-        raise SystemExit(
-            f"{path} was measured with {written['settings']}, not {same}: give another folder by --out"
-        )
-    return {name: [read(row) for row in rows] for name, rows in written["rows"].items()}
 
 
 def read(row: dict) -> Row:
-    """Make a row of what JSON kept of it."""
+    """Make a row from its JSON."""
     target = row.pop("target")
     return Row(**row, target=Target(**target) if target is not None else None)
 
 
 def show(rows: Sequence[Row]) -> str:
     """Return rows as a terminal prints them."""
-    compared = [row for row in rows if row.facts.get("sampler") is None]
-    runs = [row.facts for row in rows if row.facts.get("sampler") is not None]
-    text = [str(Table(COLUMNS, [row.cells() for row in compared]))] if compared else []
-    text += [f"  {row.work}: {row.note}" for row in compared if row.note]
+    text = []
+    compared = comparisons(rows)
+    if compared:
+        cells = [row.cells() for row in compared]
+        text.append(str(Table(COLUMNS, cells)))
+    for row in compared:
+        if row.note:
+            text.append(f"  {row.work}: {row.note}")
+
+    runs = sampler_runs(rows)
     if runs:
-        text.append(str(Table(tuple(runs[0]), [tuple(run.values()) for run in runs])))
+        values = [tuple(run.values()) for run in runs]
+        text.append(str(Table(tuple(runs[0]), values)))
     return "\n".join(text)

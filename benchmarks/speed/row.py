@@ -1,4 +1,4 @@
-"""A row of the table of speed: what was compared, the ratio, and what was to be reached."""
+"""A row of the table of speed: what was compared, the ratio, and its target."""
 
 from __future__ import annotations
 
@@ -13,34 +13,46 @@ Choice = TypeVar("Choice", float, str)
 
 @dataclass(frozen=True)
 class Target:
-    """What a ratio is held to: at most, or at least, a floor that must be reached, if there is one, and a goal."""
+    """The bounds of a ratio.
+
+    Arguments:
+        floor: A bound that must be reached; None if there is none.
+        goal: A bound that is desired.
+        at_most: Whether the ratio is to be at most a bound; else at least.
+    """
 
     floor: float | None
     goal: float
     at_most: bool = True
 
     def reached(self, ratio: float | None, bound: float | None) -> str:
-        """Say whether a bound was reached: "yes", "no", or "" where there is nothing to say."""
+        """Return whether a ratio reaches a bound: "yes", "no", or "" without a ratio or bound."""
         if ratio is None or bound is None or math.isnan(ratio):
             return ""
-        return "yes" if (ratio <= bound if self.at_most else ratio >= bound) else "no"
+
+        is_reached = ratio <= bound if self.at_most else ratio >= bound
+        return "yes" if is_reached else "no"
 
     def words(self, bound: float | None) -> str:
-        """Write a bound with its sign."""
-        return "" if bound is None else f"{'≤' if self.at_most else '≥'} {bound:g}"
+        """Return a bound with its sign."""
+        if bound is None:
+            return ""
+
+        sign = "≤" if self.at_most else "≥"
+        return f"{sign} {bound:g}"
 
 
 @dataclass
 class Row:
-    """One line.
+    """One row.
 
     Arguments:
         work: What both sides did.
         compared: What was divided by what.
-        ratio: The ratio, None where it was not measured.
-        target: What it is held to, None where the row stands for itself.
-        facts: Both sides' own numbers, with their units in their names.
-        note: What else there is to say, in sentences.
+        ratio: The ratio; None if it was not measured.
+        target: Its bounds; None for a row without a target.
+        facts: The measurements of both sides, with their units in their names.
+        note: Further information, in sentences.
     """
 
     work: str
@@ -51,20 +63,21 @@ class Row:
     note: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        """Return the row as the words of a table."""
+        """Return the cells of the row."""
         ratio = "-" if self.ratio is None else f"{self.ratio:.3g}"
-        if self.target is None:
+        target = self.target
+        if target is None:
             return self.work, self.compared, ratio, "", "", "", ""
-        bounds = (self.target.floor, self.target.goal)
-        words = [
-            part
-            for bound in bounds
-            for part in (
-                self.target.words(bound),
-                self.target.reached(self.ratio, bound),
-            )
-        ]
-        return self.work, self.compared, ratio, *words
+
+        return (
+            self.work,
+            self.compared,
+            ratio,
+            target.words(target.floor),
+            target.reached(self.ratio, target.floor),
+            target.words(target.goal),
+            target.reached(self.ratio, target.goal),
+        )
 
 
 COLUMNS = ("work", "compared", "ratio", "floor", "reached", "goal", "goal reached")
@@ -75,10 +88,10 @@ class Settings:
     """How long to measure, and where.
 
     Arguments:
-        quick: Whether every row is to be there in minutes.
+        quick: Whether to measure every row in minutes.
         threads: Threads of both sides.
         device: The device of both sides.
-        figure: Where the picture of the cost goes, None for nowhere.
+        figure: File for the figure of the cost; None for no figure.
     """
 
     quick: bool = False
@@ -87,15 +100,11 @@ class Settings:
     figure: Path | None = None
 
     def pick(self, quick: Choice, full: Choice) -> Choice:
-        """Return the first when in a hurry, else the second."""
+        """Return the first value for quick measurements, else the second."""
         return quick if self.quick else full
 
 
 def missing(work: str, compared: str, library: str) -> Row:
     """Return the row of a peer that is not installed."""
-    return Row(
-        work,
-        compared,
-        None,
-        note=f"{library} is not installed: write pip install 'bnn-zoo[peers]'.",
-    )
+    note = f"{library} is not installed: write pip install 'bnn-zoo[peers]'."
+    return Row(work, compared, None, note=note)

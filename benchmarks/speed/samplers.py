@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from typing import Any
 
 import pyro
 import torch
@@ -24,10 +24,12 @@ def functions(
     model: zoo.BayesianNetwork, draws: dict[str, Tensor], inputs: Tensor
 ) -> Tensor:
     """Evaluate draws (C, S, *shape) at inputs (M, D): (C, S, M)."""
+
+    def function(values: dict[str, Tensor]) -> Tensor:
+        return model.output(values, inputs).squeeze(-1)
+
     with torch.no_grad():
-        return vmap(vmap(lambda values: model.output(values, inputs).squeeze(-1)))(
-            draws
-        )
+        return vmap(vmap(function))(draws)
 
 
 def ours(
@@ -37,33 +39,34 @@ def ours(
     warmup_steps: int,
     num_samples: int,
     seed: int,
-    **options: object,
+    **options: Any,
 ) -> Score:
-    """Run one of our samplers."""
-    model, data, new = problems.regression()
-    model, data = (
-        model.to(settings.device),
-        tuple(part.to(settings.device) for part in data),
-    )
+    """Run one of our samplers; `options` are its own arguments."""
+    model, data, new = problems.regression_on(settings.device)
     pyro.set_rng_seed(seed)
-    counts = {
-        "num_chains": num_chains,
-        "warmup_steps": warmup_steps,
-        "num_samples": num_samples,
-    }
-    posterior = getattr(inference, name)(
-        model, **counts, **options, progress=False
-    ).fit(data)
+    sampler = getattr(inference, name)(
+        model,
+        num_chains=num_chains,
+        warmup_steps=warmup_steps,
+        num_samples=num_samples,
+        progress=False,
+        **options,
+    )
+    posterior = sampler.fit(data)
+
     info = posterior.info
-    inputs = torch.cat([data[0][:20], new.to(settings.device)])
+    inputs = torch.cat([data[0][:20], new])
+    values, beyond = arrays(functions(model, posterior.draws, inputs))
+    acceptance = float(info.acceptance_rate.mean())
     return Score(
-        f"ours, {name}",
-        *arrays(functions(model, posterior.draws, inputs)),
+        sampler=f"ours, {name}",
+        values=values,
+        beyond=beyond,
         seconds_warmup=max(0.0, info.seconds_warmup - info.seconds_tracing),
         seconds=info.seconds - info.seconds_warmup,
         seconds_compiling=info.seconds_tracing,
         gradients=int(info.n_steps.sum()) * info.thinning,
-        note=f"{info.compiled}, acceptance {float(info.acceptance_rate.mean()):.2f}",
+        note=f"{info.compiled}, acceptance {acceptance:.2f}",
     )
 
 
@@ -73,52 +76,86 @@ def stock(
     warmup_steps: int,
     num_samples: int,
     seed: int,
-    **options: object,
+    **options: Any,
 ) -> Score:
     """Run Pyro's own NUTS, chains in turn; every call of the model is a gradient.
 
-    With options it starts at the network's own weights, for a step size that is given
-    suits no other place.
+    `options` are its own arguments. With options the init is the network's own weights,
+    because a given step size does not suit others.
     """
     model, data, new = problems.regression()
     pyro.set_rng_seed(seed)
     note = ", ".join(f"{name} {value}" for name, value in options.items())
     if options:
-        options["init_strategy"] = init_to_value(
-            values={name: w.detach() for name, w in model.network.named_parameters()}
-        )
-    calls, after_warmup = Counter(), (0.0, 0)
+        own = {name: w.detach() for name, w in model.network.named_parameters()}
+        options["init_strategy"] = init_to_value(values=own)
 
-    def counted(*arguments: Tensor) -> Tensor:
-        calls["model"] += 1
-        return model(*arguments)
-
-    def watch(_kernel: object, _samples: object, stage: str, _number: int) -> None:
-        nonlocal after_warmup
-        if stage.startswith("Warm"):
-            after_warmup = time.perf_counter(), calls["model"]
-
-    draws, seconds, gradients = [], Counter(), 0
+    clock = _Clock(model)
+    draws = []
     for _ in range(num_chains):
-        began = time.perf_counter()
-        kernel = PyroNUTS(counted, max_tree_depth=10, **options)
-        counts = {"num_samples": num_samples, "warmup_steps": warmup_steps}
+        kernel = PyroNUTS(clock.counted, max_tree_depth=10, **options)
         chain = MCMC(
-            kernel, **counts, num_chains=1, disable_progbar=True, hook_fn=watch
+            kernel,
+            num_samples=num_samples,
+            warmup_steps=warmup_steps,
+            num_chains=1,
+            disable_progbar=True,
+            hook_fn=clock.watch,
         )
+        clock.begin()
         chain.run(*data)
-        seconds["warm-up"] += after_warmup[0] - began
-        seconds["sampling"] += time.perf_counter() - after_warmup[0]
-        gradients += calls["model"] - after_warmup[1]
+        clock.end()
         draws.append(chain.get_samples())
+
     stacked = {name: torch.stack([chain[name] for chain in draws]) for name in draws[0]}
-    found = arrays(functions(model, stacked, torch.cat([data[0][:20], new])))
+    inputs = torch.cat([data[0][:20], new])
+    values, beyond = arrays(functions(model, stacked, inputs))
     return Score(
-        "Pyro, NUTS",
-        *found,
-        seconds["warm-up"],
-        seconds["sampling"],
-        0.0,
-        gradients,
-        note,
+        sampler="Pyro, NUTS",
+        values=values,
+        beyond=beyond,
+        seconds_warmup=clock.seconds_warmup,
+        seconds=clock.seconds,
+        seconds_compiling=0.0,
+        gradients=clock.gradients,
+        note=note,
     )
+
+
+class _Clock:
+    """Measures the chains of Pyro's sampler: seconds of warm-up and sampling, and gradients.
+
+    Arguments:
+        model: The model that the chains call.
+    """
+
+    def __init__(self, model: zoo.BayesianNetwork) -> None:
+        self.model = model
+        self.calls = 0
+        self.began = 0.0
+        self.warmup_ended = 0.0
+        self.warmup_calls = 0
+        self.seconds_warmup = 0.0
+        self.seconds = 0.0
+        self.gradients = 0
+
+    def counted(self, *arguments: Tensor) -> Tensor:
+        """Call the model, and count the call."""
+        self.calls += 1
+        return self.model(*arguments)
+
+    def watch(self, _kernel: Any, _samples: Any, stage: str, _number: int) -> None:
+        """Note the end of the last step of warm-up."""
+        if stage.startswith("Warm"):
+            self.warmup_ended = time.perf_counter()
+            self.warmup_calls = self.calls
+
+    def begin(self) -> None:
+        """Begin a chain."""
+        self.began = time.perf_counter()
+
+    def end(self) -> None:
+        """End a chain."""
+        self.seconds_warmup += self.warmup_ended - self.began
+        self.seconds += time.perf_counter() - self.warmup_ended
+        self.gradients += self.calls - self.warmup_calls

@@ -1,4 +1,4 @@
-"""What a sampler's run is worth: effective draws of 20 function values, per second and per gradient."""
+"""The score of a sampler's run: effective draws of function values, per second and gradient."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ WORST_RHAT = 1.05
 class Score:
     """A run of one sampler.
 
-    Function values at 20 of the data's inputs decide. At new inputs this posterior has
-    modes between which no sampler here moves; their R-hat is stated, and nothing hangs
-    on it.
+    The score is that of function values at 20 of the data's inputs. At new inputs this
+    posterior has modes between which no sampler here moves; their R-hat is stated, and
+    does not enter the score.
 
     Arguments:
-        sampler: Whose it is.
+        sampler: The library and the name of the sampler.
         values: Function values at 20 of the data's inputs, (C, S, 20).
         beyond: Function values at 20 new inputs, (C, S, 20).
         seconds_warmup: Wall time of warm-up, without compiling.
         seconds: Wall time of sampling, without compiling.
         seconds_compiling: Wall time of tracing and compiling.
-        gradients: Gradients evaluated in sampling, all chains together.
-        note: What else there is to say.
+        gradients: Number of gradients in sampling, of all chains.
+        note: Further information.
     """
 
     sampler: str
@@ -48,8 +48,16 @@ class Score:
 
     @property
     def least(self) -> float:
-        """The smallest effective sample size of the 20, zero where the largest R-hat is above 1.05."""
-        return float(ess(self.values).min()) if self.worst <= WORST_RHAT else 0.0
+        """The smallest effective sample size; zero if the largest R-hat is above 1.05."""
+        if self.worst > WORST_RHAT:
+            return 0.0
+
+        return self._smallest_ess
+
+    @property
+    def _smallest_ess(self) -> float:
+        sizes = ess(self.values)
+        return float(sizes.min())
 
     @property
     def per_second(self) -> float:
@@ -62,17 +70,19 @@ class Score:
         return 1e6 * self.seconds / self.gradients
 
     def facts(self) -> Facts:
-        """Return all of it in numbers."""
+        """Return the score and its parts by name."""
         chains, draws = self.values.shape[:2]
+        per_1000 = 1000 * self.least / self.gradients
+
         return {
             "sampler": self.sampler,
             "chains": chains,
             "draws": draws,
             "gradients a draw": round(self.gradients / chains / draws),
             "R-hat": finite(self.worst, 3),
-            "least ESS": round(float(ess(self.values).min()), 1),
+            "least ESS": round(self._smallest_ess, 1),
             "ESS/s": round(self.per_second, 4),
-            "ESS per 1000 gradients": round(1000 * self.least / self.gradients, 5),
+            "ESS per 1000 gradients": round(per_1000, 5),
             "us a gradient": round(self.microseconds, 1),
             "warm-up s": round(self.seconds_warmup, 1),
             "sampling s": round(self.seconds, 1),
@@ -83,16 +93,16 @@ class Score:
 
 
 def largest(values: np.ndarray) -> float:
-    """Return the largest R-hat of function values (C, S, 20); infinite where one chain says nothing."""
-    return (
-        float(np.nan_to_num(rhat(values), nan=np.inf).max())
-        if len(values) > 1
-        else np.inf
-    )
+    """Return the largest R-hat of function values (C, S, 20); infinity for one chain."""
+    if len(values) == 1:
+        return np.inf
+
+    found = np.nan_to_num(rhat(values), nan=np.inf)
+    return float(found.max())
 
 
 def finite(number: float, digits: int) -> float | str:
-    """Round a number; a dash, which JSON knows, in place of infinity."""
+    """Round a number; infinity, which JSON does not have, becomes a dash."""
     return round(number, digits) if np.isfinite(number) else "-"
 
 

@@ -1,4 +1,4 @@
-"""A step of stochastic variational inference beside the same work by hand, in stock Pyro, and without a posterior."""
+"""A step of variational inference against steps by hand, in Pyro, and without a posterior."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from benchmarks.speed.by_hand import LR, Deterministic, MeanField, plain_pyro, s
 from benchmarks.speed.clock import Beside, Side
 from benchmarks.speed.row import Facts, Row, Settings, Target
 from zoo import inference
+from zoo.posterior.info import SVIInfo
+from zoo.runtime.programs import PyroProgram
 
-LENET, RESNET = "SVI step, LeNet-5", "SVI step, ResNet-20"
-BY_HAND, TRACED = Target(1.25, 1.05), Target(0.8, 0.6)
+LENET = "SVI step, LeNet-5"
+RESNET = "SVI step, ResNet-20"
+BY_HAND = Target(1.25, 1.05)
+TRACED = Target(0.8, 0.6)
 DETERMINISTIC = {
     "MeanField": Target(1.6, 1.3),
     "LocalReparam": Target(3.0, 2.2),
@@ -30,23 +34,34 @@ REPAID = Target(None, 50)
 
 def beside(
     model: zoo.BayesianNetwork,
-    guide: Callable[..., object],
+    guide: PyroProgram,
     data: problems.Images,
     batch_size: int,
     rivals: Mapping[str, Side],
     settings: Settings,
     compile: str = "auto",
     scale: float = 1.0,
-) -> tuple[dict[str, float], object]:
-    """Fit with `inference.SVI`, rivals between its steps: median seconds of a step of each side, and the fit's info.
+) -> tuple[dict[str, float], SVIInfo]:
+    """Fit with `inference.SVI`, with steps of rivals between its own.
 
-    The fit is told of 20,000 steps (2000 in a hurry), so that "auto" decides as it does
-    for such a fit.
+    The fit has 20,000 steps (2000 for quick measurements) and is interrupted, so that
+    "auto" decides as for a fit of this length.
+
+    Arguments:
+        model: The model.
+        guide: The guide.
+        data: Images and labels.
+        batch_size: Size of a batch.
+        rivals: Functions that take one step, by name.
+        settings: The settings of the measurement.
+        compile: As for `inference.SVI`.
+        scale: A factor of the number of steps in a block.
+
+    Returns:
+        The median seconds of a step of each side, and the info of the fit.
     """
-    block, blocks = (
-        max(2, int(scale * settings.pick(10, 25))),
-        int(settings.pick(5, 15)),
-    )
+    block = max(2, int(scale * settings.pick(10, 25)))
+    blocks = int(settings.pick(5, 15))
     clock = Beside(rivals, block, blocks)
     total = int(settings.pick(2000, 20000))
     engine = inference.SVI(
@@ -62,43 +77,45 @@ def beside(
     return clock.medians(), posterior.info
 
 
-def facts_of(times: Mapping[str, float], info: object) -> Facts:
+def facts_of(times: Mapping[str, float], info: SVIInfo) -> Facts:
     """Return milliseconds of a step of each side, and how ours was run."""
-    facts: Facts = {
-        f"{name} ms": round(1e3 * seconds, 3) for name, seconds in times.items()
-    }
-    return facts | {"run": info.compiled, "tracing s": round(info.seconds_tracing, 1)}
+    facts: Facts = {}
+    for name, seconds in times.items():
+        facts[f"{name} ms"] = round(1e3 * seconds, 3)
+
+    facts["run"] = info.compiled
+    facts["tracing s"] = round(info.seconds_tracing, 1)
+    return facts
 
 
 def lenet_by_hand(settings: Settings) -> list[Row]:
-    """Beside the same estimator by hand, and by hand without any posterior."""
+    """Compare with the same estimator by hand, and by hand without a posterior."""
     rows = []
     for batch_size in (128, 16):
         network, data = problems.lenet(settings.device)
         model = problems.over_weights(network)
-        rivals = {
-            name: side(network, data, batch_size)
-            for name, side in hands(settings).items()
-        }
+        rivals = {}
+        for name, side in hands(settings).items():
+            rivals[name] = side(network, data, batch_size)
+
         times, info = beside(
             model, guides.MeanField(model), data, batch_size, rivals, settings
         )
-        facts, other = facts_of(times, info), "by hand"
-        if info.compiled == "compiled":
-            other = "by hand, compiled" if "by hand, compiled" in times else other
+        facts = facts_of(times, info)
+        other = "by hand"
+        if info.compiled == "compiled" and "by hand, compiled" in times:
+            other = "by hand, compiled"
+
         ratio = times["ours"] / times[other]
-        rows.append(
-            Row(
-                f"{LENET}, batch {batch_size}", f"ours / {other}", ratio, BY_HAND, facts
-            )
-        )
+        work = f"{LENET}, batch {batch_size}"
+        rows.append(Row(work, f"ours / {other}", ratio, BY_HAND, facts))
         if batch_size == 128:
             rows.append(without(times, "MeanField", facts))
     return rows
 
 
 def hands(settings: Settings) -> dict[str, Callable[..., Side]]:
-    """Return what makes the rivals by hand; compiled ones where there is time for a compiler."""
+    """Return functions that make the rivals by hand; compiled ones unless quick."""
 
     def by_hand(
         network: nn.Module, data: problems.Images, batch_size: int, compiled: bool
@@ -121,10 +138,12 @@ def hands(settings: Settings) -> dict[str, Callable[..., Side]]:
 
 
 def without(times: Mapping[str, float], name: str, facts: Facts) -> Row:
-    """Make the row of a guide beside the network without a posterior."""
+    """Return the row that compares a guide with the network without a posterior."""
     note = ""
     if "deterministic, compiled" in times:
-        note = f"Beside the deterministic step compiled: {times['ours'] / times['deterministic, compiled']:.2f}."
+        compiled = times["ours"] / times["deterministic, compiled"]
+        note = f"Against the compiled deterministic step: {compiled:.2f}."
+
     ratio = times["ours"] / times["deterministic"]
     return Row(
         f"{LENET}, batch 128, {name}",
@@ -137,15 +156,14 @@ def without(times: Mapping[str, float], name: str, facts: Facts) -> Row:
 
 
 def lenet_guides(settings: Settings) -> list[Row]:
-    """Beside the deterministic step: guides that draw more than once, or less."""
+    """Compare other guides with the deterministic step."""
     rows = []
     for name in ("LocalReparam", "MCDropout", "NodeMixture"):
         network, data = problems.lenet(settings.device)
-        model = (
-            problems.over_nodes(network)
-            if name == "NodeMixture"
-            else problems.over_weights(network)
-        )
+        over_nodes = name == "NodeMixture"
+        make_model = problems.over_nodes if over_nodes else problems.over_weights
+        model = make_model(network)
+
         rivals = {"deterministic": stepping(Deterministic(network), data, 128)}
         times, info = beside(
             model, getattr(guides, name)(model), data, 128, rivals, settings
@@ -155,32 +173,31 @@ def lenet_guides(settings: Settings) -> list[Row]:
 
 
 def lenet_traced(settings: Settings) -> list[Row]:
-    """Beside stock Pyro, as it is where there is no compiler."""
+    """Compare with stock Pyro, without a compiler."""
     rows = []
     for batch_size in (128, 16):
         network, data = problems.lenet(settings.device)
         model = problems.over_weights(network)
         guide = guides.MeanField(model)
+        unvalidated = plain_pyro(model, guide, data, batch_size, validate=False)
         rivals = {
             "Pyro": plain_pyro(model, guide, data, batch_size),
-            "Pyro, validation off": plain_pyro(
-                model, guide, data, batch_size, validate=False
-            ),
+            "Pyro, validation off": unvalidated,
         }
         times, info = beside(
             model, guide, data, batch_size, rivals, settings, compile="traced"
         )
         ratio = times["ours"] / times["Pyro"]
-        note = f"Pyro's validation switched off: {times['ours'] / times['Pyro, validation off']:.2f}."
+        without_validation = times["ours"] / times["Pyro, validation off"]
+        note = f"Without Pyro's validation: {without_validation:.2f}."
+        facts = facts_of(times, info)
         work = f"{LENET}, batch {batch_size}, no C++ compiler"
-        rows.append(
-            Row(work, "ours traced / Pyro", ratio, TRACED, facts_of(times, info), note)
-        )
+        rows.append(Row(work, "ours traced / Pyro", ratio, TRACED, facts, note))
     return rows
 
 
 def resnet(settings: Settings) -> list[Row]:
-    """Beside stock Pyro on a deeper network, and when tracing has repaid itself."""
+    """Compare with stock Pyro on a deeper network, and count the steps that pay for tracing."""
     rows = []
     for batch_size, target in RESNET_TARGETS.items():
         network, data = problems.resnet(settings.device)
@@ -188,32 +205,31 @@ def resnet(settings: Settings) -> list[Row]:
         guide = guides.MeanField(model)
         rivals = {"Pyro": plain_pyro(model, guide, data, batch_size)}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of normalisation, the same on both sides
+            warnings.simplefilter("ignore")  # of normalisations, the same on both sides
             scale = 0.3 if batch_size == 8 else 0.15
-            # compiling takes minutes, and the row is about tracing
+            # "traced", because compiling takes minutes, and the row is about tracing.
             times, info = beside(
                 model, guide, data, batch_size, rivals, settings, "traced", scale
             )
+
         facts = facts_of(times, info)
         work = f"{RESNET}, batch {batch_size}"
-        rows.append(
-            Row(work, "ours / Pyro", times["ours"] / times["Pyro"], target, facts)
-        )
-        saved = times["Pyro"] - times["ours"]
-        steps = info.seconds_tracing / saved if saved > 0 else None
-        note = f"{info.seconds_tracing:.1f} s of tracing" + (
-            f", {1e3 * saved:.1f} ms saved a step."
-            if saved > 0
-            else ", and nothing is saved."
-        )
-        rows.append(
-            Row(
-                work,
-                "steps until tracing has repaid itself",
-                steps,
-                REPAID,
-                facts,
-                note,
-            )
-        )
+        ratio = times["ours"] / times["Pyro"]
+        rows.append(Row(work, "ours / Pyro", ratio, target, facts))
+        rows.append(repaid(work, times, info))
     return rows
+
+
+def repaid(work: str, times: Mapping[str, float], info: SVIInfo) -> Row:
+    """Return the row of the number of steps after which tracing has saved time."""
+    tracing = info.seconds_tracing
+    saved = times["Pyro"] - times["ours"]
+    if saved > 0:
+        steps = tracing / saved
+        note = f"{tracing:.1f} s of tracing, {1e3 * saved:.1f} ms saved a step."
+    else:
+        steps = None
+        note = f"{tracing:.1f} s of tracing, and nothing is saved."
+
+    compared = "steps until tracing has repaid itself"
+    return Row(work, compared, steps, REPAID, facts_of(times, info), note)

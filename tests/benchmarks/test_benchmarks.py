@@ -10,7 +10,7 @@ import torch
 
 import guides
 import zoo
-from benchmarks import continual, exactness, pruning, stress, uci
+from benchmarks import continual, exactness, linear_problems, pruning, stress, uci
 from benchmarks.many import fit_many
 from zoo import datasets, likelihoods, networks, priors
 
@@ -70,12 +70,12 @@ def test_every_row_of_the_table_of_exactness_is_measured(name):
 
 
 def test_the_closed_forms_of_the_table_of_exactness_are_those_of_the_tests():
-    (x, y), problems = exactness.problems()
+    (x, y), problems = linear_problems.problems()
     truth = exact.linear_posterior(
         exact.features(x),
         y.double().squeeze(-1),
-        exactness.NOISE,
-        torch.tensor(exactness.PRIOR_SCALE),
+        linear_problems.NOISE,
+        torch.tensor(linear_problems.PRIOR_SCALE),
     )
     own = problems["weights"].exact
     assert torch.allclose(own.mean, truth.mean, atol=1e-5)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.target.potential import Potential
 
 PRIOR = priors.WeightPrior(dist.Normal(0.0, 1.0))
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
@@ -546,7 +546,10 @@ def test_ctrl_c_before_the_first_step_of_svi_returns_the_start():
 def interrupt(monkeypatch, at):
     """Press Ctrl-C in the n-th step of the chains through a graph, from the first draw on."""
     count, began = itertools.count(1), []
-    call, go = zoo.tracing.traced.Traced.__call__, inference.mcmc.run.ChainRun.go
+    call, go = (
+        zoo.tracing.traced.Traced.__call__,
+        inference.mcmc.running.run.ChainRun.go,
+    )
 
     def step(self, *inputs):
         if began and next(count) == at:
@@ -554,7 +557,9 @@ def interrupt(monkeypatch, at):
         return call(self, *inputs)
 
     monkeypatch.setattr(
-        inference.mcmc.run.ChainRun, "go", lambda self: began.append(True) or go(self)
+        inference.mcmc.running.run.ChainRun,
+        "go",
+        lambda self: began.append(True) or go(self),
     )
     monkeypatch.setattr(zoo.tracing.traced.Traced, "__call__", step)
 

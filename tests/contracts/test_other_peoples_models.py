@@ -109,7 +109,7 @@ def rate(y):
 
 
 def test_a_positive_site_is_normal_in_its_logarithm_and_the_bound_is_tight():
-    """The posterior of log(rate) is normal, so a draw at the optimum gives the log evidence."""
+    """The posterior of log(rate) is normal: every draw at the optimum gives the log evidence."""
     y = torch.tensor([1.5, 2.0, 4.0], dtype=torch.float64)
     posterior = exact.linear_posterior(torch.ones(3, 1).double(), y.log(), NOISE, 1.0)
     log_evidence = (

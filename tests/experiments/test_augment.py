@@ -8,7 +8,7 @@ import zoo
 from zoo import likelihoods, priors
 from zoo.data import batches
 from zoo.datasets import Split
-from zoo.experiments.augment import Augmented, loader
+from zoo.experiments.parts.augment import Augmented, loader
 
 
 def all_crops(image):

@@ -10,7 +10,8 @@ import torch
 from zoo import datasets, experiments, likelihoods, metrics
 from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
-from zoo.experiments import Run, nodes_cifar10, pruning_curves, trained_resnets
+from zoo.experiments import Run, nodes_cifar10
+from zoo.experiments.parts import pruning_curves, trained_resnets
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
 

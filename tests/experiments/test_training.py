@@ -11,10 +11,10 @@ import guides
 import zoo
 from zoo import datasets, likelihoods, metrics, networks, priors
 from zoo.datasets import Split
-from zoo.experiments import scores
-from zoo.experiments.scores import Cases, Number
-from zoo.experiments.training import Training
-from zoo.experiments.weight_averaging import average_weights
+from zoo.experiments.parts.weight_averaging import average_weights
+from zoo.experiments.running import scores
+from zoo.experiments.running.scores import Cases, Number
+from zoo.experiments.running.training import Training
 from zoo.predictive.prediction import Prediction
 
 

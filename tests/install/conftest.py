@@ -46,7 +46,7 @@ class Installed:
         )
 
     def run(self, program: str, *arguments: str, folder: Path | None = None) -> str:
-        """Return the output of a program of the environment, by default run next to the clone."""
+        """Run a program of the environment, by default in the clone's parent; return output."""
         command = [str(self.bin / program), *arguments]
         ended = subprocess.run(
             command,

@@ -308,7 +308,11 @@ def test_a_failed_fit_changes_nothing(engine):
 @pytest.mark.parametrize("name", ["HMC", "NUTS"])
 @pytest.mark.parametrize(
     "where",
-    ["run.ChainRun.advance", "initialisation.Initialiser.__call__", "store.Store.add"],
+    [
+        "running.run.ChainRun.advance",
+        "running.initialisation.Initialiser.__call__",
+        "running.store.Store.add",
+    ],
 )
 def test_a_failed_sampler_changes_nothing(name, where, monkeypatch):
     def fail(*args, **kwargs):

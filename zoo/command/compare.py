@@ -18,7 +18,7 @@ from zoo.command.arguments import add_common, one_of, several_of
 from zoo.command.building import Build, make_guide
 from zoo.command.choices import GUIDES, REFERENCES
 from zoo.datasets.uci import EMBEDDED
-from zoo.experiments.record import about, settings
+from zoo.experiments.running.record import about, settings
 from zoo.likelihoods import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior

@@ -26,7 +26,7 @@ from zoo.command.choices import DATA, ENGINES, FROM_PATH, GUIDES, NETWORKS, PRIO
 from zoo.command.figure import draw_fit
 from zoo.command.signatures import accepted, refuse_unknown
 from zoo.datasets import Dataset
-from zoo.experiments.record import about, info_values, settings
+from zoo.experiments.running.record import about, info_values, settings
 from zoo.inference import Engine
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import MCMCInfo

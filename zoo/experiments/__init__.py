@@ -10,8 +10,8 @@ from zoo.experiments.nodes_lenet_width import nodes_lenet_width
 from zoo.experiments.ood_mnist import ood_mnist
 from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
 from zoo.experiments.referral_cifar10 import referral_cifar10
-from zoo.experiments.result import Result, read
-from zoo.experiments.run import Experiment, Run
+from zoo.experiments.running.result import Result, read
+from zoo.experiments.running.run import Experiment, Run
 
 __all__ = [
     "Experiment",

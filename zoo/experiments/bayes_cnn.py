@@ -12,11 +12,14 @@ from torch import nn
 import guides
 from zoo import datasets, metrics, networks, priors
 from zoo.datasets import Dataset
-from zoo.experiments.contestant import MakeGuide
-from zoo.experiments.run import Experiment, Run
-from zoo.experiments.scores import Number
-from zoo.experiments.seeded_fits import Build
-from zoo.experiments.uncertainty_curve import UncertaintyPoint, draw_uncertainty_curve
+from zoo.experiments.parts.uncertainty_curve import (
+    UncertaintyPoint,
+    draw_uncertainty_curve,
+)
+from zoo.experiments.running.contestant import MakeGuide
+from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.running.scores import Number
+from zoo.experiments.running.seeded_fits import Build
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction

@@ -11,10 +11,10 @@ from torch import nn
 import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Split
-from zoo.experiments.contestant import Contestant
-from zoo.experiments.run import Experiment, Run
-from zoo.experiments.scoreboard import Scoreboard
-from zoo.experiments.weight_averaging import average_weights
+from zoo.experiments.parts.weight_averaging import average_weights
+from zoo.experiments.running.contestant import Contestant
+from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.running.scoreboard import Scoreboard
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.pruning import prune, signal_to_noise

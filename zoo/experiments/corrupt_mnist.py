@@ -11,10 +11,10 @@ from torch import Tensor
 
 from zoo import datasets, stress
 from zoo.datasets import Dataset, Split
-from zoo.experiments.report import Report
-from zoo.experiments.run import Experiment, Run
-from zoo.experiments.scores import Number
-from zoo.experiments.talk_network import fit_talk_network
+from zoo.experiments.parts.talk_network import fit_talk_network
+from zoo.experiments.running.report import Report
+from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.running.scores import Number
 from zoo.posterior.posterior import Posterior
 from zoo.stress.evaluation import LabelledEvaluation
 

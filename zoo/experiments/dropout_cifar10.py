@@ -12,9 +12,9 @@ from torch import nn
 import guides
 from zoo import datasets, likelihoods, networks, priors
 from zoo.datasets import Split
-from zoo.experiments.augment import loader
-from zoo.experiments.run import Experiment, Run
-from zoo.experiments.weight_averaging import average_weights
+from zoo.experiments.parts.augment import loader
+from zoo.experiments.parts.weight_averaging import average_weights
+from zoo.experiments.running.run import Experiment, Run
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior

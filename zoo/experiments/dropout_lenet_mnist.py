@@ -11,9 +11,9 @@ import pyro.distributions as dist
 import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset, Split
-from zoo.experiments.contestant import MakeGuide
-from zoo.experiments.run import Experiment, Run
-from zoo.experiments.weight_averaging import average_weights
+from zoo.experiments.parts.weight_averaging import average_weights
+from zoo.experiments.running.contestant import MakeGuide
+from zoo.experiments.running.run import Experiment, Run
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 

@@ -13,12 +13,16 @@ from torch import nn
 import guides
 from zoo import priors
 from zoo.datasets import Dataset
-from zoo.experiments.report import Report
-from zoo.experiments.run import Experiment, Run
-from zoo.experiments.scores import Number
-from zoo.experiments.temperature import TrainedPredictions
-from zoo.experiments.trained_resnets import CHECKPOINTS, load_cifar10, load_trained
-from zoo.experiments.two_rates import two_rates
+from zoo.experiments.parts.temperature import TrainedPredictions
+from zoo.experiments.parts.trained_resnets import (
+    CHECKPOINTS,
+    load_cifar10,
+    load_trained,
+)
+from zoo.experiments.parts.two_rates import two_rates
+from zoo.experiments.running.report import Report
+from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.running.scores import Number
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram

@@ -11,8 +11,8 @@ import pyro.distributions as dist
 import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset
-from zoo.experiments.contestant import Contestant
-from zoo.experiments.run import Experiment, Run
+from zoo.experiments.running.contestant import Contestant
+from zoo.experiments.running.run import Experiment, Run
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 

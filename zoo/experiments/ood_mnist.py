@@ -13,10 +13,10 @@ from torch import Tensor
 import guides
 from zoo import datasets, networks, priors, stress
 from zoo.datasets import Dataset
-from zoo.experiments.contestant import Contestant
-from zoo.experiments.report import Report
-from zoo.experiments.run import Experiment, Run
-from zoo.experiments.scores import Number
+from zoo.experiments.running.contestant import Contestant
+from zoo.experiments.running.report import Report
+from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.running.scores import Number
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 from zoo import datasets
 from zoo.datasets import Dataset, Split
-from zoo.experiments.pruning_curves import (
+from zoo.experiments.parts.pruning_curves import (
     RULES,
     choose_data,
     draw_curves,
     measure_curves,
 )
-from zoo.experiments.run import Experiment, Run
-from zoo.experiments.talk_network import (
+from zoo.experiments.parts.talk_network import (
     CHANNELS,
     PUBLISHED_CHANNELS,
     fit_talk_network,
 )
+from zoo.experiments.running.run import Experiment, Run
 from zoo.posterior.posterior import Posterior
 from zoo.pruning import prune
 

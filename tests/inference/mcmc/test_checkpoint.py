@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.run import ChainRun
+from zoo.inference.mcmc.running.run import ChainRun
 
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 WARMUP, DRAWS, BLOCK = 24, 10, 4
@@ -43,11 +43,11 @@ def sampler(name="HMC", model=None, **options):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("zoo.inference.mcmc.run.BLOCK", BLOCK)
+    monkeypatch.setattr("zoo.inference.mcmc.running.run.BLOCK", BLOCK)
     monkeypatch.setattr(
-        "zoo.inference.mcmc.checkpoint.SHARE", torch.inf
+        "zoo.inference.mcmc.running.checkpoint.SHARE", torch.inf
     )  # write after every block
-    monkeypatch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 0)
+    monkeypatch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_a_run_interrupted_by_ctrl_c_can_be_resumed(path, monkeypatch):
 
 
 def test_writing_takes_a_small_share_of_the_time(path, monkeypatch):
-    monkeypatch.setattr("zoo.inference.mcmc.checkpoint.SHARE", 1e-9)
+    monkeypatch.setattr("zoo.inference.mcmc.running.checkpoint.SHARE", 1e-9)
     times = []
     monkeypatch.setattr(
         "zoo.posterior.storage.save_file",
@@ -241,6 +241,13 @@ def test_the_file_of_other_data_or_another_sampler_is_refused(written):
         ValueError, match=r"max_tree_depth .* sampler \(then HMC, now NUTS\)"
     ):
         sampler("NUTS", checkpoint=written).fit((X, Y))
+
+
+def test_the_file_of_another_version_is_refused(written, monkeypatch):
+    monkeypatch.setattr("zoo.inference.mcmc.running.checkpoint._FORMAT", "3")
+    sentence = r"differ in format \(then 2, now 3\); delete it, or give another path"
+    with pytest.raises(ValueError, match=sentence):
+        fit(sampler(checkpoint=written), seed=1)
 
 
 def test_a_missing_folder_is_named_before_the_run(tmp_path, monkeypatch):

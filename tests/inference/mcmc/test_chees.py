@@ -11,7 +11,8 @@ import torch
 from monte_carlo import LIMIT, off_chains, one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc import hamiltonian, hmc, learned_length
+from zoo.inference.mcmc import hmc
+from zoo.inference.mcmc.kernels import hamiltonian, learned_length
 
 
 def sampler(model, **options):

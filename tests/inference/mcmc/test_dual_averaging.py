@@ -2,7 +2,7 @@
 
 import torch
 
-from zoo.inference.mcmc.dual_averaging import DualAveraging
+from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
 
 STEEPNESS = torch.tensor([0.5, 2.0, 20.0])
 

@@ -11,8 +11,9 @@ import torch
 from monte_carlo import LIMIT, off_chains, one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc import hamiltonian, hmc
+from zoo.inference.mcmc import hmc
 from zoo.inference.mcmc.hmc import Lengths
+from zoo.inference.mcmc.kernels import hamiltonian
 
 SCALE = torch.tensor([1.0, 0.03, 30.0])
 LENGTHS = {

@@ -9,12 +9,12 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.initialisation import (
+from zoo.inference.mcmc.running.initialisation import (
     Initialiser,
     finite_prior_draws,
     optimise_positions,
 )
-from zoo.inference.mcmc.potential import Potential
+from zoo.inference.mcmc.target.potential import Potential
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
 NORMAL = dist.Normal(0.0, 1.0)
@@ -40,7 +40,7 @@ def initial(model, where, num_chains=3, data=(X, Y)):
 
 
 def test_each_chain_is_optimised_separately(monkeypatch):
-    monkeypatch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 150)
+    monkeypatch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 150)
     model = build()
     pyro.set_rng_seed(0)
     potential, prior = initial(model, "prior")

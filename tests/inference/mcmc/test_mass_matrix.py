@@ -7,7 +7,7 @@ import torch
 from monte_carlo import one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc.mass_matrix import MassMatrix, estimate_mass_matrix
+from zoo.inference.mcmc.adaptation.mass_matrix import MassMatrix, estimate_mass_matrix
 
 SIZE = 40
 

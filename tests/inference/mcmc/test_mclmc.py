@@ -8,12 +8,12 @@ import torch
 from monte_carlo import LIMIT, off, off_chains, one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc.mclmc_tuning import (
+from zoo.inference.mcmc.adaptation.mclmc_tuning import (
     StepSize,
     autocorrelation_time,
     decoherence_length,
 )
-from zoo.inference.mcmc.microcanonical import (
+from zoo.inference.mcmc.kernels.microcanonical import (
     INTEGRATORS,
     PhasePoint,
     integrate,
@@ -89,7 +89,7 @@ def test_a_turn_without_projection_does_not_return(monkeypatch):
             len(velocity)
         ).to(velocity)
 
-    monkeypatch.setattr("zoo.inference.mcmc.microcanonical.turn", straight)
+    monkeypatch.setattr("zoo.inference.mcmc.kernels.microcanonical.turn", straight)
     u, there, _ = path(initial, velocity, 0.3, 20, INTEGRATORS["leapfrog"])
     back, _, _ = path(u, -there, 0.3, 20, INTEGRATORS["leapfrog"])
     assert (back - initial).abs().max() > 1e-2

@@ -10,17 +10,17 @@ from pyro.infer.mcmc import NUTS as PyroNUTS
 from torch.distributions import MultivariateNormal
 
 from zoo import inference
-from zoo.inference.mcmc import tree as trees
-from zoo.inference.mcmc.hamiltonian import kinetic_energy
-from zoo.inference.mcmc.kernel import KernelOptions
-from zoo.inference.mcmc.no_u_turn import NoUTurn
-from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.u_turn import (
+from zoo.inference.mcmc.kernels import tree as trees
+from zoo.inference.mcmc.kernels.hamiltonian import kinetic_energy
+from zoo.inference.mcmc.kernels.kernel import KernelOptions
+from zoo.inference.mcmc.kernels.no_u_turn import NoUTurn
+from zoo.inference.mcmc.kernels.u_turn import (
     LeafSlots,
     leaf_slots,
     shifted_position,
     turns_back,
 )
+from zoo.inference.mcmc.target.potential import Potential
 
 
 def quiet(done, text):

@@ -10,10 +10,10 @@ import torch
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.divergences import Divergences
-from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.run import block_ends
+from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.running.divergences import Divergences
+from zoo.inference.mcmc.running.run import block_ends
+from zoo.inference.mcmc.target.potential import Potential
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
 
@@ -162,7 +162,7 @@ def test_the_progress_bar_names_each_phase(capsys):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoo.inference.mcmc.sampler.bar", bar)
-        patch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 5)
+        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 5)
         engine.fit((X, Y))
     phases = list(dict.fromkeys(said))
     assert phases == [
@@ -182,3 +182,22 @@ def test_the_progress_bar_names_each_phase(capsys):
 def test_without_a_progress_bar_nothing_is_printed(capsys):
     cases.ENGINES["HMC"](build()).fit((X, Y))
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("at_the_prior")
+@pytest.mark.parametrize("name", cases.SAMPLERS)
+def test_the_progress_bar_advances_with_every_draw(name):
+    engine = dataclasses.replace(cases.ENGINES[name](build()), num_chains=2)
+    updates = []
+    original = inference.mcmc.sampler.bar
+
+    def bar(*args):
+        shown = original(*args)
+        shown.update = updates.append
+        return shown
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.inference.mcmc.sampler.bar", bar)
+        engine.fit((X, Y))
+    assert sum(updates) == 6
+    assert name == "NUTS" or updates == [1] * 6  # chains of NUTS do not wait

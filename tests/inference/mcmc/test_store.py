@@ -10,9 +10,9 @@ import torch
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.potential import Potential
-from zoo.inference.mcmc.store import Store, StoreOptions
+from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.running.store import Store, StoreOptions
+from zoo.inference.mcmc.target.potential import Potential
 
 pytestmark = pytest.mark.usefixtures("at_the_prior")
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
@@ -39,7 +39,7 @@ def run(model=None, engine="HMC", data=(X, Y), **options):
 @pytest.fixture(scope="module")
 def whole():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 0)
+        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
         return run()
 
 
@@ -69,7 +69,7 @@ def same_draws(posterior, whole, places):
 def test_thinning_and_the_maximum_number_of_draws(
     whole, options, places, thinning, block, monkeypatch
 ):
-    monkeypatch.setattr("zoo.inference.mcmc.run.BLOCK", block)
+    monkeypatch.setattr("zoo.inference.mcmc.running.run.BLOCK", block)
     posterior = run(**options)
     same_draws(posterior, whole, places)
     assert posterior.info.thinning == thinning
@@ -117,7 +117,7 @@ def test_chains_in_double_precision_give_draws_in_the_models_precision(whole):
 @pytest.fixture(scope="module")
 def kept():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.initialisation.DESCENT", 0)
+        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
         return run(functions_at=AT)
 
 

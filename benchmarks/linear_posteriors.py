@@ -1,0 +1,109 @@
+"""Posteriors of linear models in closed form: of weights, of nodes, and of Bernoulli masks."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal, Normal
+
+
+class Moments(NamedTuple):
+    """The moments of an exact posterior, and the log evidence.
+
+    Arguments:
+        mean: Mean, (P,).
+        covariance: Covariance, (P, P).
+        evidence: Log evidence in nats, ().
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    evidence: Tensor
+
+
+def linear_posterior(
+    features: Tensor, y: Tensor, loc: float, scale: float, noise: float
+) -> Moments:
+    r"""Return the posterior of a linear model's coefficients.
+
+    .. math:: \Lambda = \Phi^T \Phi / \sigma^2 + I / s^2, \qquad
+        p(y) = N(\Phi m_0, s^2 \Phi \Phi^T + \sigma^2 I)
+
+    Arguments:
+        features: Features, (N, P).
+        y: Targets, (N,).
+        loc: Prior mean of every coefficient.
+        scale: Prior standard deviation s of every coefficient.
+        noise: Standard deviation of the noise.
+    """
+    num_data, num_features = features.shape
+    identity = torch.eye(num_features, dtype=torch.float64)
+    precision = features.T @ features / noise**2 + identity / scale**2
+    covariance = torch.linalg.inv(precision)
+
+    centre = torch.full((num_features,), loc, dtype=torch.float64)
+    mean = covariance @ (features.T @ y / noise**2 + centre / scale**2)
+
+    noise_covariance = noise**2 * torch.eye(num_data, dtype=torch.float64)
+    marginal = scale**2 * features @ features.T + noise_covariance
+    evidence = MultivariateNormal(features @ centre, marginal).log_prob(y)
+    return Moments(mean, covariance, evidence)
+
+
+def mask_posterior(
+    outputs: Tensor, masks: Tensor, y: Tensor, keep: float, noise: float
+) -> Moments:
+    """Return the posterior of Bernoulli masks by a sum over all of them.
+
+    Arguments:
+        outputs: Outputs under each mask, (N, M).
+        masks: All masks, (M, D).
+        y: Targets, (N, 1).
+        keep: Prior probability of one.
+        noise: Standard deviation of the noise.
+    """
+    prior = masks * keep + (1 - masks) * (1 - keep)
+    log_prior = prior.log().sum(-1)
+    log_likelihood = Normal(outputs, noise).log_prob(y).sum(0)
+    joint = log_likelihood + log_prior  # (M,)
+
+    weights = joint.softmax(0)
+    mean = weights @ masks
+    centred = masks - mean
+    covariance = centred.T @ (weights.unsqueeze(-1) * centred)
+    return Moments(mean, covariance, joint.logsumexp(0))
+
+
+def both_sides_posterior(
+    features: Tensor, y: Tensor, scale: float, noise: float
+) -> Moments:
+    """Return the posterior of nodes on both sides of a linear layer, by a sum over a grid.
+
+    s (x ∘ z) w + b is linear in the nodes z of the inputs, given the node s of the output;
+    the sum is over s.
+
+    Arguments:
+        features: x ∘ w, (N, D).
+        y: Targets minus b, (N,).
+        scale: Prior standard deviation of every node around 1.
+        noise: Standard deviation of the noise.
+    """
+    grid = torch.linspace(-1.0, 3.0, 401, dtype=torch.float64)
+    given = [linear_posterior(s * features, y, 1.0, scale, noise) for s in grid]
+    evidences = torch.stack([part.evidence for part in given])
+    joint = evidences + Normal(1.0, scale).log_prob(grid)  # (G,)
+    weights = joint.softmax(0)
+
+    means_of_z = torch.stack([part.mean for part in given])
+    means = torch.cat([means_of_z, grid[:, None]], 1)  # (G, D + 1)
+    mean = weights @ means
+
+    centred = means - mean
+    covariance = centred.T @ (weights.unsqueeze(-1) * centred)
+    covariances = torch.stack([part.covariance for part in given])
+    covariance[:-1, :-1] += torch.einsum("g,gij->ij", weights, covariances)
+
+    log_step = (grid[1] - grid[0]).log()
+    return Moments(mean, covariance, joint.logsumexp(0) + log_step)

@@ -1,0 +1,1 @@
+"""A run of an experiment: fits within a budget, scores, findings, the result file."""

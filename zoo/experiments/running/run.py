@@ -1,0 +1,217 @@
+"""An experiment of the literature, and a run of it within a budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from zoo import likelihoods
+from zoo.data import Data
+from zoo.datasets import Dataset
+from zoo.experiments.running.fit_folder import FitFolder
+from zoo.experiments.running.report import Report
+from zoo.experiments.running.result import Result
+from zoo.experiments.running.scoreboard import Scoreboard
+from zoo.experiments.running.seeded_fits import Build, Optimizer
+from zoo.experiments.running.training import LEARNING_RATES, Training
+from zoo.likelihoods.likelihood import Likelihood
+from zoo.model import BayesianNetwork
+from zoo.posterior.posterior import Posterior
+from zoo.priors.prior import Prior
+from zoo.runtime.programs import PyroProgram
+
+_GuideT = TypeVar("_GuideT", bound=PyroProgram)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment of the literature as a short program over the package.
+
+    Arguments:
+        name: The name on the command line, e.g. "bbb-mnist".
+        question: The question that the experiment asks, in one sentence.
+        reference: Title, authors and year of the paper.
+        minutes: The default budget of all its fits together, in minutes.
+        run: The function that fits, scores, states findings and draws a figure.
+    """
+
+    name: str
+    question: str
+    reference: str
+    minutes: float
+    run: Callable[[Run], None]
+
+    def __repr__(self) -> str:
+        return f"Experiment({self.name!r}: {self.question})"
+
+
+class Run:
+    """What an experiment works with: data, fits within a budget, scores, and its result.
+
+    Every fit and every scored prediction is kept in a file. A run that starts again
+    reads them and continues after the last one. `scores` scores predictions, `report`
+    takes findings, tables and the figure, `result` holds all of it.
+
+    Arguments:
+        experiment: The experiment.
+        path: The folder of the data sets. Each is in a folder of its own, e.g. "mnist",
+            or all are in one folder as torchvision has them.
+        out: The folder for NAME.json and NAME.png, and for a folder NAME with the fits.
+        minutes: The budget of all fits together; by default that of the experiment.
+            Infinite for the published number of epochs.
+        device: Where to compute, e.g. "cuda".
+        seed: Seed of all random numbers.
+        progress: Whether to show progress bars.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        *,
+        path: Path = Path("data"),
+        out: Path = Path("reproduce"),
+        minutes: float | None = None,
+        device: str = "cpu",
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        self.experiment = experiment
+        self.path = path
+        self.out = out
+        self.minutes = experiment.minutes if minutes is None else minutes
+        self.device = torch.device(device)
+        self.seed = seed
+        self.progress = progress
+        if not self.minutes > 0:
+            raise ValueError(
+                f"a budget must be a number of minutes above zero, not {minutes}"
+            )
+
+        settings: dict[str, object] = {
+            "minutes": "as published" if self.full else self.minutes,
+            "seed": seed,
+            "device": _device_name(self.device),
+        }
+        threads = {"threads": torch.get_num_threads()}
+        self.result = Result(experiment.name, settings | threads)
+        self.report = Report(self.result, out)
+        self._files = FitFolder(out / experiment.name, settings)
+        self.scores = Scoreboard(self.result, self._files, seed=seed, progress=progress)
+
+    @property
+    def full(self) -> bool:
+        """Whether the run has the published number of epochs, widths and draws."""
+        return math.isinf(self.minutes)
+
+    def run(self) -> Result:
+        """Run the experiment, write its result and return it.
+
+        Raises:
+            ValueError: The folder has fits of another budget, seed or device.
+        """
+        self._files.check()
+        self.experiment.run(self)
+        self.report.write()
+
+        return self.result
+
+    def data_path(self, name: str) -> Path:
+        """Return the folder of a data set: its own, or the one that holds all."""
+        own = self.path / name
+        return own if own.is_dir() else self.path
+
+    def dataset(self, load: Callable[..., Dataset], **options: object) -> Dataset:
+        """Load a data set from its folder, and record the sizes of its parts.
+
+        Arguments:
+            load: A function of `zoo.datasets` that takes the folder.
+            options: Further arguments of the function.
+        """
+        data = load(self.data_path(load.__name__), **options)
+        sizes = {"train": len(data.train.x)}
+        if data.validation is not None:
+            sizes["validation"] = len(data.validation.x)
+
+        sizes["test"] = len(data.test.x)
+        self.result.settings[data.name] = sizes
+
+        return data
+
+    def build(
+        self,
+        network: nn.Module,
+        prior: Prior,
+        make_guide: Callable[[BayesianNetwork], _GuideT],
+        likelihood: Likelihood | None = None,
+    ) -> tuple[BayesianNetwork, _GuideT]:
+        """Return a model on the run's device, by default one of classes, and a guide for it."""
+        if likelihood is None:
+            likelihood = likelihoods.Categorical()
+
+        model = BayesianNetwork(network.to(self.device), prior, likelihood)
+
+        return model, make_guide(model)
+
+    def fit(
+        self,
+        name: str,
+        build: Build,
+        data: Dataset,
+        *,
+        share: float,
+        epochs: float,
+        train: Data | None = None,
+        learning_rates: Sequence[float] = LEARNING_RATES,
+        optimizer: Optimizer = torch.optim.Adam,
+        min_epochs: float = 1.0,
+    ) -> Posterior:
+        """Fit within a share of the budget, at the learning rate with the lowest validation NLL.
+
+        Arguments:
+            name: The name of the fit, also in the names of files.
+            build: Makes a new model and a new guide.
+            data: The data set, with a validation part.
+            share: The share of the budget, 0 to 1; infinite for no limit.
+            epochs: The published number of epochs, which is the maximum.
+            train: Training data that replace those of the data set.
+            learning_rates: Learning rates to choose from.
+            optimizer: Makes the optimiser from parameters and a learning rate.
+            min_epochs: The number of epochs below which the budget is too short.
+
+        Raises:
+            ValueError: The data set has no validation part, or the budget is too short.
+        """
+        if data.validation is None:
+            raise ValueError(
+                f"{data.name} has no validation part; load it with num_validation=..."
+            )
+
+        training = Training(
+            seconds=60 * self.minutes * share,
+            epochs=epochs,
+            learning_rates=learning_rates,
+            optimizer=optimizer,
+            min_epochs=min_epochs,
+            seed=self.seed,
+            progress=self.progress,
+        )
+        path = self._files.file(name, "safetensors")
+        train_data = (data.train.x, data.train.y) if train is None else train
+        posterior, record = training.fit(build, train_data, data.validation, path)
+        self.result.fits[name] = record | {"epochs at most": epochs}
+
+        return posterior
+
+
+def _device_name(device: torch.device) -> str:
+    """Return the name of a device, for a GPU that of the card."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+
+    return device.type

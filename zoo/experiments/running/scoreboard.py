@@ -1,0 +1,95 @@
+"""The scores of all predictions of a run, with the paired differences between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from zoo.datasets import Split
+from zoo.experiments.running.fit_folder import FitFolder
+from zoo.experiments.running.result import Result
+from zoo.experiments.running.scores import Cases, Number
+from zoo.posterior.posterior import Posterior
+from zoo.predictive.prediction import Prediction
+
+
+class Scoreboard:
+    """Scores predictions, and keeps the scores of every test case in files.
+
+    Every prediction draws from the same seed. So two predictions of one posterior, e.g.
+    before and after pruning, have the same draws.
+
+    Arguments:
+        result: The result, which gets the scores.
+        files: The folder of the files.
+        seed: Seed of the draws.
+        progress: Whether to show progress bars.
+    """
+
+    def __init__(
+        self, result: Result, files: FitFolder, *, seed: int, progress: bool
+    ) -> None:
+        self._result = result
+        self._files = files
+        self._seed = seed
+        self._progress = progress
+        self._cases: dict[str, Cases] = {}
+
+    def __getitem__(self, name: str) -> dict[str, Number]:
+        """Return error, NLL and ECE of a prediction by its name."""
+        return self._result.scores[name]
+
+    def add(
+        self, name: str, predict: Callable[[], Prediction], y: Tensor
+    ) -> dict[str, Number]:
+        """Score a prediction, or read the scores of an earlier run.
+
+        Arguments:
+            name: The name of the prediction, also in the name of its file.
+            predict: Makes the prediction of class probabilities.
+            y: Class indices (N,).
+        """
+        path = self._files.file(name, "cases")
+        if not path.is_file():
+            with self.same_draws():
+                cases = Cases.of(predict(), y)
+
+            cases.write(path)
+
+        self._cases[name] = Cases.read(path)
+        self._result.scores[name] = self._cases[name].numbers()
+
+        return self[name]
+
+    def add_posterior(
+        self, name: str, posterior: Posterior, test: Split, num_samples: int
+    ) -> dict[str, Number]:
+        """Score the prediction of a posterior on a part of the data.
+
+        Arguments:
+            name: The name of the prediction, also in the name of its file.
+            posterior: The posterior.
+            test: Inputs and class indices.
+            num_samples: Number of draws of the posterior.
+        """
+
+        def predict() -> Prediction:
+            return posterior.predict(
+                test.x, num_samples=num_samples, progress=self._progress
+            )
+
+        return self.add(name, predict, test.y)
+
+    def difference(self, one: str, other: str) -> dict[str, Number]:
+        """Return the paired differences of two predictions, one minus the other."""
+        return self._cases[one].minus(self._cases[other])
+
+    @contextmanager
+    def same_draws(self) -> Iterator[None]:
+        """Draw from the seed inside, and restore the random numbers afterwards."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self._seed)
+            yield

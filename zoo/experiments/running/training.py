@@ -1,0 +1,98 @@
+"""Training within a budget: a few learning rates are tried, and the best one has the time left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo.data import Data
+from zoo.datasets import Split
+from zoo.experiments.running.planning import Budget, TrainingPlan, plan_training
+from zoo.experiments.running.record import info_values
+from zoo.experiments.running.seeded_fits import Build, Optimizer, SeededFits
+from zoo.posterior.loading import load
+from zoo.posterior.posterior import Posterior
+
+LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+
+
+@dataclass(frozen=True)
+class Training:
+    """The settings of one fit of an experiment: its limits, its batches, its learning rates.
+
+    Arguments:
+        seconds: The time that the fit may take; infinite for the published number of
+            epochs.
+        epochs: The published number of passes through the data, which is the maximum.
+        batch_size: Number of data in a batch.
+        learning_rates: Learning rates to choose from; one alone is used without trials.
+        optimizer: Makes the optimiser from parameters and a learning rate.
+        min_epochs: The number of epochs below which the budget is too short.
+        seed: Seed of all random numbers.
+        progress: Whether to show progress bars.
+    """
+
+    seconds: float
+    epochs: float
+    batch_size: int = 128
+    learning_rates: Sequence[float] = LEARNING_RATES
+    optimizer: Optimizer = torch.optim.Adam
+    min_epochs: float = 1.0
+    seed: int = 0
+    progress: bool = True
+
+    def fit(
+        self, build: Build, train: Data, validation: Split, path: Path
+    ) -> tuple[Posterior, dict[str, Any]]:
+        """Fit, or read the fit of an earlier run; return the posterior, and its plan and info.
+
+        The plan is in a file next to the posterior. An interrupted fit is resumed from its
+        checkpoint.
+
+        Arguments:
+            build: Makes a new model and a new guide.
+            train: The training data.
+            validation: Data on which learning rates are compared.
+            path: The file of the posterior.
+
+        Raises:
+            ValueError: The budget is too short.
+        """
+        fits = SeededFits(
+            build, train, self.batch_size, self.optimizer, self.seed, self.progress
+        )
+        record_path = path.with_suffix(".json")
+        record: dict[str, Any] = {}
+        if record_path.is_file():
+            record = json.loads(record_path.read_text())
+
+        if path.is_file():
+            model, guide = fits.build_seeded()
+            return load(path, model, guide), record
+
+        if record:
+            plan = TrainingPlan(**record["plan"])
+        else:
+            plan = self._plan(path.stem, fits, validation)
+
+        record = {"plan": asdict(plan)}
+        record_path.write_text(json.dumps(record))
+
+        checkpoint = path.with_suffix(".run")
+        posterior = fits.run(plan.rate, plan.steps, checkpoint=checkpoint)
+        record |= info_values(posterior.info)
+        record_path.write_text(json.dumps(record))
+        posterior.save(path)
+        checkpoint.unlink(missing_ok=True)
+
+        return posterior, record
+
+    def _plan(self, name: str, fits: SeededFits, validation: Split) -> TrainingPlan:
+        """Return the plan of a fit."""
+        budget = Budget(self.seconds, self.epochs, self.min_epochs)
+        return plan_training(name, fits, validation, budget, self.learning_rates)

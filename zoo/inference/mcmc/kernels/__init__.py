@@ -1,0 +1,1 @@
+"""Markov kernels: what moves all chains by one draw."""

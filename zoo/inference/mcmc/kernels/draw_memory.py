@@ -1,0 +1,74 @@
+"""Memory for the draws of a block, which chains fill at their own pace."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.inference.mcmc.kernels.draws import TransitionInfo
+
+
+class DrawMemory(NamedTuple):
+    """The draws of a block; chains fill it at their own pace.
+
+    Arguments:
+        chains: Indices of the chains, (C,).
+        u: Whitened positions, (C, S + 1, P); the last place takes what is no draw.
+        stacked: Stacked statistics, (C, S + 1, 5).
+    """
+
+    chains: Tensor
+    u: Tensor
+    stacked: Tensor
+
+    @classmethod
+    def empty(cls, u: Tensor, num_draws: int) -> DrawMemory:
+        """Return a memory for chains at u (C, P)."""
+        num_chains, size = u.shape
+        num_places = num_draws + 1
+        num_statistics = len(TransitionInfo._fields)
+
+        return cls(
+            torch.arange(num_chains, device=u.device),
+            u.new_zeros(num_chains, num_places, size),
+            u.new_zeros(num_chains, num_places, num_statistics),
+        )
+
+    def write(
+        self, ended: Tensor, remaining: Tensor, u: Tensor, stacked: Tensor
+    ) -> None:
+        """Write the draws of the trees that have ended.
+
+        Arguments:
+            ended: Mask of these trees, (C,).
+            remaining: Draws that each chain had to make before, (C,).
+            u: Whitened positions, (C, P).
+            stacked: Stacked statistics, (C, 5).
+        """
+        last = self.u.shape[1] - 1
+        number = last - remaining
+        place = torch.where(ended, number, last)
+
+        self.u[self.chains, place] = u
+        self.stacked[self.chains, place] = stacked
+
+    def num_steps(self) -> Tensor:
+        """Return the leapfrog steps of all draws, (C, S)."""
+        return unstack_info(self.stacked[:, :-1]).n_steps
+
+
+def stack_info(info: TransitionInfo) -> Tensor:
+    """Return statistics (C,) as one tensor (C, 5): one write per draw instead of five."""
+    like = info.lp
+    values = []
+    for value in info.named().values():
+        values.append(value.to(like))
+
+    return torch.stack(values, -1)
+
+
+def unstack_info(stacked: Tensor) -> TransitionInfo:
+    """Return the statistics (*,) of a tensor (*, 5) as views, all of its dtype."""
+    return TransitionInfo(*stacked.unbind(-1))

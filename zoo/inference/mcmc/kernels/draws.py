@@ -1,0 +1,96 @@
+"""Draws of all chains: the statistics of a transition, and blocks of consecutive draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+Merge = Callable[[list[Tensor], int], Tensor]  # torch.cat or torch.stack
+
+
+class TransitionInfo(NamedTuple):
+    """Statistics of one transition, (C,) each, or of a block of draws, (C, S) each.
+
+    Arguments:
+        acceptance_rate: Acceptance probability of the proposal.
+        diverging: Whether the energy error was too large or not finite.
+        n_steps: Gradient evaluations of the draw.
+        lp: Log joint density in unconstrained space, up to a constant.
+        energy: Potential plus kinetic energy; None in kernels that draw no momenta.
+    """
+
+    acceptance_rate: Tensor
+    diverging: Tensor
+    n_steps: Tensor
+    lp: Tensor
+    energy: Tensor | None = None
+
+    def named(self) -> dict[str, Tensor]:
+        """Return the statistics by name, without an energy that is None."""
+        fields = self._asdict()
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class DrawBlock:
+    """Consecutive draws of all chains.
+
+    Arguments:
+        q: Positions in unconstrained space, (C, S, P).
+        info: The statistics of the draws, (C, S) each.
+        interrupted: Whether Ctrl-C ended the block early.
+    """
+
+    q: Tensor
+    info: TransitionInfo
+    interrupted: bool = False
+
+    @property
+    def num_draws(self) -> int:
+        """Number of draws S of each chain."""
+        return self.q.shape[1]
+
+    @classmethod
+    def of_draws(
+        cls,
+        positions: list[Tensor],
+        infos: list[TransitionInfo],
+        interrupted: bool = False,
+    ) -> DrawBlock:
+        """Stack single draws: positions (C, P) and statistics (C,)."""
+        q = torch.stack(positions, 1)
+        return cls(q, _merge(torch.stack, infos), interrupted)
+
+    @classmethod
+    def empty(cls, q: Tensor, interrupted: bool = False) -> DrawBlock:
+        """Return a block without draws for chains at q (C, P)."""
+        zeros = q.new_zeros(len(q), 0)
+        info = TransitionInfo(zeros, zeros.bool(), zeros.long(), zeros)
+
+        no_draws = q[:, None][:, :0]
+
+        return cls(no_draws, info, interrupted)
+
+    @classmethod
+    def joined(cls, blocks: Sequence[DrawBlock]) -> DrawBlock:
+        """Concatenate blocks."""
+        positions = [block.q for block in blocks]
+        infos = [block.info for block in blocks]
+
+        q = torch.cat(positions, 1)
+
+        return cls(q, _merge(torch.cat, infos))
+
+
+def _merge(merge: Merge, infos: Sequence[TransitionInfo]) -> TransitionInfo:
+    """Merge every statistic along dimension 1."""
+    merged = {}
+    for name in infos[0].named():
+        values = [info.named()[name] for info in infos]
+        merged[name] = merge(values, 1)
+
+    return TransitionInfo(**merged)

@@ -1,0 +1,201 @@
+"""The kernel of ChEES: trajectories of one length, which maximises the ChEES criterion."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.inference.mcmc.adaptation.dual_averaging import INITIAL_FACTOR
+from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.kernels.kernel import KernelOptions
+from zoo.inference.mcmc.kernels.trajectories import Trajectories
+from zoo.inference.mcmc.target.potential import Potential
+
+_LEARNING_RATE = 0.05
+_MEMORY = 0.95  # decay of the average squared gradient
+_MAX_CHANGE = 0.35  # of the log length in one update
+_MIN_ACCEPTANCE = 1e-4  # below it, a trajectory diverged and gives no gradient
+_JITTER_BITS = 10  # the jitter has period 2^10 draws
+
+
+class LengthState(NamedTuple):
+    """The part of the kernel's state that adapts the length.
+
+    Arguments:
+        log_length: Log trajectory length, ().
+        log_length_average: Weighted mean of the log lengths, ().
+        square: Running mean of the criterion's squared gradient, ().
+        updates: Number of updates, ().
+    """
+
+    log_length: Tensor
+    log_length_average: Tensor
+    square: Tensor
+    updates: Tensor
+
+
+class LearnedLength(Trajectories):
+    """Trajectories of one length for all chains; warm-up maximises the ChEES criterion over it.
+
+    The state has, in addition to that of all Hamiltonian kernels, the fields of `LengthState`
+    and the number of draws, which determines the jitter.
+
+    Arguments:
+        potential: The potential energy.
+        q: Initial positions of the chains, (C, P).
+        options: The settings.
+        num_steps: Leapfrog steps of the longest trajectory at the beginning.
+        max_steps: Largest number of leapfrog steps of a trajectory.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        q: Tensor,
+        options: KernelOptions,
+        num_steps: int,
+        max_steps: int,
+    ) -> None:
+        self.max_steps = max_steps
+        super().__init__(potential, q, options)
+
+        num_steps = min(num_steps, max_steps)
+        log_step_size = self.step_size[0].log()
+        log_length = log_step_size + math.log(num_steps)
+
+        zero = torch.zeros_like(log_length)
+        length = LengthState(log_length, log_length, zero, zero)
+        self.state |= length._asdict()
+        self.state["draws"] = zero.long()
+
+    @property
+    def trajectory_length(self) -> float:
+        """Length of the longest trajectories, in the coordinates of the mass matrix."""
+        return float(self.state["log_length"].exp())
+
+    def jitter(self) -> Tensor:
+        """Return the next term of van der Corput's sequence, () in (0, 1).
+
+        It is the fraction of the length that the next trajectory has.
+        """
+        number = self.state["draws"] + 1
+        bits = torch.arange(_JITTER_BITS, device=number.device)
+        place = 2**bits
+        digits = (number // place) % 2
+
+        reversed_digits = digits * (0.5 / place)
+        fraction = reversed_digits.sum()
+
+        return fraction.to(self.state["log_length"])
+
+    def num_leapfrog(self) -> Tensor:
+        """Return the leapfrog steps of the next trajectory, the same for all chains."""
+        longest = self.state["log_length"].exp()
+        length = longest * self.jitter()
+        steps = (length / self.step_size).ceil()
+
+        return steps.clamp(1, self.max_steps).long()
+
+    def transition(self) -> TransitionInfo:
+        """Follow trajectories, and keep what the length is learned from."""
+        self.initial_u = self.state["u"]
+        self.fraction = self.jitter()
+
+        info = super().transition()
+        self.state["draws"] = self.state["draws"] + 1
+
+        return info
+
+    def adapt(self, info: TransitionInfo) -> None:
+        """Adapt the step size to the harmonic mean acceptance of all chains, and the length."""
+        rate = info.acceptance_rate
+        inverse = 1 / rate
+        harmonic_mean = 1 / inverse.mean()
+        shared = harmonic_mean.expand_as(rate)
+        super().adapt(info._replace(acceptance_rate=shared))
+
+        gradient = self.criterion_gradient(rate)
+        updated = self._ascended(gradient)
+        self.state |= updated._asdict()
+
+    def _ascended(self, gradient: Tensor) -> LengthState:
+        """Return the state after a step of gradient ascent by Adam without momentum."""
+        before = self.state_of(LengthState)
+        count = before.updates + 1
+        new = (1 - _MEMORY) * gradient.square()
+        square = _MEMORY * before.square + new
+
+        unbiased = square / (1 - _MEMORY**count)
+        scale = unbiased.sqrt().clamp_min(1e-20)
+        scaled = gradient / scale
+        change = _LEARNING_RATE * scaled
+        change = change.clamp(-_MAX_CHANGE, _MAX_CHANGE)
+
+        # dual averaging changes the present step size too quickly to bound lengths by it
+        first = self.state["centre"][0]
+        shortest = first - math.log(INITIAL_FACTOR)
+        longest = shortest + math.log(self.max_steps)
+
+        log_length = before.log_length + change
+        log_length = log_length.clamp(shortest, longest)
+        average = torch.lerp(before.log_length_average, log_length, count**-0.5)
+
+        return LengthState(log_length, average, square, count)
+
+    def criterion_gradient(self, rate: Tensor) -> Tensor:
+        """Return the gradient of the criterion with respect to the log length, ().
+
+        Arguments:
+            rate: Acceptance probabilities of the last trajectories, (C,).
+        """
+        valid = rate > _MIN_ACCEPTANCE
+        rows = valid[:, None]
+        u = torch.where(rows, self.proposal.u, 0.0)
+        p = torch.where(rows, self.proposal.p, 0.0)
+
+        weight = torch.where(valid, rate, 0.0)
+        total = weight.sum().clamp_min(1e-20)
+
+        weighted = weight[:, None] * u
+        mean = weighted.sum(0) / total
+        after = u - mean
+        mean_before = self.initial_u.mean(0)
+        before = self.initial_u - mean_before
+
+        square = after.square().sum(-1)
+        square_before = before.square().sum(-1)
+        change = square - square_before
+
+        along = (after * p).sum(-1)
+        length = self.state["log_length"].exp()
+        gradient = change * along * self.fraction * length
+        weighted_sum = (weight * gradient).sum()
+
+        return weighted_sum / total
+
+    def restart(self, step_size: Tensor) -> None:
+        """Restart dual averaging at one step size for all chains."""
+        shared = step_size.log().mean().exp()
+        super().restart(shared.expand_as(step_size).clone())
+
+    def end_window(self, block: DrawBlock) -> None:
+        """Estimate the mass matrix, and convert the length to its unit."""
+        before = self.mass_matrix.log_size
+        super().end_window(block)
+
+        after = self.mass_matrix.log_size
+        for name in ("log_length", "log_length_average"):
+            length = self.state[name]
+            self.state[name] = length + before - after
+
+    def end_warmup(self) -> None:
+        """Keep the averaged step size and length."""
+        super().end_warmup()
+        shortest = self.step_size[0].log()
+        longest = shortest + math.log(self.max_steps)
+
+        average = self.state["log_length_average"]
+        self.state["log_length"] = average.minimum(longest)

@@ -1,0 +1,1 @@
+"""A run of a sampler: initial positions, stored draws, checkpoints, information."""

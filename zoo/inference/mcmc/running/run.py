@@ -1,0 +1,248 @@
+"""One run of a sampler: warm-up window by window, then blocks of draws."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from tqdm.std import tqdm
+
+from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.kernels.kernel import Kernel, Tick
+from zoo.inference.mcmc.running.checkpoint import Checkpoint
+from zoo.inference.mcmc.running.divergences import Divergences
+from zoo.inference.mcmc.running.initialisation import Initialiser
+from zoo.inference.mcmc.running.run_options import RunOptions
+from zoo.inference.mcmc.running.snapshot import Counters, Snapshot
+from zoo.inference.mcmc.running.store import Store
+from zoo.inference.mcmc.target.potential import Potential
+from zoo.runtime.caller import stack_level
+
+BLOCK = 100  # largest number of draws between two checkpoints
+
+
+class ChainRun:
+    """The state of a sampler's run.
+
+    Arguments:
+        options: The settings.
+        potential: What is sampled.
+        checkpoint: The file of the run; None to write none.
+        progress: A progress bar over all draws.
+        began: When the run began, by `time.perf_counter`.
+    """
+
+    def __init__(
+        self,
+        options: RunOptions,
+        potential: Potential,
+        checkpoint: Checkpoint | None,
+        progress: tqdm,
+        began: float,
+    ) -> None:
+        self.options = options
+        self.potential = potential
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.began = began
+
+        self.store = Store(options.store, potential)
+        self.divergences = Divergences(potential)
+        self.window: list[DrawBlock] = []  # draws of the present window, if it learns
+        self.window_ends = options.window_ends()
+        self.done = 0  # draws per chain so far, those of warm-up included
+        self.seconds_before = 0.0  # of the run before the checkpoint
+        self.seconds_warmup = 0.0
+        self.seconds_tracing = 0.0
+        self.stopped = ""
+
+        if checkpoint is not None and checkpoint.exists:
+            self.kernel = self._resumed(checkpoint)
+        else:
+            self.kernel = self._begun()
+
+    def _begun(self) -> Kernel:
+        """Make the kernel at initial positions."""
+        options = self.options
+        is_map = options.init == "map"
+        verb = "optimising" if is_map else "choosing"
+        self._show(f"{verb} initial positions")
+        initialiser = Initialiser(self.potential, options.init, options.kernel.compile)
+        q = initialiser(options.num_chains)
+
+        self._show("tracing the sampler")
+        kernel = options.make_kernel(self.potential, q, options.kernel)
+        kernel.num_gradients += initialiser.num_gradients
+        self.seconds_tracing = initialiser.program.seconds
+
+        return kernel
+
+    def _resumed(self, checkpoint: Checkpoint) -> Kernel:
+        """Make the kernel with the state in a checkpoint."""
+        self._show("resuming from the checkpoint")
+        snapshot = checkpoint.read()
+        plain = replace(self.options.kernel, compile="plain")  # until it is restored
+        kernel = self.options.make_kernel(self.potential, snapshot.position, plain)
+        checkpoint.check_energy(kernel.state["energy"], snapshot.kernel["energy"])
+
+        self._restore(kernel, snapshot)
+        checkpoint.set_random_state()
+        self.progress.update(self.done)
+
+        return kernel
+
+    def _restore(self, kernel: Kernel, snapshot: Snapshot) -> None:
+        """Restore everything from a snapshot."""
+        counters = snapshot.counters
+        kernel.state = dict(snapshot.kernel)
+        kernel.num_gradients = counters.num_gradients
+
+        compile = self.options.kernel.compile
+        for program, mode in zip(kernel.programs, counters.modes, strict=True):
+            is_known = mode != "" and compile == "auto"
+            present = mode if is_known else compile
+            program.settle(present)
+
+        self.store.restore(snapshot.store, counters.thinning, counters.seen)
+        self.divergences.state = dict(snapshot.divergences)
+        self.window = [] if snapshot.window is None else [snapshot.window]
+        self.done = counters.done
+        self.seconds_warmup = counters.seconds_warmup
+        self.seconds_before = counters.seconds
+
+    def _snapshot(self) -> Snapshot:
+        """Return everything that is needed to resume the run."""
+        counters = Counters(
+            done=self.done,
+            seconds_warmup=self.seconds_warmup,
+            seconds=self.seconds,
+            num_gradients=self.kernel.num_gradients,
+            thinning=self.store.thinning,
+            seen=self.store.seen,
+            modes=[program.how for program in self.kernel.programs],
+        )
+
+        return Snapshot(
+            counters=counters,
+            position=self.kernel.q,
+            kernel=self.kernel.state,
+            store=self.store.stored(),
+            divergences=self.divergences.state,
+            window=DrawBlock.joined(self.window) if self.window else None,
+        )
+
+    def go(self) -> None:
+        """Make the remaining draws; Ctrl-C ends the run and keeps the draws so far."""
+        total = self.options.num_draws
+        try:
+            for stop in block_ends([0, *self.window_ends, total]):
+                if stop > self.done:
+                    self.advance(stop)
+        except KeyboardInterrupt:
+            self.stopped = f"interrupted after {self.done} of {total} steps"
+            if self.store.count == 0:
+                self._store_position()
+
+        if self.divergences.all:
+            warnings.warn(
+                f"{self.divergences}; the draws are not from the posterior",
+                stacklevel=stack_level(),
+            )
+
+    def advance(self, stop: int) -> None:
+        """Draw until each chain has `stop` draws, adapt or store, and write the checkpoint."""
+        is_warmup = self.done < self.options.warmup_steps
+        num_draws = stop - self.done
+        tick = self._tick("warm-up" if is_warmup else "sampling")
+
+        block = self.kernel.draw(num_draws, tick, adapting=is_warmup)
+        if not is_warmup:
+            self.divergences.add(block)
+            self.store.add(block)
+        elif self._window_learns(stop):
+            self.window.append(block)
+
+        self.done += block.num_draws
+
+        if block.interrupted:
+            raise KeyboardInterrupt
+
+        if is_warmup:
+            self._adapt(stop)
+
+        is_last = stop == self.options.num_draws
+        self._write_checkpoint(is_last)
+
+    def _window_learns(self, stop: int) -> bool:
+        """Return whether the kernel learns from the window that contains a draw."""
+        end = min(end for end in self.window_ends if end >= stop)
+        return self.window_ends[end]
+
+    def _adapt(self, stop: int) -> None:
+        """Let the kernel learn if a window of warm-up, or warm-up itself, has ended."""
+        if stop in self.window_ends and self.window:
+            self.kernel.end_window(DrawBlock.joined(self.window))
+            self.window = []
+
+        if stop == self.options.warmup_steps:
+            self.kernel.end_warmup()
+            self.seconds_warmup = self.seconds
+
+    def _write_checkpoint(self, is_last: bool) -> None:
+        if self.checkpoint is None:
+            return
+
+        if is_last or self.checkpoint.is_due():
+            self.checkpoint.write(self._snapshot())
+
+    def _store_position(self) -> None:
+        """Store the current positions of the chains as their only draws."""
+        warnings.warn(
+            "interrupted in warm-up: each chain has one draw, its current position",
+            stacklevel=stack_level(),
+        )
+
+        energy = self.kernel.state["energy"]
+        zero = torch.zeros_like(energy)
+        info = TransitionInfo(
+            acceptance_rate=zero, diverging=zero.bool(), n_steps=zero.long(), lp=-energy
+        )
+
+        self.store.restore({}, thinning=1, seen=0)
+        block = DrawBlock.of_draws([self.kernel.q], [info])
+        self.store.add(block)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, that before a checkpoint included."""
+        return self.seconds_before + time.perf_counter() - self.began
+
+    def _show(self, text: str) -> None:
+        """Show a text on the progress bar."""
+        self.progress.set_postfix_str(text)
+
+    def _tick(self, phase: str) -> Tick:
+        """Return a function that advances the progress bar."""
+        shown = 0
+
+        def tick(done: int, text: str) -> None:
+            nonlocal shown
+            self.progress.set_postfix_str(f"{phase}, {text}", refresh=False)
+            self.progress.update(done - shown)
+            shown = done
+
+        return tick
+
+
+def block_ends(bounds: Sequence[int]) -> list[int]:
+    """Return where blocks of draws end: at every bound, and in between every `BLOCK` draws."""
+    ends: list[int] = []
+    for first, last in pairwise(bounds):
+        if last > first:
+            ends += [*range(first + BLOCK, last, BLOCK), last]
+
+    return ends

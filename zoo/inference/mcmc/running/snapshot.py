@@ -1,0 +1,112 @@
+"""What a run saves, and what it is restored from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+
+_POSITION = "position"
+_WINDOW_Q = "window/q"
+_KERNEL, _STORE, _DIVERGENCES = "kernel/", "store/", "divergences/"  # prefixes
+_WINDOW_INFO = "window/info/"
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The numbers of a run that a file keeps.
+
+    Arguments:
+        done: Draws per chain so far, those of warm-up included.
+        seconds_warmup: Wall time of warm-up.
+        seconds: Wall time so far.
+        num_gradients: Gradient evaluations so far.
+        thinning: Draws per stored draw.
+        seen: Draws per chain that the store has seen.
+        modes: How each traced program of the kernel runs.
+    """
+
+    done: int
+    seconds_warmup: float
+    seconds: float
+    num_gradients: int
+    thinning: int
+    seen: int
+    modes: list[str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that is needed to resume a run.
+
+    Arguments:
+        counters: Its numbers.
+        position: Positions of the chains, (C, P).
+        kernel: State of the kernel by name.
+        store: Stored draws by name; those from a file are on the CPU.
+        divergences: State of `Divergences` by name.
+        window: Draws of the present window of warm-up; None if there are none.
+    """
+
+    counters: Counters
+    position: Tensor
+    kernel: Mapping[str, Tensor]
+    store: Mapping[str, Tensor]
+    divergences: Mapping[str, Tensor]
+    window: DrawBlock | None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all tensors under the names that they have in the file."""
+        tensors = {_POSITION: self.position}
+        tensors |= _prefixed(_KERNEL, self.kernel)
+        tensors |= _prefixed(_STORE, self.store)
+        tensors |= _prefixed(_DIVERGENCES, self.divergences)
+
+        if self.window is not None:
+            tensors[_WINDOW_Q] = self.window.q
+            tensors |= _prefixed(_WINDOW_INFO, self.window.info.named())
+
+        return tensors
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, Tensor], counters: Counters, device: torch.device
+    ) -> Snapshot:
+        """Return the snapshot of tensors in a file, on the device of the chains."""
+        moved = {}
+        for name, value in tensors.items():
+            if not name.startswith(_STORE):
+                moved[name] = value.to(device)
+
+        window = None
+        if _WINDOW_Q in moved:
+            info = TransitionInfo(**_under(_WINDOW_INFO, moved))
+            window = DrawBlock(moved[_WINDOW_Q], info)
+
+        return cls(
+            counters=counters,
+            position=moved[_POSITION],
+            kernel=_under(_KERNEL, moved),
+            store=_under(_STORE, tensors),
+            divergences=_under(_DIVERGENCES, moved),
+            window=window,
+        )
+
+
+def _under(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the values under a prefix, by the rest of their names."""
+    found = {}
+    for name, value in values.items():
+        if name.startswith(prefix):
+            found[name.removeprefix(prefix)] = value
+
+    return found
+
+
+def _prefixed(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put a prefix before names."""
+    return {prefix + name: value for name, value in values.items()}

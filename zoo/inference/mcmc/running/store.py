@@ -1,0 +1,194 @@
+"""The stored draws of a sampler: thinned, limited in number, as weights or function values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.target.potential import Potential
+from zoo.model import BayesianNetwork
+from zoo.predictive.evaluate import evaluate_draws
+from zoo.predictive.inputs import evaluate_once, place_inputs
+
+_DRAW, _INFO = "draw/", "info/"  # prefixes of names in the store
+_FUNCTIONS = "functions"
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """What a sampler stores: the arguments of `Sampler` with these names."""
+
+    thinning: int = 1
+    max_draws: int | None = None
+    functions_at: Tensor | None = None
+    store_on: str | torch.device | None = None
+
+
+class Store:
+    """The stored draws of all chains and their statistics.
+
+    Arguments:
+        options: What to store.
+        potential: Turns positions into values of the sites.
+
+    Raises:
+        ValueError: The network does not take the inputs `functions_at`.
+    """
+
+    def __init__(self, options: StoreOptions, potential: Potential) -> None:
+        self.options = options
+        self.potential = potential
+        self.device = torch.device(options.store_on or potential.program.like.device)
+        self.thinning = options.thinning
+        self.seen = 0  # draws per chain so far, stored or not
+        self.count = 0  # draws per chain that are stored
+        self._parts: list[dict[str, Tensor]] = []
+
+        self._evaluation: _Evaluation | None = None
+
+        if options.functions_at is not None:
+            self._evaluation = _Evaluation.at(options.functions_at, potential)
+
+    def add(self, block: DrawBlock) -> None:
+        """Store one in `thinning` draws of a block."""
+        first = -self.seen % self.thinning
+        if first < block.num_draws:
+            index = torch.arange(
+                first, block.num_draws, self.thinning, device=block.q.device
+            )
+
+            new = self._values(block.q[:, index])
+            for name, value in block.info.named().items():
+                new[_INFO + name] = value[:, index]
+
+            self._parts.append(self._moved(new))
+            self.count += len(index)
+
+        self.seen += block.num_draws
+        self._drop_draws()
+
+    def _drop_draws(self) -> None:
+        """Drop every second draw until there are at most `max_draws`."""
+        largest = self.options.max_draws
+        while largest is not None and self.count > largest:
+            half = {}
+            for name, value in self.stored().items():
+                half[name] = value[:, ::2].clone()
+
+            self._put(half)
+            self.thinning *= 2
+
+    def stored(self) -> dict[str, Tensor]:
+        """Return everything that is stored, (C, S, ...) each, by prefixed names."""
+        if len(self._parts) > 1:
+            joined = {}
+            for name in self._parts[0]:
+                values = [part[name] for part in self._parts]
+                joined[name] = torch.cat(values, 1)
+
+            self._parts = [joined]
+
+        return self._parts[0] if self._parts else {}
+
+    def restore(self, stored: Mapping[str, Tensor], thinning: int, seen: int) -> None:
+        """Replace everything by what an earlier run stored."""
+        self._put(self._moved(stored))
+        self.thinning = thinning
+        self.seen = seen
+
+    def _put(self, stored: dict[str, Tensor]) -> None:
+        self._parts = []
+        self.count = 0
+
+        if stored:
+            first = next(iter(stored.values()))
+            self._parts = [stored]
+            self.count = first.shape[1]
+
+    def _moved(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Move tensors to the device of the store."""
+        return {name: value.to(self.device) for name, value in values.items()}
+
+    def _values(self, q: Tensor) -> dict[str, Tensor]:
+        """Return what is stored of positions q (C, S, P), without statistics."""
+        dtype = self.potential.program.dtype
+        sites, _ = self.potential.unpack(q)  # (C, S, *shape)
+        evaluation = self._evaluation
+
+        values = {}
+        for name, value in sites.items():
+            is_noise = name.startswith("likelihood:")
+            if is_noise or evaluation is None:
+                values[_DRAW + name] = value.to(dtype)
+
+        if evaluation is not None:
+            values[_FUNCTIONS] = evaluation.outputs(sites).to(dtype)
+
+        return values
+
+    def info(self) -> TransitionInfo:
+        """Return the statistics of the stored draws, (C, S) each, on the CPU."""
+        named = {}
+        for name, value in self._under(_INFO).items():
+            named[name] = value.cpu()
+
+        return TransitionInfo(**named)
+
+    def draws(self) -> dict[str, Tensor]:
+        """Return the stored draws by site, (C, S, *shape)."""
+        return self._under(_DRAW)
+
+    def functions(self) -> tuple[Tensor, Tensor] | None:
+        """Return inputs and outputs (C, S, N, ...) of the network; None if weights are stored."""
+        if self.options.functions_at is None:
+            return None
+
+        return self.options.functions_at, self.stored()[_FUNCTIONS]
+
+    def _under(self, prefix: str) -> dict[str, Tensor]:
+        """Return what is stored under a prefix, by the rest of the name."""
+        found = {}
+        for name, value in self.stored().items():
+            if name.startswith(prefix):
+                found[name.removeprefix(prefix)] = value
+
+        return found
+
+
+class _Evaluation(NamedTuple):
+    """The network and the inputs at which its outputs are stored."""
+
+    model: BayesianNetwork
+    buffers: Mapping[str, Tensor]
+    x: Tensor
+
+    @classmethod
+    def at(cls, x: Tensor, potential: Potential) -> _Evaluation:
+        """Move inputs (N, ...) to the device of the model, and check them."""
+        program = potential.program
+
+        model = program.model
+        if not isinstance(model, BayesianNetwork):
+            raise ValueError("functions_at needs a BayesianNetwork")
+
+        x = place_inputs(model, x)
+        values = {**program.buffers, **potential.initial_values()}
+        evaluate_once(model, values, x, rows=1)
+
+        return cls(model, program.buffers, x)
+
+    def outputs(self, sites: Mapping[str, Tensor]) -> Tensor:
+        """Return the network's outputs (C, S, N, ...) for values (C, S, *shape) of its sites."""
+        flat = {}
+        for name, value in sites.items():
+            flat[name] = value.flatten(0, 1)
+
+        outputs = evaluate_draws(self.model, flat, self.buffers, self.x)
+        shape = next(iter(sites.values())).shape[:2]
+
+        return outputs.unflatten(0, shape)

@@ -1,0 +1,1 @@
+"""What a sampler draws from: a Pyro program's log joint density in unconstrained space."""
