@@ -338,15 +338,15 @@ def normal_log_prob(x):
     [
         (
             {"desired_energy_variance": 0.0},
-            "desired_energy_variance is a positive number, not 0.0",
+            "desired_energy_variance must be a positive number, not 0.0",
         ),
         (
             {"num_steps": 0},
-            "num_steps is a number of steps, at least 1, or None, not 0",
+            "num_steps must be a number of steps, at least 1, or None, not 0",
         ),
         (
             {"integrator": "euler"},
-            "integrator is one of 'leapfrog', 'mclachlan', not 'euler'",
+            "integrator must be one of 'leapfrog', 'mclachlan', not 'euler'",
         ),
     ],
 )

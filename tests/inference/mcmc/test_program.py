@@ -229,6 +229,6 @@ def test_a_plate_with_all_its_data_is_not_a_subsample():
 def test_the_arguments_of_a_pyro_model_are_a_tuple():
     with pytest.raises(
         TypeError,
-        match=r"data is the tuple of the model's arguments, such as \(x, y\), not Tensor",
+        match=r"data must be the tuple of the model's arguments, such as \(x, y\), not Tensor",
     ):
         inference.HMC(observed, progress=False).fit(torch.randn(5))

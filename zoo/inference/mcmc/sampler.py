@@ -105,7 +105,7 @@ class Sampler:
         if not isinstance(self.init, Posterior) and self.init not in INITS:
             names = ", ".join(map(repr, INITS))
             raise ValueError(
-                f"init is one of {names}, or a Posterior, not {self.init!r}"
+                f"init must be one of {names}, or a Posterior, not {self.init!r}"
             )
 
         is_network = isinstance(self.model, BayesianNetwork)
@@ -196,7 +196,7 @@ class Sampler:
         if not isinstance(data, tuple):
             kind = type(data).__name__
             raise TypeError(
-                f"data is the tuple of the model's arguments, such as (x, y), not {kind}"
+                f"data must be the tuple of the model's arguments, such as (x, y), not {kind}"
             )
 
         return data
