@@ -436,7 +436,7 @@ REFUSED = (
     }
 )
 REFUSED_BY_ENGINES = {
-    (prior, engine): "a sampler has nothing that optimises point estimates"
+    (prior, engine): "a sampler does not optimise point estimates"
     for prior in WITH_POINTS
     for engine in SAMPLERS
 } | {

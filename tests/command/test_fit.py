@@ -277,7 +277,7 @@ def test_a_wrong_name_gets_the_nearest_right_one(wrong, right, capsys):
             ["--set", "num_component=3", "--guide", "NodeMixture"],
             "the nearest is 'num_components'",
         ),
-        (["--engine", "HMC", "--prior", "nodes"], "optimises point estimates"),
+        (["--engine", "HMC", "--prior", "nodes"], "does not optimise point estimates"),
         (["--split", "20"], "Gal made 20 splits"),
     ],
     ids=[

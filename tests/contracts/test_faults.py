@@ -402,11 +402,11 @@ def test_a_prior_that_is_none():
         ),
         (
             lambda: sampler(make(), num_samples=0),
-            "num_samples must be a count, at least 1, not 0",
+            "num_samples must be at least 1, not 0",
         ),
         (
             lambda: sampler(make(), warmup_steps=-1),
-            "warmup_steps must be a count, at least 0, not -1",
+            "warmup_steps must be at least 0, not -1",
         ),
         (lambda: inference.NUTS(make(), max_tree_depth=0), "at least 1, not 0"),
         (lambda: inference.EarlyStopping(fraction=1.5), "between 0 and 1, not 1.5"),

@@ -26,7 +26,7 @@ _WAIT_PER_NODE = 0.05
 _SAVED = 0.7
 
 
-def way_of(compile: bool | str) -> str:
+def mode_name(compile: bool | str) -> str:
     """Return the name of a mode: True is "compiled" and False is "traced".
 
     Raises:

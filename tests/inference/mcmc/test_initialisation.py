@@ -142,7 +142,7 @@ def test_a_posterior_of_another_model_is_refused(fitted):
     )
     with pytest.raises(
         ValueError,
-        match=r"cannot be initialised at .* layer1.bias \(posterior \(3,\), model \(4,\)",
+        match=r"init is the posterior of another .* layer1.bias \(posterior \(3,\), model \(4,\)",
     ):
         initial(other, fitted)
 

@@ -176,11 +176,11 @@ NEXT = []
     [
         (
             point,
-            "optimises point estimates, but this model has loc; give them a dist.* or close over",
+            "optimise point estimates, but this model has loc; .* or use fixed values",
         ),
         (
             discrete,
-            r"site 'k' is discrete \(Poisson\), and Hamiltonian dynamics needs continuous ones",
+            r"site 'k' is discrete \(Poisson\), but Hamiltonian dynamics needs continuous sites",
         ),
         (
             subsampled,

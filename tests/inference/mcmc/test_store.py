@@ -214,7 +214,5 @@ def test_only_a_network_has_function_values():
 )
 def test_counts_out_of_range_are_refused(options):
     name, value = next(iter(options.items()))
-    with pytest.raises(
-        ValueError, match=f"{name} must be a count, at least ., not {value}"
-    ):
+    with pytest.raises(ValueError, match=f"{name} must be at least ., not {value}"):
         inference.HMC(build(), **options)

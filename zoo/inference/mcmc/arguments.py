@@ -91,7 +91,7 @@ def refuse_other_names(
 def check_count(name: str, value: int, minimum: int) -> None:
     """Refuse a count below its minimum."""
     if value < minimum:
-        raise ValueError(f"{name} must be a count, at least {minimum}, not {value}")
+        raise ValueError(f"{name} must be at least {minimum}, not {value}")
 
 
 def check_num_leapfrog(name: str, value: int) -> None:

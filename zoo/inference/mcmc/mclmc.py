@@ -118,8 +118,8 @@ class MCLMC(Adaptive):
         """Make the kernel."""
         if potential.size < 2:
             raise ValueError(
-                "a velocity of unit length needs two dimensions to turn in, but the model "
-                "has one parameter; use NUTS"
+                "MCLMC needs a model of at least two parameters, because its velocity has a "
+                "fixed length and can only turn; use NUTS for one parameter"
             )
 
         kind = Adjusted if self.adjusted else Langevin

@@ -31,7 +31,7 @@ from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.tracing.mode import way_of
+from zoo.tracing.mode import mode_name
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -115,7 +115,7 @@ class Sampler:
                 "sites are stored, so omit functions_at"
             )
 
-        way_of(self.compile)
+        mode_name(self.compile)
 
         if self.store_on is not None:
             torch.device(self.store_on)

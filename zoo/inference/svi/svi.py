@@ -31,7 +31,7 @@ from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.tracing.traced import way_of
+from zoo.tracing.mode import mode_name
 
 _DEFAULT_NUM_STEPS = 2000
 
@@ -140,7 +140,7 @@ class SVI:
         self.num_particles = num_particles
         self.tempering = Tempering(temperature, likelihood_temperature)
         self.early_stopping = early_stopping
-        self.compile = way_of(compile)
+        self.compile = mode_name(compile)
         self.checkpoint = checkpoint
         self.progress = progress
 
