@@ -24,7 +24,7 @@ _MIN_ELEMENTS = 256  # smaller tensors are stored as they are
 def write_file(
     path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]
 ) -> None:
-    """Write tensors and a header; if the run dies meanwhile, the earlier file remains.
+    """Write tensors and a header; if writing fails, the earlier file remains.
 
     Arguments:
         path: The file, replaced if it exists.

@@ -42,7 +42,7 @@ class Channels:
     """The channels of a network, and the layers that depend on each of them.
 
     The elements of the copied network's tensors are their own positions, so that after a
-    removal each tensor tells which of its elements are left.
+    removal each tensor shows which of its elements are left.
 
     References:
         DepGraph: Towards Any Structural Pruning (Fang, Ma, Song, Mi, Wang, 2023)

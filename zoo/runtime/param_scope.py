@@ -98,18 +98,18 @@ class ScopedGuide:
         Arguments:
             model: The guide's model, which the copy shares.
         """
-        twin = copy.copy(self)
+        copied = copy.copy(self)
         if isinstance(self.guide, nn.Module):
-            twin.guide = _copy_module(self.guide, model)
+            copied.guide = _copy_module(self.guide, model)
 
         parameters = {}
         for name, value in self.store["params"].items():
             parameters[name] = value.detach().clone().requires_grad_()
 
         constraints = dict(self.store["constraints"])
-        twin.store = {"params": parameters, "constraints": constraints}
+        copied.store = {"params": parameters, "constraints": constraints}
 
-        return twin
+        return copied
 
 
 def _empty_store() -> StateDict:
@@ -142,14 +142,14 @@ def _copy_module(guide: nn.Module, model: nn.Module) -> nn.Module:
         models[name] = part._model
 
     memo = {id(model): model, **_graph_tensors(guide)}
-    twin = copy.deepcopy(guide, memo)
+    copied = copy.deepcopy(guide, memo)
 
     # an autoguide loses its model when it is copied, and so does the copy
-    for each in (guide, twin):
+    for each in (guide, copied):
         for name, part in _autoguides(each):
             part._model = models[name]
 
-    return twin
+    return copied
 
 
 def _autoguides(guide: nn.Module) -> list[tuple[str, AutoGuide]]:
