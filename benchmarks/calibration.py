@@ -109,6 +109,7 @@ def draw(found: Mapping[str, Ranks]) -> Figure:
     for ax in axes[1:]:
         ax.set_ylabel("")
         ax.get_legend().remove()
+
     return figure
 
 

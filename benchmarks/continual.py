@@ -67,6 +67,7 @@ def part(split: Split, task: int) -> tuple[Tensor, Tensor]:
     first, second = TASKS[task]
     is_second = split.y == second
     rows = is_second | (split.y == first)
+
     return split.x[rows].flatten(1), is_second[rows].long()
 
 
@@ -118,6 +119,7 @@ def learn(
         for old in range(task + 1):
             network.task = old
             accuracy[task, old] = accuracy_of(posterior, part(data.test, old))
+
     return accuracy
 
 
@@ -126,6 +128,7 @@ def accuracy_of(posterior: Posterior, data: tuple[Tensor, Tensor]) -> Tensor:
     x, y = data
     num_samples = 100 if posterior.guide.has_density else 1
     prediction = posterior.predict(x, num_samples)
+
     return metrics.accuracy(prediction.probs, y)
 
 
@@ -160,6 +163,7 @@ def learn_all(arguments: argparse.Namespace) -> dict[str, Tensor]:
 
             heads = f"{num_heads} heads" if num_heads > 1 else "1 head"
             results[f"{method}, {heads}"] = torch.stack(runs)
+
     return results
 
 

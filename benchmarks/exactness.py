@@ -167,6 +167,7 @@ def optimum(name: str, exact: Moments) -> tuple[float | None, Tensor | None]:
     bias = precision[-1:, -1]
     gap = 0.5 * (torch.logdet(weights) + bias.log().sum() - log_det)
     weight_scales = torch.linalg.inv(weights).diagonal().sqrt()
+
     return float(gap), torch.cat([weight_scales, bias.rsqrt()])
 
 
@@ -206,6 +207,7 @@ def fitted(
         with pyro.get_param_store().scope():
             laplace = posterior.guide.laplace_approximation(*data)
             return posterior.with_guide(laplace)
+
     return posterior
 
 
@@ -269,6 +271,7 @@ def evidence_gap(
     elbos = torch.stack(found).double()
     gap = elbos.mean() - problem.exact.evidence
     error = elbos.std() / num_samples**0.5
+
     return float(gap), float(error)
 
 

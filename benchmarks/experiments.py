@@ -65,6 +65,7 @@ def markdown() -> str:
     if missing:
         names = ", ".join(missing)
         lines.append(f"| {names} | no result is committed yet | | |")
+
     return "\n".join(lines)
 
 

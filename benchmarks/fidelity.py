@@ -129,6 +129,7 @@ def score(name: str, label: str, steps: int) -> Fit:
     )
     card = comparison.fidelities[label]
     info = comparison.posteriors[label].info
+
     return {
         "scores": card.scores,
         "errors": card.errors,

@@ -39,16 +39,20 @@ def linear_posterior(
         noise: Standard deviation of the noise.
     """
     num_data, num_features = features.shape
+
     identity = torch.eye(num_features, dtype=torch.float64)
     precision = features.T @ features / noise**2 + identity / scale**2
     covariance = torch.linalg.inv(precision)
 
     centre = torch.full((num_features,), loc, dtype=torch.float64)
-    mean = covariance @ (features.T @ y / noise**2 + centre / scale**2)
+    information = features.T @ y / noise**2 + centre / scale**2
+    mean = covariance @ information
 
     noise_covariance = noise**2 * torch.eye(num_data, dtype=torch.float64)
     marginal = scale**2 * features @ features.T + noise_covariance
-    evidence = MultivariateNormal(features @ centre, marginal).log_prob(y)
+    marginal_distribution = MultivariateNormal(features @ centre, marginal)
+    evidence = marginal_distribution.log_prob(y)
+
     return Moments(mean, covariance, evidence)
 
 
@@ -72,7 +76,8 @@ def mask_posterior(
     weights = joint.softmax(0)
     mean = weights @ masks
     centred = masks - mean
-    covariance = centred.T @ (weights.unsqueeze(-1) * centred)
+    covariance = weighted_covariance(weights, centred)
+
     return Moments(mean, covariance, joint.logsumexp(0))
 
 
@@ -90,20 +95,32 @@ def both_sides_posterior(
         scale: Prior standard deviation of every node around 1.
         noise: Standard deviation of the noise.
     """
-    grid = torch.linspace(-1.0, 3.0, 401, dtype=torch.float64)
+    grid = torch.linspace(-1.0, 3.0, 401, dtype=torch.float64)  # values of s
     given = [linear_posterior(s * features, y, 1.0, scale, noise) for s in grid]
-    evidences = torch.stack([part.evidence for part in given])
-    joint = evidences + Normal(1.0, scale).log_prob(grid)  # (G,)
+    means_of_z, covariances, evidences = map(torch.stack, zip(*given, strict=True))
+
+    log_prior = Normal(1.0, scale).log_prob(grid)
+    joint = evidences + log_prior  # (G,)
     weights = joint.softmax(0)
 
-    means_of_z = torch.stack([part.mean for part in given])
     means = torch.cat([means_of_z, grid[:, None]], 1)  # (G, D + 1)
     mean = weights @ means
 
     centred = means - mean
-    covariance = centred.T @ (weights.unsqueeze(-1) * centred)
-    covariances = torch.stack([part.covariance for part in given])
+    covariance = weighted_covariance(weights, centred)
+
     covariance[:-1, :-1] += torch.einsum("g,gij->ij", weights, covariances)
 
     log_step = (grid[1] - grid[0]).log()
     return Moments(mean, covariance, joint.logsumexp(0) + log_step)
+
+
+def weighted_covariance(weights: Tensor, centred: Tensor) -> Tensor:
+    """Return the weighted sum of outer products, (P, P).
+
+    Arguments:
+        weights: Weights, (M,).
+        centred: Vectors minus their mean, (M, P).
+    """
+    weighted = weights.unsqueeze(-1) * centred
+    return centred.T @ weighted

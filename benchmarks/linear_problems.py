@@ -55,6 +55,7 @@ def problems() -> tuple[tuple[Tensor, Tensor], dict[str, Problem]]:
     prior = priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE))
     found = {"weights": Problem(model_of(prior, NOISE), exact, weights_and_bias)}
     found |= problems_over_nodes(x, y.squeeze(-1), exact.mean)
+
     return (x.float(), y.float()), found
 
 
@@ -77,6 +78,7 @@ def problems_over_nodes(
     one_side = priors.NodePrior(normal, weights=priors.Frozen())
     both_sides = priors.NodePrior(normal, where="both", weights=priors.Frozen())
     binary = priors.NodePrior(dist.Bernoulli(KEEP), weights=priors.Frozen())
+
     return {
         "nodes": Problem(
             model_of(one_side, NOISE, coefficients),

@@ -86,6 +86,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=RESULTS, help="file for the results"
     )
+
     return parser.parse_args()
 
 
@@ -120,6 +121,7 @@ def measured_all(arguments: argparse.Namespace) -> list[dict[str, object]]:
     for (case, step), cost in found.items():
         times = cost["megabytes"] / found["deterministic", step]["megabytes"]
         rows.append({"case": case, "step": step, **cost, "times": times})
+
     return rows
 
 
@@ -142,6 +144,7 @@ def in_fresh_process(
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     cost = json.loads(run.stdout)
     print(f"{case}, {step}: {cost}", file=sys.stderr, flush=True)
+
     return cost
 
 
@@ -165,6 +168,7 @@ def measured(name: str, step: str, arguments: argparse.Namespace) -> dict[str, f
     run()
     seconds = time.perf_counter() - began
     megabytes = peak(device) - before
+
     return {"megabytes": round(megabytes, 1), "seconds": round(seconds, 2)}
 
 
@@ -222,6 +226,7 @@ def start_counting(device: str) -> float:
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     # On Linux this sets the peak to the present resident set size.
     Path("/proc/self/clear_refs").write_text("5")
+
     return resident("VmRSS")
 
 

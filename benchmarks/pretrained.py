@@ -116,6 +116,7 @@ def mixed(task: Task, components: int, weights: str) -> Tensor:
     )
     posterior = engine.fit(task.train, batch_size=settings.batch_size)
     prediction = posterior.predict(task.test.x, settings.num_samples, progress=False)
+
     return prediction.probs
 
 
@@ -181,6 +182,7 @@ def table_in(out: Path) -> Table:
     cells = []
     for row in sorted(rows, key=_order):
         cells.append(tuple(row[column] for column in COLUMNS))
+
     return Table(COLUMNS, cells, DIGITS)
 
 
@@ -221,6 +223,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=RESULTS, help="file for the results"
     )
+
     return parser.parse_args()
 
 

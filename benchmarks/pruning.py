@@ -90,6 +90,7 @@ def fit(
         progress=False,
         **length,
     )
+
     return engine.fit(data.train, batch_size=arguments.batch)
 
 
@@ -189,6 +190,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=RESULTS, help="file for the results"
     )
+
     return parser.parse_args()
 
 

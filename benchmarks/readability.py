@@ -63,21 +63,26 @@ class Figures:
     def row(self) -> dict[str, str]:
         """Return the figures as the cells of a table."""
         lines = sum(self.files)
+        by_line = self.nodes / sum(self.bodies)
+        by_statement = self.nodes / self.statements
+        comprehensions = 1000 * self.comprehensions / lines
+        long_lines = 100 * self.long_lines / lines
+
         return {
             "files": str(len(self.files)),
             "lines": str(lines),
             "file median/p90/max": spread(self.files) + f"/{max(self.files)}",
             "body p50/p90/max": spread(self.bodies) + f"/{max(self.bodies)}",
-            "nodes a body line": f"{self.nodes / sum(self.bodies):.1f}",
-            "nodes a statement": f"{self.nodes / self.statements:.1f}",
-            "comprehensions a 1000 lines": f"{1000 * self.comprehensions / lines:.1f}",
-            f"lines over {LONGEST_LINE}": f"{100 * self.long_lines / lines:.1f} %",
+            "nodes a body line": f"{by_line:.1f}",
+            "nodes a statement": f"{by_statement:.1f}",
+            "comprehensions a 1000 lines": f"{comprehensions:.1f}",
+            f"lines over {LONGEST_LINE}": f"{long_lines:.1f} %",
             "exported": str(self.exported),
         }
 
 
 def outer_functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
-    """Give the functions and methods that stand in no other function."""
+    """Yield the functions and methods that are not inside another function."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, FUNCTIONS):
             yield node
@@ -88,30 +93,31 @@ def outer_functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
 def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     """Return the statements of a body that are code."""
     first = body[0]
-    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return body[1:] if is_text and isinstance(first.value.value, str) else body
+    if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
+        return body
+
+    is_docstring = isinstance(first.value.value, str)
+    return body[1:] if is_docstring else body
 
 
 def exported_names(tree: ast.Module) -> int:
     """Count the names in `__all__`."""
     for node in tree.body:
-        is_assignment = isinstance(node, ast.Assign) and isinstance(
-            node.targets[0], ast.Name
-        )
-        if (
-            is_assignment
-            and node.targets[0].id == "__all__"
-            and isinstance(node.value, ast.List)
-        ):
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.List):
+            continue
+
+        target = node.targets[0]
+        if isinstance(target, ast.Name) and target.id == "__all__":
             return len(node.value.elts)
+
     return 0
 
 
 def spread(values: list[int]) -> str:
     """Return median and ninetieth percentile."""
-    return (
-        f"{statistics.median(values):.0f}/{statistics.quantiles(values, n=10)[-1]:.0f}"
-    )
+    median = statistics.median(values)
+    ninetieth = statistics.quantiles(values, n=10)[-1]
+    return f"{median:.0f}/{ninetieth:.0f}"
 
 
 def main(folders: list[str]) -> None:
@@ -122,9 +128,11 @@ def main(folders: list[str]) -> None:
         for path in sorted((ROOT / folder).rglob("*.py")):
             figures.add(path)
         rows[folder] = figures.row()
+
     for name in next(iter(rows.values())):
-        cells = "  ".join(f"{row[name]:>14}" for row in rows.values())
-        print(f"{name:28}{cells}")
+        cells = [f"{row[name]:>14}" for row in rows.values()]
+        line = "  ".join(cells)
+        print(f"{name:28}{line}")
 
 
 if __name__ == "__main__":

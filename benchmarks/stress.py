@@ -132,6 +132,7 @@ def row_of(
     times = cost["processor seconds"] / by_hand
     row = {"network": network, "what": what, **cost, "times": times}
     print(row, flush=True)
+
     return row
 
 

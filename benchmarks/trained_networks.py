@@ -94,6 +94,7 @@ def lenet(
 
     # Of three settings, the best by NLL on the validation part, at K = 16 on Fashion-MNIST.
     settings = Settings(num_steps, prior_scale=0.5, init_spread=0.5, init_scale=0.2)
+
     return Task(
         name=f"{name}, LeNet-5, {epochs} epochs",
         network=network,

@@ -107,12 +107,16 @@ def fit(
     """
     each = method.members
     members = []
+    inputs = []
+    targets = []
     for training in trainings:
         for _ in range(each):
             members.append(build(method, training.data, choice, tau))
+            inputs.append(training.x)
+            targets.append(training.y)
 
-    x = torch.stack([training.x for training in trainings]).repeat_interleave(each, 0)
-    y = torch.stack([training.y for training in trainings]).repeat_interleave(each, 0)
+    x = torch.stack(inputs)
+    y = torch.stack(targets)
     num_data = x.shape[1]
     batch_size = min(method.batch_size, num_data)
     num_steps = -(-epochs * num_data // batch_size)  # rounded up
@@ -128,6 +132,7 @@ def fit(
         label=label,
     )
     starts = range(0, len(members), each)
+
     return [members[start : start + each] for start in starts]
 
 
@@ -203,6 +208,7 @@ def evaluate(
 
     in_order = [rows[number] for number in range(len(splits))]
     seconds = time.perf_counter() - began
+
     return {"rows": in_order, "epochs": epochs, "seconds": seconds}
 
 
@@ -211,9 +217,11 @@ def choose(
 ) -> list[Choice]:
     """Choose the hyperparameters of each split on a fifth of its training part."""
     kept = round(0.8 * len(splits[0].train.x))
-    parts = [
-        Training(data, data.train.x[:kept], data.train.y[:kept]) for data in splits
-    ]
+    parts = []
+    for data in splits:
+        x, y = data.train
+        parts.append(Training(data, x[:kept], y[:kept]))
+
     taus = method.taus.get(name, (1.0,))
     draws = min(1000, method.draws)
 
@@ -262,6 +270,7 @@ def parsed() -> argparse.Namespace:
         default=RESULTS / "uci.json",
         help="file for the results; those in it are not computed again",
     )
+
     return parser.parse_args()
 
 

@@ -1,1 +1,1 @@
-"""What the zoo costs beside its peers, on the same work and the same machine."""
+"""What the zoo costs against its peers, on the same work and the same machine."""

@@ -96,6 +96,7 @@ def stepping(
         value = evaluate(x, y)
         value.backward()
         optimizer.step()
+
         return value.item()
 
     return step

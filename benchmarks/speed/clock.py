@@ -39,7 +39,7 @@ def wait() -> None:
         torch.cuda.synchronize()
 
 
-class Beside:
+class StepClock:
     """A scheduler that measures blocks of a fit's steps, and steps of rivals between them.
 
     The learning rate does not change. `inference.SVI` steps its scheduler after every
@@ -61,7 +61,7 @@ class Beside:
         self.done = 0
         self.began = 0.0
 
-    def __call__(self, optimizer: torch.optim.Optimizer) -> Beside:
+    def __call__(self, optimizer: torch.optim.Optimizer) -> StepClock:
         """Return the scheduler of an optimiser."""
         return self
 

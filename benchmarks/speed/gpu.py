@@ -12,7 +12,7 @@ from benchmarks.speed import problems, sampling
 from benchmarks.speed.by_hand import LR, Deterministic, plain_pyro, shuffled, stepping
 from benchmarks.speed.clock import Side
 from benchmarks.speed.row import Row, Settings, Target
-from benchmarks.speed.svi import beside, facts_of
+from benchmarks.speed.svi import facts_of, timed_fit
 from zoo.runtime.torchvision_shim import load_torchvision
 
 AGAINST_PYRO = Target(8, 8, at_most=False)
@@ -30,6 +30,7 @@ def gpu(settings: Settings) -> list[Row]:
     on_cuda = replace(settings, device="cuda")
     rows = [*lenet(on_cuda), *resnet50(on_cuda), *sampling.samplers_of_all(on_cuda)]
     name = torch.cuda.get_device_name()
+
     return [replace(row, work=f"{row.work} ({name})") for row in rows]
 
 
@@ -42,7 +43,7 @@ def lenet(settings: Settings) -> list[Row]:
         "Pyro": plain_pyro(model, guide, data, 128),
         "CUDA graph": captured(network, data, 128),
     }
-    times, info = beside(
+    times, info = timed_fit(
         model, guide, data, 128, rivals, settings, compile="captured", scale=4
     )
     facts = facts_of(times, info)
@@ -64,7 +65,7 @@ def resnet50(settings: Settings) -> list[Row]:
     network = load_torchvision().models.resnet50(weights=None).to("cuda")
     model = problems.over_nodes(network)
     rivals = {"deterministic": stepping(Deterministic(network), data, 32)}
-    times, info = beside(
+    times, info = timed_fit(
         model, guides.NodeMixture(model), data, 32, rivals, settings, scale=0.4
     )
     ratio = times["ours"] / times["deterministic"]
@@ -75,6 +76,7 @@ def resnet50(settings: Settings) -> list[Row]:
         target=RESNET50,
         facts=facts_of(times, info),
     )
+
     return [row]
 
 
@@ -92,6 +94,7 @@ def captured(network: nn.Module, data: problems.Images, batch_size: int) -> Side
         value = loss(x, y)
         value.backward()
         optimizer.step()
+
         return value.detach()
 
     side = torch.cuda.Stream()

@@ -38,6 +38,7 @@ def gradients(settings: Settings) -> list[Row]:
         facts[f"{name} us a call"] = round(1e6 * seconds)
     facts["run"] = traced.how
     facts["tracing s"] = round(traced.seconds, 1)
+
     return [Row(WORK, COMPARED, times["ours"] / times["JAX"], TARGET, facts)]
 
 
@@ -54,6 +55,7 @@ def ours(q: Tensor, settings: Settings) -> tuple[Side, Traced]:
     )
     with potential.program.running(), pyro.validation_enabled(False):
         traced(q)
+
     return lambda: traced(q), traced
 
 
@@ -63,4 +65,5 @@ def theirs(q: Tensor, settings: Settings) -> Side:
     density = log_joint(problem(settings.threads))
     gradient = jax.jit(jax.vmap(jax.value_and_grad(density)))
     place = jax.numpy.asarray(q.cpu().numpy())
+
     return lambda: jax.block_until_ready(gradient(place))

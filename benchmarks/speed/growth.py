@@ -50,6 +50,7 @@ def measured(settings: Settings) -> dict[str, dict[int, float]]:
     for axis, by_size in times.items():
         for size, found in by_size.items():
             medians[axis][size] = statistics.median(found)
+
     return medians
 
 
@@ -88,6 +89,7 @@ def seconds(
         progress=False,
     )
     info = sampler.fit(data).info
+
     return info.seconds - max(info.seconds_warmup, info.seconds_tracing)
 
 
@@ -96,6 +98,7 @@ def slope(sizes: Mapping[int, float]) -> float:
     log_sizes = np.log(list(sizes))
     log_seconds = np.log(list(sizes.values()))
     gradient, _ = np.polyfit(log_sizes, log_seconds, 1)
+
     return float(gradient)
 
 

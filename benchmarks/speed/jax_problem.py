@@ -19,6 +19,7 @@ def load(threads: int, name: str = "jax") -> ModuleType:
     os.environ.setdefault("NPROC", str(threads))
     several = "true" if threads > 1 else "false"
     os.environ.setdefault("XLA_FLAGS", f"--xla_cpu_multi_thread_eigen={several}")
+
     return importlib.import_module(name)
 
 
@@ -46,6 +47,7 @@ def problem(threads: int) -> Problem:
     model, (x, y), new = problems.regression()
     priors = model.latents
     inputs = [*x[:20].tolist(), *new.tolist()]
+
     return Problem(
         numpy.asarray(x.numpy()),
         numpy.asarray(y.squeeze(-1).numpy()),
@@ -60,6 +62,7 @@ def network(weights: dict[str, Any], x: Any) -> Any:
     numpy = importlib.import_module("jax.numpy")
     hidden = numpy.tanh(x @ weights["layer1.weight"].T + weights["layer1.bias"])
     outputs = hidden @ weights["layer2.weight"].T + weights["layer2.bias"]
+
     return outputs[..., 0]
 
 
@@ -88,6 +91,7 @@ def log_joint(facts: Problem) -> Callable[[Any], Any]:
 
         outputs = network(weights, facts.x)
         log_likelihood = norm.logpdf(facts.y, outputs, problems.NOISE)
+
         return log_prior + numpy.sum(log_likelihood)
 
     return density

@@ -86,14 +86,12 @@ def numpyro_nuts(
         )
         jax.block_until_ready(mcmc.get_samples())
 
-    def function(weights: dict[str, Any]) -> Any:
-        return network(weights, facts.inputs)
-
     weights = mcmc.get_samples(group_by_chain=True)
-    values = np.asarray(jax.vmap(jax.vmap(function))(weights))
+    values = function_values(jax, weights, facts)
     extra = mcmc.get_extra_fields(group_by_chain=True)
     gradients = np.asarray(extra["num_steps"]).sum()
     acceptance = np.asarray(extra["accept_prob"]).mean()
+
     return Score(
         sampler=f"NumPyro, NUTS, {method}",
         values=values[..., :20],
@@ -104,6 +102,16 @@ def numpyro_nuts(
         gradients=int(gradients),
         note=f"acceptance {float(acceptance):.2f}",
     )
+
+
+def function_values(jax: ModuleType, weights: dict[str, Any], facts: Problem) -> Any:
+    """Evaluate draws of weights (C, S, *shape) at the problem's inputs, (C, S, 40)."""
+
+    def function(draw: dict[str, Any]) -> Any:
+        return network(draw, facts.inputs)
+
+    over_draws = jax.vmap(jax.vmap(function))
+    return np.asarray(over_draws(weights))
 
 
 def numpyro_model(numpyro: ModuleType, facts: Problem) -> Callable[[], None]:
@@ -156,6 +164,7 @@ def blackjax_mclmc(
     method = "vectorized" if together else "sequential"
     length = float(found.L.mean())
     step_size = float(found.step_size.mean())
+
     return Score(
         sampler=f"BlackJAX, MCLMC, {method}",
         values=values[..., :20],
@@ -208,6 +217,7 @@ class Chain:
         found = self.blackjax.mclmc_find_L_and_step_size(
             self.kernel, self.tuning, state, third, logdensity_fn=self.density
         )
+
         return found[:2]
 
     def init_position(self, key: Any) -> Any:
@@ -238,4 +248,5 @@ class Chain:
 
         keys = jax.random.split(key, self.num_samples)
         _, values = jax.lax.scan(draw, state, keys)
+
         return values

@@ -25,7 +25,7 @@ import guides
 from benchmarks.speed import problems
 from benchmarks.speed.by_hand import INIT_SCALE, stepping
 from benchmarks.speed.row import Row, Settings, Target, missing
-from benchmarks.speed.svi import beside, facts_of
+from benchmarks.speed.svi import facts_of, timed_fit
 
 TARGET = Target(1.0, 1.5, at_most=False)
 WORK = "SVI step, LeNet-5, batch 128"
@@ -90,6 +90,7 @@ def bayesian_torch(
     start = {"posterior_mu_init": 0.0, "posterior_rho_init": RHO, "moped_enable": False}
     network = copy.deepcopy(network)
     library.dnn_to_bnn(network, prior | start | {"type": kind})
+
     return Penalised(network, library.get_kl_loss, num_data)
 
 
@@ -128,6 +129,7 @@ def blitz(network: nn.Module, num_data: int) -> nn.Module:
         if isinstance(layer, nn.Linear):
             return modules.BayesianLinear(**shape, **options)
         shape["kernel_size"] = layer.kernel_size
+
         return modules.BayesianConv2d(**shape, **options)
 
     return Penalised(replaced(network, make), losses.kl_divergence_from_nn, num_data)
@@ -157,7 +159,7 @@ def lenet_peers(settings: Settings) -> list[Row]:
             if loss is not None:
                 rivals[name] = stepping(loss.to(settings.device), data, 128)
         if rivals:
-            times, info = beside(
+            times, info = timed_fit(
                 model, getattr(guides, guide)(model), data, 128, rivals, settings
             )
         for name in losses:

@@ -20,6 +20,7 @@ def images(channels: int, size: int, device: str = "cpu") -> Images:
     pyro.set_rng_seed(0)
     x = torch.randn(NUM_IMAGES, channels, size, size)
     y = torch.randint(10, (NUM_IMAGES,))
+
     return x.to(device), y.to(device)
 
 
@@ -64,6 +65,7 @@ def regression(
     }
     prior = priors.WeightPrior(lambda name, _: dist.Normal(0.0, scales[name]))
     model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE))
+
     return model, (x, y.unsqueeze(-1)), inputs
 
 

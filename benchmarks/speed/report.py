@@ -59,6 +59,7 @@ def machine(settings: Settings) -> str:
     named = [f"{name} {number}" for name, number in versions().items()]
     words = ", ".join(named)
     cores = os.cpu_count()
+
     return f"{processor()}, {cores} cores,{device} {threads}{quick}. {words}."
 
 
@@ -187,6 +188,7 @@ def load(folder: Path, settings: Settings) -> dict[str, list[Row]]:
     parts = {}
     for name, rows in written["rows"].items():
         parts[name] = [read(row) for row in rows]
+
     return parts
 
 
@@ -220,4 +222,5 @@ def show(rows: Sequence[Row]) -> str:
     if runs:
         values = [tuple(run.values()) for run in runs]
         text.append(str(Table(tuple(runs[0]), values)))
+
     return "\n".join(text)

@@ -58,6 +58,7 @@ def ours(
     inputs = torch.cat([data[0][:20], new])
     values, beyond = arrays(functions(model, posterior.draws, inputs))
     acceptance = float(info.acceptance_rate.mean())
+
     return Score(
         sampler=f"ours, {name}",
         values=values,
@@ -110,6 +111,7 @@ def stock(
     stacked = {name: torch.stack([chain[name] for chain in draws]) for name in draws[0]}
     inputs = torch.cat([data[0][:20], new])
     values, beyond = arrays(functions(model, stacked, inputs))
+
     return Score(
         sampler="Pyro, NUTS",
         values=values,

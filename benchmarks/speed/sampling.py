@@ -40,7 +40,7 @@ def samplers_of_all(settings: Settings) -> list[Row]:
 
     target = GPU if settings.device == "cuda" else NUMPYRO
     others = [runs["MCLMC"], runs["HMC"]]
-    rows = beside_numpyro(work, runs["NUTS"], others, runs["NumPyro"], target)
+    rows = against_numpyro(work, runs["NUTS"], others, runs["NumPyro"], target)
 
     compared = "ours, MCLMC / BlackJAX MCLMC"
     theirs = runs["BlackJAX"]
@@ -103,6 +103,7 @@ def our_hmc(settings: Settings, chains: int, seed: int) -> Score:
         "shared_mass": True,
     }
     mode = settings.pick("compiled", "auto")
+
     return samplers.ours(
         "HMC", settings, chains, warmup, draws, seed, compile=mode, **length
     )
@@ -114,6 +115,7 @@ def our_mclmc(settings: Settings, chains: int, seed: int) -> Score:
     draws = int(settings.pick(50, 1000))
     warmup = int(settings.pick(TUNED / 10, TUNED)) // steps
     mode = settings.pick("compiled", "auto")
+
     return samplers.ours(
         "MCLMC", settings, chains, warmup, draws, seed, num_steps=steps, compile=mode
     )
@@ -131,6 +133,7 @@ def their_nuts(settings: Settings, chains: int, seed: int) -> Score:
 
     warmup = int(settings.pick(20, WARMUP))
     draws = int(settings.pick(10, DRAWS))
+
     return peers_sampling.numpyro_nuts(settings, chains, warmup, draws, seed, method)
 
 
@@ -161,7 +164,7 @@ def pyro_nuts(settings: Settings) -> Score:
     return samplers.stock(settings, 4, 10, 10, 0)
 
 
-def beside_numpyro(
+def against_numpyro(
     work: str,
     ours: list[Score],
     others: list[list[Score]],
@@ -188,6 +191,7 @@ def beside_numpyro(
         compared = f"{ours[0].sampler} / NumPyro NUTS"
         rows.append(against(work, compared, ours, peer))
         rows += factors(work, ours, peer)
+
     return rows
 
 
@@ -196,6 +200,7 @@ def factors(work: str, scores: list[Score], peer: list[Score]) -> list[Row]:
     own = scores[0].sampler.replace(",", "")
     per_gradient = f"ESS per gradient, {own} / NumPyro NUTS"
     microseconds = f"us a gradient, NumPyro NUTS / {own}"
+
     return [
         of(work, per_gradient, scores, peer, ess_per_gradient),
         of(work, microseconds, peer, scores, microseconds_of),
@@ -242,6 +247,7 @@ def of(
         ratio = numerator / denominator
     elif numerator > 0:
         ratio = math.inf
+
     return Row(work, compared, ratio, target)
 
 

@@ -12,7 +12,7 @@ import guides
 import zoo
 from benchmarks.speed import problems
 from benchmarks.speed.by_hand import LR, Deterministic, MeanField, plain_pyro, stepping
-from benchmarks.speed.clock import Beside, Side
+from benchmarks.speed.clock import Side, StepClock
 from benchmarks.speed.row import Facts, Row, Settings, Target
 from zoo import inference
 from zoo.posterior.info import SVIInfo
@@ -32,7 +32,7 @@ RESNET_TARGETS = {8: Target(0.7, 0.5), 128: Target(0.95, 0.9)}
 REPAID = Target(None, 50)
 
 
-def beside(
+def timed_fit(
     model: zoo.BayesianNetwork,
     guide: PyroProgram,
     data: problems.Images,
@@ -62,7 +62,7 @@ def beside(
     """
     block = max(2, int(scale * settings.pick(10, 25)))
     blocks = int(settings.pick(5, 15))
-    clock = Beside(rivals, block, blocks)
+    clock = StepClock(rivals, block, blocks)
     total = int(settings.pick(2000, 20000))
     engine = inference.SVI(
         model,
@@ -74,6 +74,7 @@ def beside(
         progress=False,
     )
     posterior = engine.fit(data, batch_size=batch_size)
+
     return clock.medians(), posterior.info
 
 
@@ -85,6 +86,7 @@ def facts_of(times: Mapping[str, float], info: SVIInfo) -> Facts:
 
     facts["run"] = info.compiled
     facts["tracing s"] = round(info.seconds_tracing, 1)
+
     return facts
 
 
@@ -98,7 +100,7 @@ def lenet_by_hand(settings: Settings) -> list[Row]:
         for name, side in hands(settings).items():
             rivals[name] = side(network, data, batch_size)
 
-        times, info = beside(
+        times, info = timed_fit(
             model, guides.MeanField(model), data, batch_size, rivals, settings
         )
         facts = facts_of(times, info)
@@ -134,6 +136,7 @@ def hands(settings: Settings) -> dict[str, Callable[..., Side]]:
     if not settings.quick:
         sides["by hand, compiled"] = partial(by_hand, compiled=True)
         sides["deterministic, compiled"] = partial(bare, compiled=True)
+
     return sides
 
 
@@ -165,7 +168,7 @@ def lenet_guides(settings: Settings) -> list[Row]:
         model = make_model(network)
 
         rivals = {"deterministic": stepping(Deterministic(network), data, 128)}
-        times, info = beside(
+        times, info = timed_fit(
             model, getattr(guides, name)(model), data, 128, rivals, settings
         )
         rows.append(without(times, name, facts_of(times, info)))
@@ -184,7 +187,7 @@ def lenet_traced(settings: Settings) -> list[Row]:
             "Pyro": plain_pyro(model, guide, data, batch_size),
             "Pyro, validation off": unvalidated,
         }
-        times, info = beside(
+        times, info = timed_fit(
             model, guide, data, batch_size, rivals, settings, compile="traced"
         )
         ratio = times["ours"] / times["Pyro"]
@@ -208,7 +211,7 @@ def resnet(settings: Settings) -> list[Row]:
             warnings.simplefilter("ignore")  # of normalisations, the same on both sides
             scale = 0.3 if batch_size == 8 else 0.15
             # "traced", because compiling takes minutes, and the row is about tracing.
-            times, info = beside(
+            times, info = timed_fit(
                 model, guide, data, batch_size, rivals, settings, "traced", scale
             )
 

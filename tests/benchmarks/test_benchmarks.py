@@ -1,4 +1,4 @@
-"""The benchmarks run, in small; what they compute with is checked against closed forms."""
+"""The benchmarks run with few steps; their closed forms are those of the tests."""
 
 import json
 
@@ -86,7 +86,7 @@ def test_the_closed_forms_of_the_table_of_exactness_are_those_of_the_tests():
     assert torch.allclose(scales, truth.precision.diagonal().rsqrt(), rtol=1e-4)
 
 
-def test_continual_learning_runs_in_small(monkeypatch, tmp_path, capsys):
+def test_continual_learning_runs_with_few_steps(monkeypatch, tmp_path, capsys):
     out = tmp_path / "continual.json"
     monkeypatch.setattr(
         "sys.argv",
@@ -107,9 +107,7 @@ def test_continual_learning_runs_in_small(monkeypatch, tmp_path, capsys):
     assert "old tasks" in capsys.readouterr().out
 
 
-def test_the_uci_table_runs_in_small_and_is_not_run_again(
-    monkeypatch, tmp_path, capsys
-):
+def test_the_uci_table_runs_once(monkeypatch, tmp_path, capsys):
     out = tmp_path / "uci.json"
     arguments = [
         "uci",
@@ -134,7 +132,7 @@ def test_the_uci_table_runs_in_small_and_is_not_run_again(
     assert "1.580 ± 0.107" in capsys.readouterr().out
 
 
-def test_the_halved_lenet_runs_in_small(monkeypatch, tmp_path, capsys):
+def test_the_halved_lenet_runs_with_few_steps(monkeypatch, tmp_path, capsys):
     pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
     part = datasets.Split(torch.randn(16, 1, 28, 28), torch.arange(16) % 10)
     monkeypatch.setattr(
@@ -167,7 +165,7 @@ def test_the_halved_lenet_runs_in_small(monkeypatch, tmp_path, capsys):
     assert "seconds of a training step" in capsys.readouterr().out
 
 
-def test_what_stress_costs_is_measured_in_small(monkeypatch, tmp_path, capsys):
+def test_the_cost_of_stress_is_measured(monkeypatch, tmp_path, capsys):
     part = datasets.Split(torch.zeros(4, 1, 28, 28), torch.arange(4) % 10)
     monkeypatch.setattr(
         datasets, "mnist", lambda path: datasets.Dataset("MNIST", part, part)
@@ -185,7 +183,7 @@ def test_what_stress_costs_is_measured_in_small(monkeypatch, tmp_path, capsys):
 
 @pytest.fixture(autouse=True)
 def scoped():
-    """Keep what a program sets for itself from other tests."""
+    """Restore threads and parameters after each test."""
     threads = torch.get_num_threads()
     with pyro.get_param_store().scope():
         yield

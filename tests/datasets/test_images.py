@@ -156,7 +156,7 @@ def test_letters_are_standardised_like_digits(tmp_path):
 def test_a_folder_without_letters_is_refused(tmp_path):
     with pytest.raises(
         FileNotFoundError,
-        match=r"not hold kmnist-test-imgs.npz; put .* codh.rois.ac.jp/kmnist",
+        match=r"has no file kmnist-test-imgs.npz; put .* codh.rois.ac.jp/kmnist",
     ):
         kmnist_test(tmp_path)
     (tmp_path / "kmnist-test-imgs.npz").write_bytes(b"<html>")

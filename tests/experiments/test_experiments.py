@@ -12,8 +12,10 @@ from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
 from zoo.experiments import Run, nodes_cifar10
 from zoo.experiments.parts import pruning_curves, trained_resnets
+from zoo.experiments.running import planning
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
+from zoo.pruning import moments
 
 SHAPES = {
     "mnist": (1, 28, 28),
@@ -38,6 +40,8 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.bayes_alexnet_cifar10), "_PHASES", (0.5,)),
     (module_of(experiments.nodes_lenet_width), "_WIDTHS", (50, 100, 150)),
     (pruning_curves, "_FRACTIONS", (0.0, 0.9)),
+    (planning, "_PROBE_STEPS", 2),
+    (moments, "_NUM_SAMPLES", 20),
     (module_of(experiments.dropout_nin_cifar10), "_WIDTH", 6),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
     (

@@ -80,19 +80,19 @@ def test_stock_pyro_learns_in_a_store_of_its_own():
 def test_a_fit_is_timed_between_its_steps_and_ends_after_enough_steps():
     model, data, _ = problems.regression(20, 5)
     taken = []
-    beside = clock.Beside({"rival": lambda: taken.append(1)}, block=2, blocks=3)
+    steps = clock.StepClock({"rival": lambda: taken.append(1)}, block=2, blocks=3)
     engine = inference.SVI(
         model,
         guides.MeanField(model),
         num_steps=1000,
-        scheduler=beside,
+        scheduler=steps,
         compile="plain",
         progress=False,
     )
     assert engine.fit(data).info.num_steps <= 10
     assert len(taken) == 10
-    assert set(beside.medians()) == {"ours", "rival"}
-    assert 0 < beside.medians()["rival"] < beside.medians()["ours"]
+    assert set(steps.medians()) == {"ours", "rival"}
+    assert 0 < steps.medians()["rival"] < steps.medians()["ours"]
 
 
 def test_sides_are_measured_in_turn():

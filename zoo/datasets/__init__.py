@@ -58,5 +58,5 @@ if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
 
 
 def __dir__() -> list[str]:
-    """Return the public names, for completion in an editor."""
+    """Return the public names."""
     return list(__all__)

@@ -151,7 +151,7 @@ def _silent_inputs(
         by_channel = value.transpose(0, channel_dim).flatten(1)
         silent[weights[layer]] = (by_channel == 0).all(1).cpu()
 
-    weights = {}
+    weights: dict[nn.Module, str] = {}
     hooks = []
     for name, layer in network.named_modules():
         if has_nodes(layer):

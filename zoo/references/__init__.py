@@ -30,5 +30,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Return the public names, for completion in an editor."""
+    """Return the public names."""
     return list(__all__)

@@ -47,6 +47,7 @@ class Ascent:
 
         for _ in range(self.num_steps):
             direction = loss(current, y).gradient.sign()
+
             current = current + self.step_size * direction
             current = torch.clamp(current, low, high)
             on_step()

@@ -146,7 +146,8 @@ def _random_inverse_map(x: Tensor, tilt: float) -> Tensor:
 
 def _with_ones(points: Tensor, dim: int) -> Tensor:
     """Add a third coordinate of one to points, whose coordinates lie along a dimension."""
-    ones = torch.ones_like(points.narrow(dim, 0, 1))
+    first = points.narrow(dim, 0, 1)
+    ones = torch.ones_like(first)
     return torch.cat([points, ones], dim)
 
 

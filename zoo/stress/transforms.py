@@ -142,6 +142,7 @@ def skew(x: Tensor, severity: float) -> Tensor:
     s = _finite(severity, "severity")
 
     affine_map = [[1 - s, s, 0.0], [s, 1 + s, 2 * s]]  # in coordinates from -1 to 1
+
     theta = torch.tensor(affine_map, dtype=x.dtype, device=x.device)
     theta = theta.expand(len(x), 2, 3)
 

@@ -195,4 +195,5 @@ def _near_mean(total: Tensor, amplitude: float) -> Tensor:
     """Return a quarter of the sum of four heights, plus uniform noise."""
     uniform = 2 * torch.rand_like(total) - 1
     noise = amplitude**2 * uniform
+
     return total / 4 + noise

@@ -224,7 +224,7 @@ def test_a_foreign_file_is_refused(path, tmp_path):
         ({"model": build(hidden=4)}, r"sites \(then .*\(3, 2\).*, now .*\(4, 2\)"),
         (
             {"model": build(scale=2.0)},
-            r"is of another model: the log joint density at .* chains was -.* and is -",
+            r"is of another model: the log joint density at its positions was -.*, but is -",
         ),
     ],
     ids=lambda value: str(value)[:20],
