@@ -11,6 +11,7 @@ from pyro import poutine
 from torch import Tensor
 
 from zoo.diagnostics.ranks import Ranks
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
@@ -144,7 +145,7 @@ def _quantities(
         found[f"f[{number}]"] = values
 
     for name, value in draws.items():
-        is_noise = name.startswith("likelihood:")
+        is_noise = is_noise_site(name)
         if is_noise and value.dim() == 1:
             found[name] = value
 

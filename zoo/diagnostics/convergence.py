@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.labelled import ess, rhat
@@ -158,7 +159,7 @@ def _largest_rhat(posterior: DrawsPosterior) -> dict[str, float]:
     """Return the largest R-hat at each site of weights or nodes, of some of its parameters."""
     found = {}
     for name, draws in posterior.draws.items():
-        if name.startswith("likelihood:"):
+        if is_noise_site(name):
             continue
 
         values = draws.flatten(2).double().cpu().numpy()  # (C, S, P)

@@ -12,6 +12,11 @@ from torch import Tensor
 PREFIX = "likelihood:"  # of sites; a parameter of a network cannot have such a name
 
 
+def is_noise_site(name: str) -> bool:
+    """Return whether a site is of the likelihood, e.g. the noise scale."""
+    return name.startswith(PREFIX)
+
+
 class Likelihood:
     r"""The distribution p(y | f, noise) of a target y given the network's output f.
 

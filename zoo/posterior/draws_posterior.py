@@ -8,10 +8,10 @@ from typing import cast
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.file_format import prefixed
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.posterior.posterior import Posterior
+from zoo.posterior.storage import prefixed
 from zoo.posterior.thinning import evenly
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import RunInfo
-from zoo.posterior.storage import read_file, write_file
+from zoo.posterior.storage import prefixed, read_file, write_file
 from zoo.runtime.programs import PyroProgram
 
 _FORMAT = "zoo.posterior/1"
@@ -91,20 +91,6 @@ def layout(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
         found[name] = f"random {tuple(prior.shape())}"
 
     return found
-
-
-def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors under names with a prefix."""
-    return {prefix + name: value for name, value in tensors.items()}
-
-
-def unprefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names have a prefix, under names without it."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def _statistics(

@@ -10,9 +10,9 @@ from torch import Tensor
 from zoo.model import BayesianNetwork
 from zoo.posterior.draw_source import FunctionValues
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.posterior.file_format import prefixed
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import on_device_of
+from zoo.posterior.storage import prefixed
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 

@@ -8,9 +8,9 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.file_format import prefixed
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
+from zoo.posterior.storage import prefixed
 from zoo.predictive.drawing import draw_sites
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.posterior.file_format import layout, read_posterior, unprefixed
+from zoo.posterior.file_format import layout, read_posterior
 from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.posterior.laplace_posterior import LaplacePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.program_posterior import ProgramPosterior
+from zoo.posterior.storage import unprefixed
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 

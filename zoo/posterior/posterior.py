@@ -12,9 +12,10 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.draw_source import DrawSource
-from zoo.posterior.file_format import prefixed, write_posterior
+from zoo.posterior.file_format import write_posterior
 from zoo.posterior.inference_data import to_arviz
 from zoo.posterior.info import RunInfo
+from zoo.posterior.storage import prefixed
 from zoo.posterior.wrong_arguments import answer
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs

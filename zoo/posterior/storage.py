@@ -60,6 +60,21 @@ def read_file(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return header, _with_zeros(tensors)
 
 
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors under names with a prefix."""
+    return {prefix + name: value for name, value in tensors.items()}
+
+
+def unprefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names have a prefix, under names without it."""
+    found = {}
+    for name, value in tensors.items():
+        if name.startswith(prefix):
+            found[name.removeprefix(prefix)] = value
+
+    return found
+
+
 def _without_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Take out zeros: masks become bits, and tensors with half zeros bits and other values."""
     found = {}

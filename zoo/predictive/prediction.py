@@ -11,7 +11,7 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.likelihood import Likelihood, is_noise_site
 from zoo.predictive.quantiles import mixture_quantile
 from zoo.predictive.units import TargetUnits
 
@@ -59,7 +59,7 @@ class Prediction:
 
         self.noise: dict[str, Tensor] = {}
         for name, value in (noise or {}).items():
-            if name.startswith("likelihood:"):
+            if is_noise_site(name):
                 num_new = outputs.dim() - value.dim()
                 shape = (len(value), *[1] * num_new, *value.shape[1:])
                 self.noise[name] = value.reshape(shape)  # (S, 1, ...)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 
@@ -55,7 +56,7 @@ class NetworkDraws:
         """Return the draws without the sites of the likelihood."""
         values = {}
         for name, value in self.values.items():
-            if not name.startswith("likelihood:"):
+            if not is_noise_site(name):
                 values[name] = value
 
         return replace(self, values=values)
