@@ -79,7 +79,7 @@ if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
         if name not in __all__:
             from zoo.runtime.other_names import missing
 
-            raise missing(__name__, name, __all__, other_names={})
+            raise missing(__name__, name, __all__, {"guides": "import guides"})
         if name in _MODULES:
             value = getattr(importlib.import_module(_MODULES[name]), name)
         else:

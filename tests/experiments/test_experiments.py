@@ -160,7 +160,7 @@ def test_a_run_that_is_started_again_fits_nothing_anew(small, tmp_path, monkeypa
     assert again.tables["curve"][0].keys() == first.tables["curve"][0].keys()
     with pytest.raises(
         ValueError,
-        match=r"with minutes 30, seed 0, .* is with minutes 30, seed 1, .* another --out",
+        match=r"with minutes 30, seed 0, .* has minutes 30, seed 1, .* another --out",
     ):
         small(experiment, seed=1).run()
 
