@@ -9,20 +9,14 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = Path(__file__).parent / "programs"
-EXPECTED = re.findall(
-    r"^reveal_type\(.*\)  # (\w+)$", (PROGRAMS / "user.py").read_text(), re.M
-)
-MISTAKES = [
-    number
-    for number, line in enumerate(
-        (PROGRAMS / "mistakes.py").read_text().splitlines(), 1
-    )
-    if "# mistake" in line
-]
+USER = PROGRAMS / "user.py"
+MISTAKES = PROGRAMS / "mistakes.py"
 
 
-def check(checker, installed, program):
-    """Check a program in the environment of the installed package; return what is printed."""
+@pytest.fixture(scope="module", params=["mypy", "pyright"])
+def report(request, installed):
+    """Check both programs in the environment of the installed package; return what is printed."""
+    checker = request.param
     if importlib.util.find_spec(checker) is None:
         pytest.skip(f"{checker} is not installed")
     python = str(installed.bin / "python")
@@ -40,7 +34,8 @@ def check(checker, installed, program):
         "-m",
         checker,
         *options[checker],
-        str(PROGRAMS / program),
+        str(USER),
+        str(MISTAKES),
     ]
     ended = subprocess.run(
         command, cwd=installed.folder, capture_output=True, text=True, check=False
@@ -48,17 +43,20 @@ def check(checker, installed, program):
     return ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_types_of_a_users_program_are_exact(checker, installed):
-    text = check(checker, installed, "user.py")
-    revealed = re.findall(r'(?:Revealed type is|Type of ".*" is) "(.*)"', text)
+def test_types_of_a_users_program_are_exact(report):
+    expected = re.findall(
+        r"^reveal_type\(.*\)  # (\w+)$", USER.read_text(), re.MULTILINE
+    )
+    revealed = re.findall(r'(?:Revealed type is|Type of ".*" is) "(.*)"', report)
     names = [re.sub(r"\[.*\]", "", name).rpartition(".")[2] for name in revealed]
-    assert names == EXPECTED, text
-    assert not re.search(r": error:|- error:", text), text
+    assert names == expected, report
+    assert not re.search(r"user\.py:\d+.*error:", report), report
 
 
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_mistakes_are_found_where_they_are(checker, installed):
-    text = check(checker, installed, "mistakes.py")
-    lines = {int(number) for number in re.findall(r"mistakes\.py:(\d+).*error:", text)}
-    assert lines == set(MISTAKES), text
+def test_mistakes_are_found_where_they_are(report):
+    lines = MISTAKES.read_text().splitlines()
+    expected = {number for number, line in enumerate(lines, 1) if "# mistake" in line}
+    found = {
+        int(number) for number in re.findall(r"mistakes\.py:(\d+).*error:", report)
+    }
+    assert found == expected, report
