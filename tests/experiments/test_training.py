@@ -67,7 +67,7 @@ def test_a_budget_too_short_for_one_epoch_gets_a_sentence(data, tmp_path):
     train, validation = map(flat, data)
     with pytest.raises(
         ValueError,
-        match=r"the fit 'a' has 0.001 s of the budget, .* one epoch take .*; write a budget \d+ times",
+        match=r"the fit 'a' has 0.001 s of the budget, .* one epoch .*; write a budget \d+ times",
     ):
         Training(1e-3, 1, batch_size=16, progress=False).fit(
             build, train, validation, tmp_path / "a.safetensors"
