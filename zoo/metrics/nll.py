@@ -37,7 +37,7 @@ def nll(log_prob: Tensor) -> Tensor:
     if values.ndim != 1:
         raise ValueError(
             f"log_prob has shape {tuple(values.shape)}; write (N,). For S draws (S, N) write "
-            "log_prob.logsumexp(0) - math.log(S)."
+            "log_prob.logsumexp(0) - math.log(S)"
         )
 
     return cast_like(-values.mean(), log_prob)
