@@ -201,7 +201,7 @@ class Fidelity:
         return ", ".join(parts)
 
     def __repr__(self) -> str:
-        explained = "in brackets the floor, the reference's chains against each other"
+        explained = "in brackets the floor, the score of the reference's own chains"
         return f"Fidelity: {self}; {explained}; {self.verdict}"
 
     def _repr_html_(self) -> str:
