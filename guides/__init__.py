@@ -1,5 +1,7 @@
 """Guides: families of distributions over the latent sites of a Pyro model, one family a file."""
 
+from typing import TYPE_CHECKING, NoReturn
+
 from guides._base.guide import Guide
 from guides._base.other_names import missing
 from guides.concrete_dropout import ConcreteDropout
@@ -39,12 +41,13 @@ __all__ = [
     "SparseVariationalDropout",
 ]
 
+if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
+
+    def __getattr__(name: str) -> NoReturn:
+        """Raise an error that says what to write instead of a wrong name."""
+        raise missing(name, __all__)
+
 
 def __dir__() -> list[str]:
     """Return the public names."""
-    return sorted(__all__)
-
-
-def __getattr__(name: str) -> object:
-    """Raise an error that says what a guide of another library is called here."""
-    raise AttributeError(missing(name, __all__))
+    return list(__all__)

@@ -71,12 +71,12 @@ class ConcreteDropout(Delta):
     ) -> None:
         super().__init__(model, example=example)
         if not 0 < p < 1:
-            raise ValueError(
-                f"p is a learned probability, above 0 and below 1, not {p}"
-            )
+            raise ValueError(f"p must be a probability above 0 and below 1, not {p}")
 
         if not 0 < temperature <= 1:
-            raise ValueError(f"temperature is above 0 and at most 1, not {temperature}")
+            raise ValueError(
+                f"temperature must be above 0 and at most 1, not {temperature}"
+            )
 
         self.temperature = temperature
         self.noisy = noisy_sites(self.sites, layers)

@@ -157,7 +157,7 @@ def _zuko_flows() -> ModuleType:
         import zuko.flows
     except ImportError as error:
         raise ImportError(
-            "guides.Flow takes its flows from zuko; pip install 'bnn-zoo[flows]'"
+            "guides.Flow needs zuko; write pip install 'bnn-zoo[flows]'"
         ) from error
     finally:
         for name, value in before.items():

@@ -166,12 +166,12 @@ def _check(p: float, noise: str, learn: str | None) -> None:
     """Refuse a rate, a kind of noise or a kind of α that is unknown."""
     if not 0 < p < 0.5:
         raise ValueError(
-            "p is a dropout rate above 0 and below 0.5, where the noise has variance 1, "
+            "p must be a dropout rate above 0 and below 0.5 (at 0.5 the noise has variance 1), "
             f"not {p}"
         )
 
     if learn not in _LEARNED.get(noise, ()):
         raise ValueError(
-            'noise is "unit" or "weight"; learn is None, "layer", "unit" or, for the noise of '
-            f'weights, "weight": not {noise!r} with {learn!r}'
+            'noise must be "unit" or "weight", and learn None, "layer", "unit" or, with '
+            f'noise="weight", "weight"; not noise={noise!r} with learn={learn!r}'
         )

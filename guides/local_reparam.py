@@ -112,7 +112,7 @@ class LazyWeight(Lazy):
 
 
 def noise_like(value: Tensor) -> Tensor:
-    """Draw standard normals with the memory layout of a tensor; others take six times as long."""
+    """Draw standard normals in the memory layout of a tensor, six times as fast as in another."""
     axes = range(value.dim())
     order = sorted(axes, key=value.stride, reverse=True)
     inverse = sorted(axes, key=order.__getitem__)

@@ -65,8 +65,8 @@ class LowRank(JointGuide):
     ) -> None:
         if rank < 1:
             raise ValueError(
-                f"rank is the number of common factors, at least 1, not {rank}; "
-                "guides.MeanField has none"
+                f"rank must be a number of common factors, at least 1, not {rank}; "
+                "for no factors use guides.MeanField"
             )
 
         super().__init__(

@@ -68,7 +68,9 @@ class MatrixNormal(MeanField):
             model, init_scale=init_scale, max_scale=max_scale, example=example
         )
         if structure not in ("diagonal", "full"):
-            raise ValueError(f"structure is 'diagonal' or 'full', not {structure!r}")
+            raise ValueError(
+                f"structure must be 'diagonal' or 'full', not {structure!r}"
+            )
 
         self.structure = structure
         self.matrices = [name for name, site in self.sites.items() if _is_matrix(site)]

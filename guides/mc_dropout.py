@@ -90,12 +90,12 @@ class MCDropout(Delta):
         super().__init__(model, example=example)
         if not 0 <= p < 1:
             raise ValueError(
-                f"p is the probability of dropping a unit, at least 0 and below 1, not {p}"
+                f"p must be a probability of dropping a unit, at least 0 and below 1, not {p}"
             )
 
         if masks not in get_args(Masks):
             raise ValueError(
-                f"masks is 'channel', 'element' or 'weight', not {masks!r}"
+                f"masks must be 'channel', 'element' or 'weight', not {masks!r}"
             )
 
         self.p = p

@@ -89,9 +89,7 @@ class Mixture(Guide):
     ) -> None:
         super().__init__(model, example=example)
         if num_components < 1:
-            raise ValueError(
-                f"a mixture has at least one component, not {num_components}"
-            )
+            raise ValueError(f"num_components must be at least 1, not {num_components}")
 
         if num_components == 1:
             init_spread = 0.0
@@ -199,7 +197,7 @@ def _refuse_built_guide(make: Any) -> None:
     if isinstance(make, Guide):
         family = type(make).__name__
         raise ValueError(
-            f"make is a guide that is already built; give what makes one for each component: "
+            "make must be a class or function that makes a guide, not a guide; write "
             f"guides.Mixture(model, make=guides.{family})"
         )
 
@@ -208,6 +206,6 @@ def _refuse_other_guides(component: Any) -> None:
     """Refuse a component whose density is not known."""
     if not isinstance(component, Guide):
         raise ValueError(
-            "the components of a Mixture are guides of this package, which have a known density, "
-            f"and make gave a {type(component).__name__}; use e.g. guides.MeanField"
+            "make must return a guide of this package, because its density must be known, "
+            f"not {type(component).__name__}; write e.g. make=guides.MeanField"
         )

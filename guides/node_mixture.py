@@ -107,14 +107,11 @@ class NodeMixture(MeanField):
             model, init_scale=init_scale, max_scale=max_scale, example=example
         )
         if num_components < 1:
-            raise ValueError(
-                f"a mixture has at least one component, not {num_components}"
-            )
+            raise ValueError(f"num_components must be at least 1, not {num_components}")
 
         if not entropic_weight >= 0:
             raise ValueError(
-                "entropic_weight is an additional weight of the entropy, 0 or positive, "
-                f"not {entropic_weight}"
+                f"entropic_weight must be 0 or positive, not {entropic_weight}"
             )
 
         self.nodes = node_sites(self.sites, nodes, family=type(self).__name__)

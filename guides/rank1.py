@@ -91,7 +91,7 @@ class Rank1(NodeMixture):
         )
         if not 0 <= random_sign_init <= 1:
             raise ValueError(
-                f"random_sign_init is a probability, from 0 to 1, not {random_sign_init}"
+                f"random_sign_init must be a probability, from 0 to 1, not {random_sign_init}"
             )
 
         self._refuse_one_side()
@@ -104,8 +104,9 @@ class Rank1(NodeMixture):
             side = sides.pop()
             names = ", ".join(self.nodes)
             raise ValueError(
-                f"Rank1 needs nodes at the inputs and the outputs of a layer, and {names} are "
-                f"{side}-nodes all; use priors.NodePrior(..., where='both'), or guides.NodeMixture"
+                f"Rank1 needs nodes at the inputs and the outputs of a layer, but {names} "
+                f"are all at the {side}puts; use priors.NodePrior(..., where='both'), or "
+                "guides.NodeMixture"
             )
 
     def _draw_signs(self, probability: float) -> None:

@@ -378,7 +378,7 @@ REFUSED = (
         (
             prior,
             "Rank1",
-        ): r"Rank1 needs nodes at the inputs and the outputs of a layer, .* are (in|out)-nodes all"
+        ): r"Rank1 needs nodes at the inputs and the outputs .* are all at the (in|out)puts"
         for prior in ("NodePrior", "NodePrior+Frozen")
     }
     | {
@@ -390,7 +390,7 @@ REFUSED = (
         (
             prior,
             name,
-        ): rf"the log-uniform prior of '.*weight.*' is infinite at 0, where {name} puts weights"
+        ): rf"the log-uniform prior of '.*weight.*' is infinite at 0, and {name} sets weights to 0"
         for prior in IMPROPER
         for name in ("ConcreteDropout", "MCDropout")
     }
@@ -436,7 +436,7 @@ REFUSED = (
     }
 )
 REFUSED_BY_ENGINES = {
-    (prior, engine): "a sampler has nothing that optimises point estimates"
+    (prior, engine): "a sampler does not optimise point estimates"
     for prior in WITH_POINTS
     for engine in SAMPLERS
 } | {
@@ -455,16 +455,16 @@ REFUSED_BY_ENGINES |= {
     (
         prior,
         "Laplace",
-    ): r"inference\.Laplace (is over weights with a fixed|takes independent) normal prior"
+    ): r"inference\.Laplace needs (weights with a fixed|independent) normal prior"
     for prior in PRIORS
     if prior not in NORMAL_WEIGHTS
 }
 REFUSED_BY_LAPLACE = {
-    "Bernoulli": "takes the likelihoods Gaussian, .* and Categorical, not Bernoulli",
-    "DeeplySupervised": "takes the likelihoods Gaussian, .* not DeeplySupervised",
-    "From(Poisson)": "takes the likelihoods Gaussian, .* and Categorical, not From",
-    "Gaussian(HalfNormal)": "site 'likelihood:scale' is none; use .* and a fixed noise scale",
-    "HeteroscedasticGaussian": "takes the likelihoods Gaussian, .* not HeteroscedasticGaussian",
+    "Bernoulli": "needs likelihoods.Gaussian .* or Categorical, not Bernoulli",
+    "DeeplySupervised": "needs likelihoods.Gaussian .*, not DeeplySupervised",
+    "From(Poisson)": "needs likelihoods.Gaussian .* or Categorical, not From",
+    "Gaussian(HalfNormal)": "site 'likelihood:scale' is not a weight; use .* a fixed noise scale",
+    "HeteroscedasticGaussian": "needs likelihoods.Gaussian .*, not Heteroscedastic",
 }
 
 

@@ -72,19 +72,22 @@ _MODULES = {  # where the names that are no packages are defined
     "prune": "zoo.pruning",
 }
 
+if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
 
-def __getattr__(name: str) -> Any:
-    """Import a part of the zoo when it is first used."""
-    if name not in __all__:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    if name in _MODULES:
-        value = getattr(importlib.import_module(_MODULES[name]), name)
-    else:
-        value = importlib.import_module(f"zoo.{name}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """Import a part of the zoo when it is first used."""
+        if name not in __all__:
+            from zoo.runtime.other_names import missing
+
+            raise missing(__name__, name, __all__, {"guides": "import guides"})
+        if name in _MODULES:
+            value = getattr(importlib.import_module(_MODULES[name]), name)
+        else:
+            value = importlib.import_module(f"zoo.{name}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    """Name the public parts alone."""
+    """Return the public names."""
     return list(__all__)

@@ -65,12 +65,14 @@ class BayesianNetwork(nn.Module):
         super().__init__()
         if not hasattr(prior, "bind"):
             example = "priors.WeightPrior(dist.Normal(0.0, 1.0))"
-            raise TypeError(f"the prior is an object such as {example}, not {prior!r}")
+            raise TypeError(
+                f"the prior must be an object such as {example}, not {prior!r}"
+            )
 
         if not hasattr(likelihood, "observe"):
             example = "likelihoods.Gaussian(scale=0.1)"
             raise TypeError(
-                f"the likelihood is an object such as {example}, not {likelihood!r}"
+                f"the likelihood must be an object such as {example}, not {likelihood!r}"
             )
 
         self.network = network
@@ -81,7 +83,7 @@ class BayesianNetwork(nn.Module):
         if not self.latents:
             family = type(network).__name__
             raise ValueError(
-                f"{prior!r} makes nothing random in {family}: no latent site is left"
+                f"{prior!r} makes no tensor of {family} random; give at least one a distribution"
             )
 
     @property
@@ -204,7 +206,7 @@ def _refuse_improper(name: str, prior: TorchDistributionMixin) -> None:
     """Refuse to draw from an improper prior."""
     if not is_proper(prior):
         raise ValueError(
-            f"the prior of site {name!r}, {describe(prior)}, is improper, so there is nothing to "
-            "draw from it; predict from a posterior, or give the site a proper prior such as "
+            f"the prior of site {name!r}, {describe(prior)}, is improper and has no "
+            "draws; predict from a posterior, or give the site a proper prior such as "
             "dist.Normal(0.0, 1.0)"
         )

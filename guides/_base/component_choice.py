@@ -49,7 +49,7 @@ class ComponentChoice(TorchDistribution):
     def expand(self, batch_shape: Shape, _instance: Any = None) -> ComponentChoice:
         """Refuse a batch of draws: all of them would come from one component."""
         raise ValueError(
-            f"a Mixture makes one draw at a time, and not a batch of shape {tuple(batch_shape)}"
+            f"a Mixture makes one draw at a time, not a batch of shape {tuple(batch_shape)}"
         )
 
     def log_prob(self, value: Tensor) -> Tensor:

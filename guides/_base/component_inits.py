@@ -59,7 +59,7 @@ def given_inits(
         shape = tuple(value.shape)
         if shape != expected:
             raise ValueError(
-                f"inits() gives site {name!r} a value of shape {shape}, and it has {expected}"
+                f"inits() gives site {name!r} a value of shape {shape}; write one of {expected}"
             )
 
     return found

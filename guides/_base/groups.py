@@ -26,7 +26,7 @@ def grouped(per: Per, names: Sequence[str] | None) -> Grouping:
         ValueError: `per` is neither "layer" nor "all".
     """
     if per not in ("layer", "all"):
-        raise ValueError(f"per is 'layer' or 'all', not {per!r}")
+        raise ValueError(f"per must be 'layer' or 'all', not {per!r}")
 
     def group(sites: Mapping[str, Site]) -> Groups:
         groups: Groups = {}
@@ -52,7 +52,7 @@ def chosen(sites: Mapping[str, Site], names: Sequence[str] | None) -> list[str]:
     if unknown or not names:
         known = ", ".join(sites)
         raise ValueError(
-            f"sites={list(names)} names no site of the model at {unknown}; it has {known}"
+            f"sites={list(names)} must name sites of the model; write some of {known}"
         )
 
     return [name for name in sites if name in names]

@@ -89,8 +89,8 @@ class Guide(nn.Module):
             site: One of the values of `self.sites`.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} does not implement distribution(site), "
-            "which returns the distribution of one site"
+            f"{type(self).__name__} does not implement distribution(site); "
+            "define it so that it returns the distribution of one site"
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
@@ -138,7 +138,8 @@ class Guide(nn.Module):
             if not found:
                 names = ", ".join(parameters)
                 raise ValueError(
-                    f"no parameter of {type(self).__name__} is called {pattern!r}; it has {names}"
+                    f"no parameter of {type(self).__name__} is called {pattern!r}; "
+                    f"its parameters are {names}"
                 )
 
             for name in found:

@@ -74,7 +74,7 @@ class JointGuide(MeanField):
             names = ", ".join(self.groups[group])
             raise ValueError(
                 f"the sites {names} have {size:,} elements, too many for {what} "
-                f"({limit:,} at most); use guides.LowRank, or name fewer by sites=[...]"
+                f"({limit:,} at most); use guides.LowRank, or choose fewer sites: sites=[...]"
             )
 
     def rows(self, name: str) -> tuple[str, slice]:

@@ -79,7 +79,8 @@ def _site(name: str, node: _Node) -> Site:
     for frame in frames:
         if frame.full_size not in (None, frame.size):
             raise ValueError(
-                f"site {name!r} is in a subsampled plate; a guide over it needs amortisation"
+                f"site {name!r} is in a subsampled plate, and a guide has no value for data "
+                "outside the batch; omit subsample_size, or write an amortised guide for it"
             )
 
     init = node["value"].detach().clone()
@@ -104,9 +105,8 @@ def _does_not_run(model: PyroModel, example: tuple[Any, ...], error: TypeError) 
     """Return the message for a model that does not take the arguments of `example`."""
     described = _described(model)
     message = (
-        f"a guide runs its model once to find the latent sites, and {described} did not run on "
-        f"{len(example)} arguments ({error}). If the model needs data, give it some by "
-        "example=(x, y)."
+        f"a guide runs its model once to find the latent sites, but {described} did not run on "
+        f"{len(example)} arguments ({error}). If the model needs data, write example=(x, y)."
     )
     if _is_network(model):
         message += (
@@ -119,10 +119,10 @@ def _does_not_run(model: PyroModel, example: tuple[Any, ...], error: TypeError) 
 
 def _without_sites(model: PyroModel) -> str:
     """Return the message for a model without latent sites."""
-    message = f"{_described(model)} has no latent site, so there is nothing to guide"
+    message = f"{_described(model)} has no latent site, so a guide has nothing to fit"
     if _is_network(model):
         message += (
-            "; a guide takes a Pyro model and not a network: make one by "
+            "; a guide needs a Pyro model, not a network; write "
             "zoo.BayesianNetwork(network, prior, likelihood)"
         )
 

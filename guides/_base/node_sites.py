@@ -25,8 +25,8 @@ def node_sites(
     if not nodes:
         known = ", ".join(sites)
         raise ValueError(
-            f"none of the sites {known} is a node; use priors.NodePrior, or name the nodes "
-            "by nodes=[...]"
+            f"none of the sites {known} is a node; use priors.NodePrior, or name the nodes: "
+            "nodes=[...]"
         )
 
     bounded = [name for name in nodes if not sites[name].is_real]
@@ -34,15 +34,15 @@ def node_sites(
         shown = ", ".join(bounded)
         support = sites[bounded[0]].support
         raise ValueError(
-            f"the nodes {shown} have bounded support ({support}); {family} needs real ones, "
-            "e.g. dist.Normal(1.0, 0.3)"
+            f"the nodes {shown} have bounded support ({support}), but {family} needs real "
+            "values; write e.g. dist.Normal(1.0, 0.3)"
         )
 
     shapes = {name: tuple(sites[name].init.shape) for name in nodes}
     if any(len(shape) != 1 for shape in shapes.values()):
         raise ValueError(
-            "nodes are vectors, one element for each channel of a layer, and not of shapes "
-            f"{shapes}"
+            "nodes must be vectors, one element for each channel of a layer, but their shapes "
+            f"are {shapes}"
         )
 
     return nodes

@@ -25,7 +25,7 @@ def noisy_sites(sites: Mapping[str, Site], layers: str | Sequence[str]) -> list[
     if not names:
         known = ", ".join(sites)
         raise ValueError(
-            f"none of the sites {known} is the weight of a layer or a Bernoulli node, "
+            f"none of the sites {known} is a weight of a layer or a Bernoulli node, "
             "so there is nothing to drop"
         )
 
@@ -38,7 +38,7 @@ def noisy_sites(sites: Mapping[str, Site], layers: str | Sequence[str]) -> list[
             near = difflib.get_close_matches(pattern, names, n=3, cutoff=0.0)
             nearest = ", ".join(near)
             raise ValueError(
-                f"no weight to drop is called {pattern!r}; the nearest are {nearest}"
+                f"no weight is called {pattern!r}; the nearest are {nearest}"
             )
 
         chosen.update(found)
@@ -55,9 +55,9 @@ def refuse_log_uniform(guide: Guide, names: Sequence[str]) -> None:
     for name in names:
         if is_log_uniform(guide.sites[name].prior):
             raise ValueError(
-                f"the log-uniform prior of {name!r} is infinite at 0, where "
-                f"{type(guide).__name__} puts weights; use guides.SparseVariationalDropout or "
-                "guides.GaussianDropout, or a proper prior"
+                f"the log-uniform prior of {name!r} is infinite at 0, and "
+                f"{type(guide).__name__} sets weights to 0; use a proper prior, or "
+                "guides.SparseVariationalDropout or guides.GaussianDropout"
             )
 
 

@@ -1,4 +1,4 @@
-"""What guides of other libraries and of papers are called here."""
+"""The names that other libraries and papers have for guides, and the error for a wrong name."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _OTHER_NAMES = {
 }
 
 
-def missing(name: str, known: Sequence[str]) -> str:
-    """Return the message for a name that the package does not have.
+def missing(name: str, known: Sequence[str]) -> AttributeError:
+    """Return the error for a name that the package does not have.
 
     Arguments:
         name: The name that was asked for.
@@ -44,16 +44,16 @@ def missing(name: str, known: Sequence[str]) -> str:
     """
     message = f"module 'guides' has no attribute {name!r}"
     if name.startswith("_"):
-        return message
+        return AttributeError(message)
 
     if name in _OTHER_NAMES:
-        return f"{message}; use {_OTHER_NAMES[name]}"
+        return AttributeError(f"{message}; write {_OTHER_NAMES[name]}")
 
     near = difflib.get_close_matches(name, known, n=3)
     if near:
         names = ", ".join(f"guides.{each}" for each in near)
-        return f"{message}; the nearest are {names}"
+        return AttributeError(f"{message}; the nearest are {names}")
 
     names = ", ".join(known)
 
-    return f"{message}; the guides are {names}"
+    return AttributeError(f"{message}; it has {names}")

@@ -56,7 +56,7 @@ class FlowDistribution(TorchDistribution):
         super().__init__(batch_shape, like.shape, validate_args=False)
 
     def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
-        """Draw u, and keep its log density: from u alone it would take the inverse transform."""
+        """Draw u, and keep its log density, which is costly to compute from u alone."""
         self.drawn = self._draw(*sample_shape, *self.batch_shape)
         return self.drawn[0]
 

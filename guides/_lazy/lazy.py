@@ -143,8 +143,8 @@ class Lazy(torch.Tensor):
     ) -> Any:
         # Below autograd, a draw would silently have no gradient.
         raise RuntimeError(
-            f"{func} reached a lazily sampled tensor; call .clone() on it first for an ordinary "
-            "draw"
+            f"{func} does not take a lazily sampled tensor; write tensor.clone(), which is an "
+            "ordinary draw"
         )
 
 

@@ -52,9 +52,9 @@ class NodeDraw:
 
         if len(self.rows) != size:
             raise ValueError(
-                f"a layer with nodes met a batch of {len(self.rows)} and then one of {size}: the "
-                "batch must be the first dimension of every layer's input; give such layers "
-                "Frozen() nodes"
+                f"a layer with nodes got a batch of {len(self.rows)} and then one of {size}, "
+                "but the batch must be the first dimension of every layer's input; give layers "
+                "with other inputs Frozen() nodes"
             )
 
         return self.rows

@@ -222,20 +222,20 @@ def test_heart_beats_are_fitted_by_their_name(tmp_path):
         (
             "AlexNet",
             (3, 28, 28),
-            "AlexNet is for images of 32x32 pixels, and mine has 28x28: --network ResNet20 takes",
+            "AlexNet needs images of 32x32 pixels, but mine has 28x28; write --network ResNet20",
         ),
-        ("VGG16", (1, 28, 28), "VGG16 is for images of 32x32 pixels"),
-        ("LeNet", (1, 32, 32), "LeNet is for images of 28x28 pixels"),
-        ("NIN", (3, 32, 28), "NIN is for images of 28x28 pixels, and mine has 32x28"),
+        ("VGG16", (1, 28, 28), "VGG16 needs images of 32x32 pixels"),
+        ("LeNet", (1, 32, 32), "LeNet needs images of 28x28 pixels"),
+        ("NIN", (3, 32, 28), "NIN needs images of 28x28 pixels, but mine has 32x28"),
         (
             "WideResNet28-10",
             (6,),
-            r"is for images, and mine has inputs of shape \(6,\): --network MLP",
+            r"needs images, but mine has inputs of shape \(6,\); write --network MLP",
         ),
         (
             "ConvNet1d",
             (1, 28, 28),
-            r"ConvNet1d is for series, and mine has inputs of shape \(1, 28, 28\)",
+            r"ConvNet1d needs series, but mine has inputs of shape \(1, 28, 28\)",
         ),
     ],
 )
@@ -265,19 +265,19 @@ def test_a_wrong_name_gets_the_nearest_right_one(wrong, right, capsys):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (["--data", "mnist"], "mnist is read from a folder of yours: --path PATH"),
-        (["--data", "mnist", "--path", "nowhere"], "does not hold the files of MNIST"),
-        (["--network", "LeNet5"], "LeNet5 is for images"),
+        (["--data", "mnist"], "mnist is read from a folder; write --path FOLDER"),
+        (["--data", "mnist", "--path", "nowhere"], "lacks files of MNIST"),
+        (["--network", "LeNet5"], "LeNet5 needs images"),
         (["--data", "digits", "--network", "LeNet5"], "at least 16x16"),
         (
             ["--guide", "NodeMixture", "--prior", "normal"],
-            "without --prior NodeMixture gets one that it takes",
+            "and NodeMixture gets a prior that it takes",
         ),
         (
             ["--set", "num_component=3", "--guide", "NodeMixture"],
             "the nearest is 'num_components'",
         ),
-        (["--engine", "HMC", "--prior", "nodes"], "optimises point estimates"),
+        (["--engine", "HMC", "--prior", "nodes"], "does not optimise point estimates"),
         (["--split", "20"], "Gal made 20 splits"),
     ],
     ids=[
@@ -301,7 +301,7 @@ def test_what_does_not_fit_ends_in_a_sentence(wrong, sentence, capsys, tmp_path)
 def test_a_setting_without_a_value_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["fit", "--set", "p"])
-    assert "'p' is no setting; write NAME=VALUE" in capsys.readouterr().err
+    assert "write --set NAME=VALUE, not --set p" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["fit"], ["compare"], ["reproduce", "bbb-mnist"]])
@@ -321,7 +321,7 @@ def test_an_experiment_without_its_data_says_where_they_are_looked_for(
         main(["reproduce", "prune-ecg", "--path", str(tmp_path), "--out", str(out)])
         == 2
     )
-    assert f"--path says where they are, now '{tmp_path}'" in capsys.readouterr().err
+    assert f"write --path FOLDER; now it is '{tmp_path}'" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -53,7 +53,7 @@ def test_freezing_what_is_not_there_names_what_is():
     _, fresh = built("MeanField")
     with pytest.raises(
         ValueError,
-        match=r"no parameter of MeanField is called 'mean\.\*'; it has loc\.layer1\.weight",
+        match=r"no parameter of MeanField is called 'mean\.\*'; its parameters are loc",
     ):
         fresh.freeze("loc.*", "mean.*")
 

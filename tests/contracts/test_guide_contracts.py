@@ -189,14 +189,14 @@ def test_a_guide_over_a_program_that_needs_arguments_asks_for_them():
 
     with pytest.raises(
         ValueError,
-        match=r"did not run on 0 arguments .*give it some by example=\(x, y\)",
+        match=r"did not run on 0 arguments .*write example=\(x, y\)",
     ):
         cases.GUIDES["MeanField"](program)
 
 
 def test_a_guide_over_a_program_without_latent_sites_says_so():
     with pytest.raises(
-        ValueError, match="no latent site, so there is nothing to guide"
+        ValueError, match="no latent site, so a guide has nothing to fit"
     ):
         cases.GUIDES["MeanField"](lambda: None)
 
@@ -208,6 +208,6 @@ def test_a_site_in_a_subsampled_plate_is_refused():
 
     with pytest.raises(
         ValueError,
-        match="'z' is in a subsampled plate; a guide over it needs amortisation",
+        match=r"'z' is in a subsampled plate, .*write an amortised guide",
     ):
         cases.GUIDES["MeanField"](program)

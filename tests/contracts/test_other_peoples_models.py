@@ -287,6 +287,6 @@ def test_the_nodes_of_one_component_reach_the_evidence(table):
 def test_a_model_that_needs_arguments_says_so():
     with pytest.raises(
         ValueError,
-        match=r"did not run on 0 arguments .*give it some by example=\(x, y\)",
+        match=r"did not run on 0 arguments .*write example=\(x, y\)",
     ):
         guides.MeanField(regression)

@@ -86,7 +86,7 @@ def test_a_part_is_taken_by_rows():
     ],
 )
 def test_a_wrong_name_is_answered_with_the_right_call(name, instead):
-    with pytest.raises(AttributeError, match=f"has no {name}; write {instead}"):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; write {instead}"):
         getattr(datasets, name)
 
 

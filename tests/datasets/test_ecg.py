@@ -54,18 +54,18 @@ def rows_of(part):
 def test_missing_and_wrong_files_are_refused(folder, tmp_path):
     with pytest.raises(
         ValueError,
-        match="there are 30 training series of ECG5000, which cannot give 25 to use and 6 to keep",
+        match="there are 30 training series of ECG5000, not enough for 25 to use and 6 to keep",
     ):
         ecg5000(folder, num_train=25, num_validation=6)
     with pytest.raises(
         FileNotFoundError,
-        match=r"nowhere' does not hold ECG5000.npz; put ECG5000 of www.timeseries",
+        match=r"nowhere' has no file ECG5000.npz; put ECG5000 from www.timeseries",
     ):
         ecg5000(tmp_path / "nowhere")
     np.savez(folder / "ECG5000.npz", series=np.zeros(3))
     with pytest.raises(
         ValueError,
-        match=r"is no archive of the arrays x_train, y_train, x_test, y_test; put",
+        match=r"is not an archive of the arrays x_train, y_train, x_test, y_test; put",
     ):
         ecg5000(folder)
 

@@ -107,7 +107,7 @@ def test_parts_do_not_depend_on_the_seed():
 def test_parts_larger_than_the_set_are_refused(sizes, tmp_path):
     path = grey_folder(tmp_path, "MNIST")
     with pytest.raises(
-        ValueError, match="there are 30 training images of MNIST, which cannot give"
+        ValueError, match="there are 30 training images of MNIST, not enough for"
     ):
         mnist(path, num_train=sizes[0], num_validation=sizes[1])
 
@@ -122,7 +122,7 @@ def test_parts_larger_than_the_set_are_refused(sizes, tmp_path):
 )
 def test_missing_files_are_answered_with_their_source(load, source, tmp_path):
     with pytest.raises(
-        FileNotFoundError, match=f"does not hold the files of .*{source}.*download=True"
+        FileNotFoundError, match=f"lacks files of .*{source}.*download=True"
     ):
         load(tmp_path)
 
@@ -156,11 +156,11 @@ def test_letters_are_standardised_like_digits(tmp_path):
 def test_a_folder_without_letters_is_refused(tmp_path):
     with pytest.raises(
         FileNotFoundError,
-        match=r"not hold kmnist-test-imgs.npz; put .* codh.rois.ac.jp/kmnist",
+        match=r"has no file kmnist-test-imgs.npz; put .* codh.rois.ac.jp/kmnist",
     ):
         kmnist_test(tmp_path)
     (tmp_path / "kmnist-test-imgs.npz").write_bytes(b"<html>")
-    with pytest.raises(ValueError, match="is no archive of the arrays arr_0; put"):
+    with pytest.raises(ValueError, match="is not an archive of the arrays arr_0; put"):
         kmnist_test(tmp_path)
 
 

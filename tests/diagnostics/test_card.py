@@ -104,9 +104,11 @@ def test_a_guide_and_bare_function_values():
 
 
 def test_inputs_come_from_one_side():
-    with pytest.raises(ValueError, match="omit x: the reference has its own inputs"):
+    with pytest.raises(ValueError, match="omit x: the reference has inputs of its own"):
         zoo.fidelity(drawn(), REFERENCE, REFERENCE.inputs)
-    with pytest.raises(ValueError, match=r"give inputs x=\.\.\. at which to compare"):
+    with pytest.raises(
+        ValueError, match=r"write x=\.\.\., the inputs at which to compare"
+    ):
         zoo.fidelity(drawn(), drawn())
 
 
@@ -166,7 +168,7 @@ def test_a_score_of_another_kind_of_problem_is_refused(name):
     card = zoo.fidelity(drawn(count=40), REFERENCE)
     with pytest.raises(
         AttributeError,
-        match=f"this card has no {name}; the scores of this problem are mean_error, ",
+        match=f"this card has no {name}; its scores are mean_error, ",
     ):
         getattr(card, name)
 

@@ -94,7 +94,7 @@ def test_a_guide_is_refused():
     model = posterior(torch.zeros(1, 4, 1, 3)).model
     engine = inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False)
     fitted = engine.fit((x, torch.zeros(3, 1)))
-    with pytest.raises(ValueError, match="R-hat is 1 whatever the guide"):
+    with pytest.raises(ValueError, match="R-hat is always 1"):
         zoo.convergence(fitted, x)
 
 

@@ -66,7 +66,7 @@ def test_a_point_is_sure_everywhere():
 def test_what_has_no_functions_elsewhere_is_refused():
     with pytest.raises(
         ValueError,
-        match="draws functions at new inputs, and this posterior has no weights",
+        match="draws functions at new inputs, but this posterior has no weights",
     ):
         extrapolation(REFERENCE.posterior, X)
     flat = zoo.BayesianNetwork(
@@ -77,5 +77,5 @@ def test_what_has_no_functions_elsewhere_is_refused():
     posterior = inference.SVI(
         flat, guides.MeanField(flat), num_steps=1, progress=False
     ).fit((X[:, :3], X[:, :1]))
-    with pytest.raises(ValueError, match="nothing to draw from it"):
+    with pytest.raises(ValueError, match="is improper and has no draws"):
         extrapolation(posterior, X[:, :3])

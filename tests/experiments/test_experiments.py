@@ -160,7 +160,7 @@ def test_a_run_that_is_started_again_fits_nothing_anew(small, tmp_path, monkeypa
     assert again.tables["curve"][0].keys() == first.tables["curve"][0].keys()
     with pytest.raises(
         ValueError,
-        match=r"with minutes 30, seed 0, .* is with minutes 30, seed 1, .* another --out",
+        match=r"with minutes 30, seed 0, .* has minutes 30, seed 1, .* another --out",
     ):
         small(experiment, seed=1).run()
 
@@ -190,7 +190,7 @@ def test_an_experiment_without_its_data_says_so(tmp_path):
     run = Run(
         EXPERIMENTS["bbb-mnist"], path=tmp_path, out=tmp_path / "out", progress=False
     )
-    with pytest.raises(FileNotFoundError, match="does not hold the files of MNIST"):
+    with pytest.raises(FileNotFoundError, match="lacks files of MNIST"):
         run.run()
 
 
@@ -204,5 +204,7 @@ def test_data_without_a_validation_part_get_a_sentence(tmp_path):
 
 @pytest.mark.parametrize("minutes", [0, -1.0])
 def test_a_budget_is_positive(minutes, tmp_path):
-    with pytest.raises(ValueError, match="a budget is a number of minutes above zero"):
+    with pytest.raises(
+        ValueError, match="a budget must be a number of minutes above zero"
+    ):
         Run(EXPERIMENTS["bbb-mnist"], out=tmp_path, minutes=minutes)

@@ -67,7 +67,7 @@ def test_a_budget_too_short_for_one_epoch_gets_a_sentence(data, tmp_path):
     train, validation = map(flat, data)
     with pytest.raises(
         ValueError,
-        match=r"the fit 'a' has 0.001 s of the budget, .* one epoch take .*; give \d+ times",
+        match=r"the fit 'a' has 0.001 s of the budget, .* one epoch .*; write a budget \d+ times",
     ):
         Training(1e-3, 1, batch_size=16, progress=False).fit(
             build, train, validation, tmp_path / "a.safetensors"
@@ -78,7 +78,9 @@ def test_only_mc_dropout_has_averaged_weights(data):
     train, _ = map(flat, data)
     model, guide = build()
     posterior = zoo.inference.SVI(model, guide, num_steps=1, progress=False).fit(train)
-    with pytest.raises(TypeError, match=r"only guides\.MCDropout .*not LocalReparam"):
+    with pytest.raises(
+        TypeError, match=r"need a fit with guides\.MCDropout, not LocalReparam"
+    ):
         average_weights(posterior)
 
 

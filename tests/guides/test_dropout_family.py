@@ -71,11 +71,11 @@ def test_nodes_that_are_not_chosen_are_kept():
 FAULTS = {
     "pattern": (
         lambda m: guides.MCDropout(m, layers="layer7"),
-        r"no weight to drop is called 'layer7'; .*layer\d.we",
+        r"no weight is called 'layer7'; .*layer\d.we",
     ),
     "bias": (
         lambda m: guides.ConcreteDropout(m, layers=["*", "*.bias"]),
-        r"no weight to drop is called '\*\.bias'",
+        r"no weight is called '\*\.bias'",
     ),
     "masks": (
         lambda m: guides.MCDropout(m, masks="pixel"),
@@ -381,6 +381,6 @@ def test_a_relaxed_mask_does_not_take_a_log_uniform_prior():
     for family in (guides.MCDropout, guides.ConcreteDropout):
         with pytest.raises(
             ValueError,
-            match=r"log-uniform prior of 'weight' is infinite at 0, where .*Dropout puts",
+            match=r"log-uniform prior of 'weight' is infinite at 0, and .*Dropout sets weights to",
         ):
             family(model)

@@ -253,7 +253,8 @@ def test_marginals_unknown_sites_and_large_flows_are_refused(linear, monkeypatch
     ):
         guides.Flow(linear.model).distributions()
     with pytest.raises(
-        ValueError, match=r"names no site .* \['nodes'\]; it has layer1.weight"
+        ValueError,
+        match=r"sites=\['nodes'\] must name sites .*; write some of layer1.weight",
     ):
         guides.Flow(linear.model, sites=["nodes"])
     monkeypatch.setattr(guides.flow, "_MAX_ELEMENTS", 1)
@@ -269,7 +270,7 @@ def test_without_zuko_it_says_what_to_install(linear, monkeypatch):
     monkeypatch.setitem(sys.modules, "zuko", None)
     monkeypatch.setitem(sys.modules, "zuko.flows", None)
     with pytest.raises(
-        ImportError, match=r"takes its flows from zuko; pip install 'bnn-zoo\[flows\]'"
+        ImportError, match=r"needs zuko; write pip install 'bnn-zoo\[flows\]'"
     ):
         guides.Flow(linear.model)
     assert vars(Distribution)["arg_constraints"] is before

@@ -139,8 +139,8 @@ def test_a_network_is_no_model():
 def test_a_network_that_runs_is_no_model():
     with pytest.raises(
         ValueError,
-        match=r"the MLP has no latent site, so there is nothing to guide; a guide takes a Pyro "
-        r"model and not a network: make one by zoo\.BayesianNetwork",
+        match=r"the MLP has no latent site, so a guide has nothing to fit; a guide needs a Pyro "
+        r"model, not a network; write zoo\.BayesianNetwork",
     ):
         guides.MeanField(networks.MLP(2, 1, hidden=[3]), example=(torch.ones(4, 2),))
 
@@ -176,7 +176,8 @@ ANSWERS = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_name_of_another_library_is_answered_with_ours(name):
     with pytest.raises(
-        AttributeError, match=f"'guides' has no attribute '{name}'; use {ANSWERS[name]}"
+        AttributeError,
+        match=f"'guides' has no attribute '{name}'; write {ANSWERS[name]}",
     ):
         getattr(guides, name)
 
@@ -195,7 +196,7 @@ def test_every_answer_names_what_is_there():
 def test_a_misspelt_name_is_answered_with_the_nearest():
     with pytest.raises(AttributeError, match=r"the nearest are guides\.MeanField"):
         _ = guides.Meanfield
-    with pytest.raises(AttributeError, match=r"the guides are ConcreteDropout, Delta"):
+    with pytest.raises(AttributeError, match=r"'xyzzy'; it has ConcreteDropout, Delta"):
         _ = guides.xyzzy
     with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
         _ = guides.__wrapped__

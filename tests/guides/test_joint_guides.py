@@ -416,17 +416,18 @@ def test_a_group_with_too_many_elements_is_refused(linear, monkeypatch):
 
 @pytest.mark.parametrize("make", [guides.FullRank, guides.LowRank])
 def test_unknown_groups_are_refused(linear, make):
-    with pytest.raises(ValueError, match="per is 'layer' or 'all', not 'site'"):
+    with pytest.raises(ValueError, match="per must be 'layer' or 'all', not 'site'"):
         make(linear.model, per="site")
     with pytest.raises(
-        ValueError, match=r"names no site .* \['layer3.weight'\]; it has layer1.weight"
+        ValueError,
+        match=r"sites=\['layer3.weight'\] must name sites .*; write some of layer1.weight",
     ):
         make(linear.model, sites=["layer3.weight"])
 
 
 def test_a_rank_below_one_is_refused(linear):
     with pytest.raises(
-        ValueError, match=r"rank is .* at least 1, not 0; guides\.MeanField has none"
+        ValueError, match=r"rank must be .* at least 1, not 0; .*use guides\.MeanField"
     ):
         guides.LowRank(linear.model, rank=0)
 

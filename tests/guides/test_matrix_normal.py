@@ -334,7 +334,7 @@ def test_its_distributions_are_ordinary_and_serve_as_priors(linear):
 
 def test_unknown_structures_and_large_matrices_are_refused(linear, monkeypatch):
     with pytest.raises(
-        ValueError, match="structure is 'diagonal' or 'full', not 'kronecker'"
+        ValueError, match="structure must be 'diagonal' or 'full', not 'kronecker'"
     ):
         guides.MatrixNormal(linear.model, structure="kronecker")
     monkeypatch.setattr(guides.matrix_normal, "_MAX_SIDE", 2)

@@ -380,7 +380,7 @@ def test_a_negative_entropic_weight_is_refused():
     model, _, _, _ = linear_model()
     with pytest.raises(
         ValueError,
-        match=r"entropic_weight is an additional weight of the entropy, 0 or positive, not -0\.5",
+        match=r"entropic_weight must be 0 or positive, not -0\.5",
     ):
         guides.NodeMixture(model, entropic_weight=-0.5)
 
@@ -393,6 +393,6 @@ def test_nodes_that_are_no_vectors_are_refused():
     )
     with pytest.raises(
         ValueError,
-        match=r"nodes are vectors.* not of shapes \{'layer1.weight': \(1, 2\)\}",
+        match=r"nodes must be vectors.* their shapes are \{'layer1.weight': \(1, 2\)\}",
     ):
         guides.NodeMixture(model, nodes=["layer1.weight"])

@@ -128,13 +128,14 @@ def test_it_is_a_node_mixture_with_other_initial_values():
 def test_nodes_on_one_side_are_refused(where, side):
     with pytest.raises(
         ValueError,
-        match=rf"inputs and the outputs of a layer, .* are {side}-nodes all; use .*both",
+        match=rf"inputs and the outputs of a layer, .* are all at the {side}puts; use .*both",
     ):
         guides.Rank1(model_with(where))
 
 
 def test_a_probability_outside_zero_and_one_is_refused():
     with pytest.raises(
-        ValueError, match=r"random_sign_init is a probability, from 0 to 1, not -0\.5"
+        ValueError,
+        match=r"random_sign_init must be a probability, from 0 to 1, not -0\.5",
     ):
         guides.Rank1(model_with(), random_sign_init=-0.5)

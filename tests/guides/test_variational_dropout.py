@@ -248,14 +248,17 @@ def test_the_noise_has_a_ceiling_and_zero_weights_have_a_finite_loss(noise):
 FAULTS = {
     "rate": (
         {"p": 0.5},
-        "above 0 and below 0.5, where the noise has variance 1, not 0.5",
+        r"above 0 and below 0.5 \(at 0.5 the noise has variance 1\), not 0.5",
     ),
-    "noise": ({"noise": "layer"}, 'noise is "unit" or "weight".*not \'layer\''),
+    "noise": (
+        {"noise": "layer"},
+        'noise must be "unit" or "weight".*not noise=\'layer\'',
+    ),
     "learn": (
         {"noise": "unit", "learn": "weight"},
-        "for the noise of weights, \"weight\": not 'unit' with 'weight'",
+        "with noise=\"weight\", \"weight\"; not noise='unit' with learn='weight'",
     ),
-    "layers": ({"layers": "layer9"}, "no weight to drop is called 'layer9'"),
+    "layers": ({"layers": "layer9"}, "no weight is called 'layer9'"),
     "scale": ({"init_scale": -1.0}, "init_scale is a standard deviation"),
 }
 

@@ -352,7 +352,7 @@ def test_a_temperature_is_positive(name, value):
     model = cases.model("MLP", "WeightPrior", "Gaussian")
     sentence = (
         rf"^{name} divides a log density and must be positive and finite, not {value}; "
-        "1.0 is the posterior"
+        "write 1.0 for the posterior"
     )
     with pytest.raises(ValueError, match=sentence):
         inference.SVI(model, guides.Delta(model), **{name: value})

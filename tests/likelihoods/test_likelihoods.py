@@ -182,7 +182,7 @@ def test_a_distribution_over_vectors_is_refused():
     likelihood = likelihoods.From(lambda f: dist.MultivariateNormal(f, torch.eye(2)))
     with pytest.raises(
         ValueError,
-        match=r"a MultivariateNormal is over events of shape \(2,\), but From needs",
+        match=r"MultivariateNormal has event shape \(2,\), but From needs",
     ):
         likelihood.check(F, F)
 
@@ -191,9 +191,7 @@ def test_a_target_outside_the_support_is_refused_with_the_name_of_the_distributi
     likelihood = likelihoods.From(lambda f: dist.Poisson(f.exp()))
     y = torch.zeros_like(F)
     y[3, 1] = -2.0
-    sentence = (
-        r"target 3 is \[0.0, -2.0\], .* it needs values in the support of Poisson"
-    )
+    sentence = r"target 3 is \[0.0, -2.0\], .* targets must be values in the support of Poisson"
     with pytest.raises(ValueError, match=sentence):
         likelihood.check(F, y)
 
@@ -220,15 +218,15 @@ def test_a_likelihood_of_your_own_needs_a_distribution_only():
     assert prediction.std.shape == (6, 1)
     assert repr(model.likelihood) == "Laplace()"
     y[2] = math.nan
-    sentence = r"target 2 is .*outside the support of Laplace\(\): it needs finite real"
+    sentence = (
+        r"target 2 is .*outside the support of Laplace\(\); targets must be finite real"
+    )
     with pytest.raises(ValueError, match=sentence):
         model.likelihood.check(F[:, :1], y)
 
 
 def test_a_likelihood_without_a_distribution_says_what_to_define():
-    sentence = (
-        r"Likelihood is a likelihood without a method distribution\(output, noise\)"
-    )
+    sentence = r"Likelihood has no method distribution\(output, noise\)"
     with pytest.raises(NotImplementedError, match=sentence):
         likelihoods.Likelihood().distribution(F, {})
 
@@ -245,7 +243,7 @@ def test_a_likelihood_without_a_distribution_says_what_to_define():
     ],
 )
 def test_a_wrong_name_is_answered_with_the_right_call(name, instead):
-    with pytest.raises(AttributeError, match=f"has no {name}; write {instead}"):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; write {instead}"):
         getattr(likelihoods, name)
 
 

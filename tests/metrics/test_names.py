@@ -17,7 +17,7 @@ from zoo import metrics
 )
 def test_a_wrong_name_is_answered_with_the_right_call(name, call):
     with pytest.raises(
-        AttributeError, match=f"zoo.metrics has no '{name}'; write {call}"
+        AttributeError, match=f"'zoo.metrics' has no attribute '{name}'; write {call}"
     ):
         getattr(metrics, name)
 

@@ -99,7 +99,7 @@ def test_coverage_of_a_calibrated_normal_is_nominal():
         (0.5 * PROBS, LABELS, "sums to 0.5 in row"),
         (PROBS.expand(5, 3, 3), LABELS, r"\(5, 3, 3\).*averaged over draws"),
         (PROBS.where(PROBS < 0.7, torch.nan), LABELS, "probs has 1 NaN"),
-        (PROBS[:0], LABELS[:0], "holds no data"),
+        (PROBS[:0], LABELS[:0], "and no data"),
         (
             torch.tensor([0.2, 0.8, 0.6]),
             torch.tensor([0, 1, 2]),

@@ -73,7 +73,7 @@ def test_constants_added_to_logits_and_large_ones_change_nothing():
 @pytest.mark.parametrize(
     ("logits", "y", "sentence"),
     [
-        (torch.eye(3), torch.arange(3), "every one of 3 labels has the greatest logit"),
+        (torch.eye(3), torch.arange(3), "each of the 3 labels has the greatest logit"),
         (-torch.eye(3), torch.arange(3), "no better than chance"),
         (
             torch.zeros(2, 3, 4),
@@ -81,7 +81,7 @@ def test_constants_added_to_logits_and_large_ones_change_nothing():
             r"logits has shape \(2, 3, 4\); write \(N, O\)",
         ),
         (torch.full((3, 3), -torch.inf), torch.arange(3), "infinite"),
-        (torch.eye(3), torch.tensor([0, 1, 3]), "no class index"),
+        (torch.eye(3), torch.tensor([0, 1, 3]), "not a class index"),
         (torch.eye(3), torch.arange(2), "one class index for each row"),
     ],
     ids=["all right", "all wrong", "draws", "infinite", "label", "length"],

@@ -47,9 +47,9 @@ def test_draws_that_agree_leave_no_epistemic_part():
     [
         (PROBS[0], r"probs has shape \(7, 5\); write \(S, N, O\)"),
         (PROBS[..., :1], r"of two classes or more"),
-        (PROBS.log(), "no probabilities that sum to one"),
-        (PROBS[..., :4], "no probabilities that sum to one"),
-        (PROBS / 0, "no probabilities"),
+        (PROBS.log(), "must be probabilities that sum to one"),
+        (PROBS[..., :4], "must be probabilities that sum to one"),
+        (PROBS / 0, "must be probabilities"),
         (PROBS * torch.nan, "NaN"),
     ],
 )

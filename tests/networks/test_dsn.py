@@ -131,7 +131,7 @@ def test_another_likelihood_in_training_is_refused():
     engine = inference.SVI(model, guides.MeanField(model), num_steps=1, progress=False)
     with pytest.raises(
         ValueError,
-        match=r"outputs of shape \(8, 4, 3\), .* likelihoods.DeeplySupervised\(\) or build it",
+        match=r"outputs of shape \(8, 4, 3\), .* likelihoods.DeeplySupervised\(\), or build it",
     ):
         engine.fit((X, Y))
     with pytest.raises(

@@ -58,7 +58,7 @@ def test_lenet_has_dropout_at_the_chosen_layers(where, rates):
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Dropout)]
     assert [layer.p for layer in layers] == rates
     assert size(network) == 431_080  # as in the example network of Caffe
-    with pytest.raises(ValueError, match="dropout is 'none', 'ip' or 'all'"):
+    with pytest.raises(ValueError, match="dropout must be 'none', 'ip' or 'all'"):
         networks.LeNet(dropout="some")
 
 
@@ -105,17 +105,17 @@ def test_a_block_that_normalises_first_is_its_shortcut_when_its_last_convolution
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: networks.AlexNet(width=0), "width is a number of channels"),
-        (lambda: networks.VGG16(width=0), "width is a number of channels"),
-        (lambda: networks.PreActResNet(50), "depth is 18 or 34, not 50"),
-        (lambda: networks.PreActResNet(width=0), "width is a number of channels"),
-        (lambda: networks.WideResNet(27), "depth is 6 n"),
-        (lambda: networks.WideResNet(28, 0), "widen is a factor"),
-        (lambda: networks.NIN(width=10), "width is a multiple of 6"),
-        (lambda: networks.DSN(width=10), "width is a multiple of 6"),
+        (lambda: networks.AlexNet(width=0), "width must be a number of channels"),
+        (lambda: networks.VGG16(width=0), "width must be a number of channels"),
+        (lambda: networks.PreActResNet(50), "depth must be 18 or 34, not 50"),
+        (lambda: networks.PreActResNet(width=0), "width must be a number of channels"),
+        (lambda: networks.WideResNet(27), "depth must be 6 n"),
+        (lambda: networks.WideResNet(28, 0), "widen must be at least 1"),
+        (lambda: networks.NIN(width=10), "width must be a multiple of 6"),
+        (lambda: networks.DSN(width=10), "width must be a multiple of 6"),
         (lambda: networks.DSN(image_size=2), "at least 3x3 pixels, not 2x2"),
-        (lambda: networks.LeNet(width=30), "width is a multiple of 50"),
-        (lambda: networks.ConvNet1d(width=0), "width is a number of channels"),
+        (lambda: networks.LeNet(width=30), "width must be a multiple of 50"),
+        (lambda: networks.ConvNet1d(width=0), "width must be a number of channels"),
     ],
 )
 def test_wrong_sizes_are_refused(make, sentence):
@@ -156,7 +156,7 @@ def test_only_sizes_are_positional(make):
     ],
 )
 def test_a_wrong_name_is_answered_with_the_right_call(name, instead):
-    with pytest.raises(AttributeError, match=f"has no {name}; write {instead}"):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; write {instead}"):
         getattr(networks, name)
 
 

@@ -59,7 +59,7 @@ def test_a_shortcut_takes_every_second_pixel_and_adds_zeros_on_both_sides():
 
 @pytest.mark.parametrize(
     ("depth", "width", "sentence"),
-    [(18, 16, "depth is 6 n"), (2, 16, "depth"), (20, 5, "width")],
+    [(18, 16, "depth must be 6 n"), (2, 16, "depth"), (20, 5, "width")],
 )
 def test_wrong_sizes_are_refused(depth, width, sentence):
     with pytest.raises(ValueError, match=sentence):

@@ -50,7 +50,7 @@ def test_a_band_needs_draws_or_moments_of_its_inputs():
         ValueError, match=r"draws has shape \(30, 9\); give .* \(S, 30\)"
     ):
         plots.predictive_band(X, draws=torch.randn(30, 9))
-    with pytest.raises(ValueError, match="draws=, or mean and std together"):
+    with pytest.raises(ValueError, match="either draws, or mean and std"):
         plots.predictive_band(X, torch.zeros(30))
     with pytest.raises(
         ValueError, match=r"std has shape \(1,\); give numbers of shape \(30,\)"

@@ -32,6 +32,6 @@ def test_what_does_not_fit_is_refused():
     ):
         plots.functions(X, torch.randn(30, 9))
     with pytest.raises(
-        ValueError, match="num_functions is a number of curves, at least 1, not 0"
+        ValueError, match="num_functions must be a number of curves, at least 1, not 0"
     ):
         plots.functions(X, torch.randn(9, 30), num_functions=0)

@@ -166,15 +166,18 @@ def test_kernels_of_a_series_are_a_row_and_deep_networks_have_several_rows():
             lambda: plots.corruptions(["fog"], [1], {"a": torch.zeros(2, 1)}),
             r"a has shape \(2, 1\)",
         ),
-        (lambda: plots.filters({}), "one moment at least"),
+        (lambda: plots.filters({}), "at least one moment"),
         (
             lambda: plots.filters({"a": KERNELS}, {"b": KERNELS[0]}),
-            "plain weights of the same",
+            "frequentist weights of the same",
         ),
-        (lambda: plots.filters({"a": (KERNELS[0], -KERNELS[1])}), "give positive ones"),
+        (
+            lambda: plots.filters({"a": (KERNELS[0], -KERNELS[1])}),
+            "only positive standard deviations",
+        ),
         (
             lambda: plots.network({"bias": (NATS, NATS)}),
-            "no weights of a linear or convolution layer",
+            "weights of at least one linear or convolution layer",
         ),
         (
             lambda: plots.network({"a": (KERNELS[0], MATRIX[1])}),

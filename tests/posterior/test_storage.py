@@ -171,16 +171,14 @@ def test_a_truncated_file_is_refused(path, share):
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(
         ValueError,
-        match=r"posterior\.safetensors is truncated, damaged or no safetensors file",
+        match=r"posterior\.safetensors is damaged or not a safetensors file",
     ):
         zoo.load(path, build(), guide=guides.MeanField(build()))
 
 
 def test_a_file_of_another_kind_is_refused(path):
     path.write_text("<html>404</html>" * 100)
-    with pytest.raises(
-        ValueError, match="is truncated, damaged or no safetensors file"
-    ):
+    with pytest.raises(ValueError, match="is damaged or not a safetensors file"):
         zoo.load(path, build(), guide=guides.MeanField(build()))
 
 
@@ -192,7 +190,7 @@ def test_a_foreign_safetensors_file_is_refused(path, metadata):
     save_file({"layer1.weight": torch.zeros(2, 2)}, str(path), metadata=metadata)
     with pytest.raises(
         ValueError,
-        match=r"is a safetensors file, but no posterior of the zoo \(zoo.posterior/1\)",
+        match=r"is a safetensors file, but not a posterior of the zoo \(zoo.posterior/1\)",
     ):
         zoo.load(path, build(), guide=guides.MeanField(build()))
 
@@ -200,7 +198,7 @@ def test_a_foreign_safetensors_file_is_refused(path, metadata):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(
         FileNotFoundError,
-        match=r"there is no file .*nowhere; Posterior.save writes one",
+        match=r"there is no file .*nowhere; write one by posterior.save\(path\)",
     ):
         zoo.load(tmp_path / "nowhere", build())
 
@@ -253,7 +251,7 @@ def test_a_guide_needs_the_model_and_not_its_network(path):
     model = build()
     with pytest.raises(
         ValueError,
-        match=r"holds a MeanField guide of a zoo.BayesianNetwork; .*not a MLP",
+        match=r"holds a MeanField guide of a zoo.BayesianNetwork; .*not MLP",
     ):
         zoo.load(path, model.network, guide=guides.MeanField(model))
 
@@ -262,12 +260,12 @@ def test_a_guide_of_another_family_is_refused(path):
     model = build()
     with pytest.raises(
         ValueError,
-        match=r"holds a MeanField guide, so zoo.load needs one by guide=.*; none was given",
+        match=r"holds a MeanField guide; give zoo.load guide=MeanField\(model\), not None",
     ):
         zoo.load(path, model)
-    with pytest.raises(ValueError, match="this is a Delta"):
+    with pytest.raises(ValueError, match="not Delta"):
         zoo.load(path, model, guide=guides.Delta(model))
-    with pytest.raises(ValueError, match="this is a AutoNormal"):
+    with pytest.raises(ValueError, match="not AutoNormal"):
         zoo.load(path, model, guide=AutoNormal(model))
 
 
@@ -279,7 +277,7 @@ def test_a_guide_with_other_arguments_is_refused(tmp_path):
     fit_.fit(cases.data("MLP", "Gaussian")).save(tmp_path / "posterior")
     with pytest.raises(
         ValueError,
-        match="or their shapes differ; build the guide with the arguments it was built with",
+        match=r"differ in names or shapes: .*; build the guide with the same arguments",
     ):
         zoo.load(
             tmp_path / "posterior",
@@ -289,9 +287,7 @@ def test_a_guide_with_other_arguments_is_refused(tmp_path):
 
 
 def test_a_guide_of_another_model_is_refused(path):
-    with pytest.raises(
-        ValueError, match="build the guide with the arguments it was built with"
-    ):
+    with pytest.raises(ValueError, match="build the guide with the same arguments"):
         zoo.load(path, build(), guide=guides.MeanField(build(hidden=5)))
 
 

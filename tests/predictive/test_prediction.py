@@ -131,9 +131,9 @@ def test_a_quantile_has_its_probability_without_a_distribution_function():
 
 
 def test_a_quantile_of_the_wrong_probability():
-    with pytest.raises(ValueError, match="a probability between 0 and 1, not 1"):
+    with pytest.raises(ValueError, match="probability must be between 0 and 1, not 1"):
         GAUSSIAN.quantile(1)
-    with pytest.raises(AttributeError, match="classes have no order"):
+    with pytest.raises(AttributeError, match="classes, which have no order"):
         CLASSES.quantile(0.5)
 
 
@@ -175,10 +175,11 @@ def test_an_interval_of_counts_has_at_least_its_probability():
 
 
 def test_an_interval_of_the_wrong_probability():
-    with pytest.raises(ValueError, match="a probability between 0 and 1, not 90"):
+    with pytest.raises(ValueError, match="probability must be between 0 and 1, not 90"):
         GAUSSIAN.interval(90)
     with pytest.raises(
-        AttributeError, match=r"classes have no order under Categorical\(\); use probs"
+        AttributeError,
+        match=r"Categorical\(\) is of classes, which have no order; use probs",
     ):
         CLASSES.interval()
 
@@ -230,17 +231,19 @@ def test_the_density_in_other_units_integrates_to_one():
 
 
 def test_quantities_without_meaning_are_refused():
-    with pytest.raises(AttributeError, match="a class has no standard deviation"):
+    with pytest.raises(
+        AttributeError, match="classes, which have no standard deviation"
+    ):
         _ = CLASSES.std
     with pytest.raises(
-        ValueError, match=r"classes have no units under Categorical\(\)"
+        ValueError, match=r"Categorical\(\) is of classes, which have no units"
     ):
         CLASSES.affine(0.0, 1.0)
     with pytest.raises(
         AttributeError, match="has no classes; use mean, std or interval"
     ):
         _ = GAUSSIAN.probs
-    with pytest.raises(AttributeError, match="has no closed entropy; use std"):
+    with pytest.raises(AttributeError, match="has no closed form; use std"):
         _ = GAUSSIAN.entropy
 
 

@@ -177,7 +177,7 @@ def improper(**options):
 
 def test_an_improper_prior_has_no_prior_predictive():
     sentence = (
-        r"the prior of site 'layer1.weight', LogUniform\(\), is improper, .* "
+        r"the prior of site 'layer1.weight', LogUniform\(\), is improper .* "
         r"such as dist.Normal\(0.0, 1.0\)"
     )
     with pytest.raises(ValueError, match=sentence):

@@ -244,7 +244,7 @@ def test_a_prior_of_random_scale_has_a_repr():
 def test_wrong_scales_are_refused():
     with pytest.raises(
         TypeError,
-        match=r"scale is the prior of a scale, such as dist.HalfCauchy\(2.0\), not 2.0",
+        match=r"scale must be a distribution, such as dist.HalfCauchy\(2.0\), not 2.0",
     ):
         priors.Hierarchical(2.0)
     with pytest.raises(
@@ -253,7 +253,7 @@ def test_wrong_scales_are_refused():
         priors.Hierarchical(dist.Normal(0.0, 1.0))
     with pytest.raises(
         ValueError,
-        match="by is 'layer', 'input' or 'weight', what has a scale of its own, not 'unit'",
+        match="by must be 'layer', 'input' or 'weight', not 'unit'",
     ):
         priors.Hierarchical(dist.HalfCauchy(1.0), by="unit")
     with pytest.raises(ValueError, match="slab_df must be positive, not 0"):

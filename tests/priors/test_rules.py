@@ -218,12 +218,12 @@ def test_nodes_of_each_side_have_their_previous_posterior():
 def test_a_previous_posterior_of_another_network_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"has the sites other.weight, and MLP has none of them; .* keeps the names",
+        match=r"has the sites other.weight, but MLP has none of them; .* the same names",
     ):
         plan(priors.previous(Earlier(other__weight=NORMAL)))
     with pytest.raises(
         TypeError,
-        match=r"takes a posterior or a guide that has distributions\(\), not 3",
+        match=r"needs a fitted posterior or a guide, with a method distributions\(\), not 3",
     ):
         priors.previous(3)
 
@@ -231,7 +231,7 @@ def test_a_previous_posterior_of_another_network_is_refused():
 def test_a_point_estimate_has_a_distribution_as_its_map_prior():
     with pytest.raises(
         TypeError,
-        match=r"the MAP prior of a point estimate is a distribution, not Hierarchical",
+        match=r"the MAP prior of a point estimate must be a distribution, not Hierarchical",
     ):
         priors.Point(priors.Hierarchical(dist.HalfNormal(1.0)))
 
@@ -296,7 +296,9 @@ def test_a_prior_of_your_own_needs_bind_only():
 
 
 def test_a_wrong_name_is_answered_with_the_right_call():
-    sentence = r"has no Normal; write priors.WeightPrior\(dist.Normal\(0.0, 1.0\)\)"
+    sentence = (
+        r"no attribute 'Normal'; write priors.WeightPrior\(dist.Normal\(0.0, 1.0\)\)"
+    )
     with pytest.raises(AttributeError, match=sentence):
         _ = priors.Normal
     sentence = "module 'zoo.priors' has no attribute 'Wishart'"

@@ -161,7 +161,7 @@ def test_a_filter_is_dropped_with_its_bias_and_outputs_stay():
         (by_weight.sample(3)["layer1.bias"] != 0).all()
     )  # a weight is dropped without its bias
     with pytest.raises(
-        ValueError, match=r"filter_norm drops outputs of hidden layers, and none of MLP"
+        ValueError, match=r"filter_norm drops outputs of hidden layers, but in MLP"
     ):
         zoo.prune(fitted(steps=1), rule=pruning.filter_norm)
 
@@ -301,14 +301,14 @@ def test_zeros_come_back_to_the_bit():
 
 def test_what_cannot_be_pruned_gets_a_sentence(linear):
     with pytest.raises(
-        ValueError, match="fraction is a share of the weights, from 0 to 1"
+        ValueError, match="fraction must be a share of the weights, from 0 to 1"
     ):
         zoo.prune(linear, fraction=1.5)
     with pytest.raises(ValueError, match="not both"):
         zoo.prune(linear, fraction=0.5, threshold=1.0)
     with pytest.raises(
         ValueError,
-        match="per_layer, which divides a fraction among layers, or a threshold",
+        match="write per_layer or threshold, not both",
     ):
         zoo.prune(linear, threshold=1.0, per_layer=True)
     nodes = zoo.BayesianNetwork(
@@ -321,7 +321,7 @@ def test_what_cannot_be_pruned_gets_a_sentence(linear):
     ).fit((X, Y))
     with pytest.raises(
         ValueError,
-        match=r"no weight of MLP is random .* a WeightPrior makes them random",
+        match=r"no weight of MLP is random .* use a priors.WeightPrior",
     ):
         zoo.prune(posterior)
 

@@ -77,11 +77,11 @@ def test_an_explanation_compares_model_and_guide(model):
     assert by_site["layer2.weight"]["prior spread"] == pytest.approx(2.0, abs=0.4)
     assert by_site["layer1.nodes_in"]["guide mean"] == pytest.approx(1.0, abs=0.5)
     assert "layer1.weight" in str(explanation)  # named as optimised
-    assert "lower bound of the log evidence" in explanation._repr_html_()
+    assert "lower bound on the log evidence" in explanation._repr_html_()
 
 
 def test_an_explanation_says_if_there_is_no_bound(model):
-    assert "not a bound of the log evidence" in str(
+    assert "not a bound on the log evidence" in str(
         zoo.explain(model, guides.Delta(model))
     )
 

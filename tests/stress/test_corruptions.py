@@ -187,17 +187,17 @@ def test_what_is_stored_with_losses_comes_close_and_what_is_made_of_blocks_has_b
 @pytest.mark.parametrize("severity", [0, 6, 2.5, -1])
 def test_a_severity_that_is_no_step_gets_a_sentence(family, severity):
     with pytest.raises(
-        ValueError, match=f"severity is 1, 2, 3, 4 or 5.*not {severity}"
+        ValueError, match=f"severity must be 1, 2, 3, 4 or 5.*not {severity}"
     ):
         family(COLOURS, severity)
 
 
 def test_channels_that_a_family_cannot_take_get_a_sentence():
     with pytest.raises(
-        ValueError, match=r"saturate changes colours, and images of 1 channel"
+        ValueError, match=r"saturate needs colour images with 3 channels, not 1 channel"
     ):
         stress.saturate(GREYS, 1)
-    with pytest.raises(ValueError, match="1 channel or 3, not of 2"):
+    with pytest.raises(ValueError, match="1 or 3 channels, not 2"):
         stress.jpeg(COLOURS[:, :2], 1)
 
 

@@ -110,12 +110,12 @@ def test_pixels_of_a_data_set_are_restored_by_its_units():
     [
         (
             255 * IMAGES,
-            "pixels lie between 0 and 1, but these reach from .* to 25.*; divide by 255",
+            "pixels must be between 0 and 1, but these go from .* to 25.*; divide by 255",
         ),
-        (IMAGES - 1, "pixels lie between 0 and 1"),
+        (IMAGES - 1, "pixels must be between 0 and 1"),
         (
             IMAGES.flatten(1),
-            r"images are floats of shape \(N, channels, height, width\).*\(5, 144\)",
+            r"images must be floats of shape \(N, channels, height, width\).*\(5, 144\)",
         ),
         ((255 * IMAGES).byte(), "divide bytes by 255"),
         (IMAGES / 0, "NaN or infinite"),
@@ -129,11 +129,13 @@ def test_what_is_no_image_gets_a_sentence(corrupt, x, sentence):
 def test_severities_that_are_none_get_a_sentence():
     for corrupt, word in ((stress.noise, "severity"), (stress.warp, "severity")):
         with pytest.raises(
-            ValueError, match=f"{word} is a finite number of at least 0, not -1"
+            ValueError, match=f"{word} must be a finite number of at least 0, not -1"
         ):
             corrupt(IMAGES, -1)
     for corrupt, word in ((stress.rotation, "degrees"), (stress.skew, "severity")):
-        with pytest.raises(ValueError, match=f"{word} is a finite number, not nan"):
+        with pytest.raises(
+            ValueError, match=f"{word} must be a finite number, not nan"
+        ):
             corrupt(IMAGES, math.nan)
 
 
@@ -146,7 +148,7 @@ def test_a_corruption_of_your_own_keeps_the_shape_and_is_finite():
         match=r"of the same shape, \(5, 1, 12, 12\), but halved at 1 returned shape \(5, 1, 6",
     ):
         corrupted(IMAGES, halved, 1)
-    with pytest.raises(ValueError, match="values not finite"):
+    with pytest.raises(ValueError, match="values that are not finite"):
         corrupted(IMAGES, lambda x, _: x / 0, 1)
 
 
@@ -154,12 +156,14 @@ def test_data_without_pixels_get_a_sentence(digits):
     y = torch.zeros(5, dtype=torch.long)
     with pytest.raises(
         ValueError,
-        match=r"reach from -?\d.* to .*; give the whole Dataset, whose x_units",
+        match=r"go from -?\d.* to .*; give the whole Dataset, whose x_units",
     ):
         images((10 * IMAGES, y))
     with pytest.raises(ValueError, match="5 images and 4 labels"):
         images((IMAGES, y[:4]))
-    with pytest.raises(TypeError, match=r"data is a zoo\.datasets\.Dataset or a pair"):
+    with pytest.raises(
+        TypeError, match=r"data must be a zoo\.datasets\.Dataset or a pair"
+    ):
         images(IMAGES)
     whole = Dataset("bytes", Split(255 * IMAGES, y), Split(255 * IMAGES, y))
     with pytest.raises(ValueError, match="divide pixels by 255"):

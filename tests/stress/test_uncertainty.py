@@ -119,7 +119,8 @@ def test_severity_begins_with_the_images_as_they_are(classifier, digits):
         "rotation 60",
     ]
     with pytest.raises(
-        ValueError, match=r"the first 16 images are kept for strips, .*; 16 is not one"
+        ValueError,
+        match=r"index must be from 0 to 15, not 16: the first 16 images are kept",
     ):
         found.strip(16)
 
@@ -233,7 +234,7 @@ def test_referral_by_uncertainty_beats_referral_at_random(classifier, digits):
 def test_a_fraction_that_leaves_nothing_gets_a_sentence(fraction, classifier, digits):
     with pytest.raises(
         ValueError,
-        match=f"is from 0 to below 1, and keeps at least one of the 360 .* {fraction} does not",
+        match=f"at least 0 and below 1, and keep at least one of the 360 .*, not {fraction}",
     ):
         stress.referral(classifier, digits, fractions=(fraction,))
 
@@ -295,13 +296,16 @@ def test_on_a_set_drawn_by_entropy_the_true_model_stays_calibrated():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"size": 361}, "size is a number of the 360 test images, at least 1, not 361"),
-        ({"size": 0}, "at least 1, not 0"),
+        (
+            {"size": 361},
+            "size must be from 1 to 360, the number of test images, not 361",
+        ),
+        ({"size": 0}, "from 1 to 360, .*, not 0"),
         (
             {"size": 10, "severity": -1.0},
-            "severity is a finite number, 0 or more, not -1.0",
+            "severity must be a finite number, 0 or more, not -1.0",
         ),
-        ({"size": 10, "num_samples": 0}, "num_samples is a number of draws"),
+        ({"size": 10, "num_samples": 0}, "num_samples must be a number of draws"),
     ],
 )
 def test_a_harder_set_that_cannot_be_gets_a_sentence(
@@ -320,7 +324,9 @@ def test_calls_on_what_has_no_classes_get_a_sentence(regressor, digits):
         lambda: stress.harder(digits, regressor, 10),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match="stress is about classes, and Gaussian"):
+        with pytest.raises(
+            ValueError, match="stress needs a likelihood of classes, not Gaussian"
+        ):
             call()
 
 

@@ -57,12 +57,12 @@ def test_a_few_calls_are_not_worth_a_trace():
 def test_a_mode_that_does_not_exist_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"compile is True, False or one of auto, plain, .*, not 'quick'",
+        match=r"compile must be True, False or one of auto, plain, .*, not 'quick'",
     ):
         Traced(noisy, compile="quick")
     with pytest.raises(
         ValueError,
-        match="'captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'",
+        match="'captured' needs tensors on CUDA; write compile='auto'",
     ):
         Traced(noisy, compile="captured")(X)
 
@@ -120,7 +120,7 @@ def test_a_counter_in_python_is_noticed():
     run = Traced(lambda x: (x * next(count),), compile="traced")
     with pytest.warns(
         UserWarning,
-        match="depends on something that changes between calls and is no tensor",
+        match="depends on a Python value that changes between calls; keep that value in a",
     ):
         run(X)
     assert run.how == "plain"
@@ -133,7 +133,7 @@ def test_without_a_compiler_the_graph_runs(monkeypatch):
     monkeypatch.setattr(module, "_WAIT_PER_NODE", 1e-9)
     with config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}):
         with pytest.warns(
-            UserWarning, match="running without compiling, several times slower"
+            UserWarning, match="running without a compiler, several times slower"
         ) as caught:
             results, run = answers("auto", calls=10**9)
         with pytest.raises(Exception, match="compiler"):
@@ -331,7 +331,7 @@ def test_a_warning_points_to_the_statement_that_fits():
 
     model = model_of(Reading(2, 1, hidden=[3]))
     with pytest.warns(
-        UserWarning, match="`return super.*item.*which no graph can know"
+        UserWarning, match="`return super.*item.*which a graph cannot do"
     ) as caught:
         posterior = fit(model)
     assert (caught[0].filename, len(caught)) == (__file__, 1)
@@ -350,7 +350,7 @@ def test_a_factor_that_python_changes_is_noticed():
 
     model = model_of()
     with pytest.warns(
-        UserWarning, match="depends on something that changes between calls"
+        UserWarning, match="depends on a Python value that changes between calls"
     ):
         assert fit(model, Warming(model)).info.compiled == "plain"
 

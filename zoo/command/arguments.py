@@ -1,4 +1,4 @@
-"""Types of arguments, each with a sentence for a wrong value; arguments that commands share."""
+"""The types of command-line arguments, and the arguments that commands share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class HelpWithDefaults(argparse.HelpFormatter):
 
 
 def one_of(names: Iterable[str], kind: str) -> Callable[[str], str]:
-    """Make an argument type that takes one of some names, and names the nearest for a wrong one.
+    """Return a type of argument that takes one of some names.
 
     Arguments:
         names: The names, upper and lower case alike.
@@ -48,7 +48,7 @@ def one_of(names: Iterable[str], kind: str) -> Callable[[str], str]:
 
 
 def several_of(names: Iterable[str], kind: str) -> Callable[[str], list[str]]:
-    """Make an argument type that takes some names, with commas between them."""
+    """Return a type of argument that takes names with commas between them."""
     check = one_of(names, kind)
     return lambda text: [check(name) for name in text.split(",")]
 
@@ -65,7 +65,7 @@ def device(text: str) -> str:
         )
     if kind == "cuda" and not torch.cuda.is_available():
         raise argparse.ArgumentTypeError(
-            f"there is no device {text!r}: this PyTorch sees no GPU; give cpu"
+            f"there is no device {text!r}, because this PyTorch finds no GPU; give cpu"
         )
     return text
 
@@ -74,7 +74,7 @@ def setting(text: str) -> tuple[str, object]:
     """Read NAME=VALUE, with a value as Python writes it; any other value is text."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is no setting; write NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"write --set NAME=VALUE, not --set {text}")
     try:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError):
@@ -89,7 +89,7 @@ def minutes(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"a budget is a number of minutes or 'full', not {text!r}"
+            f"a budget must be a number of minutes or 'full', not {text!r}"
         ) from None
 
 

@@ -45,7 +45,7 @@ def load_data(
     """
     if name in FROM_PATH:
         if path is None:
-            raise ValueError(f"{name} is read from a folder of yours: --path PATH")
+            raise ValueError(f"{name} is read from a folder; write --path FOLDER")
         return getattr(datasets, name)(path, num_train=num_train)
 
     if name in EMBEDDED:
@@ -103,14 +103,14 @@ def _refuse_shape(name: str, data: Dataset) -> None:
     kind, dimensions = ("series", 2) if name == "ConvNet1d" else ("images", 3)
     if len(shape) != dimensions:
         raise ValueError(
-            f"{name} is for {kind}, and {data.name} has inputs of shape {tuple(shape)}: "
-            "--network MLP takes them"
+            f"{name} needs {kind}, but {data.name} has inputs of shape {tuple(shape)}; "
+            "write --network MLP, which takes them"
         )
     side = IMAGE_SIZES.get(name, shape[-1])
     if name in IMAGE_NETWORKS and tuple(shape[1:]) != (side, side):
         raise ValueError(
-            f"{name} is for images of {side}x{side} pixels, and {data.name} has "
-            f"{shape[-2]}x{shape[-1]}: --network ResNet20 takes any size"
+            f"{name} needs images of {side}x{side} pixels, but {data.name} has "
+            f"{shape[-2]}x{shape[-1]}; write --network ResNet20, which takes any size"
         )
 
 
@@ -159,7 +159,7 @@ def make_guide(
         except ValueError as error:
             refusal = refusal or error
     hint = (
-        f" (--prior {prior}; without --prior {name} gets one that it takes)"
+        f" (omit --prior {prior}, and {name} gets a prior that it takes)"
         if prior
         else ""
     )

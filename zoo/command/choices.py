@@ -58,7 +58,7 @@ TOYS = [name for name in datasets.toy.__all__ if name.islower()]
 
 
 def _is_read_from_a_path(name: str) -> bool:
-    """Tell whether a data set is read from the user's files."""
+    """Return whether a data set is read from the user's files."""
     if not name.islower() or name == "toy":
         return False
     return "num_train" in inspect.signature(getattr(datasets, name)).parameters

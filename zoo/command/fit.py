@@ -34,8 +34,8 @@ from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
 from zoo.reports.scores import accuracy_scores
 
-MANY = 2000  # with more data than this a fit takes batches by default
-BATCH_SIZE = 128
+_MANY = 2000  # with more data than this a fit takes batches by default
+_BATCH_SIZE = 128
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
-    """Add what is combined; a network and a prior have defaults for the data and the guide."""
+    """Add the names to combine; by default network and prior fit the data and the guide."""
     required = {
         "data": (DATA, "yacht"),
         "guide": (GUIDES, "MeanField"),
@@ -138,14 +138,14 @@ def _add_inference(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1e-2,
         metavar="RATE",
-        help="learning rate; decays to zero as a cosine under SVI",
+        help="learning rate; SVI decreases it to zero as a cosine",
     )
     add(
         "--batch-size",
         type=int,
         default=argparse.SUPPRESS,
         metavar="B",
-        help=f"data in a batch; by default all, or {BATCH_SIZE} of more than {MANY}",
+        help=f"data in a batch; by default all, or {_BATCH_SIZE} if there are more than {_MANY}",
     )
     add("--chains", type=int, default=2, metavar="C", help="chains of a sampler")
     add("--warmup", type=int, default=300, metavar="W", help="warm-up draws per chain")
@@ -154,7 +154,7 @@ def _add_inference(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=300,
         metavar="S",
-        help="draws kept, per chain of a sampler",
+        help="draws kept of each chain of a sampler",
     )
     add(
         "--num-samples",
@@ -181,11 +181,11 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{data!r}\n{model.summary()}\n{engine!r}\n", flush=True)
 
     batch_size = arguments.batch_size
-    if batch_size is None and len(data.train.x) > MANY:
-        batch_size = BATCH_SIZE
+    if batch_size is None and len(data.train.x) > _MANY:
+        batch_size = _BATCH_SIZE
     posterior = engine.fit(data.train, **accepted(engine.fit, batch_size=batch_size))
     if isinstance(posterior.info, MCMCInfo):
-        print(f"the chains have {zoo.convergence(posterior, data.test.x)}")
+        print(f"chains: {zoo.convergence(posterior, data.test.x)}")
     _write(arguments, data, model, posterior)
 
 

@@ -19,7 +19,7 @@ MENUS = {
     "engines": inference,
     "data sets": datasets,
 }
-NOT_LISTED = {  # interfaces and parts of members
+_NOT_LISTED = {  # interfaces and parts of members
     "Dataset",
     "EarlyStopping",
     "Engine",
@@ -29,7 +29,7 @@ NOT_LISTED = {  # interfaces and parts of members
     "Split",
     "Units",
 }
-INDENT = 26
+_INDENT = 26
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def _cell(text: str) -> str:
 
 def _print_text() -> None:
     """Print the menus for a terminal."""
-    width = shutil.get_terminal_size((100, 24)).columns - INDENT
+    width = shutil.get_terminal_size((100, 24)).columns - _INDENT
     for title, module in MENUS.items():
         print(title)
         for name, member in _members(module).items():
@@ -92,7 +92,7 @@ def _members(module: ModuleType) -> dict[str, object]:
             for own in member.__all__:
                 if own.islower():
                     found[f"{name}.{own}"] = getattr(member, own)
-        elif name not in NOT_LISTED:
+        elif name not in _NOT_LISTED:
             found[name] = member
     return found
 

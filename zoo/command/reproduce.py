@@ -17,9 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, experiment in EXPERIMENTS.items():
         rows.append(f"  {name:<22}{experiment.minutes:>3} min  {experiment.question}")
     parser.description = (
-        "Run an experiment within a budget of time, each Bayesian fit against its frequentist\n"
-        "twin, and write NAME.json and NAME.png. Finished fits are kept; a run that is started\n"
-        "again continues where it stopped.\n\n" + "\n".join(rows)
+        "Run an experiment within a budget of time, compare each Bayesian fit with the same\n"
+        "network without a posterior, and write NAME.json and NAME.png. Finished fits are kept:\n"
+        "the same command continues where it stopped.\n\n" + "\n".join(rows)
     )
     add = parser.add_argument
     add(
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         result = begun.run()
     except FileNotFoundError as error:
-        looked = f"--path says where they are, now {str(arguments.path)!r}"
+        looked = f"write --path FOLDER; now it is {str(arguments.path)!r}"
         raise FileNotFoundError(f"{error}; {looked}") from error
 
     print(f"{result.table}\n")

@@ -1,4 +1,4 @@
-"""Settings and the callables that have an argument for them."""
+"""Options that a function takes, and an error for options that no function takes."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ def refuse_unknown(
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
             raise ValueError(
-                f"--set: nothing has an argument {name!r}; the nearest is {nearest!r} "
+                f"--set: there is no argument {name!r}; the nearest is {nearest!r} "
                 f"(all: {', '.join(known)})"
             )

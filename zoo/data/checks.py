@@ -13,7 +13,8 @@ from zoo.runtime.modes import evaluation_mode
 
 
 def pair(
-    data: object, what: str = "data is a pair (x, y), a TensorDataset or a DataLoader"
+    data: object,
+    what: str = "data must be a pair (x, y), a TensorDataset or a DataLoader",
 ) -> tuple[Tensor, Tensor]:
     """Return the inputs and targets of a pair of tensors or a `TensorDataset`.
 
@@ -62,11 +63,14 @@ def checked(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tenso
     if len(x) != len(y):
         x_shape, y_shape = tuple(x.shape), tuple(y.shape)
         raise ValueError(
-            f"there are {len(x)} inputs and {len(y)} targets: shapes {x_shape}, {y_shape}"
+            f"give as many inputs as targets, not {len(x)} and {len(y)}: their shapes are "
+            f"{x_shape} and {y_shape}"
         )
 
     if len(x) == 0:
-        raise ValueError("there are no data: the inputs have length 0")
+        raise ValueError(
+            "there are no data: the inputs have length 0; give at least one"
+        )
 
     _refuse_infinite("inputs", x)
     _refuse_infinite("targets", y)
@@ -91,7 +95,7 @@ def checked(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tenso
 
 def checked_batch(model: BayesianNetwork, batch: object) -> tuple[Tensor, Tensor]:
     """Return one batch of a loader on the model's device, checked against the model."""
-    x, y = pair(batch, "a batch is a pair (x, y)")
+    x, y = pair(batch, "a batch must be a pair (x, y)")
 
     return checked(model, *on_device(model, x, y))
 
@@ -102,7 +106,9 @@ def _refuse_other_than_tensor(role: str, value: object) -> None:
         return
 
     family = type(value).__name__
-    raise TypeError(f"the {role} are a {family}; write torch.as_tensor(...)")
+    raise TypeError(
+        f"the {role} must be a tensor, not {family}; write torch.as_tensor(...)"
+    )
 
 
 def _refuse_infinite(role: str, tensor: Tensor) -> None:

@@ -63,7 +63,9 @@ def batches(
     """
     if isinstance(data, DataLoader):
         if batch_size is not None:
-            raise ValueError("a DataLoader has its batch size already; omit batch_size")
+            raise ValueError(
+                "a DataLoader has a batch size of its own; omit batch_size"
+            )
 
         return _batches_of_loader(model, data)
 
@@ -109,9 +111,7 @@ def _batches_of_tensors(
     """Return batches of a pair of tensors."""
     x, y = checked(model, *on_device(model, *data))
     if batch_size is not None and batch_size < 1:
-        raise ValueError(
-            f"batch_size is a number of data, at least 1, not {batch_size}"
-        )
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
 
     num_data = len(x)
     size = min(batch_size or num_data, num_data)
@@ -138,8 +138,8 @@ def _batches_of_loader(model: BayesianNetwork, loader: DataLoader) -> Batches:
     """Return the batches of a loader, the first of which is checked now."""
     if isinstance(loader.dataset, IterableDataset):
         raise ValueError(
-            "an IterableDataset does not say how many data it has, by which the likelihood must "
-            "be scaled; give a data set with a length"
+            "the number of data scales the likelihood, but an IterableDataset has no length; "
+            "give a data set with a length"
         )
 
     num_data = _num_data(loader)
@@ -159,8 +159,8 @@ def _num_data(loader: DataLoader) -> int:
 
     if loader.batch_size is None and loader.batch_sampler is None:
         raise ValueError(
-            "a DataLoader with batch_size=None does not say how many data its batches hold, by "
-            "which the likelihood must be scaled; write DataLoader(data, "
+            "the number of data scales the likelihood, but a DataLoader with batch_size=None does "
+            "not say how many data its batches hold; write DataLoader(data, "
             "sampler=BatchSampler(RandomSampler(data), size, False), batch_size=None)"
         )
 

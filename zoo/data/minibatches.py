@@ -84,7 +84,8 @@ class TensorBatches(Batches):
         num_held_out = max(1, round(fraction * self.num_data))
         if num_held_out >= self.num_data:
             raise ValueError(
-                f"holding out {fraction} of {self.num_data} data leaves none to fit"
+                f"fraction={fraction} of {self.num_data} data leaves none to fit; "
+                "write a smaller fraction"
             )
 
         held_out = order[:num_held_out]
@@ -123,5 +124,5 @@ class LoaderBatches(Batches):
     def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
         """Refuse to hold out a part of the data."""
         raise ValueError(
-            "early stopping holds out a part of tensors; with a DataLoader give held_out=(x, y)"
+            "early stopping cannot hold out a part of a DataLoader; write held_out=(x, y)"
         )

@@ -1,6 +1,5 @@
 """Data sets: UCI tables with Gal's splits, digits, toys, images and heart beats from a folder."""
 
-import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from zoo.datasets import toy
@@ -13,6 +12,7 @@ from zoo.datasets.kmnist import kmnist_test
 from zoo.datasets.mnist import mnist
 from zoo.datasets.uci import uci
 from zoo.datasets.units import Units
+from zoo.runtime.other_names import missing
 
 __all__ = [
     "Dataset",
@@ -28,7 +28,7 @@ __all__ = [
     "uci",
 ]
 
-_INSTEAD = {
+_OTHER_NAMES = {
     "CIFAR10": "datasets.cifar10(path)",
     "Digits": "datasets.digits()",
     "ECG5000": "datasets.ecg5000(path)",
@@ -53,14 +53,10 @@ _INSTEAD = {
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
 
     def __getattr__(name: str) -> NoReturn:
-        if name in _INSTEAD:
-            raise AttributeError(f"{__name__} has no {name}; write {_INSTEAD[name]}")
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}",
-            name=name,
-            obj=sys.modules[__name__],
-        )
+        """Raise an error that says what to write instead of a wrong name."""
+        raise missing(__name__, name, __all__, _OTHER_NAMES)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    """Return the public names."""
+    return list(__all__)

@@ -21,7 +21,7 @@ def load_arrays(path: Path, names: tuple[str, ...], source: str) -> list[np.ndar
     if not path.is_file():
         folder = str(path.parent)
         raise FileNotFoundError(
-            f"the folder {folder!r} does not hold {path.name}; {source}"
+            f"the folder {folder!r} has no file {path.name}; {source}"
         )
 
     try:
@@ -30,5 +30,5 @@ def load_arrays(path: Path, names: tuple[str, ...], source: str) -> list[np.ndar
     except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
         wanted = ", ".join(names)
         raise ValueError(
-            f"{str(path)!r} is no archive of the arrays {wanted}; {source}"
+            f"{str(path)!r} is not an archive of the arrays {wanted}; {source}"
         ) from error

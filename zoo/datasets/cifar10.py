@@ -10,7 +10,7 @@ from zoo.datasets.units import Units
 
 # Mean and standard deviation of the training pixels.
 _UNITS = per_channel([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616])
-_SOURCE = "unpack cifar-10-python.tar.gz of www.cs.toronto.edu/~kriz/cifar.html there"
+_SOURCE = "unpack cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html there"
 
 
 def cifar10(

@@ -100,7 +100,7 @@ class Dataset:
         if self.y_units is None:
             raise ValueError(
                 f"data set {self.name!r} has class indices as targets, which have no units; "
-                "use the predicted probabilities as they are."
+                "use the predicted probabilities as they are"
             )
         if isinstance(prediction, Tensor):
             self._check_means(prediction, num_outputs=len(self.y_units.loc))
@@ -109,7 +109,7 @@ class Dataset:
         if not callable(getattr(prediction, "affine", None)):
             raise TypeError(
                 f"prediction is a {type(prediction).__name__}, which has no method `affine`; "
-                "pass what `posterior.predict(x)` returns, or a tensor of means."
+                "pass what `posterior.predict(x)` returns, or a tensor of means"
             )
 
         return prediction.affine(self.y_units.loc, self.y_units.scale)
@@ -120,7 +120,7 @@ class Dataset:
             raise ValueError(
                 f"prediction has shape {shape}, but the targets of {self.name!r} "
                 f"have {num_outputs} column(s); pass means of shape (N, {num_outputs}) or "
-                f"(S, N, {num_outputs})."
+                f"(S, N, {num_outputs})"
             )
 
     def __repr__(self) -> str:

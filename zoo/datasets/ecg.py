@@ -13,8 +13,8 @@ from zoo.datasets.images import held_out
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
 _SOURCE = (
-    "put ECG5000 of www.timeseriesclassification.com there as one numpy archive, series (N, 140) "
-    "and labels 1 to 5: "
+    "put ECG5000 from www.timeseriesclassification.com there as one numpy archive, with series "
+    "(N, 140) and labels 1 to 5: "
     "numpy.savez('ECG5000.npz', x_train=..., y_train=..., x_test=..., y_test=...)"
 )
 

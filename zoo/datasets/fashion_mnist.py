@@ -11,7 +11,7 @@ from zoo.datasets.units import Units
 # Mean and standard deviation of the training pixels.
 UNITS = per_channel([0.2860], [0.3530])
 _SOURCE = (
-    "put the four idx files of the Debian package dataset-fashion-mnist, unpacked, into "
+    "put the four unpacked idx files from the Debian package dataset-fashion-mnist into "
     "FashionMNIST/raw there"
 )
 

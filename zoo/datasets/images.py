@@ -15,7 +15,7 @@ from zoo.runtime.torchvision_shim import load_torchvision
 
 
 class Sizes(NamedTuple):
-    """Number of images of each part; None for all that there are."""
+    """Number of images of each part; None for all."""
 
     train: int | None
     validation: int
@@ -72,8 +72,8 @@ def load_images(
         test = image_set(folder, train=False, download=download)
     except RuntimeError as error:  # torchvision raises this if files are missing
         raise FileNotFoundError(
-            f"the folder {folder!r} does not hold the files of {name}, or not whole; {source}, "
-            "or load them once in Python with download=True, and torchvision downloads them"
+            f"the folder {folder!r} lacks files of {name}, or some are damaged; {source}, or "
+            "write download=True once in Python"
         ) from error
 
     used, aside = held_out(
@@ -117,8 +117,8 @@ def held_out(
     too_many = num_used + num_aside > total
     if too_few or too_many:
         raise ValueError(
-            f"there are {total:,} {what}, which cannot give {num_used:,} to use and "
-            f"{num_aside:,} to keep aside; use at least 1, and {total:,} at most in all"
+            f"there are {total:,} {what}, not enough for {num_used:,} to use and "
+            f"{num_aside:,} to keep aside; use at least 1, and both together at most {total:,}"
         )
 
     generator = torch.Generator().manual_seed(0)

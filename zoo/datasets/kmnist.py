@@ -12,7 +12,7 @@ from zoo.datasets.dataset import Split
 from zoo.datasets.mnist import UNITS
 from zoo.datasets.units import Units
 
-_SOURCE = "put kmnist-test-imgs.npz and kmnist-test-labels.npz of codh.rois.ac.jp/kmnist there"
+_SOURCE = "put kmnist-test-imgs.npz and kmnist-test-labels.npz from codh.rois.ac.jp/kmnist there"
 
 
 def kmnist_test(path: str | Path, *, units: Units = UNITS) -> Split:

@@ -10,7 +10,7 @@ from zoo.datasets.units import Units
 
 # Mean and standard deviation of the training pixels.
 UNITS = per_channel([0.1307], [0.3081])
-_SOURCE = "put the four idx files of yann.lecun.com/exdb/mnist, unpacked, into MNIST/raw there"
+_SOURCE = "put the four unpacked idx files from yann.lecun.com/exdb/mnist into MNIST/raw there"
 
 
 def mnist(

@@ -60,7 +60,7 @@ def uci(name: str, split: int = 0, path: str | Path | None = None) -> Dataset:
     """
     _check_split(split)
     if not isinstance(name, str):
-        raise TypeError(f"name is {name!r}; write a string such as {EMBEDDED[0]!r}.")
+        raise TypeError(f"name is {name!r}; write a string such as {EMBEDDED[0]!r}")
 
     if path is None:
         _check_name(name, EMBEDDED, "in the package")
@@ -105,7 +105,7 @@ def _load_from(folder: Path) -> Split:
     for name in _FILES:
         path = folder / name
         if not path.is_file():
-            raise FileNotFoundError(f"{str(path)!r} is missing; get it from {_SOURCE}.")
+            raise FileNotFoundError(f"{str(path)!r} is missing; get it from {_SOURCE}")
 
     table = np.loadtxt(folder / "data.txt", ndmin=2)
     features = np.loadtxt(folder / "index_features.txt", ndmin=1)
@@ -135,7 +135,7 @@ def _names_in(folder: Path) -> list[str]:
         embedded = ", ".join(EMBEDDED)
         raise FileNotFoundError(
             f"folder {str(folder)!r} does not exist; get the tables from {_SOURCE} and pass the "
-            f"folder that holds them as `path`, or omit `path` for {embedded}."
+            f"folder that holds them as `path`, or omit `path` for {embedded}"
         )
     return sorted(data.parent.name for data in folder.glob("*/data"))
 
@@ -146,7 +146,7 @@ def _check_split(split: int) -> None:
         last = _NUM_SPLITS - 1
         raise ValueError(
             f"split is {split!r}, but Gal made {_NUM_SPLITS} splits; write an integer from 0 to "
-            f"{last}."
+            f"{last}"
         )
 
 
@@ -165,5 +165,5 @@ def _check_name(name: str, names: Sequence[str], where: str) -> None:
     listed = ", ".join(names) or "none"
     raise ValueError(
         f"there is no table {name!r} {where}.{guess} The tables {where} are {listed}; for others "
-        f"get {_SOURCE} and pass it as `path`."
+        f"get {_SOURCE} and pass it as `path`"
     )

@@ -27,5 +27,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Name the public parts alone."""
+    """Return the public names."""
     return list(__all__)

@@ -1,4 +1,4 @@
-"""Simulation-based calibration of an engine: truths from the prior among posterior draws."""
+"""Simulation-based calibration: the ranks of true values among the draws of an engine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pyro import poutine
 from torch import Tensor
 
 from zoo.diagnostics.ranks import Ranks
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
@@ -66,8 +67,8 @@ def sbc(
         first = list(model.plan.points)[:3]
         names = ", ".join(first)
         raise ValueError(
-            f"calibration draws the truth from the prior, and {names} have none: give point "
-            "estimates a distribution, or keep the network's values by weights=priors.Frozen()"
+            f"calibration draws the truth from the prior, but the point estimates {names} have "
+            "no prior; give them a distribution, or write weights=priors.Frozen()"
         )
 
     ranked_at = x[:3] if functions_at is None else functions_at
@@ -144,7 +145,7 @@ def _quantities(
         found[f"f[{number}]"] = values
 
     for name, value in draws.items():
-        is_noise = name.startswith("likelihood:")
+        is_noise = is_noise_site(name)
         if is_noise and value.dim() == 1:
             found[name] = value
 

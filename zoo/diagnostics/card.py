@@ -98,9 +98,7 @@ class Fidelity:
         """Return a score, or refuse one that this kind of problem does not have."""
         if name not in self.scores:
             known = ", ".join(self.scores)
-            raise AttributeError(
-                f"this card has no {name}; the scores of this problem are {known}"
-            )
+            raise AttributeError(f"this card has no {name}; its scores are {known}")
 
         return self.scores[name]
 
@@ -128,7 +126,7 @@ class Fidelity:
 
     @cached_property
     def context(self) -> dict[str, float]:
-        """Pareto k of the guide, and the ELBO's gap in nats if the evidence is known; no scores.
+        """Pareto k of the guide, and the ELBO's gap in nats if the evidence is known.
 
         Only with a reference of `zoo.references`, and for a guide over its sites that
         has a density; see `zoo.diagnostics.k_hat`.
@@ -203,7 +201,7 @@ class Fidelity:
         return ", ".join(parts)
 
     def __repr__(self) -> str:
-        explained = "in brackets the floor, the reference's chains against each other"
+        explained = "in brackets the floor, the score of the reference's own chains"
         return f"Fidelity: {self}; {explained}; {self.verdict}"
 
     def _repr_html_(self) -> str:

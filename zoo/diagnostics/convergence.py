@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.labelled import ess, rhat
@@ -52,7 +53,7 @@ class Convergence:
         size = self._effective_size()
         facts = f"{agreement}; {size}; {self.divergences} divergences"
         if not self.converged:
-            return f"not converged: {facts}; run longer chains, or more of them"
+            return f"not converged: {facts}; run longer chains or more chains"
 
         of_weights = self._agreement_of_weights()
         return f"converged: {facts}{of_weights}"
@@ -85,9 +86,9 @@ class Convergence:
             return ""
 
         return (
-            f". The largest R-hat of weights is {largest:.2f} ({worst}): "
-            "hidden units can be permuted, and the signs of tanh units can change, "
-            "without changing the function, so chains can agree on functions and not on weights"
+            f". The largest R-hat of weights is {largest:.2f} ({worst}), which is no fault: "
+            "the same function has many weights, because hidden units can be permuted and tanh "
+            "units can change sign"
         )
 
 
@@ -114,9 +115,8 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     """
     if not isinstance(posterior, DrawsPosterior):
         raise ValueError(
-            "draws from a guide are independent, so their R-hat is 1 whatever the guide; "
-            "zoo.diagnostics.sbc checks whether guide and engine are calibrated, "
-            "and zoo.fidelity how far the guide is from a reference"
+            "draws from a guide are independent, so their R-hat is always 1; use zoo.fidelity to "
+            "compare the guide with a reference, or zoo.diagnostics.sbc to test its calibration"
         )
 
     num_chains = posterior.num_chains
@@ -124,7 +124,7 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     if num_chains < 2 or length < 4:
         raise ValueError(
             "R-hat needs at least 2 chains and at least 4 draws per chain, "
-            f"and this posterior has {num_chains} x {length}"
+            f"but this posterior has {num_chains} chains of {length}"
         )
 
     functions = posterior.predict(x).functions.double().cpu().numpy()
@@ -159,7 +159,7 @@ def _largest_rhat(posterior: DrawsPosterior) -> dict[str, float]:
     """Return the largest R-hat at each site of weights or nodes, of some of its parameters."""
     found = {}
     for name, draws in posterior.draws.items():
-        if name.startswith("likelihood:"):
+        if is_noise_site(name):
             continue
 
         values = draws.flatten(2).double().cpu().numpy()  # (C, S, P)

@@ -140,14 +140,14 @@ def _place_of_comparison(
     if isinstance(reference, Posterior):
         if x is None:
             raise ValueError(
-                "give inputs x=... at which to compare with a posterior; "
-                "only a reference of zoo.references has its own"
+                "write x=..., the inputs at which to compare; "
+                "only a reference of zoo.references has inputs of its own"
             )
         return _Place(_draws_of(reference), x)
 
     if x is not None:
         raise ValueError(
-            "omit x: the reference has its own inputs, at which it is known"
+            "omit x: the reference has inputs of its own, and is known only there"
         )
     return _Place(
         sampled=_draws_of(reference.posterior),
@@ -162,7 +162,7 @@ def _draws_of(posterior: Posterior) -> DrawsPosterior:
     """Return a reference's posterior, or refuse one that is not a sampler's."""
     if not isinstance(posterior, DrawsPosterior):
         raise ValueError(
-            "the reference is a sampler's posterior, from inference.NUTS or HMC; "
+            "the reference must be the posterior of a sampler, e.g. inference.NUTS; "
             "the distance between two guides does not show how good either is"
         )
     return posterior

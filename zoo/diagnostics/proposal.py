@@ -42,7 +42,7 @@ def k_hat(posterior: Posterior, data: Data, num_samples: int = 1000) -> float:
     """
     if num_samples < 1000:
         raise ValueError(
-            f"Pareto k needs the tail of a thousand draws or more, not of {num_samples}"
+            f"Pareto k needs num_samples of at least 1000, not {num_samples}"
         )
 
     ratios = log_ratios(posterior, data, num_samples)
@@ -61,8 +61,8 @@ def log_ratios(posterior: Posterior, data: Data, num_samples: int) -> Tensor:
     """
     if not has_density(posterior):
         raise ValueError(
-            "Pareto k needs a guide with a density, one of the zoo's such as guides.MeanField, "
-            f"and this posterior is {posterior.source}"
+            "Pareto k needs a guide with a density, such as guides.MeanField, "
+            f"but this posterior is from {posterior.source}"
         )
 
     guide: Any = posterior.guide

@@ -73,7 +73,7 @@ def _of_spread(
 
 
 def _of_factor(scores: Mapping[str, float], beyond: Mapping[str, float]) -> str:
-    """Say by how much the spread at one input is wrong, if it is, whatever its average."""
+    """Say by how much the spread at single inputs is wrong, "" if it is correct."""
     if "spread_factor" not in scores:
         return ""
 

@@ -36,5 +36,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Name the public names alone."""
+    """Return the public names."""
     return list(__all__)

@@ -63,11 +63,9 @@ def _run(run: Run) -> None:
         _prune(run, name, fits[name], data.test)
 
     run.report.note(
-        "The published pruning is of 1200 units under the scale mixture; here it is of 400."
+        "The published pruning is of 1200 units under the scale mixture; ours is of 400 units."
     )
-    run.report.note(
-        "An honest reproduction of the published errors got 2.4 to 2.6 % with 1200 units."
-    )
+    run.report.note("Another reproduction with 1200 units got errors of 2.4 to 2.6 %.")
     _draw_figure(run)
 
 

@@ -74,10 +74,11 @@ def _run(run: Run) -> None:
         _draw_figure(run)
 
     run.report.note(
-        "Published is one run of ResNet-50 on ImageNet; here are ResNet-20 and -56 on CIFAR-10."
+        "The published numbers are of one run of ResNet-50 on ImageNet; ours are of ResNet-20 and "
+        "ResNet-56 on CIFAR-10."
     )
     run.report.note(
-        "The temperature of either half of the test images is that which fits the other half best."
+        "Each half of the test images has the temperature that fits the other half best."
     )
 
 

@@ -61,7 +61,7 @@ def _run_pruning(
 
     run.report.note(
         f"The curve is of {num_shown} test data drawn at random; errors and differences are of "
-        "all."
+        "all test data."
     )
 
 
@@ -138,8 +138,8 @@ def _run_ecg(run: Run) -> None:
     published = {0.0: 1.0, 0.9: 1.0, 0.96: 0.99, 0.985: 0.98}
     _run_pruning(run, data, 2_000, published)
     run.report.note(
-        "Published is the accuracy on 10 batches of 64 series. The test series are sorted by "
-        "class, the first 2,627 normal beats: on batches from the front ours is near 1.00 too."
+        "The published accuracy is of 10 batches of 64 series. The test series are sorted by "
+        "class, and the first 2,627 are normal beats: there our accuracy is near 1.00 too."
     )
 
 

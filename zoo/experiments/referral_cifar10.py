@@ -74,7 +74,7 @@ def _run(run: Run) -> None:
 
     _draw_figure(run, found)
     run.report.note(
-        "Referred at random, the accuracy of what is kept would stay what it is for all images."
+        "If images were referred at random, the accuracy of the others would not change."
     )
 
 

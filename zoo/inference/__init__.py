@@ -13,5 +13,5 @@ __all__ = ["HMC", "MCLMC", "NUTS", "SVI", "ChEES", "EarlyStopping", "Engine", "L
 
 
 def __dir__() -> list[str]:
-    """Return the public names, for completion in an editor."""
-    return __all__
+    """Return the public names."""
+    return list(__all__)

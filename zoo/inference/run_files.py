@@ -33,8 +33,8 @@ def read_run(
     if not path.is_file():
         if not path.parent.is_dir():
             raise FileNotFoundError(
-                f"there is no folder {path.parent} to write the checkpoint {path.name} to; create "
-                "it, or give another path"
+                f"there is no folder {path.parent} for the checkpoint {path.name}; create it, or "
+                "give another path"
             )
         return {}, {}
 
@@ -45,7 +45,7 @@ def read_run(
 
     if "meaning" not in header:
         raise ValueError(
-            f"{path} is a safetensors file, but no checkpoint of {kind}; give another path"
+            f"{path} is a safetensors file, but not a checkpoint of {kind}; give another path"
         )
 
     _check_same_run(path, header["meaning"], meaning)

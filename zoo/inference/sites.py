@@ -91,5 +91,5 @@ def _difference(
     support = support_of(prior)
     is_inside = support.check(value.clone())
     if not bool(is_inside.all()):
-        return f"the guide draws values outside its support, {prior.support}"
+        return f"the guide draws values outside the support {prior.support}"
     return ""

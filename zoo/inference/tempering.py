@@ -70,6 +70,6 @@ class Tempering:
 def _check_temperature(name: str, value: float) -> None:
     if not 0 < value < math.inf:
         raise ValueError(
-            f"{name} divides a log density and must be positive and finite, not {value}; 1.0 is "
-            "the posterior"
+            f"{name} divides a log density and must be positive and finite, not {value}; write "
+            "1.0 for the posterior"
         )

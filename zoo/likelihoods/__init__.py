@@ -1,6 +1,5 @@
 """Likelihoods: distributions of the data given the network's output."""
 
-import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from zoo.likelihoods.bernoulli import Bernoulli
@@ -10,6 +9,7 @@ from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
 from zoo.likelihoods.likelihood import Likelihood
+from zoo.runtime.other_names import missing
 
 __all__ = [
     "Bernoulli",
@@ -26,7 +26,7 @@ _CATEGORICAL = (
     "likelihoods.Categorical() for class indices, with a logit for each class"
 )
 _GAUSSIAN = "likelihoods.Gaussian(scale=0.1), where scale is a standard deviation"
-_INSTEAD = {
+_OTHER_NAMES = {
     "BCE": _BERNOULLI,
     "Binary": _BERNOULLI,
     "CrossEntropy": _CATEGORICAL,
@@ -44,14 +44,10 @@ _INSTEAD = {
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
 
     def __getattr__(name: str) -> NoReturn:
-        if name in _INSTEAD:
-            raise AttributeError(f"{__name__} has no {name}; write {_INSTEAD[name]}")
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}",
-            name=name,
-            obj=sys.modules[__name__],
-        )
+        """Raise an error that says what to write instead of a wrong name."""
+        raise missing(__name__, name, __all__, _OTHER_NAMES)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    """Return the public names."""
+    return list(__all__)

@@ -41,7 +41,7 @@ class Categorical(Likelihood):
         """Refuse labels that are not class indices."""
         if y.is_floating_point() or y.is_complex():
             raise ValueError(
-                f"labels are class indices, integers, but these are {y.dtype}; write y.long()"
+                f"labels must be integers, the class indices, not {y.dtype}; write y.long()"
             )
         super().check(output, y)
 

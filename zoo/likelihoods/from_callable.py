@@ -47,8 +47,8 @@ class From(Likelihood):
             name = type(distribution).__name__
             event_shape = tuple(distribution.event_shape)
             raise ValueError(
-                f"a {name} is over events of shape {event_shape}, but From needs a "
-                "distribution of each element of y, whose event shape is ()"
+                f"{name} has event shape {event_shape}, but From needs a distribution of each "
+                "element of y, with event shape ()"
             )
 
         super().check(output, y)

@@ -49,8 +49,8 @@ class HeteroscedasticGaussian(Likelihood):
         num_outputs = output.shape[-1]
         if num_outputs % 2:
             raise ValueError(
-                "a heteroscedastic network gives a mean and a scale for each target, so an even "
-                f"number of outputs; this one gives {num_outputs}"
+                "the network must have two outputs for each target, a mean and a scale, not "
+                f"{num_outputs} in all"
             )
 
         mean, raw = output.chunk(2, dim=-1)

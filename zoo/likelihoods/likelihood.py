@@ -12,6 +12,11 @@ from torch import Tensor
 PREFIX = "likelihood:"  # of sites; a parameter of a network cannot have such a name
 
 
+def is_noise_site(name: str) -> bool:
+    """Return whether a site is of the likelihood, e.g. the noise scale."""
+    return name.startswith(PREFIX)
+
+
 class Likelihood:
     r"""The distribution p(y | f, noise) of a target y given the network's output f.
 
@@ -63,7 +68,7 @@ class Likelihood:
             event shape is ().
         """
         raise NotImplementedError(
-            f"{type(self).__name__} is a likelihood without a method distribution(output, noise); "
+            f"{type(self).__name__} has no method distribution(output, noise); "
             "define it, e.g. return dist.Laplace(output, 0.1)"
         )
 
@@ -128,10 +133,9 @@ class Likelihood:
         event_dim = len(distribution.batch_shape) - 1
         if y is not None and y.dim() != event_dim + 1:
             raise ValueError(
-                f"in training the network gives outputs of shape {tuple(output.shape)}, which "
-                f"{self!r} cannot compare with targets of shape {tuple(y.shape)}; if the network "
-                "has companions, as networks.DSN has, use likelihoods.DeeplySupervised() or "
-                "build it with companions=False"
+                f"in training the network gives outputs of shape {tuple(output.shape)}, which do "
+                f"not fit targets of shape {tuple(y.shape)} under {self!r}; for networks.DSN use "
+                "likelihoods.DeeplySupervised(), or build it with companions=False"
             )
 
         return pyro.sample(f"{PREFIX}y", distribution.to_event(event_dim), obs=y)
@@ -164,8 +168,8 @@ class Likelihood:
         inside = inside.reshape(len(y), -1).all(-1)  # (N,)
         index = int((~inside).nonzero()[0])
         raise ValueError(
-            f"target {index} is {y[index].tolist()}, outside the support of {self!r}: it needs "
-            f"{self._describe_target(distribution)}"
+            f"target {index} is {y[index].tolist()}, outside the support of {self!r}; targets "
+            f"must be {self._describe_target(distribution)}"
         )
 
     def _check_shape(

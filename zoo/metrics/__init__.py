@@ -11,6 +11,7 @@ from zoo.metrics.nll import nll
 from zoo.metrics.rmse import rmse
 from zoo.metrics.temperature_scaling import temperature_scaling
 from zoo.metrics.variance_split import VarianceSplit, variance_split
+from zoo.runtime.other_names import missing
 
 __all__ = [
     "Reliability",
@@ -28,26 +29,21 @@ __all__ = [
 ]
 
 _OTHER_NAMES = {
-    "ece": "calibration_error(probs, y)",
-    "expected_calibration_error": "calibration_error(probs, y)",
-    "brier_score": "brier(probs, y)",
-    "negative_log_likelihood": "nll(prediction.log_prob(y))",
-    "roc_auc": "auroc(scores, positive)",
-    "auc": "auroc(scores, positive)",
+    "ece": "metrics.calibration_error(probs, y)",
+    "expected_calibration_error": "metrics.calibration_error(probs, y)",
+    "brier_score": "metrics.brier(probs, y)",
+    "negative_log_likelihood": "metrics.nll(prediction.log_prob(y))",
+    "roc_auc": "metrics.auroc(scores, positive)",
+    "auc": "metrics.auroc(scores, positive)",
 }
 
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
 
     def __getattr__(name: str) -> NoReturn:
-        """Answer the name that a metric has elsewhere with its name here."""
-        if name not in _OTHER_NAMES:
-            raise AttributeError(f"module 'zoo.metrics' has no attribute {name!r}")
-
-        raise AttributeError(
-            f"zoo.metrics has no {name!r}; write metrics.{_OTHER_NAMES[name]}"
-        )
+        """Raise an error that says what to write instead of a wrong name."""
+        raise missing(__name__, name, __all__, _OTHER_NAMES)
 
 
 def __dir__() -> list[str]:
-    """Name the public parts alone."""
+    """Return the public names."""
     return list(__all__)

@@ -40,7 +40,7 @@ def auroc(scores: Tensor, positive: Tensor) -> Tensor:
     values, kinds = checked(scores=scores, positive=positive)
     if values.ndim != 1:
         raise ValueError(
-            f"scores has shape {tuple(values.shape)}; write (N,), one score a point."
+            f"scores has shape {tuple(values.shape)}; write (N,), one score for each point"
         )
 
     distinct = sorted(set(kinds.tolist()))
@@ -48,7 +48,7 @@ def auroc(scores: Tensor, positive: Tensor) -> Tensor:
         first = [f"{kind:g}" for kind in distinct[:3]]
         found = ", ".join(first)
         raise ValueError(
-            f"positive holds {found}; write a bool for each point, both kinds present."
+            f"positive holds {found}; write a bool for each point, some True and some False"
         )
 
     load_torchmetrics()

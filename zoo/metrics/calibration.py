@@ -113,7 +113,7 @@ def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
     is_integer = isinstance(bins, int) and not isinstance(bins, bool)
     if not is_integer or bins < 1:
         raise ValueError(
-            f"bins is {bins!r}; write an integer of at least 1, such as 15."
+            f"bins is {bins!r}; write an integer of at least 1, such as 15"
         )
 
     values, labels = checked_classification(probs, y)

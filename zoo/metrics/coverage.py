@@ -40,7 +40,7 @@ def coverage(lower: Tensor, upper: Tensor, y: Tensor) -> Tensor:
     num_crossed = int((low > high).sum())
     if num_crossed:
         raise ValueError(
-            f"lower lies above upper at {num_crossed} point(s); write coverage(lower, upper, y)."
+            f"lower lies above upper at {num_crossed} point(s); write coverage(lower, upper, y)"
         )
 
     is_inside = (low <= target) & (target <= high)

@@ -36,8 +36,8 @@ def nll(log_prob: Tensor) -> Tensor:
     (values,) = checked(log_prob=log_prob)
     if values.ndim != 1:
         raise ValueError(
-            f"log_prob has shape {tuple(values.shape)}; write (N,). For S draws, (S, N), that is "
-            "log_prob.logsumexp(0) - math.log(S)."
+            f"log_prob has shape {tuple(values.shape)}; write (N,). For S draws (S, N) write "
+            "log_prob.logsumexp(0) - math.log(S)"
         )
 
     return cast_like(-values.mean(), log_prob)

@@ -57,13 +57,13 @@ def temperature_scaling(logits: Tensor, y: Tensor) -> Tensor:
     high = torch.tensor(_HIGHEST, dtype=torch.float64).log()
     if gradient(low.exp()) <= 0:
         raise ValueError(
-            f"every one of {len(labels)} labels has the greatest logit: "
-            "a lower temperature is always better; give more data"
+            f"each of the {len(labels)} labels has the greatest logit, so no temperature is "
+            "best: a lower one is always better; give more data"
         )
     if gradient(high.exp()) >= 0:
         raise ValueError(
-            "the logits predict the labels no better than chance: "
-            "a higher temperature is always better"
+            "the logits predict the labels no better than chance, so no temperature is best: "
+            "a higher one is always better; train the network for longer"
         )
 
     for _ in range(_BISECTIONS):
@@ -82,8 +82,8 @@ def _checked_logits(logits: Tensor) -> Tensor:
     (values,) = checked(logits=logits)
     if values.ndim != 2:
         raise ValueError(
-            f"logits has shape {tuple(values.shape)}; write (N, O), "
-            "for draws the log of averaged probabilities"
+            f"logits has shape {tuple(values.shape)}; write (N, O). "
+            "For draws write the log of the averaged probabilities"
         )
     if not torch.isfinite(values).all():
         raise ValueError(

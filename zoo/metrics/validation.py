@@ -37,9 +37,7 @@ def checked(**tensors: Tensor) -> list[Tensor]:
     if len(set(shapes.values())) > 1:
         parts = [f"{name} has shape {shape}" for name, shape in shapes.items()]
         found = ", ".join(parts)
-        raise ValueError(
-            f"{found}; write tensors of one shape, for nothing is broadcast."
-        )
+        raise ValueError(f"{found}; write tensors of the same shape")
 
     return [tensor.detach().to("cpu", torch.float64) for tensor in tensors.values()]
 
@@ -61,7 +59,7 @@ def checked_classification(probs: Tensor, y: Tensor) -> Classification:
     if values.ndim > 2:
         raise ValueError(
             f"probs has shape {tuple(values.shape)}; write (N, O), averaged over draws, as "
-            "probs.mean(0) does for (S, N, O)."
+            "probs.mean(0) does for (S, N, O)"
         )
 
     tolerance = _tolerance(probs.dtype)
@@ -70,7 +68,7 @@ def checked_classification(probs: Tensor, y: Tensor) -> Classification:
     if least < -tolerance or greatest > 1.0 + tolerance:
         raise ValueError(
             f"probs reaches from {least:.4g} to {greatest:.4g}, outside [0, 1]; "
-            "write logits.softmax(-1), or logits.sigmoid() for two classes."
+            "write logits.softmax(-1), or logits.sigmoid() for two classes"
         )
 
     values = values.clamp(0.0, 1.0)
@@ -96,15 +94,17 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
     """Refuse what is not a tensor, has no elements or contains NaN."""
     if not isinstance(tensor, Tensor):
         kind = type(tensor).__name__
-        raise TypeError(f"{name} is a {kind}; write torch.as_tensor({name}).")
+        raise TypeError(f"{name} is a {kind}; write torch.as_tensor({name})")
 
     if not tensor.numel():
         shape = tuple(tensor.shape)
-        raise ValueError(f"{name} has shape {shape}, which holds no data.")
+        raise ValueError(
+            f"{name} has shape {shape} and no data; give at least one point"
+        )
 
     num_nan = int(tensor.isnan().sum())
     if num_nan:
-        raise ValueError(f"{name} has {num_nan} NaN(s); drop or repair them.")
+        raise ValueError(f"{name} has {num_nan} NaN(s); remove or impute them")
 
 
 def _tolerance(dtype: torch.dtype) -> float:
@@ -133,7 +133,7 @@ def _check_sums(values: Tensor, tolerance: float) -> None:
         row = int(errors.argmax())
         raise ValueError(
             f"probs sums to {sums[row]:.4g} in row {row}, not to one; write probabilities "
-            "(N, O) over classes, or score the columns of independent labels one by one."
+            "(N, O) over classes, or score each column of independent labels alone"
         )
 
 
@@ -144,7 +144,7 @@ def _check_labels(
     if labels.shape != (num_data,):
         raise ValueError(
             f"probs has shape {shape}, y has shape {tuple(labels.shape)}; "
-            f"write y of shape ({num_data},), one class index for each row of probs."
+            f"write y of shape ({num_data},), one class index for each row of probs"
         )
 
     is_fraction = labels != labels.round()
@@ -152,6 +152,6 @@ def _check_labels(
     wrong = labels[is_fraction | is_outside]
     if len(wrong):
         raise ValueError(
-            f"y holds {wrong[0]:g}, which is no class index; probs of shape {shape} takes "
-            f"integers from 0 to {num_classes - 1}."
+            f"y holds {wrong[0]:g}, which is not a class index; probs of shape {shape} takes "
+            f"integers from 0 to {num_classes - 1}"
         )

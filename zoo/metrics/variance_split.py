@@ -60,7 +60,7 @@ def variance_split(probs: Tensor) -> VarianceSplit:
     errors = (values.sum(-1) - 1).abs()
     if values.min() < -1e-3 or errors.max() > 1e-3:
         raise ValueError(
-            "probs holds no probabilities that sum to one over classes; write logits.softmax(-1)"
+            "probs must be probabilities that sum to one over classes; write logits.softmax(-1)"
         )
 
     mean = values.mean(0)

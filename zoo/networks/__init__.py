@@ -1,6 +1,5 @@
 """Networks: plain `torch.nn.Module`s with nothing Bayesian in them; your own modules work too."""
 
-import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from zoo.networks.alexnet import AlexNet
@@ -14,6 +13,7 @@ from zoo.networks.resnet import ResNet
 from zoo.networks.series import ConvNet1d
 from zoo.networks.vgg import VGG16
 from zoo.networks.wide_resnet import WideResNet
+from zoo.runtime.other_names import missing
 
 __all__ = [
     "DSN",
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _MLP = "networks.MLP(num_inputs, num_outputs, hidden=[50])"
-_INSTEAD = {
+_OTHER_NAMES = {
     "Conv1d": "networks.ConvNet1d(num_classes)",
     "Dense": _MLP,
     "FRN": "networks.FilterResponseNorm(channels)",
@@ -52,14 +52,10 @@ _INSTEAD = {
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
 
     def __getattr__(name: str) -> NoReturn:
-        if name in _INSTEAD:
-            raise AttributeError(f"{__name__} has no {name}; write {_INSTEAD[name]}")
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}",
-            name=name,
-            obj=sys.modules[__name__],
-        )
+        """Raise an error that says what to write instead of a wrong name."""
+        raise missing(__name__, name, __all__, _OTHER_NAMES)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    """Return the public names."""
+    return list(__all__)

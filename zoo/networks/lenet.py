@@ -116,10 +116,10 @@ class LeNet(nn.Module):
     ) -> None:
         super().__init__()
         if dropout not in get_args(_Where):
-            raise ValueError(f"dropout is 'none', 'ip' or 'all', not {dropout!r}")
+            raise ValueError(f"dropout must be 'none', 'ip' or 'all', not {dropout!r}")
         if width < 50 or width % 50:
             raise ValueError(
-                "width is a multiple of 50, because convolutions have 1 / 25 and 1 / 10 of it, "
+                "width must be a multiple of 50, because convolutions have 1/25 and 1/10 of it, "
                 f"not {width}"
             )
 

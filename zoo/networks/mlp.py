@@ -45,7 +45,7 @@ class MLP(nn.Sequential):
         widths = [num_inputs, *hidden, num_outputs]
         if min(widths) < 1:
             raise ValueError(
-                f"every layer needs at least one unit, but the widths are {widths}"
+                f"every layer must have at least one unit, but the widths are {widths}"
             )
 
         num_layers = len(widths) - 1

@@ -50,7 +50,7 @@ class PreActResNet(PreActivationNetwork):
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
     ) -> None:
         if depth not in _BLOCKS:
-            raise ValueError(f"depth is 18 or 34, not {depth}")
+            raise ValueError(f"depth must be 18 or 34, not {depth}")
 
         check_channels(width)
         super().__init__(

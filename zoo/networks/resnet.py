@@ -65,11 +65,12 @@ class ResNet(nn.Module):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(
-                f"depth is 6 n + 2 with n blocks a stage: 8, 14, 20, 32, 44, 56, ..., not {depth}"
+                f"depth must be 6 n + 2, with n blocks a stage, e.g. 8, 14, 20, 32, 44 or 56, not "
+                f"{depth}"
             )
         if width < 2 or width % 2:
             raise ValueError(
-                "width is an even number of channels, because shortcuts add zeros on both sides, "
+                "width must be even, because shortcuts add channels of zeros on both sides, "
                 f"not {width}"
             )
 

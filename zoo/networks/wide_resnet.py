@@ -45,10 +45,10 @@ class WideResNet(PreActivationNetwork):
     ) -> None:
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(
-                f"depth is 6 n + 4 with n blocks a stage: 10, 16, 22, 28, ..., not {depth}"
+                f"depth must be 6 n + 4, with n blocks a stage, e.g. 10, 16, 22 or 28, not {depth}"
             )
         if widen < 1:
-            raise ValueError(f"widen is a factor of at least 1, not {widen}")
+            raise ValueError(f"widen must be at least 1, not {widen}")
 
         num_blocks = (depth - 4) // 6
         super().__init__(

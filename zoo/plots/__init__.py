@@ -42,5 +42,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Return the public names, for completion in an editor."""
-    return __all__
+    """Return the public names."""
+    return list(__all__)

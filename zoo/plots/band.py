@@ -12,8 +12,8 @@ from torch import Tensor
 from zoo.plots.canvas import COLORS, as_array, axis, observed_points, shade
 
 _NEEDED = (
-    "A band needs draws=, or mean and std together, and not both; "
-    "write predictive_band(x, draws=draws) or predictive_band(x, mean, std)."
+    "a band needs either draws, or mean and std; "
+    "write predictive_band(x, draws=draws) or predictive_band(x, mean, std)"
 )
 
 
@@ -100,7 +100,7 @@ def _probabilities(levels: Sequence[float]) -> list[float]:
     widest_first = sorted(levels, reverse=True)
     if not widest_first or not 0 < min(widest_first) <= max(widest_first) < 1:
         raise ValueError(
-            f"levels are {widest_first}; give probabilities between 0 and 1, as (0.5, 0.9)."
+            f"levels are {widest_first}; give probabilities between 0 and 1, e.g. (0.5, 0.9)"
         )
 
     probabilities = [0.5]

@@ -95,7 +95,7 @@ def as_array(
     wanted = shape.split(", ")
     if tensor.numel() == 0 or not _fits(tensor, wanted):
         raise ValueError(
-            f"{name} has shape {tuple(tensor.shape)}; give numbers of shape {_bracket(wanted)}."
+            f"{name} has shape {tuple(tensor.shape)}; give numbers of shape {_bracket(wanted)}"
         )
     return tensor.numpy()
 

@@ -106,14 +106,14 @@ def _check_names(
     bands: Collection[str], seconds: Collection[str], scores: Collection[str]
 ) -> None:
     if not bands:
-        raise ValueError("bands is empty; give draws (S, N) of at least one guide.")
+        raise ValueError("bands is empty; give draws (S, N) of at least one guide")
 
     same_names = set(seconds) == set(scores)
     all_scored = set(bands) <= set(scores)
     if not same_names or not all_scored:
         raise ValueError(
             f"bands has {sorted(bands)}, seconds {sorted(seconds)}, scores {sorted(scores)}; "
-            "give seconds and scores the same names, every name of bands among them."
+            "give seconds and scores the same names, and among them every name of bands"
         )
 
 

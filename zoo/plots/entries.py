@@ -35,7 +35,7 @@ def chosen_entries(
         return list(everywhere)[:_MOST_ENTRIES]
 
     if not entries:
-        raise ValueError("entries is empty; name one, as entries=[0], or omit it.")
+        raise ValueError("entries is empty; write e.g. entries=[0], or omit it")
 
     indices = []
     for entry in entries:
@@ -43,7 +43,7 @@ def chosen_entries(
         if not _is_inside(index, shape):
             raise ValueError(
                 f"entry {index} is not in a site of shape {shape}; give {len(shape)} index(es) "
-                "for each entry, as entries=[(0, 1), (0, 2)] for a matrix."
+                "for each entry, e.g. entries=[(0, 1), (0, 2)] for a matrix"
             )
 
         indices.append(index)
@@ -106,7 +106,7 @@ def prior_values_of(
     if prior_shape != shape:
         raise ValueError(
             f"prior has draws of shape {prior_shape}, the site {shape}; give draws of the site's "
-            "shape, (S', ...), or (S',) for a prior all entries share."
+            "shape, (S', ...), or (S',) if all entries have the same prior"
         )
     return values_of_entries(draws, "prior", "S'", indices)
 

@@ -61,8 +61,8 @@ def filters(
     )
     if not bayesian or has_other_moments:
         raise ValueError(
-            "give means and standard deviations of one moment at least, and plain weights of the "
-            "same."
+            "give means and standard deviations of at least one moment, and frequentist weights "
+            "of the same moments or none"
         )
 
     moments = {}
@@ -126,7 +126,7 @@ def _moment(name: str, mean: Tensor, std: Tensor, plain: Tensor | None) -> _Mome
     if not same_number or not (moment.std > 0).all():
         raise ValueError(
             f"{name} has {len(moment.mean)} means and {len(moment.std)} standard deviations; give "
-            "positive ones."
+            "as many of both, and only positive standard deviations"
         )
     return moment
 

@@ -50,7 +50,7 @@ def functions(
     values = as_array(draws, "draws", f"S, {len(inputs)}")
     if num_functions < 1:
         raise ValueError(
-            f"num_functions is a number of curves, at least 1, not {num_functions}."
+            f"num_functions must be a number of curves, at least 1, not {num_functions}"
         )
 
     ax = axis(ax)

@@ -52,7 +52,7 @@ def _checked(name: str, mean: Tensor, std: Tensor) -> tuple[np.ndarray, np.ndarr
 
     if not (stds >= 0).all():
         raise ValueError(
-            f"{name} has negative standard deviations; give those of its weights"
+            f"{name} has negative standard deviations; give 0 or positive ones"
         )
     return means, stds
 

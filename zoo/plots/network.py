@@ -70,7 +70,7 @@ def network(
 
     if not layers:
         raise ValueError(
-            "no weights of a linear or convolution layer are given; give (O, I) or "
+            "give weights of at least one linear or convolution layer, of shape (O, I) or "
             "(O, C, height, width)"
         )
 

@@ -49,7 +49,7 @@ def out_of_distribution(
     """
     if not inside or inside.keys() != outside.keys():
         raise ValueError(
-            f"inside has {sorted(inside)}, outside {sorted(outside)}; give both the same measures."
+            f"inside has {sorted(inside)}, outside {sorted(outside)}; give the same measures"
         )
 
     figure = sheet(figure, (1.0 + 3.6 * len(inside), 3.4))

@@ -45,7 +45,7 @@ def referral(
     referred = as_array(fractions, "fractions", "K")
     if not scores or referred[0] != 0:
         raise ValueError(
-            "give fractions that begin with 0, and the scores of at least one rule, by its name."
+            "give fractions that begin with 0, and scores of at least one rule by its name"
         )
 
     first_scores = next(iter(scores.values()))

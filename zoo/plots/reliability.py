@@ -51,7 +51,7 @@ def reliability_diagram(
     counts = as_array(count, "count", f"{num_bins}")
     if not counts.sum() > 0:
         raise ValueError(
-            "count is zero in every bin; give the number of predictions in each, (B,)."
+            "count is zero in every bin; give the number of predictions in each bin, (B,)"
         )
 
     used = counts > 0

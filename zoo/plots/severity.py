@@ -47,7 +47,7 @@ def severity(
     """
     if not scores:
         raise ValueError(
-            "scores is empty; give those of at least one posterior, by its name."
+            "scores is empty; give those of at least one posterior, by its name"
         )
 
     figure = sheet(figure, (9.0, 3.8))

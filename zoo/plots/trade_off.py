@@ -61,7 +61,7 @@ def fidelity(
     y = as_array(scores, "scores", f"{len(names)}")
     if not (x > 0).all():
         raise ValueError(
-            f"costs are {x.tolist()}; the axis is logarithmic, give numbers > 0."
+            f"costs are {x.tolist()}; give numbers above 0, because the axis is logarithmic"
         )
 
     shades = canvas.colors(len(names)) if colors is None else colors

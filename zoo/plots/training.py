@@ -50,7 +50,7 @@ def training_curve(
         window = max(1, len(values) // 50)
 
     if window < 1:
-        raise ValueError(f"window is {window}; give a number of steps, 1 or more.")
+        raise ValueError(f"window is {window}; give a number of steps, 1 or more")
 
     smooth = _running_mean(values, min(window, len(values)))
 

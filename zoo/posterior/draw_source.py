@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from torch import Tensor
 
-from zoo.posterior.function_values import FunctionValues
 from zoo.runtime.programs import PyroProgram
+
+
+class FunctionValues(NamedTuple):
+    """Outputs of the network at fixed inputs, under every draw.
+
+    Arguments:
+        x: Inputs (N, ...).
+        values: The network's outputs at these inputs, (C, S, N, ...).
+    """
+
+    x: Tensor
+    values: Tensor
 
 
 class DrawSource(ABC):

@@ -8,10 +8,10 @@ from typing import cast
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.file_format import prefixed
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.posterior.posterior import Posterior
+from zoo.posterior.storage import prefixed
 from zoo.posterior.thinning import evenly
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
@@ -99,7 +99,8 @@ class DrawsPosterior(Posterior):
         number = total if num_samples is None else num_samples
         if not 1 <= number <= total:
             raise ValueError(
-                f"this posterior holds {total} draws, so num_samples is 1 to {total}, not {number}"
+                f"this posterior has {total} draws, so num_samples must be 1 to {total}, not "
+                f"{number}"
             )
 
         return values.flatten(0, 1)[evenly(total, number)]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import RunInfo
-from zoo.posterior.storage import read_file, write_file
+from zoo.posterior.storage import prefixed, read_file, write_file
 from zoo.runtime.programs import PyroProgram
 
 _FORMAT = "zoo.posterior/1"
@@ -59,12 +59,15 @@ def read_posterior(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ValueError: A damaged file, or one that is not a posterior's.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; Posterior.save writes one")
+        raise FileNotFoundError(
+            f"there is no file {path}; write one by posterior.save(path)"
+        )
 
     header, tensors = read_file(path, "zoo")
     if header.get("format") != _FORMAT:
         raise ValueError(
-            f"{path} is a safetensors file, but no posterior of the zoo ({_FORMAT})"
+            f"{path} is a safetensors file, but not a posterior of the zoo ({_FORMAT}); "
+            "give a file of posterior.save"
         )
 
     return header, tensors
@@ -88,20 +91,6 @@ def layout(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
         found[name] = f"random {tuple(prior.shape())}"
 
     return found
-
-
-def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors under names with a prefix."""
-    return {prefix + name: value for name, value in tensors.items()}
-
-
-def unprefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names have a prefix, under names without it."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def _statistics(

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.draw_source import FunctionValues
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.posterior.file_format import prefixed
-from zoo.posterior.function_values import FunctionValues
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import on_device_of
+from zoo.posterior.storage import prefixed
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 
@@ -75,9 +75,9 @@ class FunctionPosterior(DrawsPosterior):
         same = x.shape == known.shape and torch.equal(x, known)
         if not same:
             raise ValueError(
-                f"this posterior keeps function values at {len(known)} inputs, "
-                "posterior.functions[0], and no weights; predict at exactly these, "
-                "or sample again without functions_at"
+                f"this posterior has no weights, only function values at {len(known)} inputs; "
+                "predict at exactly these, posterior.functions[0], or sample again without "
+                "functions_at"
             )
 
         return self._functions.values
@@ -85,7 +85,7 @@ class FunctionPosterior(DrawsPosterior):
     def require_weights(self, purpose: str) -> BayesianNetwork:
         """Refuse what needs weights."""
         raise ValueError(
-            f"{purpose}, and this posterior has no weights: it keeps function values; "
+            f"{purpose}, but this posterior has no weights, only function values; "
             "sample again without functions_at"
         )
 

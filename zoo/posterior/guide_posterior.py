@@ -8,9 +8,9 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
-from zoo.posterior.file_format import prefixed
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
+from zoo.posterior.storage import prefixed
 from zoo.predictive.drawing import draw_sites
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
@@ -73,7 +73,7 @@ class GuidePosterior(Posterior):
         return self.sample(num_new)
 
     def num_available(self, num_samples: int) -> int:
-        """Return the number that is wanted."""
+        """Return the same number: a guide gives any number of draws."""
         return num_samples
 
     def with_guide(self, guide: PyroProgram) -> GuidePosterior:
@@ -95,14 +95,14 @@ class GuidePosterior(Posterior):
         complete = all(bool(mask.all()) for mask in self.masks.values())
         if not complete:
             raise ValueError(
-                "this posterior is pruned, and dropped weights are zero and have no density; "
-                "take the distributions of the posterior as it was before"
+                "this posterior is pruned, and its dropped weights have no density; "
+                "take the distributions of the posterior before pruning"
             )
 
         if not hasattr(self.guide, "distributions"):
             raise ValueError(
-                f"this posterior is a {type(self.guide).__name__} and has no densities; "
-                "fit one of the zoo's guides to have them"
+                f"this posterior is of {type(self.guide).__name__}, which has no distributions(); "
+                "fit a guide of the package guides, e.g. guides.MeanField"
             )
 
         return self.guide.distributions()

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from zoo.data import Data, full
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import MCMCInfo, RunInfo
 from zoo.posterior.labelled import labelled
@@ -125,9 +126,7 @@ def to_arviz(
 def _chosen(draws: Mapping[str, Tensor], weights: bool) -> dict[str, Tensor]:
     """Return the draws of all sites, or those of the likelihood alone."""
     return {
-        name: value
-        for name, value in draws.items()
-        if weights or name.startswith("likelihood:")
+        name: value for name, value in draws.items() if weights or is_noise_site(name)
     }
 
 

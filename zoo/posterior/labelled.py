@@ -1,4 +1,4 @@
-"""The one file that touches ArviZ: plain arrays in, InferenceData (0.23) or DataTree (1.x) out."""
+"""The interface to ArviZ: plain arrays in, InferenceData (0.23) or DataTree (1.x) out."""
 
 from __future__ import annotations
 

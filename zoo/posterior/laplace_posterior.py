@@ -8,8 +8,8 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior, Transform
-from zoo.posterior.file_format import prefixed
 from zoo.posterior.info import LaplaceInfo
+from zoo.posterior.storage import prefixed
 
 
 class LaplacePosterior(DrawsPosterior):

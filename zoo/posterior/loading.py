@@ -10,13 +10,14 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.posterior.file_format import layout, read_posterior, unprefixed
+from zoo.posterior.file_format import layout, read_posterior
 from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.posterior.laplace_posterior import LaplacePosterior
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.program_posterior import ProgramPosterior
+from zoo.posterior.storage import unprefixed
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
@@ -60,7 +61,7 @@ def load(
     if family is not None:
         raise ValueError(
             f"{path} holds a {family} guide of a zoo.BayesianNetwork; "
-            f"give zoo.load such a model, not a {type(model).__name__}"
+            f"give zoo.load such a model, not {type(model).__name__}"
         )
     return ProgramPosterior(model, draws=unprefixed("draws/", tensors), info=info)
 
@@ -132,7 +133,8 @@ def _check_model(
 
     differences = ", ".join(parts)
     raise ValueError(
-        f"{path} holds the posterior of another model: they differ at {differences}"
+        f"{path} holds the posterior of another model: they differ at {differences}; "
+        "build the model of the file"
     )
 
 
@@ -140,16 +142,13 @@ def _check_guide(
     path: str | Path, family: str, guide: PyroProgram | None
 ) -> PyroProgram:
     """Return the guide, or refuse one of another family than the file's."""
-    if guide is None:
-        given = "none was given"
-    elif type(guide).__name__ != family:
-        given = f"this is a {type(guide).__name__}"
-    else:
-        return guide
+    given = "None" if guide is None else type(guide).__name__
+    if guide is None or given != family:
+        raise ValueError(
+            f"{path} holds a {family} guide; give zoo.load guide={family}(model), not {given}"
+        )
 
-    raise ValueError(
-        f"{path} holds a {family} guide, so zoo.load needs one by guide=...; {given}"
-    )
+    return guide
 
 
 def _read_info(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.draw_source import DrawSource
-from zoo.posterior.file_format import prefixed, write_posterior
+from zoo.posterior.file_format import write_posterior
 from zoo.posterior.inference_data import to_arviz
 from zoo.posterior.info import RunInfo
+from zoo.posterior.storage import prefixed
 from zoo.posterior.wrong_arguments import answer
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
@@ -160,7 +161,7 @@ class Posterior(DrawSource):
         """Return the value of every site at which the network is linearised."""
         raise ValueError(
             "linearised=True needs the mode that inference.Laplace finds, "
-            f"and this posterior has none ({self!r}); omit linearised"
+            f"but this posterior has none ({self!r}); omit linearised"
         )
 
     def require_weights(self, purpose: str) -> BayesianNetwork:
@@ -179,8 +180,8 @@ class Posterior(DrawSource):
             ValueError: Stored draws, a guide without a density, or a pruned posterior.
         """
         raise ValueError(
-            "this posterior is draws and has no densities; "
-            "fit one of the zoo's guides to have them"
+            "this posterior has draws and no distributions; "
+            "fit a guide, e.g. guides.MeanField, to have them"
         )
 
     @answer(

@@ -56,9 +56,8 @@ class ProgramPosterior(DrawsPosterior):
     ) -> NoReturn:
         """Refuse: a Pyro program has no network."""
         raise ValueError(
-            "this model is a Pyro program of its own, with no network to predict with; "
-            "the draws are in posterior.draws, and "
-            "pyro.infer.Predictive(model, posterior.sample()) runs the model at them"
+            "this model is a Pyro program without a network to predict with; "
+            "write pyro.infer.Predictive(model, posterior.sample()), which runs it at the draws"
         )
 
     def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> NoReturn:
@@ -68,7 +67,7 @@ class ProgramPosterior(DrawsPosterior):
     def require_weights(self, purpose: str) -> NoReturn:
         """Refuse what needs weights of a network."""
         raise ValueError(
-            f"{purpose}, and this posterior has no weights: "
+            f"{purpose}, but this posterior has no weights: "
             "its model is a Pyro program without a network; "
             "use a zoo.BayesianNetwork as the model"
         )

@@ -24,7 +24,7 @@ _MIN_ELEMENTS = 256  # smaller tensors are stored as they are
 def write_file(
     path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]
 ) -> None:
-    """Write tensors and a header; if the run dies meanwhile, the earlier file remains.
+    """Write tensors and a header; if writing fails, the earlier file remains.
 
     Arguments:
         path: The file, replaced if it exists.
@@ -54,10 +54,25 @@ def read_file(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path} is truncated, damaged or no safetensors file ({error})"
+            f"{path} is damaged or not a safetensors file ({error})"
         ) from error
 
     return header, _with_zeros(tensors)
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors under names with a prefix."""
+    return {prefix + name: value for name, value in tensors.items()}
+
+
+def unprefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names have a prefix, under names without it."""
+    found = {}
+    for name, value in tensors.items():
+        if name.startswith(prefix):
+            found[name.removeprefix(prefix)] = value
+
+    return found
 
 
 def _without_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

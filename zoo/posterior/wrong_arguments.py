@@ -1,4 +1,4 @@
-"""Arguments of a wrong name, answered with the right one."""
+"""Errors for arguments of a wrong name; they say what to write instead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 def answer(
     **instead: str,
 ) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """Make a function answer arguments of a wrong name with what to write instead.
+    """Make a function refuse arguments of a wrong name and say what to write instead.
 
     Arguments:
         instead: What to write, by the wrong name.

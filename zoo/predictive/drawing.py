@@ -33,7 +33,7 @@ def draw_sites(
     """
     if num_samples < 1:
         raise ValueError(
-            f"num_samples is a number of draws, at least 1, not {num_samples}"
+            f"num_samples must be a number of draws, at least 1, not {num_samples}"
         )
 
     with torch.no_grad(), pyro.validation_enabled(False):

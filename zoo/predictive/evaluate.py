@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import jvp, vmap
 from tqdm.std import tqdm
 
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.predictive.chunks import chunk_sizes
 from zoo.predictive.inputs import evaluate_once
 from zoo.predictive.network_model import NetworkModel
@@ -52,7 +53,7 @@ def evaluate_draws(
     num_samples = _num_draws(draws)
     sites = {}
     for name, value in draws.items():
-        if not name.startswith("likelihood:"):
+        if not is_noise_site(name):
             sites[name] = value
 
     with torch.no_grad(), flush_subnormals(), evaluation_mode(model.network):

@@ -50,11 +50,13 @@ def place_inputs(model: NetworkModel, x: Tensor) -> Tensor:
     """
     if len(x) == 0:
         shape = tuple(x.shape)
-        raise ValueError(f"there are no inputs to predict at: they have shape {shape}")
+        raise ValueError(
+            f"there are no inputs, their shape is {shape}; give at least one"
+        )
 
     if not bool(torch.isfinite(x).all()):
         raise ValueError(
-            "the inputs to predict at hold NaN or infinite values; remove or impute them first"
+            "the inputs hold NaN or infinite values; remove or impute them first"
         )
 
     return to(x, model.first_parameter)

@@ -1,4 +1,4 @@
-"""The interface of models: what the evaluation of a network over draws needs of one."""
+"""The interface of a model whose network is evaluated over draws."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.likelihood import Likelihood, is_noise_site
 from zoo.predictive.quantiles import mixture_quantile
 from zoo.predictive.units import TargetUnits
 
@@ -59,7 +59,7 @@ class Prediction:
 
         self.noise: dict[str, Tensor] = {}
         for name, value in (noise or {}).items():
-            if name.startswith("likelihood:"):
+            if is_noise_site(name):
                 num_new = outputs.dim() - value.dim()
                 shape = (len(value), *[1] * num_new, *value.shape[1:])
                 self.noise[name] = value.reshape(shape)  # (S, 1, ...)
@@ -116,7 +116,7 @@ class Prediction:
         """Standard deviation (N, ...): the root of epistemic plus aleatoric variance."""
         if self.likelihood.discrete:
             raise AttributeError(
-                f"a class has no standard deviation under {self.likelihood!r}; use entropy"
+                f"{self.likelihood!r} is of classes, which have no standard deviation; use entropy"
             )
 
         epistemic, aleatoric = self.likelihood.split(self.distribution)
@@ -129,7 +129,7 @@ class Prediction:
         """Entropy of the averaged class probabilities, (N,), in nats: epistemic plus aleatoric."""
         if not self.likelihood.discrete:
             raise AttributeError(
-                f"the mixture under {self.likelihood!r} has no closed entropy; use std"
+                f"the entropy under {self.likelihood!r} has no closed form; use std"
             )
 
         return self.likelihood.uncertainty(self.distribution)
@@ -209,7 +209,7 @@ class Prediction:
             >>> prediction.quantile(0.5).shape
             torch.Size([8, 1])
         """
-        self._check_probability(probability, "a quantile has")
+        self._check_probability(probability)
         quantile = mixture_quantile(self.distribution, probability)
 
         is_reversed = self._units.is_reversed(quantile)
@@ -232,7 +232,7 @@ class Prediction:
             ValueError: A probability that is not between 0 and 1.
             AttributeError: Targets that are classes, which have no order.
         """
-        self._check_probability(probability, "an interval holds")
+        self._check_probability(probability)
         half = probability / 2
         one = self._units.to(mixture_quantile(self.distribution, 0.5 - half))
         other = self._units.to(mixture_quantile(self.distribution, 0.5 + half))
@@ -251,7 +251,7 @@ class Prediction:
             ValueError: Targets that are classes, which have no units.
         """
         if self.likelihood.discrete:
-            raise ValueError(f"classes have no units under {self.likelihood!r}")
+            raise ValueError(f"{self.likelihood!r} is of classes, which have no units")
 
         loc = torch.as_tensor(loc).to(self.outputs)
         scale = torch.as_tensor(scale).to(self.outputs)
@@ -284,14 +284,12 @@ class Prediction:
         """The factor of variances; uncertainty in nats has no units."""
         return 1.0 if self.likelihood.discrete else self.scale**2
 
-    def _check_probability(self, probability: float, words: str) -> None:
+    def _check_probability(self, probability: float) -> None:
         """Refuse an improper probability, and quantiles of classes."""
         if not 0 < probability < 1:
-            raise ValueError(
-                f"{words} a probability between 0 and 1, not {probability}"
-            )
+            raise ValueError(f"probability must be between 0 and 1, not {probability}")
 
         if self.likelihood.discrete:
             raise AttributeError(
-                f"classes have no order under {self.likelihood!r}; use probs"
+                f"{self.likelihood!r} is of classes, which have no order; use probs"
             )

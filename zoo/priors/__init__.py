@@ -1,6 +1,5 @@
 """Priors: which tensors of a network are random, and how."""
 
-import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from zoo.priors.by_layer import all_but_normalisation, by_depth, by_type, last_layer
@@ -17,6 +16,7 @@ from zoo.priors.prior import Prior
 from zoo.priors.scale_mixture import ScaleMixture
 from zoo.priors.treatment import Frozen, Point
 from zoo.priors.weight import WeightPrior
+from zoo.runtime.other_names import missing
 
 __all__ = [
     "Frozen",
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _NORMAL = "priors.WeightPrior(dist.Normal(0.0, 1.0)), with `import pyro.distributions as dist`"
-_INSTEAD = {
+_OTHER_NAMES = {
     "ARD": 'priors.WeightPrior(priors.Hierarchical(dist.HalfCauchy(1.0), by="input"))',
     "Gaussian": _NORMAL,
     "Horseshoe": "priors.WeightPrior(priors.RegularisedHorseshoe())",
@@ -53,14 +53,10 @@ _INSTEAD = {
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name
 
     def __getattr__(name: str) -> NoReturn:
-        if name in _INSTEAD:
-            raise AttributeError(f"{__name__} has no {name}; write {_INSTEAD[name]}")
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}",
-            name=name,
-            obj=sys.modules[__name__],
-        )
+        """Raise an error that says what to write instead of a wrong name."""
+        raise missing(__name__, name, __all__, _OTHER_NAMES)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    """Return the public names."""
+    return list(__all__)

@@ -53,10 +53,7 @@ class Conditional:
 def check_group(by: str) -> None:
     """Refuse an unknown group of weights that share a hyperparameter."""
     if by not in get_args(Group):
-        raise ValueError(
-            "by is 'layer', 'input' or 'weight', what has a scale of its own, "
-            f"not {by!r}"
-        )
+        raise ValueError(f"by must be 'layer', 'input' or 'weight', not {by!r}")
 
 
 def group_shape(by: Group, like: Tensor) -> torch.Size:

@@ -64,7 +64,7 @@ class Hierarchical(Conditional):
     ) -> None:
         if not isinstance(scale, TorchDistributionMixin):
             raise TypeError(
-                f"scale is the prior of a scale, such as dist.HalfCauchy({scale!r}), not {scale!r}"
+                f"scale must be a distribution, such as dist.HalfCauchy({scale!r}), not {scale!r}"
             )
 
         can_be_negative = support_of(scale).check(torch.tensor(-1.0))

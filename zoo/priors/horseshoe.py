@@ -91,7 +91,7 @@ class RegularisedHorseshoe(Conditional):
     def given(
         self, values: Mapping[str, Tensor], like: Tensor
     ) -> TorchDistributionMixin:
-        """Return the normal distribution of the weights given the three."""
+        """Return the normal distribution of the weights given these three."""
         tau = aligned(values["tau"], "layer", like)
         local = aligned(values["lambda"], self.by, like)
         slab = aligned(values["slab"], "layer", like)

@@ -68,7 +68,7 @@ class NodePrior:
         weights: Rule = Point(),  # noqa: B008
     ) -> None:
         if where not in _SIDES:
-            raise ValueError(f"where is 'in', 'out' or 'both', not {where!r}")
+            raise ValueError(f"where must be 'in', 'out' or 'both', not {where!r}")
 
         check_rule(rule, "priors.NodePrior(dist.Normal(1.0, 0.3))")
         check_rule(weights, "weights=dist.Normal(0.0, 1.0)")

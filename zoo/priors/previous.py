@@ -51,8 +51,8 @@ def previous(posterior: HasDistributions, otherwise: Rule = Point()) -> Selected
     """
     if not hasattr(posterior, "distributions"):
         raise TypeError(
-            "previous takes a posterior or a guide that has distributions(), "
-            f"not {posterior!r}; write priors.previous(posterior) with a fitted posterior"
+            "previous needs a fitted posterior or a guide, with a method distributions(), "
+            f"not {posterior!r}; write priors.previous(posterior)"
         )
 
     sites = posterior.distributions()
@@ -91,6 +91,6 @@ def _check_sites(sites: Mapping[str, object], network: nn.Module) -> None:
 
     listed = ", ".join(sites)
     raise ValueError(
-        f"the previous posterior has the sites {listed}, and {type(network).__name__} has none of "
-        "them; a network for the next task keeps the names of the layers"
+        f"the previous posterior has the sites {listed}, but {type(network).__name__} has none of "
+        "them; give the layers of the next network the same names"
     )

@@ -41,7 +41,7 @@ class Point:
         if self.prior is None or isinstance(self.prior, TorchDistributionMixin):
             return
         raise TypeError(
-            "the MAP prior of a point estimate is a distribution, "
+            "the MAP prior of a point estimate must be a distribution, "
             f"not {words(self.prior)}; write priors.Point(dist.Normal(0.0, 1.0))"
         )
 
@@ -144,7 +144,7 @@ def check_rule(rule: object, example: str) -> None:
     is_class = isinstance(rule, type)
     if not is_rule or is_class:
         raise TypeError(
-            "a prior is a distribution, Point(), Frozen(), a selection such as by_name(...), or "
+            "a prior must be a distribution, Point(), Frozen(), a selection like by_name(...) or "
             f"a callable (name, parameter) -> distribution; {rule!r} is none of them; "
             f"write {example}"
         )

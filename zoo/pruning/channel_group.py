@@ -124,9 +124,11 @@ class ChannelGroup:
             return self.obstacle
 
         if bool(self.has_parameters[channels].any()):
-            return "its bias, a layer that is added to it, or its normalisation is not zero"
+            return (
+                "its bias, its normalisation or a layer that is added to it is not zero"
+            )
 
         return (
-            "an activation or a normalisation of zero is not zero "
-            f"where {self.reader!r} reads it"
+            f"{self.reader!r} gets another value than zero for it, e.g. from an activation "
+            "or a normalisation"
         )

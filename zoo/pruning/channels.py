@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch_pruning.dependency import Group
 
 _NORMALISES_BY_CHANNEL = (_NormBase, FilterResponseNorm)
-_IS_OUTPUT = "its outputs are the network's own"
+_IS_OUTPUT = "its outputs are the outputs of the network"
 
 
 class Removal(NamedTuple):
@@ -42,7 +42,7 @@ class Channels:
     """The channels of a network, and the layers that depend on each of them.
 
     The elements of the copied network's tensors are their own positions, so that after a
-    removal each tensor tells which of its elements are left.
+    removal each tensor shows which of its elements are left.
 
     References:
         DepGraph: Towards Any Structural Pruning (Fang, Ma, Song, Mi, Wang, 2023)
@@ -60,8 +60,8 @@ class Channels:
             import torch_pruning  # late: an extra
         except ImportError as error:
             raise ImportError(
-                "torch-pruning, which finds the layers that depend on one another, "
-                "is not installed: pip install 'bnn-zoo[pruning]'"
+                "shrinking needs torch-pruning, which is not installed; "
+                "write pip install 'bnn-zoo[pruning]'"
             ) from error
 
         self.network = network
@@ -192,12 +192,12 @@ class Channels:
 
         layer_name = layer_of(names[0])
         if getattr(layer, "groups", 1) != 1:
-            return f"{layer_name!r} is a convolution of groups"
+            return f"{layer_name!r} is a grouped convolution"
 
         if has_nodes(layer) or isinstance(layer, _NORMALISES_BY_CHANNEL):
             return ""
 
-        return f"{type(layer).__name__} {layer_name!r} combines channels"
+        return f"{type(layer).__name__} {layer_name!r} mixes channels"
 
 
 def named_tensors(network: nn.Module) -> dict[str, Tensor]:

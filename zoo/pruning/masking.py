@@ -70,18 +70,17 @@ def prune(
     """
     if threshold is not None and fraction is not None:
         raise ValueError(
-            "give a fraction of the weights to drop, or a threshold of the rule, not both"
+            "write fraction, a share of the weights, or threshold, a value of the rule, not both"
         )
     if threshold is not None and per_layer:
         raise ValueError(
-            "give per_layer, which divides a fraction among layers, "
-            "or a threshold of the rule, not both"
+            "write per_layer or threshold, not both: per_layer needs a fraction"
         )
 
     fraction = 0.5 if fraction is None else fraction
     if not 0 <= fraction <= 1:
         raise ValueError(
-            f"fraction is a share of the weights, from 0 to 1, not {fraction}"
+            f"fraction must be a share of the weights, from 0 to 1, not {fraction}"
         )
 
     scores = importance(posterior, rule, weight_moments(posterior))
@@ -108,9 +107,8 @@ def importance(
         names = without_last_layer(network, names)
     if not names:
         raise ValueError(
-            "filter_norm drops outputs of hidden layers, and none of "
-            f"{type(network).__name__} has random weights: they are all the last "
-            "layer's, whose outputs are predictions; use another rule"
+            "filter_norm drops outputs of hidden layers, but in "
+            f"{type(network).__name__} only the last layer has random weights; use another rule"
         )
 
     masks = posterior.masks

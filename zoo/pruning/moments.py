@@ -43,7 +43,7 @@ def weight_moments(posterior: Posterior) -> dict[str, Moments]:
         raise ValueError(
             f"no weight of {type(model.network).__name__} is random under "
             f"{model.prior!r}, so there is none to drop; "
-            "a WeightPrior makes them random"
+            "use a priors.WeightPrior"
         )
 
     found = normal_moments(posterior)

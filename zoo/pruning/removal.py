@@ -174,15 +174,15 @@ def _refuse(network: nn.Module, reasons: Mapping[str, str]) -> None:
     if not reasons:
         raise ValueError(
             f"no filter or unit of {name} was dropped whole, so there is nothing to "
-            "shrink; prune(posterior, fraction=0.5, rule=filter_norm, per_layer=True) "
-            "drops half of each layer's"
+            "shrink; write prune(posterior, fraction=0.5, rule=filter_norm, per_layer=True), "
+            "which drops half of the units of each layer"
         )
 
     layer, reason = next(iter(reasons.items()))
     num_others = len(reasons) - 1
-    others = f" ({num_others} other layers keep theirs too)" if num_others else ""
+    others = f" ({num_others} other layers too)" if num_others else ""
     raise ValueError(
-        f"{name} has filters or units without weights, but {layer!r} keeps its own "
+        f"no filter or unit of {name} can be removed: {layer!r} keeps those without weights "
         f"because {reason}{others}"
     )
 

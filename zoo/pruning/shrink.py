@@ -120,9 +120,9 @@ def _rebuild(model: BayesianNetwork, network: nn.Module) -> BayesianNetwork:
         is_cut = name in tensors
         if not is_cut and shapes.get(name) != prior.shape():
             raise ValueError(
-                f"site {name!r} has an element for each unit of a layer, "
-                f"{tuple(prior.shape())}, and shrinking cuts weights alone; "
-                f"{model.prior!r} is such a prior, a WeightPrior of one distribution is not"
+                f"shrinking cuts weights only, but site {name!r} of {model.prior!r} has an "
+                f"element for each unit of a layer, {tuple(prior.shape())}; use a WeightPrior of "
+                "one distribution"
             )
 
     return small

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from torch import Tensor
-
 from zoo.posterior.function_posterior import FunctionPosterior
+from zoo.posterior.storage import unprefixed
 from zoo.references.cubic import cubic
 from zoo.references.digits_mlp import digits_mlp
 from zoo.references.lenet_nodes import lenet_nodes
@@ -64,18 +63,18 @@ def load(
     _check_problem(problem, header, path)
     check_checksum(header, tensors, path)
 
-    values = _with_prefix(tensors, "functions/")
+    values = unprefixed("functions/", tensors)
     runs = {}
     for name in header["runs"]:
         runs[name] = FunctionPosterior(
             problem.model,
             state={},
             info=None,
-            draws=_with_prefix(tensors, f"noise/{name}/"),
+            draws=unprefixed(f"noise/{name}/", tensors),
             functions=(problem.inputs, values[name]),
         )
 
-    weights = _with_prefix(tensors, "weights/")
+    weights = unprefixed("weights/", tensors)
     return Reference(problem, runs, weights, header["evidence"])
 
 
@@ -98,7 +97,7 @@ def _check_problem(problem: Problem, header: Header, path: Path) -> None:
     stored_name = header.get("name")
     if stored_name != problem.name:
         raise ValueError(
-            f"{path} holds {stored_name!r}, not the reference {problem.name!r}"
+            f"{path} holds {stored_name!r}, not the reference {problem.name!r}; give another path"
         )
 
     stored = f"version {header['version']} ({header['fingerprint']})"
@@ -108,12 +107,3 @@ def _check_problem(problem: Problem, header: Header, path: Path) -> None:
             f"{path} is of {stored}, but the problem {problem.name!r} is of {current}; "
             f"make the file again with `python -m zoo reference {problem.name}`"
         )
-
-
-def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names start with a prefix, by the rest of the name."""
-    found = {}
-    for name, value in tensors.items():
-        if name.startswith(prefix):
-            found[name.removeprefix(prefix)] = value
-    return found

@@ -8,6 +8,7 @@ import pyro
 import torch
 from torch import Tensor
 
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
@@ -80,7 +81,7 @@ def _without_weights(
     num_samples = outputs.shape[1]
     noise = {}
     for site, value in posterior.draws.items():
-        if site.startswith("likelihood:"):
+        if is_noise_site(site):
             noise[site] = thin_chains(value, num_samples)
 
     functions = (problem.inputs, outputs)

@@ -38,7 +38,9 @@ def check_checksum(header: Header, tensors: Mapping[str, Tensor], path: Path) ->
     """Raise an error if the tensors of a file do not have the checksum in its header."""
     expected = header["checksum"]
     if _checksum(tensors) != expected:
-        raise ValueError(f"{path} is damaged: its checksum is not {expected}")
+        raise ValueError(
+            f"{path} is damaged: its checksum is not {expected}; make it again"
+        )
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

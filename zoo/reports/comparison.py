@@ -118,12 +118,14 @@ def _truth_of(reference: Posterior | Reference, data: Dataset | None) -> _Truth:
     """Return the reference posterior with its data."""
     if isinstance(reference, Posterior):
         if data is None:
-            raise ValueError("a posterior is compared on data; give a data set as well")
+            raise ValueError(
+                "a reference posterior needs data to compare on; write data=..."
+            )
 
         return _Truth(reference, data, test=data.test, x=data.test.x)
 
     if data is not None:
-        raise ValueError("a reference has its own data; omit data")
+        raise ValueError("this reference has data of its own; omit data")
 
     test = Split(reference.inputs, reference.targets)
 
@@ -140,7 +142,7 @@ def _by_name(model: BayesianNetwork, guides: Guides) -> dict[str, Pair]:
 
     if len(named) < len(guides):
         raise ValueError(
-            "two guides are of one family; give a mapping from names to guides"
+            "two guides are of the same family; give a mapping of names to guides"
         )
 
     pairs = {}

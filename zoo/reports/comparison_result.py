@@ -97,7 +97,7 @@ class Comparison(Tabled):
             floor=first.floor["wasserstein"],
             xlabel=names[feature] if names else f"input {feature + 1}",
             ylabel="f(x), standardised",
-            score="Wasserstein-1 to the truth, in its sd",
+            score="Wasserstein-1 to the truth, in its standard deviations",
         )
 
     def _check_plot(self) -> None:
@@ -108,14 +108,14 @@ class Comparison(Tabled):
         if not is_table or not is_regression:
             shape, y_shape = tuple(inputs.shape), tuple(y.shape)
             raise ValueError(
-                "a line through input space needs inputs (N, D) and one real target (N, 1), not "
+                "the figure needs inputs of shape (N, D) and one real target, (N, 1), not "
                 f"{shape} and {y_shape}; draw the predictions of the posteriors with zoo.plots"
             )
 
         if isinstance(self.posteriors[TRUTH], FunctionPosterior):
             raise ValueError(
-                "a reference is known at its own inputs alone; draw .fidelities[NAME].plot() "
-                "instead"
+                "this reference is known at its own inputs only; write "
+                "comparison.fidelities[NAME].plot()"
             )
 
 

@@ -120,7 +120,7 @@ def explain(
 
     after = (
         "The model draws each site from its prior, and then the targets. The guide draws the same "
-        "sites from distributions of its own, which a fit moves towards the posterior.",
+        "sites from distributions of its own, which a fit brings closer to the posterior.",
         "Spread is the standard deviation of an element of the site, averaged over its elements; "
         "0 is a point estimate.",
         *_bound_sentence(guide),
@@ -174,10 +174,10 @@ def _bound_sentence(guide: PyroProgram) -> tuple[str, ...]:
         return ()
 
     if bound:
-        return ("The negative loss is a lower bound of the log evidence.",)
+        return ("The negative loss is a lower bound on the log evidence.",)
 
     return (
-        "The negative loss is not a bound of the log evidence: a part of the guide's entropy is "
+        "The negative loss is not a bound on the log evidence: a part of the guide's entropy is "
         "omitted or infinite, or a prior is improper.",
     )
 

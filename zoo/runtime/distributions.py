@@ -39,8 +39,8 @@ def placed(
 
     prior_shape, shape = tuple(moved.shape()), tuple(like.shape)
     raise ValueError(
-        f"the prior of {name} has shape {prior_shape}, which does not broadcast to the shape "
-        f"{shape} of that tensor"
+        f"the prior of {name} has shape {prior_shape}, which does not broadcast to the shape of "
+        f"the tensor, {shape}; give it that shape or ()"
     )
 
 

@@ -84,8 +84,8 @@ class ScopedGuide:
         own = self.tensors()
         if _shapes(own) != _shapes(tensors):
             raise ValueError(
-                f"this guide has the parameters {sorted(own)}, the file has {sorted(tensors)}, or "
-                "their shapes differ; build the guide with the arguments it was built with"
+                "the parameters of this guide and of the file differ in names or shapes: "
+                f"{sorted(own)} and {sorted(tensors)}; build the guide with the same arguments"
             )
 
         with torch.no_grad():
@@ -98,18 +98,18 @@ class ScopedGuide:
         Arguments:
             model: The guide's model, which the copy shares.
         """
-        twin = copy.copy(self)
+        copied = copy.copy(self)
         if isinstance(self.guide, nn.Module):
-            twin.guide = _copy_module(self.guide, model)
+            copied.guide = _copy_module(self.guide, model)
 
         parameters = {}
         for name, value in self.store["params"].items():
             parameters[name] = value.detach().clone().requires_grad_()
 
         constraints = dict(self.store["constraints"])
-        twin.store = {"params": parameters, "constraints": constraints}
+        copied.store = {"params": parameters, "constraints": constraints}
 
-        return twin
+        return copied
 
 
 def _empty_store() -> StateDict:
@@ -142,14 +142,14 @@ def _copy_module(guide: nn.Module, model: nn.Module) -> nn.Module:
         models[name] = part._model
 
     memo = {id(model): model, **_graph_tensors(guide)}
-    twin = copy.deepcopy(guide, memo)
+    copied = copy.deepcopy(guide, memo)
 
     # an autoguide loses its model when it is copied, and so does the copy
-    for each in (guide, twin):
+    for each in (guide, copied):
         for name, part in _autoguides(each):
             part._model = models[name]
 
-    return twin
+    return copied
 
 
 def _autoguides(guide: nn.Module) -> list[tuple[str, AutoGuide]]:
@@ -194,6 +194,6 @@ def _refuse_stated_parameters(guide: nn.Module) -> None:
         family = type(guide).__name__
         names = ", ".join(foreign)
         raise ValueError(
-            f"the module {family} states {names} by pyro.param; make them attributes, each an "
-            "nn.Parameter or a pyro.nn.PyroParam, or write the guide as a function"
+            f"the module {family} has parameters of pyro.param, {names}; make each an attribute, "
+            "an nn.Parameter or a pyro.nn.PyroParam, or write the guide as a function"
         )

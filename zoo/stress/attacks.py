@@ -180,7 +180,7 @@ def pgd(
     """
     if num_steps < 1:
         raise ValueError(
-            f"num_steps is a number of gradient steps, at least 1, not {num_steps}"
+            f"num_steps must be a number of gradient steps, at least 1, not {num_steps}"
         )
     step_size = 2.5 * radius / num_steps
     ascent = Ascent(f"PGD-{num_steps}", radius, num_steps, step_size, random_init=True)
@@ -199,8 +199,8 @@ def _attack(
     """Attack images through some draws, and evaluate the result with others."""
     if not 0 <= ascent.radius <= 1:
         raise ValueError(
-            "radius is the largest change of a pixel, from 0 to 1, "
-            f"not {ascent.radius}; divide bytes by 255"
+            "radius must be from 0 to 1, the range of a pixel, "
+            f"not {ascent.radius}; divide it by 255 if pixels are bytes"
         )
 
     test = images(data)

@@ -81,8 +81,8 @@ class Corruptions(Tabled):
         same_severities = tuple(baseline.severities) == tuple(self.severities)
         if not (same_families and same_severities):
             raise ValueError(
-                "the baseline was corrupted by other families or severities; "
-                "use the same for both"
+                "the baseline has other families or severities; "
+                "use the same families and severities for both"
             )
 
         error = self._error_by_family()
@@ -92,8 +92,8 @@ class Corruptions(Tabled):
         if len(without_error) > 0:
             name = self.families[int(without_error[0])]
             raise ValueError(
-                f"the baseline makes no error under {name}, so no error is relative "
-                f"to it; omit {name}"
+                f"the baseline makes no error under {name}, so errors cannot be divided "
+                f"by it; omit {name}"
             )
 
         relative_error = error / baseline_error

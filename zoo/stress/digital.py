@@ -158,7 +158,7 @@ def _through_pillow(x: Tensor, change: Callable[[Image.Image], Image.Image]) -> 
         ValueError: Images that have neither 1 channel nor 3.
     """
     if x.shape[1] not in (1, 3):
-        raise ValueError(f"Pillow takes images of 1 channel or 3, not of {x.shape[1]}")
+        raise ValueError(f"Pillow needs images of 1 or 3 channels, not {x.shape[1]}")
 
     images = (255 * x).round()
     images = images.to("cpu", torch.uint8)

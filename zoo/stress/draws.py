@@ -8,6 +8,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 
@@ -55,7 +56,7 @@ class NetworkDraws:
         """Return the draws without the sites of the likelihood."""
         values = {}
         for name, value in self.values.items():
-            if not name.startswith("likelihood:"):
+            if not is_noise_site(name):
                 values[name] = value
 
         return replace(self, values=values)
@@ -77,12 +78,12 @@ def sample_draws(posterior: Posterior, num_samples: int) -> NetworkDraws:
     )
     if not model.likelihood.discrete:
         raise ValueError(
-            f"stress is about classes, and {model.likelihood!r} has none; "
+            f"stress needs a likelihood of classes, not {model.likelihood!r}; "
             "use likelihoods.Categorical() or Bernoulli()"
         )
     if num_samples < 1:
         raise ValueError(
-            f"num_samples is a number of draws, at least 1, not {num_samples}"
+            f"num_samples must be a number of draws, at least 1, not {num_samples}"
         )
 
     device = model.first_parameter.device
@@ -124,4 +125,4 @@ def attacked_draws(draws: NetworkDraws, through: Through) -> NetworkDraws:
         return draws[:1]
     if through == "mean":
         return draws.mean()
-    raise ValueError(f"through is 'draws', 'one' or 'mean', not {through!r}")
+    raise ValueError(f"through must be 'draws', 'one' or 'mean', not {through!r}")

@@ -132,11 +132,11 @@ def fooling(
     """
     if not 0 < confidence < 1:
         raise ValueError(
-            f"confidence is a probability between 0 and 1, not {confidence}"
+            f"confidence must be a probability between 0 and 1, not {confidence}"
         )
     if num_steps < 1:
         raise ValueError(
-            f"num_steps is a number of gradient steps, at least 1, not {num_steps}"
+            f"num_steps must be a number of gradient steps, at least 1, not {num_steps}"
         )
 
     test = images(data)
@@ -173,7 +173,7 @@ def _target_classes(number: int, classes: Sequence[int] | None) -> Tensor:
     """
     if number < 2:
         raise ValueError(
-            "a pattern has one of several classes as its target; "
+            f"fooling needs two classes or more, not {number}; "
             "use likelihoods.Categorical()"
         )
     if classes is None:
@@ -184,7 +184,7 @@ def _target_classes(number: int, classes: Sequence[int] | None) -> Tensor:
     is_outside = (targets < 0) | (targets >= number)
     if not is_list or bool(is_outside.any()):
         raise ValueError(
-            f"classes are indices from 0 to {number - 1}, at least one, not {classes}"
+            f"classes must be one or more indices from 0 to {number - 1}, not {classes}"
         )
 
     return targets

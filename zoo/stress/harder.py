@@ -62,11 +62,12 @@ def harder(
     x, y = data.test
     if not 1 <= size <= len(y):
         raise ValueError(
-            f"size is a number of the {len(y)} test images, at least 1, not {size}"
+            f"size must be from 1 to {len(y)}, the number of test images, not {size}"
         )
     if not 0 <= severity < float("inf"):
         raise ValueError(
-            f"severity is a finite number, 0 or more, not {severity}; 0 draws uniformly"
+            f"severity must be a finite number, 0 or more, not {severity}; "
+            "write 0 to draw uniformly"
         )
 
     draws = sample_draws(posterior, num_samples)

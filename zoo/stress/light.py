@@ -100,8 +100,8 @@ def saturate(x: Tensor, severity: int) -> Tensor:
     x = checked_images(x)
     if x.shape[1] != 3:
         raise ValueError(
-            "saturate changes colours, and images "
-            f"of {x.shape[1]} channel(s) have none; omit saturate"
+            "saturate needs colour images with 3 channels, "
+            f"not {x.shape[1]} channel(s); omit saturate"
         )
 
     factor, offset = constant_at(severity, _SATURATION_FACTORS_AND_OFFSETS)

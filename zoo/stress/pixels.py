@@ -54,9 +54,9 @@ def images(data: Dataset | tuple[Tensor, Tensor]) -> Images:
         units = data.x_units
         remedy = "divide pixels by 255"
     else:
-        x, y = pair(data, "data is a zoo.datasets.Dataset or a pair (x, y)")
+        x, y = pair(data, "data must be a zoo.datasets.Dataset or a pair (x, y)")
         units = None
-        remedy = "give the whole Dataset, whose x_units lead back to pixels"
+        remedy = "give the whole Dataset, whose x_units restore the pixels"
 
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(
@@ -79,7 +79,7 @@ def checked_images(x: Tensor) -> Tensor:
     """
     if x.dim() != 4 or x.numel() == 0 or not x.is_floating_point():
         raise ValueError(
-            "images are floats of shape (N, channels, height, width), "
+            "images must be floats of shape (N, channels, height, width), "
             f"not {x.dtype} of {tuple(x.shape)}; reshape rows, and divide bytes by 255"
         )
 
@@ -115,9 +115,9 @@ def corrupted(
     if found.shape != pixels.shape or not bool(torch.isfinite(found).all()):
         name = getattr(corrupt, "__name__", corrupt)
         raise ValueError(
-            "a corruption returns finite images of the same shape, "
+            "a corruption must return finite images of the same shape, "
             f"{tuple(pixels.shape)}, but {name} at {severity} returned shape "
-            f"{tuple(found.shape)}, or values not finite"
+            f"{tuple(found.shape)} or values that are not finite"
         )
 
     return found
@@ -131,7 +131,7 @@ def constant_at(severity: int, constants: Sequence[Constant]) -> Constant:
     """
     if severity not in range(1, len(constants) + 1):
         raise ValueError(
-            f"severity is 1, 2, 3, 4 or 5, as in the published suite, not {severity}"
+            f"severity must be 1, 2, 3, 4 or 5, as in the published suite, not {severity}"
         )
     return constants[int(severity) - 1]
 
@@ -147,6 +147,6 @@ def _check_range(pixels: Tensor, remedy: str) -> None:
     high = float(pixels.max())
     if low < -_ROUNDING or high > 1 + _ROUNDING:
         raise ValueError(
-            "pixels lie between 0 and 1, but these reach "
+            "pixels must be between 0 and 1, but these go "
             f"from {low:.3g} to {high:.3g}; {remedy}"
         )

@@ -105,7 +105,7 @@ def referral(
     if isinstance(data, Dataset):
         x, y = data.test
     else:
-        x, y = pair(data, "data is a zoo.datasets.Dataset or a pair (x, y)")
+        x, y = pair(data, "data must be a zoo.datasets.Dataset or a pair (x, y)")
 
     fractions = tuple(sorted({0.0, *fractions}))
     for fraction in fractions:
@@ -134,8 +134,8 @@ def _check_fraction(fraction: float, number: int) -> None:
         return
 
     raise ValueError(
-        "a fraction of the inputs to refer is from 0 to below 1, and keeps at least one "
-        f"of the {number} inputs; {fraction} does not"
+        "a fraction to refer must be at least 0 and below 1, and keep at least one "
+        f"of the {number} inputs, not {fraction}"
     )
 
 

@@ -84,8 +84,8 @@ class Severity(Tabled):
         num_shown = self.shown.shape[1]
         if not 0 <= index < num_shown:
             raise ValueError(
-                f"the first {num_shown} images are kept for strips, "
-                f"with indices from 0; {index} is not one of them"
+                f"index must be from 0 to {num_shown - 1}, not {index}: "
+                f"the first {num_shown} images are kept for strips"
             )
 
         predicted = []

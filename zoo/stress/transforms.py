@@ -156,4 +156,4 @@ def _finite(value: float, name: str, lowest: float = -math.inf) -> float:
         return float(value)
 
     bound = "" if lowest == -math.inf else f" of at least {lowest:g}"
-    raise ValueError(f"{name} is a finite number{bound}, not {value}")
+    raise ValueError(f"{name} must be a finite number{bound}, not {value}")

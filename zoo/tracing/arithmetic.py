@@ -1,4 +1,4 @@
-"""Cheaper operations with equal results to rounding, for a graph that a compiler will fuse."""
+"""Cheaper operations with equal results up to rounding, for a graph that a compiler will fuse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DENOMINATOR = (1.19825839e-6, 1.18534705e-4, 2.26843463e-3, 4.89352518e-3)
 
 
 def cheaper(module: GraphModule, inputs: Sequence[Tensor]) -> TracedGraph:
-    """Return a graph for a CPU's compiler with equal results to rounding.
+    """Return a graph that is faster on a CPU, with equal results up to rounding.
 
     A hyperbolic tangent becomes a rational function. A batch of matrix products with one
     factor in common becomes one product. Products of columns with rows become operations

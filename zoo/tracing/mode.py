@@ -26,7 +26,7 @@ _WAIT_PER_NODE = 0.05
 _SAVED = 0.7
 
 
-def way_of(compile: bool | str) -> str:
+def mode_name(compile: bool | str) -> str:
     """Return the name of a mode: True is "compiled" and False is "traced".
 
     Raises:
@@ -36,7 +36,9 @@ def way_of(compile: bool | str) -> str:
     mode = names_of_flags.get(compile, compile)
     if mode not in _MODES:
         names = ", ".join(_MODES)
-        raise ValueError(f"compile is True, False or one of {names}, not {compile!r}")
+        raise ValueError(
+            f"compile must be True, False or one of {names}, not {compile!r}"
+        )
 
     return mode
 
@@ -113,7 +115,7 @@ class ModeChooser:
                 of_graph = graph.module.forward(*inputs, *graph.captured)
         except Exception as error:  # a program can fail with any error
             _warn(
-                "the program could not be traced and runs as plain Pyro, several times slower: "
+                "the program could not be traced, so it runs as plain Pyro, several times slower: "
                 f"{statement(error)}: {_first_line(error)}"
             )
             return None
@@ -124,9 +126,9 @@ class ModeChooser:
         pairs = zip(of_graph, of_program, strict=True)
         if not all(_is_same(one, other) for one, other in pairs):
             _warn(
-                "the program runs as plain Pyro, several times slower: a second run gave another "
-                "value than its graph, so it depends on something that changes between calls and "
-                "is no tensor; keep that in a tensor"
+                "the program runs as plain Pyro, several times slower, because two runs gave "
+                "different values: it depends on a Python value that changes between calls; keep "
+                "that value in a tensor"
             )
             return None
 
@@ -138,7 +140,7 @@ class ModeChooser:
         """Capture the graph in a CUDA graph; in auto mode, warn and fall back if that fails."""
         if not on_cuda:
             raise ValueError(
-                "compile='captured' is a CUDA graph, and these tensors are not on CUDA; use 'auto'"
+                "compile='captured' needs tensors on CUDA; write compile='auto'"
             )
 
         try:
@@ -172,7 +174,7 @@ class ModeChooser:
                 raise
 
             reason = _first_line(error)
-            _warn(f"running without compiling, several times slower: {reason}")
+            _warn(f"running without a compiler, several times slower: {reason}")
             return None
 
         return ModeChoice(run, "compiled")

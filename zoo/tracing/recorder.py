@@ -17,7 +17,7 @@ from zoo.tracing.operations import is_random, is_view, writes
 
 aten = torch.ops.aten
 
-# Tags of operations that tell Python a value, or a size that depends on values.
+# Tags of operations that give Python a value, or a size that depends on values.
 _READING_TAGS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 
 
@@ -43,7 +43,7 @@ class Recorder(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Tell torch not to import its compiler, which takes seconds, to guard this mode."""
+        """Return False, so that torch does not import its compiler, which takes seconds."""
         return False
 
     def node(self, tensor: Tensor) -> Node:
@@ -98,8 +98,8 @@ class Recorder(TorchDispatchMode):
 
         if not is_constant and _reads_value(func, args):
             raise RuntimeError(
-                f"it reads a value out of a tensor ({func}), which no graph can know beforehand; "
-                "decide by tensors, e.g. with torch.where"
+                f"it reads a value from a tensor ({func}), which a graph cannot do; use a tensor "
+                "operation, e.g. torch.where"
             )
 
         result = func(*args, **kwargs)
@@ -157,7 +157,7 @@ def _replaced(value: Any, change: Callable[[Tensor], Node]) -> Any:
 
 
 def _reads_value(func: OpOverload, args: tuple) -> bool:
-    """Return whether an operation tells Python a value, or a size that depends on values."""
+    """Return whether an operation gives Python a value, or a size that depends on values."""
     if func is not aten.index.Tensor:
         return not _READING_TAGS.isdisjoint(func.tags)
 

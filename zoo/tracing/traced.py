@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from zoo.tracing.graph import Function
-from zoo.tracing.mode import ModeChooser, way_of
+from zoo.tracing.mode import ModeChooser, mode_name
 from zoo.tracing.trial import Trial
 
 _RECURRENCES = 3  # calls with other shapes after which these are traced as well
@@ -63,7 +63,7 @@ class Traced:
         self.writes = list(writes)
         self.overwrite = overwrite
         self.rows = rows
-        self.compile = way_of(compile)
+        self.compile = mode_name(compile)
 
         self.how = ""  # the mode that was chosen first, empty before the first call
         self.seconds = 0.0  # spent in tracing, compiling and trials
@@ -83,13 +83,13 @@ class Traced:
 
         return run(*inputs)
 
-    def settle(self, way: bool | str) -> None:
+    def settle(self, mode: bool | str) -> None:
         """Run in a given mode from the next call on, such as that of an earlier run.
 
         Arguments:
-            way: The mode, as for `compile`.
+            mode: The mode, as for `compile`.
         """
-        self.compile = way_of(way)
+        self.compile = mode_name(mode)
         self.how = ""
         self._runs.clear()
         self._num_seen.clear()

@@ -394,6 +394,6 @@ def test_a_batch_that_is_not_the_first_dimension_is_refused_with_a_sentence():
     F.linear(torch.ones(5, 6), weight * nodes.reshape(1, -1))
     with pytest.raises(
         ValueError,
-        match="a batch of 5 and then one of 7: the batch must be the first dimension",
+        match="a batch of 5 and then one of 7, but the batch must be the first dimension",
     ):
         F.linear(torch.ones(7, 6), weight * nodes.reshape(1, -1))

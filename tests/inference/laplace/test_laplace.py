@@ -155,7 +155,7 @@ def test_a_prior_scale_for_each_parameter_is_taken_exactly(linear):
     assert torch.allclose(info.prior_precision, scales**-2)
     with pytest.raises(
         ValueError,
-        match=r"one prior scale for a tensor, and layer1.weight has several; use structure",
+        match=r"a tensor has one prior scale, but layer1.weight has several; use structure",
     ):
         inference.Laplace(model, structure="kron", num_steps=0, progress=False).fit(
             linear.data
@@ -519,7 +519,7 @@ def test_a_likelihood_without_a_curvature_is_refused(likelihood):
 def test_a_noise_scale_for_each_output_is_refused():
     with pytest.raises(
         ValueError,
-        match="takes the likelihoods Gaussian, with one fixed scale, and Categorical, not",
+        match=r"needs likelihoods.Gaussian with one fixed scale, or Categorical, not",
     ):
         inference.Laplace(
             mlp(likelihoods.Gaussian(torch.tensor([0.1, 0.2])), outputs=2)
@@ -530,7 +530,7 @@ def test_layers_without_kronecker_factors_are_refused():
     model = cases.model("GRU", "WeightPrior", "Gaussian")
     with pytest.raises(
         ValueError,
-        match=r"there is no 'kron' curvature of some layer of Recurrent .* layers='last'",
+        match=r"a layer of Recurrent has no 'kron' curvature .* layers='last'",
     ):
         inference.Laplace(model, num_steps=1, progress=False).fit(
             cases.data("GRU", "Gaussian")
@@ -538,7 +538,7 @@ def test_layers_without_kronecker_factors_are_refused():
     half = cases.model("MLP", "by_name+Point", "Gaussian")
     with pytest.raises(
         ValueError,
-        match="are of whole layers, and in layer1 only some tensors are random; use struct",
+        match="a layer is random as a whole, but in layer1 only some tensors are; use struct",
     ):
         inference.Laplace(half, num_steps=1, progress=False).fit(
             cases.data("MLP", "Gaussian")
@@ -566,7 +566,7 @@ def test_outputs_of_more_dimensions_are_refused():
     )
     with pytest.raises(
         ValueError,
-        match=r"needs outputs of shape \(N, O\), and these are \(1, 3, 2\) for one input",
+        match=r"needs outputs of shape \(N, O\), but one input gives \(1, 3, 2\)",
     ):
         inference.Laplace(model, num_steps=0, progress=False).fit(
             (torch.randn(4, 2), torch.randn(4, 3, 2))
@@ -578,20 +578,20 @@ def test_outputs_of_more_dimensions_are_refused():
     [
         (
             {"structure": "lowrank"},
-            "structure is one of 'diag', 'kron', 'full', not 'lowrank'",
+            "structure must be one of 'diag', 'kron', 'full', not 'lowrank'",
         ),
-        ({"layers": "first"}, "layers is one of 'all', 'last', not 'first'"),
+        ({"layers": "first"}, "layers must be one of 'all', 'last', not 'first'"),
         (
             {"prior_structure": "all"},
-            "prior_structure is one of 'scalar', 'layerwise', 'diag', None, not 'all'",
+            "prior_structure must be one of 'scalar', 'layerwise', 'diag', None, not 'all'",
         ),
         (
             {"prior_structure": "diag"},
-            "one prior scale for a tensor; write prior_structure='layerwise'",
+            "a tensor has one prior scale; write prior_structure='layerwise'",
         ),
         (
             {"num_samples": 0},
-            "num_samples is at least 1 and num_steps at least 0, not 0 and 2000",
+            "num_samples must be at least 1 and num_steps at least 0, not 0 and 2000",
         ),
         ({"num_steps": -1}, "not 100 and -1"),
         ({"temperature": 0.0}, "temperature divides a log density"),
@@ -606,7 +606,7 @@ def test_without_the_library_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "laplace", None)
     with pytest.raises(
         ImportError,
-        match=r"takes its curvature from laplace-torch.*pip install 'bnn-zoo\[laplace\]'",
+        match=r"needs laplace-torch.*pip install 'bnn-zoo\[laplace\]'",
     ):
         inference.Laplace(mlp(), num_steps=0, progress=False).fit((X, Y))
 

@@ -192,7 +192,7 @@ def test_a_truncated_file_is_refused(written, share):
     written.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(
         ValueError,
-        match=r"run.safetensors is truncated, damaged or no safetensors file .* delete it",
+        match=r"run.safetensors is damaged or not a safetensors file .* delete it",
     ):
         fit(sampler(checkpoint=written), seed=1)
 
@@ -201,11 +201,11 @@ def test_a_foreign_file_is_refused(path, tmp_path):
     save_file({"layer1.weight": torch.zeros(2)}, str(path))
     with pytest.raises(
         ValueError,
-        match="is a safetensors file, but no checkpoint of a sampler; give another path",
+        match="is a safetensors file, but not a checkpoint of a sampler; give another path",
     ):
         fit(sampler(checkpoint=path), seed=1)
     fit(sampler(num_samples=2), seed=1).save(path)
-    with pytest.raises(ValueError, match="no checkpoint of a sampler"):
+    with pytest.raises(ValueError, match="not a checkpoint of a sampler"):
         fit(sampler(checkpoint=path), seed=1)
 
 
@@ -224,7 +224,7 @@ def test_a_foreign_file_is_refused(path, tmp_path):
         ({"model": build(hidden=4)}, r"sites \(then .*\(3, 2\).*, now .*\(4, 2\)"),
         (
             {"model": build(scale=2.0)},
-            r"is of another model: the log joint density at .* chains was -.* and is -",
+            r"is of another model: the log joint density at its positions was -.*, but is -",
         ),
     ],
     ids=lambda value: str(value)[:20],
@@ -254,6 +254,6 @@ def test_a_missing_folder_is_named_before_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(inference.HMC, "kernel", None)
     with pytest.raises(
         FileNotFoundError,
-        match=r"there is no folder .*nowhere to write the checkpoint run to",
+        match=r"there is no folder .*nowhere for the checkpoint run; create",
     ):
         fit(sampler(checkpoint=tmp_path / "nowhere" / "run"), seed=1)

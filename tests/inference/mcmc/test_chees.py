@@ -171,15 +171,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     [
         (
             {"num_chains": 1},
-            "differences between chains: num_chains is at least 2, not 1; use NUTS for",
+            "differences between chains: num_chains must be at least 2, not 1; use NUTS for",
         ),
         (
             {"num_steps": 0},
-            "num_steps is a number of leapfrog steps, at least 1, not 0",
+            "num_steps must be a number of leapfrog steps, at least 1, not 0",
         ),
         (
             {"max_steps": 0},
-            "max_steps is a number of leapfrog steps, at least 1, not 0",
+            "max_steps must be a number of leapfrog steps, at least 1, not 0",
         ),
     ],
 )

@@ -247,18 +247,21 @@ def test_float64_stays_float64():
     [
         (
             {"num_steps": 0},
-            "num_steps is a number of leapfrog steps, at least 1, not 0",
+            "num_steps must be a number of leapfrog steps, at least 1, not 0",
         ),
         (
             {"max_steps": 0},
-            "max_steps is a number of leapfrog steps, at least 1, not 0",
+            "max_steps must be a number of leapfrog steps, at least 1, not 0",
         ),
         (
             {"trajectory_length": 0.0},
-            r"trajectory_length is a positive number, e.g. math.pi / 2, not 0.0",
+            r"trajectory_length must be a positive number, e.g. math.pi / 2, not 0.0",
         ),
-        ({"trajectory_length": math.nan}, "trajectory_length is a positive number"),
-        ({"jitter": 1.5}, "jitter is a fraction between 0 and 1, not 1.5"),
+        (
+            {"trajectory_length": math.nan},
+            "trajectory_length must be a positive number",
+        ),
+        ({"jitter": 1.5}, "jitter must be a fraction between 0 and 1, not 1.5"),
     ],
 )
 def test_lengths_out_of_range_are_refused(options, sentence):

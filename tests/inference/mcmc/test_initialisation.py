@@ -142,7 +142,7 @@ def test_a_posterior_of_another_model_is_refused(fitted):
     )
     with pytest.raises(
         ValueError,
-        match=r"cannot be initialised at .* layer1.bias \(posterior \(3,\), model \(4,\)",
+        match=r"init is the posterior of another .* layer1.bias \(posterior \(3,\), model \(4,\)",
     ):
         initial(other, fitted)
 
@@ -182,6 +182,6 @@ def test_only_chains_without_a_finite_log_joint_are_drawn_again():
 def test_another_init_is_refused(where):
     with pytest.raises(
         ValueError,
-        match=f"init is one of 'map', 'network', 'prior', or a Posterior, not {where!r}",
+        match=f"init must be one of 'map', 'network', 'prior', or a Posterior, not {where!r}",
     ):
         inference.HMC(build(), init=where)

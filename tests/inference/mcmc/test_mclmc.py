@@ -338,15 +338,15 @@ def normal_log_prob(x):
     [
         (
             {"desired_energy_variance": 0.0},
-            "desired_energy_variance is a positive number, not 0.0",
+            "desired_energy_variance must be a positive number, not 0.0",
         ),
         (
             {"num_steps": 0},
-            "num_steps is a number of steps, at least 1, or None, not 0",
+            "num_steps must be a number of steps, at least 1, or None, not 0",
         ),
         (
             {"integrator": "euler"},
-            "integrator is one of 'leapfrog', 'mclachlan', not 'euler'",
+            "integrator must be one of 'leapfrog', 'mclachlan', not 'euler'",
         ),
     ],
 )
@@ -358,6 +358,6 @@ def test_numbers_out_of_range(options, sentence):
 def test_one_parameter_is_refused():
     with pytest.raises(
         ValueError,
-        match="needs two dimensions to turn in, but the model has one parameter; use NUTS",
+        match=r"needs a model of at least two parameters, .* use NUTS",
     ):
         sample(normal(torch.ones(1)))

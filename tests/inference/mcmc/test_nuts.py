@@ -404,7 +404,8 @@ def test_bayesian_linear_regression():
 
 def test_the_depth_is_at_least_one():
     with pytest.raises(
-        ValueError, match="max_tree_depth is a number of doublings, at least 1, not 0"
+        ValueError,
+        match="max_tree_depth must be a number of doublings, at least 1, not 0",
     ):
         inference.NUTS(normal(2), max_tree_depth=0)
 

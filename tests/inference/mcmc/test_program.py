@@ -82,7 +82,7 @@ def posterior(at_the_prior):
 def test_its_posterior_has_no_network_to_predict_with(posterior):
     with pytest.raises(
         ValueError,
-        match=r"no network to predict with; the draws are in posterior.draws, and pyro.inf",
+        match=r"without a network to predict with; write pyro.infer.Predictive\(model, post",
     ):
         posterior.predict(torch.zeros(3, 2))
     runs = pyro.infer.Predictive(conjugate, posterior.sample())(
@@ -176,11 +176,11 @@ NEXT = []
     [
         (
             point,
-            "optimises point estimates, but this model has loc; give them a dist.* or close over",
+            "optimise point estimates, but this model has loc; .* or use fixed values",
         ),
         (
             discrete,
-            r"site 'k' is discrete \(Poisson\), and Hamiltonian dynamics needs continuous ones",
+            r"site 'k' is discrete \(Poisson\), but Hamiltonian dynamics needs continuous sites",
         ),
         (
             subsampled,
@@ -229,6 +229,6 @@ def test_a_plate_with_all_its_data_is_not_a_subsample():
 def test_the_arguments_of_a_pyro_model_are_a_tuple():
     with pytest.raises(
         TypeError,
-        match=r"data is the tuple of the model's arguments, such as \(x, y\), not Tensor",
+        match=r"data must be the tuple of the model's arguments, such as \(x, y\), not Tensor",
     ):
         inference.HMC(observed, progress=False).fit(torch.randn(5))

@@ -154,7 +154,7 @@ def test_without_a_compiler_the_graph_runs_uncompiled_with_a_warning(monkeypatch
     engine = dataclasses.replace(cases.ENGINES["HMC"](build()), num_samples=20)
     with pytest.warns(
         UserWarning,
-        match="without compiling, several times slower: no C\\+\\+ compiler$",
+        match="without a compiler, several times slower: no C\\+\\+ compiler$",
     ):
         assert (
             dataclasses.replace(engine, compile="auto").fit((X, Y)).info.compiled

@@ -141,8 +141,8 @@ def test_function_values_are_those_of_the_weights(whole, kept):
 
 def test_other_inputs_are_refused(kept):
     sentence = (
-        r"keeps function values at 4 inputs, posterior.functions\[0\],"
-        r" and no weights; predict at exactly these"
+        r"has no weights, only function values at 4 inputs; "
+        r"predict at exactly these, posterior.functions\[0\]"
     )
     for x in (AT[:2], AT + 1e-3, AT.flip(0), X):
         with pytest.raises(ValueError, match=sentence):
@@ -214,5 +214,5 @@ def test_only_a_network_has_function_values():
 )
 def test_counts_out_of_range_are_refused(options):
     name, value = next(iter(options.items()))
-    with pytest.raises(ValueError, match=f"{name} is a count, at least ., not {value}"):
+    with pytest.raises(ValueError, match=f"{name} must be at least ., not {value}"):
         inference.HMC(build(), **options)

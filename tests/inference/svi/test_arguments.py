@@ -32,9 +32,7 @@ def test_the_model_comes_before_the_guide():
 
 
 def test_the_model_is_a_bayesian_network():
-    sentence = (
-        "the model is a zoo.BayesianNetwork, not an object of type MLP; write SVI(zoo."
-    )
+    sentence = "the model must be a zoo.BayesianNetwork, not an object of type MLP; write SVI(zoo."
     refused(sentence, MODEL.network, GUIDE)
 
 
@@ -47,7 +45,7 @@ def test_the_model_is_a_bayesian_network():
 )
 def test_a_guide_is_an_object_and_no_class(guide, call):
     sentence = (
-        f"the guide is the class {guide.__name__}, not an object of it; write {call}"
+        f"the guide must be an object, not the class {guide.__name__}; write {call}"
     )
     refused(sentence, MODEL, guide)
 
@@ -87,7 +85,7 @@ def test_a_guide_is_a_program():
     ],
 )
 def test_an_optimiser_of_pyro_is_answered_with_the_one_of_torch(optimizer, call):
-    sentence = "optimizer is of pyro.optim, and SVI takes those of torch; write "
+    sentence = "optimizer must be an optimiser of torch, not of pyro.optim; write "
     refused(sentence, MODEL, GUIDE, optimizer=optimizer)
     refused(call, MODEL, GUIDE, optimizer=optimizer)
 
@@ -99,7 +97,7 @@ def test_an_optimiser_that_has_its_parameters_is_answered_with_its_class():
 
 
 def test_an_optimiser_is_not_a_name():
-    call = "this is 'adam'; write SVI(..., optimizer=torch.optim.Adam, lr=0.01)"
+    call = "not 'adam'; write SVI(..., optimizer=torch.optim.Adam, lr=0.01)"
     refused(call, MODEL, GUIDE, optimizer="adam")
 
 

@@ -370,7 +370,7 @@ def test_a_module_that_states_parameters_by_pyro_param_is_refused():
 
     with pytest.raises(
         ValueError,
-        match=r"the module Stated states layer1.weight.loc, .* by pyro.param; make them",
+        match=r"the module Stated has parameters of pyro.param, .*layer1.weight.loc.*; make each",
     ):
         fit(model, guide=Stated())
 

@@ -104,7 +104,7 @@ def linear(
     check_scales(noise=noise, prior_scale=prior_scale)
     if not 0.0 <= correlation < 1.0:
         raise ValueError(
-            f"correlation is {correlation!r}; write a number from 0 to below 1."
+            f"correlation is {correlation!r}; write a number from 0 to below 1"
         )
 
     random = torch.Generator().manual_seed(seed)

@@ -53,7 +53,7 @@ def sinusoid(
     left, right = gap
     if not -2.0 < left <= right < 2.0:
         raise ValueError(
-            f"gap is {gap!r}; write (left, right) with -2 < left <= right < 2."
+            f"gap is {gap!r}; write (left, right) with -2 < left <= right < 2"
         )
 
     uniform, normal = standard_draws(num_data, seed)

@@ -6,7 +6,7 @@ def check_sizes(**sizes: int) -> None:
     for name, value in sizes.items():
         is_integer = isinstance(value, int) and not isinstance(value, bool)
         if not is_integer or value < 1:
-            raise ValueError(f"{name} is {value!r}; write an integer of at least 1.")
+            raise ValueError(f"{name} is {value!r}; write an integer of at least 1")
 
 
 def check_scales(**scales: float) -> None:
@@ -14,5 +14,5 @@ def check_scales(**scales: float) -> None:
     for name, value in scales.items():
         if not 0.0 < value < float("inf"):
             raise ValueError(
-                f"{name} is {value!r}; write a standard deviation above zero."
+                f"{name} is {value!r}; write a standard deviation above zero"
             )

@@ -15,7 +15,9 @@ def average_weights(posterior: Posterior) -> Posterior:
     guide = posterior.guide
     if not isinstance(guide, guides.MCDropout):
         kind = type(guide).__name__
-        raise TypeError(f"only guides.MCDropout has averaged weights, not {kind}")
+        raise TypeError(
+            f"averaged weights need a fit with guides.MCDropout, not {kind}"
+        )
 
     averaged = guide.averaged()
 

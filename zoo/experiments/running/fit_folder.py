@@ -37,7 +37,7 @@ class FitFolder:
             theirs = _describe(stored)
             ours = _describe(self._settings)
             raise ValueError(
-                f"{self._path} holds fits with {theirs}, and this run is with {ours}; give "
+                f"{self._path} holds fits with {theirs}, but this run has {ours}; write "
                 "another --out, or delete that folder"
             )
 

@@ -201,5 +201,5 @@ def _too_short(name: str, budget: Budget, min_seconds: float) -> ValueError:
 
     return ValueError(
         f"the fit {name!r} has {budget.seconds:.2g} s of the budget, but trials of learning rates "
-        f"and {epochs} take about {needed:.2g} s; give {factor} times the budget"
+        f"and {epochs} take about {needed:.2g} s; write a budget {factor} times as large"
     )

@@ -90,7 +90,7 @@ class Run:
         self.progress = progress
         if not self.minutes > 0:
             raise ValueError(
-                f"a budget is a number of minutes above zero, not {minutes}"
+                f"a budget must be a number of minutes above zero, not {minutes}"
             )
 
         settings: dict[str, object] = {

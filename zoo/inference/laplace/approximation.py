@@ -80,8 +80,8 @@ class Approximation:
         except NotImplementedError as error:
             name = type(self.network).__name__
             raise ValueError(
-                f"there is no {self.structure!r} curvature of some layer of {name} ({error}); "
-                "Kronecker factors are for linear and convolution layers, so use "
+                f"a layer of {name} has no {self.structure!r} curvature ({error}); "
+                "Kronecker factors are for linear and convolution layers only, so use "
                 "structure='diag' or 'full', or layers='last'"
             ) from error
 
@@ -170,8 +170,7 @@ class Approximation:
 
         if len(shape) != 2:
             raise ValueError(
-                f"inference.Laplace needs outputs of shape (N, O), and these are {shape} for one "
-                "input"
+                f"inference.Laplace needs outputs of shape (N, O), but one input gives {shape}"
             )
 
 

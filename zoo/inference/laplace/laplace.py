@@ -102,13 +102,13 @@ class Laplace:
         check_choice("prior_structure", prior_structure, PRIOR_STRUCTURES)
         if prior_structure == "diag" and structure == "kron":
             raise ValueError(
-                "Kronecker factors take one prior scale for a tensor; write "
+                "with structure='kron' a tensor has one prior scale; write "
                 "prior_structure='layerwise'"
             )
 
         if num_samples < 1 or num_steps < 0:
             raise ValueError(
-                f"num_samples is at least 1 and num_steps at least 0, not {num_samples} and "
+                f"num_samples must be at least 1 and num_steps at least 0, not {num_samples} and "
                 f"{num_steps}"
             )
 

@@ -76,8 +76,8 @@ def load_library() -> ModuleType:
         return importlib.import_module("laplace")
     except ImportError as error:
         raise ImportError(
-            "inference.Laplace takes its curvature from laplace-torch, which could not be "
-            f"imported ({error}); write pip install 'bnn-zoo[laplace]'"
+            "inference.Laplace needs laplace-torch, which could not be imported "
+            f"({error}); write pip install 'bnn-zoo[laplace]'"
         ) from error
 
 

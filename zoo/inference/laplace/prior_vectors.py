@@ -62,7 +62,7 @@ def prior_vectors(
     for name, precision in zip(names, precisions, strict=True):
         if bool((precision != precision[0]).any()):
             raise ValueError(
-                f"Kronecker factors take one prior scale for a tensor, and {name} has several; "
+                f"with structure='kron' a tensor has one prior scale, but {name} has several; "
                 "use structure='diag' or 'full'"
             )
 
@@ -84,6 +84,6 @@ def _check_whole_layers(model: BayesianNetwork, names: Collection[str]) -> None:
 
         if any(is_random) and not all(is_random):
             raise ValueError(
-                f"Kronecker factors are of whole layers, and in {layer or 'the network'} only "
-                "some tensors are random; use structure='diag' or 'full'"
+                f"with structure='kron' a layer is random as a whole, but in "
+                f"{layer or 'the network'} only some tensors are; use structure='diag' or 'full'"
             )

@@ -27,7 +27,7 @@ def check_choice(name: str, value: str | None, choices: Sequence[str | None]) ->
     """
     if value not in choices:
         listed = ", ".join(map(repr, choices))
-        raise ValueError(f"{name} is one of {listed}, not {value!r}")
+        raise ValueError(f"{name} must be one of {listed}, not {value!r}")
 
 
 def check_model(model: BayesianNetwork) -> None:
@@ -41,9 +41,9 @@ def check_model(model: BayesianNetwork) -> None:
     for name, prior in model.latents.items():
         if name not in weights:
             raise ValueError(
-                f"inference.Laplace is over weights with a fixed normal prior, and site {name!r} "
-                "is none; use priors.WeightPrior(dist.Normal(...)) and a fixed noise scale, or "
-                "another engine or guide"
+                f"inference.Laplace needs weights with a fixed normal prior, but site {name!r} is "
+                "not a weight; use priors.WeightPrior(dist.Normal(...)) and a fixed noise scale, "
+                "or another engine"
             )
 
         normal_of(name, prior)
@@ -55,8 +55,8 @@ def check_model(model: BayesianNetwork) -> None:
     )
     if not is_categorical and not has_one_scale:
         raise ValueError(
-            "inference.Laplace takes the likelihoods Gaussian, with one fixed scale, and "
-            f"Categorical, not {likelihood!r}"
+            "inference.Laplace needs likelihoods.Gaussian with one fixed scale, or Categorical, "
+            f"not {likelihood!r}"
         )
 
 
@@ -68,7 +68,7 @@ def check_all_data(data: Batches) -> None:
     """
     if getattr(data.loader, "drop_last", False):
         raise ValueError(
-            "the curvature is of all data, but this DataLoader drops its last batch; write "
+            "the curvature needs all data, but this DataLoader drops its last batch; write "
             "drop_last=False"
         )
 
@@ -89,7 +89,7 @@ def normal_of(name: str, prior: TorchDistributionMixin) -> Normal:
 
     if not isinstance(base, Normal):
         raise ValueError(
-            f"inference.Laplace takes independent normal priors, and {name} has "
+            f"inference.Laplace needs independent normal priors, but {name} has "
             f"{describe(prior)}; use dist.Normal, or guides.MeanField, NUTS or Pyro's "
             "AutoLaplaceApproximation for other priors"
         )

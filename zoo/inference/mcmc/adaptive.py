@@ -36,13 +36,13 @@ class Adaptive(Sampler):
         super().__post_init__()
         if not 0 < self.target_accept_prob < 1:
             raise ValueError(
-                "target_accept_prob is a probability between 0 and 1, not "
+                "target_accept_prob must be a probability between 0 and 1, not "
                 f"{self.target_accept_prob}"
             )
 
         if self.mass_rank < 0:
             raise ValueError(
-                f"mass_rank is a number of directions, at least 0, not {self.mass_rank}"
+                f"mass_rank must be a number of directions, at least 0, not {self.mass_rank}"
             )
 
     def kernel_options(self, potential: Potential) -> KernelOptions:

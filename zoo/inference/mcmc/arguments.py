@@ -91,12 +91,12 @@ def refuse_other_names(
 def check_count(name: str, value: int, minimum: int) -> None:
     """Refuse a count below its minimum."""
     if value < minimum:
-        raise ValueError(f"{name} is a count, at least {minimum}, not {value}")
+        raise ValueError(f"{name} must be at least {minimum}, not {value}")
 
 
 def check_num_leapfrog(name: str, value: int) -> None:
     """Refuse a number of leapfrog steps below 1."""
     if value < 1:
         raise ValueError(
-            f"{name} is a number of leapfrog steps, at least 1, not {value}"
+            f"{name} must be a number of leapfrog steps, at least 1, not {value}"
         )

@@ -65,7 +65,7 @@ class ChEES(Adaptive):
         super().__post_init__()
         if self.num_chains < 2:
             raise ValueError(
-                "ChEES learns from differences between chains: num_chains is at least 2, "
+                "ChEES learns from differences between chains: num_chains must be at least 2, "
                 f"not {self.num_chains}; use NUTS for one chain"
             )
 

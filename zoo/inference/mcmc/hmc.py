@@ -69,11 +69,13 @@ class HMC(Adaptive):
         length = self.trajectory_length
         if length is not None and not length > 0:
             raise ValueError(
-                f"trajectory_length is a positive number, e.g. math.pi / 2, not {length}"
+                f"trajectory_length must be a positive number, e.g. math.pi / 2, not {length}"
             )
 
         if not 0 <= self.jitter <= 1:
-            raise ValueError(f"jitter is a fraction between 0 and 1, not {self.jitter}")
+            raise ValueError(
+                f"jitter must be a fraction between 0 and 1, not {self.jitter}"
+            )
 
     def windows(self) -> Sequence[Window]:
         """Divide warm-up into windows; a single one if there is no mass matrix to learn."""

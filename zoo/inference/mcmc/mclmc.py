@@ -80,17 +80,19 @@ class MCLMC(Adaptive):
         variance = self.desired_energy_variance
         if not variance > 0:
             raise ValueError(
-                f"desired_energy_variance is a positive number, not {variance}"
+                f"desired_energy_variance must be a positive number, not {variance}"
             )
 
         if self.num_steps is not None and self.num_steps < 1:
             raise ValueError(
-                f"num_steps is a number of steps, at least 1, or None, not {self.num_steps}"
+                f"num_steps must be a number of steps, at least 1, or None, not {self.num_steps}"
             )
 
         if self.integrator not in INTEGRATORS:
             names = ", ".join(map(repr, INTEGRATORS))
-            raise ValueError(f"integrator is one of {names}, not {self.integrator!r}")
+            raise ValueError(
+                f"integrator must be one of {names}, not {self.integrator!r}"
+            )
 
     def steps_per_draw(self) -> int:
         """Estimate the steps of one draw."""
@@ -116,8 +118,8 @@ class MCLMC(Adaptive):
         """Make the kernel."""
         if potential.size < 2:
             raise ValueError(
-                "a velocity of unit length needs two dimensions to turn in, but the model "
-                "has one parameter; use NUTS"
+                "MCLMC needs a model of at least two parameters, because its velocity has a "
+                "fixed length and can only turn; use NUTS for one parameter"
             )
 
         kind = Adjusted if self.adjusted else Langevin

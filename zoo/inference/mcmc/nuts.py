@@ -52,7 +52,7 @@ class NUTS(Adaptive):
         super().__post_init__()
         if self.max_tree_depth < 1:
             raise ValueError(
-                "max_tree_depth is a number of doublings, at least 1, not "
+                "max_tree_depth must be a number of doublings, at least 1, not "
                 f"{self.max_tree_depth}"
             )
 

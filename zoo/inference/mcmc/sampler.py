@@ -31,7 +31,7 @@ from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.tracing.mode import way_of
+from zoo.tracing.mode import mode_name
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -105,7 +105,7 @@ class Sampler:
         if not isinstance(self.init, Posterior) and self.init not in INITS:
             names = ", ".join(map(repr, INITS))
             raise ValueError(
-                f"init is one of {names}, or a Posterior, not {self.init!r}"
+                f"init must be one of {names}, or a Posterior, not {self.init!r}"
             )
 
         is_network = isinstance(self.model, BayesianNetwork)
@@ -115,7 +115,7 @@ class Sampler:
                 "sites are stored, so omit functions_at"
             )
 
-        way_of(self.compile)
+        mode_name(self.compile)
 
         if self.store_on is not None:
             torch.device(self.store_on)
@@ -196,7 +196,7 @@ class Sampler:
         if not isinstance(data, tuple):
             kind = type(data).__name__
             raise TypeError(
-                f"data is the tuple of the model's arguments, such as (x, y), not {kind}"
+                f"data must be the tuple of the model's arguments, such as (x, y), not {kind}"
             )
 
         return data

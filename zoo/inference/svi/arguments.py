@@ -22,7 +22,7 @@ def check_count(name: str, value: int | None) -> None:
         ValueError: The number is smaller.
     """
     if value is not None and value < 1:
-        raise ValueError(f"{name} is a count of at least 1, not {value}")
+        raise ValueError(f"{name} must be at least 1, not {value}")
 
 
 def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
@@ -33,12 +33,12 @@ def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
     """
     if isinstance(guide, BayesianNetwork):
         raise TypeError(
-            "the model comes first and the guide second; write SVI(model, guide)"
+            "the model must be first and the guide second; write SVI(model, guide)"
         )
 
     if not isinstance(model, BayesianNetwork):
         raise TypeError(
-            f"the model is a zoo.BayesianNetwork, not {_named(model)}; write "
+            f"the model must be a zoo.BayesianNetwork, not {_named(model)}; write "
             "SVI(zoo.BayesianNetwork(network, prior, likelihood), guide), or use pyro.infer.SVI "
             "for another Pyro model"
         )
@@ -47,13 +47,13 @@ def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
         package = guide.__module__.partition(".")[0]
         name = f"guides.{guide.__name__}" if package == "guides" else guide.__name__
         raise TypeError(
-            f"the guide is the class {guide.__name__}, not an object of it; write "
+            f"the guide must be an object, not the class {guide.__name__}; write "
             f"SVI(model, {name}(model))"
         )
 
     if not callable(guide):
         raise TypeError(
-            f"the guide is a Pyro program, not {_named(guide)}; write SVI(model, "
+            f"the guide must be a Pyro program, not {_named(guide)}; write SVI(model, "
             "guides.MeanField(model))"
         )
 
@@ -73,20 +73,20 @@ def check_optimizer(optimizer: MakeOptimizer) -> None:
 
     if call:
         raise TypeError(
-            f"optimizer is of pyro.optim, and SVI takes those of torch; write SVI(..., {call})"
+            f"optimizer must be an optimiser of torch, not of pyro.optim; write SVI(..., {call})"
         )
 
     if isinstance(optimizer, Optimizer):
         name = type(optimizer).__name__
         rate = optimizer.defaults.get("lr")
         raise TypeError(
-            f"optimizer is an object of {name} that already has its parameters, and SVI takes the "
-            f"class; write SVI(..., optimizer={_source_of(type(optimizer))}, lr={rate})"
+            f"optimizer must be a class, not an object of {name} that has its parameters already; "
+            f"write SVI(..., optimizer={_source_of(type(optimizer))}, lr={rate})"
         )
 
     if not callable(optimizer):
         raise TypeError(
-            "optimizer is called as optimizer(parameters, lr=lr), and this is "
+            "optimizer must be a class or function that takes (parameters, lr=lr), not "
             f"{optimizer!r}; write SVI(..., optimizer=torch.optim.Adam, lr=0.01)"
         )
 
@@ -99,7 +99,7 @@ def check_early_stopping(early_stopping: EarlyStopping | None) -> None:
     """
     if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
         raise TypeError(
-            f"early_stopping is an inference.EarlyStopping, not {early_stopping!r}; write "
+            f"early_stopping must be an inference.EarlyStopping, not {early_stopping!r}; write "
             "early_stopping=inference.EarlyStopping(fraction=0.1)"
         )
 

@@ -40,14 +40,11 @@ class EarlyStopping:
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
             raise ValueError(
-                "fraction is the share of the data that is held out, between 0 and 1, not "
+                "fraction must be a share of the data to hold out, between 0 and 1, not "
                 f"{self.fraction}"
             )
 
         for name in ("every", "patience", "num_samples"):
             value = getattr(self, name)
             if value < 1:
-                raise ValueError(
-                    "every, patience and num_samples are counts of at least 1, but "
-                    f"{name} is {value}"
-                )
+                raise ValueError(f"{name} must be at least 1, not {value}")

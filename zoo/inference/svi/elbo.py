@@ -90,8 +90,8 @@ def _divergence(q: Site, p: Site) -> Tensor:
     if not distribution.has_rsample and _is_learned(distribution):
         name = type(distribution).__name__
         raise ValueError(
-            f"the guide draws site {q['name']!r} from a {name} with learned parameters, through "
-            "which no gradient flows; use pyro.infer.SVI with pyro.infer.TraceGraph_ELBO"
+            f"the guide draws site {q['name']!r} from {name}, which has learned parameters, but "
+            "its draws have no gradient; use pyro.infer.SVI with pyro.infer.TraceGraph_ELBO"
         )
 
     # The closed form for a Delta ignores its log_density, which may be a Jacobian.

@@ -39,7 +39,9 @@ class TrainingState:
         self.buffers = _initial_buffers(model, init)
         self.parameters = [*guide_parameters, *self.points.values()]
         if not self.parameters:
-            raise ValueError("neither the guide nor the model has anything to optimise")
+            raise ValueError(
+                "neither the guide nor the model has a parameter to optimise"
+            )
 
         self.tensors: list[Tensor] = [*self.parameters, *self.buffers.values()]
         self.last_good = [tensor.detach().clone() for tensor in self.tensors]

@@ -31,7 +31,7 @@ from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.tracing.traced import way_of
+from zoo.tracing.mode import mode_name
 
 _DEFAULT_NUM_STEPS = 2000
 
@@ -115,7 +115,7 @@ class SVI:
         check_programs(model, guide)
         if num_steps is not None and num_epochs is not None:
             raise ValueError(
-                f"give num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
+                f"write num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
             )
 
         check_count("num_steps", num_steps)
@@ -140,7 +140,7 @@ class SVI:
         self.num_particles = num_particles
         self.tempering = Tempering(temperature, likelihood_temperature)
         self.early_stopping = early_stopping
-        self.compile = way_of(compile)
+        self.compile = mode_name(compile)
         self.checkpoint = checkpoint
         self.progress = progress
 
@@ -228,7 +228,8 @@ class SVI:
         differences = sites_differ(self.model.latents, self.guide, like)
         if differences:
             raise ValueError(
-                f"the guide was built for another model: they differ at {differences}"
+                f"the guide is of another model: they differ at {differences}; build the guide "
+                "with this model"
             )
 
     def __repr__(self) -> str:

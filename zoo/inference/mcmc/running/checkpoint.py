@@ -89,8 +89,8 @@ class Checkpoint:
             then = f"{-before.mean():.6g}"
             now = f"{-present.mean():.6g}"
             raise ValueError(
-                f"checkpoint {self.path} is of another model: the log joint density at the "
-                f"positions of its chains was {then} and is {now} now; delete it, or give "
+                f"checkpoint {self.path} is of another model: the log joint density at its "
+                f"positions was {then}, but is {now} now; delete it, or give "
                 "another path"
             )
 

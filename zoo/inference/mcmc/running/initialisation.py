@@ -8,7 +8,7 @@ from torch import Tensor
 from zoo.inference.mcmc.target.potential import GradientFunction, Potential, is_finite
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.thinning import evenly
-from zoo.tracing.mode import way_of
+from zoo.tracing.mode import mode_name
 from zoo.tracing.traced import Traced
 
 INITS = ("map", "network", "prior")
@@ -42,7 +42,7 @@ class Initialiser:
         self.init = init
         self.num_gradients = 0
 
-        mode = way_of(compile)
+        mode = mode_name(compile)
 
         is_cuda = potential.program.like.is_cuda
         if init != "map" or DESCENT == 0:
@@ -132,8 +132,8 @@ def _check_sites(potential: Potential, draws: dict[str, Tensor]) -> None:
     if parts:
         differences = ", ".join(parts)
         raise ValueError(
-            "chains cannot be initialised at this posterior, it is of another model: "
-            f"{differences}"
+            f"init is the posterior of another model: they differ at {differences}; give a "
+            "posterior of this model"
         )
 
 

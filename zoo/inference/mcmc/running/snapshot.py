@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.posterior.storage import prefixed, unprefixed
 
 _POSITION = "position"
 _WINDOW_Q = "window/q"
@@ -62,13 +63,13 @@ class Snapshot:
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors under the names that they have in the file."""
         tensors = {_POSITION: self.position}
-        tensors |= _prefixed(_KERNEL, self.kernel)
-        tensors |= _prefixed(_STORE, self.store)
-        tensors |= _prefixed(_DIVERGENCES, self.divergences)
+        tensors |= prefixed(_KERNEL, self.kernel)
+        tensors |= prefixed(_STORE, self.store)
+        tensors |= prefixed(_DIVERGENCES, self.divergences)
 
         if self.window is not None:
             tensors[_WINDOW_Q] = self.window.q
-            tensors |= _prefixed(_WINDOW_INFO, self.window.info.named())
+            tensors |= prefixed(_WINDOW_INFO, self.window.info.named())
 
         return tensors
 
@@ -84,29 +85,14 @@ class Snapshot:
 
         window = None
         if _WINDOW_Q in moved:
-            info = TransitionInfo(**_under(_WINDOW_INFO, moved))
+            info = TransitionInfo(**unprefixed(_WINDOW_INFO, moved))
             window = DrawBlock(moved[_WINDOW_Q], info)
 
         return cls(
             counters=counters,
             position=moved[_POSITION],
-            kernel=_under(_KERNEL, moved),
-            store=_under(_STORE, tensors),
-            divergences=_under(_DIVERGENCES, moved),
+            kernel=unprefixed(_KERNEL, moved),
+            store=unprefixed(_STORE, tensors),
+            divergences=unprefixed(_DIVERGENCES, moved),
             window=window,
         )
-
-
-def _under(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the values under a prefix, by the rest of their names."""
-    found = {}
-    for name, value in values.items():
-        if name.startswith(prefix):
-            found[name.removeprefix(prefix)] = value
-
-    return found
-
-
-def _prefixed(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put a prefix before names."""
-    return {prefix + name: value for name, value in values.items()}

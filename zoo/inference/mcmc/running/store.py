@@ -11,7 +11,9 @@ from torch import Tensor
 
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.target.potential import Potential
+from zoo.likelihoods.likelihood import is_noise_site
 from zoo.model import BayesianNetwork
+from zoo.posterior.storage import unprefixed
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import evaluate_once, place_inputs
 
@@ -122,8 +124,7 @@ class Store:
 
         values = {}
         for name, value in sites.items():
-            is_noise = name.startswith("likelihood:")
-            if is_noise or evaluation is None:
+            if is_noise_site(name) or evaluation is None:
                 values[_DRAW + name] = value.to(dtype)
 
         if evaluation is not None:
@@ -134,14 +135,14 @@ class Store:
     def info(self) -> TransitionInfo:
         """Return the statistics of the stored draws, (C, S) each, on the CPU."""
         named = {}
-        for name, value in self._under(_INFO).items():
+        for name, value in unprefixed(_INFO, self.stored()).items():
             named[name] = value.cpu()
 
         return TransitionInfo(**named)
 
     def draws(self) -> dict[str, Tensor]:
         """Return the stored draws by site, (C, S, *shape)."""
-        return self._under(_DRAW)
+        return unprefixed(_DRAW, self.stored())
 
     def functions(self) -> tuple[Tensor, Tensor] | None:
         """Return inputs and outputs (C, S, N, ...) of the network; None if weights are stored."""
@@ -149,15 +150,6 @@ class Store:
             return None
 
         return self.options.functions_at, self.stored()[_FUNCTIONS]
-
-    def _under(self, prefix: str) -> dict[str, Tensor]:
-        """Return what is stored under a prefix, by the rest of the name."""
-        found = {}
-        for name, value in self.stored().items():
-            if name.startswith(prefix):
-                found[name.removeprefix(prefix)] = value
-
-        return found
 
 
 class _Evaluation(NamedTuple):

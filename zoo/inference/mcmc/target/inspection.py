@@ -50,7 +50,7 @@ def _pyro_program(
 ) -> Program:
     """Run a Pyro model twice, check its sites, and return it as a program."""
     first, second, points = _two_traces(model, data)
-    _refuse_points(points, "close over their values")
+    _refuse_points(points, "use fixed values instead of pyro.param")
     _refuse_subsampling(first)
 
     sites = _latent_sites(first)
@@ -113,7 +113,7 @@ def _network_program(
     model: BayesianNetwork, data: tuple[Any, ...], dtype: torch.dtype | None
 ) -> Program:
     """Check a Bayesian network and return it as a program, in evaluation mode."""
-    remedy = "keep the network's values by weights=priors.Frozen()"
+    remedy = "write weights=priors.Frozen() to keep the values of the network"
     _refuse_points(list(model.plan.points), remedy)
     _refuse_discrete(model.latents)
     _warn_of_batch_normalisation(model)
@@ -160,7 +160,7 @@ def _refuse_points(points: Sequence[str], remedy: str) -> None:
         more = ", ..." if len(points) > 3 else ""
         names = ", ".join(points[:3]) + more
         raise ValueError(
-            "a sampler has nothing that optimises point estimates, but this model has "
+            "a sampler does not optimise point estimates, but this model has "
             f"{names}; give them a distribution, or {remedy}"
         )
 
@@ -184,8 +184,8 @@ def _refuse_discrete(latents: Mapping[str, TorchDistributionMixin]) -> None:
             base = getattr(prior, "base_dist", prior)
             kind = type(base).__name__
             raise ValueError(
-                f"site {name!r} is discrete ({kind}), and Hamiltonian dynamics needs "
-                "continuous ones; use guides.MCDropout, or a Normal prior"
+                f"site {name!r} is discrete ({kind}), but Hamiltonian dynamics needs "
+                "continuous sites; use guides.MCDropout, or a Normal prior"
             )
 
 
