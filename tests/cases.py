@@ -460,11 +460,11 @@ REFUSED_BY_ENGINES |= {
     if prior not in NORMAL_WEIGHTS
 }
 REFUSED_BY_LAPLACE = {
-    "Bernoulli": "needs likelihoods.Gaussian .* or Categorical, not Bernoulli",
-    "DeeplySupervised": "needs likelihoods.Gaussian .*, not DeeplySupervised",
-    "From(Poisson)": "needs likelihoods.Gaussian .* or Categorical, not From",
+    "Bernoulli": "Gaussian with one fixed scale, or Categorical, not Bernoulli",
+    "DeeplySupervised": "needs likelihoods.Gaussian .* not DeeplySupervised",
+    "From(Poisson)": "Gaussian with one fixed scale, or Categorical, not From",
     "Gaussian(HalfNormal)": "site 'likelihood:scale' is not a weight; use .* a fixed noise scale",
-    "HeteroscedasticGaussian": "needs likelihoods.Gaussian .*, not Heteroscedastic",
+    "HeteroscedasticGaussian": "needs likelihoods.Gaussian .* not HeteroscedasticGaussian",
 }
 
 

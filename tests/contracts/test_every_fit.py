@@ -19,7 +19,7 @@ from zoo.runtime.modes import evaluation_mode
 
 FITS = cases.each("network, prior, guide, likelihood", cases.FITS)
 ENGINES = cases.each("network, prior, likelihood, engine", cases.RUNS)
-BATCH_NORM = pytest.mark.filterwarnings("ignore:the network normalises batches")
+BATCH_NORM = pytest.mark.filterwarnings("ignore:the network has batch normalisation")
 ONE_PER_LIKELIHOOD_AND_NETWORK = set(
     {(row[0], row[3]): row for row in reversed(cases.FITS)}.values()
 )

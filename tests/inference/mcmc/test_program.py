@@ -176,7 +176,7 @@ NEXT = []
     [
         (
             point,
-            "optimise point estimates, but this model has loc; .* or use fixed values",
+            "point estimates, but this model has loc; give them a distribution, or use fixed values",
         ),
         (
             discrete,
