@@ -176,7 +176,7 @@ NEXT = []
     [
         (
             point,
-            "point estimates, but this model has loc; give them a distribution, or use fixed values",
+            "point estimates, but this model has loc; give them a distribution, or use fixed",
         ),
         (
             discrete,
