@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, NoReturn
 
+from guides import mixture_entropy
 from guides._base.guide import Guide
 from guides._base.other_names import missing
 from guides.concrete_dropout import ConcreteDropout
@@ -39,6 +40,7 @@ __all__ = [
     "Radial",
     "Rank1",
     "SparseVariationalDropout",
+    "mixture_entropy",
 ]
 
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name

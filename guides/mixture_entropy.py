@@ -10,6 +10,16 @@ from torch import Tensor
 _LOG_2_PI_E = math.log(2 * math.pi * math.e)
 
 
+__all__ = [
+    "Bhattacharyya",
+    "ComponentMean",
+    "KolchinskyTracey",
+    "MixtureEntropy",
+    "MomentMatched",
+    "MonteCarlo",
+]
+
+
 class MixtureEntropy:
     """An estimate of the entropy of a mixture, in nats.
 

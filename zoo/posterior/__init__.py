@@ -1,1 +1,28 @@
-"""Posteriors: what is known after a fit, and its file."""
+"""Posteriors: what is known after a fit, a class for each source of draws, and their files."""
+
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.function_posterior import FunctionPosterior
+from zoo.posterior.guide_posterior import GuidePosterior
+from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
+from zoo.posterior.laplace_posterior import LaplacePosterior
+from zoo.posterior.loading import load
+from zoo.posterior.posterior import Posterior
+from zoo.posterior.program_posterior import ProgramPosterior
+
+__all__ = [
+    "DrawsPosterior",
+    "FunctionPosterior",
+    "GuidePosterior",
+    "LaplaceInfo",
+    "LaplacePosterior",
+    "MCMCInfo",
+    "Posterior",
+    "ProgramPosterior",
+    "SVIInfo",
+    "load",
+]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)
