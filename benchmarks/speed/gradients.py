@@ -10,7 +10,7 @@ from benchmarks.speed import problems
 from benchmarks.speed.clock import Side, in_turn
 from benchmarks.speed.jax_problem import load, log_joint, problem
 from benchmarks.speed.row import Facts, Row, Settings, Target, missing
-from zoo.inference.mcmc.target.potential import Potential
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.tracing.compiled import rows_at_once
 from zoo.tracing.traced import Traced
 

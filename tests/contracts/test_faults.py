@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
-from zoo.inference.mcmc.target.potential import Potential
+from zoo.inference.mcmc.density.potential import Potential
 
 PRIOR = priors.WeightPrior(dist.Normal(0.0, 1.0))
 X, Y = torch.randn(6, 2), torch.randn(6, 1)

@@ -19,7 +19,7 @@ from pyro.infer.autoguide import AutoNormal
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
-from zoo.inference.mcmc.target.potential import Potential
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.svi.elbo import elbo
 from zoo.inference.tempering import Tempering
 

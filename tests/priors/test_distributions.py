@@ -190,7 +190,7 @@ def test_a_noise_scale_with_an_improper_prior_has_an_initial_value_in_its_suppor
     model = zoo.BayesianNetwork(
         network, priors.WeightPrior(NORMAL), likelihoods.Gaussian(flat)
     )
-    energy = inference.mcmc.target.potential.Potential(
+    energy = inference.mcmc.density.potential.Potential(
         model, torch.randn(5, 2), torch.randn(5, 1)
     )
     assert (energy.unpack(energy.prior_draws(2))[0]["likelihood:scale"] == 1.0).all()

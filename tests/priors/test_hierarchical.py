@@ -12,8 +12,8 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.running.initialisation import optimise_positions
-from zoo.inference.mcmc.target.potential import Potential
 from zoo.inference.svi.elbo import elbo
 from zoo.runtime.param_scope import ScopedGuide
 

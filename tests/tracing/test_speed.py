@@ -23,7 +23,7 @@ from benchmarks.speed import (
 )
 from benchmarks.speed.row import Row, Settings, Target
 from zoo import inference
-from zoo.inference.mcmc.target.potential import Potential
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.svi.elbo import elbo
 from zoo.runtime.modes import training_mode
 

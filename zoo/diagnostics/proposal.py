@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.data import Data, full
-from zoo.inference.mcmc.target.potential import Potential
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.posterior.labelled import pareto_k
 from zoo.posterior.posterior import Posterior
 

@@ -9,12 +9,12 @@ import torch
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.running.initialisation import (
     Initialiser,
     finite_prior_draws,
     optimise_positions,
 )
-from zoo.inference.mcmc.target.potential import Potential
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
 NORMAL = dist.Normal(0.0, 1.0)

@@ -10,6 +10,7 @@ from pyro.infer.mcmc import NUTS as PyroNUTS
 from torch.distributions import MultivariateNormal
 
 from zoo import inference
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels import tree as trees
 from zoo.inference.mcmc.kernels.hamiltonian import kinetic_energy
 from zoo.inference.mcmc.kernels.kernel import KernelOptions
@@ -20,7 +21,6 @@ from zoo.inference.mcmc.kernels.u_turn import (
     shifted_position,
     turns_back,
 )
-from zoo.inference.mcmc.target.potential import Potential
 
 
 def quiet(done, text):

@@ -8,7 +8,7 @@ from torch import nn
 
 import zoo
 from zoo import likelihoods, networks, priors
-from zoo.inference.mcmc.target.potential import Potential
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.tracing.traced import Traced
 
 PRIOR = priors.WeightPrior(dist.Normal(0.0, 1.0))

@@ -11,7 +11,7 @@ from torch import nn
 
 import zoo
 from zoo import inference
-from zoo.inference.mcmc.target.potential import Potential
+from zoo.inference.mcmc.density.potential import Potential
 
 COUNTS = torch.tensor([3.0, 0.0, 5.0])
 

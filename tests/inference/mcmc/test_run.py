@@ -10,10 +10,10 @@ import torch
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.running.divergences import Divergences
 from zoo.inference.mcmc.running.run import block_ends
-from zoo.inference.mcmc.target.potential import Potential
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
 

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, TensorDataset
 import zoo
 from zoo import likelihoods, networks, priors
 from zoo.data import full
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.sampler import Sampler
-from zoo.inference.mcmc.target.potential import Potential
 
 PRIOR = priors.WeightPrior(dist.Normal(0.0, 1.0))
 X, Y = torch.randn(12, 2), torch.randn(12, 1)

@@ -10,9 +10,9 @@ import torch
 
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.running.store import Store, StoreOptions
-from zoo.inference.mcmc.target.potential import Potential
 
 pytestmark = pytest.mark.usefixtures("at_the_prior")
 X, Y = torch.randn(6, 2), torch.randn(6, 1)

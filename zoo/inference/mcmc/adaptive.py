@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import KernelOptions
 from zoo.inference.mcmc.sampler import Sampler
-from zoo.inference.mcmc.target.potential import Potential
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

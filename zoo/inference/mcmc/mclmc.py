@@ -10,11 +10,11 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.windows import MIN_WARMUP, Window
 from zoo.inference.mcmc.adaptive import Adaptive
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.adjusted_kernel import Adjusted
 from zoo.inference.mcmc.kernels.kernel import KernelOptions
 from zoo.inference.mcmc.kernels.microcanonical import INTEGRATORS
 from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin, LangevinOptions
-from zoo.inference.mcmc.target.potential import Potential
 
 # fractions of warm-up: step sizes alone, two windows for the mass matrix, two for L
 _WINDOWS = (0.1, 0.15, 0.25, 0.2, 0.3)

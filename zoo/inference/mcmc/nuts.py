@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptive import Adaptive
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import KernelOptions
 from zoo.inference.mcmc.kernels.no_u_turn import NoUTurn
-from zoo.inference.mcmc.target.potential import Potential
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

@@ -15,6 +15,7 @@ from tqdm.std import tqdm
 from zoo.data import Data, full
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
 from zoo.inference.mcmc.arguments import check_count, refuse_other_names
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.running.checkpoint import Checkpoint, fixed_settings
 from zoo.inference.mcmc.running.initialisation import INITS
@@ -22,7 +23,6 @@ from zoo.inference.mcmc.running.results import make_posterior
 from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.mcmc.running.run_options import RunOptions
 from zoo.inference.mcmc.running.store import StoreOptions
-from zoo.inference.mcmc.target.potential import Potential
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior

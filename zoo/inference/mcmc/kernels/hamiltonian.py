@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
-from zoo.inference.mcmc.target.potential import Potential
 
 MAX_ENERGY_ERROR = (
     1000.0  # nats; a trajectory with a larger one is divergent, as in Stan

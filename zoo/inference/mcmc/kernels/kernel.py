@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.mass_matrix import MassMatrix, estimate_mass_matrix
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.target.potential import Potential
 from zoo.tracing.compiled import rows_at_once
 from zoo.tracing.traced import Traced
 

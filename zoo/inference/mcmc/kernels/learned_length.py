@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import INITIAL_FACTOR
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.kernel import KernelOptions
 from zoo.inference.mcmc.kernels.trajectories import Trajectories
-from zoo.inference.mcmc.target.potential import Potential
 
 _LEARNING_RATE = 0.05
 _MEMORY = 0.95  # decay of the average squared gradient

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.density.potential import GradientFunction, is_finite
 from zoo.inference.mcmc.kernels.phase_space import LangevinStep, PhasePoint
-from zoo.inference.mcmc.target.potential import GradientFunction, is_finite
 
 _MINIMAL_NORM = 0.1931833275037836
 INTEGRATORS: dict[str, tuple[float, ...]] = {  # fractions: turn, move, turn, ...

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.mclmc_tuning import StepSize, decoherence_length
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.kernels.microcanonical import langevin, unit
 from zoo.inference.mcmc.kernels.phase_space import LangevinPath, PhasePoint
-from zoo.inference.mcmc.target.potential import Potential
 
 _MAX_FIRST_STEPS = 50  # of a draw while there is no mass matrix: ε may be far too small
 _MAX_STEPS = 1000  # of a draw later

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draw_memory import DrawMemory, stack_info, unstack_info
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import Hamiltonian
 from zoo.inference.mcmc.kernels.kernel import KernelOptions, Tick
 from zoo.inference.mcmc.kernels.tree import Tree
-from zoo.inference.mcmc.target.potential import Potential
 
 # leapfrog steps between two reads of a flag; a read makes the CPU wait for a GPU
 _STEPS_PER_READ = {"cuda": 4}

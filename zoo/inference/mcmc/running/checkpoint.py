@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.running.snapshot import Counters, Snapshot
-from zoo.inference.mcmc.target.potential import Potential
 from zoo.inference.run_files import (
     SHARE,
     digest,

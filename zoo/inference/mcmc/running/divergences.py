@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock
-from zoo.inference.mcmc.target.potential import Potential
 
 
 class Divergences:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.target.potential import GradientFunction, Potential, is_finite
+from zoo.inference.mcmc.density.potential import GradientFunction, Potential, is_finite
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.thinning import evenly
 from zoo.tracing.mode import mode_name

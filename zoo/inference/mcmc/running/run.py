@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 from tqdm.std import tqdm
 
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.kernel import Kernel, Tick
 from zoo.inference.mcmc.running.checkpoint import Checkpoint
@@ -19,7 +20,6 @@ from zoo.inference.mcmc.running.initialisation import Initialiser
 from zoo.inference.mcmc.running.run_options import RunOptions
 from zoo.inference.mcmc.running.snapshot import Counters, Snapshot
 from zoo.inference.mcmc.running.store import Store
-from zoo.inference.mcmc.target.potential import Potential
 from zoo.runtime.caller import stack_level
 
 BLOCK = 100  # largest number of draws between two checkpoints

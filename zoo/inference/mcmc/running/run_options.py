@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.windows import Window
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.running.store import StoreOptions
-from zoo.inference.mcmc.target.potential import Potential
 from zoo.inference.tempering import Tempering
 from zoo.posterior.posterior import Posterior
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.target.potential import Potential
 from zoo.likelihoods.likelihood import is_noise_site
 from zoo.model import BayesianNetwork
 from zoo.posterior.storage import unprefixed

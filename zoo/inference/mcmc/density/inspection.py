@@ -14,7 +14,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine import Trace
 from torch import Tensor
 
-from zoo.inference.mcmc.target.program import Program, evaluating
+from zoo.inference.mcmc.density.program import Program, evaluating
 from zoo.inference.sites import stochastic
 from zoo.model import BayesianNetwork
 from zoo.runtime.caller import stack_level

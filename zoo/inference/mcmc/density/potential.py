@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import biject_to
 from torch.func import grad_and_value, vmap
 
-from zoo.inference.mcmc.target.inspection import make_program
-from zoo.inference.mcmc.target.program import Program
-from zoo.inference.mcmc.target.widest_result import WidestResult
+from zoo.inference.mcmc.density.inspection import make_program
+from zoo.inference.mcmc.density.program import Program
+from zoo.inference.mcmc.density.widest_result import WidestResult
 from zoo.inference.sites import log_prob, stochastic
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
