@@ -1,4 +1,4 @@
-"""Checks of the arguments of samplers: names from other libraries, and counts."""
+"""Checks of the arguments of samplers: names from other libraries, and leapfrog steps."""
 
 from __future__ import annotations
 
@@ -86,12 +86,6 @@ def refuse_other_names(
         field = remedy.removeprefix("write ").split("=")[0]
         if remedy == _SEED or field in fields:
             raise TypeError(f"{sampler} has no argument {name!r}; {remedy}")
-
-
-def check_count(name: str, value: int, minimum: int) -> None:
-    """Refuse a count below its minimum."""
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, not {value}")
 
 
 def check_num_leapfrog(name: str, value: int) -> None:

@@ -13,8 +13,9 @@ from torch import Tensor
 from tqdm.std import tqdm
 
 from zoo.data import Data, full
+from zoo.inference.counts import check_count
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
-from zoo.inference.mcmc.arguments import check_count, refuse_other_names
+from zoo.inference.mcmc.arguments import refuse_other_names
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.running.checkpoint import Checkpoint, fixed_settings
@@ -94,10 +95,10 @@ class Sampler:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        check_count("num_chains", self.num_chains, minimum=1)
-        check_count("num_samples", self.num_samples, minimum=1)
+        check_count("num_chains", self.num_chains)
+        check_count("num_samples", self.num_samples)
         check_count("warmup_steps", self.warmup_steps, minimum=0)
-        check_count("thinning", self.thinning, minimum=1)
+        check_count("thinning", self.thinning)
 
         if self.max_draws is not None:
             check_count("max_draws", self.max_draws, minimum=2)

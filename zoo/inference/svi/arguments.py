@@ -15,16 +15,6 @@ from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 
 
-def check_count(name: str, value: int | None) -> None:
-    """Check that a number is None or at least 1.
-
-    Raises:
-        ValueError: The number is smaller.
-    """
-    if value is not None and value < 1:
-        raise ValueError(f"{name} must be at least 1, not {value}")
-
-
 def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
     """Check that the first argument is a model and the second a guide.
 

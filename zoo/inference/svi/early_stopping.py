@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from zoo.inference.counts import check_count
+
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
@@ -45,6 +47,4 @@ class EarlyStopping:
             )
 
         for name in ("every", "patience", "num_samples"):
-            value = getattr(self, name)
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+            check_count(name, getattr(self, name))

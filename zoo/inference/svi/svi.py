@@ -10,9 +10,9 @@ import pyro
 import torch
 
 from zoo.data import Batches, Data, batches, checked, on_device
+from zoo.inference.counts import check_count
 from zoo.inference.sites import sites_differ
 from zoo.inference.svi.arguments import (
-    check_count,
     check_early_stopping,
     check_optimizer,
     check_programs,
@@ -118,8 +118,9 @@ class SVI:
                 f"write num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
             )
 
-        check_count("num_steps", num_steps)
-        check_count("num_epochs", num_epochs)
+        for name, value in {"num_steps": num_steps, "num_epochs": num_epochs}.items():
+            if value is not None:
+                check_count(name, value)
         check_count("num_particles", num_particles)
         if not lr > 0:
             raise ValueError(f"lr is a learning rate and must be positive, not {lr}")
