@@ -16,6 +16,7 @@ from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan
 from zoo.priors.prior import Prior
+from zoo.priors.requires_grad import frozen_by_user
 from zoo.reports.summary import Summary, summarise
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import buffers
@@ -81,15 +82,17 @@ class BayesianNetwork(nn.Module):
         self.plan: Plan = prior.bind(network)
 
         if not self.latents:
-            family = type(network).__name__
-            raise ValueError(
-                f"{prior!r} makes no tensor of {family} random; give at least one a distribution"
-            )
+            raise ValueError(_nothing_random(network, prior))
 
     @property
     def first_parameter(self) -> Tensor:
-        """A tensor with the network's device and dtype."""
-        return next(self.network.parameters())
+        """A tensor with the network's device and dtype: its first that is no integer."""
+        parameters = list(self.network.parameters())
+        for parameter in parameters:
+            if parameter.is_floating_point():
+                return parameter
+
+        return next(iter(parameters))
 
     @property
     def latents(self) -> dict[str, TorchDistributionMixin]:
@@ -200,6 +203,20 @@ class BayesianNetwork(nn.Module):
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
+
+
+def _nothing_random(network: nn.Module, prior: Prior) -> str:
+    """Return the message about a prior that makes nothing random."""
+    family = type(network).__name__
+    message = f"{prior!r} makes no tensor of {family} random; give at least one a distribution"
+    frozen = frozen_by_user(network)
+    if not frozen:
+        return message
+
+    return (
+        f"{message}. {len(frozen)} of its parameters have requires_grad=False, which freezes "
+        f"them; write network.requires_grad_(True), or name one: by_name({{{frozen[0]!r}: ...}})"
+    )
 
 
 def _refuse_improper(name: str, prior: TorchDistributionMixin) -> None:

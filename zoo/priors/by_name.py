@@ -9,11 +9,14 @@ from fnmatch import fnmatchcase
 from torch import Tensor, nn
 
 from zoo.priors.selection import Selected, table_text
-from zoo.priors.treatment import Choice, Point, Rule
+from zoo.priors.treatment import Choice, Named, Point, Rule
 
 
 def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose the prior of each parameter by patterns of its name; the first match decides.
+
+    A parameter with `requires_grad=False` stays frozen under a pattern such as "body.*",
+    and follows its rule, with a warning, if the rules have its whole name.
 
     References:
         TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)
@@ -38,6 +41,8 @@ def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  
 
         def rule_of(name: str, tensor: Tensor) -> Rule:
             for pattern, rule in rules.items():
+                if pattern == name:
+                    return Named(rule)
                 if fnmatchcase(name, pattern):
                     return rule
             return otherwise

@@ -9,6 +9,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from zoo.priors.channel_nodes import Nodes, node_site
 from zoo.priors.plan import Plan
+from zoo.priors.requires_grad import treat_parameters
 from zoo.priors.treatment import (
     BySide,
     Frozen,
@@ -33,9 +34,10 @@ class NodePrior:
     .. math:: f_l = \sigma(W_l \, (f_{l-1} \circ z_l) + b_l), \qquad z_l \sim p(z)
 
     The output is multiplied before the bias is added. The weights are what `weights`
-    says: point estimates, frozen, or random themselves. Linear and convolution layers
-    have nodes, grouped convolutions included; transposed convolutions and recurrent
-    layers have none.
+    says: point estimates, frozen, or random themselves. Weights with
+    `requires_grad=False` are frozen, and their layers have nodes all the same. Linear and
+    convolution layers have nodes, grouped convolutions included; transposed convolutions
+    and recurrent layers have none.
 
     References:
         Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski,
@@ -110,9 +112,7 @@ class NodePrior:
                     prior=prior,
                 )
 
-        parameters = dict(network.named_parameters())
-
-        return Plan(treat(self.weights, network, parameters), nodes)
+        return Plan(treat_parameters(self.weights, network), nodes)
 
     def __repr__(self) -> str:
         rule = words(self.rule)

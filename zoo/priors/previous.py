@@ -10,7 +10,16 @@ from torch import Tensor, nn
 
 from zoo.priors.channel_nodes import node_site
 from zoo.priors.selection import Selected
-from zoo.priors.treatment import BySide, Choice, Point, Rule, Side, treat, words
+from zoo.priors.treatment import (
+    BySide,
+    Choice,
+    Named,
+    Point,
+    Rule,
+    Side,
+    treat,
+    words,
+)
 
 _SIDES: tuple[Side, Side] = ("in", "out")
 
@@ -62,7 +71,7 @@ def previous(posterior: HasDistributions, otherwise: Rule = Point()) -> Selected
 
         def rule_of(name: str, tensor: Tensor) -> Rule:
             if name in sites:
-                return sites[name]
+                return Named(sites[name])
 
             node_sites = {side: node_site(name, side) for side in _SIDES}
             if sites.keys().isdisjoint(node_sites.values()):

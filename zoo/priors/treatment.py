@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
@@ -79,6 +79,17 @@ class BySide:
     sides: Mapping[Side, Treatment]
 
 
+@dataclass(frozen=True)
+class Named:
+    """A rule that was given to one tensor by its very name.
+
+    Arguments:
+        rule: The rule.
+    """
+
+    rule: Rule
+
+
 Treatment: TypeAlias = TorchDistributionMixin | Conditional | Point | Frozen | BySide
 """What becomes of one tensor: a distribution or a `Conditional` makes it random, `Point`
 optimises it, `Frozen` keeps it. `BySide` is for nodes alone."""
@@ -104,29 +115,75 @@ class Selection(Protocol):
 Choice: TypeAlias = Callable[[str, Tensor], "Rule | None"]
 """Chooses by name and value of a tensor; None stands for `Point()`."""
 
-Rule: TypeAlias = Treatment | Selection | Choice
+Rule: TypeAlias = Treatment | Selection | Choice | Named
 """What `WeightPrior` and `NodePrior` take: one treatment for all tensors, a selection, or a
 callable. A selection or a callable may return another rule."""
+
+
+class Decision(NamedTuple):
+    """The treatment of one tensor, and whether the rule means this very tensor."""
+
+    treatment: Treatment
+    is_named: bool
 
 
 def treat(
     rule: Rule, network: nn.Module, tensors: Mapping[str, Tensor]
 ) -> dict[str, Treatment]:
     """Apply a rule to the named tensors of a network, and return the treatment of each."""
+    decisions = decide(rule, network, tensors)
+    return {name: each.treatment for name, each in decisions.items()}
+
+
+def decide(
+    rule: Rule, network: nn.Module, tensors: Mapping[str, Tensor]
+) -> dict[str, Decision]:
+    """Apply a rule to the named tensors of a network, and note which of them it means by name."""
+    if isinstance(rule, Named):
+        decisions = decide(rule.rule, network, tensors)
+        return {name: each._replace(is_named=True) for name, each in decisions.items()}
+
     if isinstance(rule, Treatment):
-        return dict.fromkeys(tensors, rule)
+        return dict.fromkeys(tensors, Decision(rule, is_named=False))
 
     check_rule(rule, "priors.WeightPrior(dist.Normal(0.0, 1.0))")
-    choose = rule.bind(network, tensors) if hasattr(rule, "bind") else rule
+    is_function = not hasattr(rule, "bind")
+    choose = rule if is_function else rule.bind(network, tensors)
 
-    treatments: dict[str, Treatment] = {}
+    decisions = {}
     for name, tensor in tensors.items():
         chosen = choose(name, tensor)
         if chosen is None:
             chosen = Point()
-        treatments |= treat(chosen, network, {name: tensor})
+        decisions |= decide(chosen, network, {name: tensor})
 
-    return treatments
+    return _with_singled_out(decisions) if is_function else decisions
+
+
+def _with_singled_out(decisions: Mapping[str, Decision]) -> dict[str, Decision]:
+    """Note the tensors that a function singles out: among all weights, it makes some random.
+
+    Tensors whose names have the same last part are compared, such as all that are called
+    `weight`.
+    """
+    kinds: dict[str, list[str]] = {}
+    for name in decisions:
+        kind = name.rpartition(".")[2]
+        kinds.setdefault(kind, []).append(name)
+
+    noted = dict(decisions)
+    for names in kinds.values():
+        chosen = [name for name in names if _is_random(decisions[name])]
+        if len(chosen) == len(names):
+            continue
+        for name in chosen:
+            noted[name] = decisions[name]._replace(is_named=True)
+
+    return noted
+
+
+def _is_random(decision: Decision) -> bool:
+    return not isinstance(decision.treatment, (Point, Frozen))
 
 
 def check_rule(rule: object, example: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from zoo.priors.plan import Plan
-from zoo.priors.treatment import Rule, check_rule, treat, words
+from zoo.priors.requires_grad import treat_parameters
+from zoo.priors.treatment import Rule, check_rule, words
 
 
 class WeightPrior:
@@ -16,8 +17,15 @@ class WeightPrior:
     A site has the name that the parameter has in the network's `state_dict`. A parameter
     for which a callable returns None is a point estimate.
 
+    A parameter with `requires_grad=False` is frozen: it has no prior and does not move.
+    Then a pretrained body, or a network with low-rank adapters, is random only where it
+    would be trained. A rule that means one such parameter by name is followed, with a
+    warning: `by_name` with its whole name, or a function that makes some weights random
+    and others not. The flags are read when the model is built.
+
     References:
         Bayesian Learning for Neural Networks (Neal, 1996)
+        LoRA: Low-Rank Adaptation of Large Language Models (Hu et al., 2022)
 
     Arguments:
         rule: A distribution for every parameter; or a callable `(name, parameter) ->
@@ -41,8 +49,7 @@ class WeightPrior:
 
     def bind(self, network: nn.Module) -> Plan:
         """Apply the rule to each parameter of a network."""
-        parameters = dict(network.named_parameters())
-        return Plan(treat(self.rule, network, parameters))
+        return Plan(treat_parameters(self.rule, network))
 
     def __repr__(self) -> str:
         return f"WeightPrior({words(self.rule)})"
