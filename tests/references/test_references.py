@@ -95,7 +95,9 @@ def test_a_damaged_file_is_refused(linear, tmp_path):
     assert references.load(references.linear, path).evidence == linear.evidence
     whole = path.read_bytes()
     path.write_bytes(whole[:-4] + bytes(4))
-    with pytest.raises(ValueError, match="is damaged: its checksum is not"):
+    with pytest.raises(
+        ValueError, match=r"is damaged: the checksum of tensor .weights"
+    ):
         references.load(references.linear, path)
     path.write_bytes(whole[:1000])
     with pytest.raises(ValueError, match=r"linear\.safetensors.*damaged"):

@@ -41,7 +41,8 @@ def read_run(
     try:
         header, tensors = read_file(path, "run")
     except ValueError as error:
-        raise ValueError(f"checkpoint {error}; delete it to start again") from error
+        kind_of_error = type(error)
+        raise kind_of_error(f"checkpoint {error}; delete it to start again") from error
 
     if "meaning" not in header:
         raise ValueError(

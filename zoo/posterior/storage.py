@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +17,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from zoo.runtime.atomic_file import atomically
+
 # Endings of the names under which the parts of a tensor with many zeros are stored.
 _VALUES = "//values"
 _BITS = "//bits"
 _SHAPE = "//shape"
 _MIN_ELEMENTS = 256  # smaller tensors are stored as they are
+
+_CHECKSUMS = "checksums"  # the key of the header under which they are
+_UNREADABLE = (SafetensorError, OSError, ValueError, RecursionError, AttributeError)
+
+
+class DamagedFile(ValueError):
+    """A file that is not as it was written: torn, changed, or of another kind."""
 
 
 def write_file(
@@ -26,38 +38,58 @@ def write_file(
 ) -> None:
     """Write tensors and a header; if writing fails, the earlier file remains.
 
+    The file holds a checksum of every tensor and of the header.
+
     Arguments:
         path: The file, replaced if it exists.
         tensors: Tensors by name.
         header: Text by key.
+
+    Raises:
+        OSError: The file cannot be written; the message says why.
     """
-    partial = Path(f"{path}.part")
     copies = {}
     for name, value in tensors.items():
         copies[name] = value.detach().cpu().contiguous().clone()
 
-    save_file(_without_zeros(copies), str(partial), metadata=header)
-    partial.replace(path)
+    stored = _without_zeros(copies)
+    checksums = json.dumps(_checksums(stored, header))
+
+    with atomically(path) as new:
+        try:
+            save_file(stored, str(new), metadata={**header, _CHECKSUMS: checksums})
+        except SafetensorError as error:
+            raise _os_error(error) from error
 
 
 def read_file(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read the JSON under a key of the header, and the tensors.
 
     Raises:
-        ValueError: A damaged file.
+        DamagedFile: The file is torn, or its content is not what was written.
+        ValueError: The file cannot be read.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             header = json.loads(metadata.get(key, "{}"))
-            names = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+            checksums = json.loads(metadata.pop(_CHECKSUMS, "null"))
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except PermissionError as error:
         raise ValueError(
+            f"{path} cannot be read ({error.strerror}); change its permissions"
+        ) from error
+    except _UNREADABLE as error:
+        raise DamagedFile(
             f"{path} is damaged or not a safetensors file ({error})"
         ) from error
 
-    return header, _with_zeros(tensors)
+    if not isinstance(header, dict):
+        raise DamagedFile(f"{path} is damaged: its header is {type(header).__name__}")
+    if checksums is not None:  # version 0.6 and earlier wrote none
+        _check_checksums(path, checksums, _checksums(stored, metadata))
+
+    return header, _with_zeros(path, stored)
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -97,18 +129,47 @@ def _without_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def _with_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_zeros(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Put together the tensors that `_without_zeros` took apart."""
     found = {}
     for stored, value in tensors.items():
         if stored.endswith(_SHAPE):
             name = stored.removesuffix(_SHAPE)
             values = tensors.get(name + _VALUES)
-            found[name] = _joined(value, tensors[name + _BITS], values)
+            bits = tensors.get(name + _BITS)
+            _check_sizes(path, name, value, bits, values)
+            found[name] = _joined(value, bits, values)
         elif not stored.endswith((_VALUES, _BITS)):
             found[stored] = value
 
     return found
+
+
+def _check_sizes(
+    path: Path, name: str, shape: Tensor, bits: Tensor | None, values: Tensor | None
+) -> None:
+    """Refuse a tensor whose shape is not that of its bits, before memory is taken for it."""
+    is_list = shape.dtype == torch.int64 and shape.dim() == 1
+    sizes = shape.tolist() if is_list else []
+    is_shape = is_list and all(size >= 0 for size in sizes)
+    num_elements = math.prod(sizes)
+    num_bytes = -(-num_elements // 8)
+
+    has_bits = bits is not None and bits.dtype == torch.uint8 and bits.dim() == 1
+    num_stored = bits.numel() if has_bits else 0
+    if not is_shape or not has_bits or num_bytes != num_stored:
+        raise DamagedFile(
+            f"{path} is damaged: tensor {name!r} has shape {tuple(sizes)}, "
+            f"{num_elements:,} elements, but the file holds {8 * num_stored:,} bits for it"
+        )
+
+    if values is not None:
+        ones = int(np.unpackbits(bits.numpy(), count=num_elements).sum())
+        if values.shape != (ones,):
+            raise DamagedFile(
+                f"{path} is damaged: tensor {name!r} has {ones:,} values that are not zero, "
+                f"but the file holds {values.numel():,}"
+            )
 
 
 def _joined(shape: Tensor, bits: Tensor, values: Tensor | None) -> Tensor:
@@ -126,3 +187,55 @@ def _joined(shape: Tensor, bits: Tensor, values: Tensor | None) -> Tensor:
         return mask
 
     return values.new_zeros(sizes).masked_scatter_(mask, values)
+
+
+def _checksums(
+    stored: Mapping[str, Tensor], header: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a checksum of every tensor by its name, and one of the header under ""."""
+    text = json.dumps(dict(header), sort_keys=True)
+    found = {"": _digest(text.encode())}
+    for name, value in stored.items():
+        layout = f"{tuple(value.shape)} {value.dtype} "
+        as_bytes = value.contiguous().flatten().view(torch.uint8).numpy()
+        found[name] = _digest(layout.encode(), as_bytes)
+
+    return found
+
+
+def _digest(*parts: Any) -> str:
+    """Return a short hash of bytes."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(part)
+
+    return hashed.hexdigest()[:16]
+
+
+def _check_checksums(path: Path, written: Any, present: Mapping[str, str]) -> None:
+    """Refuse a file whose tensors or header are not those that were written."""
+    if not isinstance(written, dict):
+        raise DamagedFile(f"{path} is damaged: it has no list of checksums")
+
+    for name in [*written, *present]:
+        if written.get(name) == present.get(name):
+            continue
+
+        what = f"tensor {name!r}" if name else "the header"
+        if name not in present:
+            problem = f"{what} was written and is gone"
+        elif name not in written:
+            problem = f"{what} was not written with it"
+        else:
+            problem = f"the checksum of {what} is not the one that was written"
+        raise DamagedFile(f"{path} is damaged: {problem}; restore it, or make it again")
+
+
+def _os_error(error: SafetensorError) -> OSError:
+    """Return the error of the system that safetensors reports as text."""
+    found = re.search(r"os error (\d+)", str(error))
+    if found is None:
+        return OSError(str(error))
+
+    number = int(found[1])
+    return OSError(number, os.strerror(number))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+
+from zoo.experiments.running.side_files import read_json, write_json
 
 _SETTINGS_FILE = "settings.json"
 
@@ -27,13 +28,17 @@ class FitFolder:
         """Check that the fits in the folder were made with the same settings.
 
         Raises:
-            ValueError: They were made with other settings.
+            ValueError: They were made with other settings, or nobody knows with which.
         """
-        if not self._settings_path.is_file():
-            return
+        had_settings = self._settings_path.is_file()
+        stored = read_json(self._settings_path)
+        if stored is None and had_settings and any(self._path.glob("*.safetensors")):
+            raise ValueError(
+                f"{self._path} holds fits, but {_SETTINGS_FILE} beside them is damaged, so that "
+                "their settings are not known; write another --out, or delete that folder"
+            )
 
-        stored = json.loads(self._settings_path.read_text())
-        if stored != self._settings:
+        if stored is not None and stored != self._settings:
             theirs = _describe(stored)
             ours = _describe(self._settings)
             raise ValueError(
@@ -50,8 +55,7 @@ class FitFolder:
         """
         if not self._settings_path.is_file():
             self._path.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(self._settings)
-            self._settings_path.write_text(text)
+            write_json(self._settings_path, self._settings)
 
         stem = re.sub(r"[^A-Za-z0-9-]+", "_", name)
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.experiments.running.side_files import written
+from zoo.plots.saving import save_figure
+
 
 @contextmanager
 def panels(
@@ -46,5 +49,5 @@ def panels(
         ax.spines[["top", "right"]].set_visible(False)
 
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    written(path, lambda: save_figure(figure, path, dpi=120))
     plt.close(figure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from zoo.experiments.running.panels import panels
 from zoo.experiments.running.result import Finding, Result
 from zoo.experiments.running.scores import Number
+from zoo.experiments.running.side_files import written
+from zoo.runtime.output_path import check_output_path
 
 
 class Report:
@@ -25,6 +28,16 @@ class Report:
         self.result = result
         self._path = out / f"{result.name}.json"
         self._figure_path = out / f"{result.name}.png"
+        self._can_write = True
+
+    def check(self) -> None:
+        """Check that the files can be written.
+
+        Raises:
+            ValueError: One of them cannot.
+        """
+        check_output_path(self._path, "result")
+        check_output_path(self._figure_path, "figure")
 
     def find(
         self,
@@ -73,5 +86,6 @@ class Report:
         )
 
     def write(self) -> None:
-        """Write the file of the result."""
-        self.result.write(self._path)
+        """Write the file of the result; if that fails, the run goes on, and writes it later."""
+        write = partial(self.result.write, self._path)
+        self._can_write = written(self._path, write, quiet=not self._can_write)

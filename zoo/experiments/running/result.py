@@ -11,6 +11,7 @@ from typing import Any
 from zoo.experiments.running.record import about
 from zoo.experiments.running.scores import Number
 from zoo.reports.table import Table
+from zoo.runtime.atomic_file import write_text
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,7 @@ class Result:
         text = json.dumps(content, indent=1) + "\n"
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
-        temporary.write_text(text)
-        temporary.replace(path)
+        write_text(path, text)
 
     @property
     def table(self) -> Table:
@@ -93,8 +92,17 @@ class Result:
 
 
 def read(path: Path) -> Result:
-    """Read the file of a result."""
-    content = json.loads(path.read_text())
+    """Read the file of a result.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); run the experiment again to write it anew"
+        ) from error
 
     scores: dict[str, dict[str, Number]] = {}
     for name, row in content["scores"].items():

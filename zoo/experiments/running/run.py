@@ -24,7 +24,9 @@ from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.priors.prior import Prior
+from zoo.runtime.output_path import check_output_folder
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.run_lock import only_one
 
 _GuideT = TypeVar("_GuideT", bound=PyroProgram)
 
@@ -113,11 +115,16 @@ class Run:
         """Run the experiment, write its result and return it.
 
         Raises:
-            ValueError: The folder has fits of another budget, seed or device.
+            ValueError: The folder has fits of another budget, seed or device, cannot be
+                written to, or is in use by another process.
         """
+        check_output_folder(self.out, "out")
+        self.report.check()
         self._files.check()
-        self.experiment.run(self)
-        self.report.write()
+
+        with only_one(self.out / self.experiment.name, "folder"):
+            self.experiment.run(self)
+            self.report.write()
 
         return self.result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from zoo.datasets import Split
 from zoo.experiments.running.fit_folder import FitFolder
 from zoo.experiments.running.result import Result
 from zoo.experiments.running.scores import Cases, Number
+from zoo.experiments.running.side_files import read_whole, written
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
@@ -53,14 +55,15 @@ class Scoreboard:
             y: Class indices (N,).
         """
         path = self._files.file(name, "cases")
-        if not path.is_file():
+        cases = read_whole(path, Cases.read)
+        if cases is None:
             with self.same_draws():
                 cases = Cases.of(predict(), y)
 
-            cases.write(path)
+            written(path, partial(cases.write, path))
 
-        self._cases[name] = Cases.read(path)
-        self._result.scores[name] = self._cases[name].numbers()
+        self._cases[name] = cases
+        self._result.scores[name] = cases.numbers()
 
         return self[name]
 

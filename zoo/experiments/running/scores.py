@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from zoo.metrics.calibration import binned, gap
+from zoo.posterior.storage import DamagedFile, read_file, write_file
 from zoo.predictive.prediction import Prediction
 
 RESAMPLED = 100  # times that cases are resampled for the error of a calibration error
@@ -83,12 +83,22 @@ class Cases:
 
     @classmethod
     def read(cls, path: Path) -> Cases:
-        """Read the file that `write` has written."""
-        return cls(**load_file(path))
+        """Read the file that `write` has written.
+
+        Raises:
+            DamagedFile: The file does not hold the scores of the same cases.
+        """
+        _, tensors = read_file(path, "cases")
+        shapes = {name: value.shape for name, value in tensors.items()}
+        names = {field.name for field in fields(cls)}
+        if shapes.keys() != names or len(set(shapes.values())) != 1:
+            raise DamagedFile(f"{path} is damaged: it holds {shapes}")
+
+        return cls(**tensors)
 
     def write(self, path: Path) -> None:
         """Write the scores of every case, so that a long prediction is made only once."""
-        save_file(asdict(self), path)
+        write_file(path, asdict(self), {"cases": "{}"})
 
     def numbers(self) -> dict[str, Number]:
         """Return the error in per cent, the NLL in nats and the ECE."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +14,16 @@ from zoo.datasets import Split
 from zoo.experiments.running.planning import Budget, TrainingPlan, plan_training
 from zoo.experiments.running.record import info_values
 from zoo.experiments.running.seeded_fits import Build, Optimizer, SeededFits
+from zoo.experiments.running.side_files import (
+    read_json,
+    read_whole,
+    write_json,
+    written,
+)
 from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
+from zoo.posterior.storage import DamagedFile
+from zoo.runtime.atomic_file import set_aside
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
 
@@ -67,28 +74,24 @@ class Training:
             build, train, self.batch_size, self.optimizer, self.seed, self.progress
         )
         record_path = path.with_suffix(".json")
-        record: dict[str, Any] = {}
-        if record_path.is_file():
-            record = json.loads(record_path.read_text())
+        plan = _read_plan(record_path)
 
-        if path.is_file():
-            model, guide = fits.build_seeded()
-            return load(path, model, guide), record
+        posterior = read_whole(path, lambda path: load(path, *fits.build_seeded()))
+        if posterior is not None:
+            return posterior, read_json(record_path) or info_values(posterior.info)
 
-        if record:
-            plan = TrainingPlan(**record["plan"])
-        else:
+        if plan is None:
             plan = self._plan(path.stem, fits, validation)
 
         record = {"plan": asdict(plan)}
-        record_path.write_text(json.dumps(record))
+        write_json(record_path, record)
 
         checkpoint = path.with_suffix(".run")
-        posterior = fits.run(plan.rate, plan.steps, checkpoint=checkpoint)
+        posterior = _fit_or_begin_again(fits, plan, checkpoint)
         record |= info_values(posterior.info)
-        record_path.write_text(json.dumps(record))
-        posterior.save(path)
-        checkpoint.unlink(missing_ok=True)
+        write_json(record_path, record)
+        if written(path, lambda: posterior.save(path)):
+            checkpoint.unlink(missing_ok=True)
 
         return posterior, record
 
@@ -96,3 +99,27 @@ class Training:
         """Return the plan of a fit."""
         budget = Budget(self.seconds, self.epochs, self.min_epochs)
         return plan_training(name, fits, validation, budget, self.learning_rates)
+
+
+def _read_plan(path: Path) -> TrainingPlan | None:
+    """Return the plan in the file of a fit; None if there is none, or if it was damaged."""
+    record = read_json(path)
+    if record is None:
+        return None
+
+    try:
+        return TrainingPlan(**record["plan"])
+    except (KeyError, TypeError) as error:
+        set_aside(path, f"it has no plan: {error}")
+        return None
+
+
+def _fit_or_begin_again(
+    fits: SeededFits, plan: TrainingPlan, checkpoint: Path
+) -> Posterior:
+    """Return a fit that continues from its checkpoint, or begins again if that is damaged."""
+    try:
+        return fits.run(plan.rate, plan.steps, checkpoint=checkpoint)
+    except DamagedFile as error:
+        set_aside(checkpoint, str(error))
+        return fits.run(plan.rate, plan.steps, checkpoint=checkpoint)
