@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
+from typing import Any
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.observed import Observed
 from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
+from zoo.predictive.network_call import OutputChoice, call_arguments, in_rows
 from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan
 from zoo.priors.prior import Prior
@@ -20,6 +23,7 @@ from zoo.priors.requires_grad import frozen_by_user
 from zoo.reports.summary import Summary, summarise
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import buffers
+from zoo.runtime.rows import Rows
 
 
 class BayesianNetwork(nn.Module):
@@ -40,12 +44,15 @@ class BayesianNetwork(nn.Module):
 
     Arguments:
         network: Any `nn.Module` that maps a batch of inputs (N, ...) to outputs (N,
-            ...).
+            ...). A tuple of inputs holds the positional arguments of its `forward`, and
+            a mapping the keyword arguments.
         prior: Decides which tensors of the network are random, and their distributions.
         likelihood: The distribution of targets given outputs.
+        output: Takes the output (N, ...) of what the network returns, if that is no
+            tensor, such as `lambda o: o.logits`. By default it is the first tensor.
 
     Raises:
-        TypeError: A prior or a likelihood of another type.
+        TypeError: A prior, a likelihood or an `output` of another type.
         ValueError: A prior that makes nothing random.
 
     Example:
@@ -61,7 +68,12 @@ class BayesianNetwork(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, prior: Prior, likelihood: Likelihood
+        self,
+        network: nn.Module,
+        prior: Prior,
+        likelihood: Likelihood,
+        *,
+        output: Callable[[Any], Tensor] | None = None,
     ) -> None:
         super().__init__()
         if not hasattr(prior, "bind"):
@@ -80,6 +92,7 @@ class BayesianNetwork(nn.Module):
         self.prior = prior
         self.likelihood = likelihood
         self.plan: Plan = prior.bind(network)
+        self.output_choice = OutputChoice(network, output)
 
         if not self.latents:
             raise ValueError(_nothing_random(network, prior))
@@ -118,14 +131,15 @@ class BayesianNetwork(nn.Module):
 
     def forward(
         self,
-        x: Tensor | None = None,
-        y: Tensor | None = None,
+        x: Rows | None = None,
+        y: Tensor | Observed | None = None,
         num_data: int | None = None,
     ) -> Tensor | None:
         """Run the program; without inputs it runs the latent sites alone and returns None.
 
         Arguments:
-            x: Inputs (B, ...), a batch of the data or all of them.
+            x: Inputs (B, ...), a batch of the data or all of them: a tensor, or a tuple
+                or mapping of several.
             y: Targets (B, ...) to observe; by default they are sampled.
             num_data: Size N of the whole data, if x is a batch of it.
         """
@@ -140,7 +154,7 @@ class BayesianNetwork(nn.Module):
 
         return self.likelihood.observe(output, y, noise, num_data)
 
-    def output(self, values: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    def output(self, values: Mapping[str, Tensor], x: Rows) -> Tensor:
         """Return the network's output (B, ...) for given values, without any Pyro statement.
 
         Arguments:
@@ -148,8 +162,10 @@ class BayesianNetwork(nn.Module):
             x: Inputs (B, ...).
         """
         tensors = self.plan.tensors(self.network, values)
+        arguments, keywords = call_arguments(self.network, x)
+        returned = functional_call(self.network, tensors, arguments, keywords)
 
-        return functional_call(self.network, tensors, (x,))
+        return in_rows(self.output_choice(returned), x)
 
     def prior_draws(self, num_samples: int = 100) -> dict[str, Tensor]:
         """Draw every latent site from its prior: site -> (S, *shape).
@@ -171,7 +187,7 @@ class BayesianNetwork(nn.Module):
 
         return draw_sites(self, num_samples, shapes)
 
-    def prior_predictive(self, x: Tensor, num_samples: int = 100) -> Prediction:
+    def prior_predictive(self, x: Rows, num_samples: int = 100) -> Prediction:
         """Predict from the prior, before the model has seen data.
 
         Arguments:

@@ -267,14 +267,14 @@ def test_a_loader_with_a_bad_batch():
             r"data must be a pair \(x, y\), a TensorDataset or a DataLoader, not Tensor",
         ),
         (
-            (X.numpy(), Y),
-            r"the inputs must be a tensor, not ndarray; write torch.as_tensor",
+            (object(), Y),
+            r"the inputs must be a tensor, not object; write torch.as_tensor",
         ),
-        ((X, Y.tolist()), "the targets must be a tensor, not list"),
+        ((X, [Y, Y]), "the targets must be a tensor, not list"),
         (DataLoader(TensorDataset(X), 2), "a batch must be a pair"),
         (None, "not NoneType"),
     ],
-    ids=["one tensor", "array", "list", "loader of one", "nothing"],
+    ids=["one tensor", "object", "several targets", "loader of one", "nothing"],
 )
 def test_data_of_another_kind(data, sentence):
     with pytest.raises(TypeError, match=sentence):

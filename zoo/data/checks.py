@@ -1,22 +1,29 @@
-"""Checks of data: that they are pairs of tensors which the model can have produced."""
+"""Checks of data: that they are inputs and targets which the model can have produced."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.predictive.inputs import evaluate_once
-from zoo.runtime.distributions import to
+from zoo.runtime.as_tensors import as_tensors
 from zoo.runtime.modes import evaluation_mode
+from zoo.runtime.rows import Rows, describe, first, moved, named_tensors, num_rows
+
+Batch = tuple[Rows, Tensor | Observed]
+"""Inputs (B, ...), a tensor or a tuple or mapping of them, and targets (B, ...)."""
 
 
 def pair(
-    data: object,
+    data: Any,
     what: str = "data must be a pair (x, y), a TensorDataset or a DataLoader",
-) -> tuple[Tensor, Tensor]:
-    """Return the inputs and targets of a pair of tensors or a `TensorDataset`.
+) -> Batch:
+    """Return the inputs and targets of a pair or a `TensorDataset` as tensors.
 
     Arguments:
         data: The pair.
@@ -25,29 +32,49 @@ def pair(
     Raises:
         TypeError: Anything else.
     """
-    tensors = data.tensors if isinstance(data, TensorDataset) else data
+    parts = data.tensors if isinstance(data, TensorDataset) else data
     family = type(data).__name__
-    if not isinstance(tensors, (tuple, list)):
+    if not isinstance(parts, (tuple, list)):
         raise TypeError(f"{what}, not {family}")
 
-    if len(tensors) != 2:
-        raise TypeError(f"{what}, not {family} of {len(tensors)}")
+    if isinstance(data, TensorDataset) and len(parts) > 2:
+        parts = (parts[:-1], parts[-1])
 
-    x, y = tensors
-    _refuse_other_than_tensor("inputs", x)
-    _refuse_other_than_tensor("targets", y)
+    if len(parts) != 2:
+        raise TypeError(
+            f"{what}, not {family} of {len(parts)}; several inputs are a tuple, ((x1, x2), y)"
+        )
 
-    return x, y
+    x, y = parts
+
+    return as_tensors(x, "inputs"), as_targets(y)
 
 
-def on_device(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def as_targets(y: Any) -> Tensor | Observed:
+    """Return targets as a tensor."""
+    if isinstance(y, Observed):
+        return y
+
+    targets = as_tensors(y, "targets")
+    if not isinstance(targets, Tensor):
+        family = type(y).__name__
+        raise TypeError(
+            f"the targets must be a tensor, not {family}; write torch.as_tensor(...)"
+        )
+
+    return targets
+
+
+def on_device(model: BayesianNetwork, x: Rows, y: Tensor | Observed) -> Batch:
     """Move inputs and targets to the model's device, and floating-point inputs to its dtype."""
     like = model.first_parameter
+    if isinstance(y, Observed):
+        return moved(x, like), moved(y, like)
 
-    return to(x, like), y.to(like.device)
+    return moved(x, like), y.to(like.device)
 
 
-def checked(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def checked(model: BayesianNetwork, x: Rows, y: Tensor | Observed) -> Batch:
     """Return data that the model can have produced, and refuse others.
 
     Arguments:
@@ -60,55 +87,48 @@ def checked(model: BayesianNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, Tenso
             finite; inputs that the network does not take; targets that do not fit the
             likelihood.
     """
-    if len(x) != len(y):
-        x_shape, y_shape = tuple(x.shape), tuple(y.shape)
+    num_data = num_rows(x)
+    num_targets = num_rows(y, "targets")
+    if num_data != num_targets:
         raise ValueError(
-            f"give as many inputs as targets, not {len(x)} and {len(y)}: their shapes are "
-            f"{x_shape} and {y_shape}"
+            f"give as many inputs as targets, not {num_data} and {num_targets}: their shapes are "
+            f"{describe(x)} and {describe(y)}"
         )
 
-    if len(x) == 0:
+    if num_data == 0:
         raise ValueError(
             "there are no data: the inputs have length 0; give at least one"
         )
 
-    _refuse_infinite("inputs", x)
+    for place, tensor in named_tensors(x, "inputs").items():
+        _refuse_infinite(place, tensor)
     _refuse_infinite("targets", y)
 
     values = model.plan.inits(model.network)
     with torch.no_grad(), evaluation_mode(model.network):
         output = evaluate_once(model, values, x, rows=2)
 
-    few = x[:2]
-    if len(output) != len(few):
-        output_shape, shape = tuple(output.shape), tuple(few.shape)
+    few = first(x, 2)
+    if output.dim() == 0 or len(output) != num_rows(few):
+        output_shape = tuple(output.shape)
         raise ValueError(
-            f"the network gives outputs of shape {output_shape} for inputs of shape {shape}; "
-            "the batch must be the first dimension"
+            f"the network gives outputs of shape {output_shape} for inputs of shape "
+            f"{describe(few)}; the batch must be the first dimension"
         )
 
-    all_outputs = output[:1].expand(len(x), *output.shape[1:])
+    all_outputs = output[:1].expand(num_data, *output.shape[1:])
     model.likelihood.check(all_outputs.contiguous(), y)
 
     return x, y
 
 
-def checked_batch(model: BayesianNetwork, batch: object) -> tuple[Tensor, Tensor]:
+def checked_batch(model: BayesianNetwork, batch: object) -> Batch:
     """Return one batch of a loader on the model's device, checked against the model."""
-    x, y = pair(batch, "a batch must be a pair (x, y)")
+    is_several = isinstance(batch, (tuple, list)) and len(batch) > 2
+    parts = (tuple(batch[:-1]), batch[-1]) if is_several else batch
+    x, y = pair(parts, "a batch must be a pair (x, y)")
 
     return checked(model, *on_device(model, x, y))
-
-
-def _refuse_other_than_tensor(role: str, value: object) -> None:
-    """Refuse inputs or targets that are not a tensor."""
-    if isinstance(value, Tensor):
-        return
-
-    family = type(value).__name__
-    raise TypeError(
-        f"the {role} must be a tensor, not {family}; write torch.as_tensor(...)"
-    )
 
 
 def _refuse_infinite(role: str, tensor: Tensor) -> None:

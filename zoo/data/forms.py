@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-import torch
 from torch import Tensor
 from torch.utils.data import (
     BatchSampler,
@@ -14,9 +13,10 @@ from torch.utils.data import (
     TensorDataset,
 )
 
-from zoo.data.checks import checked, checked_batch, on_device, pair
+from zoo.data.checks import Batch, checked, checked_batch, on_device, pair
 from zoo.data.minibatches import Batches, LoaderBatches, TensorBatches
 from zoo.model import BayesianNetwork
+from zoo.runtime.rows import concatenate, num_rows
 
 
 @runtime_checkable
@@ -81,7 +81,7 @@ def batches(
     return _batches_of_tensors(model, pair(data), batch_size)
 
 
-def full(model: BayesianNetwork, data: Data) -> tuple[Tensor, Tensor]:
+def full(model: BayesianNetwork, data: Data) -> Batch:
     """Return all data at once, checked against the model: inputs and targets.
 
     Arguments:
@@ -102,18 +102,18 @@ def full(model: BayesianNetwork, data: Data) -> tuple[Tensor, Tensor]:
     inputs = [x for x, _ in parts]
     targets = [y for _, y in parts]
 
-    return torch.cat(inputs), torch.cat(targets)
+    return concatenate(inputs), concatenate(targets)
 
 
 def _batches_of_tensors(
-    model: BayesianNetwork, data: tuple[Tensor, Tensor], batch_size: int | None
+    model: BayesianNetwork, data: Batch, batch_size: int | None
 ) -> Batches:
     """Return batches of a pair of tensors."""
     x, y = checked(model, *on_device(model, *data))
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
 
-    num_data = len(x)
+    num_data = num_rows(x)
     size = min(batch_size or num_data, num_data)
 
     return TensorBatches(model=model, x=x, y=y, size=size, num_data=num_data)

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.data.checks import checked_batch
+from zoo.data.checks import Batch, checked_batch
+from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
+from zoo.runtime.rows import Rows, take, tensors_of
 
 
 @dataclass(kw_only=True)
@@ -29,8 +31,8 @@ class Batches:
     model: BayesianNetwork
     size: int
     num_data: int
-    x: Tensor | None = None
-    y: Tensor | None = None
+    x: Rows | None = None
+    y: Tensor | Observed | None = None
     loader: DataLoader | None = None
 
     @property
@@ -38,11 +40,11 @@ class Batches:
         """Number of batches in an epoch."""
         raise NotImplementedError
 
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self) -> Iterator[Batch]:
         """Give the batches of one epoch."""
         raise NotImplementedError
 
-    def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
+    def split(self, fraction: float) -> tuple[Batches, Batch]:
         """Hold out a random part of the data, for early stopping.
 
         Arguments:
@@ -61,24 +63,24 @@ class Batches:
 class TensorBatches(Batches):
     """Batches of tensors, shuffled unless a batch is all of the data."""
 
-    x: Tensor
-    y: Tensor
+    x: Rows
+    y: Tensor | Observed
 
     @property
     def per_epoch(self) -> int:
         """Number of batches in an epoch."""
         return -(-self.num_data // self.size)
 
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self) -> Iterator[Batch]:
         """Give the batches of one epoch."""
         if self.size >= self.num_data:
             yield self.x, self.y
             return
 
         for index in self._shuffled().split(self.size):
-            yield self.x[index], self.y[index]
+            yield take(self.x, index), take(self.y, index)
 
-    def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
+    def split(self, fraction: float) -> tuple[Batches, Batch]:
         """Hold out a random part of the data, for early stopping."""
         order = self._shuffled()
         num_held_out = max(1, round(fraction * self.num_data))
@@ -92,17 +94,17 @@ class TensorBatches(Batches):
         rest = order[num_held_out:]
         batches = TensorBatches(
             model=self.model,
-            x=self.x[rest],
-            y=self.y[rest],
+            x=take(self.x, rest),
+            y=take(self.y, rest),
             size=min(self.size, len(rest)),
             num_data=len(rest),
         )
 
-        return batches, (self.x[held_out], self.y[held_out])
+        return batches, (take(self.x, held_out), take(self.y, held_out))
 
     def _shuffled(self) -> Tensor:
         """Return the indices of all data in random order."""
-        return torch.randperm(self.num_data).to(self.x.device)
+        return torch.randperm(self.num_data).to(tensors_of(self.x)[0].device)
 
 
 @dataclass(kw_only=True)
@@ -116,12 +118,12 @@ class LoaderBatches(Batches):
         """Number of batches in an epoch."""
         return len(self.loader)
 
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self) -> Iterator[Batch]:
         """Give the batches of one epoch."""
         for batch in self.loader:
             yield checked_batch(self.model, batch)
 
-    def split(self, fraction: float) -> tuple[Batches, tuple[Tensor, Tensor]]:
+    def split(self, fraction: float) -> tuple[Batches, Batch]:
         """Refuse to hold out a part of the data."""
         raise ValueError(
             "early stopping cannot hold out a part of a DataLoader; write held_out=(x, y)"

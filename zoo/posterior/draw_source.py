@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.rows import Rows
 
 
 class FunctionValues(NamedTuple):
@@ -19,7 +20,7 @@ class FunctionValues(NamedTuple):
         values: The network's outputs at these inputs, (C, S, N, ...).
     """
 
-    x: Tensor
+    x: Rows
     values: Tensor
 
 

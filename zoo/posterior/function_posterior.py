@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
@@ -15,6 +14,7 @@ from zoo.posterior.posterior import on_device_of
 from zoo.posterior.storage import prefixed
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
+from zoo.runtime.rows import Rows, is_same, num_rows, tensors_of
 
 
 class FunctionPosterior(DrawsPosterior):
@@ -34,7 +34,7 @@ class FunctionPosterior(DrawsPosterior):
         self,
         model: BayesianNetwork,
         *,
-        functions: tuple[Tensor, Tensor],
+        functions: tuple[Rows, Tensor],
         draws: Mapping[str, Tensor],
         state: Mapping[str, Tensor],
         info: MCMCInfo | None,
@@ -54,28 +54,29 @@ class FunctionPosterior(DrawsPosterior):
 
     def _predict_at(
         self,
-        x: Tensor,
+        x: Rows,
         num_samples: int | None,
         mode: Mapping[str, Tensor] | None,
         progress: bool,
     ) -> Prediction:
         """Predict with the stored function values; there is nothing to compute."""
         noise = on_device_of(self.sample(num_samples), x)
-        outputs = self._thinned(self._values_at(x), num_samples).to(x.device)
+        outputs = self._thinned(self._values_at(x), num_samples)
+        outputs = outputs.to(tensors_of(x)[0].device)
 
         return Prediction(self.model.likelihood, outputs, noise)
 
-    def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> Prediction:
+    def predict_with(self, draws: Mapping[str, Tensor], x: Rows) -> Prediction:
         """Predict with all stored draws at the inputs of the stored function values."""
         return self.predict(x)
 
-    def _values_at(self, x: Tensor) -> Tensor:
+    def _values_at(self, x: Rows) -> Tensor:
         """Return the stored values (C, S, N, ...), or refuse other inputs."""
         known = place_inputs(self.model, self._functions.x)
-        same = x.shape == known.shape and torch.equal(x, known)
-        if not same:
+        if not is_same(x, known):
+            number = num_rows(known)
             raise ValueError(
-                f"this posterior has no weights, only function values at {len(known)} inputs; "
+                f"this posterior has no weights, only function values at {number} inputs; "
                 "predict at exactly these, posterior.functions[0], or sample again without "
                 "functions_at"
             )

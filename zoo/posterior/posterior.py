@@ -21,6 +21,7 @@ from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.rows import Rows, tensors_of
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +103,7 @@ class Posterior(DrawSource):
     )
     def predict(
         self,
-        x: Tensor,
+        x: Rows,
         num_samples: int | None = None,
         linearised: bool = False,
         progress: bool = True,
@@ -116,7 +117,8 @@ class Posterior(DrawSource):
             (Immer, Korzepa, Bauer, 2021)
 
         Arguments:
-            x: Inputs (N, ...).
+            x: Inputs (N, ...): a tensor, an array, a table, or a tuple or mapping of them
+                for a network of several inputs.
             num_samples: Number of draws S, as in `sample`.
             linearised: Whether the network is replaced by its tangent at the mode,
                 after `inference.Laplace`.
@@ -131,7 +133,7 @@ class Posterior(DrawSource):
 
         return self._predict_at(x, num_samples, mode, progress)
 
-    def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> Prediction:
+    def predict_with(self, draws: Mapping[str, Tensor], x: Rows) -> Prediction:
         """Predict at inputs with draws that were taken before.
 
         Arguments:
@@ -146,7 +148,7 @@ class Posterior(DrawSource):
 
     def _predict_at(
         self,
-        x: Tensor,
+        x: Rows,
         num_samples: int | None,
         mode: Mapping[str, Tensor] | None,
         progress: bool,
@@ -193,7 +195,7 @@ class Posterior(DrawSource):
         data: Data | None = None,
         num_samples: int | None = None,
         weights: bool = True,
-        x: Tensor | None = None,
+        x: Rows | None = None,
         num_prior_samples: int = 0,
     ) -> Labelled:
         """Convert to ArviZ's InferenceData (0.23) or DataTree (1.x).
@@ -240,6 +242,8 @@ class Posterior(DrawSource):
         return f"<p>{self!r}</p><ul>{sites}</ul>"
 
 
-def on_device_of(draws: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+def on_device_of(draws: Mapping[str, Tensor], x: Rows) -> dict[str, Tensor]:
     """Return draws on the device of inputs."""
-    return {name: value.to(x.device) for name, value in draws.items()}
+    device = tensors_of(x)[0].device
+
+    return {name: value.to(device) for name, value in draws.items()}

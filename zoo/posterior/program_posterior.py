@@ -11,6 +11,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.rows import Rows
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +50,7 @@ class ProgramPosterior(DrawsPosterior):
 
     def predict(
         self,
-        x: Tensor,
+        x: Rows,
         num_samples: int | None = None,
         linearised: bool = False,
         progress: bool = True,
@@ -60,7 +61,7 @@ class ProgramPosterior(DrawsPosterior):
             "write pyro.infer.Predictive(model, posterior.sample()), which runs it at the draws"
         )
 
-    def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> NoReturn:
+    def predict_with(self, draws: Mapping[str, Tensor], x: Rows) -> NoReturn:
         """Refuse: a Pyro program has no network."""
         self.predict(x)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zoo.predictive.inputs import evaluate_once
 from zoo.predictive.network_model import NetworkModel
+from zoo.runtime.rows import Rows, first, num_elements, num_rows, tensors_of
 
 ELEMENTS = 2**24  # that one chunk may hold, 64 MB in float32
 CACHED = 2**21  # the same for each thread of a CPU: a chunk that fits into its cache
@@ -28,7 +29,7 @@ def chunk_sizes(
     model: NetworkModel,
     draws: Mapping[str, Tensor],
     state: Mapping[str, Tensor],
-    x: Tensor,
+    x: Rows,
     linearised: bool = False,
 ) -> tuple[int, int]:
     """Return how many inputs and how many draws go into one chunk; chunks have even sizes.
@@ -48,16 +49,16 @@ def chunk_sizes(
     shared, drawn = _layer_widths(model, draws, state, x)
     is_sharing = linearised or shared > drawn
 
-    on_cpu = x.device.type == "cpu"
+    on_cpu = tensors_of(x)[0].device.type == "cpu"
     capacity = ELEMENTS
     if on_cpu:
         capacity = min(ELEMENTS, CACHED * torch.get_num_threads())
 
     at_least = _FEW if is_sharing else 1  # draws in a chunk
-    input_width = x[:1].numel()
+    input_width = num_elements(first(x, 1))
     widest = max(input_width, shared, drawn * at_least)
     fitting_rows = capacity // widest
-    rows = even(len(x), fitting_rows)
+    rows = even(num_rows(x), fitting_rows)
 
     num_samples = len(next(iter(draws.values())))
     num_weights = _num_random_weights(model, draws)
@@ -84,7 +85,7 @@ def _layer_widths(
     model: NetworkModel,
     draws: Mapping[str, Tensor],
     state: Mapping[str, Tensor],
-    x: Tensor,
+    x: Rows,
 ) -> _Widths:
     """Return the widest layer outputs at one input, from a pass with the first draw.
 

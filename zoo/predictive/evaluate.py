@@ -18,6 +18,7 @@ from zoo.predictive.network_model import NetworkModel
 from zoo.runtime.memory_format import channels_last, takes_channels_last
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.progress import bar
+from zoo.runtime.rows import Rows, num_rows, split
 from zoo.runtime.subnormals import flush_subnormals
 
 _PATIENCE = 3.0  # seconds before a progress bar is shown
@@ -28,7 +29,7 @@ def evaluate_draws(
     model: NetworkModel,
     draws: Values,
     state: Values,
-    x: Tensor,
+    x: Rows,
     centre: Values | None = None,
     progress: bool = False,
 ) -> Tensor:
@@ -71,10 +72,10 @@ def evaluate_draws(
         else:
             one_draw = partial(_linearised_output, model, state, centre)
 
-        num_outputs = num_samples * len(x)
+        num_outputs = num_samples * num_rows(x)
         with bar(num_outputs, "predicting", progress, delay=_PATIENCE) as shown:
             parts = []
-            for part in x.split(rows):
+            for part in split(x, rows):
                 chunks = _chunks_of_draws(one_draw, sites, part, at_once, shown)
                 outputs = torch.cat(list(chunks))  # (S, b, ...)
                 parts.append(outputs)
@@ -103,13 +104,13 @@ def over_draws(
     return torch.stack(outputs)
 
 
-def _output(model: NetworkModel, state: Values, x: Tensor, draw: Values) -> Tensor:
+def _output(model: NetworkModel, state: Values, x: Rows, draw: Values) -> Tensor:
     """Return the network's output for one draw, (B, ...)."""
     return model.output({**state, **draw}, x)
 
 
 def _linearised_output(
-    model: NetworkModel, state: Values, centre: Values, x: Tensor, draw: Values
+    model: NetworkModel, state: Values, centre: Values, x: Rows, draw: Values
 ) -> Tensor:
     """Return the output for one draw of the network linearised around a centre, (B, ...)."""
     primal = {}
@@ -127,7 +128,7 @@ def _linearised_output(
 def _chunks_of_draws(
     one_draw: Callable[..., Tensor],
     draws: Values,
-    x: Tensor,
+    x: Rows,
     at_once: int,
     shown: tqdm,
 ) -> Iterator[Tensor]:
@@ -141,12 +142,12 @@ def _chunks_of_draws(
             chunk[name] = value[start : start + at_once]
 
         outputs = over_draws(at_these_inputs, chunk)
-        shown.update(len(outputs) * len(x))
+        shown.update(len(outputs) * num_rows(x))
         yield outputs
 
 
 def _takes_channels_last(
-    model: NetworkModel, draws: Values, state: Values, x: Tensor
+    model: NetworkModel, draws: Values, state: Values, x: Rows
 ) -> bool:
     """Return whether the inputs are images that the network takes channels last."""
     values = {**state, **_draw_at(draws, 0)}

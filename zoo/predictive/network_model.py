@@ -8,6 +8,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from zoo.priors.plan import Plan
+from zoo.runtime.rows import Rows
 
 
 class NetworkModel(Protocol):
@@ -21,6 +22,6 @@ class NetworkModel(Protocol):
         """A tensor with the network's device and dtype."""
         ...
 
-    def output(self, values: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    def output(self, values: Mapping[str, Tensor], x: Rows) -> Tensor:
         """Return the network's output (B, ...) for given values of sites, points and buffers."""
         ...

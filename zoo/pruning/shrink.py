@@ -108,7 +108,12 @@ def _one_chain(draws: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _rebuild(model: BayesianNetwork, network: nn.Module) -> BayesianNetwork:
     """Return the model over the smaller network, with the same prior and likelihood."""
     try:
-        small = BayesianNetwork(network, model.prior, model.likelihood)
+        small = BayesianNetwork(
+            network,
+            model.prior,
+            model.likelihood,
+            output=model.output_choice.choose,
+        )
         shapes = {name: prior.shape() for name, prior in small.latents.items()}
     except (RuntimeError, ValueError) as error:
         raise ValueError(

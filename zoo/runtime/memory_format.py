@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from zoo.runtime.rows import Rows, first, tensors_of
 
 
 def takes_channels_last(
-    network: nn.Module, evaluate: Callable[[Tensor], Tensor], x: Tensor
+    network: nn.Module, evaluate: Callable[[Rows], Tensor], x: Rows
 ) -> bool:
     """Return whether images should be channels last: on a CPU, if the network accepts them.
 
@@ -19,25 +22,39 @@ def takes_channels_last(
     Arguments:
         network: The network, in evaluation mode.
         evaluate: Returns the network's output for a batch of inputs.
-        x: Images (N, C, H, W); inputs of any other number of dimensions are not images.
+        x: Inputs; tensors (N, C, H, W) among them are images.
     """
-    is_image = x.dim() == 4
-    if not is_image or x.is_cuda or not _has_convolution(network):
+    tensors = tensors_of(x)
+    has_images = any(map(_is_image, tensors))
+    on_cuda = any(tensor.is_cuda for tensor in tensors)
+    if not has_images or on_cuda or not _has_convolution(network):
         return False
 
     try:
         with torch.no_grad():
-            evaluate(channels_last(x[:2]))
+            evaluate(channels_last(first(x, 2)))
     except RuntimeError:
         return False
 
     return True
 
 
-def channels_last(x: Tensor) -> Tensor:
+def channels_last(x: Rows) -> Rows:
     """Copy images into the format in which the channels of a pixel are neighbours in memory."""
-    # `contiguous` leaves grey images as they are; `to` also sets their strides
-    return x.to(memory_format=torch.channels_last)
+
+    def copied(tensor: Tensor) -> Tensor:
+        if not _is_image(tensor):
+            return tensor
+
+        # `contiguous` leaves grey images as they are; `to` also sets their strides
+        return tensor.to(memory_format=torch.channels_last)
+
+    return tree_map_only(Tensor, copied, x)
+
+
+def _is_image(tensor: Tensor) -> bool:
+    """Return whether a tensor has the shape of images (N, C, H, W)."""
+    return tensor.dim() == 4
 
 
 def _has_convolution(network: nn.Module) -> bool:

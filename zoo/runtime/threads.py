@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from zoo.runtime.rows import Rows, num_elements
 
 _SMALL = 2**16  # elements of a batch, or weights, below which one thread is faster
 
 
 @contextmanager
-def one_if_small(network: nn.Module | None, x: Tensor | None) -> Iterator[None]:
+def one_if_small(network: nn.Module | None, x: Rows | None) -> Iterator[None]:
     """Use one thread if network and batch are small; restore the number of threads afterwards.
 
     To wait for a second thread then costs more than it saves: next to another busy
@@ -23,7 +25,8 @@ def one_if_small(network: nn.Module | None, x: Tensor | None) -> Iterator[None]:
         x: A batch of inputs; None if its size is not known.
     """
     before = torch.get_num_threads()
-    is_small = x is not None and x.numel() < _SMALL and _num_weights(network) < _SMALL
+    is_small = x is not None and num_elements(x) < _SMALL
+    is_small = is_small and _num_weights(network) < _SMALL
     torch.set_num_threads(1 if is_small else before)
 
     try:

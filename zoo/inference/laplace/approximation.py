@@ -21,6 +21,8 @@ from zoo.inference.laplace.prior_vectors import prior_vectors
 from zoo.inference.tempering import Tempering
 from zoo.likelihoods import Gaussian
 from zoo.model import BayesianNetwork
+from zoo.predictive.network_call import in_rows
+from zoo.runtime.rows import describe
 
 
 class Approximation:
@@ -55,6 +57,7 @@ class Approximation:
         self.structure = structure
         self.tempering = tempering
         self.network = _network_at(model, values, names)
+        self.network.register_forward_hook(self._output)
         self.fitted: FittedLaplace = library.Laplace(
             self.network,
             "classification" if likelihood.discrete else "regression",
@@ -163,8 +166,18 @@ class Approximation:
             ) from error
         return mean + self.tempering.whole**0.5 * (draws - mean)
 
+    def _output(self, _network: nn.Module, inputs: tuple, returned: object) -> Tensor:
+        """Return the output that the model takes of what the network returned."""
+        return in_rows(self.model.output_choice(returned), inputs[0])
+
     def _check_outputs(self, data: Batches) -> None:
         x, _ = next(iter(data.epoch()))
+        if not isinstance(x, Tensor):
+            raise ValueError(
+                "inference.Laplace takes inputs that are one tensor, because laplace-torch does, "
+                f"not {describe(x)}; use SVI with guides.MeanField, or NUTS"
+            )
+
         with torch.no_grad():
             shape = tuple(self.network(x[:1]).shape)
 

@@ -21,6 +21,7 @@ from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import LaplaceInfo
 from zoo.posterior.laplace_posterior import LaplacePosterior
+from zoo.runtime.rows import first
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 
@@ -150,7 +151,7 @@ class Laplace:
             structure=self.structure,
             tempering=self.tempering,
         )
-        first_inputs = None if parts.x is None else parts.x[: parts.size]
+        first_inputs = None if parts.x is None else first(parts.x, parts.size)
         with flush_subnormals(), one_if_small(self.model.network, first_inputs):
             approximation.fit(parts)
             if self.prior_structure is not None:

@@ -28,8 +28,10 @@ from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
+from zoo.runtime.as_tensors import as_tensors
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
+from zoo.runtime.rows import Rows
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 from zoo.tracing.mode import mode_name
@@ -78,7 +80,7 @@ class Sampler:
     init: Literal["map", "network", "prior"] | Posterior = "map"
     thinning: int = 1
     max_draws: int | None = None
-    functions_at: Tensor | None = None
+    functions_at: Rows | None = None
     store_on: str | torch.device | None = None
     dtype: torch.dtype | None = None
     temperature: float = 1.0
@@ -115,6 +117,9 @@ class Sampler:
                 "functions_at needs a BayesianNetwork; for other models the values of the "
                 "sites are stored, so omit functions_at"
             )
+
+        if self.functions_at is not None:
+            self.functions_at = as_tensors(self.functions_at)
 
         mode_name(self.compile)
 
@@ -157,17 +162,16 @@ class Sampler:
         """
         began = time.perf_counter()
         arguments = self._arguments(data)
-        tensors = [part for part in arguments if isinstance(part, Tensor)]
-        first = tensors[0] if tensors else None
-
         network = None
+        inputs = arguments
         if isinstance(self.model, BayesianNetwork):
             network = self.model.network
+            inputs = arguments[0]
 
         total = self.warmup_steps + self.num_samples
         with (
             flush_subnormals(),
-            one_if_small(network, first),
+            one_if_small(network, inputs),
             bar(total, repr(self), self.progress) as progress,
         ):
             return self._sample(arguments, progress, began)

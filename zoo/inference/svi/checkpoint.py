@@ -24,6 +24,7 @@ from zoo.inference.run_files import (
 from zoo.inference.svi.options import TrainerOptions
 from zoo.inference.svi.state import TrainingState
 from zoo.posterior.storage import write_file
+from zoo.runtime.rows import tensors_of
 
 # The names of tensors in the file begin with one of these.
 _PRESENT = "kept/"
@@ -145,7 +146,7 @@ def _data_hash(data: Batches) -> str:
     """Return a hash of the data, or their number if a loader holds them."""
     if data.x is None:
         return str(data.num_data)
-    return digest([data.x, data.y])
+    return digest(tensors_of((data.x, data.y)))
 
 
 def _tensors_of(state: TrainingState) -> dict[str, Tensor]:

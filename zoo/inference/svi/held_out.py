@@ -13,6 +13,7 @@ from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class HeldOut:
     """
 
     settings: EarlyStopping
-    x: Tensor
+    x: Rows
     y: Tensor
 
     def is_due(self, num_steps: int) -> bool:

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from zoo.inference.svi.elbo import elbo
 from zoo.inference.tempering import Tempering
+from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.runtime.effects import Substitute
 from zoo.runtime.memory_format import channels_last
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.rows import Rows, Structure
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class BatchLoss:
         num_particles: Draws from the guide.
         tempering: Temperatures of the posterior.
         channels_last: Whether inputs are images to be stored channels last.
+        structure: What a batch (x, y) is besides its tensors.
     """
 
     model: BayesianNetwork
@@ -39,8 +42,9 @@ class BatchLoss:
     num_particles: int
     tempering: Tempering
     channels_last: bool
+    structure: Structure
 
-    def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+    def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Return the loss, and the gradient of each parameter.
 
         A gradient without elements stands for a parameter that the loss does not depend
@@ -48,9 +52,9 @@ class BatchLoss:
         achieve (weight decay would change it).
 
         Arguments:
-            x: Inputs (B, ...).
-            y: Targets (B, ...).
+            tensors: Those of a batch of inputs and targets, (B, ...) each.
         """
+        x, y = self.structure.build(tensors)
         loss = self._loss(x, y)
         gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
 
@@ -63,7 +67,7 @@ class BatchLoss:
                 results.append(_in_own_memory(gradient, storages))
         return tuple(results)
 
-    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def _loss(self, x: Rows, y: Tensor | Observed) -> Tensor:
         if self.channels_last:
             x = channels_last(x)
 
@@ -74,7 +78,7 @@ class BatchLoss:
 
         return -total / (self.num_particles * self.num_data)
 
-    def _elbo(self, x: Tensor, y: Tensor) -> Tensor:
+    def _elbo(self, x: Rows, y: Tensor | Observed) -> Tensor:
         return elbo(
             self.model,
             self.guide,

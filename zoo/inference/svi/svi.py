@@ -9,7 +9,7 @@ from pathlib import Path
 import pyro
 import torch
 
-from zoo.data import Batches, Data, batches, checked, on_device
+from zoo.data import Batches, Data, batches, checked, on_device, pair
 from zoo.inference.counts import check_count
 from zoo.inference.sites import sites_differ
 from zoo.inference.svi.arguments import (
@@ -29,6 +29,7 @@ from zoo.posterior.posterior import Posterior
 from zoo.runtime.modes import training_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.rows import first
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 from zoo.tracing.mode import mode_name
@@ -188,8 +189,8 @@ class SVI:
             train, (x, y) = data.split(stopping.fraction)
             return train, HeldOut(stopping, x, y)
 
-        x, y = on_device(self.model, *stopping.held_out)
-        x, y = checked(self.model, x, y)
+        x, y = pair(stopping.held_out, "held_out must be a pair (x, y)")
+        x, y = checked(self.model, *on_device(self.model, x, y))
         return data, HeldOut(stopping, x, y)
 
     def _total_steps(self, data: Batches) -> int:
@@ -215,7 +216,7 @@ class SVI:
     def _settings_of_a_fit(self, data: Batches) -> Iterator[None]:
         """Set the training mode, the threads and the floating-point mode during a fit."""
         network = self.model.network
-        first_inputs = None if data.x is None else data.x[: data.size]
+        first_inputs = None if data.x is None else first(data.x, data.size)
         with (
             pyro.validation_enabled(False),
             training_mode(network, self.model.plan.frozen),

@@ -10,12 +10,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from zoo.data import Batches
+from zoo.data import Batch, Batches
 from zoo.inference.svi.checkpoint import TrainerCheckpoint, describe_run
 from zoo.inference.svi.held_out import HeldOut
 from zoo.inference.svi.objective import BatchLoss
 from zoo.inference.svi.options import TrainerOptions
 from zoo.inference.svi.state import TrainingState
+from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import SVIInfo
 from zoo.runtime.caller import stack_level
@@ -23,6 +24,7 @@ from zoo.runtime.memory_format import takes_channels_last
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.progress import bar
+from zoo.runtime.rows import Rows, Structure, describe, flatten
 from zoo.tracing.traced import Traced
 
 
@@ -59,6 +61,7 @@ class Trainer:
         self.state = TrainingState(model, scoped.parameters(), options, init)
         self.stopping_reason = ""
         self._gradient_step: Traced | None = None  # made for the first batch
+        self._structure: Structure | None = None  # of the first batch
         self._checkpoint: TrainerCheckpoint | None = None
 
     def run(self) -> SVIInfo:
@@ -111,7 +114,7 @@ class Trainer:
                     f"interrupted after {state.num_steps} of {options.num_steps} steps"
                 )
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self) -> Iterator[Batch]:
         """Yield a batch for each remaining step, and write the checkpoint between epochs."""
         state = self.state
         while state.num_steps < self.options.num_steps:
@@ -124,13 +127,21 @@ class Trainer:
 
                 yield batch
 
-    def _step(self, x: Tensor, y: Tensor) -> float:
+    def _step(self, x: Rows, y: Tensor | Observed) -> float:
         """Take one gradient step and return the loss, which stops the run if it is not finite."""
         state = self.state
+        tensors, structure = flatten((x, y))
         if self._gradient_step is None:
-            self._gradient_step = self._make_gradient_step(x)
+            self._structure = structure
+            self._gradient_step = self._make_gradient_step(x, structure)
 
-        loss, *gradients = self._gradient_step(x, y)
+        if structure != self._structure:
+            raise ValueError(
+                f"a batch has inputs and targets {describe((x, y))}, not of the structure of the "
+                "first batch; give every batch the same tensors"
+            )
+
+        loss, *gradients = self._gradient_step(*tensors)
         value = loss.item()
         if not math.isfinite(value):
             state.loss_history.append(value)
@@ -144,11 +155,12 @@ class Trainer:
         state.loss_history.append(value)
         return value
 
-    def _make_gradient_step(self, x: Tensor) -> Traced:
+    def _make_gradient_step(self, x: Rows, structure: Structure) -> Traced:
         """Return the function that gives the loss and the gradients of a batch.
 
         Arguments:
             x: The inputs of the first batch, which decide about the memory format.
+            structure: What each batch (x, y) is besides its tensors.
         """
         model = self.model
         inits = model.plan.inits(model.network)
@@ -165,6 +177,7 @@ class Trainer:
             num_particles=self.options.num_particles,
             tempering=self.options.tempering,
             channels_last=is_channels_last,
+            structure=structure,
         )
 
         return Traced(

@@ -13,6 +13,7 @@ from pyro import poutine
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine import Trace
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from zoo.inference.mcmc.density.program import Program, evaluating
 from zoo.inference.sites import stochastic
@@ -146,12 +147,11 @@ def _warn_of_batch_normalisation(model: BayesianNetwork) -> None:
 
 def _cast(data: tuple[Any, ...], dtype: torch.dtype) -> tuple[Any, ...]:
     """Convert floating-point tensors among the arguments of a model to a dtype."""
-    converted = []
-    for argument in data:
-        is_float = isinstance(argument, Tensor) and argument.is_floating_point()
-        converted.append(argument.to(dtype) if is_float else argument)
 
-    return tuple(converted)
+    def converted(tensor: Tensor) -> Tensor:
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+    return tree_map_only(Tensor, converted, data)
 
 
 def _refuse_points(points: Sequence[str], remedy: str) -> None:

@@ -23,6 +23,7 @@ from zoo.inference.run_files import (
     set_random_state,
 )
 from zoo.posterior.storage import write_file
+from zoo.runtime.rows import tensors_of
 
 # settings in which a resumed run may differ from the run before
 _FREE = {"num_samples", "checkpoint", "progress", "compile", "init", "store_on"}
@@ -67,7 +68,7 @@ class Checkpoint:
         """
         program = potential.program
         shapes = {name: tuple(shape) for name, shape in potential.shapes.items()}
-        data = [part for part in program.data if isinstance(part, Tensor)]
+        data = tensors_of(program.data)
 
         meaning = {
             **settings,
@@ -126,8 +127,8 @@ def fixed_settings(sampler: str, values: Mapping[str, Any]) -> dict[str, str]:
     """
     settings = {"sampler": sampler}
     for name, value in values.items():
-        if isinstance(value, Tensor):
-            settings[name] = digest([value])
+        if name == "functions_at" and value is not None:
+            settings[name] = digest(tensors_of(value))
         elif name not in _FREE and is_plain(value):
             settings[name] = str(value)
 

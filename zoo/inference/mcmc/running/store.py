@@ -16,6 +16,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.storage import unprefixed
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import evaluate_once, place_inputs
+from zoo.runtime.rows import Rows
 
 _DRAW, _INFO = "draw/", "info/"  # prefixes of names in the store
 _FUNCTIONS = "functions"
@@ -27,7 +28,7 @@ class StoreOptions:
 
     thinning: int = 1
     max_draws: int | None = None
-    functions_at: Tensor | None = None
+    functions_at: Rows | None = None
     store_on: str | torch.device | None = None
 
 
@@ -144,7 +145,7 @@ class Store:
         """Return the stored draws by site, (C, S, *shape)."""
         return unprefixed(_DRAW, self.stored())
 
-    def functions(self) -> tuple[Tensor, Tensor] | None:
+    def functions(self) -> tuple[Rows, Tensor] | None:
         """Return inputs and outputs (C, S, N, ...) of the network; None if weights are stored."""
         if self.options.functions_at is None:
             return None
@@ -157,10 +158,10 @@ class _Evaluation(NamedTuple):
 
     model: BayesianNetwork
     buffers: Mapping[str, Tensor]
-    x: Tensor
+    x: Rows
 
     @classmethod
-    def at(cls, x: Tensor, potential: Potential) -> _Evaluation:
+    def at(cls, x: Rows, potential: Potential) -> _Evaluation:
         """Move inputs (N, ...) to the device of the model, and check them."""
         program = potential.program
 
