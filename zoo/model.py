@@ -140,7 +140,8 @@ class BayesianNetwork(nn.Module):
         Arguments:
             x: Inputs (B, ...), a batch of the data or all of them: a tensor, or a tuple
                 or mapping of several.
-            y: Targets (B, ...) to observe; by default they are sampled.
+            y: Targets (B, ...) to observe, or `Observed` with a weight or known
+                quantities for each datum; by default they are sampled.
             num_data: Size N of the whole data, if x is a batch of it.
         """
         values = self.plan.sample(self.network)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import pyro.distributions as dist
 from torch import Tensor
 
-from zoo.likelihoods.categorical import Categorical
-from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.classes import Classes
+from zoo.likelihoods.missing import check_missing
 
 
-class Bernoulli(Categorical):
+class Bernoulli(Classes):
     r"""Binary classification from logits; outputs and targets have one shape, e.g. (N, 1).
 
     .. math:: p(y = 1 | f) = 1 / (1 + e^{-f})
 
     References:
         The regression analysis of binary sequences (Cox, 1958)
+
+    Arguments:
+        missing: "nan" if targets may be NaN, which are left out element by element.
 
     Example:
         >>> Bernoulli().distribution(torch.zeros(8, 1), {}).probs[0]
@@ -26,18 +30,16 @@ class Bernoulli(Categorical):
 
     target = "zeros and ones"
 
+    def __init__(self, missing: Literal["nan"] | None = None) -> None:
+        check_missing(missing)
+        self.missing = missing
+
     def distribution(
         self, output: Tensor, noise: Mapping[str, Tensor]
     ) -> dist.Bernoulli:
         """Return Bernoulli(logits=output)."""
         return dist.Bernoulli(logits=output)
 
-    # Targets may have any dtype here, so that the checks of class indices do not apply.
-
-    def encode(self, y: Tensor, like: Tensor) -> Tensor:
-        """Return zeros and ones of any dtype as the floats that the density needs."""
-        return Likelihood.encode(self, y, like)
-
-    def check(self, output: Tensor, y: Tensor) -> None:
-        """Refuse targets other than zeros and ones."""
-        Likelihood.check(self, output, y)
+    def __repr__(self) -> str:
+        missing = f"missing={self.missing!r}" if self.missing else ""
+        return f"Bernoulli({missing})"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pyro.distributions as dist
-from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.classes import Classes
+from zoo.likelihoods.observed import Observed
 
 
-class Categorical(Likelihood):
+class Categorical(Classes):
     r"""Classification: one of O classes, from the O logits that the network returns.
 
     .. math:: p(y = c | f) = e^{f_c} / \textstyle\sum_o e^{f_o}
@@ -19,13 +19,19 @@ class Categorical(Likelihood):
     References:
         Probabilistic interpretation of feedforward classification network outputs (Bridle, 1990)
 
+    Arguments:
+        ignore_index: Label of the targets that are left out, -100 as in torch; None if
+            every target has a class.
+
     Example:
         >>> Categorical().distribution(torch.zeros(8, 10), {}).probs[0, 0]
         tensor(0.1000)
     """
 
     target = "class indices 0 .. O - 1"
-    discrete = True
+
+    def __init__(self, ignore_index: int | None = -100) -> None:
+        self.ignore_index = ignore_index
 
     def distribution(
         self, output: Tensor, noise: Mapping[str, Tensor]
@@ -34,37 +40,26 @@ class Categorical(Likelihood):
         return dist.Categorical(logits=output)
 
     def encode(self, y: Tensor, like: Tensor) -> Tensor:
-        """Return class indices unchanged."""
-        return y
+        """Return class indices as int64."""
+        return y.long()
 
-    def check(self, output: Tensor, y: Tensor) -> None:
+    def is_observed(self, y: Tensor) -> Tensor | None:
+        """Return which labels are not those to ignore, (N, ...)."""
+        if self.ignore_index is None:
+            return None
+
+        return y.long() != self.ignore_index
+
+    def check(self, output: Tensor, y: Tensor | Observed) -> None:
         """Refuse labels that are not class indices."""
-        if y.is_floating_point() or y.is_complex():
+        labels = Observed.of(y).y
+        if labels is not None and (labels.is_floating_point() or labels.is_complex()):
             raise ValueError(
-                f"labels must be integers, the class indices, not {y.dtype}; write y.long()"
+                f"labels must be integers, the class indices, not {labels.dtype}; write y.long()"
             )
         super().check(output, y)
 
-    def expectation(self, distribution: dist.Categorical) -> Tensor:
-        """Return the class probabilities (*, N, O)."""
-        return distribution.probs
-
-    def split(self, distribution: TorchDistributionMixin) -> tuple[Tensor, Tensor]:
-        r"""Split the entropy of the averaged probabilities into epistemic and aleatoric, in nats.
-
-        .. math:: H[E_w p(y | w)] = I[y, w] + E_w H[p(y | w)]
-
-        The epistemic part is the mutual information of y and w, the aleatoric part the
-        expected entropy.
-        """
-        # Both entropies are computed from probabilities, so that their rounding errors agree.
-        of_draws = type(distribution)(probs=distribution.probs)
-        aleatoric = of_draws.entropy().mean(0)
-        epistemic = self.uncertainty(distribution) - aleatoric
-
-        return epistemic.clamp_min(0.0), aleatoric
-
-    def uncertainty(self, distribution: TorchDistributionMixin) -> Tensor:
-        """Return the entropy of the averaged probabilities, in nats."""
-        averaged = type(distribution)(probs=distribution.probs.mean(0))
-        return averaged.entropy()
+    def __repr__(self) -> str:
+        has_default = self.ignore_index == -100
+        ignored = "" if has_default else f"ignore_index={self.ignore_index}"
+        return f"Categorical({ignored})"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.likelihoods.categorical import Categorical
 from zoo.likelihoods.likelihood import PREFIX
+from zoo.likelihoods.missing import left_out
 
 
 class DeeplySupervised(Categorical):
@@ -52,25 +53,33 @@ class DeeplySupervised(Categorical):
                 f"finite, not {weight}; for no companions, write networks.DSN(companions=False) "
                 "with likelihoods.Categorical()"
             )
+        super().__init__()
         self.weight = weight
 
     def targets(
-        self, output: Tensor, y: Tensor | None, noise: Mapping[str, Tensor]
+        self,
+        output: Tensor,
+        y: Tensor | None,
+        noise: Mapping[str, Tensor],
+        counts: Tensor | None = None,
     ) -> Tensor:
         """Sample or observe y from the first logits, and observe it from the companions too."""
         has_companions = output.dim() > 2
         if not has_companions:
-            return super().targets(output, y, noise)
+            return super().targets(output, y, noise, counts)
 
         own = output[:, 0]  # (B, O)
         companions = output[:, 1:]  # (B, M, O)
         if y is not None:
-            labels = y.unsqueeze(1).expand(companions.shape[:2])  # (B, M)
-            distribution = dist.Categorical(logits=companions).to_event(1)
+            each = dist.Categorical(logits=companions)
+            labels = y.unsqueeze(1).expand(each.batch_shape)  # (B, M)
+            if counts is not None:
+                counts_each = counts.unsqueeze(1).expand(each.batch_shape)
+                each, labels = left_out(each, labels, counts_each)
             with poutine.scale(scale=self.weight):
-                pyro.sample(f"{PREFIX}companions", distribution, obs=labels)
+                pyro.sample(f"{PREFIX}companions", each.to_event(1), obs=labels)
 
-        return super().targets(own, y, noise)
+        return super().targets(own, y, noise, counts)
 
     def __repr__(self) -> str:
         return f"DeeplySupervised(weight={self.weight:g})"

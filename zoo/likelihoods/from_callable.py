@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.missing import check_missing
 
 
 class From(Likelihood):
@@ -22,6 +24,7 @@ class From(Likelihood):
         make: Makes a distribution from outputs (*, N, O). Its batch shape is the shape
             of y, (*, N, ...). The callable must work on the last dimensions, because
             draws may come first, (S, N, O).
+        missing: "nan" if targets may be NaN, which are left out element by element.
 
     Example:
         >>> likelihood = From(lambda f: dist.Poisson(f.exp()))
@@ -31,27 +34,20 @@ class From(Likelihood):
 
     target = "values in the support of the distribution"
 
-    def __init__(self, make: Callable[[Tensor], TorchDistributionMixin]) -> None:
+    def __init__(
+        self,
+        make: Callable[[Tensor], TorchDistributionMixin],
+        missing: Literal["nan"] | None = None,
+    ) -> None:
+        check_missing(missing)
         self.make = make
+        self.missing = missing
 
     def distribution(
         self, output: Tensor, noise: Mapping[str, Tensor]
     ) -> TorchDistributionMixin:
         """Return the distribution that the callable makes."""
         return self.make(output)
-
-    def check(self, output: Tensor, y: Tensor) -> None:
-        """Refuse targets outside the support, and distributions over vectors."""
-        distribution = self.make(output)
-        if distribution.event_shape:
-            name = type(distribution).__name__
-            event_shape = tuple(distribution.event_shape)
-            raise ValueError(
-                f"{name} has event shape {event_shape}, but From needs a distribution of each "
-                "element of y, with event shape ()"
-            )
-
-        super().check(output, y)
 
     def _describe_target(self, distribution: TorchDistributionMixin) -> str:
         """Return what a target is, with the name of the distribution."""

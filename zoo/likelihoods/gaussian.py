@@ -1,18 +1,26 @@
-"""Gaussian likelihood of one noise scale, which is fixed or has a prior."""
+"""Gaussian likelihood: the noise scale is fixed, has a prior, or is known of each datum."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
+from zoo.likelihoods.checks import check_names
 from zoo.likelihoods.likelihood import PREFIX, Likelihood
+from zoo.likelihoods.missing import check_missing
+from zoo.likelihoods.observed import Observed
 from zoo.runtime.distributions import describe, to
 
 _SCALE = f"{PREFIX}scale"
+_REMEDY = (
+    "write a number, or a tensor (O,) with one scale for each output; for one scale for each "
+    "datum write Gaussian(scale='given') and fit(data, scale=sigma)"
+)
 
 
 class Gaussian(Likelihood):
@@ -29,7 +37,10 @@ class Gaussian(Likelihood):
     Arguments:
         scale: Standard deviation of the noise in units of y: a positive number, or a
             tensor (O,). To infer the noise, a distribution with positive support, of
-            shape () or (O,); its site is `likelihood:scale`.
+            shape () or (O,); its site is `likelihood:scale`. "given" if it is known of
+            each datum: `fit(data, scale=sigma)` and `predict(x, scale=sigma)` take it,
+            (N,), (N, 1) or (N, O).
+        missing: "nan" if targets may be NaN, which are left out element by element.
 
     Raises:
         ValueError: A scale that is not positive, or a prior that allows negative values.
@@ -41,19 +52,36 @@ class Gaussian(Likelihood):
 
     target = "finite real numbers"
 
-    def __init__(self, scale: float | Tensor | TorchDistributionMixin) -> None:
-        if isinstance(scale, TorchDistributionMixin):
+    def __init__(
+        self,
+        scale: float | Tensor | TorchDistributionMixin | Literal["given"],
+        missing: Literal["nan"] | None = None,
+    ) -> None:
+        check_missing(missing)
+        if isinstance(scale, str):
+            _check_word(scale)
+        elif isinstance(scale, TorchDistributionMixin):
             _check_prior(scale)
         else:
             _check_scale(scale)
+
         self.scale = scale
+        self.missing = missing
+        self.given = ("scale",) if isinstance(scale, str) else ()
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:
         """Return Normal(output, scale)."""
         scale = noise.get(_SCALE, self.scale)
+        if isinstance(scale, str):
+            check_names(self, self.given, {})
         if isinstance(scale, Tensor):
             scale = scale.to(output)
+
         return dist.Normal(output, scale)
+
+    def functions(self, output: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
+        """Return E[y | f], which is the output, whatever the noise."""
+        return output
 
     def priors(self, like: Tensor) -> dict[str, TorchDistributionMixin]:
         """Return the prior of the scale if it has one."""
@@ -63,13 +91,71 @@ class Gaussian(Likelihood):
         prior = to(self.scale, like)
         return {_SCALE: prior.to_event(len(prior.batch_shape))}
 
+    def check_given(self, given: Mapping[str, Tensor] | None, output: Tensor) -> None:
+        """Refuse scales that do not fit the output, or are not positive."""
+        super().check_given(given, output)
+        for value in (given or {}).values():
+            aligned = self.known({"scale": value}, output)[_SCALE]
+            sizes = zip(aligned.shape, output.shape, strict=False)
+            fits = aligned.dim() == output.dim() and all(
+                one in (1, other) for one, other in sizes
+            )
+            if not fits:
+                raise ValueError(
+                    f"the noise scale of each datum has shape {tuple(value.shape)}, which does "
+                    f"not broadcast to that of the outputs, {tuple(output.shape)}"
+                )
+
+            if not bool((value > 0).all()):
+                first = value.reshape(len(value), -1).amin(-1).argmin()
+                raise ValueError(
+                    "the noise scale of each datum is a standard deviation and must be positive, "
+                    f"not {value[first].tolist()} in row {int(first)}"
+                )
+
+    def check(self, output: Tensor, y: Tensor | Observed) -> None:
+        """Refuse a scale that does not fit the output, and targets that do not."""
+        self._check_length(output)
+        super().check(output, y)
+
+    def _check_length(self, output: Tensor) -> None:
+        """Refuse a scale of more than one value that has not one for each output."""
+        shape = ()
+        if isinstance(self.scale, Tensor):
+            shape = tuple(self.scale.shape)
+        elif isinstance(self.scale, TorchDistributionMixin):
+            shape = tuple(self.scale.shape())
+
+        num_outputs = output.shape[-1] if output.dim() > 1 else 1
+        if shape not in ((), (1,), (num_outputs,)):
+            raise ValueError(
+                f"the noise scale has shape {shape}, but the network has {num_outputs} output(s) "
+                f"for each datum; {_REMEDY}"
+            )
+
     def __repr__(self) -> str:
-        if isinstance(self.scale, TorchDistributionMixin):
-            return f"Gaussian(scale={describe(self.scale)})"
-        return f"Gaussian(scale={self.scale})"
+        scale = self.scale
+        if isinstance(scale, TorchDistributionMixin):
+            scale = describe(scale)
+        elif isinstance(scale, str):
+            scale = repr(scale)
+
+        missing = f", missing={self.missing!r}" if self.missing else ""
+        return f"Gaussian(scale={scale}{missing})"
+
+
+def _check_word(scale: str) -> None:
+    if scale != "given":
+        raise ValueError(
+            f"scale must be a number, a tensor (O,), a prior or 'given', not {scale!r}"
+        )
 
 
 def _check_scale(scale: float | Tensor) -> None:
+    if isinstance(scale, Tensor) and scale.dim() > 1:
+        shape = tuple(scale.shape)
+        raise ValueError(f"the noise scale has shape {shape}; {_REMEDY}")
+
     positive = torch.as_tensor(scale > 0)
     if not bool(positive.all()):
         raise ValueError(

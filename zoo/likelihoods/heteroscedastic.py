@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import pyro.distributions as dist
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.missing import check_missing
 
 
 class HeteroscedasticGaussian(Likelihood):
@@ -25,6 +27,7 @@ class HeteroscedasticGaussian(Likelihood):
     Arguments:
         min_scale: Smallest standard deviation in units of y; it keeps the density
             bounded.
+        missing: "nan" if targets may be NaN, which are left out element by element.
 
     Raises:
         ValueError: A min_scale that is not positive.
@@ -37,12 +40,16 @@ class HeteroscedasticGaussian(Likelihood):
 
     target = "finite real numbers"
 
-    def __init__(self, min_scale: float = 1e-3) -> None:
+    def __init__(
+        self, min_scale: float = 1e-3, missing: Literal["nan"] | None = None
+    ) -> None:
+        check_missing(missing)
         if min_scale <= 0:
             raise ValueError(
                 f"min_scale is a standard deviation and must be positive, not {min_scale}"
             )
         self.min_scale = min_scale
+        self.missing = missing
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:
         """Return Normal(mean, scale) from outputs (*, N, 2 O)."""

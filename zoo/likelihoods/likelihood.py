@@ -9,6 +9,18 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
+from zoo.likelihoods.checks import (
+    check_finite,
+    check_known,
+    check_names,
+    check_shape,
+    check_weights,
+    first_outside,
+)
+from zoo.likelihoods.missing import counted, left_out, takes_nan
+from zoo.likelihoods.moments import Moments
+from zoo.likelihoods.observed import Observed
+
 PREFIX = "likelihood:"  # of sites; a parameter of a network cannot have such a name
 
 
@@ -17,7 +29,7 @@ def is_noise_site(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-class Likelihood:
+class Likelihood(Moments):
     r"""The distribution p(y | f, noise) of a target y given the network's output f.
 
     .. math::
@@ -39,6 +51,9 @@ class Likelihood:
         bound: Whether the observed density is the density of y alone. If it is not, the
             ELBO is no lower bound on the log evidence, and `posterior.info.bound` is
             False.
+        given: Names of what must be known of each datum, such as the noise scale; see
+            `Observed`. `distribution` finds it in `noise` under "likelihood:NAME".
+        missing: "nan" if targets may be NaN, which are left out; None refuses them.
 
     Example:
         >>> class Laplace(Likelihood):
@@ -51,8 +66,9 @@ class Likelihood:
     """
 
     target: str = "values"
-    discrete: bool = False
     bound: bool = True
+    given: tuple[str, ...] = ()
+    missing: str | None = None
 
     def distribution(
         self, output: Tensor, noise: Mapping[str, Tensor]
@@ -61,23 +77,17 @@ class Likelihood:
 
         Arguments:
             output: The network's output, (*, N, O). Draws may come first, (S, N, O).
-            noise: Values of the sites of `priors` by name; empty if there are none.
+            noise: Values of the sites of `priors`, and of the known quantities of `given`,
+                by name; empty if there are none.
 
         Returns:
-            A distribution whose batch shape is the shape of y, (*, N, ...), and whose
-            event shape is ().
+            A distribution whose batch shape, followed by its event shape, is the shape of
+            y, (*, N, ...). N is in the batch shape.
         """
         raise NotImplementedError(
             f"{type(self).__name__} has no method distribution(output, noise); "
             "define it, e.g. return dist.Laplace(output, 0.1)"
         )
-
-    def expectation(self, distribution: TorchDistributionMixin) -> Tensor:
-        """Return E[y | f], (*, N, ...), or for classes their probabilities, (*, N, O).
-
-        Posteriors are compared by these, because they contain no noise.
-        """
-        return distribution.mean
 
     def priors(self, like: Tensor) -> dict[str, TorchDistributionMixin]:
         """Return the priors of the likelihood's own sites by name, e.g. of the noise scale.
@@ -101,7 +111,7 @@ class Likelihood:
     def observe(
         self,
         output: Tensor,
-        y: Tensor | None,
+        y: Tensor | Observed | None,
         noise: Mapping[str, Tensor],
         num_data: int | None = None,
     ) -> Tensor:
@@ -109,34 +119,49 @@ class Likelihood:
 
         Arguments:
             output: The network's output for the batch, (B, O).
-            y: Targets (B, ...) to observe; None samples them.
+            y: Targets (B, ...) to observe, or `Observed` with a weight or known
+                quantities for each datum; None samples them.
             noise: Values of the sites of `priors` by name.
             num_data: Size N of the whole data; B by default.
 
         Returns:
             The targets (B, ...).
         """
+        observed = Observed.of(y)
         batch = len(output)
-        if y is not None:
-            y = self.encode(y, output)
+        noise = {**noise, **self.known(observed.given, output)}
 
         size = num_data or batch
         subsample = torch.arange(batch, device=output.device)
-        with pyro.plate(f"{PREFIX}data", size=size, subsample=subsample, dim=-1):
-            return self.targets(output, y, noise)
+        plate = pyro.plate(f"{PREFIX}data", size=size, subsample=subsample, dim=-1)
+        with plate, observed.weighting(output):
+            if observed.y is None:
+                return self.targets(output, None, noise)
+
+            counts = counted(observed, self.is_observed(observed.y))
+            encoded = self.encode(observed.y, output)
+            return self.targets(output, encoded, noise, counts)
 
     def targets(
-        self, output: Tensor, y: Tensor | None, noise: Mapping[str, Tensor]
+        self,
+        output: Tensor,
+        y: Tensor | None,
+        noise: Mapping[str, Tensor],
+        counts: Tensor | None = None,
     ) -> Tensor:
-        """Sample or observe y by `pyro.sample`; `observe` calls this in the plate of the data."""
+        """Sample or observe y by `pyro.sample`; `observe` calls this in the plate of the data.
+
+        Arguments:
+            output: The network's output for the batch, (B, O).
+            y: Targets (B, ...) as the density needs them; None samples them.
+            noise: Values of noise sites and known quantities by name.
+            counts: Which elements of the targets count, (B, ...); None for all.
+        """
         distribution = self.distribution(output, noise)
         event_dim = len(distribution.batch_shape) - 1
-        if y is not None and y.dim() != event_dim + 1:
-            raise ValueError(
-                f"in training the network gives outputs of shape {tuple(output.shape)}, which do "
-                f"not fit targets of shape {tuple(y.shape)} under {self!r}; for networks.DSN use "
-                "likelihoods.DeeplySupervised(), or build it with companions=False"
-            )
+        if y is not None:
+            self._check_dimensions(distribution, output, y)
+            distribution, y = left_out(distribution, y, counts)
 
         return pyro.sample(f"{PREFIX}y", distribution.to_event(event_dim), obs=y)
 
@@ -144,93 +169,124 @@ class Likelihood:
         """Return targets in the dtype that the density needs: that of the output by default."""
         return y.to(like.dtype)
 
-    def check(self, output: Tensor, y: Tensor) -> None:
+    def is_observed(self, y: Tensor) -> Tensor | None:
+        """Return which elements of the targets are not missing, (N, ...); None for all."""
+        return ~y.isnan() if self.missing == "nan" else None
+
+    def known(
+        self, given: Mapping[str, Tensor] | None, output: Tensor
+    ) -> dict[str, Tensor]:
+        """Return known quantities as noise: site name -> values that broadcast with the output.
+
+        Arguments:
+            given: Known quantities (N, ...) by name.
+            output: The network's output, (N, O).
+
+        Raises:
+            ValueError: Not those of `given`; the message names the missing one.
+        """
+        check_names(self, self.given, given or {})
+
+        noise = {}
+        for name, value in (given or {}).items():
+            noise[f"{PREFIX}{name}"] = _aligned(value, output)
+
+        return noise
+
+    def check_given(self, given: Mapping[str, Tensor] | None, output: Tensor) -> None:
+        """Refuse known quantities that do not fit the output.
+
+        Arguments:
+            given: Known quantities (N, ...) by name.
+            output: The network's output, (N, O).
+
+        Raises:
+            ValueError: A missing one, another number of rows, values that are not finite.
+        """
+        check_names(self, self.given, given or {})
+        for name, value in (given or {}).items():
+            check_known(name, value, len(output))
+
+    def check(self, output: Tensor, y: Tensor | Observed) -> None:
         """Refuse targets that do not fit the output or the support.
 
         Arguments:
             output: The network's output, (N, O).
-            y: Targets, (N, ...).
+            y: Targets, (N, ...), or `Observed`.
 
         Raises:
-            ValueError: A wrong shape, or a target outside the support. The message names
+            ValueError: A wrong shape, a value that is not finite, or a target outside the
+                support; weights or known quantities that do not fit. The message names
                 the target and what to write instead.
         """
-        noise = self._example_noise(output)
-        with torch.no_grad():
-            distribution = self.distribution(output, noise)
-        self._check_shape(distribution, output, y)
+        observed = Observed.of(y)
+        check_weights(observed.weights, len(output))
+        self.check_given(observed.given, output)
+        if observed.y is None:
+            raise ValueError("the targets are missing; give y in the data (x, y)")
 
+        distribution = self._example(output, self.known(observed.given, output))
+        expected = distribution.batch_shape + distribution.event_shape
+        check_shape(self, output, observed.y, expected)
+        self._check_values(distribution, output, observed)
+
+    def _check_values(
+        self, distribution: TorchDistributionMixin, output: Tensor, observed: Observed
+    ) -> None:
+        """Refuse targets that are not finite, or outside the support."""
+        y = observed.y
+        assert y is not None
         encoded = self.encode(y, output)
-        inside = distribution.support.check(encoded)
-        if bool(inside.all()):
+        counts = counted(observed, self.is_observed(y))
+        if counts is None and takes_nan(distribution, encoded):
+            counts = ~y.isnan()
+
+        check_finite(self, y, counts)
+        index = first_outside(distribution, encoded, counts)
+        if index is None:
             return
 
-        inside = inside.reshape(len(y), -1).all(-1)  # (N,)
-        index = int((~inside).nonzero()[0])
         raise ValueError(
             f"target {index} is {y[index].tolist()}, outside the support of {self!r}; targets "
             f"must be {self._describe_target(distribution)}"
         )
 
-    def _check_shape(
+    def _check_dimensions(
         self, distribution: TorchDistributionMixin, output: Tensor, y: Tensor
     ) -> None:
-        shape = tuple(y.shape)
-        expected = tuple(distribution.batch_shape)
-        if shape == expected:
-            return
-
-        message = (
-            f"targets have shape {shape}, but with outputs of shape {tuple(output.shape)} "
-            f"{self!r} needs {expected}"
-        )
-        if y.numel() == distribution.batch_shape.numel():
-            message += f"; write y.reshape({expected})"
-        raise ValueError(message)
+        """Refuse targets of another number of dimensions than those that were checked."""
+        if y.dim() != len(distribution.batch_shape) + len(distribution.event_shape):
+            raise ValueError(
+                f"in training the network gives outputs of shape {tuple(output.shape)}, which do "
+                f"not fit targets of shape {tuple(y.shape)} under {self!r}; for networks.DSN use "
+                "likelihoods.DeeplySupervised(), or build it with companions=False"
+            )
 
     def _describe_target(self, distribution: TorchDistributionMixin) -> str:
         """Return what a target is, in words, for error messages: `target` by default."""
         return self.target
 
-    def _example_noise(self, like: Tensor) -> dict[str, Tensor]:
-        """Draw the noise once from its prior, invisible to Pyro's handlers."""
-        with pyro.poutine.block():
-            priors = self.priors(like)
-            return {name: prior.sample() for name, prior in priors.items()}
+    def _example(
+        self, output: Tensor, known: Mapping[str, Tensor]
+    ) -> TorchDistributionMixin:
+        """Return the distribution at one draw of the noise, invisible to Pyro's handlers."""
+        noise = dict(known)
+        with pyro.poutine.block(), torch.no_grad():
+            for name, prior in self.priors(output).items():
+                noise[name] = prior.sample()
 
-    def split(self, distribution: TorchDistributionMixin) -> tuple[Tensor, Tensor]:
-        r"""Split the predictive uncertainty into epistemic and aleatoric uncertainty.
-
-        .. math:: \text{Var}[y] = \text{Var}_w E[y | w] + E_w \text{Var}[y | w]
-
-        For regression both are variances. For classification they are the mutual
-        information and the expected entropy, in nats.
-
-        References:
-            Decomposition of Uncertainty in Bayesian Deep Learning (Depeweg et al., 2018)
-
-        Arguments:
-            distribution: p(y | f) for S draws of the weights, with batch shape (S, N,
-                ...).
-
-        Returns:
-            Epistemic and aleatoric uncertainty, (N, ...) each.
-        """
-        epistemic = distribution.mean.var(0, correction=0)
-        aleatoric = distribution.variance.mean(0)
-        return epistemic, aleatoric
-
-    def uncertainty(self, distribution: TorchDistributionMixin) -> Tensor:
-        """Return the predictive uncertainty of each target, (N, ...): the standard deviation.
-
-        It is what `mean, uncertainty = posterior.predict(x)` gives.
-
-        Arguments:
-            distribution: p(y | f) for S draws of the weights, with batch shape (S, N,
-                ...).
-        """
-        epistemic, aleatoric = self.split(distribution)
-        return (epistemic + aleatoric).sqrt()
+            return self.distribution(output, noise)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def _aligned(value: Tensor, output: Tensor) -> Tensor:
+    """Return values (N, ...) with as many dimensions as an output, and its device and dtype."""
+    num_missing = output.dim() - value.dim()
+    if num_missing >= 0:
+        value = value.reshape(*value.shape, *[1] * num_missing)
+    elif value.shape[num_missing:].numel() == 1:
+        value = value.reshape(value.shape[:num_missing])
+
+    return value.to(output)

@@ -11,7 +11,8 @@ import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from zoo.likelihoods.likelihood import Likelihood, is_noise_site
+from zoo.likelihoods.likelihood import Likelihood
+from zoo.predictive.density import aligned_noise, noise_draws, pointwise
 from zoo.predictive.quantiles import mixture_quantile
 from zoo.predictive.units import TargetUnits
 
@@ -36,6 +37,8 @@ class Prediction:
         noise: Draws (S, ...) by site; those of the likelihood's own sites are used.
         loc: Added to targets, for predictions in other units.
         scale: Multiplies targets, for predictions in other units.
+        given: Known quantities (N, ...) by name, of a likelihood that asks for them,
+            such as the noise scale of `Gaussian(scale="given")`.
 
     Example:
         >>> prediction = Prediction(likelihoods.Gaussian(0.1), torch.zeros(20, 8, 1))
@@ -50,19 +53,17 @@ class Prediction:
         noise: Mapping[str, Tensor] | None = None,
         loc: Tensor | float = 0.0,
         scale: Tensor | float = 1.0,
+        given: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.likelihood = likelihood
         self.outputs = outputs
+        self.noise = noise_draws(noise)
+        self.given = given
         self.loc = loc
         self.scale = scale
         self._units = TargetUnits(loc, scale)
-
-        self.noise: dict[str, Tensor] = {}
-        for name, value in (noise or {}).items():
-            if is_noise_site(name):
-                num_new = outputs.dim() - value.dim()
-                shape = (len(value), *[1] * num_new, *value.shape[1:])
-                self.noise[name] = value.reshape(shape)  # (S, 1, ...)
+        if given is not None:
+            likelihood.check_given(given, outputs[0])
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.mean, self.uncertainty))
@@ -73,12 +74,17 @@ class Prediction:
     @cached_property
     def distribution(self) -> TorchDistributionMixin:
         """p(y | draw) for every draw: batch shape (S, N, ...), in the units of the model."""
-        return self.likelihood.distribution(self.outputs, self.noise)
+        return self.likelihood.distribution(self.outputs, self._all_noise)
+
+    @property
+    def _all_noise(self) -> dict[str, Tensor]:
+        """The noise and the known quantities, which broadcast with the outputs."""
+        return aligned_noise(self.likelihood, self.noise, self.outputs, self.given)
 
     @property
     def functions(self) -> Tensor:
         """Each draw's function without noise, (S, N, ...): E[y | f] or class probabilities."""
-        values = self.likelihood.expectation(self.distribution)
+        values = self.likelihood.functions(self.outputs, self._all_noise)
 
         return values if self.likelihood.discrete else self._units.to(values)
 
@@ -166,24 +172,17 @@ class Prediction:
         Arguments:
             y: Targets, in the units of the prediction.
         """
-        is_discrete = self.likelihood.discrete
-        y = y.to(self.outputs.device)
-        y = y if is_discrete else self._units.back(y)
-        self.likelihood.check(self.outputs[0], y)
-
-        encoded = self.likelihood.encode(y, self.outputs)
-        log_prob = self.distribution.log_prob(encoded)  # (S, N, ...)
-        if log_prob.dim() > 2:
-            log_prob = log_prob.flatten(2).sum(-1)  # (S, N)
-
-        if is_discrete:
-            return log_prob
-
-        return log_prob - self._units.log_volume(y)
+        return pointwise(
+            self.likelihood, self.distribution, y, self.outputs, self._units, self.given
+        )
 
     def first(self, number: int) -> Prediction:
         """Return the prediction at the first of the inputs."""
-        return self._copy(self.outputs[:, :number], self._units)
+        given = None
+        if self.given is not None:
+            given = {name: value[:number] for name, value in self.given.items()}
+
+        return self._copy(self.outputs[:, :number], self._units, given)
 
     def samples(self) -> Tensor:
         """Draw one target per draw and input, (S, N, ...)."""
@@ -257,7 +256,7 @@ class Prediction:
         scale = torch.as_tensor(scale).to(self.outputs)
         units = self._units.then(loc, scale)
 
-        return self._copy(self.outputs, units)
+        return self._copy(self.outputs, units, self.given)
 
     def __repr__(self) -> str:
         num_samples, shape = len(self.outputs), tuple(self.mean.shape)
@@ -269,7 +268,12 @@ class Prediction:
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
 
-    def _copy(self, outputs: Tensor, units: TargetUnits) -> Prediction:
+    def _copy(
+        self,
+        outputs: Tensor,
+        units: TargetUnits,
+        given: Mapping[str, Tensor] | None,
+    ) -> Prediction:
         """Return the prediction of other outputs, or in other units."""
         return Prediction(
             self.likelihood,
@@ -277,6 +281,7 @@ class Prediction:
             self.noise,
             loc=units.loc,
             scale=units.scale,
+            given=given,
         )
 
     @property

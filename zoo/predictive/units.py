@@ -28,12 +28,19 @@ class TargetUnits:
         """Map targets to the units of the model."""
         return (y - self.loc) / self.scale
 
-    def log_volume(self, y: Tensor) -> Tensor:
-        """Return the log of the volume by which one of the targets y (N, ...) is scaled."""
-        log_scale = torch.as_tensor(self.scale).abs().log()
-        each = log_scale.expand(y.shape[1:])
+    def log_volume(self, y: Tensor, counts: Tensor | None = None) -> Tensor:
+        """Return the log of the volume by which each of the targets y (N, ...) is scaled, (N,).
 
-        return each.sum().to(y)
+        Arguments:
+            y: Targets.
+            counts: Which of their elements count, (N, ...); None for all.
+        """
+        log_scale = torch.as_tensor(self.scale).abs().log()
+        each = log_scale.to(y).expand(y.shape)
+        if counts is not None:
+            each = each * counts
+
+        return each.reshape(len(y), -1).sum(-1)
 
     def is_reversed(self, like: Tensor) -> Tensor:
         """Return whether the order of values is reversed, on the device of a tensor."""

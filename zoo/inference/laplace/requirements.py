@@ -51,7 +51,9 @@ def check_model(model: BayesianNetwork) -> None:
     likelihood = model.likelihood
     is_categorical = type(likelihood) is Categorical
     has_one_scale = (
-        type(likelihood) is Gaussian and torch.as_tensor(likelihood.scale).numel() == 1
+        type(likelihood) is Gaussian
+        and not likelihood.given
+        and torch.as_tensor(likelihood.scale).numel() == 1
     )
     if not is_categorical and not has_one_scale:
         raise ValueError(
