@@ -18,7 +18,7 @@ from zoo.likelihoods.checks import (
     first_outside,
 )
 from zoo.likelihoods.missing import counted, left_out, takes_nan
-from zoo.likelihoods.moments import Moments
+from zoo.likelihoods.moments import Uncertainty
 from zoo.likelihoods.observed import Observed
 
 PREFIX = "likelihood:"  # of sites; a parameter of a network cannot have such a name
@@ -29,7 +29,7 @@ def is_noise_site(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-class Likelihood(Moments):
+class Likelihood(Uncertainty):
     r"""The distribution p(y | f, noise) of a target y given the network's output f.
 
     .. math::

@@ -8,7 +8,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 
-class Moments:
+class Uncertainty:
     """The part of a likelihood that summarises p(y | f): expectation and uncertainty.
 
     Attributes:
