@@ -8,7 +8,6 @@ from typing import Any
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.observed import Observed
@@ -162,9 +161,8 @@ class BayesianNetwork(nn.Module):
             values: A value of every site, point estimate and buffer.
             x: Inputs (B, ...).
         """
-        tensors = self.plan.tensors(self.network, values)
         arguments, keywords = call_arguments(self.network, x)
-        returned = functional_call(self.network, tensors, arguments, keywords)
+        returned = self.plan.call(self.network, values, arguments, keywords)
 
         return in_rows(self.output_choice(returned), x)
 

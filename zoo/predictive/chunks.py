@@ -123,7 +123,7 @@ def _num_random_weights(model: NetworkModel, draws: Mapping[str, Tensor]) -> int
     names = {nodes[site].weight if site in nodes else site for site in draws}
 
     num_weights = 0
-    for name, parameter in model.network.named_parameters():
+    for name, parameter in model.network.named_parameters(remove_duplicate=False):
         if name in names:
             num_weights += parameter.numel()
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from zoo.priors.selection import Selected, owner, table_text
+from zoo.priors.selection import Selected, owner, owners, table_text
 from zoo.priors.treatment import Choice, Point, Rule, words
+from zoo.runtime.network_call import places
 
 _NORMALISATION = (
     nn.modules.batchnorm._NormBase,
@@ -23,6 +24,9 @@ def by_type(
     otherwise: Rule = Point(),  # noqa: B008
 ) -> Selected:
     """Choose the prior of each parameter by the type of its layer; the first match decides.
+
+    A parameter of a parametrisation (`weight_norm`, `spectral_norm`) belongs to the layer
+    whose weight is computed from it. A tied parameter belongs to all its layers.
 
     References:
         TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)
@@ -45,10 +49,10 @@ def by_type(
             _check_type(kind, network)
 
         def rule_of(name: str, tensor: Tensor) -> Rule:
-            layer = owner(network, name)
-            for kind, rule in rules.items():
-                if isinstance(layer, kind):
-                    return rule
+            for layer in owners(network, name):
+                for kind, rule in rules.items():
+                    if isinstance(layer, kind):
+                        return rule
             return otherwise
 
         return rule_of
@@ -88,7 +92,8 @@ def by_depth(rules: Mapping[int, Rule], otherwise: Rule = Point()) -> Selected: 
         otherwise: Rule of the other layers.
 
     Raises:
-        ValueError: A depth that the network does not have.
+        ValueError: A depth that the network does not have; a layer whose weight is tied
+            to that of another layer.
 
     Example:
         >>> rules = {0: dist.Normal(0.0, 2.0), -1: dist.Laplace(0.0, 1.0)}
@@ -102,6 +107,7 @@ def by_depth(rules: Mapping[int, Rule], otherwise: Rule = Point()) -> Selected: 
         for depth, rule in rules.items():
             _check_depth(depth, layers, network)
             layer = layers[depth]
+            _refuse_tied(layer, network)
             by_layer.setdefault(layer, rule)
 
         def rule_of(name: str, tensor: Tensor) -> Rule:
@@ -116,7 +122,7 @@ def by_depth(rules: Mapping[int, Rule], otherwise: Rule = Point()) -> Selected: 
 def _layers(network: nn.Module) -> list[nn.Module]:
     """Return the layers that have parameters, in the order of registration."""
     layers: list[nn.Module] = []
-    for name, _ in network.named_parameters():
+    for name, _ in network.named_parameters(remove_duplicate=False):
         layer = owner(network, name)
         if layer not in layers:
             layers.append(layer)
@@ -131,6 +137,17 @@ def _check_depth(depth: int, layers: list[nn.Module], network: nn.Module) -> Non
         )
 
 
+def _refuse_tied(layer: nn.Module, network: nn.Module) -> None:
+    """Refuse a layer that has its weight from another layer."""
+    for place, name in places(network).items():
+        is_of_layer = owner(network, place) is layer
+        if is_of_layer and owner(network, name) is not layer:
+            raise ValueError(
+                f"{place} is tied to {name} of another layer, so a prior of this layer alone is "
+                f"not possible; choose the tensor by name: by_name({{{name!r}: ...}})"
+            )
+
+
 def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose one prior for the last layer that has parameters, and another for the rest.
 
@@ -142,6 +159,9 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
         otherwise: Rule of the other parameters; `Frozen()` keeps a trained feature
             extractor.
 
+    Raises:
+        ValueError: A last layer whose weight is tied to that of another layer.
+
     Example:
         >>> priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Frozen())
         last_layer(Normal(0, 1), otherwise=Frozen())
@@ -149,6 +169,7 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
 
     def choose(network: nn.Module, tensors: Mapping[str, Tensor]) -> Choice:
         last = _layers(network)[-1]
+        _refuse_tied(last, network)
 
         def rule_of(name: str, tensor: Tensor) -> Rule:
             return rule if owner(network, name) is last else otherwise

@@ -5,18 +5,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
+from itertools import chain
 
 from torch import Tensor, nn
 
-from zoo.priors.selection import Selected, table_text
+from zoo.priors.selection import Selected, other_places, table_text
 from zoo.priors.treatment import Choice, Named, Point, Rule
 
 
 def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose the prior of each parameter by patterns of its name; the first match decides.
 
-    A parameter with `requires_grad=False` stays frozen under a pattern such as "body.*",
-    and follows its rule, with a warning, if the rules have its whole name.
+    A tied parameter has all its names. A parameter with `requires_grad=False` stays frozen
+    under a pattern such as "body.*", and follows its rule, with a warning, if the rules
+    have its whole name.
 
     References:
         TyXe: Pyro-based Bayesian neural nets for Pytorch (Ritter, Karaletsos, 2022)
@@ -35,15 +37,17 @@ def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  
     """
 
     def choose(network: nn.Module, tensors: Mapping[str, Tensor]) -> Choice:
+        names = {name: [name, *other_places(network, name)] for name in tensors}
+
         # Inside another selection there is one tensor, which need not match every pattern.
         if len(tensors) > 1:
-            _check_patterns(rules, tensors)
+            _check_patterns(rules, list(chain(*names.values())))
 
         def rule_of(name: str, tensor: Tensor) -> Rule:
             for pattern, rule in rules.items():
-                if pattern == name:
+                if pattern in names[name]:
                     return Named(rule)
-                if fnmatchcase(name, pattern):
+                if any(fnmatchcase(each, pattern) for each in names[name]):
                     return rule
             return otherwise
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pyro.distributions as dist
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from zoo.priors.selection import Selected, owner
 from zoo.priors.treatment import Choice, Rule
+from zoo.runtime.modes import evaluation_mode
 
 
 def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
@@ -44,15 +46,13 @@ def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
         _check_scale("bias_scale", bias_scale)
 
     def choose(network: nn.Module, tensors: Mapping[str, Tensor]) -> Choice:
-        parameters = dict(network.named_parameters(remove_duplicate=False))
-
         def rule_of(name: str, tensor: Tensor) -> Rule:
             weight = tensor
             is_vector = tensor.dim() < 2
             if is_vector:
                 if bias_scale is not None:
                     return _normal(bias_scale, like=tensor)
-                weight = parameters.get(_weight_name(name), tensor)
+                weight = _weight_of(owner(network, name), name, tensor)
 
             inputs = _count_inputs(owner(network, name), weight)
 
@@ -78,10 +78,14 @@ def _normal(scale: float, like: Tensor) -> dist.Normal:
     return dist.Normal(like.new_tensor(0.0), like.new_tensor(scale))
 
 
-def _weight_name(bias: str) -> str:
-    """Return the name of the weight of a bias: `layer1.bias` gives `layer1.weight`."""
-    layer, dot, parameter = bias.rpartition(".")
-    return layer + dot + parameter.replace("bias", "weight")
+def _weight_of(layer: nn.Module, bias: str, otherwise: Tensor) -> Tensor:
+    """Return the weight of a bias: `layer1.bias` gives that of `layer1`.
+
+    A parametrised weight is computed in evaluation mode, where it changes no buffer.
+    """
+    _, _, key = bias.rpartition(".")
+    with evaluation_mode(layer), torch.no_grad():
+        return getattr(layer, key.replace("bias", "weight"), otherwise)
 
 
 def _count_inputs(layer: nn.Module, weight: Tensor) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeGuard
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from zoo.priors.channel_nodes import Nodes, node_site
@@ -20,6 +20,8 @@ from zoo.priors.treatment import (
     treat,
     words,
 )
+from zoo.runtime.modes import evaluation_mode
+from zoo.runtime.network_call import recomputed
 
 _SIDES: dict[str, tuple[Side, ...]] = {
     "in": ("in",),
@@ -91,7 +93,7 @@ class NodePrior:
                 "nodes; use a WeightPrior"
             )
 
-        weights = {name: layer.weight for name, layer in layers.items()}
+        weights = {name: _weight_of(layer) for name, layer in layers.items()}
         treatments = treat(self.rule, network, weights)
 
         nodes = {}
@@ -103,6 +105,7 @@ class NodePrior:
                 if isinstance(prior, (Point, Frozen, BySide)):
                     continue
 
+                _refuse_recomputed(name, layer)
                 site = node_site(name, side)
                 nodes[site] = Nodes(
                     weight=f"{name}.weight" if name else "weight",
@@ -126,6 +129,23 @@ def _layers_with_nodes(network: nn.Module) -> dict[str, nn.Linear | _ConvNd]:
         if has_nodes(layer):
             layers[name] = layer
     return layers
+
+
+def _weight_of(layer: nn.Module) -> Tensor:
+    """Return the weight of a layer; to compute it in evaluation mode changes no buffer."""
+    with evaluation_mode(layer):
+        return layer.weight
+
+
+def _refuse_recomputed(name: str, layer: nn.Module) -> None:
+    """Refuse a layer whose weight is no parameter, but is computed by a hook."""
+    if "weight" not in recomputed(layer):
+        return
+
+    raise ValueError(
+        f"nodes cannot multiply the weight of {name!r}, which a hook of nn.utils computes anew in "
+        "each call; use weight_norm and spectral_norm of torch.nn.utils.parametrizations"
+    )
 
 
 def has_nodes(layer: nn.Module) -> TypeGuard[nn.Linear | _ConvNd]:

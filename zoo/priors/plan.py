@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Required, TypeAlias, TypedDict, cast
+from typing import Any, NamedTuple, Required, TypeAlias, TypedDict, cast
 
 import pyro
-import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine.runtime import InferDict, am_i_wrapped
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from zoo.priors.channel_nodes import Nodes
 from zoo.priors.conditional import Conditional, initial_value
 from zoo.priors.treatment import Frozen, Point, Side, Treatment
 from zoo.runtime.distributions import placed, unvalidated
+from zoo.runtime.network_call import Factor, call, places
 
 
 class SiteInfer(TypedDict, total=False):
@@ -112,27 +112,55 @@ class Plan:
     def tensors(
         self, network: nn.Module, values: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return the tensors that replace those of the network, by the names of its `state_dict`.
+        """Return the tensors that replace those of the network, by place.
+
+        A place is a name of `state_dict`; a tied tensor has several, and the nodes of each
+        layer multiply it in the place of that layer alone.
 
         Arguments:
             network: The network.
             values: Values of latent sites, point estimates and buffers.
         """
-        own = dict(network.named_parameters(remove_duplicate=False))
+        own: dict[str, Tensor] = dict(network.named_parameters())
+        for name, buffer in network.named_buffers():
+            own[name] = buffer.clone()
 
         tensors = {}
-        for name in self.weights:
-            tensors[name] = values[name] if name in values else own[name].detach()
-
-        for name, buffer in network.named_buffers():
-            tensors[name] = values[name] if name in values else buffer.clone()
+        for place, name in places(network).items():
+            tensors[place] = values[name] if name in values else own[name].detach()
 
         for site, nodes in self.nodes.items():
-            name = nodes.weight
-            weight = tensors[name] if name in tensors else own[name].detach()
-            tensors[name] = nodes.times(weight, values[site])
+            if nodes.weight in tensors:
+                weight = tensors[nodes.weight]
+                tensors[nodes.weight] = nodes.times(weight, values[site])
 
         return tensors
+
+    def call(
+        self,
+        network: nn.Module,
+        values: Mapping[str, Tensor],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+    ) -> Any:
+        """Call the network with given values in the place of its own tensors.
+
+        Arguments:
+            network: The network.
+            values: Values of latent sites, point estimates and buffers.
+            arguments: Arguments of the network.
+            keywords: Keyword arguments of the network.
+        """
+        tensors = self.tensors(network, values)
+
+        factors: dict[str, list[Factor]] = {}
+        for site, nodes in self.nodes.items():
+            is_computed = nodes.weight not in tensors
+            if is_computed:
+                factor = partial(nodes.times, z=values[site])
+                factors.setdefault(nodes.weight, []).append(factor)
+
+        return call(network, tensors, arguments, keywords, factors)
 
     def _visit(self, network: nn.Module, statement: Statement) -> dict[str, Tensor]:
         """Call a statement for each latent site, after those that its distribution depends on."""
@@ -162,9 +190,9 @@ class Plan:
                 yield name, treatment, {"init": init}
 
         for name, nodes in self.nodes.items():
-            weight = parameters[nodes.weight].detach()
-            one = weight[:1].flatten()[:1]
-            ones = torch.ones_like(one).expand(nodes.size)
+            layer = network.get_submodule(nodes.weight.rpartition(".")[0])
+            like = next(layer.parameters())
+            ones = like.new_ones(1).expand(nodes.size)
 
             yield name, nodes.prior, {"init": ones, "node": nodes.side}
 

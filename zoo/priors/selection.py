@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from zoo.priors.treatment import Choice, Rule, words
+from zoo.runtime.network_call import places
 
 
 class Selected:
@@ -55,11 +57,47 @@ def table_text(
 
 
 def owner(network: nn.Module, name: str) -> nn.Module:
-    """Return the layer that owns a parameter, or the layer of that name."""
-    modules = dict(network.named_modules())
+    """Return the layer that owns a parameter, or the layer of that name.
+
+    The layer of a parametrised weight owns the parameters that the weight is computed
+    from. A tied parameter is owned by the layer that has it first.
+    """
+    return _owners_of_place(network, name)[-1]
+
+
+def owners(network: nn.Module, name: str) -> list[nn.Module]:
+    """Return all modules that own a parameter, from the nearest: a tied one has several.
+
+    The parameters of a parametrisation are its own, then those of its layer.
+    """
+    found = []
+    for place in [name, *other_places(network, name)]:
+        found.extend(_owners_of_place(network, place))
+
+    return found
+
+
+def other_places(network: nn.Module, name: str) -> list[str]:
+    """Return the other names of a tied parameter."""
+    found = []
+    for place, first in places(network).items():
+        if first == name and place != name:
+            found.append(place)
+
+    return found
+
+
+def _owners_of_place(network: nn.Module, name: str) -> list[nn.Module]:
+    modules = dict(network.named_modules(remove_duplicate=False))
     if name in modules:
-        return modules[name]
+        return [modules[name]]
 
-    layer, _, _ = name.rpartition(".")
+    path, _, _ = name.rpartition(".")
+    found = [modules[path]]
 
-    return modules[layer]
+    layer, _, _ = f".{path}.".partition(".parametrizations.")
+    layer = layer.strip(".")
+    if layer != path and is_parametrized(modules[layer]):
+        found.append(modules[layer])
+
+    return found

@@ -12,6 +12,7 @@ from zoo.priors.node import channels, has_nodes
 from zoo.priors.plan import Plan
 from zoo.priors.treatment import words
 from zoo.reports.table import Table
+from zoo.runtime.network_call import places
 
 
 @dataclass(frozen=True)
@@ -98,22 +99,23 @@ def summarise(network: nn.Module, plan: Plan) -> Summary:
 def _layer_rows(
     network: nn.Module, plan: Plan, sizes: Mapping[str, int]
 ) -> list[_LayerRow]:
-    """Return a row for each layer that has weights of its own."""
+    """Return a row for each layer that has weights, tied ones of another layer included."""
+    first = places(network)
     rows = []
     for layer_name, layer in network.named_modules():
         own = layer.named_parameters(prefix=layer_name, recurse=False)
-        # a parameter that layers share has one of its names in the network
-        names = [name for name, _ in own if name in sizes]
+        names = [name for name, _ in own]
         if not names:
             continue
 
+        counted = [name for name in names if name in sizes]
         row = _LayerRow(
             layer=layer_name or "(network)",
             type=type(layer).__name__,
-            weights=_total(sizes, names),
+            weights=_total(sizes, counted),
             nodes=channels(layer, "in") if has_nodes(layer) else 0,
-            prior_of_weights=_priors_of_weights(plan, names),
-            prior_of_nodes=_priors_of_nodes(plan, names),
+            prior_of_weights=_priors_of_weights(plan, names, first),
+            prior_of_nodes=_priors_of_nodes(plan, layer_name),
         )
 
         rows.append(row)
@@ -126,22 +128,29 @@ def _total(sizes: Mapping[str, int], names: list[str]) -> int:
     return sum(sizes[name] for name in names)
 
 
-def _priors_of_weights(plan: Plan, names: list[str]) -> str:
-    """Write the different priors of the parameters of a layer."""
+def _priors_of_weights(plan: Plan, names: list[str], first: Mapping[str, str]) -> str:
+    """Write the different priors of the parameters of a layer.
+
+    Arguments:
+        plan: The treatments.
+        names: Names of the parameters.
+        first: The first name of every parameter, which differs for a tied one.
+    """
     priors: list[str] = []
     for name in names:
-        prior = words(plan.weights[name])
+        is_tied = first[name] != name
+        prior = f"that of {first[name]}" if is_tied else words(plan.weights[name])
         if prior not in priors:
             priors.append(prior)
 
     return "; ".join(priors)
 
 
-def _priors_of_nodes(plan: Plan, names: list[str]) -> str:
-    """Write the priors of the nodes that multiply parameters of a layer."""
+def _priors_of_nodes(plan: Plan, layer: str) -> str:
+    """Write the priors of the nodes of a layer."""
     priors = []
     for node in plan.nodes.values():
-        if node.weight in names:
+        if node.weight.rpartition(".")[0] == layer:
             priors.append(f"{node.side}: {words(node.prior)}")
 
     return "; ".join(priors) or "-"
