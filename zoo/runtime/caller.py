@@ -22,7 +22,7 @@ def statement(error: BaseException) -> str:
     if not frames:
         return "the program"
 
-    user_frames = [frame for frame in frames if not _is_library(frame.filename)]
+    user_frames = [frame for frame in frames if not is_library(frame.filename)]
     frame = user_frames[-1] if user_frames else frames[-1]
 
     number = frame.lineno or 0
@@ -36,14 +36,14 @@ def stack_level() -> int:
     """Return the `stacklevel` by which a warning of the caller names the user's statement."""
     frame = sys._getframe(1)
     level = 1
-    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
+    while frame.f_back is not None and is_library(frame.f_code.co_filename):
         frame = frame.f_back
         level += 1
 
     return level
 
 
-def _is_library(filename: str) -> bool:
+def is_library(filename: str) -> bool:
     """Return whether a file belongs to Python, to an installed package or to this package."""
     is_installed = "site-packages" in filename
     is_python = filename.startswith(("<frozen", sys.base_prefix + "/lib/"))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from zoo.runtime.caller import stack_level, statement
+from zoo.runtime.caller import stack_level
 from zoo.tracing.captured import Captured
+from zoo.tracing.checked_trace import checked_trace, first_line
 from zoo.tracing.compiled import by_rows, compile_graph
 from zoo.tracing.graph import Function, TracedGraph, of_inputs, trace
 from zoo.tracing.trial import Trial
@@ -80,7 +80,7 @@ class ModeChooser:
         if self.mode == "plain" or (is_auto and calls < _FEW):
             return plain
 
-        graph = self._trace(inputs)
+        graph = checked_trace(self.function, inputs, self.trial)
         if graph is None:
             return plain
 
@@ -105,35 +105,6 @@ class ModeChooser:
 
         return compiled
 
-    def _trace(self, inputs: Sequence[Tensor]) -> TracedGraph | None:
-        """Trace the program; warn and return nothing if it is not the same in every run."""
-        try:
-            with self.trial.undone():
-                graph = trace(self.function, inputs)
-
-            with self.trial.undone(), torch.no_grad():
-                of_graph = graph.module.forward(*inputs, *graph.captured)
-        except Exception as error:  # a program can fail with any error
-            _warn(
-                "the program could not be traced, so it runs as plain Pyro, several times slower: "
-                f"{statement(error)}: {_first_line(error)}"
-            )
-            return None
-
-        with self.trial.undone():
-            of_program = self.function(*inputs)
-
-        pairs = zip(of_graph, of_program, strict=True)
-        if not all(_is_same(one, other) for one, other in pairs):
-            _warn(
-                "the program runs as plain Pyro, several times slower, because two runs gave "
-                "different values: it depends on a Python value that changes between calls; keep "
-                "that value in a tensor"
-            )
-            return None
-
-        return graph
-
     def _capture(
         self, traced: ModeChoice, inputs: Sequence[Tensor], on_cuda: bool
     ) -> ModeChoice:
@@ -150,7 +121,7 @@ class ModeChooser:
             if self.mode == "captured":
                 raise
 
-            reason = _first_line(error)
+            reason = first_line(error)
             _warn(f"running without a CUDA graph, several times slower: {reason}")
             return traced
 
@@ -173,7 +144,7 @@ class ModeChooser:
             if self.mode == "compiled":
                 raise
 
-            reason = _first_line(error)
+            reason = first_line(error)
             _warn(f"running without a compiler, several times slower: {reason}")
             return None
 
@@ -198,18 +169,3 @@ class ModeChooser:
 def _warn(message: str) -> None:
     """Warn at the user's statement."""
     warnings.warn(message, stacklevel=stack_level())
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or its type if it has none."""
-    lines = str(error).strip().splitlines()
-
-    return lines[0] if lines else type(error).__name__
-
-
-def _is_same(one: Tensor, other: Tensor) -> bool:
-    """Return whether two tensors are equal, where NaN equals NaN."""
-    if one.shape != other.shape:
-        return False
-
-    return torch.equal(one.nan_to_num(), other.nan_to_num())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy
 import torch
 from torch import Tensor
 from torch.fx import Interpreter
@@ -31,13 +33,17 @@ class Trial:
     def undone(self) -> Iterator[None]:
         """Put back random numbers and written tensors after a `with` block."""
         before = [tensor.detach().clone() for tensor in self.writes]
+        of_python, of_numpy = random.getstate(), numpy.random.get_state()
 
-        with torch.random.fork_rng():
-            yield
-
-        with torch.no_grad():
-            for tensor, value in zip(self.writes, before, strict=True):
-                tensor.copy_(value)
+        try:
+            with torch.random.fork_rng():
+                yield
+        finally:
+            random.setstate(of_python)
+            numpy.random.set_state(of_numpy)
+            with torch.no_grad():
+                for tensor, value in zip(self.writes, before, strict=True):
+                    tensor.copy_(value)
 
     def seconds(self, function: Function, inputs: Sequence[Tensor]) -> float:
         """Return the seconds of the fastest of a few calls; the first is not counted."""

@@ -1,0 +1,71 @@
+"""Calls by which a program reads what lies outside of it: the clock, or a file."""
+
+from __future__ import annotations
+
+import builtins
+import datetime
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from zoo.runtime.caller import is_library
+
+_CLOCKS = (
+    time.time,
+    time.time_ns,
+    time.monotonic,
+    time.monotonic_ns,
+    time.perf_counter,
+    time.perf_counter_ns,
+    time.process_time,
+    time.localtime,
+)
+_NOW = ("now", "today", "utcnow")
+
+
+@contextmanager
+def outside_calls() -> Iterator[list[str]]:
+    """Note what a program reads from outside while a `with` block runs.
+
+    It gives a list that is filled in words. Only calls of the user's own code are noted.
+    """
+    found: list[str] = []
+    before = sys.getprofile()
+
+    def note(frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_call" and not is_library(frame.f_code.co_filename):
+            words = _in_words(called)
+            if words and words not in found:
+                found.append(words)
+
+    sys.setprofile(note)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
+
+
+def _in_words(called: Any) -> str:
+    """Return what a call of a built-in function reads, "" if that is nothing from outside."""
+    if called in _CLOCKS:
+        return (
+            f"it reads the clock by time.{called.__name__}; give the time as an input"
+        )
+
+    owner = getattr(called, "__self__", None)
+    is_date = isinstance(owner, type) and issubclass(owner, datetime.date)
+    if is_date and called.__name__ in _NOW:
+        name = f"{owner.__name__}.{called.__name__}"
+        return f"it reads the clock by {name}; give the time as an input"
+
+    if called is os.urandom:
+        return "it draws random numbers from os.urandom; draw them by torch.rand"
+
+    if called is builtins.open:
+        return "it opens a file; read it before the fit"
+
+    return ""

@@ -1,0 +1,91 @@
+"""What a program remembers in Python between two calls, compared and put back."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy
+
+from zoo.tracing.contents import LONG, content
+from zoo.tracing.reachable import Memory, memories_of
+
+_NOT_THERE = object()
+_LENGTH = object()  # the key of the number of values
+
+
+class PythonState:
+    """Everything that a program remembers in Python, as it is now.
+
+    This is the state of Python's and NumPy's random numbers, and what can be found from
+    the program itself: attributes of modules, objects and classes, lists and other
+    containers, random generators, and the variables that its functions share.
+
+    Arguments:
+        program: The program.
+    """
+
+    def __init__(self, program: Callable[..., Any]) -> None:
+        self._random = _random_states()
+        self._memories = memories_of(program)
+        self._contents = [_named_contents(memory) for memory in self._memories]
+        self._values = [memory.read() for memory in self._memories]
+
+    def change(self) -> str:
+        """Return what has changed since, in words; "" if nothing has."""
+        now = _random_states()
+        for name, before in self._random.items():
+            if content(now[name]) != content(before):
+                return f"it draws random numbers from {name}; draw them by torch.rand"
+
+        for memory, before in zip(self._memories, self._contents, strict=True):
+            key = _first_difference(before, _named_contents(memory))
+            if key is not None:
+                return f"it changes {memory.describe(key)}; keep that value in a buffer"
+
+        return ""
+
+    def restore(self) -> None:
+        """Put everything back."""
+        random.setstate(self._random["Python's random"])
+        numpy.random.set_state(self._random["numpy.random"])
+        for memory, value in zip(self._memories, self._values, strict=True):
+            if not _is_same(memory.read(), value):
+                memory.write(value)
+
+
+def _random_states() -> dict[str, Any]:
+    """Return the states of the generators that all programs share."""
+    return {
+        "Python's random": random.getstate(),
+        "numpy.random": numpy.random.get_state(),
+    }
+
+
+def _named_contents(memory: Memory) -> dict[Any, Any]:
+    """Return the contents of a memory by key."""
+    values = memory.read()
+    contents: dict[Any, Any] = {_LENGTH: len(values)}
+    for key, value in itertools.islice(values.items(), LONG):
+        contents[key] = content(value)
+
+    return contents
+
+
+def _first_difference(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> Any:
+    """Return the first key at which two mappings differ, None if they are equal."""
+    for key in (*one, *other):
+        if one.get(key, _NOT_THERE) != other.get(key, _NOT_THERE):
+            return key
+
+    return None
+
+
+def _is_same(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    """Return whether two mappings hold the same objects under the same keys."""
+    if one.keys() != other.keys():
+        return False
+
+    return all(value is other[key] for key, value in one.items())
