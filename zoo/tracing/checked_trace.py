@@ -74,8 +74,11 @@ def _attempt(function: Function, inputs: Sequence[Tensor], trial: Trial) -> _Att
             graph = trace(function, inputs)
             change = state.change()
 
-        if outside or change:
-            return _Attempt(None, _plain(change or outside[0]), may_settle=not outside)
+        if outside:
+            return _Attempt(None, _plain(outside[0]))
+
+        if change is not None:
+            return _Attempt(None, _plain(change.sentence), may_settle=True)
 
         with trial.undone(), torch.no_grad():
             of_graph = graph.module.forward(*inputs, *graph.captured)
@@ -90,8 +93,8 @@ def _attempt(function: Function, inputs: Sequence[Tensor], trial: Trial) -> _Att
         of_program = function(*inputs)
         change = state.change()
 
-    if change:
-        return _Attempt(None, _plain(change))
+    if change is not None:
+        return _Attempt(None, _plain(change.sentence))
 
     pairs = zip(of_graph, of_program, strict=True)
     if not all(_is_same(one, other) for one, other in pairs):

@@ -5,15 +5,35 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
-from zoo.tracing.contents import LONG, content
+from zoo.tracing.contents import GENERATORS, LONG, content
 from zoo.tracing.reachable import Memory, memories_of
 
 _NOT_THERE = object()
 _LENGTH = object()  # the key of the number of values
+
+
+class Change(NamedTuple):
+    """What a program has changed in Python.
+
+    Arguments:
+        place: What has another value now, in words.
+        is_random: Whether it is the state of a generator of random numbers.
+    """
+
+    place: str
+    is_random: bool
+
+    @property
+    def sentence(self) -> str:
+        """What the program does, and what to write instead."""
+        if self.is_random:
+            return f"it draws random numbers from {self.place}; draw them by torch.rand"
+
+        return f"it changes {self.place}; keep that value in a buffer"
 
 
 class PythonState:
@@ -33,19 +53,23 @@ class PythonState:
         self._contents = [_named_contents(memory) for memory in self._memories]
         self._values = [memory.read() for memory in self._memories]
 
-    def change(self) -> str:
-        """Return what has changed since, in words; "" if nothing has."""
+    def change(self) -> Change | None:
+        """Return what has changed since, a generator of random numbers first, if any."""
         now = _random_states()
         for name, before in self._random.items():
             if content(now[name]) != content(before):
-                return f"it draws random numbers from {name}; draw them by torch.rand"
+                return Change(name, is_random=True)
 
+        changes = []
         for memory, before in zip(self._memories, self._contents, strict=True):
             key = _first_difference(before, _named_contents(memory))
             if key is not None:
-                return f"it changes {memory.describe(key)}; keep that value in a buffer"
+                is_random = isinstance(memory.read().get(key), GENERATORS)
+                changes.append(Change(memory.describe(key), is_random))
 
-        return ""
+        changes.sort(key=lambda change: not change.is_random)
+
+        return changes[0] if changes else None
 
     def restore(self) -> None:
         """Put everything back."""

@@ -16,6 +16,7 @@ from zoo.data import Data, full
 from zoo.inference.counts import check_count
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
 from zoo.inference.mcmc.arguments import refuse_other_names
+from zoo.inference.mcmc.density.fixed_density import refuse_changing_density
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.running.checkpoint import Checkpoint, fixed_settings
@@ -185,6 +186,7 @@ class Sampler:
         potential = Potential(
             self.model, *arguments, tempering=self.tempering, dtype=self.dtype
         )
+        refuse_changing_density(potential)
         with potential.program.running():
             options = self._run_options(potential)
             checkpoint = self._checkpoint(potential)
