@@ -1,34 +1,32 @@
-"""The file of a run that can be resumed: its settings, its tensors and the random state."""
+"""The file of a run that can be resumed: what the run is, and its tensors."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from zoo.inference.fingerprint import differences
 from zoo.posterior.storage import read_file
 
 SHARE = 0.05  # largest share of the run time that is spent on writing the file
+FORMAT_NAME = "format"
+FORMAT = "3"  # changes when the names in the files of runs change
+_MOST_NAMED = 6  # differences between two runs in an error message
 
 
-def read_run(
-    path: Path, meaning: dict[str, str], kind: str
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_run(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the header and the tensors of the file of a run, both empty if there is no file.
 
     Arguments:
         path: The file.
-        meaning: The settings, shapes and data of the present run, as words or hashes.
-            The file must have the same.
         kind: The engine that writes such files, for the error message.
 
     Raises:
         FileNotFoundError: The folder of the file does not exist.
-        ValueError: The file is damaged, is not a checkpoint, or belongs to another run;
-            the message says which.
+        ValueError: The file is damaged or is not a checkpoint; the message says which.
     """
     if not path.is_file():
         if not path.parent.is_dir():
@@ -49,65 +47,36 @@ def read_run(
             f"{path} is a safetensors file, but not a checkpoint of {kind}; give another path"
         )
 
-    _check_same_run(path, header["meaning"], meaning)
     return header, tensors
 
 
-def _check_same_run(
-    path: Path, in_file: dict[str, str], present: dict[str, str]
-) -> None:
-    differences = []
-    for name in sorted(present.keys() | in_file.keys()):
-        then = in_file.get(name, "none")
-        now = present.get(name, "none")
-        if then != now:
-            differences.append(f"{name} (then {then}, now {now})")
-
-    if differences:
-        listed = ", ".join(differences)
-        raise ValueError(
-            f"checkpoint {path} is of another run: they differ in {listed}; delete it, or give "
-            "another path"
-        )
-
-
-def random_state(like: Tensor) -> dict[str, Tensor]:
-    """Return the state of the random generators, by the names that the file uses.
+def check_same_run(path: Path, then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Refuse the file of another run, and name in what it differs.
 
     Arguments:
-        like: A tensor on the device of the run.
+        path: The file.
+        then: What the run in the file is, as text by name.
+        now: What the present run is.
+
+    Raises:
+        ValueError: They differ.
     """
-    state = {"rng": torch.get_rng_state()}
-    if like.is_cuda:
-        state["rng_cuda"] = torch.cuda.get_rng_state(like.device)
-    return state
+    found = differences(then, now)
+    if then.get(FORMAT_NAME) != now.get(FORMAT_NAME):
+        found = found[:1]  # what other versions wrote has other names
 
+    if not found:
+        return
 
-def set_random_state(tensors: dict[str, Tensor], like: Tensor) -> None:
-    """Set the random generators to the state that a file holds.
+    listed = ", ".join(found[:_MOST_NAMED])
+    if len(found) > _MOST_NAMED:
+        listed += f" and {len(found) - _MOST_NAMED} more"
 
-    Arguments:
-        tensors: The tensors of the file.
-        like: A tensor on the device of the run.
-    """
-    torch.set_rng_state(tensors["rng"])
-    if "rng_cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["rng_cuda"], like.device)
+    seed = ""
+    if all("start of " in difference.partition(" (")[0] for difference in found):
+        seed = "set the seed before the network and the guide are built, "
 
-
-def is_plain(value: object) -> bool:
-    """Return whether a setting is None, a number, a string or a dtype."""
-    return value is None or isinstance(value, (bool, int, float, str, torch.dtype))
-
-
-def digest(tensors: list[Tensor]) -> str:
-    """Return a short hash of the shapes, dtypes and values of tensors."""
-    hashed = hashlib.sha256()
-    for tensor in tensors:
-        layout = f"{tuple(tensor.shape)} {tensor.dtype}"
-        hashed.update(layout.encode())
-
-        flat = tensor.detach().cpu().contiguous().flatten()
-        as_bytes = flat.view(torch.uint8).numpy()
-        hashed.update(as_bytes.tobytes())
-    return hashed.hexdigest()[:16]
+    raise ValueError(
+        f"checkpoint {path} is of another run: they differ in {listed}; {seed}delete it, or give "
+        "another path"
+    )

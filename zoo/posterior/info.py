@@ -127,6 +127,8 @@ class MCMCInfo(RunInfo):
             the sampler learned it.
         energy: Potential and kinetic energy of each draw, (C, S), if momenta are drawn
             anew for each.
+        target: What was sampled, as text by name: the model, the data, the temperatures.
+            Chains of equal targets may stand side by side, see `Posterior.concat`.
     """
 
     acceptance_rate: Tensor
@@ -142,6 +144,7 @@ class MCMCInfo(RunInfo):
     divergences: str = ""
     trajectory_length: float | None = None
     energy: Tensor | None = None
+    target: dict[str, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,17 +14,20 @@ from tqdm.std import tqdm
 
 from zoo.data import Data, full
 from zoo.inference.counts import check_count
+from zoo.inference.generators import Generators
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
 from zoo.inference.mcmc.arguments import refuse_other_names
 from zoo.inference.mcmc.density.fixed_density import refuse_changing_density
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
-from zoo.inference.mcmc.running.checkpoint import Checkpoint, fixed_settings
+from zoo.inference.mcmc.running.checkpoint import Checkpoint, describe_settings
 from zoo.inference.mcmc.running.initialisation import INITS
+from zoo.inference.mcmc.running.more_chains import divide_chains
 from zoo.inference.mcmc.running.results import make_posterior
 from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.mcmc.running.run_options import RunOptions
 from zoo.inference.mcmc.running.store import StoreOptions
+from zoo.inference.mcmc.running.target import describe_target
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
@@ -68,7 +71,8 @@ class Sampler:
             proportional to p(y, z)^(1/T).
         likelihood_temperature: Temperature T_l of the likelihood alone.
         checkpoint: File that the run is written to repeatedly. If the file exists, its run is
-            resumed.
+            resumed. With fewer draws than it has, the first ones are returned; with more
+            chains, those of the file are kept and new ones have a file of their own.
         compile: How graphs run: "auto" chooses the fastest mode, True compiles, False only
             traces, "plain" runs the program itself.
         progress: Whether to show a progress bar.
@@ -161,6 +165,40 @@ class Sampler:
             ValueError: The data do not fit the model; the model has point estimates or
                 discrete sites; the checkpoint is of another run.
         """
+        if self.checkpoint is None:
+            return self._fit(data)
+
+        path = Path(self.checkpoint)
+        generators = Generators(_device_of(self.model))
+        with generators.restored(if_true=path.is_file()):
+            return self._fit_files(data, divide_chains(path, self.num_chains))
+
+    def _fit_files(
+        self, data: Data | tuple[Any, ...], files: list[tuple[Path, int]]
+    ) -> DrawsPosterior:
+        """Run the chains of each file in turn, and put them side by side."""
+        posteriors: list[DrawsPosterior] = []
+        for path, num_chains in files:
+            group = replace(self, checkpoint=path, num_chains=num_chains)
+            if posteriors and not path.is_file():
+                new_seed = int(torch.randint(2**62, ()))
+                torch.manual_seed(new_seed)  # other numbers than the first chains had
+
+            posterior = group._fit(data)
+            if posteriors and posterior.info.stopped:
+                posteriors[
+                    0
+                ].info.stopped = f"the chains of {path} were {posterior.info.stopped}"
+                return posteriors[0]
+
+            posteriors.append(posterior)
+            if posterior.info.stopped:
+                break
+
+        return posteriors[0] if len(posteriors) == 1 else Posterior.concat(posteriors)
+
+    def _fit(self, data: Data | tuple[Any, ...]) -> DrawsPosterior:
+        """Run the chains of one file, or those without a file."""
         began = time.perf_counter()
         arguments = self._arguments(data)
         network = None
@@ -189,11 +227,12 @@ class Sampler:
         refuse_changing_density(potential)
         with potential.program.running():
             options = self._run_options(potential)
-            checkpoint = self._checkpoint(potential)
+            target = describe_target(self.model, potential)
+            checkpoint = self._open_checkpoint(potential, target)
             run = ChainRun(options, potential, checkpoint, progress, began)
             run.go()
 
-        return make_posterior(self.model, run)
+        return make_posterior(self.model, run, target)
 
     def _arguments(self, data: Data | tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the arguments of the model."""
@@ -224,18 +263,30 @@ class Sampler:
             store=store,
         )
 
-    def _checkpoint(self, potential: Potential) -> Checkpoint | None:
+    def _open_checkpoint(
+        self, potential: Potential, target: dict[str, str]
+    ) -> Checkpoint | None:
         """Return the file of the run, None if there is none."""
         if self.checkpoint is None:
             return None
 
         values = {part.name: getattr(self, part.name) for part in fields(self)}
-        settings = fixed_settings(type(self).__name__, values)
+        settings = describe_settings(type(self).__name__, values)
+        like = potential.program.like
+        settings["dtype"] = str(like.dtype)
 
-        return Checkpoint.of(self.checkpoint, settings, potential)
+        return Checkpoint(Path(self.checkpoint), settings | target, like)
 
     def __repr__(self) -> str:
         kind = type(self).__name__
         draws = f"{self.warmup_steps} + {self.num_samples} draws"
 
         return f"{kind}({self.num_chains} chains, {draws})"
+
+
+def _device_of(model: BayesianNetwork | PyroProgram) -> torch.device:
+    """Return the device that a model draws random numbers on."""
+    if isinstance(model, BayesianNetwork):
+        return model.first_parameter.device
+
+    return torch.get_default_device()

@@ -13,23 +13,27 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from zoo.data import Batches
+from zoo.inference.fingerprint import describe_data
+from zoo.inference.generators import Generators
 from zoo.inference.run_files import (
+    FORMAT,
+    FORMAT_NAME,
     SHARE,
-    digest,
-    is_plain,
-    random_state,
+    check_same_run,
     read_run,
-    set_random_state,
 )
-from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.state import TrainingState
 from zoo.posterior.storage import write_file
-from zoo.runtime.rows import tensors_of
+from zoo.runtime.description import describe_value
 
 # The names of tensors in the file begin with one of these.
 _PRESENT = "kept/"
 _LAST_GOOD = "good/"
 _OPTIMIZER = "optimizer/"
+_BEFORE_SPLIT = "rng_split"  # torch's generator when early stopping held out data
+
+_PLAIN = (bool, int, float, str, type(None))  # what JSON can hold
 
 
 class TrainerCheckpoint:
@@ -40,41 +44,50 @@ class TrainerCheckpoint:
     stopped.
 
     Arguments:
-        path: The file.
-        run: The settings, shapes and data of the run, as words or hashes.
-        header: The header that was read from the file, empty if there was no file.
-        tensors: The tensors that were read from the file.
+        path: The file; if it exists, it is read.
+        data: All data, those that early stopping holds out included.
+        early_stopping: The settings of early stopping.
+
+    Raises:
+        FileNotFoundError: The folder of the file does not exist.
+        ValueError: The file is damaged, or is not a checkpoint; the message says which.
     """
 
     def __init__(
-        self,
-        path: Path,
-        run: dict[str, str],
-        header: dict[str, Any],
-        tensors: dict[str, Tensor],
+        self, path: Path, data: Batches, early_stopping: EarlyStopping | None
     ) -> None:
         self.path = path
-        self.run = run
-        self._header = header
-        self._tensors = tensors
+        self._header, self._tensors = read_run(path, "SVI")
+        info = self._header.get("facts", {})
+        self.mode: str = info.get("mode", "")
+        self.stopped: str = info.get("stopped", "")
+        self.is_taken_up = bool(self._header)
+        self.before_split = self._tensors.get(_BEFORE_SPLIT, torch.get_rng_state())
+
+        self._generators = Generators.of_loader(
+            data.model.first_parameter.device, data.loader
+        )
+        self._run = {
+            FORMAT_NAME: FORMAT,
+            "early_stopping": describe_value(early_stopping),
+            **describe_data(data),
+        }
+        self._num_steps = 0  # of the run in the file
         self._written_at = 0.0
         self._seconds_to_write = 0.0
 
-    @classmethod
-    def open(cls, path: Path, run: dict[str, str]) -> TrainerCheckpoint:
-        """Read the file, if it exists, and check that it belongs to this run.
+    def check(self, run: Mapping[str, str]) -> None:
+        """Refuse the file if it is of another run.
 
         Arguments:
-            path: The file.
-            run: The settings, shapes and data of the run, as words or hashes.
+            run: What the run is besides its data, as text by name.
 
         Raises:
-            FileNotFoundError: The folder of the file does not exist.
-            ValueError: The file is damaged, is not a checkpoint, or belongs to another
-                run; the message says which.
+            ValueError: They differ; the message names in what.
         """
-        header, tensors = read_run(path, run, "SVI")
-        return cls(path, run, header, tensors)
+        self._run = {**self._run, **run}
+        if self._header:
+            check_same_run(self.path, self._header["meaning"], self._run)
 
     def restore(self, state: TrainingState) -> None:
         """Set a run to the state in the file; without a file the run is left as it is."""
@@ -100,53 +113,37 @@ class TrainerCheckpoint:
         state.loss_history = tensors["losses"].tolist()
         state.held_out_scores.values = info["scores"]
         state.seconds_before = info["spent"]
-        set_random_state(tensors, state.tensors[0])
+        self._num_steps = state.num_steps
+        self._generators.set(tensors)
         self._tensors = {}  # frees their memory
 
-    def write(self, state: TrainingState, last: bool = False) -> None:
+    def write(self, state: TrainingState, mode: str, stopped: str = "") -> None:
         """Write a run between two epochs, but only as often as costs little of its time.
 
         Arguments:
             state: The run.
-            last: Whether the run is complete, so that it is written in any case.
+            mode: How its steps are computed.
+            stopped: Why early stopping ended the run, "" if it did not.
         """
-        began = time.perf_counter()
-        is_too_soon = began - self._written_at < self._seconds_to_write / SHARE
-        if state.num_steps == 0 or (is_too_soon and not last):
+        since = time.perf_counter() - self._written_at
+        if since >= self._seconds_to_write / SHARE:
+            self.write_now(state, mode, stopped)
+
+    def write_now(self, state: TrainingState, mode: str, stopped: str = "") -> None:
+        """Write a run, unless the file holds it already; the arguments are those of `write`."""
+        if state.num_steps == self._num_steps:
             return
 
-        content = {"meaning": self.run, "facts": _info_of(state)}
-        write_file(self.path, _tensors_of(state), {"run": json.dumps(content)})
+        began = time.perf_counter()
+        info = _info_of(state) | {"mode": mode, "stopped": stopped}
+        content = {"meaning": self._run, "facts": info}
+        tensors = _tensors_of(state) | self._generators.state()
+        tensors[_BEFORE_SPLIT] = self.before_split
+        write_file(self.path, tensors, {"run": json.dumps(content)})
+
+        self._num_steps = state.num_steps
         self._written_at = time.perf_counter()
         self._seconds_to_write = self._written_at - began
-
-
-def describe_run(
-    options: TrainerOptions, data: Batches, tensors: list[Tensor]
-) -> dict[str, str]:
-    """Return what makes a run the same run, in words or as hashes.
-
-    Arguments:
-        options: The settings.
-        data: The data.
-        tensors: The parameters and buffers.
-    """
-    shapes = [tuple(tensor.shape) for tensor in tensors]
-    return {
-        "engine": options.description,
-        "learning rate": str(options.lr),
-        "steps": str(options.num_steps),
-        "parameters": str(shapes),
-        "data": _data_hash(data),
-        "batch": str(data.size),
-    }
-
-
-def _data_hash(data: Batches) -> str:
-    """Return a hash of the data, or their number if a loader holds them."""
-    if data.x is None:
-        return str(data.num_data)
-    return digest(tensors_of((data.x, data.y)))
 
 
 def _tensors_of(state: TrainingState) -> dict[str, Tensor]:
@@ -166,7 +163,7 @@ def _tensors_of(state: TrainingState) -> dict[str, Tensor]:
             found[f"{_OPTIMIZER}{number}/{name}"] = torch.as_tensor(value)
 
     found["losses"] = torch.tensor(state.loss_history, dtype=torch.float64)
-    return found | random_state(state.tensors[0])
+    return found
 
 
 def _info_of(state: TrainingState) -> dict[str, Any]:
@@ -187,9 +184,9 @@ def _writable(settings: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in settings.items():
         if isinstance(value, (list, tuple)):
-            can_be_written = all(is_plain(element) for element in value)
+            can_be_written = all(isinstance(element, _PLAIN) for element in value)
         else:
-            can_be_written = is_plain(value) and not isinstance(value, torch.dtype)
+            can_be_written = isinstance(value, _PLAIN)
 
         if can_be_written and name != "params":
             found[name] = value

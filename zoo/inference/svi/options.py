@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
 from zoo.inference.tempering import Tempering
@@ -14,7 +13,7 @@ class TrainerOptions:
     """The settings that the trainer needs.
 
     Arguments:
-        description: The engine in words, for the progress bar and the checkpoint.
+        description: The engine in words, for the progress bar.
         num_steps: Gradient steps of the whole run.
         lr: Learning rate.
         optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`.
@@ -22,7 +21,6 @@ class TrainerOptions:
         num_particles: Draws from the guide at each step.
         tempering: Temperatures of the posterior.
         compile: How a step is run, as in `SVI`.
-        checkpoint: The file that the run is written to.
         progress: Whether to show a progress bar.
     """
 
@@ -34,5 +32,4 @@ class TrainerOptions:
     num_particles: int
     tempering: Tempering
     compile: str
-    checkpoint: Path | None
     progress: bool

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pyro
 import torch
+from torch.utils.data import DataLoader
 
 from zoo.data import Batches, Data, batches, checked, on_device, pair
 from zoo.inference.counts import check_count
+from zoo.inference.generators import Generators
 from zoo.inference.sites import sites_differ
 from zoo.inference.svi.arguments import (
     check_early_stopping,
     check_optimizer,
     check_programs,
 )
+from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.held_out import HeldOut
 from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
@@ -161,7 +164,29 @@ class SVI:
             ValueError: The data do not fit the model, or the guide was built for another
                 model.
         """
-        train, held_out = self._split(batches(self.model, data, batch_size))
+        path = None if self.checkpoint is None else Path(self.checkpoint)
+        is_taken_up = path is not None and path.is_file()
+        loader = data if isinstance(data, DataLoader) else None
+        device = self.model.first_parameter.device
+        generators = Generators.of_loader(device, loader)
+        with generators.restored(if_true=is_taken_up):
+            every = batches(self.model, data, batch_size)
+            checkpoint = None
+            if path is not None:
+                checkpoint = TrainerCheckpoint(path, every, self.early_stopping)
+
+            return self._fit(every, checkpoint, init)
+
+    def _fit(
+        self,
+        data: Batches,
+        checkpoint: TrainerCheckpoint | None,
+        init: Posterior | None,
+    ) -> GuidePosterior:
+        """Fit to batches, from the beginning or from where a checkpoint ends."""
+        with _generator_before_split(checkpoint):
+            train, held_out = self._split(data)
+
         scoped = ScopedGuide(self.guide)
         trainer = Trainer(
             self.model,
@@ -170,6 +195,7 @@ class SVI:
             self._options(train),
             held_out,
             init={} if init is None else init.state,
+            checkpoint=checkpoint,
         )
         with scoped.scope(), self._settings_of_a_fit(train):
             self._check_sites()
@@ -208,7 +234,6 @@ class SVI:
             num_particles=self.num_particles,
             tempering=self.tempering,
             compile=self.compile,
-            checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
             progress=self.progress,
         )
 
@@ -240,3 +265,15 @@ class SVI:
         else:
             length = f"num_epochs={self.num_epochs}"
         return f"SVI({type(self.guide).__name__}, {length})"
+
+
+@contextmanager
+def _generator_before_split(checkpoint: TrainerCheckpoint | None) -> Iterator[None]:
+    """Let a run that is taken up hold out the same data as before."""
+    if checkpoint is None or not checkpoint.is_taken_up:
+        yield
+        return
+
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(checkpoint.before_split)
+        yield

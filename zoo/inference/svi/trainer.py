@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from zoo.data import Batch, Batches
-from zoo.inference.svi.checkpoint import TrainerCheckpoint, describe_run
+from zoo.inference.svi.checkpoint import TrainerCheckpoint
+from zoo.inference.svi.fingerprint import describe_run
 from zoo.inference.svi.held_out import HeldOut
 from zoo.inference.svi.objective import BatchLoss
 from zoo.inference.svi.options import TrainerOptions
@@ -39,6 +40,7 @@ class Trainer:
         held_out: Held-out data for early stopping, None for none.
         init: Initial values of point estimates and buffers by name; what it does not
             name starts at the value of the network.
+        checkpoint: The file that the run is written to, None for none.
 
     Raises:
         ValueError: Neither the guide nor the model has a parameter.
@@ -52,17 +54,20 @@ class Trainer:
         options: TrainerOptions,
         held_out: HeldOut | None,
         init: Mapping[str, Tensor],
+        checkpoint: TrainerCheckpoint | None = None,
     ) -> None:
         self.model = model
+        self.scoped = scoped
         self.guide = scoped.guide
         self.data = data
         self.options = options
         self.held_out = held_out
         self.state = TrainingState(model, scoped.parameters(), options, init)
         self.stopping_reason = ""
+        self._is_stopped_early = False
         self._gradient_step: Traced | None = None  # made for the first batch
         self._structure: Structure | None = None  # of the first batch
-        self._checkpoint: TrainerCheckpoint | None = None
+        self._checkpoint = checkpoint
 
     def run(self) -> SVIInfo:
         """Take all gradient steps, unless there is a reason to stop.
@@ -76,9 +81,9 @@ class Trainer:
         if not self.stopping_reason and not state.is_finite:
             self._fail(f"the parameters were not finite after step {state.num_steps}")
 
-        is_complete = not self.stopping_reason
+        is_complete = not self.stopping_reason or self._is_stopped_early
         if self._checkpoint is not None and is_complete:
-            self._checkpoint.write(state, last=True)
+            self._checkpoint.write_now(state, self._mode, self.stopping_reason)
 
         if state.held_out_scores.values:
             state.restore_good()  # the best parameters
@@ -87,15 +92,25 @@ class Trainer:
         return self._info()
 
     def _open_checkpoint(self) -> None:
-        if self.options.checkpoint is None:
+        if self._checkpoint is None:
             return
 
-        run = describe_run(self.options, self.data, self.state.tensors)
-        self._checkpoint = TrainerCheckpoint.open(self.options.checkpoint, run)
+        run = describe_run(self.model, self.scoped, self.options, self.state)
+        self._checkpoint.check(run)
         self._checkpoint.restore(self.state)
+        self.stopping_reason = self._checkpoint.stopped
+        self._is_stopped_early = bool(self.stopping_reason)
+
+    @property
+    def _mode(self) -> str:
+        """How the steps are computed; "" before the first one."""
+        return "" if self._gradient_step is None else self._gradient_step.how
 
     def _take_steps(self) -> None:
         options, state = self.options, self.state
+        if self._is_stopped_early:
+            return
+
         state.optimizer.zero_grad()
 
         with bar(options.num_steps, options.description, options.progress) as progress:
@@ -119,7 +134,7 @@ class Trainer:
         state = self.state
         while state.num_steps < self.options.num_steps:
             if self._checkpoint is not None:
-                self._checkpoint.write(state)
+                self._checkpoint.write(state, self._mode)
 
             for batch in self.data.epoch():
                 if state.num_steps == self.options.num_steps:
@@ -180,9 +195,13 @@ class Trainer:
             structure=structure,
         )
 
+        mode = self.options.compile
+        if mode == "auto" and self._checkpoint is not None:
+            mode = self._checkpoint.mode or mode  # for the same bits
+
         return Traced(
             batch_loss,
-            compile=self.options.compile,
+            compile=mode,
             calls=self.options.num_steps,
             writes=list(self.state.buffers.values()),
             overwrite=True,
@@ -204,6 +223,7 @@ class Trainer:
         if scores.num_since_best < held_out.settings.patience:
             return False
 
+        self._is_stopped_early = True
         best_step = (scores.best + 1) * held_out.settings.every
         self.stopping_reason = (
             f"early stopping after {state.num_steps} steps; the parameters are those of step "

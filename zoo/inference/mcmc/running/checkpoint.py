@@ -12,30 +12,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.generators import Generators
 from zoo.inference.mcmc.running.snapshot import Counters, Snapshot
 from zoo.inference.run_files import (
+    FORMAT,
+    FORMAT_NAME,
     SHARE,
-    digest,
-    is_plain,
-    random_state,
+    check_same_run,
     read_run,
-    set_random_state,
 )
+from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import write_file
-from zoo.runtime.rows import tensors_of
+from zoo.runtime.description import describe_value
 
 # settings in which a resumed run may differ from the run before
-_FREE = {"num_samples", "checkpoint", "progress", "compile", "init", "store_on"}
-_FORMAT = "2"  # changes when the names in the file change
+_FREE = {"num_samples", "checkpoint", "progress", "compile", "store_on"}
+_IN_TARGET = {"model", "temperature", "likelihood_temperature"}
 
 
 class Checkpoint:
     """The file of a run: its snapshot and the state of the random generators.
 
     A run that is resumed uses the same random numbers and runs its graphs in the same mode,
-    so it ends with the same draws as an uninterrupted one. `num_samples` may be larger than
-    before.
+    so it ends with the same draws as an uninterrupted one. `num_samples` may be another: with
+    more, the run goes on; with fewer, its first draws are returned and the file keeps all.
 
     Arguments:
         path: The file.
@@ -52,32 +52,11 @@ class Checkpoint:
         self.like = like
         self._written = 0.0  # when, by time.perf_counter
         self._seconds = 0.0  # that the last writing took
-        self._header, self._tensors = read_run(path, meaning, "a sampler")
+        self._generators = Generators(like.device)
+        self._header, self._tensors = read_run(path, "a sampler")
         self.exists = bool(self._header)
-
-    @classmethod
-    def of(
-        cls, path: str | Path, settings: Mapping[str, str], potential: Potential
-    ) -> Checkpoint:
-        """Return the checkpoint of a run.
-
-        Arguments:
-            path: The file.
-            settings: The settings that a resumed run must have too.
-            potential: What is sampled.
-        """
-        program = potential.program
-        shapes = {name: tuple(shape) for name, shape in potential.shapes.items()}
-        data = tensors_of(program.data)
-
-        meaning = {
-            **settings,
-            "format": _FORMAT,
-            "sites": str(shapes),
-            "data": digest(data),
-        }
-
-        return cls(Path(path), meaning, program.like)
+        if self.exists:
+            check_same_run(path, self._header["meaning"], meaning)
 
     def read(self) -> Snapshot:
         """Return the snapshot in the file, on the device of the chains."""
@@ -97,7 +76,7 @@ class Checkpoint:
 
     def set_random_state(self) -> None:
         """Set the random generators to the state in the file, and free its tensors."""
-        set_random_state(self._tensors, self.like)
+        self._generators.set(self._tensors)
         self._tensors = {}
 
     def is_due(self) -> bool:
@@ -108,7 +87,7 @@ class Checkpoint:
     def write(self, snapshot: Snapshot) -> None:
         """Write the file; if writing fails, the file is as it was."""
         began = time.perf_counter()
-        tensors = snapshot.tensors() | random_state(self.like)
+        tensors = snapshot.tensors() | self._generators.state()
         counters = asdict(snapshot.counters)
         header = {"meaning": self.meaning, "counters": counters}
         text = json.dumps(header)
@@ -118,18 +97,21 @@ class Checkpoint:
         self._seconds = self._written - began
 
 
-def fixed_settings(sampler: str, values: Mapping[str, Any]) -> dict[str, str]:
+def describe_settings(sampler: str, values: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings that a resumed run must have too, as text.
+
+    Of a posterior that gives the initial positions its class counts. Its draws do not: by
+    then the chains have left them.
 
     Arguments:
         sampler: Name of the sampler.
         values: All settings by name.
     """
-    settings = {"sampler": sampler}
+    settings = {FORMAT_NAME: FORMAT, "sampler": sampler}
     for name, value in values.items():
-        if name == "functions_at" and value is not None:
-            settings[name] = digest(tensors_of(value))
-        elif name not in _FREE and is_plain(value):
-            settings[name] = str(value)
+        if isinstance(value, Posterior):
+            settings[name] = f"a {type(value).__name__}"
+        elif name not in _FREE | _IN_TARGET:
+            settings[name] = describe_value(value)
 
     return settings

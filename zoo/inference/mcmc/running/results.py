@@ -14,15 +14,16 @@ from zoo.runtime.programs import PyroProgram
 
 
 def make_posterior(
-    model: BayesianNetwork | PyroProgram, run: ChainRun
+    model: BayesianNetwork | PyroProgram, run: ChainRun, target: dict[str, str]
 ) -> DrawsPosterior:
     """Return the stored draws of a run as a posterior.
 
     Arguments:
         model: The model as the user gave it.
         run: The run, which has ended.
+        target: What was sampled, as text by name.
     """
-    info = _run_info(run)
+    info = _run_info(run, target)
 
     draws = run.store.draws()
     if not isinstance(model, BayesianNetwork):
@@ -48,7 +49,7 @@ def _network_state(model: BayesianNetwork) -> dict[str, Tensor]:
     return state | model.frozen()
 
 
-def _run_info(run: ChainRun) -> MCMCInfo:
+def _run_info(run: ChainRun, target: dict[str, str]) -> MCMCInfo:
     """Return the statistics of a run."""
     stored = run.store.info()
     tempering = run.options.tempering
@@ -74,4 +75,5 @@ def _run_info(run: ChainRun) -> MCMCInfo:
         stopped=run.stopped,
         divergences=str(run.divergences),
         trajectory_length=kernel.trajectory_length,
+        target=target,
     )

@@ -91,7 +91,7 @@ class ChainRun:
 
         self._restore(kernel, snapshot)
         checkpoint.set_random_state()
-        self.progress.update(self.done)
+        self.progress.update(min(self.done, self.options.num_draws))
 
         return kernel
 
@@ -142,6 +142,8 @@ class ChainRun:
             for stop in block_ends([0, *self.window_ends, total]):
                 if stop > self.done:
                     self.advance(stop)
+            if self.store.seen > self.options.num_samples:
+                self._keep_first()
         except KeyboardInterrupt:
             self.stopped = f"interrupted after {self.done} of {total} steps"
             if self.store.count == 0:
@@ -152,6 +154,15 @@ class ChainRun:
                 f"{self.divergences}; the draws are not from the posterior",
                 stacklevel=stack_level(),
             )
+
+    def _keep_first(self) -> None:
+        """Keep the draws that were asked for, of an earlier run that made more."""
+        self.store.keep_first(self.options.num_samples)
+        draws = self.store.draws()
+        if draws.keys() == self.potential.shapes.keys():  # not function values
+            q = self.potential.pack(draws)
+            self.divergences = Divergences(self.potential)
+            self.divergences.add(DrawBlock(q, self.store.info()))
 
     def advance(self, stop: int) -> None:
         """Draw until each chain has `stop` draws, adapt or store, and write the checkpoint."""

@@ -104,6 +104,18 @@ class Store:
         self.thinning = thinning
         self.seen = seen
 
+    def keep_first(self, num_draws: int) -> None:
+        """Keep only what is stored of the first draws of each chain.
+
+        Arguments:
+            num_draws: Number of draws, those between stored ones included.
+        """
+        count = -(-num_draws // self.thinning)
+        if count < self.count:
+            first = {name: value[:, :count] for name, value in self.stored().items()}
+            self._put(first)
+            self.seen = num_draws
+
     def _put(self, stored: dict[str, Tensor]) -> None:
         self._parts = []
         self.count = 0

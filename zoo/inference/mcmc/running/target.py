@@ -1,0 +1,38 @@
+"""What a sampler samples, as text by name: the model, its temperatures and the data."""
+
+from __future__ import annotations
+
+from zoo.inference.fingerprint import describe_program, describe_tree
+from zoo.inference.mcmc.density.potential import Potential
+from zoo.model import BayesianNetwork
+from zoo.posterior.model_description import describe_model
+from zoo.runtime.description import describe_value
+from zoo.runtime.programs import PyroProgram
+
+
+def describe_target(
+    model: BayesianNetwork | PyroProgram, potential: Potential
+) -> dict[str, str]:
+    """Return what the target of a sampler is. Chains of equal targets may stand side by side.
+
+    Arguments:
+        model: The model as the user gave it.
+        potential: Its potential energy.
+    """
+    tempering = potential.tempering
+    words = {
+        "temperature": str(tempering.whole),
+        "likelihood_temperature": str(tempering.likelihood),
+    }
+
+    data = potential.program.data
+    if isinstance(model, BayesianNetwork):
+        words |= describe_model(model)
+        x, y, *_ = data
+        return words | describe_tree("inputs", x) | describe_tree("targets", y)
+
+    words["model"] = describe_program(model)
+    for name, prior in potential.program.latents.items():
+        words[f"prior of {name}"] = f"{describe_value(prior)} {tuple(prior.shape())}"
+
+    return words | describe_tree("argument ", data)
