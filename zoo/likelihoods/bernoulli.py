@@ -8,11 +8,11 @@ from typing import Literal
 import pyro.distributions as dist
 from torch import Tensor
 
-from zoo.likelihoods.classes import Classes
+from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.missing import check_missing
 
 
-class Bernoulli(Classes):
+class Bernoulli(Likelihood):
     r"""Binary classification from logits; outputs and targets have one shape, e.g. (N, 1).
 
     .. math:: p(y = 1 | f) = 1 / (1 + e^{-f})
@@ -29,6 +29,7 @@ class Bernoulli(Classes):
     """
 
     target = "zeros and ones"
+    discrete = True
 
     def __init__(self, missing: Literal["nan"] | None = None) -> None:
         check_missing(missing)

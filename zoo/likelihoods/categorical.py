@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pyro.distributions as dist
 from torch import Tensor
 
-from zoo.likelihoods.classes import Classes
+from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.observed import Observed
 
 
-class Categorical(Classes):
+class Categorical(Likelihood):
     r"""Classification: one of O classes, from the O logits that the network returns.
 
     .. math:: p(y = c | f) = e^{f_c} / \textstyle\sum_o e^{f_o}
@@ -29,6 +29,7 @@ class Categorical(Classes):
     """
 
     target = "class indices 0 .. O - 1"
+    discrete = True
 
     def __init__(self, ignore_index: int | None = -100) -> None:
         self.ignore_index = ignore_index

@@ -128,6 +128,7 @@ class Likelihood(Uncertainty):
             The targets (B, ...).
         """
         observed = Observed.of(y)
+        output = self.arranged(output)
         batch = len(output)
         noise = {**noise, **self.known(observed.given, output)}
 
@@ -164,6 +165,15 @@ class Likelihood(Uncertainty):
             distribution, y = left_out(distribution, y, counts)
 
         return pyro.sample(f"{PREFIX}y", distribution.to_event(event_dim), obs=y)
+
+    def arranged(self, output: Tensor, batch_dim: int = 0) -> Tensor:
+        """Return the network's output as `distribution` takes it, by default as it is.
+
+        Arguments:
+            output: The output (N, ...), or (S, N, ...) for draws.
+            batch_dim: The dimension of the data, 1 if draws come first.
+        """
+        return output
 
     def encode(self, y: Tensor, like: Tensor) -> Tensor:
         """Return targets in the dtype that the density needs: that of the output by default."""

@@ -42,6 +42,42 @@ def aligned_noise(
     return found | likelihood.known(given, outputs[0])
 
 
+def distribution_of_draws(
+    likelihood: Likelihood, outputs: Tensor, noise: Mapping[str, Tensor], given: Given
+) -> TorchDistributionMixin:
+    """Return p(y | draw) for all draws at once, of batch shape (S, N, ...).
+
+    Arguments:
+        likelihood: The likelihood.
+        outputs: Outputs of the network (S, N, ...).
+        noise: Draws (S, ...) of the likelihood's own sites.
+        given: Known quantities (N, ...) by name.
+
+    Raises:
+        ValueError: A likelihood that mixes up the dimensions of draws and data.
+    """
+    outputs = likelihood.arranged(outputs, batch_dim=1)
+    aligned = aligned_noise(likelihood, noise, outputs, given)
+    distribution = likelihood.distribution(outputs, aligned)
+
+    first_row = outputs[0, :1]
+    first_noise = {name: value[0] for name, value in noise.items()}
+    if given is not None:
+        first_given = {name: value[:1] for name, value in given.items()}
+        first_noise |= likelihood.known(first_given, first_row)
+
+    one = likelihood.distribution(first_row, first_noise)
+    expected = (*outputs.shape[:2], *one.batch_shape[1:])
+    if tuple(distribution.batch_shape) != expected:
+        raise ValueError(
+            f"under {likelihood!r} the distribution for {len(outputs)} draws of outputs of shape "
+            f"{tuple(outputs.shape[1:])} has batch shape {tuple(distribution.batch_shape)}, not "
+            f"{expected}; index outputs and noise from the last dimension, e.g. f[..., 0]"
+        )
+
+    return distribution
+
+
 def pointwise(
     likelihood: Likelihood,
     distribution: TorchDistributionMixin,
@@ -60,8 +96,9 @@ def pointwise(
         units: Units of the targets.
         given: Known quantities (N, ...) by name.
     """
+    has_classes = likelihood.has_classes(distribution)
     y = y.to(outputs.device)
-    y = y if likelihood.discrete else units.back(y)
+    y = y if has_classes else units.back(y)
     likelihood.check(outputs[0], Observed(y, given=given))
 
     counts = likelihood.is_observed(y)
@@ -71,7 +108,7 @@ def pointwise(
     if log_prob.dim() > 2:
         log_prob = log_prob.flatten(2).sum(-1)  # (S, N)
 
-    if likelihood.discrete:
+    if has_classes:
         return log_prob
 
     return log_prob - units.log_volume(y, counts)

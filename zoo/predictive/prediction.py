@@ -12,8 +12,13 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.likelihoods.likelihood import Likelihood
-from zoo.predictive.density import aligned_noise, noise_draws, pointwise
-from zoo.predictive.quantiles import mixture_quantile
+from zoo.predictive.density import (
+    aligned_noise,
+    distribution_of_draws,
+    noise_draws,
+    pointwise,
+)
+from zoo.predictive.quantiles import check_quantile, quantile_in_units
 from zoo.predictive.units import TargetUnits
 
 
@@ -74,29 +79,41 @@ class Prediction:
     @cached_property
     def distribution(self) -> TorchDistributionMixin:
         """p(y | draw) for every draw: batch shape (S, N, ...), in the units of the model."""
-        return self.likelihood.distribution(self.outputs, self._all_noise)
+        return distribution_of_draws(
+            self.likelihood, self.outputs, self.noise, self.given
+        )
 
     @property
-    def _all_noise(self) -> dict[str, Tensor]:
-        """The noise and the known quantities, which broadcast with the outputs."""
-        return aligned_noise(self.likelihood, self.noise, self.outputs, self.given)
+    def has_classes(self) -> bool:
+        """Whether targets are classes, so that uncertainty is entropy in nats."""
+        lacks_noise = bool(self.likelihood.given) and self.given is None
+        if self.likelihood.discrete or lacks_noise:
+            return self.likelihood.discrete
+
+        return self.likelihood.has_classes(self.distribution)
 
     @property
     def functions(self) -> Tensor:
         """Each draw's function without noise, (S, N, ...): E[y | f] or class probabilities."""
-        values = self.likelihood.functions(self.outputs, self._all_noise)
+        outputs = self.likelihood.arranged(self.outputs, batch_dim=1)
+        noise = aligned_noise(self.likelihood, self.noise, outputs, self.given)
+        values = self.likelihood.functions(outputs, noise)
 
-        return values if self.likelihood.discrete else self._units.to(values)
+        return values if self.has_classes else self._units.to(values)
 
     @property
     def mean(self) -> Tensor:
-        """Predictive mean, (N, ...); for classification the class probabilities (N, O)."""
+        """Predictive mean, (N, ...); for classification the class probabilities (N, ..., O)."""
         return self.functions.mean(0)
 
     @property
     def probs(self) -> Tensor:
-        """Class probabilities averaged over draws, (N, O)."""
-        if not self.likelihood.discrete:
+        """Class probabilities averaged over draws, (N, ..., O): the classes are last.
+
+        They have the shape of targets and a dimension more, whatever the dimension of the
+        classes in the network's output.
+        """
+        if not self.has_classes:
             raise AttributeError(
                 f"{self.likelihood!r} has no classes; use mean, std or interval"
             )
@@ -106,34 +123,36 @@ class Prediction:
     @property
     def epistemic(self) -> Tensor:
         """Uncertainty about the function: variance (N, ...) or mutual information (N,) in nats."""
-        epistemic, _ = self.likelihood.split(self.distribution)
+        if not self.has_classes:
+            return self.functions.var(0, correction=0)
 
-        return epistemic * self._squared_scale
+        epistemic, _ = self.likelihood.split(self.distribution)
+        return epistemic
 
     @property
     def aleatoric(self) -> Tensor:
         """Uncertainty due to noise: expected variance (N, ...), or entropy (N,) in nats."""
         _, aleatoric = self.likelihood.split(self.distribution)
 
-        return aleatoric * self._squared_scale
+        return aleatoric if self.has_classes else aleatoric * self.scale**2
 
     @property
     def std(self) -> Tensor:
         """Standard deviation (N, ...): the root of epistemic plus aleatoric variance."""
-        if self.likelihood.discrete:
+        if self.has_classes:
             raise AttributeError(
                 f"{self.likelihood!r} is of classes, which have no standard deviation; use entropy"
             )
 
         epistemic, aleatoric = self.likelihood.split(self.distribution)
-        variance = (epistemic + aleatoric) * self._squared_scale
+        variance = (epistemic + aleatoric) * self.scale**2
 
         return variance.sqrt()
 
     @property
     def entropy(self) -> Tensor:
         """Entropy of the averaged class probabilities, (N,), in nats: epistemic plus aleatoric."""
-        if not self.likelihood.discrete:
+        if not self.has_classes:
             raise AttributeError(
                 f"the entropy under {self.likelihood!r} has no closed form; use std"
             )
@@ -143,7 +162,7 @@ class Prediction:
     @property
     def uncertainty(self) -> Tensor:
         """Entropy in nats for classification, else standard deviation."""
-        return self.entropy if self.likelihood.discrete else self.std
+        return self.entropy if self.has_classes else self.std
 
     def log_prob(self, y: Tensor) -> Tensor:
         r"""Return the log density of the mixture at targets y, (N,), in nats per datum.
@@ -188,7 +207,7 @@ class Prediction:
         """Draw one target per draw and input, (S, N, ...)."""
         drawn = self.distribution.sample()
 
-        return drawn if self.likelihood.discrete else self._units.to(drawn)
+        return drawn if self.has_classes else self._units.to(drawn)
 
     def quantile(self, probability: float) -> Tensor:
         """Return the value that a target is below with a given probability, (N, ...).
@@ -208,15 +227,9 @@ class Prediction:
             >>> prediction.quantile(0.5).shape
             torch.Size([8, 1])
         """
-        self._check_probability(probability)
-        quantile = mixture_quantile(self.distribution, probability)
+        check_quantile(self.likelihood, self.distribution, probability)
 
-        is_reversed = self._units.is_reversed(quantile)
-        if bool(is_reversed.any()):
-            from_above = mixture_quantile(self.distribution, 1 - probability)
-            quantile = torch.where(is_reversed, from_above, quantile)
-
-        return self._units.to(quantile)
+        return quantile_in_units(self.distribution, probability, self._units)
 
     def interval(self, probability: float = 0.9) -> tuple[Tensor, Tensor]:
         """Return the central interval of the mixture, lower and upper ends (N, ...).
@@ -231,13 +244,12 @@ class Prediction:
             ValueError: A probability that is not between 0 and 1.
             AttributeError: Targets that are classes, which have no order.
         """
-        self._check_probability(probability)
+        check_quantile(self.likelihood, self.distribution, probability)
         half = probability / 2
-        one = self._units.to(mixture_quantile(self.distribution, 0.5 - half))
-        other = self._units.to(mixture_quantile(self.distribution, 0.5 + half))
+        lower = quantile_in_units(self.distribution, 0.5 - half, self._units)
+        upper = quantile_in_units(self.distribution, 0.5 + half, self._units)
 
-        # a negative scale exchanges the ends
-        return torch.minimum(one, other), torch.maximum(one, other)
+        return lower, upper
 
     def affine(self, loc: Tensor | float, scale: Tensor | float) -> Prediction:
         """Return the prediction of loc + scale * y, for targets in other units.
@@ -249,7 +261,7 @@ class Prediction:
         Raises:
             ValueError: Targets that are classes, which have no units.
         """
-        if self.likelihood.discrete:
+        if self.has_classes:
             raise ValueError(f"{self.likelihood!r} is of classes, which have no units")
 
         loc = torch.as_tensor(loc).to(self.outputs)
@@ -259,11 +271,13 @@ class Prediction:
         return self._copy(self.outputs, units, self.given)
 
     def __repr__(self) -> str:
-        num_samples, shape = len(self.outputs), tuple(self.mean.shape)
-        return (
-            f"Prediction at {len(self)} inputs from {num_samples} draws "
-            f"under {self.likelihood!r}: mean {shape}"
-        )
+        start = f"Prediction at {len(self)} inputs from {len(self.outputs)} draws"
+        try:
+            shape = f"mean {tuple(self.mean.shape)}"
+        except (AttributeError, ValueError):  # no mean, or unknown noise
+            shape = "without a mean"
+
+        return f"{start} under {self.likelihood!r}: {shape}"
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
@@ -283,18 +297,3 @@ class Prediction:
             scale=units.scale,
             given=given,
         )
-
-    @property
-    def _squared_scale(self) -> Tensor | float:
-        """The factor of variances; uncertainty in nats has no units."""
-        return 1.0 if self.likelihood.discrete else self.scale**2
-
-    def _check_probability(self, probability: float) -> None:
-        """Refuse an improper probability, and quantiles of classes."""
-        if not 0 < probability < 1:
-            raise ValueError(f"probability must be between 0 and 1, not {probability}")
-
-        if self.likelihood.discrete:
-            raise AttributeError(
-                f"{self.likelihood!r} is of classes, which have no order; use probs"
-            )

@@ -20,6 +20,13 @@ class TargetUnits:
     loc: Tensor | float = 0.0
     scale: Tensor | float = 1.0
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the units are those of the model."""
+        has_tensor = isinstance(self.loc, Tensor) or isinstance(self.scale, Tensor)
+
+        return not has_tensor and self.loc == 0.0 and self.scale == 1.0
+
     def to(self, values: Tensor) -> Tensor:
         """Map values from the units of the model."""
         return self.loc + self.scale * values

@@ -6,7 +6,7 @@ import contextlib
 import copy
 from typing import TypeVar
 
-from pyro.distributions import ImproperUniform, Independent
+from pyro.distributions import ImproperUniform, Independent, MaskedDistribution
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions import Distribution, Transform, constraints
@@ -114,7 +114,7 @@ def is_proper(distribution: TorchDistributionMixin) -> bool:
 
     An improper distribution has the attribute `improper = True`.
     """
-    base = _without_events(distribution)
+    base = without_events(distribution)
     is_improper = getattr(base, "improper", False) or isinstance(base, ImproperUniform)
 
     return not is_improper
@@ -125,7 +125,7 @@ def describe(distribution: TorchDistributionMixin) -> str:
 
     A parameter whose elements differ is written as its shape.
     """
-    base = _without_events(distribution)
+    base = without_events(distribution)
     constrained = list(base.arg_constraints)
     given = [name for name in constrained if name in vars(base)]
     names = given or constrained
@@ -136,9 +136,9 @@ def describe(distribution: TorchDistributionMixin) -> str:
     return f"{type(base).__name__}({arguments})"
 
 
-def _without_events(distribution: TorchDistributionMixin) -> TorchDistributionMixin:
-    """Return the distribution inside of `to_event`."""
-    while isinstance(distribution, Independent):
+def without_events(distribution: TorchDistributionMixin) -> TorchDistributionMixin:
+    """Return the distribution inside of `to_event` and `mask`."""
+    while isinstance(distribution, (Independent, MaskedDistribution)):
         distribution = distribution.base_dist
 
     return distribution
