@@ -116,7 +116,9 @@ def checked(model: BayesianNetwork, x: Rows, y: Tensor | Observed) -> Batch:
         )
 
     all_outputs = output[:1].expand(num_data, *output.shape[1:])
-    model.likelihood.check(all_outputs.contiguous(), y)
+    all_outputs = all_outputs.contiguous()
+    model.likelihood = model.likelihood.for_data(all_outputs, y)
+    model.likelihood.check(all_outputs, y)
 
     return x, y
 

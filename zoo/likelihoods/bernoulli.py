@@ -41,6 +41,16 @@ class Bernoulli(Likelihood):
         """Return Bernoulli(logits=output)."""
         return dist.Bernoulli(logits=output)
 
+    def _describe_target(self, distribution: dist.Bernoulli, y: Tensor) -> str:
+        """Return what a target is, and how usual labels become one."""
+        values = set(y.unique().tolist())
+        if values <= {1, 2}:
+            return f"{self.target}; write y - 1"
+        if values <= {-1, 1}:
+            return f"{self.target}; write (y + 1) / 2"
+
+        return self.target
+
     def __repr__(self) -> str:
         missing = f"missing={self.missing!r}" if self.missing else ""
         return f"Bernoulli({missing})"

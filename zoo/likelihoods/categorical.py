@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Mapping
 
 import pyro.distributions as dist
 from torch import Tensor
 
+from zoo.likelihoods.labels import check_labels, describe_labels
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.observed import Observed
+from zoo.runtime.caller import stack_level
 
 
 class Categorical(Likelihood):
@@ -16,29 +20,84 @@ class Categorical(Likelihood):
 
     .. math:: p(y = c | f) = e^{f_c} / \textstyle\sum_o e^{f_o}
 
+    Labels have the shape of the outputs without the dimension of the classes: (N,) for
+    outputs (N, O), (N, T) for sequences (N, T, O), (N, H, W) for images (N, O, H, W). In
+    a prediction the classes are always last: `probs` is (N, H, W, O).
+
     References:
         Probabilistic interpretation of feedforward classification network outputs (Bridle, 1990)
 
     Arguments:
+        dim: Dimension of the classes in the output (N, ...): 1 as in torch's
+            `cross_entropy`, -1 for the last. By default a fit finds it from the shapes of
+            outputs and labels, and asks if both would fit; without labels it is the last.
         ignore_index: Label of the targets that are left out, -100 as in torch; None if
             every target has a class.
+
+    Raises:
+        ValueError: The dimension of the data, or labels that fit two dimensions.
 
     Example:
         >>> Categorical().distribution(torch.zeros(8, 10), {}).probs[0, 0]
         tensor(0.1000)
     """
 
-    target = "class indices 0 .. O - 1"
+    target = "class indices"
     discrete = True
 
-    def __init__(self, ignore_index: int | None = -100) -> None:
+    def __init__(self, dim: int | None = None, ignore_index: int | None = -100) -> None:
+        if dim == 0:
+            raise ValueError(
+                "dim=0 is the dimension of the data; write dim=1 as in torch, or dim=-1"
+            )
+        self.dim = dim
         self.ignore_index = ignore_index
 
     def distribution(
         self, output: Tensor, noise: Mapping[str, Tensor]
     ) -> dist.Categorical:
-        """Return Categorical(logits=output)."""
+        """Return Categorical(logits=output); the classes are last, as `arranged` puts them."""
         return dist.Categorical(logits=output)
+
+    def arranged(self, output: Tensor, batch_dim: int = 0) -> Tensor:
+        """Return the output with the classes last, (*, N, ..., O)."""
+        rank = output.dim() - batch_dim  # of (N, ...)
+        if self.dim is None:
+            if rank > 2 and batch_dim > 0:
+                _warn_of_last(self, tuple(output.shape[batch_dim:]))
+            return output
+
+        dim = self.dim if self.dim > 0 else rank + self.dim
+        if not 0 < dim < rank:
+            raise ValueError(
+                f"outputs of shape {tuple(output.shape[batch_dim:])} have no classes in dimension "
+                f"{self.dim}; write Categorical(dim=...) with one between 1 and {rank - 1}"
+            )
+
+        return output.movedim(batch_dim + dim, -1)
+
+    def for_data(self, output: Tensor, y: Tensor | Observed) -> Categorical:
+        """Return the likelihood with the dimension of the classes that the labels leave."""
+        labels = Observed.of(y).y
+        if self.dim is not None or labels is None or output.dim() <= 2:
+            return self
+
+        shape = tuple(output.shape)
+        is_last = labels.shape == shape[:-1]
+        is_first = tuple(labels.shape) == (shape[0], *shape[2:])
+        if is_last and is_first:
+            raise ValueError(
+                f"outputs of shape {shape} and labels of shape {tuple(labels.shape)} fit with the "
+                "classes in dimension 1, as in torch, and in the last one; write "
+                "Categorical(dim=1) or Categorical(dim=-1)"
+            )
+        if not (is_last or is_first):
+            return self
+
+        found = copy.copy(self)
+        found.dim = 1 if is_first else -1
+
+        return found
 
     def encode(self, y: Tensor, like: Tensor) -> Tensor:
         """Return class indices as int64."""
@@ -53,14 +112,32 @@ class Categorical(Likelihood):
 
     def check(self, output: Tensor, y: Tensor | Observed) -> None:
         """Refuse labels that are not class indices."""
+        decided = self.for_data(output, y)
+        arranged = decided.arranged(output)
         labels = Observed.of(y).y
-        if labels is not None and (labels.is_floating_point() or labels.is_complex()):
-            raise ValueError(
-                f"labels must be integers, the class indices, not {labels.dtype}; write y.long()"
-            )
-        super().check(output, y)
+        if labels is not None:
+            check_labels(labels, output, arranged)
+
+        super(Categorical, decided).check(output, y)
+
+    def _describe_target(self, distribution: dist.Categorical, y: Tensor) -> str:
+        """Return which indices there are, and how usual labels become one."""
+        return describe_labels(y, distribution.logits.shape[-1])
 
     def __repr__(self) -> str:
-        has_default = self.ignore_index == -100
-        ignored = "" if has_default else f"ignore_index={self.ignore_index}"
-        return f"Categorical({ignored})"
+        words = []
+        if self.dim not in (None, -1):
+            words.append(f"dim={self.dim}")
+        if self.ignore_index != -100:
+            words.append(f"ignore_index={self.ignore_index}")
+
+        return f"Categorical({', '.join(words)})"
+
+
+def _warn_of_last(likelihood: Categorical, shape: tuple[int, ...]) -> None:
+    """Say that the last dimension is taken for the classes where no labels decide it."""
+    warnings.warn(
+        f"{likelihood!r} takes the last dimension of outputs of shape {shape} for the classes; "
+        "write Categorical(dim=-1) if it is, or Categorical(dim=1) for the order of torch",
+        stacklevel=stack_level(),
+    )

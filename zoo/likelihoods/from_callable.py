@@ -49,7 +49,7 @@ class From(Likelihood):
         """Return the distribution that the callable makes."""
         return self.make(output)
 
-    def _describe_target(self, distribution: TorchDistributionMixin) -> str:
+    def _describe_target(self, distribution: TorchDistributionMixin, y: Tensor) -> str:
         """Return what a target is, with the name of the distribution."""
         return f"values in the support of {type(distribution).__name__}"
 

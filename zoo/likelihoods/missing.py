@@ -40,6 +40,11 @@ def counted(observed: Observed, is_observed: Tensor | None) -> Tensor | None:
     return rows if is_observed is None else rows & is_observed
 
 
+def counted_only(y: Tensor, counts: Tensor | None) -> Tensor:
+    """Return the elements of y (N, ...) that count, in one dimension."""
+    return y.flatten() if counts is None else y[counts]
+
+
 def left_out(
     distribution: TorchDistributionMixin, y: Tensor, counts: Tensor | None
 ) -> tuple[TorchDistributionMixin, Tensor]:

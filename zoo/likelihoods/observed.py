@@ -9,6 +9,8 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
+PREFIX = "likelihood:"  # of sites; a parameter of a network cannot have such a name
+
 
 class Observed(NamedTuple):
     r"""Targets, with a weight and known quantities for each datum.
