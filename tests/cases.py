@@ -147,6 +147,11 @@ def auto_iaf(model: Callable[..., object]) -> AutoIAFNormal:
     return guide
 
 
+def exponential(f: Tensor) -> dist.Exponential:
+    """Make durations whose rate is positive and grows slowly."""
+    return dist.Exponential(0.1 + nn.functional.softplus(f[..., 0]))
+
+
 def poisson(f: Tensor) -> dist.Poisson:
     """Counts from the logarithm of their rate."""
     return dist.Poisson(f.clamp(-5.0, 5.0).exp())
@@ -293,6 +298,11 @@ LIKELIHOODS = {
     "Categorical": Likelihood(
         likelihoods.Categorical, 3, lambda n: torch.arange(n).remainder(3)
     ),
+    "Censored": Likelihood(
+        lambda: likelihoods.Censored(exponential),
+        1,
+        lambda n: torch.stack([torch.linspace(0.1, 2, n), torch.arange(n) % 2.0], -1),
+    ),
     "DeeplySupervised": Likelihood(
         likelihoods.DeeplySupervised, 3, lambda n: torch.arange(n).remainder(3)
     ),
@@ -315,6 +325,9 @@ LIKELIHOODS = {
         likelihoods.HeteroscedasticGaussian,
         2,
         lambda n: torch.linspace(-1, 1, n).reshape(n, 1),
+    ),
+    "Ordinal": Likelihood(
+        lambda: likelihoods.Ordinal(4), 1, lambda n: torch.arange(n).remainder(4)
     ),
 }
 
@@ -461,10 +474,12 @@ REFUSED_BY_ENGINES |= {
 }
 REFUSED_BY_LAPLACE = {
     "Bernoulli": "Gaussian with one fixed scale, or Categorical, not Bernoulli",
+    "Censored": "needs likelihoods.Gaussian .* not Censored",
     "DeeplySupervised": "needs likelihoods.Gaussian .* not DeeplySupervised",
     "From(Poisson)": "Gaussian with one fixed scale, or Categorical, not From",
     "Gaussian(HalfNormal)": "site 'likelihood:scale' is not a weight; use .* a fixed noise scale",
     "HeteroscedasticGaussian": "needs likelihoods.Gaussian .* not HeteroscedasticGaussian",
+    "Ordinal": "site 'likelihood:first_cut' is not a weight",
 }
 
 

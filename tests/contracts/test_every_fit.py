@@ -107,6 +107,7 @@ def assert_the_density_is_that_of_the_mixture(posterior, x, y):
     for i in range(3):
         noise = {name: value[i] for name, value in draws.items()}
         distribution = model.likelihood.distribution(outputs[i], noise)
+        distribution = model.likelihood.as_observed(distribution)
         log_prob = distribution.log_prob(model.likelihood.encode(y, x))
         direct.append(log_prob.reshape(len(x), -1).sum(-1).double())
     mixture = torch.stack(direct).logsumexp(0) - math.log(3)

@@ -4,21 +4,25 @@ from typing import TYPE_CHECKING, NoReturn
 
 from zoo.likelihoods.bernoulli import Bernoulli
 from zoo.likelihoods.categorical import Categorical
+from zoo.likelihoods.censored import Censored
 from zoo.likelihoods.deeply_supervised import DeeplySupervised
 from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
 from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.ordinal import Ordinal
 from zoo.runtime.other_names import missing
 
 __all__ = [
     "Bernoulli",
     "Categorical",
+    "Censored",
     "DeeplySupervised",
     "From",
     "Gaussian",
     "HeteroscedasticGaussian",
     "Likelihood",
+    "Ordinal",
 ]
 
 _BERNOULLI = "likelihoods.Bernoulli() for targets 0 and 1, with one logit for each"
@@ -32,12 +36,18 @@ _OTHER_NAMES = {
     "CrossEntropy": _CATEGORICAL,
     "Gamma": "likelihoods.From(lambda f: dist.Gamma(2.0, f.exp()))",
     "Heteroscedastic": "likelihoods.HeteroscedasticGaussian()",
+    "Dirichlet": "likelihoods.From(lambda f: dist.Dirichlet(f.exp()))",
     "Laplace": "likelihoods.From(lambda f: dist.Laplace(f, 0.1))",
     "Logistic": _BERNOULLI,
     "MSE": _GAUSSIAN,
+    "MultivariateNormal": (
+        "likelihoods.From(lambda f: dist.MultivariateNormal(f, covariance))"
+    ),
     "Normal": _GAUSSIAN,
+    "OrderedLogistic": "likelihoods.Ordinal(num_classes)",
     "Poisson": "likelihoods.From(lambda f: dist.Poisson(f.exp()))",
     "Softmax": _CATEGORICAL,
+    "Survival": "likelihoods.Censored(lambda f: dist.Exponential(f[..., 0].exp()))",
     "StudentT": "likelihoods.From(lambda f: dist.StudentT(3.0, f, 0.1))",
 }
 

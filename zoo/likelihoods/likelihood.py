@@ -134,7 +134,7 @@ class Likelihood(Targets):
             noise: Values of noise sites and known quantities by name.
             counts: Which elements of the targets count, (B, ...); None for all.
         """
-        distribution = self.distribution(output, noise)
+        distribution = self.as_observed(self.distribution(output, noise))
         event_dim = len(distribution.batch_shape) - 1
         if y is not None:
             _check_dimensions(self, distribution, output, y)

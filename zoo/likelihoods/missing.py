@@ -97,7 +97,7 @@ def _value_inside(distribution: TorchDistributionMixin, like: Tensor) -> Tensor:
         try:
             return transform_to(support)(zeros)
         except NotImplementedError:  # a support that the user wrote
-            return zeros
+            return torch.ones_like(like)
 
     if isinstance(support, constraints.independent):
         support = support.base_constraint

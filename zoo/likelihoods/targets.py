@@ -58,6 +58,22 @@ class Targets(Uncertainty):
         """
         return output
 
+    def as_observed(
+        self, distribution: TorchDistributionMixin
+    ) -> TorchDistributionMixin:
+        """Return the distribution of what is observed, by default the predicted one.
+
+        They differ if the observation hides something, e.g. of a time that is censored.
+        """
+        return distribution
+
+    def check_units(self) -> None:
+        """Refuse other units of targets, where an affine map of them has no meaning.
+
+        Raises:
+            ValueError: Targets of several kinds.
+        """
+
     def for_data(self, output: Tensor, y: Tensor | Observed) -> Targets:
         """Return the likelihood with what the shapes of data decide, by default itself.
 
@@ -127,7 +143,8 @@ class Targets(Uncertainty):
         if observed.y is None:
             raise ValueError("the targets are missing; give y in the data (x, y)")
 
-        distribution = self._example(output, self.known(observed.given, output))
+        known = self.known(observed.given, output)
+        distribution = self.as_observed(self._example(output, known))
         expected = distribution.batch_shape + distribution.event_shape
         check_shape(self, output, observed.y, expected)
         self._check_values(distribution, output, observed)

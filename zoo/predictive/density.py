@@ -103,7 +103,8 @@ def pointwise(
 
     counts = likelihood.is_observed(y)
     encoded = likelihood.encode(y, outputs)
-    masked, values = left_out(distribution, encoded, counts)
+    observed = likelihood.as_observed(distribution)
+    masked, values = left_out(observed, encoded, counts)
     log_prob = masked.log_prob(values)  # (S, N, ...)
     if log_prob.dim() > 2:
         log_prob = log_prob.flatten(2).sum(-1)  # (S, N)

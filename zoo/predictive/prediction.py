@@ -205,15 +205,14 @@ class Prediction:
 
     def samples(self) -> Tensor:
         """Draw one target per draw and input, (S, N, ...)."""
-        drawn = self.distribution.sample()
+        drawn = self.likelihood.as_observed(self.distribution).sample()
 
         return drawn if self.has_classes else self._units.to(drawn)
 
     def quantile(self, probability: float) -> Tensor:
         """Return the value that a target is below with a given probability, (N, ...).
 
-        It is exact if the likelihood has a distribution function on the real line, else
-        from samples. It has the units of the targets, as `interval` does.
+        It is exact as `interval` is, and in the units of the targets.
 
         Arguments:
             probability: Mass below the quantile, between 0 and 1.
@@ -234,8 +233,8 @@ class Prediction:
     def interval(self, probability: float = 0.9) -> tuple[Tensor, Tensor]:
         """Return the central interval of the mixture, lower and upper ends (N, ...).
 
-        It is exact if the likelihood has a distribution function on the real line, by
-        bisection of that of the mixture, else from samples.
+        It is exact for ordinal classes, and by bisection if the likelihood has a
+        distribution function on the real line; else it is that of samples.
 
         Arguments:
             probability: Mass inside the interval, between 0 and 1.
@@ -263,6 +262,8 @@ class Prediction:
         """
         if self.has_classes:
             raise ValueError(f"{self.likelihood!r} is of classes, which have no units")
+
+        self.likelihood.check_units()
 
         loc = torch.as_tensor(loc).to(self.outputs)
         scale = torch.as_tensor(scale).to(self.outputs)
