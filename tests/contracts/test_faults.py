@@ -252,11 +252,16 @@ def test_an_empty_loader(engine, data, sentence):
 
 
 def test_a_loader_with_a_bad_batch():
-    x = spoiled(X, 5, torch.nan)
-    with pytest.raises(
-        ValueError, match="the inputs hold NaN or infinite values, the first in row 1"
-    ):
+    sentence = "the inputs hold NaN or infinite values, the first in row 1"
+    x = spoiled(X, 1, torch.nan)  # before the first step there is nothing to lose
+    with pytest.raises(ValueError, match=sentence):
         svi(make(), num_steps=5).fit(DataLoader(TensorDataset(x, Y), 2))
+
+    x = spoiled(X, 5, torch.nan)
+    with pytest.warns(UserWarning, match=f"ends after 2 of 5 steps, .*{sentence}"):
+        posterior = svi(make(), num_steps=5).fit(DataLoader(TensorDataset(x, Y), 2))
+    assert sentence in posterior.info.stopped
+    assert isinstance(posterior.info.error, ValueError)
 
 
 @pytest.mark.parametrize(

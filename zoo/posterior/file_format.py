@@ -101,6 +101,9 @@ def _statistics(
     tensors: dict[str, Tensor] = {}
     fields = dataclasses.fields(info) if info is not None else ()
     for field in fields:
+        if field.name == "error":  # an exception is no JSON; `stopped` has its words
+            continue
+
         value = getattr(info, field.name)
         if isinstance(value, Tensor):
             tensors[field.name] = value

@@ -15,12 +15,15 @@ class RunInfo:
     Arguments:
         seconds: Wall time in seconds.
         stopped: Why the run ended early; "" if it did not.
+        error: The `KeyboardInterrupt` or the error of the user's program that ended the
+            run early, if one did. Files do not hold it.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
     """
 
     seconds: float
     stopped: str = ""
+    error: BaseException | None = field(default=None, compare=False)
     temperature: float = 1.0
     likelihood_temperature: float = 1.0
 
@@ -67,8 +70,9 @@ class SVIInfo(RunInfo):
         num_steps: Gradient steps taken.
         num_parameters: Parameters optimised, the guide's and the point estimates.
         seconds: Wall time in seconds.
-        stopped: Why the run ended early: interrupted, early stopping, a NaN loss; "" if
-            it did not.
+        stopped: Why the run ended early: interrupted, an error, early stopping, a NaN
+            loss; "" if it did not.
+        error: The exception that ended the run early, if one did.
         held_out: Negative log likelihood per datum on the held-out part, at each check
             of early stopping.
         compiled: How a step was run: "plain", "traced", "compiled" or "captured".
@@ -118,6 +122,7 @@ class MCMCInfo(RunInfo):
         compiled: How the graphs were run: "captured", "compiled", "traced" or "plain".
         seconds_tracing: Wall time of tracing and compiling, part of the two above.
         stopped: Why the run ended early; "" if it did not.
+        error: The exception that ended the run early, if one did.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
         thinning: Every how many draws one is stored.
@@ -179,6 +184,7 @@ class LaplaceInfo(RunInfo):
         num_steps: Gradient steps to the mode.
         seconds: Wall time in seconds, the mode and the draws included.
         stopped: Why the search for the mode ended early; "" if it did not.
+        error: The exception that ended the search early, if one did.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
     """

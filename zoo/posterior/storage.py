@@ -25,6 +25,7 @@ _BITS = "//bits"
 _SHAPE = "//shape"
 _MIN_ELEMENTS = 256  # smaller tensors are stored as they are
 
+_MAX_READINGS = 100  # of a file that another process replaces meanwhile
 _CHECKSUMS = "checksums"  # the key of the header under which they are
 _UNREADABLE = (SafetensorError, OSError, ValueError, RecursionError, AttributeError)
 
@@ -69,6 +70,29 @@ def read_file(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         DamagedFile: The file is torn, or its content is not what was written.
         ValueError: The file cannot be read.
     """
+    for _ in range(_MAX_READINGS):
+        before = _identity(path)
+        try:
+            return _read(path, key)
+        except DamagedFile:
+            if _identity(path) == before:
+                raise
+
+    raise ValueError(f"{path} changes while it is read; let the run that writes it end")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return which file is at a path now, and when it was written; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+
+    return status.st_ino, status.st_mtime_ns
+
+
+def _read(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a file that no other process replaces meanwhile, see `read_file`."""
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}

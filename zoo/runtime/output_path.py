@@ -20,9 +20,7 @@ def check_output_path(path: str | Path, what: str) -> Path:
         FileNotFoundError: The folder of the file does not exist.
         ValueError: It is a folder or a pipe, is in no folder, or may not be written.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"the {what} must be the path of a file, not {path!r}")
-
+    check_is_path(path, what)
     text = os.fspath(path)
     if text in ("", ".") or "\0" in text:
         shown = "" if text == "." else text  # pathlib writes an empty path as "."
@@ -42,6 +40,16 @@ def check_output_path(path: str | Path, what: str) -> Path:
         ) from error
 
     return path
+
+
+def check_is_path(path: object, what: str) -> None:
+    """Refuse what is no path.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"the {what} must be the path of a file, not {path!r}")
 
 
 def check_output_folder(path: str | Path, what: str) -> Path:

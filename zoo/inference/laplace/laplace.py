@@ -196,6 +196,7 @@ class Laplace:
             num_steps=len(mode.losses),
             seconds=seconds,
             stopped=mode.stopped,
+            error=mode.error,
             temperature=self.tempering.whole,
             likelihood_temperature=self.tempering.likelihood,
         )

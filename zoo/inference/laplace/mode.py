@@ -28,12 +28,14 @@ class Mode:
             buffers.
         losses: Loss of each gradient step in nats per datum, (T,).
         stopped: Why the search ended early, "" if it did not.
+        error: The exception that ended it early, if one did.
     """
 
     centre: dict[str, Tensor]
     state: dict[str, Tensor]
     losses: Tensor
     stopped: str = ""
+    error: BaseException | None = None
 
 
 def present_mode(model: BayesianNetwork) -> Mode:
@@ -80,7 +82,7 @@ def find_mode(
     posterior = svi.fit(data, batch_size)
     info = posterior.info
     centre = {name: value[0] for name, value in posterior.sample(1).items()}
-    return Mode(centre, posterior.state, info.losses, info.stopped)
+    return Mode(centre, posterior.state, info.losses, info.stopped, info.error)
 
 
 def _copied_values(model: BayesianNetwork) -> dict[str, Tensor]:

@@ -1,8 +1,10 @@
-"""Checks of the arguments of samplers: names from other libraries, and leapfrog steps."""
+"""Checks of the arguments of samplers: names from other libraries, leapfrog steps, devices."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+
+import torch
 
 _SEED = "call pyro.set_rng_seed(...) before fit"
 _WARMUP = "write warmup_steps=..."
@@ -93,4 +95,23 @@ def check_num_leapfrog(name: str, value: int) -> None:
     if value < 1:
         raise ValueError(
             f"{name} must be a number of leapfrog steps, at least 1, not {value}"
+        )
+
+
+def check_device(name: str, value: str | torch.device) -> None:
+    """Refuse a device that is not there, or that keeps no values.
+
+    Raises:
+        ValueError: There is no such device; the message says what to write.
+    """
+    try:
+        kept = torch.ones(1, device=value).cpu()
+        reason = "" if float(kept) == 1 else "it keeps no values"
+    except (RuntimeError, NotImplementedError, AssertionError, TypeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+
+    if reason:
+        raise ValueError(
+            f"{name} must be a device that is there, not {str(value)!r} ({reason}); "
+            f"write {name}='cpu'"
         )

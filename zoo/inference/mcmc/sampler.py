@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,9 +15,10 @@ from tqdm.std import tqdm
 
 from zoo.data import Data, full
 from zoo.inference.counts import check_count
+from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
-from zoo.inference.mcmc.arguments import refuse_other_names
+from zoo.inference.mcmc.arguments import check_device, refuse_other_names
 from zoo.inference.mcmc.density.fixed_density import refuse_changing_density
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
@@ -28,6 +30,7 @@ from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.mcmc.running.run_options import RunOptions
 from zoo.inference.mcmc.running.store import StoreOptions
 from zoo.inference.mcmc.running.target import describe_target
+from zoo.inference.run_writer import claimed
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
@@ -129,7 +132,7 @@ class Sampler:
         mode_name(self.compile)
 
         if self.store_on is not None:
-            torch.device(self.store_on)
+            check_device("store_on", self.store_on)
 
         self.tempering = Tempering(self.temperature, self.likelihood_temperature)
 
@@ -165,13 +168,13 @@ class Sampler:
             ValueError: The data do not fit the model; the model has point estimates or
                 discrete sites; the checkpoint is of another run.
         """
-        if self.checkpoint is None:
-            return self._fit(data)
-
-        path = Path(self.checkpoint)
         generators = Generators(_device_of(self.model))
-        with generators.restored(if_true=path.is_file()):
-            return self._fit_files(data, divide_chains(path, self.num_chains))
+        with claimed(self.checkpoint) as path:
+            if path is None:
+                return self._fit(data)
+
+            with generators.restored(if_true=path.is_file()):
+                return self._fit_files(data, divide_chains(path, self.num_chains))
 
     def _fit_files(
         self, data: Data | tuple[Any, ...], files: list[tuple[Path, int]]
@@ -186,9 +189,9 @@ class Sampler:
 
             posterior = group._fit(data)
             if posteriors and posterior.info.stopped:
-                posteriors[
-                    0
-                ].info.stopped = f"the chains of {path} were {posterior.info.stopped}"
+                info = posteriors[0].info
+                info.stopped = f"the chains of {path} were {posterior.info.stopped}"
+                info.error = posterior.info.error
                 return posteriors[0]
 
             posteriors.append(posterior)
@@ -232,7 +235,7 @@ class Sampler:
             run = ChainRun(options, potential, checkpoint, progress, began)
             run.go()
 
-        return make_posterior(self.model, run, target)
+        return despite_interrupt(partial(make_posterior, self.model, run, target))
 
     def _arguments(self, data: Data | tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the arguments of the model."""

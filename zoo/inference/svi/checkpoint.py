@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +21,9 @@ from zoo.inference.run_files import (
     check_same_run,
     read_run,
 )
+from zoo.inference.run_writer import RunWriter
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.state import TrainingState
-from zoo.posterior.storage import write_file
 from zoo.runtime.description import describe_value
 
 # The names of tensors in the file begin with one of these.
@@ -57,6 +56,7 @@ class TrainerCheckpoint:
         self, path: Path, data: Batches, early_stopping: EarlyStopping | None
     ) -> None:
         self.path = path
+        self._writer = RunWriter(path)
         self._header, self._tensors = read_run(path, "SVI")
         info = self._header.get("facts", {})
         self.mode: str = info.get("mode", "")
@@ -139,9 +139,9 @@ class TrainerCheckpoint:
         content = {"meaning": self._run, "facts": info}
         tensors = _tensors_of(state) | self._generators.state()
         tensors[_BEFORE_SPLIT] = self.before_split
-        write_file(self.path, tensors, {"run": json.dumps(content)})
+        if self._writer.write(tensors, content):
+            self._num_steps = state.num_steps
 
-        self._num_steps = state.num_steps
         self._written_at = time.perf_counter()
         self._seconds_to_write = self._written_at - began
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pyro
@@ -12,7 +13,9 @@ from torch.utils.data import DataLoader
 
 from zoo.data import Batches, Data, batches, checked, on_device, pair
 from zoo.inference.counts import check_count
+from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
+from zoo.inference.run_writer import claimed
 from zoo.inference.sites import sites_differ
 from zoo.inference.svi.arguments import (
     check_early_stopping,
@@ -28,8 +31,10 @@ from zoo.inference.svi.trainer import Trainer
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.guide_posterior import GuidePosterior
+from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.modes import training_mode
+from zoo.runtime.output_path import check_is_path
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import first
@@ -129,6 +134,9 @@ class SVI:
         if not lr > 0:
             raise ValueError(f"lr is a learning rate and must be positive, not {lr}")
 
+        if checkpoint is not None:
+            check_is_path(checkpoint, "checkpoint")
+
         check_optimizer(optimizer)
         check_early_stopping(early_stopping)
 
@@ -164,12 +172,13 @@ class SVI:
             ValueError: The data do not fit the model, or the guide was built for another
                 model.
         """
-        path = None if self.checkpoint is None else Path(self.checkpoint)
-        is_taken_up = path is not None and path.is_file()
         loader = data if isinstance(data, DataLoader) else None
         device = self.model.first_parameter.device
         generators = Generators.of_loader(device, loader)
-        with generators.restored(if_true=is_taken_up):
+        with (
+            claimed(self.checkpoint) as path,
+            generators.restored(if_true=path is not None and path.is_file()),
+        ):
             every = batches(self.model, data, batch_size)
             checkpoint = None
             if path is not None:
@@ -201,6 +210,12 @@ class SVI:
             self._check_sites()
             info = trainer.run()
 
+        return despite_interrupt(partial(self._posterior, trainer, scoped, info))
+
+    def _posterior(
+        self, trainer: Trainer, scoped: ScopedGuide, info: SVIInfo
+    ) -> GuidePosterior:
+        """Return copies of everything that a run has fitted."""
         state = trainer.state.copied_values() | self.model.frozen()
         snapshot = scoped.snapshot(self.model)
         return GuidePosterior(self.model, state=state, info=info, scoped=snapshot)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.data import Batch, Batches
+from zoo.inference.early_end import despite_interrupt, explained, reason_to_end
 from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.fingerprint import describe_run
 from zoo.inference.svi.held_out import HeldOut
@@ -65,6 +66,8 @@ class Trainer:
         self.state = TrainingState(model, scoped.parameters(), options, init)
         self.stopping_reason = ""
         self._is_stopped_early = False
+        self.error: BaseException | None = None  # that ended the run
+        self._is_updating = False  # whether the optimiser is changing parameters
         self._gradient_step: Traced | None = None  # made for the first batch
         self._structure: Structure | None = None  # of the first batch
         self._checkpoint = checkpoint
@@ -72,19 +75,26 @@ class Trainer:
     def run(self) -> SVIInfo:
         """Take all gradient steps, unless there is a reason to stop.
 
-        A run with a checkpoint continues where the file ends.
+        A run with a checkpoint continues where the file ends. Ctrl-C, or after the first
+        step an error of the user's program, ends it early.
+
+        Raises:
+            Exception: The user's program failed before the first step was taken.
         """
-        state = self.state
         self._open_checkpoint()
-        self._take_steps()
+        try:
+            self._take_steps()
+            self._write_last()
+        except KeyboardInterrupt as error:
+            self._end_early(error)
+        except Exception as error:
+            self._end_early(explained(error))
 
-        if not self.stopping_reason and not state.is_finite:
-            self._fail(f"the parameters were not finite after step {state.num_steps}")
+        return despite_interrupt(self._finished)
 
-        is_complete = not self.stopping_reason or self._is_stopped_early
-        if self._checkpoint is not None and is_complete:
-            self._checkpoint.write_now(state, self._mode, self.stopping_reason)
-
+    def _finished(self) -> SVIInfo:
+        """Leave the parameters as the posterior has them, and return the statistics."""
+        state = self.state
         if state.held_out_scores.values:
             state.restore_good()  # the best parameters
 
@@ -107,6 +117,7 @@ class Trainer:
         return "" if self._gradient_step is None else self._gradient_step.how
 
     def _take_steps(self) -> None:
+        """Take gradient steps until there are enough, or until there is a reason to stop."""
         options, state = self.options, self.state
         if self._is_stopped_early:
             return
@@ -115,19 +126,40 @@ class Trainer:
 
         with bar(options.num_steps, options.description, options.progress) as progress:
             progress.update(state.num_steps)
-            try:
-                for x, y in self._batches():
-                    loss = self._step(x, y)
-                    text = f"loss {loss:.4g} nats per datum"
-                    progress.set_postfix_str(text, refresh=False)
-                    progress.update()
-                    if self.stopping_reason or self._is_early_stop():
-                        break
-            except KeyboardInterrupt:
-                state.restore_good()
-                self.stopping_reason = (
-                    f"interrupted after {state.num_steps} of {options.num_steps} steps"
-                )
+            for x, y in self._batches():
+                loss = self._step(x, y)
+                text = f"loss {loss:.4g} nats per datum"
+                progress.set_postfix_str(text, refresh=False)
+                progress.update()
+                if self.stopping_reason or self._is_early_stop():
+                    break
+
+        if not self.stopping_reason and not state.is_finite:
+            self._fail(f"the parameters were not finite after step {state.num_steps}")
+
+    def _write_last(self) -> None:
+        """Write the checkpoint of a complete run."""
+        is_complete = not self.stopping_reason or self._is_stopped_early
+        if self._checkpoint is not None and is_complete:
+            self._checkpoint.write_now(self.state, self._mode, self.stopping_reason)
+
+    def _end_early(self, error: BaseException) -> None:
+        """Keep what was reached when the run is interrupted, or when its program fails.
+
+        Raises:
+            Exception: The error, if it came before the first step.
+        """
+        state = self.state
+        if self._is_updating or not state.is_finite:
+            state.restore_good()
+
+        is_interrupt = isinstance(error, KeyboardInterrupt)
+        if state.num_steps == 0 and not is_interrupt:
+            raise error
+
+        self.error = error
+        total = self.options.num_steps
+        self.stopping_reason = reason_to_end(error, state.num_steps, total)
 
     def _batches(self) -> Iterator[Batch]:
         """Yield a batch for each remaining step, and write the checkpoint between epochs."""
@@ -166,7 +198,9 @@ class Trainer:
         if not state.held_out_scores.values:
             state.save_good()  # with early stopping the best parameters are saved instead
 
+        self._is_updating = True
         state.update(gradients)
+        self._is_updating = False
         state.loss_history.append(value)
         return value
 
@@ -254,6 +288,7 @@ class Trainer:
             num_parameters=sum(sizes),
             seconds=state.seconds,
             stopped=self.stopping_reason,
+            error=self.error,
             held_out=state.held_out_scores.values,
             compiled="" if step is None else step.how,
             seconds_tracing=0.0 if step is None else step.seconds,

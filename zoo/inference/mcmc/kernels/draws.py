@@ -42,12 +42,12 @@ class DrawBlock:
     Arguments:
         q: Positions in unconstrained space, (C, S, P).
         info: The statistics of the draws, (C, S) each.
-        interrupted: Whether Ctrl-C ended the block early.
+        ended_by: The Ctrl-C or the error of the program that ended the block early.
     """
 
     q: Tensor
     info: TransitionInfo
-    interrupted: bool = False
+    ended_by: BaseException | None = None
 
     @property
     def num_draws(self) -> int:
@@ -59,21 +59,21 @@ class DrawBlock:
         cls,
         positions: list[Tensor],
         infos: list[TransitionInfo],
-        interrupted: bool = False,
+        ended_by: BaseException | None = None,
     ) -> DrawBlock:
         """Stack single draws: positions (C, P) and statistics (C,)."""
         q = torch.stack(positions, 1)
-        return cls(q, _merge(torch.stack, infos), interrupted)
+        return cls(q, _merge(torch.stack, infos), ended_by)
 
     @classmethod
-    def empty(cls, q: Tensor, interrupted: bool = False) -> DrawBlock:
+    def empty(cls, q: Tensor, ended_by: BaseException | None = None) -> DrawBlock:
         """Return a block without draws for chains at q (C, P)."""
         zeros = q.new_zeros(len(q), 0)
         info = TransitionInfo(zeros, zeros.bool(), zeros.long(), zeros)
 
         no_draws = q[:, None][:, :0]
 
-        return cls(no_draws, info, interrupted)
+        return cls(no_draws, info, ended_by)
 
     @classmethod
     def joined(cls, blocks: Sequence[DrawBlock]) -> DrawBlock:

@@ -175,7 +175,7 @@ class Kernel:
         """Fix everything that was adapted."""
 
     def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
-        """Draw from every chain; Ctrl-C ends it early and keeps the draws so far.
+        """Draw from every chain; Ctrl-C or an error ends it early and keeps the draws so far.
 
         Arguments:
             num_draws: Number of draws of each chain.
@@ -184,7 +184,7 @@ class Kernel:
         """
         positions: list[Tensor] = []
         infos: list[TransitionInfo] = []
-        interrupted = False
+        ended_by: BaseException | None = None
 
         try:
             while len(infos) < num_draws:
@@ -197,13 +197,13 @@ class Kernel:
                 num_steps = int(info.n_steps.max())
                 tick(len(infos), f"leapfrog steps {num_steps}")
 
-        except KeyboardInterrupt:
-            interrupted = True
+        except (KeyboardInterrupt, Exception) as error:
+            ended_by = error
 
         if not infos:
-            return DrawBlock.empty(self.q, interrupted)
+            return DrawBlock.empty(self.q, ended_by)
 
-        return DrawBlock.of_draws(positions[: len(infos)], infos, interrupted)
+        return DrawBlock.of_draws(positions[: len(infos)], infos, ended_by)
 
     @property
     def mode(self) -> str:

@@ -100,14 +100,14 @@ class NoUTurn(Hamiltonian):
         return ended, stacked, remaining, step_size, *updated
 
     def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
-        """Draw from every chain; Ctrl-C ends it early and keeps the draws that all chains have."""
+        """Draw from every chain; Ctrl-C or an error ends it, and what all chains have is kept."""
         memory = DrawMemory.empty(self.state["u"], num_draws)
         remaining = torch.full_like(memory.chains, num_draws)
         adapts = torch.tensor(adapting, device=remaining.device)
         averaging = self.averaging
         step_size = self.step_size
 
-        interrupted = False
+        ended_by: BaseException | None = None
         p = self._begin_trees(remaining)
 
         try:
@@ -126,15 +126,15 @@ class NoUTurn(Hamiltonian):
                     num_done = num_draws - int(remaining.max())
                     steps = unstack_info(stacked).n_steps * ended
                     tick(num_done, f"leapfrog steps {int(steps.max())}")
-        except KeyboardInterrupt:
-            interrupted = True
+        except (KeyboardInterrupt, Exception) as error:
+            ended_by = error
         else:
             self._end_trees(step_size, averaging)
 
         num_done = num_draws - int(remaining.max())
         self.num_gradients += self._count_gradients(memory.num_steps())
 
-        return self._block(memory, num_done, interrupted)
+        return self._block(memory, num_done, ended_by)
 
     def _begin_trees(self, remaining: Tensor) -> Tensor:
         """Begin trees where the chains are, and return momenta for the next ones, (C, P)."""
@@ -175,12 +175,12 @@ class NoUTurn(Hamiltonian):
         return int(num_steps.sum()) + num_unfinished
 
     def _block(
-        self, memory: DrawMemory, num_draws: int, interrupted: bool
+        self, memory: DrawMemory, num_draws: int, ended_by: BaseException | None
     ) -> DrawBlock:
         """Return the first draws of the memory as a block."""
         u = memory.u[:, :num_draws]
         if num_draws == 0:
-            return DrawBlock.empty(u.new_zeros(len(u), self.size), interrupted)
+            return DrawBlock.empty(u.new_zeros(len(u), self.size), ended_by)
 
         colour = torch.vmap(self.mass_matrix.colour, in_dims=1, out_dims=1)
         q = colour(u)
@@ -190,4 +190,4 @@ class NoUTurn(Hamiltonian):
         n_steps = info.n_steps.long()
         info = info._replace(diverging=diverging, n_steps=n_steps)
 
-        return DrawBlock(q, info, interrupted)
+        return DrawBlock(q, info, ended_by)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,8 +20,8 @@ from zoo.inference.run_files import (
     check_same_run,
     read_run,
 )
+from zoo.inference.run_writer import RunWriter
 from zoo.posterior.posterior import Posterior
-from zoo.posterior.storage import write_file
 from zoo.runtime.description import describe_value
 
 # settings in which a resumed run may differ from the run before
@@ -50,6 +49,7 @@ class Checkpoint:
         self.path = path
         self.meaning = meaning
         self.like = like
+        self._writer = RunWriter(path)
         self._written = 0.0  # when, by time.perf_counter
         self._seconds = 0.0  # that the last writing took
         self._generators = Generators(like.device)
@@ -85,14 +85,12 @@ class Checkpoint:
         return since >= self._seconds / SHARE
 
     def write(self, snapshot: Snapshot) -> None:
-        """Write the file; if writing fails, the file is as it was."""
+        """Write the file; if writing fails, the file is as it was and the run goes on."""
         began = time.perf_counter()
         tensors = snapshot.tensors() | self._generators.state()
         counters = asdict(snapshot.counters)
         header = {"meaning": self.meaning, "counters": counters}
-        text = json.dumps(header)
-
-        write_file(self.path, tensors, {"run": text})
+        self._writer.write(tensors, header)
         self._written = time.perf_counter()
         self._seconds = self._written - began
 

@@ -73,6 +73,7 @@ def _run_info(run: ChainRun, target: dict[str, str]) -> MCMCInfo:
         likelihood_temperature=tempering.likelihood,
         thinning=run.store.thinning,
         stopped=run.stopped,
+        error=run.error,
         divergences=str(run.divergences),
         trajectory_length=kernel.trajectory_length,
         target=target,

@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 from tqdm.std import tqdm
 
+from zoo.inference.early_end import reason_to_end
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.kernel import Kernel, Tick
@@ -59,6 +60,7 @@ class ChainRun:
         self.seconds_warmup = 0.0
         self.seconds_tracing = 0.0
         self.stopped = ""
+        self.error: BaseException | None = None  # that ended the run
 
         if checkpoint is not None and checkpoint.exists:
             self.kernel = self._resumed(checkpoint)
@@ -136,7 +138,11 @@ class ChainRun:
         )
 
     def go(self) -> None:
-        """Make the remaining draws; Ctrl-C ends the run and keeps the draws so far."""
+        """Make the remaining draws; Ctrl-C or an error ends the run and keeps the draws so far.
+
+        Raises:
+            Exception: The program failed before there was a draw.
+        """
         total = self.options.num_draws
         try:
             for stop in block_ends([0, *self.window_ends, total]):
@@ -144,16 +150,26 @@ class ChainRun:
                     self.advance(stop)
             if self.store.seen > self.options.num_samples:
                 self._keep_first()
-        except KeyboardInterrupt:
-            self.stopped = f"interrupted after {self.done} of {total} steps"
+        except KeyboardInterrupt as error:
+            self._end_early(error)
+        except Exception as error:
             if self.store.count == 0:
-                self._store_position()
+                raise
+
+            self._end_early(error)
 
         if self.divergences.all:
             warnings.warn(
                 f"{self.divergences}; the draws are not from the posterior",
                 stacklevel=stack_level(),
             )
+
+    def _end_early(self, error: BaseException) -> None:
+        """Keep what was reached when the run is interrupted, or when its program fails."""
+        self.error = error
+        self.stopped = reason_to_end(error, self.done, self.options.num_draws)
+        if self.store.count == 0:
+            self._store_position()
 
     def _keep_first(self) -> None:
         """Keep the draws that were asked for, of an earlier run that made more."""
@@ -179,8 +195,8 @@ class ChainRun:
 
         self.done += block.num_draws
 
-        if block.interrupted:
-            raise KeyboardInterrupt
+        if block.ended_by is not None:
+            raise block.ended_by
 
         if is_warmup:
             self._adapt(stop)
