@@ -98,7 +98,10 @@ def _read(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
             metadata = file.metadata() or {}
             header = json.loads(metadata.get(key, "{}"))
             checksums = json.loads(metadata.pop(_CHECKSUMS, "null"))
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            stored = {}
+            for name in file.keys():  # noqa: SIM118
+                # A copy is aligned in memory as tensors are, so that results have equal bits.
+                stored[name] = file.get_tensor(name).clone()
     except PermissionError as error:
         raise ValueError(
             f"{path} cannot be read ({error.strerror}); change its permissions"
