@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from html import escape
 from typing import Any
 
@@ -23,6 +24,7 @@ from zoo.reports.summary import Summary, summarise
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import buffers
 from zoo.runtime.rows import Rows
+from zoo.runtime.turn import turn
 
 
 class BayesianNetwork(nn.Module):
@@ -66,6 +68,7 @@ class BayesianNetwork(nn.Module):
         torch.Size([8, 1])
     """
 
+    @turn()  # a call in another thread has other tensors in the network's place
     def __init__(
         self,
         network: nn.Module,
@@ -107,6 +110,7 @@ class BayesianNetwork(nn.Module):
         return next(iter(parameters))
 
     @property
+    @turn()
     def latents(self) -> dict[str, TorchDistributionMixin]:
         """The prior of every latent site by name.
 
@@ -119,6 +123,7 @@ class BayesianNetwork(nn.Module):
 
         return sites | self.likelihood.priors(self.first_parameter)
 
+    @turn()
     def frozen(self) -> dict[str, Tensor]:
         """Return copies of the frozen weights, for a posterior to keep."""
         parameters = dict(self.network.named_parameters())
@@ -143,16 +148,21 @@ class BayesianNetwork(nn.Module):
                 quantities for each datum; by default they are sampled.
             num_data: Size N of the whole data, if x is a batch of it.
         """
-        values = self.plan.sample(self.network)
-        noise = self.likelihood.sample(self.first_parameter)
-        if x is None:
-            return None
+        with turn():
+            values = self.plan.sample(self.network)
+            noise = self.likelihood.sample(self.first_parameter)
+            if x is None:
+                return None
 
-        values |= self.plan.estimate(self.network)
-        values |= buffers(self.network)
-        output = self.output(values, x)
+            values |= self.plan.estimate(self.network)
+            values |= buffers(self.network)
+            output = self.output(values, x)
 
-        return self.likelihood.observe(output, y, noise, num_data)
+            return self.likelihood.observe(output, y, noise, num_data)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Return a context in which no other thread runs Pyro's handlers; a guide enters it."""
+        return turn()
 
     def output(self, values: Mapping[str, Tensor], x: Rows) -> Tensor:
         """Return the network's output (B, ...) for given values, without any Pyro statement.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pyro
@@ -44,7 +45,9 @@ def latent_sites(model: PyroModel, example: tuple[Any, ...]) -> dict[str, Site]:
 
 def _run(model: PyroModel, example: tuple[Any, ...]) -> Mapping[str, _Node]:
     """Run a model at its initial values, without effects on random numbers or parameters."""
+    alone = getattr(model, "turn", nullcontext)  # handlers act on all threads
     with (
+        alone(),
         torch.random.fork_rng(),
         torch.no_grad(),
         pyro.get_param_store().scope(),

@@ -17,6 +17,7 @@ from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.progress import bar
+from zoo.runtime.turn import turn
 
 
 def sbc(
@@ -116,7 +117,7 @@ def _simulated_data(
     model: BayesianNetwork, x: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Draw the latent sites (1, *shape) and the targets (N, ...) of inputs."""
-    with torch.no_grad(), pyro.validation_enabled(False):
+    with turn(), torch.no_grad(), pyro.validation_enabled(False):
         sites: dict[str, Any] = poutine.trace(model).get_trace(x).nodes
 
     truth = {}

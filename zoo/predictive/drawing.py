@@ -11,6 +11,7 @@ from pyro import poutine
 from torch import Tensor
 
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.turn import turn
 
 Shapes = Mapping[str, torch.Size]
 
@@ -36,7 +37,7 @@ def draw_sites(
             f"num_samples must be a number of draws, at least 1, not {num_samples}"
         )
 
-    with torch.no_grad(), pyro.validation_enabled(False):
+    with turn(), torch.no_grad(), pyro.validation_enabled(False):
         state = torch.get_rng_state()
 
         with contextlib.suppress(RuntimeError, ValueError):

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from zoo.runtime.turn import turn
+
 
 @contextmanager
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
@@ -74,9 +76,10 @@ def _frozen_layers(network: nn.Module, frozen: Collection[str]) -> list[nn.Modul
 @contextmanager
 def _own_modes(network: nn.Module) -> Iterator[None]:
     """Put every layer back into its own mode afterwards."""
-    before = [(layer, layer.training) for layer in network.modules()]
-    try:
-        yield
-    finally:
-        for layer, was_training in before:
-            layer.training = was_training
+    with turn():
+        before = [(layer, layer.training) for layer in network.modules()]
+        try:
+            yield
+        finally:
+            for layer, was_training in before:
+                layer.training = was_training

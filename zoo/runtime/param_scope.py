@@ -14,6 +14,7 @@ from pyro.params.param_store import StateDict
 from torch import Tensor, nn
 
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.turn import turn
 
 
 class ScopedGuide:
@@ -48,7 +49,7 @@ class ScopedGuide:
         """Replace the global store by this guide's own; a module gets an empty one."""
         is_module = isinstance(self.guide, nn.Module)
         state = _empty_store() if is_module else self.store
-        with pyro.get_param_store().scope(state=state):
+        with turn(), pyro.get_param_store().scope(state=state):
             yield
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -5,24 +5,17 @@ from __future__ import annotations
 import enum
 import itertools
 import pickle
-import random
 from collections import deque
 from typing import Any
 
 import numpy
-import torch
+
+from zoo.tracing.generators import generator_state, is_generator
 
 _PLAIN = (bool, int, str, bytes, complex, type(None))
 _DEPTH = 4
 LONG = 1000  # elements of a container that are compared
 _BIG = 2**20  # bytes of an array that are compared
-GENERATORS = (
-    random.Random,
-    numpy.random.Generator,
-    numpy.random.RandomState,
-    numpy.random.BitGenerator,
-    torch.Generator,
-)
 
 
 def content(value: Any, depth: int = _DEPTH) -> Any:
@@ -42,7 +35,7 @@ def content(value: Any, depth: int = _DEPTH) -> Any:
     if isinstance(value, (float, numpy.generic, enum.Enum, itertools.count)):
         return kind, repr(value)  # NaN equals NaN
 
-    if isinstance(value, GENERATORS):
+    if is_generator(value):
         return kind, pickle.dumps(generator_state(value))
 
     if isinstance(value, numpy.ndarray) and value.dtype != object:
@@ -53,37 +46,6 @@ def content(value: Any, depth: int = _DEPTH) -> Any:
         return kind, len(value), _elements(value, depth - 1)
 
     return kind
-
-
-def generator_state(generator: Any) -> Any:
-    """Return the state of a random generator."""
-    if isinstance(generator, random.Random):
-        return generator.getstate()
-
-    if isinstance(generator, numpy.random.Generator):
-        return generator.bit_generator.state
-
-    if isinstance(generator, numpy.random.BitGenerator):
-        return generator.state
-
-    if isinstance(generator, numpy.random.RandomState):
-        return generator.get_state()
-
-    return generator.get_state().numpy()
-
-
-def set_generator_state(generator: Any, state: Any) -> None:
-    """Set the state of a random generator to one that `generator_state` returned."""
-    if isinstance(generator, random.Random):
-        generator.setstate(state)
-    elif isinstance(generator, numpy.random.Generator):
-        generator.bit_generator.state = state
-    elif isinstance(generator, numpy.random.BitGenerator):
-        generator.state = state
-    elif isinstance(generator, numpy.random.RandomState):
-        generator.set_state(state)
-    else:
-        generator.set_state(torch.from_numpy(state))
 
 
 def _elements(value: Any, depth: int) -> Any:

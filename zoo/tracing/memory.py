@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.tracing.contents import generator_state, set_generator_state
+from zoo.tracing.generators import generator_state, set_generator_state
 
 
 class Memory(ABC):

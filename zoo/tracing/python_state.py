@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import random
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import numpy
-
-from zoo.tracing.contents import GENERATORS, LONG, content
+from zoo.tracing.contents import LONG, content
+from zoo.tracing.generators import is_generator, set_shared_states, shared_states
 from zoo.tracing.reachable import Memory, memories_of
 
 _NOT_THERE = object()
@@ -48,23 +46,23 @@ class PythonState:
     """
 
     def __init__(self, program: Callable[..., Any]) -> None:
-        self._random = _random_states()
+        self._random = shared_states()
         self._memories = memories_of(program)
         self._contents = [_named_contents(memory) for memory in self._memories]
         self._values = [memory.read() for memory in self._memories]
 
     def change(self) -> Change | None:
         """Return what has changed since, a generator of random numbers first, if any."""
-        now = _random_states()
-        for name, before in self._random.items():
-            if content(now[name]) != content(before):
+        now = shared_states()
+        for name, state in now.items():
+            if content(state) != content(self._random.get(name)):
                 return Change(name, is_random=True)
 
         changes = []
         for memory, before in zip(self._memories, self._contents, strict=True):
             key = _first_difference(before, _named_contents(memory))
             if key is not None:
-                is_random = isinstance(memory.read().get(key), GENERATORS)
+                is_random = is_generator(memory.read().get(key))
                 changes.append(Change(memory.describe(key), is_random))
 
         changes.sort(key=lambda change: not change.is_random)
@@ -73,19 +71,10 @@ class PythonState:
 
     def restore(self) -> None:
         """Put everything back."""
-        random.setstate(self._random["Python's random"])
-        numpy.random.set_state(self._random["numpy.random"])
+        set_shared_states(self._random)
         for memory, value in zip(self._memories, self._values, strict=True):
             if not _is_same(memory.read(), value):
                 memory.write(value)
-
-
-def _random_states() -> dict[str, Any]:
-    """Return the states of the generators that all programs share."""
-    return {
-        "Python's random": random.getstate(),
-        "numpy.random": numpy.random.get_state(),
-    }
 
 
 def _named_contents(memory: Memory) -> dict[Any, Any]:

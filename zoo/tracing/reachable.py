@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from zoo.runtime.caller import is_library
-from zoo.tracing.contents import GENERATORS, LONG
+from zoo.tracing.contents import LONG
+from zoo.tracing.generators import is_generator
 from zoo.tracing.memory import (
     Attributes,
     Cell,
@@ -62,7 +63,7 @@ def memories_of(program: Callable[..., Any]) -> list[Memory]:
 
 def _parts(value: Any) -> Iterator[Any]:
     """Give the memories of one value, and the values to visit next."""
-    if isinstance(value, GENERATORS):
+    if is_generator(value):
         yield GeneratorState(value)
     elif isinstance(value, types.FunctionType):
         yield from _parts_of_function(value)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import numpy
 import torch
 from torch import Tensor
 from torch.fx import Interpreter
 from torch.fx.node import Target
 
+from zoo.tracing.generators import set_shared_states, shared_states
 from zoo.tracing.graph import Function, TracedGraph
 from zoo.tracing.operations import is_pointwise, is_view
 
@@ -33,14 +32,13 @@ class Trial:
     def undone(self) -> Iterator[None]:
         """Put back random numbers and written tensors after a `with` block."""
         before = [tensor.detach().clone() for tensor in self.writes]
-        of_python, of_numpy = random.getstate(), numpy.random.get_state()
+        shared = shared_states()
 
         try:
             with torch.random.fork_rng():
                 yield
         finally:
-            random.setstate(of_python)
-            numpy.random.set_state(of_numpy)
+            set_shared_states(shared)
             with torch.no_grad():
                 for tensor, value in zip(self.writes, before, strict=True):
                     tensor.copy_(value)

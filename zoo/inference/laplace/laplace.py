@@ -24,6 +24,7 @@ from zoo.posterior.laplace_posterior import LaplacePosterior
 from zoo.runtime.rows import first
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
+from zoo.runtime.turn import turn
 
 
 class Laplace:
@@ -125,6 +126,7 @@ class Laplace:
         self.tempering = Tempering(temperature, likelihood_temperature)
         self.progress = progress
 
+    @turn()
     def fit(self, data: Data, batch_size: int | None = None) -> LaplacePosterior:
         """Find the mode, compute the curvature there, and draw.
 

@@ -41,6 +41,7 @@ from zoo.runtime.progress import bar
 from zoo.runtime.rows import Rows
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
+from zoo.runtime.turn import turn
 from zoo.tracing.mode import mode_name
 
 
@@ -157,6 +158,7 @@ class Sampler:
         """Divide warm-up into windows."""
         return stan_windows(self.warmup_steps)
 
+    @turn()
     def fit(self, data: Data | tuple[Any, ...]) -> DrawsPosterior:
         """Sample the posterior given all data at once.
 

@@ -40,6 +40,7 @@ from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import first
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
+from zoo.runtime.turn import turn
 from zoo.tracing.mode import mode_name
 
 _DEFAULT_NUM_STEPS = 2000
@@ -157,6 +158,7 @@ class SVI:
         self.checkpoint = checkpoint
         self.progress = progress
 
+    @turn()
     def fit(
         self, data: Data, batch_size: int | None = None, init: Posterior | None = None
     ) -> GuidePosterior:

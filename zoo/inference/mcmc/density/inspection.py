@@ -21,6 +21,7 @@ from zoo.model import BayesianNetwork
 from zoo.runtime.caller import stack_level
 from zoo.runtime.distributions import support_of
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.turn import turn
 
 
 def make_program(
@@ -90,7 +91,7 @@ def _two_traces(
     store = pyro.get_param_store()
 
     without_parameters = store.scope(state={"params": {}, "constraints": {}})
-    with without_parameters, torch.random.fork_rng():
+    with turn(), without_parameters, torch.random.fork_rng():
         with torch.no_grad(), evaluating(model):
             first = poutine.trace(model).get_trace(*data)
             second = poutine.trace(model).get_trace(*data)

@@ -19,6 +19,7 @@ from zoo.runtime.distributions import is_proper
 from zoo.runtime.effects import Substitute
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.turn import turn
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,12 @@ class Program:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Switch off autograd, Pyro's validation (it cannot be traced) and training mode."""
-        with torch.no_grad(), pyro.validation_enabled(False), evaluating(self.model):
+        with (
+            turn(),
+            torch.no_grad(),
+            pyro.validation_enabled(False),
+            evaluating(self.model),
+        ):
             yield
 
 
