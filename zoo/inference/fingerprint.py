@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
 START_OF_GUIDE = "start of the guide"
+_OF_MODULES = frozenset(vars(nn.Module()))
 _NUM_EXAMPLES = 8  # of a data set that is not in memory
 _NOT_OPTIONS = {
     "sites",
@@ -57,7 +60,9 @@ def describe_guide(scoped: ScopedGuide, network: nn.Module) -> dict[str, str]:
         network: The network; where the guide starts at its values, they do not count.
     """
     guide = scoped.guide
-    words = {"guide": _describe_program(guide)}
+    words = {"guide": describe_program(guide)}
+    if isinstance(guide, nn.Module):
+        words |= _options(guide)
 
     own = dict(network.named_parameters())
     starts = []
@@ -79,8 +84,9 @@ def describe_guide(scoped: ScopedGuide, network: nn.Module) -> dict[str, str]:
 
 
 def describe_program(program: PyroProgram) -> str:
-    """Return a Pyro program that is not a model of the zoo: a function by its code."""
-    return describe_value(program)
+    """Return the class of a Pyro program that is a module, and the code of a function."""
+    is_module = isinstance(program, nn.Module)
+    return describe_value(type(program) if is_module else program)
 
 
 def describe_data(data: Batches) -> dict[str, str]:
@@ -105,21 +111,17 @@ def describe_tree(name: str, tree: Any) -> dict[str, str]:
     return words
 
 
-def _describe_program(guide: PyroProgram) -> str:
-    """Return the class and the options of a guide; of a function its code."""
-    if not isinstance(guide, nn.Module):
-        return describe_value(guide)
-
-    options = {}
+def _options(guide: nn.Module) -> dict[str, str]:
+    """Return the options of a guide and of the guides in it."""
+    words = {}
     for part_name, part in guide.named_modules():
         for name, value in vars(part).items():
-            if name not in _NOT_OPTIONS and _is_option(value):
-                options[f"{part_name}.{name}".lstrip(".")] = value
+            is_own = name not in _OF_MODULES and name not in _NOT_OPTIONS
+            if is_own and _is_option(value):
+                key = f"guide's {part_name}.{name}".replace(" .", " ")
+                words[key] = describe_value(value)
 
-    for name in vars(nn.Module()):
-        options.pop(name, None)
-
-    return f"{describe_value(type(guide))} {describe_value(options)}"
+    return words
 
 
 def _is_option(value: object) -> bool:
@@ -130,7 +132,9 @@ def _is_option(value: object) -> bool:
     if isinstance(value, dict):
         return all(_is_option(part) for part in value.values())
 
-    return value is None or isinstance(value, (bool, int, float, str))
+    is_plain = value is None or isinstance(value, (bool, int, float, str))
+    is_object = type(value).__module__.startswith("guides.mixture_entropy")
+    return is_plain or is_object or isinstance(value, (partial, FunctionType))
 
 
 def _is_of_network(name: str, tensor: Tensor, own: Mapping[str, Tensor]) -> bool:

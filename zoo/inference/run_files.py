@@ -74,7 +74,7 @@ def check_same_run(path: Path, then: Mapping[str, str], now: Mapping[str, str]) 
 
     seed = ""
     if all("start of " in difference.partition(" (")[0] for difference in found):
-        seed = "set the seed before the network and the guide are built, "
+        seed = "set the seed before the network and the guide are built, or "
 
     raise ValueError(
         f"checkpoint {path} is of another run: they differ in {listed}; {seed}delete it, or give "

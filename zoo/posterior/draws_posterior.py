@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.concatenation import (
+    Dim,
+    axis_of,
+    check_same_target,
+    check_same_tensors,
+    check_sizes,
+    joined,
+    joined_info,
+)
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.posterior.posterior import Posterior
@@ -138,6 +147,27 @@ class DrawsPosterior(Posterior):
             info=self.info,
             masks=masks,
         )
+
+    def _followed_by(self, others: Sequence[DrawsPosterior], dim: Dim) -> Posterior:
+        draws, info = self._joined(others, dim)
+        return DrawsPosterior(
+            self.model, draws=draws, state=self.state, info=info, masks=self.masks
+        )
+
+    def _joined(
+        self, others: Sequence[DrawsPosterior], dim: Dim
+    ) -> tuple[dict[str, Tensor], MCMCInfo | None]:
+        """Return all draws and their statistics, or refuse posteriors of different targets."""
+        every = [self, *others]
+        infos: list[Any] = [each.info for each in every]
+        axis = axis_of(dim)
+        check_same_target([each.model for each in every], infos)
+        check_same_tensors("constant tensors", [each.state for each in every])
+        check_same_tensors("masks", [each.masks for each in every])
+        check_sizes(every, dim)
+
+        draws = joined([each.draws for each in every], axis)
+        return draws, joined_info(infos, dim)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the draws, as the file holds them."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.concatenation import Dim, axis_of, check_same_tensors, joined
 from zoo.posterior.draw_source import FunctionValues
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
-from zoo.posterior.posterior import on_device_of
+from zoo.posterior.posterior import Posterior, on_device_of
 from zoo.posterior.storage import prefixed
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
@@ -88,6 +89,26 @@ class FunctionPosterior(DrawsPosterior):
         raise ValueError(
             f"{purpose}, but this posterior has no weights, only function values; "
             "sample again without functions_at"
+        )
+
+    def _followed_by(self, others: Sequence[FunctionPosterior], dim: Dim) -> Posterior:
+        every = [self, *others]
+        inputs = []
+        for each in every:
+            leaves = tensors_of(each.functions.x)
+            inputs.append({str(number): leaf for number, leaf in enumerate(leaves)})
+
+        check_same_tensors("inputs of their function values", inputs)
+        draws, info = self._joined(others, dim)
+        values = joined([{"f": each.functions.values} for each in every], axis_of(dim))
+
+        return FunctionPosterior(
+            self.model,
+            functions=(self.functions.x, values["f"]),
+            draws=draws,
+            state=self.state,
+            info=info,
+            masks=self.masks,
         )
 
     def tensors(self) -> dict[str, Tensor]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.concatenation import Dim
 from zoo.posterior.draws_posterior import DrawsPosterior, Transform
 from zoo.posterior.info import LaplaceInfo
+from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import prefixed
 
 
@@ -63,6 +66,12 @@ class LaplacePosterior(DrawsPosterior):
             state=state,
             info=self.info,
             masks=masks,
+        )
+
+    def _followed_by(self, others: Sequence[Posterior], dim: Dim) -> NoReturn:
+        raise ValueError(
+            "concat needs the draws of a sampler, not those around a mode; write "
+            f"num_samples={self.num_samples * (1 + len(others))} for more of them"
         )
 
     def tensors(self) -> dict[str, Tensor]:

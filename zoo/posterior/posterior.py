@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.concatenation import Dim, check_kinds
 from zoo.posterior.draw_source import DrawSource
 from zoo.posterior.file_format import write_posterior
 from zoo.posterior.inference_data import to_arviz
@@ -95,6 +96,36 @@ class Posterior(DrawSource):
                 or, inside `pyro.get_param_store().scope()`, Pyro's
                 `posterior.guide.laplace_approximation(x, y)`.
         """
+
+    @staticmethod
+    def concat(posteriors: Sequence[Posterior], dim: Dim = "chain") -> Posterior:
+        """Put the draws of several runs of samplers together, e.g. chains run later.
+
+        Arguments:
+            posteriors: Posteriors of one model given the same data.
+            dim: "chain" puts chains side by side; "draw" appends the draws of each chain
+                to those before, for runs that began where the last one ended.
+
+        Raises:
+            ValueError: Posteriors without stored draws; of different models, data or
+                temperatures; chains of different lengths.
+
+        Example:
+            >>> short = {"warmup_steps": 5, "num_samples": 5, "progress": False}
+            >>> engine = inference.NUTS(model, num_chains=2, **short)
+            >>> Posterior.concat([engine.fit(data.train), engine.fit(data.train)])
+            Posterior over 81 parameters at 4 sites: 4 chains of 5 draws
+        """
+        check_kinds(posteriors)
+        first, *others = posteriors
+        return first._followed_by(others, dim)
+
+    def _followed_by(self, others: Sequence[Any], dim: Dim) -> Posterior:
+        """Return this posterior and others of its kind as one."""
+        raise ValueError(
+            f"concat needs the stored draws of a sampler, not a {self.source}; give "
+            "posteriors of HMC, NUTS, ChEES or MCLMC"
+        )
 
     @answer(
         num_draws=_NUM_SAMPLES,

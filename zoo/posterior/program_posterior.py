@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.concatenation import Dim
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
+from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows
 
@@ -64,6 +66,10 @@ class ProgramPosterior(DrawsPosterior):
     def predict_with(self, draws: Mapping[str, Tensor], x: Rows) -> NoReturn:
         """Refuse: a Pyro program has no network."""
         self.predict(x)
+
+    def _followed_by(self, others: Sequence[DrawsPosterior], dim: Dim) -> Posterior:
+        draws, info = self._joined(others, dim)
+        return ProgramPosterior(self.model, draws=draws, info=info)
 
     def require_weights(self, purpose: str) -> NoReturn:
         """Refuse what needs weights of a network."""

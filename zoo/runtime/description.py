@@ -83,6 +83,9 @@ class _Description:
 
     def text(self, value: object) -> str:
         """Return any object as text."""
+        if isinstance(value, np.generic):
+            value = value.item()
+
         if isinstance(value, Enum) or not isinstance(value, _PLAIN):
             if id(value) in self._open or len(self._open) == _DEEPEST:
                 return "..."
@@ -112,9 +115,6 @@ class _Description:
 
     def _array(self, value: np.ndarray) -> str:
         return f"array {value.shape} {digest_array(value)}"
-
-    def _scalar(self, value: np.generic) -> str:
-        return repr(value.item())
 
     def _collection(self, value: Collection[object]) -> str:
         is_many = len(value) > _MANY
@@ -247,7 +247,6 @@ _WRITERS: list[tuple[Any, Callable[[_Description, Any], str]]] = [
     (nn.Parameter, _Description._parameter),
     (Tensor, _Description._tensor),
     (np.ndarray, _Description._array),
-    (np.generic, _Description._scalar),
     ((list, tuple, set, frozenset), _Description._collection),
     (dict, _Description._mapping),
     (Distribution, _Description._distribution),

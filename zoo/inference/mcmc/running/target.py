@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.inference.fingerprint import describe_program, describe_tree
+from zoo.inference.fingerprint import describe_tree
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.model import BayesianNetwork
 from zoo.posterior.model_description import describe_model
@@ -31,7 +31,7 @@ def describe_target(
         x, y, *_ = data
         return words | describe_tree("inputs", x) | describe_tree("targets", y)
 
-    words["model"] = describe_program(model)
+    words["model"] = describe_value(model)
     for name, prior in potential.program.latents.items():
         words[f"prior of {name}"] = f"{describe_value(prior)} {tuple(prior.shape())}"
 
