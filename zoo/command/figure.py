@@ -35,7 +35,7 @@ def draw_fit(posterior: Posterior, prediction: Prediction, data: Dataset) -> Fig
     ax = axes[0, -1]
     x, y = data.test
     has_one_input = x.shape[1:].numel() == 1
-    if prediction.likelihood.discrete:
+    if prediction.has_classes:
         reliability = metrics.reliability(prediction.probs.cpu(), y)
         plots.reliability_diagram(*reliability, ax=ax)
     elif has_one_input and y.shape[-1] == 1:

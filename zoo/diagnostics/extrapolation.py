@@ -110,8 +110,9 @@ def extrapolation(
 
 def _epistemic(posterior: Posterior, draws: Mapping[str, Tensor], x: Tensor) -> float:
     """Return the mean standard deviation of the function, or mutual information, at inputs."""
-    uncertainty = posterior.predict_with(draws, x).epistemic
-    if not posterior.model.likelihood.discrete:
+    prediction = posterior.predict_with(draws, x)
+    uncertainty = prediction.epistemic
+    if not prediction.has_classes:
         uncertainty = uncertainty.sqrt()
 
     return float(uncertainty.mean())

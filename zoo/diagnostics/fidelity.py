@@ -94,7 +94,7 @@ def fidelity(
         ours = _functions(posterior, place.x, num_samples, place.targets)
 
     num_outputs = ours.values.shape[-1]
-    has_classes = sampled.model.likelihood.discrete and num_outputs > 1
+    has_classes = num_outputs > 1 and _has_classes(sampled, place.x)
     kind = classification if has_classes else regression
     score = partial(kind, away=place.away)
 
@@ -189,6 +189,11 @@ def _functions(
     first = prediction.first(len(targets))
     pointwise = first.pointwise(targets)
     return Functions(values, pointwise.double())
+
+
+def _has_classes(posterior: Posterior, x: Tensor) -> bool:
+    """Return whether the targets of a posterior are classes."""
+    return posterior.model.likelihood.discrete or posterior.predict(x, 1).has_classes
 
 
 def _chains(draws: Functions, num_chains: int) -> list[Functions]:

@@ -42,7 +42,7 @@ class Censored(Likelihood):
     target = "pairs (time, event), a time in the support and an event that is 0 or 1"
 
     def __init__(self, make: Callable[[Tensor], TorchDistributionMixin]) -> None:
-        if not callable(make):
+        if not callable(make) or isinstance(make, TorchDistributionMixin):
             raise TypeError(
                 f"Censored needs a callable that makes the distribution of times, not {make!r}; "
                 "write Censored(lambda f: dist.Exponential(f[..., 0].exp()))"

@@ -128,7 +128,7 @@ def _check_noise(noise: Mapping[str, object]) -> None:
 
 def _check_callable(make: Callable[..., object], names: Sequence[str]) -> None:
     """Refuse a callable that does not take the output and these keyword arguments."""
-    if not callable(make):
+    if not callable(make) or isinstance(make, TorchDistributionMixin):
         raise TypeError(
             f"From needs a callable that makes a distribution, not {make!r}; write "
             "From(lambda f: dist.Poisson(f.exp()))"

@@ -143,6 +143,7 @@ class Targets(Uncertainty):
         if observed.y is None:
             raise ValueError("the targets are missing; give y in the data (x, y)")
 
+        output = self.arranged(output)
         known = self.known(observed.given, output)
         distribution = self.as_observed(self._example(output, known))
         expected = distribution.batch_shape + distribution.event_shape

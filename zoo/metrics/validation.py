@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+_IGNORED = -100  # the label that torch's cross_entropy leaves out
+
 
 class Classification(NamedTuple):
     """Checked probabilities and labels, both on the CPU.
@@ -45,10 +47,13 @@ def checked(**tensors: Tensor) -> list[Tensor]:
 def checked_classification(probs: Tensor, y: Tensor) -> Classification:
     """Return class probabilities (N, O) and class indices (N,); a Bernoulli has two classes.
 
+    Pixels or words with a class each are data of their own. Labels -100 are left out, as
+    torch's `cross_entropy` does.
+
     Arguments:
-        probs: Predictive probabilities, (N, O); for a Bernoulli the probability of
-            label 1, (N,) or (N, 1).
-        y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
+        probs: Predictive probabilities, (N, O) or (N, ..., O); for a Bernoulli the
+            probability of label 1, (N,) or (N, 1).
+        y: Class indices, (N,) or (N, ...); for a Bernoulli 0 or 1, (N,) or (N, 1).
 
     Raises:
         ValueError: probs are no probabilities, y no class indices, or the shapes do not
@@ -56,6 +61,12 @@ def checked_classification(probs: Tensor, y: Tensor) -> Classification:
     """
     (values,) = checked(probs=probs)
     (labels,) = checked(y=y)
+    if values.ndim > 2 and labels.shape == values.shape[:-1]:
+        values, labels = (
+            values.flatten(0, -2),
+            labels.flatten(),
+        )  # (N, ..., O) -> (M, O)
+
     if values.ndim > 2:
         raise ValueError(
             f"probs has shape {tuple(values.shape)}; write (N, O), averaged over draws, as "
@@ -78,6 +89,12 @@ def checked_classification(probs: Tensor, y: Tensor) -> Classification:
         values, labels = _two_classes(values, labels)
     else:
         _check_sums(values, tolerance)
+
+    is_label = labels != _IGNORED
+    if labels.shape == (len(values),) and not bool(is_label.all()):
+        values, labels = values[is_label], labels[is_label]
+        if not len(labels):
+            raise ValueError(f"all labels are {_IGNORED}, which are left out; give one")
 
     num_data, num_classes = values.shape
     _check_labels(labels, tuple(probs.shape), num_data, num_classes)

@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo import metrics
 from zoo.metrics.class_scores import class_scores
 from zoo.posterior.posterior import Posterior
+from zoo.predictive.observed_targets import where_observed
 from zoo.pruning.masking import importance, masked
 from zoo.pruning.masks import keep_most_important
 from zoo.pruning.moments import weight_moments
@@ -138,9 +139,10 @@ def _scores(
     prediction = posterior.predict(x, num_samples, progress=False)
     log_prob = prediction.log_prob(y)
 
-    if posterior.model.likelihood.discrete:
-        return class_scores(prediction.mean, log_prob, y.long())
+    mean, targets = where_observed(posterior.model.likelihood, prediction.mean, y)
+    if prediction.has_classes:
+        return class_scores(mean, log_prob, targets.long())
 
-    rmse = metrics.rmse(prediction.mean, y)
+    rmse = metrics.rmse(mean, targets)
     nll = metrics.nll(log_prob)
     return {"rmse": float(rmse), "nll": float(nll)}

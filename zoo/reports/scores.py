@@ -7,6 +7,7 @@ from torch import Tensor
 from zoo import metrics
 from zoo.datasets import Dataset
 from zoo.metrics.class_scores import class_scores
+from zoo.predictive.observed_targets import where_observed
 from zoo.predictive.prediction import Prediction
 
 
@@ -26,16 +27,23 @@ def accuracy_scores(
     """
     y = y.to(prediction.outputs.device)
     prediction = prediction.first(len(y))
-    if prediction.likelihood.discrete:
-        return class_scores(prediction.probs, prediction.log_prob(y), y)
+    likelihood = prediction.likelihood
+    if prediction.has_classes:
+        log_prob = prediction.log_prob(y)
+        probs, labels = where_observed(likelihood, prediction.probs, y)
+        return class_scores(probs, log_prob, labels)
 
     original = data.in_original_units(prediction)
-    targets = data.y_units.restore(y).to(y.device)
+    all_targets = data.y_units.restore(y).to(y.device)
+    log_prob = original.log_prob(all_targets)
+
     lower, upper = original.interval(0.9)
-    log_prob = original.log_prob(targets)
+    mean, targets = where_observed(likelihood, original.mean, all_targets)
+    lower, _ = where_observed(likelihood, lower, all_targets)
+    upper, _ = where_observed(likelihood, upper, all_targets)
 
     return {
-        "rmse": float(metrics.rmse(original.mean, targets)),
+        "rmse": float(metrics.rmse(mean, targets)),
         "nll": float(metrics.nll(log_prob)),
         "coverage 90 %": float(metrics.coverage(lower, upper, targets)),
     }
