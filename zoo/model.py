@@ -15,6 +15,7 @@ from zoo.likelihoods.observed import Observed
 from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
+from zoo.predictive.known import place_known, refuse_unknown
 from zoo.predictive.network_call import OutputChoice, call_arguments, in_rows
 from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan
@@ -196,12 +197,15 @@ class BayesianNetwork(nn.Module):
 
         return draw_sites(self, num_samples, shapes)
 
-    def prior_predictive(self, x: Rows, num_samples: int = 100) -> Prediction:
+    def prior_predictive(
+        self, x: Rows, num_samples: int = 100, **given: Any
+    ) -> Prediction:
         """Predict from the prior, before the model has seen data.
 
         Arguments:
             x: Inputs (N, ...).
             num_samples: Number of draws S.
+            given: Known quantities (N, ...) of each datum that the likelihood asks for.
 
         Raises:
             ValueError: An improper prior, which has no draws.
@@ -210,11 +214,14 @@ class BayesianNetwork(nn.Module):
             >>> model.prior_predictive(torch.zeros(8, 6), num_samples=20).mean.shape
             torch.Size([8, 1])
         """
+        refuse_unknown(self.likelihood, "prior_predictive(x, ...)", given)
         draws = self.prior_draws(num_samples)
         inputs = place_inputs(self, x)
         outputs = evaluate_draws(self, draws, {}, inputs)
 
-        return Prediction(self.likelihood, outputs, noise=draws)
+        known = place_known(given, self.first_parameter)
+
+        return Prediction(self.likelihood, outputs, noise=draws, given=known)
 
     def summary(self) -> Summary:
         """Count weights and nodes layer by layer, with the prior of each."""

@@ -1,15 +1,20 @@
 """Data that a model is fitted to: their forms, their batches, their checks."""
 
+from zoo.data.batch_form import BatchForm
 from zoo.data.checks import Batch, checked, on_device, pair
-from zoo.data.forms import Data, DatasetParts, batches, full
+from zoo.data.columns import Columns
+from zoo.data.forms import Data, DatasetParts, batches, check_all_data, full
 from zoo.data.minibatches import Batches
 
 __all__ = [
     "Batch",
+    "BatchForm",
     "Batches",
+    "Columns",
     "Data",
     "DatasetParts",
     "batches",
+    "check_all_data",
     "checked",
     "full",
     "on_device",

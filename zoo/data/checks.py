@@ -51,9 +51,10 @@ def pair(
 
 
 def as_targets(y: Any) -> Tensor | Observed:
-    """Return targets as a tensor."""
+    """Return targets as a tensor, or as they are observed."""
     if isinstance(y, Observed):
-        return y
+        parts = [None if part is None else as_tensors(part, "targets") for part in y]
+        return Observed(*parts)
 
     targets = as_tensors(y, "targets")
     if not isinstance(targets, Tensor):
@@ -121,15 +122,6 @@ def checked(model: BayesianNetwork, x: Rows, y: Tensor | Observed) -> Batch:
     model.likelihood.check(all_outputs, y)
 
     return x, y
-
-
-def checked_batch(model: BayesianNetwork, batch: object) -> Batch:
-    """Return one batch of a loader on the model's device, checked against the model."""
-    is_several = isinstance(batch, (tuple, list)) and len(batch) > 2
-    parts = (tuple(batch[:-1]), batch[-1]) if is_several else batch
-    x, y = pair(parts, "a batch must be a pair (x, y)")
-
-    return checked(model, *on_device(model, x, y))
 
 
 def _refuse_infinite(role: str, tensor: Tensor) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    Dataset,
-    IterableDataset,
-    TensorDataset,
-)
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from zoo.data.checks import Batch, checked, checked_batch, on_device, pair
+from zoo.data.checks import Batch, checked, on_device, pair
+from zoo.data.columns import Columns
+from zoo.data.counting import count_data, gives_each_once
 from zoo.data.minibatches import Batches, LoaderBatches, TensorBatches
 from zoo.model import BayesianNetwork
-from zoo.runtime.rows import concatenate, num_rows
+from zoo.runtime.rows import Rows, concatenate, num_rows
 
 
 @runtime_checkable
@@ -34,134 +31,185 @@ class DatasetParts(Protocol):
         ...
 
 
-Data = tuple[Tensor, Tensor] | DatasetParts | Dataset | DataLoader
+Data = tuple[Rows, Any] | Mapping[str, Any] | DatasetParts | Dataset | DataLoader
 """What a model is fitted to, in any of these forms:
 
-- a pair (x, y) of tensors, or a `TensorDataset` of two;
+- a pair (x, y) of tensors, arrays or tables, where x may be a tuple or a mapping of several
+  inputs; or a `TensorDataset`, whose last tensor is y;
+- a mapping of tensors by name, with `target=` naming y;
 - a data set with parts, such as `datasets.uci("yacht")`, of which a fit takes the
   training part `train`;
-- any other map-style `torch.utils.data.Dataset` of pairs;
-- a `DataLoader` of batches (x, y).
+- any other map-style `torch.utils.data.Dataset`;
+- a `DataLoader` of batches (x, y), (x1, x2, y) or, with `target=`, mappings.
 """
+
+_NOTHING = Columns()
 
 
 def batches(
-    model: BayesianNetwork, data: Data, batch_size: int | None = None
+    model: BayesianNetwork,
+    data: Data,
+    batch_size: int | None = None,
+    columns: Columns = _NOTHING,
+    num_data: int | None = None,
 ) -> Batches:
     """Return batches of data, which are checked against the model.
 
     Arguments:
         model: The model that will be fitted.
-        data: A pair (x, y) of tensors, a data set whose part `train` is taken, a
-            `TensorDataset` or another map-style data set, or a `DataLoader`.
+        data: Data in any form.
         batch_size: Size B of a batch; by default all data at once.
+        columns: What else is said of the data: the target's name, weights, known
+            quantities.
+        num_data: Number of data N; by default counted.
 
     Raises:
         ValueError: Data that do not fit the model; the message names the datum and the
             remedy.
         TypeError: Data in another form.
     """
+    if num_data is not None and num_data < 1:
+        raise ValueError(f"num_data must be at least 1, not {num_data}")
+
     if isinstance(data, DataLoader):
         if batch_size is not None:
             raise ValueError(
                 "a DataLoader has a batch size of its own; omit batch_size"
             )
 
-        return _batches_of_loader(model, data)
+        return _batches_of_loader(model, data, columns, num_data)
 
-    if isinstance(data, TensorDataset):
-        return _batches_of_tensors(model, pair(data), batch_size)
+    if isinstance(data, Dataset) and not isinstance(data, TensorDataset):
+        loader = _loader_of(data, batch_size)
+        return _batches_of_loader(model, loader, columns, num_data)
 
-    if isinstance(data, Dataset):
-        return _batches_of_dataset(model, data, batch_size)
+    if isinstance(data, Mapping):
+        batch = columns.unpacked(model, data)
+    else:
+        parts = data.train if isinstance(data, DatasetParts) else data
+        batch = columns.attached(*pair(parts))
 
-    if isinstance(data, DatasetParts):
-        return _batches_of_tensors(model, pair(data.train), batch_size)
-
-    return _batches_of_tensors(model, pair(data), batch_size)
+    return _batches_of_tensors(model, batch, batch_size, num_data)
 
 
-def full(model: BayesianNetwork, data: Data) -> Batch:
+def full(
+    model: BayesianNetwork,
+    data: Data,
+    columns: Columns = _NOTHING,
+    num_data: int | None = None,
+) -> Batch:
     """Return all data at once, checked against the model: inputs and targets.
 
     Arguments:
         model: The model that will be fitted.
         data: Data in any form.
+        columns: What else is said of the data.
+        num_data: Number of data N, if the user says it.
 
     Raises:
-        ValueError: Data that do not fit the model, or a loader that drops some.
+        ValueError: Data that do not fit the model, or a loader that drops some or
+            repeats some.
     """
-    found = batches(model, data)
-    if getattr(found.loader, "drop_last", False):
-        raise ValueError(
-            "all data are needed at once, but this DataLoader drops its last batch; "
-            "write drop_last=False"
-        )
+    found = batches(model, data, columns=columns, num_data=num_data)
+    check_all_data(found, "all data are needed at once")
 
     parts = list(found.epoch())
-    inputs = [x for x, _ in parts]
-    targets = [y for _, y in parts]
+    x = concatenate([x for x, _ in parts])
+    y = concatenate([y for _, y in parts])
 
-    return concatenate(inputs), concatenate(targets)
+    is_counted = num_data is None
+    if is_counted and num_rows(x) != found.num_data:
+        raise ValueError(
+            f"all data are needed at once, but a pass through this DataLoader gives {num_rows(x)} "
+            f"of {found.num_data} data; give one without a sampler, or the pair (x, y)"
+        )
+
+    return x, y
+
+
+def check_all_data(data: Batches, purpose: str) -> None:
+    """Check that an epoch of batches holds each datum once.
+
+    Arguments:
+        data: The batches.
+        purpose: What needs all data, the beginning of the message.
+
+    Raises:
+        ValueError: A `DataLoader` that drops its last batch, or draws with replacement.
+    """
+    loader = data.loader
+    if loader is None:
+        return
+
+    if loader.drop_last:
+        raise ValueError(
+            f"{purpose}, but this DataLoader drops its last batch; write drop_last=False"
+        )
+
+    if not gives_each_once(loader):
+        raise ValueError(
+            f"{purpose}, but the sampler of this DataLoader repeats or omits some; give one "
+            "without a sampler, and weights=... for data that count more than others"
+        )
+
+
+def _loader_of(data: Dataset, batch_size: int | None) -> DataLoader:
+    """Return a loader of a data set: in batches of a size, shuffled, or of all data."""
+    family = type(data).__name__
+    if isinstance(data, IterableDataset):
+        raise TypeError(
+            f"{family} is an IterableDataset, whose batches a DataLoader makes; write "
+            "fit(DataLoader(data, batch_size=B), num_data=N)"
+        )
+
+    num_data = len(data)
+    if num_data == 0:
+        raise ValueError(f"the data set is empty: {family} has length 0")
+
+    _check_size(batch_size)
+
+    return DataLoader(data, batch_size or num_data, shuffle=batch_size is not None)
 
 
 def _batches_of_tensors(
-    model: BayesianNetwork, data: Batch, batch_size: int | None
+    model: BayesianNetwork,
+    data: Batch,
+    batch_size: int | None,
+    num_data: int | None,
 ) -> Batches:
     """Return batches of a pair of tensors."""
     x, y = checked(model, *on_device(model, *data))
+    _check_size(batch_size)
+
+    num_here = num_rows(x)
+    size = min(batch_size or num_here, num_here)
+
+    return TensorBatches(
+        model=model, x=x, y=y, size=size, num_data=num_data or num_here
+    )
+
+
+def _check_size(batch_size: int | None) -> None:
+    """Refuse batches of no data."""
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
 
-    num_data = num_rows(x)
-    size = min(batch_size or num_data, num_data)
 
-    return TensorBatches(model=model, x=x, y=y, size=size, num_data=num_data)
-
-
-def _batches_of_dataset(
-    model: BayesianNetwork, data: Dataset, batch_size: int | None
+def _batches_of_loader(
+    model: BayesianNetwork, loader: DataLoader, columns: Columns, num_data: int | None
 ) -> Batches:
-    """Return batches of a map-style data set."""
-    num_data = len(data)
-    if num_data == 0:
-        family = type(data).__name__
-        raise ValueError(f"the data set is empty: {family} has length 0")
-
-    is_shuffled = batch_size is not None
-    loader = DataLoader(data, batch_size or num_data, shuffle=is_shuffled)
-
-    return _batches_of_loader(model, loader)
-
-
-def _batches_of_loader(model: BayesianNetwork, loader: DataLoader) -> Batches:
     """Return the batches of a loader, the first of which is checked now."""
-    if isinstance(loader.dataset, IterableDataset):
-        raise ValueError(
-            "the number of data scales the likelihood, but an IterableDataset has no length; "
-            "give a data set with a length"
-        )
-
-    num_data = _num_data(loader)
-    if num_data == 0 or len(loader) == 0:
+    num_data = count_data(loader) if num_data is None else num_data
+    found = LoaderBatches(
+        model=model,
+        loader=loader,
+        size=loader.batch_size or num_data,
+        num_data=num_data,
+        columns=columns,
+    )
+    if num_data == 0 or found.has_no_batch:
         raise ValueError("the DataLoader is empty: it gives no batch")
 
-    checked_batch(model, next(iter(loader)))
-    size = loader.batch_size or num_data
+    found.check_first()
 
-    return LoaderBatches(model=model, loader=loader, size=size, num_data=num_data)
-
-
-def _num_data(loader: DataLoader) -> int:
-    """Return the number of data that a loader gives in an epoch."""
-    if isinstance(loader.sampler, BatchSampler):  # which draws batches, not data
-        return len(loader.sampler.sampler)
-
-    if loader.batch_size is None and loader.batch_sampler is None:
-        raise ValueError(
-            "the number of data scales the likelihood, but a DataLoader with batch_size=None does "
-            "not say how many data its batches hold; write DataLoader(data, "
-            "sampler=BatchSampler(RandomSampler(data), size, False), batch_size=None)"
-        )
-
-    return len(loader.sampler if loader.sampler is not None else loader.dataset)
+    return found

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.data.checks import Batch, checked_batch
+from zoo.data.batch_form import BatchForm
+from zoo.data.checks import Batch, checked, on_device
+from zoo.data.columns import Columns, are_uneven
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
-from zoo.runtime.rows import Rows, take, tensors_of
+from zoo.runtime.rows import Rows, num_rows, take, tensors_of
 
 
 @dataclass(kw_only=True)
@@ -38,6 +40,16 @@ class Batches:
     @property
     def per_epoch(self) -> int:
         """Number of batches in an epoch."""
+        raise NotImplementedError
+
+    @property
+    def form(self) -> BatchForm:
+        """Which part of a batch are the inputs."""
+        raise NotImplementedError
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether data have weights that are neither 0 nor 1."""
         raise NotImplementedError
 
     def epoch(self) -> Iterator[Batch]:
@@ -67,13 +79,28 @@ class TensorBatches(Batches):
     y: Tensor | Observed
 
     @property
+    def num_here(self) -> int:
+        """Number of rows of the tensors, N unless the user says another one."""
+        return num_rows(self.x)
+
+    @property
     def per_epoch(self) -> int:
         """Number of batches in an epoch."""
-        return -(-self.num_data // self.size)
+        return -(-self.num_here // self.size)
+
+    @property
+    def form(self) -> BatchForm:
+        """Which part of a batch are the inputs."""
+        return BatchForm.of(self.x)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether data have weights that are neither 0 nor 1."""
+        return are_uneven(self.y)
 
     def epoch(self) -> Iterator[Batch]:
         """Give the batches of one epoch."""
-        if self.size >= self.num_data:
+        if self.size >= self.num_here:
             yield self.x, self.y
             return
 
@@ -83,10 +110,11 @@ class TensorBatches(Batches):
     def split(self, fraction: float) -> tuple[Batches, Batch]:
         """Hold out a random part of the data, for early stopping."""
         order = self._shuffled()
-        num_held_out = max(1, round(fraction * self.num_data))
-        if num_held_out >= self.num_data:
+        num_here = len(order)
+        num_held_out = max(1, round(fraction * num_here))
+        if num_held_out >= num_here:
             raise ValueError(
-                f"fraction={fraction} of {self.num_data} data leaves none to fit; "
+                f"fraction={fraction} of {num_here} data leaves none to fit; "
                 "write a smaller fraction"
             )
 
@@ -97,31 +125,87 @@ class TensorBatches(Batches):
             x=take(self.x, rest),
             y=take(self.y, rest),
             size=min(self.size, len(rest)),
-            num_data=len(rest),
+            num_data=round(self.num_data * len(rest) / num_here),
         )
 
         return batches, (take(self.x, held_out), take(self.y, held_out))
 
     def _shuffled(self) -> Tensor:
         """Return the indices of all data in random order."""
-        return torch.randperm(self.num_data).to(tensors_of(self.x)[0].device)
+        return torch.randperm(self.num_here).to(tensors_of(self.x)[0].device)
 
 
 @dataclass(kw_only=True)
 class LoaderBatches(Batches):
-    """Batches of a loader, each checked against the model."""
+    """Batches of a loader, each checked against the model.
+
+    Arguments:
+        columns: What else is said of the data: the target's name, weights, known
+            quantities.
+    """
 
     loader: DataLoader
+    columns: Columns = field(default_factory=Columns)
+    _form: BatchForm = field(default_factory=BatchForm)
+    _is_weighted: bool = False
+    _num_batches: int | None = None
+
+    @property
+    def has_no_batch(self) -> bool:
+        """Whether the loader says that it gives no batch."""
+        try:
+            return len(self.loader) == 0
+        except TypeError:  # of an IterableDataset without a length
+            return False
 
     @property
     def per_epoch(self) -> int:
-        """Number of batches in an epoch."""
-        return len(self.loader)
+        """Number of batches in an epoch, counted in a pass if the loader does not say it."""
+        if self._num_batches is None:
+            try:
+                self._num_batches = len(self.loader)
+            except TypeError:
+                self._num_batches = sum(1 for _ in self.loader)
+
+        return self._num_batches
+
+    @property
+    def form(self) -> BatchForm:
+        """Which part of a batch are the inputs."""
+        return self._form
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether a datum so far had a weight that is neither 0 nor 1."""
+        return self._is_weighted
+
+    def check_first(self) -> None:
+        """Check the first batch, which says what the others are like.
+
+        Raises:
+            ValueError: There is none, or it does not fit the model.
+        """
+        x, _ = next(self.epoch())
+        self._form = BatchForm.of(x, self.columns.given)
 
     def epoch(self) -> Iterator[Batch]:
-        """Give the batches of one epoch."""
+        """Give the batches of one epoch.
+
+        Raises:
+            ValueError: There is none, as in the second pass through a generator.
+        """
+        is_empty = True
         for batch in self.loader:
-            yield checked_batch(self.model, batch)
+            is_empty = False
+            x, y = self.columns.unpacked(self.model, batch)
+            self._is_weighted = self._is_weighted or are_uneven(y)
+            yield checked(self.model, *on_device(self.model, x, y))
+
+        if is_empty:
+            raise ValueError(
+                "a pass through the DataLoader gives no batch; a data set must give its data in "
+                "every pass, so let __iter__ of an IterableDataset start again"
+            )
 
     def split(self, fraction: float) -> tuple[Batches, Batch]:
         """Refuse to hold out a part of the data."""

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from zoo.data import Batches
+from zoo.data.minibatches import LoaderBatches
 from zoo.posterior.model_description import START_OF_NETWORK
 from zoo.runtime.constants import describe_constant
 from zoo.runtime.description import describe_value
@@ -92,7 +93,8 @@ def describe_program(program: PyroProgram) -> str:
 def describe_data(data: Batches) -> dict[str, str]:
     """Return the values of the data, or of a loader's data set with its options."""
     words = {"number of data": str(data.num_data), "batch size": str(data.size)}
-    if data.loader is not None:
+    if isinstance(data, LoaderBatches):
+        words["columns"] = describe_value(data.columns)
         return words | _describe_loader(data.loader)
 
     return words | describe_tree("inputs", data.x) | describe_tree("targets", data.y)
@@ -159,6 +161,9 @@ def _describe_loader(loader: DataLoader) -> dict[str, str]:
 
 def _describe_sampler(sampler: object) -> str:
     """Return the class and the options of a sampler, without its data."""
+    if isinstance(sampler, (list, tuple, range)):
+        return describe_value(sampler)
+
     options = {}
     for name, value in vars(sampler).items():
         if name == "sampler":
@@ -171,6 +176,9 @@ def _describe_sampler(sampler: object) -> str:
 
 def _examples(dataset: Any) -> str:
     """Return a hash of a few data, drawn with fixed random numbers if they are augmented."""
+    if isinstance(dataset, IterableDataset):
+        return "unknown"
+
     last = len(dataset) - 1
     indices = {round(last * k / (_NUM_EXAMPLES - 1)) for k in range(_NUM_EXAMPLES)}
     with fixed_random_numbers():

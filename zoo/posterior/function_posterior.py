@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -11,11 +12,12 @@ from zoo.posterior.concatenation import Dim, axis_of, check_same_tensors, joined
 from zoo.posterior.draw_source import FunctionValues
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
-from zoo.posterior.posterior import Posterior, on_device_of
+from zoo.posterior.input_batches import InputBatch, on_device_of
+from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import prefixed
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
-from zoo.runtime.rows import Rows, is_same, num_rows, tensors_of
+from zoo.runtime.rows import Rows, concatenate, is_same, num_rows, tensors_of
 
 
 class FunctionPosterior(DrawsPosterior):
@@ -55,21 +57,26 @@ class FunctionPosterior(DrawsPosterior):
 
     def _predict_at(
         self,
-        x: Rows,
+        batches: Iterable[InputBatch],
         num_samples: int | None,
         mode: Mapping[str, Tensor] | None,
         progress: bool,
     ) -> Prediction:
         """Predict with the stored function values; there is nothing to compute."""
+        parts = list(batches)
+        x = concatenate([part.x for part in parts])
+        given = concatenate([part.given for part in parts])
         noise = on_device_of(self.sample(num_samples), x)
         outputs = self._thinned(self._values_at(x), num_samples)
         outputs = outputs.to(tensors_of(x)[0].device)
 
-        return Prediction(self.model.likelihood, outputs, noise)
+        return Prediction(self.model.likelihood, outputs, noise, given=given)
 
-    def predict_with(self, draws: Mapping[str, Tensor], x: Rows) -> Prediction:
+    def predict_with(
+        self, draws: Mapping[str, Tensor], x: Rows, **given: Any
+    ) -> Prediction:
         """Predict with all stored draws at the inputs of the stored function values."""
-        return self.predict(x)
+        return self.predict(x, **given)
 
     def _values_at(self, x: Rows) -> Tensor:
         """Return the stored values (C, S, N, ...), or refuse other inputs."""

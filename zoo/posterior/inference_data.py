@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from torch import Tensor
 
 from zoo.data import Data, full
 from zoo.likelihoods.likelihood import is_noise_site
+from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import MCMCInfo, RunInfo
 from zoo.posterior.labelled import labelled
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
+from zoo.runtime.rows import Rows
 
 if TYPE_CHECKING:
     from zoo.posterior.labelled import Labelled
@@ -41,7 +43,9 @@ class Convertible(Protocol):
     def sample_all(self, num_new: int) -> dict[str, Tensor]:
         """Return all stored draws, or new ones of a guide."""
 
-    def predict_with(self, draws: Mapping[str, Tensor], x: Tensor) -> Prediction:
+    def predict_with(
+        self, draws: Mapping[str, Tensor], x: Rows, **given: Any
+    ) -> Prediction:
         """Predict at inputs with given draws."""
 
 
@@ -50,7 +54,7 @@ def to_arviz(
     data: Data | None = None,
     num_samples: int | None = None,
     weights: bool = True,
-    x: Tensor | None = None,
+    x: Rows | None = None,
     num_prior_samples: int = 0,
 ) -> Labelled:
     """Convert a posterior to ArviZ's InferenceData (0.23) or DataTree (1.x).
@@ -94,11 +98,12 @@ def to_arviz(
     num_chains = posterior.num_chains or 1
     draws = posterior.sample_all(1000 if num_samples is None else num_samples)
     groups = {"posterior": _by_chain(_chosen(draws, weights), num_chains)}
-    x_data = None
+    x_data, given = None, None
 
     if data is not None and posterior.has_network:
-        x_data, y = full(posterior.model, data)
-        prediction = posterior.predict_with(draws, x_data)
+        x_data, targets_of = full(posterior.model, data)
+        y, _, given = Observed.of(targets_of)
+        prediction = posterior.predict_with(draws, x_data, **(given or {}))
         pointwise = {"y": prediction.pointwise(y)}
         targets = {"y": prediction.samples()}
 
@@ -115,7 +120,7 @@ def to_arviz(
         groups["posterior"] |= _by_chain(functions, num_chains)
 
     if num_prior_samples > 0:
-        groups |= _prior_groups(posterior.model, num_prior_samples, x_data)
+        groups |= _prior_groups(posterior.model, num_prior_samples, x_data, given)
 
     if isinstance(posterior.info, MCMCInfo):
         groups["sample_stats"] = _statistics(posterior.info)
@@ -141,7 +146,10 @@ def _by_chain(values: Mapping[str, Tensor], num_chains: int) -> Arrays:
 
 
 def _prior_groups(
-    model: BayesianNetwork, num_samples: int, x: Tensor | None
+    model: BayesianNetwork,
+    num_samples: int,
+    x: Rows | None,
+    given: Mapping[str, Tensor] | None,
 ) -> dict[str, Arrays]:
     """Return draws of the prior as one chain, and of the prior predictive if there are inputs."""
     draws = model.prior_draws(num_samples)
@@ -149,7 +157,8 @@ def _prior_groups(
 
     if x is not None:
         outputs = evaluate_draws(model, draws, {}, place_inputs(model, x))
-        targets = Prediction(model.likelihood, outputs, draws).samples()
+        prediction = Prediction(model.likelihood, outputs, draws, given=given)
+        targets = prediction.samples()
         groups["prior_predictive"] = _by_chain({"y": targets}, 1)
 
     return groups

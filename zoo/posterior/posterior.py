@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
+from zoo.data import BatchForm
 from zoo.model import BayesianNetwork
 from zoo.posterior.concatenation import Dim, check_kinds
 from zoo.posterior.draw_source import DrawSource
 from zoo.posterior.file_format import write_posterior
 from zoo.posterior.inference_data import to_arviz
 from zoo.posterior.info import RunInfo
+from zoo.posterior.input_batches import InputBatch, input_batches, predict_in_batches
 from zoo.posterior.storage import prefixed
 from zoo.posterior.wrong_arguments import answer
-from zoo.predictive.evaluate import evaluate_draws
-from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Rows, tensors_of
+from zoo.runtime.rows import Rows
 
 if TYPE_CHECKING:
-    import torch
-
     from zoo.data import Data
     from zoo.posterior.labelled import Labelled
 
@@ -63,6 +62,7 @@ class Posterior(DrawSource):
     state: dict[str, Tensor]
     info: RunInfo | None
     masks: dict[str, Tensor]
+    batch_form: BatchForm  # of the data it was fitted to, for `predict(loader)`
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Posterior(DrawSource):
         self.state = dict(state)
         self.info = info
         self.masks = dict(masks or {})
+        self.batch_form = BatchForm()
 
     @property
     def has_network(self) -> bool:
@@ -138,6 +139,7 @@ class Posterior(DrawSource):
         num_samples: int | None = None,
         linearised: bool = False,
         progress: bool = True,
+        **given: Any,
     ) -> Prediction:
         r"""Predict at inputs with draws of everything that is random, noise included.
 
@@ -149,46 +151,52 @@ class Posterior(DrawSource):
 
         Arguments:
             x: Inputs (N, ...): a tensor, an array, a table, or a tuple or mapping of them
-                for a network of several inputs.
+                for a network of several inputs; or a `DataLoader`, whose targets are
+                set aside.
             num_samples: Number of draws S, as in `sample`.
             linearised: Whether the network is replaced by its tangent at the mode,
                 after `inference.Laplace`.
             progress: Whether to show a progress bar when it takes seconds.
+            given: Known quantities of each datum that the likelihood asks for, (N, ...),
+                such as `scale` for `Gaussian(scale="given")`; or their keys in the batches
+                of a loader.
 
         Raises:
             ValueError: `linearised` for a posterior without a mode; a model without a
                 network; other inputs than those at which function values are kept.
         """
         mode = self._mode() if linearised else None
-        x = place_inputs(self.model, x)
+        batches = input_batches(self.model, x, self.batch_form, given)
 
-        return self._predict_at(x, num_samples, mode, progress)
+        return self._predict_at(batches, num_samples, mode, progress)
 
-    def predict_with(self, draws: Mapping[str, Tensor], x: Rows) -> Prediction:
+    def predict_with(
+        self, draws: Mapping[str, Tensor], x: Rows, **given: Any
+    ) -> Prediction:
         """Predict at inputs with draws that were taken before.
 
         Arguments:
             draws: Draws (S, *shape) of every latent site, as `sample` returns them.
             x: Inputs (N, ...).
+            given: Known quantities of each datum, as in `predict`.
         """
-        x = place_inputs(self.model, x)
-        draws = on_device_of(draws, x)
-        outputs = evaluate_draws(self.model, draws, self.state, x)
+        batches = input_batches(self.model, x, self.batch_form, given)
 
-        return Prediction(self.model.likelihood, outputs, draws)
+        return predict_in_batches(self.model, draws, self.state, batches)
 
     def _predict_at(
         self,
-        x: Rows,
+        batches: Iterable[InputBatch],
         num_samples: int | None,
         mode: Mapping[str, Tensor] | None,
         progress: bool,
     ) -> Prediction:
         """Predict at inputs that are on the model's device, linearised if a mode is given."""
-        draws = on_device_of(self.sample(num_samples), x)
-        outputs = evaluate_draws(self.model, draws, self.state, x, mode, progress)
+        draws = self.sample(num_samples)
 
-        return Prediction(self.model.likelihood, outputs, draws)
+        return predict_in_batches(
+            self.model, draws, self.state, batches, mode, progress
+        )
 
     def _mode(self) -> Mapping[str, Tensor]:
         """Return the value of every site at which the network is linearised."""
@@ -271,10 +279,3 @@ class Posterior(DrawSource):
         sites = "".join(rows)
 
         return f"<p>{self!r}</p><ul>{sites}</ul>"
-
-
-def on_device_of(draws: Mapping[str, Tensor], x: Rows) -> dict[str, Tensor]:
-    """Return draws on the device of inputs."""
-    device = tensors_of(x)[0].device
-
-    return {name: value.to(device) for name, value in draws.items()}

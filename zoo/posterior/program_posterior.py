@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from torch import Tensor
 
@@ -56,6 +56,7 @@ class ProgramPosterior(DrawsPosterior):
         num_samples: int | None = None,
         linearised: bool = False,
         progress: bool = True,
+        **given: Any,
     ) -> NoReturn:
         """Refuse: a Pyro program has no network."""
         raise ValueError(
@@ -63,7 +64,9 @@ class ProgramPosterior(DrawsPosterior):
             "write pyro.infer.Predictive(model, posterior.sample()), which runs it at the draws"
         )
 
-    def predict_with(self, draws: Mapping[str, Tensor], x: Rows) -> NoReturn:
+    def predict_with(
+        self, draws: Mapping[str, Tensor], x: Rows, **given: Any
+    ) -> NoReturn:
         """Refuse: a Pyro program has no network."""
         self.predict(x)
 

@@ -32,13 +32,13 @@ def call_arguments(
     if not isinstance(x, Mapping):
         return (x,), {}
 
-    if len(x) == 1 and not _is_taken(network, next(iter(x))):
+    if len(x) == 1 and not is_taken(network, next(iter(x))):
         return tuple(x.values()), {}
 
     return (), dict(x)
 
 
-def _is_taken(network: nn.Module, name: str) -> bool:
+def is_taken(network: nn.Module, name: str) -> bool:
     """Return whether `forward` takes an argument by its name."""
     parameters = inspect.signature(network.forward).parameters
     takes_any = any(part.kind is part.VAR_KEYWORD for part in parameters.values())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from zoo.data import Data, batches
+from zoo.data import Columns, Data, batches, check_all_data
 from zoo.inference.laplace.approximation import Approximation
 from zoo.inference.laplace.library import load_library
 from zoo.inference.laplace.mode import Mode, find_mode, present_mode
@@ -13,8 +14,8 @@ from zoo.inference.laplace.requirements import (
     LAYERS,
     PRIOR_STRUCTURES,
     STRUCTURES,
-    check_all_data,
     check_choice,
+    check_columns,
     check_model,
 )
 from zoo.inference.tempering import Tempering
@@ -127,23 +128,39 @@ class Laplace:
         self.progress = progress
 
     @turn()
-    def fit(self, data: Data, batch_size: int | None = None) -> LaplacePosterior:
+    def fit(
+        self,
+        data: Data,
+        batch_size: int | None = None,
+        *,
+        target: str | None = None,
+        weights: Any = None,
+        num_data: int | None = None,
+        **given: Any,
+    ) -> LaplacePosterior:
         """Find the mode, compute the curvature there, and draw.
 
         Arguments:
-            data: A pair (x, y) of tensors, a data set, or a `DataLoader`.
+            data: A pair (x, y) of tensors, arrays or tables, a data set, or a `DataLoader`.
             batch_size: Size B of a batch of tensors; by default all data at once. The
                 curvature needs memory for B x O x P elements. Kronecker factors of
                 several batches are averaged.
+            target: Key of the target in data, or batches of a loader, that are mappings.
+            weights: Refused, as are `num_data` and known quantities: laplace-torch does not
+                take them into account.
+            num_data: Refused.
+            given: Refused.
 
         Raises:
             ValueError: The data do not fit the model, or outputs are not (N, O).
         """
         began = time.perf_counter()
         library = load_library()
-        parts = batches(self.model, data, batch_size)
-        check_all_data(parts)
-        mode = self._mode(data, batch_size)
+        columns = Columns.of(self.model, target, weights, given)
+        check_columns(columns, num_data)
+        parts = batches(self.model, data, batch_size, columns)
+        check_all_data(parts, "the curvature needs all data")
+        mode = self._mode(data, batch_size, target)
 
         approximation = Approximation(
             library,
@@ -163,21 +180,25 @@ class Laplace:
 
         evidence = approximation.log_marginal_likelihood(parts.num_data)
         seconds = time.perf_counter() - began
-        return LaplacePosterior(
+        posterior = LaplacePosterior(
             self.model,
             state=mode.state,
             info=self._info(mode, approximation, evidence, seconds),
             draws=draws,
             centre=mode.centre,
         )
+        posterior.batch_form = parts.form
 
-    def _mode(self, data: Data, batch_size: int | None) -> Mode:
+        return posterior
+
+    def _mode(self, data: Data, batch_size: int | None, target: str | None) -> Mode:
         if self.num_steps == 0:
             return present_mode(self.model)
         return find_mode(
             self.model,
             data,
             batch_size,
+            target=target,
             num_steps=self.num_steps,
             lr=self.lr,
             likelihood_temperature=self.tempering.likelihood,

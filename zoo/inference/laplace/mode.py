@@ -50,6 +50,7 @@ def find_mode(
     data: Data,
     batch_size: int | None,
     *,
+    target: str | None,
     num_steps: int,
     lr: float,
     likelihood_temperature: float,
@@ -63,6 +64,7 @@ def find_mode(
         model: The model.
         data: The data.
         batch_size: Size B of a batch; None takes all data at once.
+        target: Key of the target in data that are mappings.
         num_steps: Gradient steps.
         lr: Learning rate of Adam, which falls to a hundredth of it.
         likelihood_temperature: Temperature T_l of the likelihood.
@@ -79,7 +81,7 @@ def find_mode(
         likelihood_temperature=likelihood_temperature,
         progress=progress,
     )
-    posterior = svi.fit(data, batch_size)
+    posterior = svi.fit(data, batch_size, target=target)
     info = posterior.info
     centre = {name: value[0] for name, value in posterior.sample(1).items()}
     return Mode(centre, posterior.state, info.losses, info.stopped, info.error)

@@ -9,7 +9,7 @@ from pyro.distributions import Independent
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch.distributions import Normal
 
-from zoo.data import Batches
+from zoo.data import Columns
 from zoo.likelihoods import Categorical, Gaussian
 from zoo.model import BayesianNetwork
 from zoo.runtime.distributions import describe
@@ -62,16 +62,21 @@ def check_model(model: BayesianNetwork) -> None:
         )
 
 
-def check_all_data(data: Batches) -> None:
-    """Check that an epoch of batches holds all data.
+def check_columns(columns: Columns, num_data: int | None) -> None:
+    """Refuse what is said of data that laplace-torch cannot take into account.
 
     Raises:
-        ValueError: A `DataLoader` that drops its last batch.
+        ValueError: Weights, known quantities or a number of data.
     """
-    if getattr(data.loader, "drop_last", False):
+    said = [name for name, value in columns.said() if value is not None]
+    if num_data is not None:
+        said.append("num_data")
+
+    if said:
+        listed = ", ".join(said)
         raise ValueError(
-            "the curvature needs all data, but this DataLoader drops its last batch; write "
-            "drop_last=False"
+            f"inference.Laplace takes no {listed}, because laplace-torch does not; omit it, or "
+            "use SVI with guides.MeanField, or NUTS"
         )
 
 

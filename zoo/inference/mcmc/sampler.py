@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm.std import tqdm
 
-from zoo.data import Data, full
+from zoo.data import Data
 from zoo.inference.counts import check_count
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
@@ -30,6 +30,7 @@ from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.mcmc.running.run_options import RunOptions
 from zoo.inference.mcmc.running.store import StoreOptions
 from zoo.inference.mcmc.running.target import describe_target
+from zoo.inference.mcmc.sampled_data import SampledData, device_of, sampled_data
 from zoo.inference.run_writer import claimed
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
@@ -159,27 +160,45 @@ class Sampler:
         return stan_windows(self.warmup_steps)
 
     @turn()
-    def fit(self, data: Data | tuple[Any, ...]) -> DrawsPosterior:
+    def fit(
+        self,
+        data: Data | tuple[Any, ...],
+        *,
+        target: str | None = None,
+        weights: Any = None,
+        num_data: int | None = None,
+        **given: Any,
+    ) -> DrawsPosterior:
         """Sample the posterior given all data at once.
 
         Arguments:
-            data: A pair (x, y) of tensors, a data set, or a `DataLoader`; for a Pyro model
-                that is not one of the zoo's, the tuple of its arguments.
+            data: A pair (x, y) of tensors, arrays or tables, where x may be a tuple or a
+                mapping of several inputs; a data set; a `DataLoader`; see `zoo.data.Data`. For
+                a Pyro model that is not one of the zoo's, the tuple of its arguments.
+            target: Key of the target in data, or batches of a loader, that are mappings.
+            weights: Weight of each datum, (N,), which multiplies its log density; or
+                booleans that say which data are observed; or a key, as for `target`.
+            num_data: Number of data N, if rows are copies of others.
+            given: Known quantities of each datum that the likelihood asks for, (N, ...),
+                such as `scale` for `Gaussian(scale="given")`; or keys.
 
         Raises:
             ValueError: The data do not fit the model; the model has point estimates or
                 discrete sites; the checkpoint is of another run.
+            TypeError: A known quantity that the likelihood does not ask for.
         """
-        generators = Generators(_device_of(self.model))
+        said = {"target": target, "weights": weights, "num_data": num_data}
+        read = partial(sampled_data, self.model, data, given=given, **said)
+        generators = Generators(device_of(self.model))
         with claimed(self.checkpoint) as path:
             if path is None:
-                return self._fit(data)
+                return self._fit(read())
 
             with generators.restored(if_true=path.is_file()):
-                return self._fit_files(data, divide_chains(path, self.num_chains))
+                return self._fit_files(read(), divide_chains(path, self.num_chains))
 
     def _fit_files(
-        self, data: Data | tuple[Any, ...], files: list[tuple[Path, int]]
+        self, data: SampledData, files: list[tuple[Path, int]]
     ) -> DrawsPosterior:
         """Run the chains of each file in turn, and put them side by side."""
         posteriors: list[DrawsPosterior] = []
@@ -202,23 +221,24 @@ class Sampler:
 
         return posteriors[0] if len(posteriors) == 1 else Posterior.concat(posteriors)
 
-    def _fit(self, data: Data | tuple[Any, ...]) -> DrawsPosterior:
+    def _fit(self, data: SampledData) -> DrawsPosterior:
         """Run the chains of one file, or those without a file."""
         began = time.perf_counter()
-        arguments = self._arguments(data)
         network = None
-        inputs = arguments
         if isinstance(self.model, BayesianNetwork):
             network = self.model.network
-            inputs = arguments[0]
 
         total = self.warmup_steps + self.num_samples
         with (
             flush_subnormals(),
-            one_if_small(network, inputs),
+            one_if_small(network, data.inputs),
             bar(total, repr(self), self.progress) as progress,
         ):
-            return self._sample(arguments, progress, began)
+            posterior = self._sample(data.arguments, progress, began)
+
+        posterior.batch_form = data.form
+
+        return posterior
 
     def _sample(
         self, arguments: tuple[Any, ...], progress: tqdm, began: float
@@ -238,19 +258,6 @@ class Sampler:
             run.go()
 
         return despite_interrupt(partial(make_posterior, self.model, run, target))
-
-    def _arguments(self, data: Data | tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the arguments of the model."""
-        if isinstance(self.model, BayesianNetwork):
-            return full(self.model, data)
-
-        if not isinstance(data, tuple):
-            kind = type(data).__name__
-            raise TypeError(
-                f"data must be the tuple of the model's arguments, such as (x, y), not {kind}"
-            )
-
-        return data
 
     def _run_options(self, potential: Potential) -> RunOptions:
         """Return the settings of the run."""
@@ -287,11 +294,3 @@ class Sampler:
         draws = f"{self.warmup_steps} + {self.num_samples} draws"
 
         return f"{kind}({self.num_chains} chains, {draws})"
-
-
-def _device_of(model: BayesianNetwork | PyroProgram) -> torch.device:
-    """Return the device that a model draws random numbers on."""
-    if isinstance(model, BayesianNetwork):
-        return model.first_parameter.device
-
-    return torch.get_default_device()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,15 @@ def _restore_optimizer(
             moments[key] = value
 
     optimizer.load_state_dict(state)
+
+
+@contextmanager
+def generator_before_split(checkpoint: TrainerCheckpoint | None) -> Iterator[None]:
+    """Let a run that is taken up hold out the same data as before."""
+    if checkpoint is None or not checkpoint.is_taken_up:
+        yield
+        return
+
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(checkpoint.before_split)
+        yield

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from zoo.data import Batches, checked, on_device, pair
 from zoo.inference.svi.early_stopping import EarlyStopping
+from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Rows
+from zoo.runtime.rows import Rows, num_rows, take
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class HeldOut:
 
     settings: EarlyStopping
     x: Rows
-    y: Tensor
+    y: Tensor | Observed
 
     def is_due(self, num_steps: int) -> bool:
         """Return whether to evaluate after this number of gradient steps."""
@@ -48,9 +50,48 @@ class HeldOut:
         draws = draw_sites(guide, self.settings.num_samples, shapes)
         outputs = evaluate_draws(model, draws, state, self.x)  # (S, N, ...)
 
-        prediction = Prediction(model.likelihood, outputs, draws)
-        log_likelihood = prediction.log_prob(self.y).mean()
-        return -log_likelihood.item()
+        y, weights, given = Observed.of(self.y)
+        prediction = Prediction(model.likelihood, outputs, draws, given=given)
+        log_likelihoods = prediction.log_prob(y)  # (N,)
+        if weights is None:
+            return -log_likelihoods.mean().item()
+
+        weighted = weights * log_likelihoods
+        return -(weighted.sum() / weights.sum()).item()
+
+
+def hold_out(
+    model: BayesianNetwork, data: Batches, stopping: EarlyStopping | None
+) -> tuple[Batches, HeldOut | None]:
+    """Return the batches to fit, and the held-out data of early stopping if there is any.
+
+    Arguments:
+        model: The model.
+        data: All data.
+        stopping: The settings of early stopping; None for none.
+
+    Raises:
+        ValueError: A loader, of whose data no part can be held out, or held-out data that
+            do not fit the model.
+    """
+    if stopping is None:
+        return data, None
+
+    if stopping.held_out is None:
+        data, (x, y) = data.split(stopping.fraction)
+    else:
+        x, y = pair(stopping.held_out, "held_out must be a pair (x, y)")
+        x, y = checked(model, *on_device(model, x, y))
+
+    has_weight = Observed.of(y).has_weight
+    if has_weight is not None:
+        x, y = take(x, has_weight), take(y, has_weight)
+        if num_rows(x) == 0:
+            raise ValueError(
+                "no datum that is held out has a weight; give held_out=(x, y) with some"
+            )
+
+    return data, HeldOut(stopping, x, y)
 
 
 @dataclass

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyro
 import torch
 from torch.utils.data import DataLoader
 
-from zoo.data import Batches, Data, batches, checked, on_device, pair
+from zoo.data import Batches, Columns, Data, batches
 from zoo.inference.counts import check_count
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
@@ -22,9 +23,9 @@ from zoo.inference.svi.arguments import (
     check_optimizer,
     check_programs,
 )
-from zoo.inference.svi.checkpoint import TrainerCheckpoint
+from zoo.inference.svi.checkpoint import TrainerCheckpoint, generator_before_split
 from zoo.inference.svi.early_stopping import EarlyStopping
-from zoo.inference.svi.held_out import HeldOut
+from zoo.inference.svi.held_out import hold_out
 from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
 from zoo.inference.svi.options import TrainerOptions
 from zoo.inference.svi.trainer import Trainer
@@ -160,20 +161,37 @@ class SVI:
 
     @turn()
     def fit(
-        self, data: Data, batch_size: int | None = None, init: Posterior | None = None
+        self,
+        data: Data,
+        batch_size: int | None = None,
+        init: Posterior | None = None,
+        *,
+        target: str | None = None,
+        weights: Any = None,
+        num_data: int | None = None,
+        **given: Any,
     ) -> GuidePosterior:
         """Fit to data and return a snapshot of the result.
 
         Arguments:
-            data: A pair (x, y) of tensors, a data set, or a `DataLoader`.
+            data: A pair (x, y) of tensors, arrays or tables, where x may be a tuple or
+                mapping; a data set; a `DataLoader`; see `zoo.data.Data`.
             batch_size: Size B of a batch of tensors; by default all data at once.
             init: An earlier posterior that gives the initial values of point estimates
                 and buffers.
+            target: Key of the target in data, or batches of a loader, that are mappings.
+            weights: Weight of each datum, (N,), which multiplies its log density, or
+                booleans that say which are observed; or a key, as for `target`.
+            num_data: Number of data N of an `IterableDataset`, or if rows are copies.
+            given: Known quantities (N, ...) that the likelihood asks for, such as `scale`
+                for `Gaussian(scale="given")`; or keys.
 
         Raises:
             ValueError: The data do not fit the model, or the guide was built for another
                 model.
+            TypeError: A known quantity that the likelihood does not ask for.
         """
+        columns = Columns.of(self.model, target, weights, given)
         loader = data if isinstance(data, DataLoader) else None
         device = self.model.first_parameter.device
         generators = Generators.of_loader(device, loader)
@@ -181,7 +199,7 @@ class SVI:
             claimed(self.checkpoint) as path,
             generators.restored(if_true=path is not None and path.is_file()),
         ):
-            every = batches(self.model, data, batch_size)
+            every = batches(self.model, data, batch_size, columns, num_data)
             checkpoint = None
             if path is not None:
                 checkpoint = TrainerCheckpoint(path, every, self.early_stopping)
@@ -195,8 +213,8 @@ class SVI:
         init: Posterior | None,
     ) -> GuidePosterior:
         """Fit to batches, from the beginning or from where a checkpoint ends."""
-        with _generator_before_split(checkpoint):
-            train, held_out = self._split(data)
+        with generator_before_split(checkpoint):
+            train, held_out = hold_out(self.model, data, self.early_stopping)
 
         scoped = ScopedGuide(self.guide)
         trainer = Trainer(
@@ -220,26 +238,15 @@ class SVI:
         """Return copies of everything that a run has fitted."""
         state = trainer.state.copied_values() | self.model.frozen()
         snapshot = scoped.snapshot(self.model)
-        return GuidePosterior(self.model, state=state, info=info, scoped=snapshot)
+        posterior = GuidePosterior(self.model, state=state, info=info, scoped=snapshot)
+        posterior.batch_form = trainer.data.form
 
-    def _split(self, data: Batches) -> tuple[Batches, HeldOut | None]:
-        """Return the batches to fit, and the held-out data of early stopping."""
-        stopping = self.early_stopping
-        if stopping is None:
-            return data, None
-
-        if stopping.held_out is None:
-            train, (x, y) = data.split(stopping.fraction)
-            return train, HeldOut(stopping, x, y)
-
-        x, y = pair(stopping.held_out, "held_out must be a pair (x, y)")
-        x, y = checked(self.model, *on_device(self.model, x, y))
-        return data, HeldOut(stopping, x, y)
+        return posterior
 
     def _total_steps(self, data: Batches) -> int:
-        if self.num_epochs is not None:
-            return self.num_epochs * data.per_epoch
-        return self.num_steps or _DEFAULT_NUM_STEPS
+        if self.num_epochs is None:
+            return self.num_steps or _DEFAULT_NUM_STEPS
+        return self.num_epochs * data.per_epoch
 
     def _options(self, data: Batches) -> TrainerOptions:
         return TrainerOptions(
@@ -268,8 +275,8 @@ class SVI:
             yield
 
     def _check_sites(self) -> None:
-        like = self.model.first_parameter
-        differences = sites_differ(self.model.latents, self.guide, like)
+        model = self.model
+        differences = sites_differ(model.latents, self.guide, model.first_parameter)
         if differences:
             raise ValueError(
                 f"the guide is of another model: they differ at {differences}; build the guide "
@@ -282,15 +289,3 @@ class SVI:
         else:
             length = f"num_epochs={self.num_epochs}"
         return f"SVI({type(self.guide).__name__}, {length})"
-
-
-@contextmanager
-def _generator_before_split(checkpoint: TrainerCheckpoint | None) -> Iterator[None]:
-    """Let a run that is taken up hold out the same data as before."""
-    if checkpoint is None or not checkpoint.is_taken_up:
-        yield
-        return
-
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(checkpoint.before_split)
-        yield

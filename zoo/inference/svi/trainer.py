@@ -276,7 +276,8 @@ class Trainer:
 
     def _info(self) -> SVIInfo:
         state, tempering = self.state, self.options.tempering
-        is_evidence_bounded = tempering.is_off and self.model.likelihood.bound
+        is_of_the_data = self.model.likelihood.bound and not self.data.is_weighted
+        is_evidence_bounded = tempering.is_off and is_of_the_data
         guide_bound = getattr(self.guide, "bound", None)
         sizes = [parameter.numel() for parameter in state.parameters]
         step = self._gradient_step

@@ -28,7 +28,8 @@ def describe_target(
     data = potential.program.data
     if isinstance(model, BayesianNetwork):
         words |= describe_model(model)
-        x, y, *_ = data
+        x, y, *said = data
+        words |= describe_tree("number of data", said)
         return words | describe_tree("inputs", x) | describe_tree("targets", y)
 
     words["model"] = describe_value(model)
