@@ -10,7 +10,8 @@ from torch import Tensor
 
 from guides._base.shape import Shape
 from guides._base.site import Site
-from guides._lazy.lazy import Layer, Lazy, num_channels, per_example, plain
+from guides._lazy.examples import ExamplePlace, per_example
+from guides._lazy.lazy import Layer, Lazy, num_channels, plain
 from guides.local_reparam import LazyNormal
 from guides.mean_field import MeanField
 
@@ -87,8 +88,12 @@ class FlippedWeight(Lazy):
 
     def output(
         self, layer: Layer, x: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any
-    ) -> Tensor:
+    ) -> Tensor | None:
         """Return the mean output plus the noise of each example."""
+        place = self.place(x)
+        if place is None:
+            return None
+
         if isinstance(bias, FlippedWeight) and bias.drawn is None:
             bias_loc = bias.loc
             bias_noise = bias.noise
@@ -97,27 +102,30 @@ class FlippedWeight(Lazy):
             bias_noise = None
 
         mean = layer(x, self.loc, bias_loc, *args, **kwargs)
-        input_signs, output_signs = self._signs_for(x, layer)
+        input_signs, output_signs = self._signs_for(x, layer, place)
 
-        flipped = x * per_example(input_signs, x, layer)
+        flipped = x * per_example(input_signs, x, layer, place)
         noise = layer(flipped, self.noise, bias_noise, *args, **kwargs)
-        noise = noise * per_example(output_signs, mean, layer)
+        noise = noise * per_example(output_signs, mean, layer, place)
 
         return mean + noise
 
-    def _signs_for(self, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
+    def _signs_for(
+        self, x: Tensor, layer: Layer, place: ExamplePlace
+    ) -> tuple[Tensor, Tensor]:
         """Return signs (B, I) and (B, O), the same ones if the layer is applied again."""
-        if self.signs is None or len(self.signs[0]) != len(x):
-            input_signs = _random_signs(x, num_channels(x, layer))
-            output_signs = _random_signs(x, len(self.loc))
+        num_examples = place.num_examples
+        if self.signs is None or len(self.signs[0]) != num_examples:
+            input_signs = _random_signs(x, num_examples, num_channels(x, layer))
+            output_signs = _random_signs(x, num_examples, len(self.loc))
             self.signs = (input_signs, output_signs)
 
         return self.signs
 
 
-def _random_signs(x: Tensor, channels: int) -> Tensor:
+def _random_signs(like: Tensor, num_examples: int, channels: int) -> Tensor:
     """Draw plus or minus one for each example of a batch and each channel, (B, C)."""
-    shape = (len(x), channels)
-    bits = torch.randint(2, shape, dtype=x.dtype, device=x.device)
+    shape = (num_examples, channels)
+    bits = torch.randint(2, shape, dtype=like.dtype, device=like.device)
 
     return 2 * bits - 1

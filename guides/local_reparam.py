@@ -11,7 +11,7 @@ from torch import Tensor
 from guides._base.noise import normal_noise
 from guides._base.shape import Shape
 from guides._base.site import Site
-from guides._lazy.lazy import Layer, Lazy, plain
+from guides._lazy.lazy import Layer, Lazy, is_batch, plain
 from guides.mean_field import MeanField
 
 
@@ -81,6 +81,8 @@ class LazyWeight(Lazy):
         scale: Standard deviations.
     """
 
+    needs_examples = False
+
     def __init__(self, loc: Tensor, scale: Tensor) -> None:
         self.loc = loc
         self.scale = scale
@@ -91,8 +93,11 @@ class LazyWeight(Lazy):
 
     def output(
         self, layer: Layer, x: Tensor, bias: Tensor | None, *args: Any, **kwargs: Any
-    ) -> Tensor:
+    ) -> Tensor | None:
         """Draw the output from its normal distribution."""
+        if not is_batch(x, self, layer):
+            return None
+
         if isinstance(bias, LazyWeight) and bias.drawn is None:
             bias_loc = bias.loc
             bias_variance = bias.scale.square()

@@ -16,6 +16,7 @@ from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.known import place_known, refuse_unknown
+from zoo.predictive.lazy_values import LazyValues
 from zoo.predictive.network_call import OutputChoice, call_arguments, in_rows
 from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan
@@ -96,6 +97,7 @@ class BayesianNetwork(nn.Module):
         self.likelihood = likelihood
         self.plan: Plan = prior.bind(network)
         self.output_choice = OutputChoice(network, output)
+        self._lazy_values = LazyValues(network)
 
         if not self.latents:
             raise ValueError(_nothing_random(network, prior))
@@ -172,6 +174,12 @@ class BayesianNetwork(nn.Module):
             values: A value of every site, point estimate and buffer.
             x: Inputs (B, ...).
         """
+        told = self._lazy_values.told(values, x, self._run)
+
+        return self._run(told, x)
+
+    def _run(self, values: Mapping[str, Tensor], x: Rows) -> Tensor:
+        """Call the network, and return its output (B, ...)."""
         arguments, keywords = call_arguments(self.network, x)
         returned = self.plan.call(self.network, values, arguments, keywords)
 

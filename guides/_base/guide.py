@@ -19,6 +19,8 @@ from guides._base.latent_sites import latent_sites
 from guides._base.program import PyroModel
 from guides._base.representation import html_list, one_line
 from guides._base.site import Site
+from guides._lazy.examples import BatchFirst
+from guides._lazy.lazy import Lazy
 
 
 class Guide(nn.Module):
@@ -39,6 +41,11 @@ class Guide(nn.Module):
        point masses. `log_prob` and `distributions` are then refused.
 
     A guide that draws several sites together also overrides `forward`.
+
+    Some families draw noise for each example of a batch. A model of zoo finds out where the
+    examples are in each layer's input. In any other Pyro model the noise is one draw for the
+    batch, with a gradient that varies more. If in your model the examples are the first
+    dimension of the input of every layer, say so: `guide.batch_first = True`.
 
     References:
         Automated Variational Inference in Probabilistic Programming (Wingate, Weber, 2013)
@@ -73,6 +80,7 @@ class Guide(nn.Module):
 
     bound: bool = True
     has_density: bool = True
+    batch_first: bool = False
 
     def __init__(self, model: PyroModel, *, example: tuple[Any, ...] = ()) -> None:
         super().__init__()
@@ -116,7 +124,12 @@ class Guide(nn.Module):
             for frame in site.frames:
                 plates.enter_context(pyro.plate(frame.name, frame.size, dim=frame.dim))
 
-            return pyro.sample(site.name, distribution)
+            value = pyro.sample(site.name, distribution)
+
+        if self.batch_first and isinstance(value, Lazy):
+            value.examples = BatchFirst()
+
+        return value
 
     def num_parameters(self) -> int:
         """Count the parameters that a fit changes."""

@@ -12,14 +12,22 @@ function that is called with it: before `F.linear(x, weight)` does any work, PyT
 result. `Lazy.__torch_function__` has four cases:
 
 1. Questions about metadata (`weight.shape`, `weight.dtype`) are answered without a draw.
-2. If the function is a layer (`F.linear`, `F.conv1d`, `F.conv2d`, `F.conv3d`) and `x` is
-   a batch, the method `output` computes the result with noise for each example.
+2. If the function is a layer (`F.linear`, `F.conv1d`, `F.conv2d`, `F.conv3d`), the method
+   `output` computes the result with noise for each example.
 3. A few other functions keep the tensor lazy, e.g. a view; the method `intercept` decides.
 4. Any other function gets one ordinary draw, `value`. It is drawn once and then kept, so
    that every later use, a layer included, sees the same tensor.
 
 A draw that must be one function for all inputs (posterior samples, predictions) is an
 ordinary draw: `lazy.clone()` falls under case 4.
+
+Which example. A layer sees a tensor, and not where the examples are in it: a network can put
+time first, or merge the positions of a sequence with the batch. Dimension 0 would be a guess.
+So whoever runs the network says it, in the attribute `examples` of the tensor: the place of
+the examples in an input of the layer, by the shape of the input. Models of zoo find it out by
+trial runs of the network. If nobody says it, as in somebody else's Pyro model, a layer gets
+one ordinary draw for the whole batch. That is the same distribution for each example, and the
+gradient varies more.
 """
 
 from __future__ import annotations
@@ -31,6 +39,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_map
+
+from guides._lazy.examples import ExamplePlace, ExamplePlaces
 
 Layer = Callable[..., Tensor]
 
@@ -64,6 +74,11 @@ class Lazy(torch.Tensor):
     """
 
     drawn: Tensor | None = None
+    needs_examples: bool = (
+        True  # whether noise is drawn for examples, and not for positions
+    )
+    _examples: ExamplePlaces | None = None
+    _is_used: bool = False  # with noise for each example
 
     @staticmethod
     def __new__(cls: type[Lazy], like: Tensor, *args: Any, **kwargs: Any) -> Lazy:
@@ -71,6 +86,34 @@ class Lazy(torch.Tensor):
         return torch.Tensor._make_wrapper_subclass(
             cls, like.shape, dtype=like.dtype, device=like.device
         )
+
+    @property
+    def examples(self) -> ExamplePlaces | None:
+        """The place of the examples in inputs of the layer, None if it is not known."""
+        return self._examples
+
+    @examples.setter
+    def examples(self, places: ExamplePlaces | None) -> None:
+        self._examples = places
+        self._is_used = False
+
+    def place(self, x: Tensor) -> ExamplePlace | None:
+        """Return where the examples are in an input of the layer.
+
+        Raises:
+            RuntimeError: It is known for earlier inputs of this draw and not for this one.
+        """
+        place = None if self._examples is None else self._examples.get(x.shape)
+        if place is None and self._is_used:
+            raise RuntimeError(
+                f"a layer with noise for each example got an input of shape {tuple(x.shape)}, "
+                "which it did not get in the trial run that located the examples; use a guide "
+                "without such noise, e.g. guides.MeanField"
+            )
+
+        self._is_used = place is not None
+
+        return place
 
     def draw(self) -> Tensor:
         """Draw the tensor once."""
@@ -83,7 +126,7 @@ class Lazy(torch.Tensor):
 
         Arguments:
             layer: `F.linear` or a convolution.
-            x: A batch of inputs, (B, ...).
+            x: Inputs of the layer; `place` says where the examples are.
             bias: The bias of the layer.
             args: The other positional arguments of the layer.
             kwargs: The other keyword arguments of the layer.
@@ -153,25 +196,18 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, Lazy) else value
 
 
-def per_example(noise: Tensor, x: Tensor, layer: Layer) -> Tensor:
-    """Align noise with the channels of a layer's inputs or outputs.
-
-    Arguments:
-        noise: Noise for each example and channel, (B, C).
-        x: Inputs (B, ..., C) of a linear layer, or (B, C, ...) of a convolution.
-        layer: The layer.
-    """
-    ones = [1] * (x.dim() - 2)
-    if layer is F.linear:
-        return noise.reshape(len(noise), *ones, -1)
-
-    return noise.reshape(*noise.shape, *ones)
-
-
 def num_channels(x: Tensor, layer: Layer) -> int:
     """Return the number of channels of a batch of inputs."""
     axis = -1 if layer is F.linear else 1
     return x.shape[axis]
+
+
+def is_batch(x: Tensor, weight: Tensor, layer: Layer) -> bool:
+    """Return whether the input of a layer is more than one vector, or more than one image."""
+    if layer is F.linear:
+        return x.dim() > 1
+
+    return x.dim() == weight.dim()
 
 
 def _layer_output(layer: Layer, args: tuple, kwargs: Mapping) -> Tensor | None:
@@ -188,7 +224,7 @@ def _layer_output(layer: Layer, args: tuple, kwargs: Mapping) -> Tensor | None:
     is_undrawn = isinstance(weight, Lazy) and weight.drawn is None
     is_ordinary = not isinstance(x, Lazy)
 
-    if not (is_undrawn and is_ordinary and _is_batch(x, weight, layer)):
+    if not (is_undrawn and is_ordinary):
         return None
 
     return weight.output(layer, x, named.get("bias"), *args[3:], **rest)
@@ -203,11 +239,3 @@ def _intercepted(func: Callable[..., Any], args: tuple, kwargs: Mapping) -> Any:
                 return answer
 
     return NotImplemented
-
-
-def _is_batch(x: Tensor, weight: Tensor, layer: Layer) -> bool:
-    """Return whether the input of a layer has a batch dimension in front."""
-    if layer is F.linear:
-        return x.dim() > 1
-
-    return x.dim() == weight.dim()

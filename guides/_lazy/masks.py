@@ -17,7 +17,8 @@ from torch.distributions import Independent, Normal, register_kl
 from guides._base.cross_entropy import cross_entropy
 from guides._base.noise import uniform_noise
 from guides._base.shape import Shape
-from guides._lazy.lazy import Layer, Lazy, num_channels, per_example, plain
+from guides._lazy.examples import ExamplePlace, per_example
+from guides._lazy.lazy import Layer, Lazy, is_batch, num_channels, plain
 
 Masks = Literal["channel", "element", "weight"]  # what one random number is for
 # Draws elements of mean 1 of a shape whose last dimension is that of the input units.
@@ -108,6 +109,7 @@ class MaskedWeight(Lazy):
         self.loc = loc
         self.noise = noise
         self.masks = masks
+        self.needs_examples = masks == "channel"
 
     def draws(self, shape: torch.Size) -> Tensor:
         """Draw weights (*shape, O, I, ...), each of which is one function for all inputs."""
@@ -133,18 +135,26 @@ class MaskedWeight(Lazy):
             return None
 
         if self.masks == "element":
+            if not is_batch(x, self, layer):
+                return None
+
             noise = self.noise(x.shape)
         else:
-            noise = per_example(self._channel_noise(x, layer), x, layer)
+            place = self.place(x)
+            if place is None:
+                return None
+
+            rows = self._channel_noise(x, layer, place)
+            noise = per_example(rows, x, layer, place)
 
         return layer(x * noise, self.loc, plain(bias), *args, **kwargs)
 
-    def _channel_noise(self, x: Tensor, layer: Layer) -> Tensor:
+    def _channel_noise(self, x: Tensor, layer: Layer, place: ExamplePlace) -> Tensor:
         """Return noise (B, C) for a batch, the same if the layer is applied again."""
         size = self.loc.shape[1]
-        if self.rows is None or len(self.rows) != len(x):
-            shape = torch.Size((len(x), size))
-            self.rows = self.noise(shape)
+        num_examples = place.num_examples
+        if self.rows is None or len(self.rows) != num_examples:
+            self.rows = self.noise(torch.Size((num_examples, size)))
 
         groups = num_channels(x, layer) // size
         if groups == 1:

@@ -144,7 +144,8 @@ class LazyMatrix(Lazy):
         The result is None, i.e. the weight is drawn, if one weight serves several outputs
         of an example.
         """
-        if layer is not F.linear or x.dim() > 2:
+        place = self.place(x)
+        if layer is not F.linear or place is None or not place.is_single:
             return None
 
         q = self.distribution

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guides._lazy.lazy import Layer, Lazy, per_example, plain
+from guides._lazy.examples import per_example
+from guides._lazy.lazy import Layer, Lazy, plain
 
 _VIEWS = (torch.Tensor.reshape, torch.Tensor.view, torch.reshape)
 _PRODUCTS = (torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__, torch.mul)
@@ -42,20 +43,9 @@ class NodeDraw:
         return self.value
 
     def batch(self, size: int) -> Tensor:
-        """Return z (B, C), the same at every call, because a layer may be applied more than once.
-
-        Raises:
-            ValueError: An earlier call had another batch size.
-        """
-        if self.rows is None:
+        """Return z (B, C), the same at every call: a layer may be applied more than once."""
+        if self.rows is None or len(self.rows) != size:
             self.rows = self.each(size)
-
-        if len(self.rows) != size:
-            raise ValueError(
-                f"a layer with nodes got a batch of {len(self.rows)} and then one of {size}, "
-                "but the batch must be the first dimension of every layer's input; give layers "
-                "with other inputs Frozen() nodes"
-            )
 
         return self.rows
 
@@ -81,7 +71,9 @@ class LazyNodes(Lazy):
             return NotImplemented
 
         if func in _VIEWS and args[0] is self:
-            return LazyNodes(_reshaped(self, args[1:]), self.source)
+            view = LazyNodes(_reshaped(self, args[1:]), self.source)
+            view.examples = self.examples
+            return view
 
         if func in _PRODUCTS:
             weight = args[1] if args[0] is self else args[0]
@@ -103,6 +95,7 @@ class ScaledWeight(Lazy):
     def __init__(self, like: Tensor, weight: Tensor, nodes: LazyNodes) -> None:
         self.weight = weight
         self.nodes = nodes
+        self.examples = nodes.examples
 
     def draw(self) -> Tensor:
         """Multiply one draw of the weight by one draw of the nodes."""
@@ -123,18 +116,22 @@ class ScaledWeight(Lazy):
         if self.nodes.source.value is not None:
             return None
 
-        z = self.nodes.source.batch(len(x))  # (B, C)
+        place = self.place(x)
+        if place is None:
+            return None
+
+        z = self.nodes.source.batch(place.num_examples)  # (B, C)
         weight = self.weight
 
         if weight.shape != self.shape:
             weight = weight.reshape(tuple(self.shape))
 
         if self._is_on_inputs():
-            factor = per_example(z, x, layer)
+            factor = per_example(z, x, layer, place)
             return _on_scaled_input(layer, x, factor, weight, bias, *args, **kwargs)
 
         output = layer(x, weight, None, *args, **kwargs)
-        factor = per_example(z, output, layer)
+        factor = per_example(z, output, layer, place)
 
         if bias is None:
             return output * factor

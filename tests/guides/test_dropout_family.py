@@ -11,6 +11,7 @@ from torch import nn
 
 import guides
 import zoo
+from guides._lazy.examples import BatchFirst
 from guides._lazy.masks import MaskedWeight, bernoulli
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
@@ -134,12 +135,13 @@ def variances(layer, weight, x):
 @pytest.mark.parametrize("kind", ["linear", "conv2d"])
 def test_the_outputs_of_a_layer_have_the_moments_of_its_masks(kind, masks):
     layer, weight, x = layer_case(kind)
-    draws = torch.stack(
-        [
-            layer(x, MaskedWeight(weight, bernoulli(weight, P), masks))
-            for _ in range(2000)
-        ]
-    )
+
+    def output():
+        masked = MaskedWeight(weight, bernoulli(weight, P), masks)
+        masked.examples = BatchFirst()
+        return layer(x, masked)
+
+    draws = repeat(output, 2000)
     mean, expected = layer(x, weight), variances(layer, weight, x)
     assert off(draws, mean) < LIMIT
     assert off((draws - mean).square(), expected[masks]) < LIMIT

@@ -11,6 +11,7 @@ from torch.func import functional_call, vmap
 
 import guides
 import zoo
+from guides._lazy.examples import BatchFirst
 from guides.flipout import FlippedWeight
 from guides.local_reparam import LazyWeight
 from zoo import likelihoods, priors
@@ -38,6 +39,13 @@ def case(request):
         torch.randn(weight[0], dtype=torch.float64),
     )
     return layer, options, weight, bias, 1 + torch.randn(x, dtype=torch.float64)
+
+
+def flipped_weight(loc, scale):
+    """Return a weight of a layer whose input has the examples in the first dimension."""
+    weight = FlippedWeight(loc, scale)
+    weight.examples = BatchFirst()
+    return weight
 
 
 def moments(layer, options, weight, bias, scale, bias_scale, x):
@@ -76,7 +84,7 @@ def test_each_example_has_the_moments_of_mean_field_and_two_examples_are_uncorre
             [torch.outer(draw - mean, draw - mean) for draw in draws]
         )
 
-    outputs, squares = second(FlippedWeight)
+    outputs, squares = second(flipped_weight)
     assert off(outputs, mean) < LIMIT
     assert off(squares, covariance * same) < LIMIT
     assert off(squares, covariance) > LIMIT  # one draw for all
@@ -92,7 +100,7 @@ def test_a_layer_that_is_applied_again_has_the_same_weights_and_a_draw_is_kept(
     case,
 ):
     layer, options, weight, bias, x = case
-    flipped = FlippedWeight(weight, torch.ones_like(weight))
+    flipped = flipped_weight(weight, torch.ones_like(weight))
     assert torch.equal(
         layer(x, flipped, bias, **options), layer(x, flipped, bias, **options)
     )
@@ -106,12 +114,12 @@ def test_the_weight_of_another_kind_of_layer_is_an_ordinary_draw():
     pyro.set_rng_seed(1)
     weight = torch.randn(3, 2, 3, dtype=torch.float64)
     flipped, x = (
-        FlippedWeight(weight, torch.ones_like(weight)),
+        flipped_weight(weight, torch.ones_like(weight)),
         torch.randn(B, 3, 5, dtype=torch.float64),
     )
     output = F.conv_transpose1d(x, flipped)
     assert torch.equal(output, F.conv_transpose1d(x, flipped.clone()))
-    unbatched = FlippedWeight(weight[:, :, 0], torch.ones(3, 2).double())
+    unbatched = flipped_weight(weight[:, :, 0], torch.ones(3, 2).double())
     assert torch.equal(
         F.linear(x[0, :2, 0], unbatched), F.linear(x[0, :2, 0], unbatched.clone())
     )
@@ -162,6 +170,8 @@ def log_likelihoods(model, guide, data, num_samples):
                 name: distribution.rsample()
                 for name, distribution in distributions.items()
             }
+            for weight in weights.values():
+                weight.examples = BatchFirst()
             output = functional_call(model.network, weights, x.repeat(20, 1, 1, 1))
             return dist.Normal(output, 0.5).log_prob(y.repeat(20, 1)).mean()
 

@@ -11,6 +11,7 @@ from torch.distributions import kl_divergence
 
 import guides
 import zoo
+from guides._lazy.examples import BatchFirst
 from guides._lazy.lazy import Lazy
 from guides._lazy.matrix_variate import LazyMatrixVariate, MatrixVariate
 from zoo import inference, likelihoods, priors
@@ -103,9 +104,13 @@ def test_its_divergence_from_a_normal_prior_is_that_of_the_flat_distribution(str
 
 def outputs(layer, x, num_samples):
     """Return the outputs of a layer for S draws of its weight, (S, B, O)."""
-    return repeat(
-        lambda: layer(x, variate(kind=LazyMatrixVariate).rsample()), num_samples
-    )
+
+    def draw():
+        weight = variate(kind=LazyMatrixVariate).rsample()
+        weight.examples = BatchFirst(is_single=True)
+        return layer(x, weight)
+
+    return repeat(draw, num_samples)
 
 
 def test_a_linear_layer_draws_its_output_for_each_example():

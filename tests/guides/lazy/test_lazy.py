@@ -11,12 +11,16 @@ from torch import nn
 
 import guides
 import zoo
+from guides._lazy.examples import BatchFirst
 from guides._lazy.masks import MaskedWeight, bernoulli
+from guides._lazy.matrix_variate import LazyMatrixVariate
 from guides._lazy.nodes import LazyNodes, NodeDraw, ScaledWeight
+from guides.flipout import FlippedWeight
 from guides.local_reparam import LazyWeight, noise_like
 from zoo import likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
 from zoo.posterior.guide_posterior import GuidePosterior
+from zoo.predictive.examples import Place
 from zoo.priors.plan import Nodes
 from zoo.runtime.param_scope import ScopedGuide
 
@@ -54,10 +58,16 @@ def case(request):
     )
 
 
+def batch_first(lazy):
+    """Say that the examples are the first dimension of the layer's input."""
+    lazy.examples = BatchFirst()
+    return lazy
+
+
 def lazy_product(weight, node, rows):
     """Return a weight times lazily sampled nodes, whose draw for B examples is `rows` (B, C)."""
     source = NodeDraw(lambda: rows[0], lambda size: rows)
-    return node.times(weight, LazyNodes(rows[0], source))
+    return node.times(weight, batch_first(LazyNodes(rows[0], source)))
 
 
 # Nodes
@@ -185,9 +195,8 @@ def test_gradients_through_lazy_nodes_are_those_of_each_example_on_its_own(case)
 def test_other_products_with_nodes_are_ordinary_products():
     """An outer product does not have the shape of a weight with scaled channels."""
     rows = torch.randn(B, 3, dtype=torch.float64)
-    column = LazyNodes(rows[0], NodeDraw(lambda: rows[0], lambda size: rows)).reshape(
-        -1, 1
-    )
+    nodes = LazyNodes(rows[0], NodeDraw(lambda: rows[0], lambda size: rows))
+    column = batch_first(nodes).reshape(-1, 1)
     row = torch.randn(1, 4, dtype=torch.float64)
     assert torch.equal(column * row, rows[0].reshape(-1, 1) * row)
     assert torch.equal(row + 2 * column, row + 2 * rows[0].reshape(-1, 1))
@@ -258,7 +267,7 @@ def test_a_lazy_weight_once_drawn_stays_drawn(case):
     layer, options, weight, bias, x = case
     for lazy in (
         LazyWeight(weight, torch.ones_like(weight)),
-        MaskedWeight(weight, bernoulli(weight, 0.5)),
+        batch_first(MaskedWeight(weight, bernoulli(weight, 0.5))),
     ):
         drawn = lazy.clone()
         assert torch.equal(lazy * 1, drawn)
@@ -272,7 +281,7 @@ def test_masks_are_one_for_each_example_and_the_same_when_the_layer_is_applied_a
 ):
     layer, options, weight, bias, x = case
     pyro.set_rng_seed(3)
-    lazy = MaskedWeight(weight, bernoulli(weight, 0.5))
+    lazy = batch_first(MaskedWeight(weight, bernoulli(weight, 0.5)))
     first, second = layer(x, lazy, bias, **options), layer(x, lazy, bias, **options)
     assert torch.equal(first, second)
     columns = [1, -1, *[1] * (weight.dim() - 2)]
@@ -289,7 +298,7 @@ def test_a_lazy_weight_times_lazy_nodes_stays_lazy_in_both():
     pyro.set_rng_seed(4)
     weight = torch.ones(4, 6, dtype=torch.float64)
     node = Nodes("weight", "out", 1, 4, dist.Normal(1.0, 1.0))
-    dropped = MaskedWeight(weight, bernoulli(weight, 0.5))
+    dropped = batch_first(MaskedWeight(weight, bernoulli(weight, 0.5)))
     rows = torch.randn(B, 4, dtype=torch.float64)
     output = F.linear(
         torch.ones(B, 6, dtype=torch.float64), lazy_product(dropped, node, rows)
@@ -387,13 +396,65 @@ def test_a_gradient_reaches_every_parameter_through_lazy_draws(name):
         assert (parameter.grad != 0).any(), parameter_name
 
 
-def test_a_batch_that_is_not_the_first_dimension_is_refused_with_a_sentence():
-    source = NodeDraw(lambda: torch.ones(6), lambda size: torch.ones(size, 6))
-    nodes = LazyNodes(torch.ones(6), source)
-    weight = torch.ones(4, 6)
-    F.linear(torch.ones(5, 6), weight * nodes.reshape(1, -1))
+# Where the examples are
+
+
+def lazy_of_each_kind(weight):
+    """Return the lazily sampled weights with noise for each example, and no place of them."""
+    masked = MaskedWeight(weight, bernoulli(weight, 0.5))
+    flipped = FlippedWeight(weight, torch.ones_like(weight))
+    source = NodeDraw(
+        lambda: torch.randn(6).double(), lambda size: torch.randn(size, 6).double()
+    )
+    scaled = weight * LazyNodes(weight[0], source).reshape(1, -1)
+    ones = torch.ones_like(weight)
+    matrix = LazyMatrixVariate(weight, ones[:, 0], ones[0]).rsample()
+    return masked, flipped, scaled, matrix
+
+
+def test_without_a_place_of_the_examples_a_layer_gets_one_ordinary_draw():
+    """A guess that dimension 0 has the examples would give each row its own noise."""
+    pyro.set_rng_seed(8)
+    weight = torch.ones(4, 6, dtype=torch.float64)
+    x = torch.ones(B, 6, dtype=torch.float64)
+    for lazy in lazy_of_each_kind(weight):
+        output = F.linear(x, lazy)
+        assert len(output.unique(dim=0)) == 1
+        assert torch.equal(output, F.linear(x, lazy.clone()))
+    for lazy in lazy_of_each_kind(weight):
+        lazy.examples = BatchFirst(is_single=True)
+        assert len(F.linear(x, lazy).unique(dim=0)) > 1
+
+
+@pytest.mark.parametrize("kind", range(3))
+def test_noise_of_an_example_is_at_all_its_places(kind):
+    """Positions of a sequence in front, behind, or merged with the batch have equal noise."""
+    pyro.set_rng_seed(9)
+    T, weight = 3, torch.ones(4, 6, dtype=torch.float64)
+    lazy = lazy_of_each_kind(weight)[kind]
+    steps = torch.arange(T * B)
+    lazy.examples = {
+        torch.Size([T, B, 6]): Place(B, 1),
+        torch.Size([B, T, 6]): Place(B, 0),
+        torch.Size([T * B, 6]): Place(B, 0, steps % B),
+        torch.Size([B * T, 1, 6]): Place(B, 0, steps // T),
+    }
+    shapes = [(T, B, 6), (B, T, 6), (T * B, 6), (B * T, 1, 6)]
+    time_first, in_front, time_merged, merged = (
+        F.linear(torch.ones(shape, dtype=torch.float64), lazy) for shape in shapes
+    )
+    assert len(in_front.unique(dim=0)) > 1
+    assert torch.equal(in_front, in_front[:, :1].expand_as(in_front))
+    assert torch.equal(time_first, in_front.transpose(0, 1))
+    assert torch.equal(time_merged.reshape(T, B, 4), time_first)
+    assert torch.equal(merged.reshape(B, T, 4), in_front)
+
+
+def test_an_input_that_was_not_located_is_refused_after_noise_for_each_example():
+    lazy = MaskedWeight(torch.ones(4, 6), bernoulli(torch.ones(4), 0.5))
+    lazy.examples = {torch.Size([B, 6]): Place(B, 0)}
+    F.linear(torch.ones(B, 6), lazy)
     with pytest.raises(
-        ValueError,
-        match="a batch of 5 and then one of 7, but the batch must be the first dimension",
+        RuntimeError, match=r"got an input of shape \(7, 6\), .*; use a guide without"
     ):
-        F.linear(torch.ones(7, 6), weight * nodes.reshape(1, -1))
+        F.linear(torch.ones(7, 6), lazy)
