@@ -26,6 +26,7 @@ def statistics(zeros):
         seconds_warmup=0.0,
         seconds=0.0,
         compiled="plain",
+        target_accept_prob=0.8,
     )
 
 
@@ -36,8 +37,9 @@ def posterior(draws):
         priors.WeightPrior(dist.Normal(0.0, 1.0)),
         likelihoods.Gaussian(0.1),
     )
-    facts = torch.zeros(draws.shape[:2])
+    facts = torch.randn(draws.shape[:2])
     info = statistics(facts)
+    info.diverging.zero_()
     return DrawsPosterior(model, state={}, info=info, draws={"weight": draws})
 
 
@@ -87,6 +89,37 @@ def test_swapped_hidden_units_are_one_function():
     assert result.weights["layer2.bias"] < 1.05
     if result.converged:
         assert "hidden units can be permuted" in str(result)
+
+
+def test_what_is_wrong_with_the_run_is_said_although_chains_agree():
+    result = posterior(torch.randn(2, 500, 1, 3))
+    result.info.diverging[0, :3] = True
+    told = zoo.convergence(result, x)
+    assert told.converged
+    assert str(told).startswith("converged, with warnings: the largest R-hat")
+    assert "3 of 1000 draws diverged; raise target_accept_prob" in str(told)
+    assert len(told.warnings) == 1
+
+
+def test_a_good_run_has_no_warnings():
+    assert zoo.convergence(posterior(torch.randn(4, 500, 1, 3)), x).warnings == []
+
+
+def test_few_effective_draws_are_said():
+    slow = torch.randn(4, 50, 1, 3).repeat_interleave(10, 1)
+    told = zoo.convergence(posterior(slow), x)
+    assert told.ess.max() < 400
+    assert any("below 400 (100 a chain)" in sentence for sentence in told.warnings)
+
+
+def test_tails_that_are_slow_are_said_although_the_bulk_is_not():
+    """Independent signs, but all large values are in one part of the chain."""
+    scale = torch.full((2000,), 0.1)
+    scale[900:1100] = 3.0
+    draws = torch.randn(4, 2000, 1, 3) * scale[:, None, None]
+    told = zoo.convergence(posterior(draws), x)
+    assert told.tail_ess.max() < 400 < told.ess.min()
+    assert any("smallest ESS" in sentence for sentence in told.warnings)
 
 
 def test_a_guide_is_refused():

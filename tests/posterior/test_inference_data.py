@@ -63,6 +63,7 @@ def test_a_sampler_gives_all_groups(sampled):
         "energy",
         "n_steps",
         "lp",
+        "step_size",
     }
     np.testing.assert_array_equal(
         results["posterior"]["layer1.bias"].values, sampled.draws["layer1.bias"].numpy()

@@ -185,8 +185,18 @@ def run(arguments: argparse.Namespace) -> None:
         batch_size = _BATCH_SIZE
     posterior = engine.fit(data.train, **accepted(engine.fit, batch_size=batch_size))
     if isinstance(posterior.info, MCMCInfo):
-        print(f"chains: {zoo.convergence(posterior, data.test.x)}")
+        print(f"chains: {_judgement(posterior, data)}")
     _write(arguments, data, model, posterior)
+
+
+def _judgement(posterior: Posterior, data: Dataset) -> str:
+    """Say whether chains agree, or why that cannot be said, and what is wrong with the run."""
+    try:
+        return str(zoo.convergence(posterior, data.test.x))
+    except (
+        ValueError
+    ) as error:  # a short run, a single chain, or chains that never moved
+        return str(error)
 
 
 def _write(

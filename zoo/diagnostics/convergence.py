@@ -2,61 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
 
+from zoo.diagnostics.run_faults import MIN_ESS, as_sentences, run_faults
 from zoo.likelihoods.likelihood import is_noise_site
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
-from zoo.posterior.labelled import ess, rhat
+from zoo.posterior.labelled import ess, rhat, tail_ess
 from zoo.posterior.posterior import Posterior
 
-_USUAL = 1.02  # R-hat that 99 % of the function values may not exceed
+_USUAL = 1.01  # R-hat that 99 % of the function values may not exceed
 _MAXIMUM = 1.05  # R-hat that no function value may exceed
 _MAX_WEIGHTS = 500  # weights of a site whose R-hat is computed
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """R-hat and effective sample size of function values, and whether the chains agree.
+    """R-hat and effective sample size of function values, and what is wrong with the run.
 
     Arguments:
         rhat: Rank-normalised split R-hat of each function value, (M,).
         ess: Bulk effective sample size of each function value, (M,).
+        tail_ess: Effective sample size of the 5 % and 95 % quantiles of each function
+            value, the smaller of both, (M,).
         num_chains: Number of chains C.
         num_samples: Number of draws S of each chain.
         divergences: Number of divergent trajectories.
         weights: The largest R-hat at each site of weights or nodes, by name; infinite
             if chains never moved there.
+        faults: What the statistics of the run say against its draws, as sentences with a
+            remedy: divergences, saturated trees, a low E-BFMI, chains that never moved.
     """
 
     rhat: Tensor
     ess: Tensor
+    tail_ess: Tensor
     num_chains: int
     num_samples: int
     divergences: int
     weights: Mapping[str, float] = field(default_factory=dict)
+    faults: Sequence[str] = ()
 
     @property
     def converged(self) -> bool:
-        """Whether 99 % of the function values have R-hat below 1.02, and none is above 1.05."""
+        """Whether 99 % of the function values have R-hat below 1.01, and none is above 1.05.
+
+        A run whose chains agree may have other faults; see `warnings`.
+        """
         usual = self.rhat.quantile(0.99)
         largest = self.rhat.max()
 
         return bool(usual < _USUAL) and bool(largest <= _MAXIMUM)
 
+    @property
+    def warnings(self) -> list[str]:
+        """Everything that is wrong, as sentences with a remedy; [] if nothing is."""
+        found = list(self.faults)
+        if not self.converged:
+            found.append(
+                "chains disagree on the function; run longer chains or more chains"
+            )
+
+        smallest = self._smallest_size()
+        needed = MIN_ESS * self.num_chains
+        if smallest < needed:
+            found.append(
+                f"the smallest ESS of bulk and tails is {smallest:.0f}, below {needed} "
+                f"({MIN_ESS} a chain), so quantiles are imprecise; run longer chains"
+            )
+
+        return found
+
     def __str__(self) -> str:
         agreement = self._agreement()
         size = self._effective_size()
         facts = f"{agreement}; {size}; {self.divergences} divergences"
+        told = "".join(f". {sentence}" for sentence in as_sentences(self.warnings))
         if not self.converged:
-            return f"not converged: {facts}; run longer chains or more chains"
+            return f"not converged: {facts}{told}"
 
         of_weights = self._agreement_of_weights()
-        return f"converged: {facts}{of_weights}"
+        warned = ", with warnings" if told else ""
+        return f"converged{warned}: {facts}{told}{of_weights}"
 
     __repr__ = __str__
 
@@ -69,6 +100,13 @@ class Convergence:
 
         worst = f"the largest R-hat of {number} function values is {largest:.3f}"
         return f"{worst}, and {share:.0%} are below {_USUAL}"
+
+    def _smallest_size(self) -> float:
+        """Return the smallest effective sample size, of bulk and tails."""
+        bulk = float(self.ess.min())
+        tails = float(self.tail_ess.min())
+
+        return min(bulk, tails)
 
     def _effective_size(self) -> str:
         """Say how large the effective sample size of function values is."""
@@ -93,15 +131,31 @@ class Convergence:
 
 
 def convergence(posterior: Posterior, x: Tensor) -> Convergence:
-    r"""Rank-normalised split R-hat and bulk ESS of function values f(x), draws of a sampler.
+    r"""Rank-normalised split R-hat and ESS of function values f(x), and the faults of the run.
 
     Predictions are made of function values, so these must agree between chains. Weights
     need not: permutations of hidden units give the same function. The R-hat of weights
     is in `weights`, and the text explains it if it is large although the functions
     agree.
 
+    The checks are those of Stan, each with a sentence and a remedy in `warnings`:
+
+    * R-hat of function values: 99 % below 1.01, none above 1.05;
+    * ESS of bulk and tails of every function value: at least 100 for each chain;
+    * divergences: none;
+    * trees of NUTS: less than 5 % of the draws reach `max_tree_depth`;
+    * E-BFMI of every chain: at least 0.3,
+
+    .. math:: \text{E-BFMI} = \frac{\sum_n (E_n - E_{n-1})^2}{\sum_n (E_n - \bar E)^2};
+
+    * chains: all move.
+
+    The last four are also a warning after the run. A run of fewer than 20 draws a chain
+    (50 for E-BFMI) is too short for them.
+
     References:
         Rank-normalization, folding, and localization: An improved R-hat (Vehtari et al., 2021)
+        A Conceptual Introduction to Hamiltonian Monte Carlo (Betancourt, 2017)
         What Are Bayesian Neural Network Posteriors Really Like?
         (Izmailov, Vikram, Hoffman, Wilson, 2021)
 
@@ -140,10 +194,12 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     return Convergence(
         rhat=Tensor(rhat(moving)),
         ess=Tensor(ess(moving)),
+        tail_ess=Tensor(tail_ess(moving)),
         num_chains=num_chains,
         num_samples=length,
         divergences=_num_divergences(posterior),
         weights=_largest_rhat(posterior),
+        faults=_faults(posterior),
     )
 
 
@@ -153,6 +209,14 @@ def _num_divergences(posterior: DrawsPosterior) -> int:
         return 0
 
     return int(posterior.info.diverging.sum())
+
+
+def _faults(posterior: DrawsPosterior) -> list[str]:
+    """Return what the statistics of the run say against its draws."""
+    if not isinstance(posterior.info, MCMCInfo):
+        return []
+
+    return run_faults(posterior.info)
 
 
 def _largest_rhat(posterior: DrawsPosterior) -> dict[str, float]:

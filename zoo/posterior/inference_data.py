@@ -22,7 +22,15 @@ from zoo.runtime.rows import Rows
 if TYPE_CHECKING:
     from zoo.posterior.labelled import Labelled
 
-_STATISTICS = ("acceptance_rate", "diverging", "n_steps", "lp", "energy")
+_STATISTICS = (
+    "acceptance_rate",
+    "diverging",
+    "n_steps",
+    "lp",
+    "energy",
+    "tree_depth",
+    "reached_max_tree_depth",
+)
 Arrays = dict[str, np.ndarray]
 
 
@@ -171,5 +179,8 @@ def _statistics(info: MCMCInfo) -> Arrays:
         values = getattr(info, name)
         if values is not None:
             found[name] = values.numpy()
+
+    step_size = info.step_size[:, None].expand_as(info.lp)  # constant after warm-up
+    found["step_size"] = step_size.contiguous().numpy()
 
     return found

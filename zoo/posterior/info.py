@@ -107,7 +107,9 @@ class SVIInfo(RunInfo):
 
 @dataclass(repr=False, kw_only=True)
 class MCMCInfo(RunInfo):
-    """Statistics of a run of HMC or NUTS, with ArviZ's names for those of each draw.
+    """Statistics of a sampler's run, with ArviZ's names for those of each draw.
+
+    S counts the stored draws. `divergences` and `bfmi` are of all draws after warm-up.
 
     Arguments:
         acceptance_rate: Acceptance statistic of each draw, (C, S).
@@ -131,7 +133,17 @@ class MCMCInfo(RunInfo):
         trajectory_length: The longest trajectory, step size times leapfrog steps, if
             the sampler learned it.
         energy: Potential and kinetic energy of each draw, (C, S), if momenta are drawn
-            anew for each.
+            anew for each: after NUTS, HMC and ChEES.
+        tree_depth: How often the trajectory of each draw doubled, (C, S), after NUTS.
+        reached_max_tree_depth: Whether it doubled as often as allowed, (C, S), after
+            NUTS.
+        max_tree_depth: How often a trajectory might double, after NUTS.
+        bfmi: Energy Bayesian fraction of missing information of each chain, (C,), if
+            there is an energy: the squared differences of the energies of consecutive
+            draws over their variance. It is small where momenta hardly move a chain
+            between energies.
+        target_accept_prob: Acceptance probability that step sizes were adapted to; None
+            if every proposal is accepted.
         target: What was sampled, as text by name: the model, the data, the temperatures.
             Chains of equal targets may stand side by side, see `Posterior.concat`.
     """
@@ -150,6 +162,11 @@ class MCMCInfo(RunInfo):
     trajectory_length: float | None = None
     energy: Tensor | None = None
     target: dict[str, str] = field(default_factory=dict)
+    tree_depth: Tensor | None = None
+    reached_max_tree_depth: Tensor | None = None
+    max_tree_depth: int | None = None
+    bfmi: Tensor | None = None
+    target_accept_prob: float | None = None
 
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""

@@ -63,6 +63,11 @@ def ess(values: np.ndarray) -> np.ndarray:
     return _by_column("ess", values, method="bulk")
 
 
+def tail_ess(values: np.ndarray) -> np.ndarray:
+    """Effective sample size of the 5 % and 95 % quantiles of draws (C, S, M), per column (M,)."""
+    return _by_column("ess", values, method="tail")
+
+
 def _by_column(function: str, values: np.ndarray, method: str) -> np.ndarray:
     """Return a statistic of draws (C, S, M) by the function of ArviZ with this name, (M,)."""
     arviz = load_arviz()

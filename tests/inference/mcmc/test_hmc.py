@@ -167,6 +167,7 @@ def test_the_right_kernel_is_exact_at_large_steps():
     assert at_large_steps() < LIMIT
 
 
+@pytest.mark.filterwarnings("ignore:HMC")  # it diverges or never moves
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_kernel_is_rejected(wrong):
     pyro.set_rng_seed(0)

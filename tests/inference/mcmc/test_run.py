@@ -64,7 +64,10 @@ def test_a_run_says_at_which_site_it_diverged(monkeypatch):
         "num_steps": 15,
         "init": "prior",
     }
-    info = inference.HMC(funnel, **options, compile=False, progress=False).fit(()).info
+    engine = inference.HMC(funnel, **options, compile=False, progress=False)
+    with pytest.warns(UserWarning, match="at site 'v'.*raise target_accept_prob"):
+        info = engine.fit(()).info
+
     assert info.divergences.startswith(
         f"{int(info.diverging.sum())} of 1000 draws diverged; they differ most from the others"
     )

@@ -265,6 +265,7 @@ class Sampler:
             self.thinning, self.max_draws, self.functions_at, self.store_on
         )
         return RunOptions(
+            sampler=repr(self),
             num_chains=self.num_chains,
             num_samples=self.num_samples,
             windows=self.windows(),

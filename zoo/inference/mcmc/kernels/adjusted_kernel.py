@@ -24,6 +24,11 @@ class Adjusted(Langevin):
 
     length_factor = 0.5
 
+    @property
+    def target_accept_prob(self) -> float:
+        """Acceptance probability that step sizes are adapted to."""
+        return self.options.target_accept_prob
+
     def restart(self, step_size: Tensor) -> None:
         """Restart dual averaging at step sizes (C,), with trajectories for a unit-scale target."""
         averaging = DualAveraging.at(step_size)

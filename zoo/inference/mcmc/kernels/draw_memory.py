@@ -9,6 +9,9 @@ from torch import Tensor
 
 from zoo.inference.mcmc.kernels.draws import TransitionInfo
 
+_COUNTS = ("n_steps", "tree_depth")
+_FLAGS = ("diverging", "reached_max_tree_depth")
+
 
 class DrawMemory(NamedTuple):
     """The draws of a block; chains fill it at their own pace.
@@ -16,7 +19,7 @@ class DrawMemory(NamedTuple):
     Arguments:
         chains: Indices of the chains, (C,).
         u: Whitened positions, (C, S + 1, P); the last place takes what is no draw.
-        stacked: Stacked statistics, (C, S + 1, 5).
+        stacked: Stacked statistics, (C, S + 1, F).
     """
 
     chains: Tensor
@@ -45,7 +48,7 @@ class DrawMemory(NamedTuple):
             ended: Mask of these trees, (C,).
             remaining: Draws that each chain had to make before, (C,).
             u: Whitened positions, (C, P).
-            stacked: Stacked statistics, (C, 5).
+            stacked: Stacked statistics, (C, F).
         """
         last = self.u.shape[1] - 1
         number = last - remaining
@@ -60,7 +63,7 @@ class DrawMemory(NamedTuple):
 
 
 def stack_info(info: TransitionInfo) -> Tensor:
-    """Return statistics (C,) as one tensor (C, 5): one write per draw instead of five."""
+    """Return F statistics (C,) as one tensor (C, F): one write per draw instead of F."""
     like = info.lp
     values = []
     for value in info.named().values():
@@ -70,5 +73,21 @@ def stack_info(info: TransitionInfo) -> Tensor:
 
 
 def unstack_info(stacked: Tensor) -> TransitionInfo:
-    """Return the statistics (*,) of a tensor (*, 5) as views, all of its dtype."""
+    """Return the statistics (*,) of a tensor (*, F) as views, all of its dtype."""
     return TransitionInfo(*stacked.unbind(-1))
+
+
+def typed_info(stacked: Tensor) -> TransitionInfo:
+    """Return the statistics (*,) of a tensor (*, F), counts as integers and flags as booleans."""
+    info = unstack_info(stacked)
+
+    typed = {}
+    for name, value in info.named().items():
+        if name in _COUNTS:
+            typed[name] = value.long()
+        elif name in _FLAGS:
+            typed[name] = value > 0
+        else:
+            typed[name] = value
+
+    return TransitionInfo(**typed)

@@ -21,6 +21,9 @@ class TransitionInfo(NamedTuple):
         n_steps: Gradient evaluations of the draw.
         lp: Log joint density in unconstrained space, up to a constant.
         energy: Potential plus kinetic energy; None in kernels that draw no momenta.
+        tree_depth: Doublings of the trajectory; None in kernels without trees.
+        reached_max_tree_depth: Whether there were as many doublings as allowed; None in
+            kernels without trees.
     """
 
     acceptance_rate: Tensor
@@ -28,9 +31,11 @@ class TransitionInfo(NamedTuple):
     n_steps: Tensor
     lp: Tensor
     energy: Tensor | None = None
+    tree_depth: Tensor | None = None
+    reached_max_tree_depth: Tensor | None = None
 
     def named(self) -> dict[str, Tensor]:
-        """Return the statistics by name, without an energy that is None."""
+        """Return the statistics by name, without those that are None."""
         fields = self._asdict()
         return {name: value for name, value in fields.items() if value is not None}
 

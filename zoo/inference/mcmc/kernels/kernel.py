@@ -129,6 +129,16 @@ class Kernel:
         """Length of the longest trajectories, if the kernel learns it."""
         return None
 
+    @property
+    def max_tree_depth(self) -> int | None:
+        """Largest number of doublings of a trajectory, if the kernel has trees."""
+        return None
+
+    @property
+    def target_accept_prob(self) -> float | None:
+        """Acceptance probability that step sizes are adapted to; None if nothing is rejected."""
+        return self.options.target_accept_prob
+
     def _place(self, q: Tensor, mass_matrix: MassMatrix) -> None:
         """Move the chains to q (C, P) and use a new mass matrix."""
         u = mass_matrix.whiten(q)

@@ -141,6 +141,11 @@ class Langevin(Kernel):
         self.state |= tuning._asdict()
         self.state["length"] = torch.full_like(step_size, scale)
 
+    @property
+    def target_accept_prob(self) -> float | None:
+        """Acceptance probability that step sizes are adapted to: none."""
+        return None
+
     def steps_per_draw(self) -> int:
         """Return the steps of a draw: one decoherence length in the geometric mean over chains."""
         if self.settings.num_steps is not None:

@@ -7,7 +7,12 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.draw_memory import DrawMemory, stack_info, unstack_info
+from zoo.inference.mcmc.kernels.draw_memory import (
+    DrawMemory,
+    stack_info,
+    typed_info,
+    unstack_info,
+)
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import Hamiltonian
 from zoo.inference.mcmc.kernels.kernel import KernelOptions, Tick
@@ -44,6 +49,11 @@ class NoUTurn(Hamiltonian):
         self.close = self.traced(self.close_trees, self.tree)
         self.grow = self.traced(self.grow_trees, self.tree)
 
+    @property
+    def max_tree_depth(self) -> int:
+        """Largest number of doublings of a trajectory."""
+        return self.tree.max_depth
+
     def grow_trees(self, step_size: Tensor, *mass_matrix: Tensor) -> tuple[Tensor]:
         """Add a leaf to every tree, and return whether a subtree has ended, (); to be traced."""
 
@@ -74,18 +84,21 @@ class NoUTurn(Hamiltonian):
             averaging: The state of dual averaging, (C,) each.
 
         Returns:
-            Which trees have ended (C,), their stacked statistics (C, 5), the remaining draws,
+            Which trees have ended (C,), their stacked statistics (C, F), the remaining draws,
             the step sizes and the state of dual averaging.
         """
         tree = self.tree
         ended = tree.close(step_size)
         rate = tree.acceptance / tree.n_steps.clamp_min(1)
+        depth = tree.depth()
         info = TransitionInfo(
             acceptance_rate=rate,
             diverging=tree.diverging,
             n_steps=tree.n_steps,
             lp=-tree.chosen_energy,
             energy=tree.initial_energy,
+            tree_depth=depth,
+            reached_max_tree_depth=depth == tree.max_depth,
         )
 
         stacked = stack_info(info)
@@ -185,9 +198,6 @@ class NoUTurn(Hamiltonian):
         colour = torch.vmap(self.mass_matrix.colour, in_dims=1, out_dims=1)
         q = colour(u)
 
-        info = unstack_info(memory.stacked[:, :num_draws])
-        diverging = info.diverging > 0
-        n_steps = info.n_steps.long()
-        info = info._replace(diverging=diverging, n_steps=n_steps)
+        info = typed_info(memory.stacked[:, :num_draws])
 
         return DrawBlock(q, info, ended_by)

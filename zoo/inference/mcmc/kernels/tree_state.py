@@ -101,6 +101,18 @@ class TreeState(NamedTuple):
 
         return cls(**zeros)
 
+    @property
+    def max_depth(self) -> int:
+        """Largest number of doublings of a tree."""
+        return self.first_p.shape[1]
+
+    def depth(self) -> Tensor:
+        """Return how often each tree has doubled, (C,)."""
+        powers = 2 ** torch.arange(1, self.max_depth + 1, device=self.num_leaves.device)
+        doubled = self.num_leaves[:, None] >= powers
+
+        return doubled.sum(-1)
+
     def write(self, where: Tensor | None = None, **values: Tensor) -> None:
         """Overwrite fields, of all chains or of those of a mask (C,)."""
         if where is not None:

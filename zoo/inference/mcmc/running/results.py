@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from zoo.diagnostics.run_faults import warn_of_faults
 from zoo.inference.mcmc.running.run import ChainRun
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
@@ -16,7 +17,7 @@ from zoo.runtime.programs import PyroProgram
 def make_posterior(
     model: BayesianNetwork | PyroProgram, run: ChainRun, target: dict[str, str]
 ) -> DrawsPosterior:
-    """Return the stored draws of a run as a posterior.
+    """Return the stored draws of a run as a posterior, and warn of the faults of the run.
 
     Arguments:
         model: The model as the user gave it.
@@ -24,6 +25,7 @@ def make_posterior(
         target: What was sampled, as text by name.
     """
     info = _run_info(run, target)
+    warn_of_faults(run.options.sampler, info)
 
     draws = run.store.draws()
     if not isinstance(model, BayesianNetwork):
@@ -63,6 +65,11 @@ def _run_info(run: ChainRun, target: dict[str, str]) -> MCMCInfo:
         n_steps=stored.n_steps,
         lp=stored.lp,
         energy=stored.energy,
+        tree_depth=stored.tree_depth,
+        reached_max_tree_depth=stored.reached_max_tree_depth,
+        max_tree_depth=kernel.max_tree_depth,
+        bfmi=run.energies.bfmi(),
+        target_accept_prob=kernel.target_accept_prob,
         step_size=kernel.step_size.cpu(),
         num_gradients=kernel.num_gradients,
         seconds_warmup=run.seconds_warmup,

@@ -17,6 +17,7 @@ from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.kernel import Kernel, Tick
 from zoo.inference.mcmc.running.checkpoint import Checkpoint
 from zoo.inference.mcmc.running.divergences import Divergences
+from zoo.inference.mcmc.running.energies import Energies
 from zoo.inference.mcmc.running.initialisation import Initialiser
 from zoo.inference.mcmc.running.run_options import RunOptions
 from zoo.inference.mcmc.running.snapshot import Counters, Snapshot
@@ -53,6 +54,7 @@ class ChainRun:
 
         self.store = Store(options.store, potential)
         self.divergences = Divergences(potential)
+        self.energies = Energies()
         self.window: list[DrawBlock] = []  # draws of the present window, if it learns
         self.window_ends = options.window_ends()
         self.done = 0  # draws per chain so far, those of warm-up included
@@ -111,6 +113,7 @@ class ChainRun:
 
         self.store.restore(snapshot.store, counters.thinning, counters.seen)
         self.divergences.state = dict(snapshot.divergences)
+        self.energies.state = dict(snapshot.energies)
         self.window = [] if snapshot.window is None else [snapshot.window]
         self.done = counters.done
         self.seconds_warmup = counters.seconds_warmup
@@ -134,6 +137,7 @@ class ChainRun:
             kernel=self.kernel.state,
             store=self.store.stored(),
             divergences=self.divergences.state,
+            energies=self.energies.state,
             window=DrawBlock.joined(self.window) if self.window else None,
         )
 
@@ -158,12 +162,6 @@ class ChainRun:
 
             self._end_early(error)
 
-        if self.divergences.all:
-            warnings.warn(
-                f"{self.divergences}; the draws are not from the posterior",
-                stacklevel=stack_level(),
-            )
-
     def _end_early(self, error: BaseException) -> None:
         """Keep what was reached when the run is interrupted, or when its program fails."""
         self.error = error
@@ -174,11 +172,16 @@ class ChainRun:
     def _keep_first(self) -> None:
         """Keep the draws that were asked for, of an earlier run that made more."""
         self.store.keep_first(self.options.num_samples)
+        info = self.store.info()
+        self.energies = Energies()
+        if self.store.thinning == 1:
+            self.energies.add(info.energy)
+
         draws = self.store.draws()
         if draws.keys() == self.potential.shapes.keys():  # not function values
             q = self.potential.pack(draws)
             self.divergences = Divergences(self.potential)
-            self.divergences.add(DrawBlock(q, self.store.info()))
+            self.divergences.add(DrawBlock(q, info))
 
     def advance(self, stop: int) -> None:
         """Draw until each chain has `stop` draws, adapt or store, and write the checkpoint."""
@@ -189,6 +192,7 @@ class ChainRun:
         block = self.kernel.draw(num_draws, tick, adapting=is_warmup)
         if not is_warmup:
             self.divergences.add(block)
+            self.energies.add(block.info.energy)
             self.store.add(block)
         elif self._window_learns(stop):
             self.window.append(block)

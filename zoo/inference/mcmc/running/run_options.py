@@ -22,6 +22,7 @@ class RunOptions:
     """Settings of a run.
 
     Arguments:
+        sampler: What samples, e.g. "NUTS(4 chains, 500 + 500 draws)".
         num_chains: Number of chains C.
         num_samples: Draws per chain after warm-up.
         windows: The windows of warm-up.
@@ -32,6 +33,7 @@ class RunOptions:
         store: What to store.
     """
 
+    sampler: str
     num_chains: int
     num_samples: int
     windows: Sequence[Window]

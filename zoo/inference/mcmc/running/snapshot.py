@@ -13,7 +13,8 @@ from zoo.posterior.storage import prefixed, unprefixed
 
 _POSITION = "position"
 _WINDOW_Q = "window/q"
-_KERNEL, _STORE, _DIVERGENCES = "kernel/", "store/", "divergences/"  # prefixes
+_KERNEL, _STORE = "kernel/", "store/"  # prefixes
+_DIVERGENCES, _ENERGIES = "divergences/", "energies/"
 _WINDOW_INFO = "window/info/"
 
 
@@ -50,6 +51,7 @@ class Snapshot:
         kernel: State of the kernel by name.
         store: Stored draws by name; those from a file are on the CPU.
         divergences: State of `Divergences` by name.
+        energies: State of `Energies` by name.
         window: Draws of the present window of warm-up; None if there are none.
     """
 
@@ -58,6 +60,7 @@ class Snapshot:
     kernel: Mapping[str, Tensor]
     store: Mapping[str, Tensor]
     divergences: Mapping[str, Tensor]
+    energies: Mapping[str, Tensor]
     window: DrawBlock | None
 
     def tensors(self) -> dict[str, Tensor]:
@@ -66,6 +69,7 @@ class Snapshot:
         tensors |= prefixed(_KERNEL, self.kernel)
         tensors |= prefixed(_STORE, self.store)
         tensors |= prefixed(_DIVERGENCES, self.divergences)
+        tensors |= prefixed(_ENERGIES, self.energies)
 
         if self.window is not None:
             tensors[_WINDOW_Q] = self.window.q
@@ -94,5 +98,6 @@ class Snapshot:
             kernel=unprefixed(_KERNEL, moved),
             store=unprefixed(_STORE, tensors),
             divergences=unprefixed(_DIVERGENCES, moved),
+            energies=unprefixed(_ENERGIES, moved),
             window=window,
         )
