@@ -9,6 +9,7 @@ from torch import Tensor
 
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table, Tabled
+from zoo.runtime.fixed_rows import without_fixed_rows
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -56,7 +57,7 @@ def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:
     A ratio of one belongs to a parameter that the data did not inform; a network with
     more units than it needs has many. Use it within one mode: chains that visit several
     modes have wide weights because hidden units can be permuted, even where the
-    functions are certain.
+    functions are certain. The rows of padding of an embedding are left out.
 
     References:
         Toward a principled Bayesian workflow in cognitive science
@@ -82,8 +83,11 @@ def contraction(posterior: Posterior, num_samples: int = 1000) -> Contraction:
     after = posterior.sample_all(num_samples)
 
     ratios = {}
-    for name, draws in before.items():
-        prior_std = draws.std(0).clamp_min(1e-12).cpu()
-        ratios[name] = after[name].std(0).cpu() / prior_std
+    for name, prior in model.latents.items():
+        prior_draws = without_fixed_rows(before[name], prior)
+        draws = without_fixed_rows(after[name], prior)
+
+        prior_std = prior_draws.std(0).clamp_min(1e-12).cpu()
+        ratios[name] = draws.std(0).cpu() / prior_std
 
     return Contraction(ratios)

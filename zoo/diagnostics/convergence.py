@@ -14,6 +14,7 @@ from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.labelled import ess, rhat, tail_ess
 from zoo.posterior.posterior import Posterior
+from zoo.runtime.fixed_rows import without_fixed_rows
 
 _USUAL = 1.01  # R-hat that 99 % of the function values may not exceed
 _MAXIMUM = 1.05  # R-hat that no function value may exceed
@@ -221,12 +222,14 @@ def _faults(posterior: DrawsPosterior) -> list[str]:
 
 def _largest_rhat(posterior: DrawsPosterior) -> dict[str, float]:
     """Return the largest R-hat at each site of weights or nodes, of some of its parameters."""
+    priors = posterior.model.latents
     found = {}
     for name, draws in posterior.draws.items():
         if is_noise_site(name):
             continue
 
-        values = draws.flatten(2).double().cpu().numpy()  # (C, S, P)
+        moving = without_fixed_rows(draws, priors[name])
+        values = moving.flatten(2).double().cpu().numpy()  # (C, S, P)
         stride = max(1, values.shape[-1] // _MAX_WEIGHTS)
         of_weights = rhat(values[:, :, ::stride])
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import RunInfo
 from zoo.posterior.storage import prefixed, read_file, write_file
+from zoo.runtime.fixed_rows import fixed_rows
 from zoo.runtime.programs import PyroProgram
 
 _FORMAT = "zoo.posterior/1"
@@ -88,9 +90,21 @@ def layout(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
         found[name] = f"{role} {tuple(value.shape)}"
 
     for name, prior in model.latents.items():
-        found[name] = f"random {tuple(prior.shape())}"
+        found[name] = f"random {tuple(prior.shape())}{_padding_text(prior)}"
 
     return found
+
+
+def _padding_text(prior: TorchDistributionMixin) -> str:
+    """Write the rows that a prior fixes, "" for most."""
+    if not fixed_rows(prior):
+        return ""
+
+    support = prior.support
+    listed = ", ".join(map(str, support.rows))
+    norm = float(support.values.norm())
+
+    return f", padding in row {listed} of norm {norm:.6g}"
 
 
 def _statistics(

@@ -22,6 +22,7 @@ from zoo.posterior.input_batches import InputBatch, input_batches, predict_in_ba
 from zoo.posterior.storage import prefixed
 from zoo.posterior.wrong_arguments import answer
 from zoo.predictive.prediction import Prediction
+from zoo.runtime.fixed_rows import num_random
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows
 
@@ -264,6 +265,9 @@ class Posterior(DrawSource):
 
     def __repr__(self) -> str:
         size = sum(shape.numel() for shape in self.shapes.values())
+        if self.has_network:
+            size = sum(num_random(prior) for prior in self.model.latents.values())
+
         num_sites = len(self.shapes)
         stopped = self.info.stopped if self.info is not None else ""
         ending = f", ended early: {stopped}" if stopped else ""

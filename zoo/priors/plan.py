@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from zoo.priors.channel_nodes import Nodes
 from zoo.priors.conditional import Conditional, initial_value
+from zoo.priors.padding import Padding, paddings
 from zoo.priors.treatment import Frozen, Point, Side, Treatment
 from zoo.runtime.distributions import placed, unvalidated
 from zoo.runtime.network_call import Factor, call, places
@@ -94,6 +95,7 @@ class Plan:
     def estimate(self, network: nn.Module) -> dict[str, Tensor]:
         """State each point estimate by `pyro.param`, and its MAP prior by `pyro.factor`."""
         parameters = dict(network.named_parameters())
+        padded = paddings(network)
         points = {}
         for name, treatment in self.weights.items():
             if not isinstance(treatment, Point):
@@ -101,10 +103,12 @@ class Plan:
 
             parameter = parameters[name]
             point = pyro.param(name, partial(_copy, parameter))
+            if name in padded:
+                point = padded[name].restored(point)
             points[name] = point
 
             if treatment.prior is not None and am_i_wrapped():
-                prior = unvalidated(placed(treatment.prior, parameter, name))
+                prior = unvalidated(_prior(treatment.prior, parameter, name, padded))
                 pyro.factor(f"{name}:prior", prior.log_prob(point))
 
         return points
@@ -162,18 +166,33 @@ class Plan:
 
         return call(network, tensors, arguments, keywords, factors)
 
+    def with_padding(
+        self, network: nn.Module, values: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return values (*S, *shape) by name; the rows of padding are those of the network."""
+        found = dict(values)
+        for name, padding in paddings(network).items():
+            if name in values:
+                found[name] = padding.restored(values[name])
+
+        return found
+
     def _visit(self, network: nn.Module, statement: Statement) -> dict[str, Tensor]:
         """Call a statement for each latent site, after those that its distribution depends on."""
         values: dict[str, Tensor] = {}
+        padded = paddings(network)
         for name, treatment, infer in self._random(network):
             init = infer["init"]
             if isinstance(treatment, Conditional):
-                given = _visit_hyperpriors(name, treatment, init, statement)
+                like = padded[name].free if name in padded else init
+                given = _visit_hyperpriors(name, treatment, like, statement)
                 for key, value in given.items():
                     values[_hyperparameter_site(name, key)] = value
-                prior = treatment.given(given, init)
+                prior = treatment.given(given, like)
+                if name in padded:
+                    prior = padded[name].around(prior)
             else:
-                prior = placed(treatment, init, name)
+                prior = _prior(treatment, init, name, padded)
 
             values[name] = statement(name, prior, infer)
         return values
@@ -195,6 +214,19 @@ class Plan:
             ones = like.new_ones(1).expand(nodes.size)
 
             yield name, nodes.prior, {"init": ones, "node": nodes.side}
+
+
+def _prior(
+    distribution: TorchDistributionMixin,
+    like: Tensor,
+    name: str,
+    padded: Mapping[str, Padding],
+) -> TorchDistributionMixin:
+    """Return the prior of a tensor; the rows of padding of an embedding have none."""
+    if name in padded:
+        return padded[name].prior(distribution, name)
+
+    return placed(distribution, like, name)
 
 
 def _visit_hyperpriors(

@@ -17,6 +17,7 @@ from zoo.priors.plan import Plan
 from zoo.priors.treatment import Treatment, words
 from zoo.reports.table import Cell, Table
 from zoo.runtime.distributions import describe, is_proper
+from zoo.runtime.fixed_rows import num_random, without_fixed_rows
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
@@ -98,7 +99,7 @@ def explain(
     num_variables = 0
     for name, prior in latents.items():
         shapes[name] = prior.shape()
-        num_variables += shapes[name].numel()
+        num_variables += num_random(prior)
 
     scoped = ScopedGuide(guide)
     with torch.random.fork_rng():
@@ -142,9 +143,12 @@ def _rows(
     for name, prior in model.latents.items():
         treatment = treatments.get(name)
         prior_text = _prior_text(prior, treatment)
-        draws = guide_draws[name]
+        draws = without_fixed_rows(guide_draws[name], prior)
         mean = float(draws.mean())
-        prior_spread = _spread(prior_draws[name]) if prior_draws else None
+        prior_spread = None
+        if prior_draws:
+            prior_spread = _spread(without_fixed_rows(prior_draws[name], prior))
+
         shape = "x".join(map(str, prior.shape())) or "scalar"
         row = (name, shape, prior_text, prior_spread, family, mean, _spread(draws))
         rows.append(row)

@@ -12,6 +12,7 @@ from zoo.priors.node import channels, has_nodes
 from zoo.priors.plan import Plan
 from zoo.priors.treatment import words
 from zoo.reports.table import Table
+from zoo.runtime.fixed_rows import num_random
 from zoo.runtime.network_call import places
 
 
@@ -82,17 +83,19 @@ def summarise(network: nn.Module, plan: Plan) -> Summary:
         num_weights += row.weights
         num_nodes += row.nodes
 
-    num_random = 0
+    total = 0
+    padding = 0
     for prior, _ in plan.priors(network).values():
-        num_random += prior.shape().numel()
+        total += num_random(prior)
+        padding += prior.shape().numel() - num_random(prior)
 
     return Summary(
         Table(_COLUMNS, rows),
         weights=num_weights,
         nodes=num_nodes,
-        random=num_random,
+        random=total,
         points=_total(sizes, plan.points),
-        frozen=_total(sizes, plan.frozen),
+        frozen=_total(sizes, plan.frozen) + padding,
     )
 
 

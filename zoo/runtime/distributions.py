@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.distributions import Distribution, Transform, constraints
 from torch.distributions.transforms import _InverseTransform
 
+from zoo.runtime.fixed_rows import WithFixedRows
+
 Part = TypeVar("Part")
 
 
@@ -137,8 +139,8 @@ def describe(distribution: TorchDistributionMixin) -> str:
 
 
 def without_events(distribution: TorchDistributionMixin) -> TorchDistributionMixin:
-    """Return the distribution inside of `to_event` and `mask`."""
-    while isinstance(distribution, (Independent, MaskedDistribution)):
+    """Return the distribution inside of `to_event`, `mask` and a matrix with fixed rows."""
+    while isinstance(distribution, (Independent, MaskedDistribution, WithFixedRows)):
         distribution = distribution.base_dist
 
     return distribution

@@ -22,6 +22,7 @@ from zoo.inference.tempering import Tempering
 from zoo.likelihoods import Gaussian
 from zoo.model import BayesianNetwork
 from zoo.predictive.network_call import in_rows
+from zoo.runtime.fixed_rows import num_random
 from zoo.runtime.rows import describe
 
 
@@ -69,6 +70,12 @@ class Approximation:
             backend=gauss_newton_backend(library),
             **noise,
         )
+
+    @property
+    def num_fixed(self) -> int:
+        """Number of elements of the random weights that are rows of padding."""
+        priors = [self.model.latents[name] for name in self.names]
+        return sum(prior.shape().numel() - num_random(prior) for prior in priors)
 
     def fit(self, data: Batches) -> None:
         """Compute the curvature.
@@ -151,7 +158,8 @@ class Approximation:
         parts = self._flat_draws(num_samples).split(sizes, dim=-1)
         for name, part in zip(self.names, parts, strict=True):
             draws[name] = part.reshape(1, -1, *centre[name].shape)
-        return draws
+
+        return self.model.plan.with_padding(self.model.network, draws)
 
     @torch.no_grad()
     def _flat_draws(self, num_samples: int) -> Tensor:

@@ -215,7 +215,7 @@ class Laplace:
             prior_precision=fitted.prior_precision.detach().clone(),
             structure=self.structure,
             layers=self.layers,
-            num_parameters=fitted.n_params,
+            num_parameters=fitted.n_params - approximation.num_fixed,
             num_steps=len(mode.losses),
             seconds=seconds,
             stopped=mode.stopped,

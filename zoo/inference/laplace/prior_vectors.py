@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.inference.laplace.requirements import normal_of
 from zoo.model import BayesianNetwork
+from zoo.runtime.fixed_rows import InsertRows, fixed_rows
 
 
 def random_weights(model: BayesianNetwork, layers: str) -> list[str]:
@@ -51,9 +53,9 @@ def prior_vectors(
     latents = model.latents
     means, precisions = [], []
     for name in names:
-        prior = normal_of(name, latents[name])
-        means.append(prior.loc.flatten())
-        precisions.append(prior.scale.flatten().square().reciprocal())
+        loc, scale = _moments(name, latents[name])
+        means.append(loc.flatten())
+        precisions.append(scale.flatten().square().reciprocal())
 
     mean = torch.cat(means)
     if structure != "kron":
@@ -68,6 +70,22 @@ def prior_vectors(
 
     _check_whole_layers(model, names)
     return mean, torch.stack([precision[0] for precision in precisions])
+
+
+def _moments(name: str, prior: TorchDistributionMixin) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of a prior.
+
+    A row of padding has no curvature. With its value as the mean, and any standard
+    deviation, it adds nothing to the log marginal likelihood.
+    """
+    normal = normal_of(name, prior)
+    if not fixed_rows(prior):
+        return normal.loc, normal.scale
+
+    support = prior.support
+    insert = InsertRows(support.rows, normal.scale[: len(support.rows)], support.free)
+
+    return prior.mean, insert(normal.scale)
 
 
 def _layer_of(name: str) -> str:

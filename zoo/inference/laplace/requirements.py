@@ -13,6 +13,7 @@ from zoo.data import Columns
 from zoo.likelihoods import Categorical, Gaussian
 from zoo.model import BayesianNetwork
 from zoo.runtime.distributions import describe
+from zoo.runtime.fixed_rows import WithFixedRows
 
 STRUCTURES = ("diag", "kron", "full")
 LAYERS = ("all", "last")
@@ -91,7 +92,7 @@ def normal_of(name: str, prior: TorchDistributionMixin) -> Normal:
         ValueError: The prior is another distribution.
     """
     base = prior
-    while isinstance(base, Independent):
+    while isinstance(base, (Independent, WithFixedRows)):
         base = base.base_dist
 
     if not isinstance(base, Normal):

@@ -236,7 +236,9 @@ class SVI:
         self, trainer: Trainer, scoped: ScopedGuide, info: SVIInfo
     ) -> GuidePosterior:
         """Return copies of everything that a run has fitted."""
-        state = trainer.state.copied_values() | self.model.frozen()
+        plan, network = self.model.plan, self.model.network
+        trained = plan.with_padding(network, trainer.state.copied_values())
+        state = trained | self.model.frozen()
         snapshot = scoped.snapshot(self.model)
         posterior = GuidePosterior(self.model, state=state, info=info, scoped=snapshot)
         posterior.batch_form = trainer.data.form
