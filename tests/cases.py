@@ -370,6 +370,10 @@ DATASETS = {
         datasets.fashion_mnist, num_train=50, num_test=20
     ),
     "cifar10": lambda: by_folder(datasets.cifar10, num_train=50, num_test=20),
+    "regression": lambda: datasets.regression(torch.randn(20, 3), torch.randn(20)),
+    "classification": lambda: datasets.classification(
+        torch.randn(20, 3), ["cat", "dog"] * 10
+    ),
     "toy.cubic": datasets.toy.cubic,
     "toy.linear": datasets.toy.linear,
     "toy.moons": datasets.toy.moons,

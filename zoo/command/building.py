@@ -7,18 +7,20 @@ from dataclasses import replace
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import guides
 from zoo import datasets, likelihoods, networks
 from zoo.command.choices import (
     ALTERNATIVES,
+    CSV,
     FROM_PATH,
     IMAGE_NETWORKS,
     IMAGE_SIZES,
     PRIORS,
     TOYS,
 )
+from zoo.command.csv_table import load_csv
 from zoo.command.signatures import accepted
 from zoo.datasets import Dataset, Split
 from zoo.datasets.uci import EMBEDDED
@@ -30,25 +32,42 @@ Build = Callable[[Prior], BayesianNetwork]
 
 
 def load_data(
-    name: str, *, split: int = 0, path: str | None = None, num_train: int | None = None
+    name: str,
+    *,
+    split: int = 0,
+    path: str | None = None,
+    num_train: int | None = None,
+    target: str | None = None,
+    task: str | None = None,
 ) -> Dataset:
     """Load a data set by its name.
 
     Arguments:
-        name: One of `zoo.command.choices.DATA`.
-        split: Which of Gal's 20 splits, for a UCI table.
+        name: One of `zoo.command.choices.DATA`, or a CSV file.
+        split: Which of Gal's 20 splits, for a UCI table; the seed of the split of a file.
         path: The user's folder, for data that do not ship.
         num_train: Size of the training part; all by default.
+        target: The column of a CSV file to predict.
+        task: "regression" or "classification", for a CSV file.
 
     Raises:
-        ValueError: A data set that needs a path, without one.
+        ValueError: A data set that needs a path, without one; a CSV file that is no table
+            of numbers; a target or a task for other data.
     """
     if name in FROM_PATH:
         if path is None:
             raise ValueError(f"{name} is read from a folder; write --path FOLDER")
         return getattr(datasets, name)(path, num_train=num_train)
 
-    if name in EMBEDDED:
+    is_file = name.endswith(CSV)
+    if not is_file and (target is not None or task is not None):
+        raise ValueError(
+            f"--target and --task are for CSV files, not for {name}; omit them"
+        )
+
+    if is_file:
+        data = load_csv(name, target, task, seed=split)
+    elif name in EMBEDDED:
         data = datasets.uci(name, split=split)
     elif name in TOYS:
         data = getattr(datasets.toy, name)()
@@ -70,7 +89,7 @@ def make_network(name: str | None, data: Dataset, hidden: int) -> nn.Module:
         ValueError: The network does not take inputs of this shape.
     """
     shape = data.train.x.shape[1:]
-    num_outputs = _num_outputs(data.train.y)
+    num_outputs = _num_outputs(data)
     name = name or _default_network(shape)
 
     if name == "MLP":
@@ -84,9 +103,9 @@ def make_network(name: str | None, data: Dataset, hidden: int) -> nn.Module:
     return make(num_classes=num_outputs, in_channels=shape[0], **options)
 
 
-def _num_outputs(y: Tensor) -> int:
+def _num_outputs(data: Dataset) -> int:
     """Return the number of classes, or of real targets."""
-    return y.shape[-1] if y.is_floating_point() else int(y.max()) + 1
+    return data.train.y.shape[-1] if data.classes is None else len(data.classes)
 
 
 def _default_network(shape: torch.Size) -> str:

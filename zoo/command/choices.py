@@ -65,6 +65,7 @@ def _is_read_from_a_path(name: str) -> bool:
 
 
 FROM_PATH = [name for name in datasets.__all__ if _is_read_from_a_path(name)]
+CSV = (".csv", ".tsv", ".txt")  # endings of the user's own tables
 DATA = [*EMBEDDED, "digits", *TOYS, *FROM_PATH]
 
 IMAGE_NETWORKS: dict[str, Callable[..., nn.Module]] = {

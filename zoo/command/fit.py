@@ -22,7 +22,8 @@ from zoo.command.building import (
     make_likelihood,
     make_network,
 )
-from zoo.command.choices import DATA, ENGINES, FROM_PATH, GUIDES, NETWORKS, PRIORS
+from zoo.command.choices import CSV, DATA, ENGINES, FROM_PATH, GUIDES, NETWORKS, PRIORS
+from zoo.command.csv_table import add_file_arguments
 from zoo.command.figure import draw_fit
 from zoo.command.signatures import accepted, refuse_unknown
 from zoo.datasets import Dataset
@@ -36,6 +37,7 @@ from zoo.reports.scores import accuracy_scores
 
 _MANY = 2000  # with more data than this a fit takes batches by default
 _BATCH_SIZE = 128
+_OPTIONAL = ("network", "prior", "path", "num_train", "batch_size", "target", "task")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "posterior.safetensors (zoo.load reads it), results.json and fit.png."
     )
     _add_choices(parser)
+    add_file_arguments(parser)
     _add_data(parser)
     _add_inference(parser)
     types.add_common(parser, out=Path("fit"), contents="the three files")
-    parser.set_defaults(
-        network=None, prior=None, path=None, num_train=None, batch_size=None
-    )
+    parser.set_defaults(**dict.fromkeys(_OPTIONAL))
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
@@ -64,10 +65,10 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     for flag, (names, default) in required.items():
         parser.add_argument(
             f"--{flag}",
-            type=types.one_of(names, "data set" if flag == "data" else flag),
+            type=_data if flag == "data" else types.one_of(names, flag),
             default=default,
             metavar="NAME",
-            help=", ".join(names),
+            help=", ".join(names) + (", or a CSV file" if flag == "data" else ""),
         )
     for flag, names in {"network": NETWORKS, "prior": list(PRIORS)}.items():
         parser.add_argument(
@@ -85,6 +86,11 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="an argument of the guide or of the engine, e.g. num_components=8; can be repeated",
     )
+
+
+def _data(text: str) -> str:
+    """Read the name of a data set, or of a CSV file."""
+    return text if text.endswith(CSV) else types.one_of(DATA, "data set")(text)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +112,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="K",
-        help="one of Gal's 20 splits of a UCI table",
+        help="one of Gal's 20 splits of a UCI table, or the seed of the split of a CSV file",
     )
     add(
         "--hidden",
@@ -176,6 +182,8 @@ def run(arguments: argparse.Namespace) -> None:
         split=arguments.split,
         path=arguments.path,
         num_train=arguments.num_train,
+        target=arguments.target,
+        task=arguments.task,
     )
     model, engine = _make_model_and_engine(arguments, data)
     print(f"{data!r}\n{model.summary()}\n{engine!r}\n", flush=True)

@@ -1,15 +1,17 @@
-"""Data sets: UCI tables with Gal's splits, digits, toys, images and heart beats from a folder."""
+"""Data sets: tables of yours, UCI tables, digits, toys, images and heart beats from a folder."""
 
 from typing import TYPE_CHECKING, NoReturn
 
 from zoo.datasets import toy
 from zoo.datasets.cifar10 import cifar10
+from zoo.datasets.classification import classification
 from zoo.datasets.dataset import Dataset, Split
 from zoo.datasets.digits import digits
 from zoo.datasets.ecg import ecg5000
 from zoo.datasets.fashion_mnist import fashion_mnist
 from zoo.datasets.kmnist import kmnist_test
 from zoo.datasets.mnist import mnist
+from zoo.datasets.regression import regression
 from zoo.datasets.uci import uci
 from zoo.datasets.units import Units
 from zoo.runtime.other_names import missing
@@ -19,11 +21,13 @@ __all__ = [
     "Split",
     "Units",
     "cifar10",
+    "classification",
     "digits",
     "ecg5000",
     "fashion_mnist",
     "kmnist_test",
     "mnist",
+    "regression",
     "toy",
     "uci",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple, Protocol, Self, TypeVar, overload
@@ -60,6 +61,10 @@ class Dataset:
         y_units: loc and scale of the targets, each (O,); None for classification.
         validation: A part of the training data that is kept aside for choices such as
             the learning rate; None if there is none.
+        classes: Label of each class index; None for regression. By default the indices
+            themselves.
+        x_names: Name of each input; None if they have none.
+        y_names: Name of each target; None if they have none.
 
     Example:
         >>> from zoo import datasets
@@ -75,6 +80,16 @@ class Dataset:
     x_units: Units | None = None
     y_units: Units | None = None
     validation: Split | None = None
+    classes: tuple[Hashable, ...] | None = None
+    x_names: tuple[str, ...] | None = None
+    y_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        y = self.train.y
+        has_classes = self.y_units is None and not y.is_floating_point()
+        if has_classes and self.classes is None and len(y) > 0:
+            indices = tuple(range(int(y.max()) + 1))
+            object.__setattr__(self, "classes", indices)
 
     @overload
     def in_original_units(self, prediction: Tensor) -> Tensor: ...
@@ -152,8 +167,7 @@ class Dataset:
         info["inputs"] = "x".join(map(str, x.shape[1:]))
 
         if self.y_units is None:
-            num_classes = int(y.max()) + 1
-            info["classes"] = str(num_classes)
+            info["classes"] = str(len(self.classes or ()))
             return info
 
         info["outputs"] = str(y.shape[-1])
@@ -164,7 +178,15 @@ class Dataset:
         return info
 
 
-def regression(name: str, train: Split, test: Split, *, standardise: bool) -> Dataset:
+def regression_dataset(
+    name: str,
+    train: Split,
+    test: Split,
+    *,
+    standardise: bool,
+    x_names: tuple[str, ...] | None = None,
+    y_names: tuple[str, ...] | None = None,
+) -> Dataset:
     """Build a regression data set in float32 from parts in original units, best in float64.
 
     Arguments:
@@ -173,6 +195,8 @@ def regression(name: str, train: Split, test: Split, *, standardise: bool) -> Da
             loc and scale.
         test: Inputs and targets; they are mapped by loc and scale of the training part.
         standardise: Whether to standardise; otherwise loc is 0 and scale is 1.
+        x_names: Names of the inputs.
+        y_names: Names of the targets.
     """
     make_units = Units.fit if standardise else Units.identity
     x_units = make_units(train.x)
@@ -184,6 +208,8 @@ def regression(name: str, train: Split, test: Split, *, standardise: bool) -> Da
         test=_standardised(test, x_units, y_units),
         x_units=x_units.float(),
         y_units=y_units.float(),
+        x_names=x_names,
+        y_names=y_names,
     )
 
 

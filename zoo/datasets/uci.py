@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from zoo.datasets.dataset import Dataset, Split, regression
+from zoo.datasets.dataset import Dataset, Split, regression_dataset
 
 EMBEDDED = ("yacht", "energy", "concrete")
 _NUM_SPLITS = 20
@@ -73,7 +73,7 @@ def uci(name: str, split: int = 0, path: str | Path | None = None) -> Dataset:
     train = whole.take(train_rows)
     test = whole.take(test_rows)
 
-    return regression(name, train, test, standardise=True)
+    return regression_dataset(name, train, test, standardise=True)
 
 
 def _split_rows(num_rows: int, split: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.datasets.dataset import Dataset, Split, regression
+from zoo.datasets.dataset import Dataset, Split, regression_dataset
 from zoo.datasets.toy.sizes import check_scales, check_sizes
 
 
@@ -112,7 +112,7 @@ def linear(
     train = _draw(num_data, coefficients, noise, correlation, random)
     test = _draw(num_test, coefficients, noise, correlation, random)
 
-    data = regression("linear", train, test, standardise=False)
+    data = regression_dataset("linear", train, test, standardise=False)
     exact = posterior(data.train.x, data.train.y, noise, prior_scale)
 
     return LinearDataset(
