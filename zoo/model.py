@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -23,6 +24,7 @@ from zoo.priors.plan import Plan
 from zoo.priors.prior import Prior
 from zoo.priors.requires_grad import frozen_by_user
 from zoo.reports.summary import Summary, summarise
+from zoo.runtime.derivatives import with_autograd_if_needed
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import buffers
 from zoo.runtime.rows import Rows
@@ -180,10 +182,15 @@ class BayesianNetwork(nn.Module):
 
     def _run(self, values: Mapping[str, Tensor], x: Rows) -> Tensor:
         """Call the network, and return its output (B, ...)."""
-        arguments, keywords = call_arguments(self.network, x)
-        returned = self.plan.call(self.network, values, arguments, keywords)
+        returned = with_autograd_if_needed(partial(self._call, values), x)
 
         return in_rows(self.output_choice(returned), x)
+
+    def _call(self, values: Mapping[str, Tensor], x: Rows) -> Any:
+        """Return what the network returns for given values."""
+        arguments, keywords = call_arguments(self.network, x)
+
+        return self.plan.call(self.network, values, arguments, keywords)
 
     def prior_draws(self, num_samples: int = 100) -> dict[str, Tensor]:
         """Draw every latent site from its prior: site -> (S, *shape).

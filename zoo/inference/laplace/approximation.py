@@ -22,6 +22,7 @@ from zoo.inference.tempering import Tempering
 from zoo.likelihoods import Gaussian
 from zoo.model import BayesianNetwork
 from zoo.predictive.network_call import in_rows
+from zoo.runtime.derivatives import takes_derivatives
 from zoo.runtime.fixed_rows import num_random
 from zoo.runtime.rows import describe
 
@@ -93,6 +94,16 @@ class Approximation:
                 f"a layer of {name} has no {self.structure!r} curvature ({error}); "
                 "Kronecker factors are for linear and convolution layers only, so use "
                 "structure='diag' or 'full', or layers='last'"
+            ) from error
+        except RuntimeError as error:
+            if not takes_derivatives(error):
+                raise
+
+            name = type(self.network).__name__
+            raise ValueError(
+                f"{name} takes derivatives by torch.autograd inside forward, around which the "
+                "curvature cannot be computed; write torch.func.grad inside forward, or fit by "
+                "inference.SVI or inference.HMC"
             ) from error
 
     def tune_prior_precision(self, prior_structure: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from zoo.inference.mcmc.density.widest_result import WidestResult
 from zoo.inference.sites import log_prob, stochastic
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
+from zoo.runtime.caller import stack_level
+from zoo.runtime.derivatives import takes_derivatives, with_autograd_if_needed
 from zoo.runtime.distributions import support_of, unvalidated
 from zoo.runtime.programs import PyroProgram
 
@@ -92,20 +95,35 @@ class Potential:
 
         This runs the program and is meant to be traced. Call it inside `program.running()`.
         """
-        function = grad_and_value(self.energy)
         if self.vectorised:
-            return vmap(function)(q)
+            return vmap(grad_and_value(self.energy))(q)
 
-        gradients, energies = zip(*[function(chain) for chain in q], strict=True)
+        gradients, energies = zip(*map(self._gradient_of_one, q), strict=True)
 
         return torch.stack(gradients), torch.stack(energies)
+
+    def _gradient_of_one(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradient (P,) and the potential () at q (P,) by autograd.
+
+        A network may take derivatives itself, which it cannot inside of `torch.func`.
+        """
+        with torch.enable_grad():
+            q = q.detach().requires_grad_()
+            energy = self.energy(q)
+            (gradient,) = torch.autograd.grad(energy, q)
+
+        return gradient, energy.detach()
 
     def energies(self, q: Tensor) -> Tensor:
         """Return the potential (C,) at q (C, P). Call it inside `program.running()`."""
         if self.vectorised:
             return vmap(self.energy)(q)
 
-        return torch.stack([self.energy(chain) for chain in q])
+        energies = []
+        for chain in q:
+            energies.append(with_autograd_if_needed(self.energy, chain))
+
+        return torch.stack(energies)
 
     def unpack(self, q: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return the values of all sites at q (*, P), and the log determinant (*)."""
@@ -187,7 +205,10 @@ class Potential:
         with self.program.running(), torch.random.fork_rng(), WidestResult() as widest:
             try:
                 vmap(grad_and_value(self.energy))(q)
-            except (RuntimeError, NotImplementedError, ValueError):
+            except (RuntimeError, NotImplementedError, ValueError) as error:
+                if takes_derivatives(error):
+                    _warn_of_derivatives()
+
                 return False, 0
 
         return True, widest.bytes // len(q)
@@ -199,6 +220,15 @@ def is_finite(gradient: Tensor, energy: Tensor) -> Tensor:
     has_gradient = torch.isfinite(gradient).all(-1)
 
     return has_energy & has_gradient
+
+
+def _warn_of_derivatives() -> None:
+    """Warn that chains cannot be evaluated together."""
+    warnings.warn(
+        "the model takes derivatives by torch.autograd, so the chains run one by one, several "
+        "times slower; torch.func.grad inside forward lets them run together",
+        stacklevel=stack_level(),
+    )
 
 
 def _dependencies(density: Tensor, values: Mapping[str, Tensor]) -> set[str]:
