@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import pyro
 import pyro.distributions as dist
 import pytest
 import torch
@@ -24,9 +25,8 @@ def segmentation(likelihood, classes=3):
 
 
 def svi(model, **options):
-    return inference.SVI(
-        model, guides.MeanField(model), num_steps=2, progress=False, **options
-    )
+    options = {"num_steps": 2, "progress": False, **options}
+    return inference.SVI(model, guides.MeanField(model), **options)
 
 
 X = torch.randn(6, 1, 4, 5)
@@ -115,6 +115,22 @@ def test_without_labels_the_last_dimension_is_taken_with_a_warning():
         warnings.simplefilter("error")
         said = segmentation(likelihoods.Categorical(dim=1))
         assert said.prior_predictive(X, num_samples=2).probs.shape == (6, 4, 5, 3)
+
+
+def test_a_checkpoint_and_a_file_know_the_dimension(tmp_path):
+    def engine():
+        pyro.set_rng_seed(0)
+        model = segmentation(likelihoods.Categorical())
+        return svi(model, checkpoint=tmp_path / "run.pt")
+
+    first = engine().fit((X, Y))
+    posterior = engine().fit((X, Y))  # of the checkpoint
+    assert torch.equal(first.info.losses, posterior.info.losses)
+    posterior.save(tmp_path / "posterior.safetensors")
+    said = segmentation(likelihoods.Categorical(dim=1))
+    guide = guides.MeanField(said)
+    loaded = zoo.load(tmp_path / "posterior.safetensors", said, guide=guide)
+    assert loaded.predict(X, num_samples=2).probs.shape == (6, 4, 5, 3)
 
 
 REFUSED = {

@@ -8,11 +8,14 @@ import pytest
 import torch
 from pyro import poutine
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
+import guides
 import zoo
 from zoo import inference, likelihoods, priors
 from zoo.likelihoods.observed import Observed
 from zoo.predictive import Prediction
+from zoo.predictive.observed_targets import where_observed
 
 NAN = math.nan
 N = 60
@@ -80,7 +83,7 @@ def test_a_sampler_finds_the_closed_form(name, traced):
     if not traced:
         kernel = pyro.infer.NUTS(model)
         mcmc = pyro.infer.MCMC(
-            kernel, num_samples=400, warmup_steps=50, disable_progbar=True
+            kernel, num_samples=200, warmup_steps=40, disable_progbar=True
         )
         mcmc.run(ONES, observed)
         draws = mcmc.get_samples()["weight"].flatten()
@@ -97,16 +100,16 @@ def test_a_sampler_finds_the_closed_form(name, traced):
 
 def potential_draws(model, observed):
     """Return draws of a sampler of the zoo, which runs the traced log density."""
-    engine = inference.NUTS(
-        model.forward,  # as a Pyro program
+    engine = inference.HMC(
+        model,
         num_chains=4,
-        warmup_steps=100,
-        num_samples=100,
+        warmup_steps=60,
+        num_samples=60,
+        num_steps=4,
         progress=False,
         compile=False,
     )
-    posterior = engine.fit((ONES, observed))
-    return posterior.sample()["weight"].flatten()
+    return engine.fit((ONES, observed)).sample()["weight"].flatten()
 
 
 def test_weights_and_the_scale_of_a_batch_multiply():
@@ -307,3 +310,98 @@ def test_a_prediction_takes_the_noise_at_its_inputs():
         ValueError, match=r"needs the scale of each datum; .*predict\(x"
     ):
         _ = without.std
+
+
+def test_half_a_weight_is_twice_the_temperature_of_the_likelihood():
+    half = Observed(TARGETS, weights=torch.full((N,), 0.5))
+    losses = []
+    for observed, temperature in ((half, 1.0), (TARGETS, 2.0)):
+        pyro.set_rng_seed(0)
+        model = mean_model(likelihoods.Gaussian(1.0))
+        engine = inference.SVI(
+            model,
+            guides.MeanField(model),
+            num_steps=5,
+            likelihood_temperature=temperature,
+            progress=False,
+        )
+        losses.append(engine.fit((ONES, observed)).info.losses)
+    assert torch.allclose(*losses, rtol=1e-5)
+
+
+def tagging(likelihood):
+    """Return a model of a class for each of T words."""
+    network = nn.Linear(2, 3)
+    return zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihood
+    )
+
+
+def svi(model):
+    return inference.SVI(model, guides.MeanField(model), num_steps=2, progress=False)
+
+
+WORDS = torch.randn(10, 6, 2)
+TAGS = torch.randint(3, (10, 6))
+PADDED = TAGS.index_fill(1, torch.tensor([4, 5]), -100)
+
+
+def test_a_fit_says_how_many_labels_it_leaves_out():
+    with pytest.warns(UserWarning, match="20 of 60 labels are -100 and left out"):
+        posterior = svi(tagging(likelihoods.Categorical())).fit((WORDS, PADDED))
+    prediction = posterior.predict(WORDS, num_samples=4)
+    probs = prediction.outputs.softmax(-1)
+    each = probs[..., :4, :].gather(-1, TAGS[:, :4, None].expand(4, 10, 4, 1)).log()
+    expected = each.squeeze(-1).sum(-1).logsumexp(0) - math.log(4)
+    assert torch.allclose(prediction.log_prob(PADDED), expected, atol=1e-4)
+
+    accuracy = zoo.metrics.accuracy(prediction.probs, PADDED)
+    right = prediction.probs[:, :4].argmax(-1) == TAGS[:, :4]
+    assert torch.allclose(accuracy, right.float().mean())
+
+    loader = DataLoader(TensorDataset(WORDS, PADDED), 5)
+    with pytest.warns(UserWarning, match="10 of 30 labels of the first batch are -100"):
+        svi(tagging(likelihoods.Categorical())).fit(loader)
+
+
+def test_a_batch_without_targets_changes_nothing_but_the_scale():
+    """In a loader a whole batch may be missing; of all data one target must be there."""
+    y = TARGETS.clone()
+    y[:20] = NAN
+    likelihood = likelihoods.Gaussian(1.0, missing="nan")
+    loader = DataLoader(TensorDataset(ONES, y), 20)
+    losses = svi(mean_model(likelihood)).fit(loader).info.losses
+    assert torch.isfinite(losses).all()
+    with pytest.raises(ValueError, match="no target is observed: all 60 are missing"):
+        svi(mean_model(likelihood)).fit((ONES, NAN * TARGETS))
+
+
+def test_laplace_refuses_what_its_library_ignores():
+    model = zoo.BayesianNetwork(
+        nn.Linear(2, 3),
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Categorical(),
+    )
+    engine = inference.Laplace(model, progress=False)
+    with (
+        pytest.warns(UserWarning, match="left out"),
+        pytest.raises(
+            ValueError, match="Laplace needs every target, but 2 are missing"
+        ),
+    ):
+        engine.fit((torch.randn(5, 2), torch.tensor([0, 1, -100, -100, 2])))
+    given = mean_model(likelihoods.Gaussian("given"))
+    with pytest.raises(ValueError, match=r"needs likelihoods.Gaussian with one fixed"):
+        inference.Laplace(given, progress=False)
+
+
+def test_scores_leave_out_missing_targets():
+    y = torch.randn(8, 2)
+    prediction = Prediction(
+        likelihoods.Gaussian(1.0, missing="nan"), torch.zeros(3, 8, 2)
+    )
+    missing = y.clone()
+    missing[::2, 1] = NAN
+    mean, targets = where_observed(prediction.likelihood, prediction.mean, missing)
+    assert mean.shape == targets.shape == (12,)
+    assert torch.isfinite(targets).all()

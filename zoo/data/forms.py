@@ -12,6 +12,7 @@ from zoo.data.checks import Batch, checked, on_device, pair
 from zoo.data.columns import Columns
 from zoo.data.counting import count_data, gives_each_once
 from zoo.data.minibatches import Batches, LoaderBatches, TensorBatches
+from zoo.data.missing import report_missing
 from zoo.model import BayesianNetwork
 from zoo.runtime.rows import Rows, concatenate, num_rows
 
@@ -179,6 +180,7 @@ def _batches_of_tensors(
 ) -> Batches:
     """Return batches of a pair of tensors."""
     x, y = checked(model, *on_device(model, *data))
+    report_missing(model, y)
     _check_size(batch_size)
 
     num_here = num_rows(x)

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from zoo.data.batch_form import BatchForm
 from zoo.data.checks import Batch, checked, on_device
 from zoo.data.columns import Columns, are_uneven
+from zoo.data.missing import report_missing
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.runtime.rows import Rows, num_rows, take, tensors_of
@@ -185,7 +186,8 @@ class LoaderBatches(Batches):
         Raises:
             ValueError: There is none, or it does not fit the model.
         """
-        x, _ = next(self.epoch())
+        x, y = next(self.epoch())
+        report_missing(self.model, y, "the first batch")
         self._form = BatchForm.of(x, self.columns.given)
 
     def epoch(self) -> Iterator[Batch]:

@@ -17,6 +17,7 @@ from zoo.inference.laplace.requirements import (
     check_choice,
     check_columns,
     check_model,
+    check_targets,
 )
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
@@ -160,6 +161,8 @@ class Laplace:
         check_columns(columns, num_data)
         parts = batches(self.model, data, batch_size, columns)
         check_all_data(parts, "the curvature needs all data")
+        if parts.y is not None:
+            check_targets(self.model, parts.y)
         mode = self._mode(data, batch_size, target)
 
         approximation = Approximation(

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from zoo.data import Batches
+from zoo.inference.laplace.requirements import check_targets
 from zoo.runtime.torchvision_shim import load_torchmetrics
 
 
@@ -59,6 +60,7 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         model = self.batches.model
         for x, y in self.batches.epoch():
+            y = check_targets(model, y)
             if model.likelihood.discrete:
                 yield x, y.long()
             else:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import torch
 from pyro.distributions import Independent
 from pyro.distributions.torch_distribution import TorchDistributionMixin
+from torch import Tensor
 from torch.distributions import Normal
 
 from zoo.data import Columns
 from zoo.likelihoods import Categorical, Gaussian
+from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.runtime.distributions import describe
 from zoo.runtime.fixed_rows import WithFixedRows
@@ -79,6 +81,34 @@ def check_columns(columns: Columns, num_data: int | None) -> None:
             f"inference.Laplace takes no {listed}, because laplace-torch does not; omit it, or "
             "use SVI with guides.MeanField, or NUTS"
         )
+
+
+def check_targets(model: BayesianNetwork, y: Tensor | Observed) -> Tensor:
+    """Return targets all of which count, and each once, as laplace-torch takes them.
+
+    Arguments:
+        model: The model.
+        y: Targets (N, ...).
+
+    Raises:
+        ValueError: Weights, known quantities or missing targets.
+    """
+    remedy = "use guides.FullRank or inference.NUTS"
+    if isinstance(y, Observed):
+        raise ValueError(
+            "inference.Laplace takes no weights or known quantities of each datum, because "
+            f"laplace-torch does not; {remedy}"
+        )
+
+    is_observed = model.likelihood.is_observed(y)
+    if is_observed is not None and not bool(is_observed.all()):
+        number = int((~is_observed).sum())
+        raise ValueError(
+            f"inference.Laplace needs every target, but {number} are missing; omit these data, or "
+            f"{remedy}"
+        )
+
+    return y
 
 
 def normal_of(name: str, prior: TorchDistributionMixin) -> Normal:
