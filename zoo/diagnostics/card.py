@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING
 
 from zoo.diagnostics.functions import Functions
@@ -209,4 +210,5 @@ class Fidelity:
         table = Table(columns, self.rows())
         context = self._text_of_context()
 
-        return f"<p>{self.verdict}</p><p>{context}</p>{table._repr_html_()}"
+        verdict = escape(self.verdict)
+        return f"<p>{verdict}</p><p>{escape(context)}</p>{table._repr_html_()}"

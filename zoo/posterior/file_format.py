@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +12,21 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.info import RunInfo
+from zoo.posterior.info_in_file import statistics
+from zoo.posterior.model_in_file import meaning
 from zoo.posterior.storage import prefixed, read_file, write_file
 from zoo.runtime.fixed_rows import fixed_rows
 from zoo.runtime.programs import PyroProgram
 
 _FORMAT = "zoo.posterior/1"
+_HEADER = {  # what the header must hold
+    "tensors": dict,
+    "guide": str | None,
+    "info": str,
+    "facts": dict,
+}
 
 
 def write_posterior(
@@ -39,16 +47,17 @@ def write_posterior(
         info: Statistics of the run.
         tensors: Tensors by name, with a prefix such as `draws/`.
     """
-    plain, statistics = _statistics(info)
+    plain, of_draws = statistics(info)
     random = {name: f"random {tuple(shape)}" for name, shape in shapes.items()}
     header = {
         "format": _FORMAT,
         "tensors": layout(model) or random,
+        "model": meaning(model),
         "guide": None if guide is None else type(guide).__name__,
         "info": type(info).__name__,
         "facts": plain,
     }
-    everything = {**tensors, **prefixed("info/", statistics)}
+    everything = {**tensors, **prefixed("info/", of_draws)}
 
     write_file(path, everything, {"zoo": json.dumps(header)})
 
@@ -71,6 +80,12 @@ def read_posterior(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path} is a safetensors file, but not a posterior of the zoo ({_FORMAT}); "
             "give a file of posterior.save"
         )
+
+    for name, kind in _HEADER.items():
+        if not isinstance(header.get(name), kind):
+            raise DamagedFile(
+                f"{path} is damaged: its header has {header.get(name)!r} under {name!r}"
+            )
 
     return header, tensors
 
@@ -105,23 +120,3 @@ def _padding_text(prior: TorchDistributionMixin) -> str:
     norm = float(support.values.norm())
 
     return f", padding in row {listed} of norm {norm:.6g}"
-
-
-def _statistics(
-    info: RunInfo | None,
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the fields of an info that JSON takes, and those that are tensors."""
-    plain: dict[str, Any] = {}
-    tensors: dict[str, Tensor] = {}
-    fields = dataclasses.fields(info) if info is not None else ()
-    for field in fields:
-        if field.name == "error":  # an exception is no JSON; `stopped` has its words
-            continue
-
-        value = getattr(info, field.name)
-        if isinstance(value, Tensor):
-            tensors[field.name] = value
-        else:
-            plain[field.name] = value
-
-    return plain, tensors

@@ -52,7 +52,8 @@ class RunInfo:
     def _repr_html_(self) -> str:
         rows = []
         for name, text in self.summary().items():
-            rows.append(f"<tr><td><code>{name}</code></td><td>{escape(text)}</td></tr>")
+            cells = f"<td><code>{escape(name)}</code></td><td>{escape(text)}</td>"
+            rows.append(f"<tr>{cells}</tr>")
 
         body = "".join(rows)
         return f"<p>{type(self).__name__}</p><table><tbody>{body}</tbody></table>"

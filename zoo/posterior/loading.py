@@ -9,19 +9,21 @@ from typing import Any
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.contents import Contents
 from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.file_checks import check_draws, check_finite, check_names
 from zoo.posterior.file_format import layout, read_posterior
 from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.guide_posterior import GuidePosterior
-from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
+from zoo.posterior.info import SVIInfo
+from zoo.posterior.info_in_file import read_info
 from zoo.posterior.laplace_posterior import LaplacePosterior
+from zoo.posterior.model_in_file import warn_of_another_model
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.program_posterior import ProgramPosterior
 from zoo.posterior.storage import unprefixed
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
-
-_INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
 
 
 def load(
@@ -50,67 +52,60 @@ def load(
     header, tensors = read_posterior(Path(path))
     _check_model(path, header["tensors"], model)
 
-    info = _read_info(header, tensors)
+    info = read_info(path, header, tensors)
     family = header["guide"]
     if isinstance(model, BayesianNetwork):
+        warn_of_another_model(path, header.get("model", {}), model)
+        contents = Contents(path, tensors, model)
         if family is None:
-            return _draws_posterior(model, tensors, info)
+            return _draws_posterior(contents, info)
         fresh = _check_guide(path, family, guide)
-        return _guide_posterior(model, fresh, tensors, info)
+        return _guide_posterior(contents, fresh, info)
 
     if family is not None:
         raise ValueError(
             f"{path} holds a {family} guide of a zoo.BayesianNetwork; "
             f"give zoo.load such a model, not {type(model).__name__}"
         )
-    return ProgramPosterior(model, draws=unprefixed("draws/", tensors), info=info)
+
+    draws = unprefixed("draws/", tensors)
+    _check_program(path, header["tensors"], draws)
+    return ProgramPosterior(model, draws=draws, info=info)
 
 
 def _guide_posterior(
-    model: BayesianNetwork,
-    guide: PyroProgram,
-    tensors: Mapping[str, Tensor],
-    info: SVIInfo | None,
+    contents: Contents, guide: PyroProgram, info: SVIInfo | None
 ) -> GuidePosterior:
     """Return the posterior of a guide, whose parameters become those of the file."""
+    state, masks = contents.state(), contents.masks()
     scoped = ScopedGuide(guide)
-    scoped.load(unprefixed("guide/", tensors))
+    contents.fill(scoped)
 
+    model = contents.model
     return GuidePosterior(
-        model,
-        scoped=scoped.snapshot(model),
-        state=_placed("state/", tensors, model),
-        info=info,
-        masks=_placed("masks/", tensors, model),
+        model, scoped=scoped.snapshot(model), state=state, info=info, masks=masks
     )
 
 
-def _draws_posterior(
-    model: BayesianNetwork, tensors: Mapping[str, Tensor], info: Any
-) -> DrawsPosterior:
+def _draws_posterior(contents: Contents, info: Any) -> DrawsPosterior:
     """Return the posterior of a sampler, with a mode or function values if the file has them."""
-    draws = _placed("draws/", tensors, model)
-    state = _placed("state/", tensors, model)
-    masks = _placed("masks/", tensors, model)
+    model = contents.model
+    parts: dict[str, Any] = {
+        "draws": contents.draws(),
+        "state": contents.state(),
+        "masks": contents.masks(),
+        "info": info,
+    }
 
-    centre = _placed("centre/", tensors, model)
+    centre = contents.centre()
     if centre:
-        return LaplacePosterior(
-            model, draws=draws, centre=centre, state=state, info=info, masks=masks
-        )
+        return LaplacePosterior(model, centre=centre, **parts)
 
-    functions = _placed("functions/", tensors, model)
-    if functions:
-        return FunctionPosterior(
-            model,
-            functions=(functions["inputs"], functions["values"]),
-            draws=draws,
-            state=state,
-            info=info,
-            masks=masks,
-        )
+    functions = contents.functions()
+    if functions is not None:
+        return FunctionPosterior(model, functions=functions, **parts)
 
-    return DrawsPosterior(model, draws=draws, state=state, info=info, masks=masks)
+    return DrawsPosterior(model, **parts)
 
 
 def _check_model(
@@ -151,20 +146,18 @@ def _check_guide(
     return guide
 
 
-def _read_info(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
-    """Return the statistics of the run; None if the file has none."""
-    kind = _INFO.get(header["info"])
-    if kind is None:
-        return None
+def _check_program(
+    path: str | Path, stored: Mapping[str, str], draws: Mapping[str, Tensor]
+) -> None:
+    """Refuse draws of a Pyro program that are not those of the sites in the header."""
+    what = "draws of site"
+    check_names(path, what, draws, stored)
+    check_draws(path, draws, {name: value.shape[2:] for name, value in draws.items()})
+    check_finite(path, what, draws, {})
 
-    fields = {**header["facts"], **unprefixed("info/", tensors)}
-    return kind(**fields)
-
-
-def _placed(
-    prefix: str, tensors: Mapping[str, Tensor], model: BayesianNetwork
-) -> dict[str, Tensor]:
-    """Return the tensors with a prefix, on the device of the model."""
-    device = model.first_parameter.device
-    found = unprefixed(prefix, tensors)
-    return {name: value.to(device) for name, value in found.items()}
+    for name, value in draws.items():
+        if stored[name] != f"random {tuple(value.shape[2:])}":
+            raise ValueError(
+                f"{path}: the draws of site {name!r} have shape {tuple(value.shape)}, but its "
+                f"header says {stored[name]}; the file was changed"
+            )

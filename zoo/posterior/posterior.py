@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -277,9 +278,9 @@ class Posterior(DrawSource):
 
     def _repr_html_(self) -> str:
         rows = [
-            f"<li><code>{name}</code> {tuple(shape)}</li>"
+            f"<li><code>{escape(name)}</code> {tuple(shape)}</li>"
             for name, shape in self.shapes.items()
         ]
         sites = "".join(rows)
 
-        return f"<p>{self!r}</p><ul>{sites}</ul>"
+        return f"<p>{escape(repr(self))}</p><ul>{sites}</ul>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import torch
@@ -134,7 +135,7 @@ class Reference:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.table._repr_html_()}"
+        return f"<p>{escape(repr(self))}</p>{self.table._repr_html_()}"
 
     def save(self, path: Path | None = None) -> Path:
         """Write the reference to a file, by default in the package, and return the path."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import NamedTuple
 
 from torch import nn
@@ -43,7 +44,7 @@ class Summary:
 
     def _repr_html_(self) -> str:
         table = self.table._repr_html_()
-        return f"{table}<p>{self._total()}</p>"
+        return f"{table}<p>{escape(self._total())}</p>"
 
     def _total(self) -> str:
         """Return the counts of the whole network as a sentence."""

@@ -87,7 +87,7 @@ class Table:
         if isinstance(cell, int):
             return f"{cell:,}"
 
-        return cell
+        return str(cell)
 
     def _is_number(self, index: int) -> bool:
         """Return whether a column holds numbers only."""

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from zoo.metrics.calibration import binned, gap
-from zoo.posterior.storage import DamagedFile, read_file, write_file
+from zoo.posterior.damaged_file import DamagedFile
+from zoo.posterior.storage import read_file, write_file
 from zoo.predictive.prediction import Prediction
 
 RESAMPLED = 100  # times that cases are resampled for the error of a calibration error

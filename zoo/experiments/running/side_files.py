@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.posterior.storage import DamagedFile
+from zoo.posterior.damaged_file import DamagedFile
 from zoo.runtime.atomic_file import set_aside, write_text
 from zoo.runtime.caller import stack_level
 

@@ -20,9 +20,9 @@ from zoo.experiments.running.side_files import (
     write_json,
     written,
 )
+from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
-from zoo.posterior.storage import DamagedFile
 from zoo.runtime.atomic_file import set_aside
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
