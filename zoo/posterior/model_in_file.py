@@ -27,7 +27,7 @@ def warn_of_another_model(
     different = []
     for name in dict.fromkeys([*own, *stored]):
         then, now = str(stored.get(name, "none")), own.get(name, "none")
-        if _rounded(then) != _rounded(now):
+        if _comparable(then) != _comparable(now):
             different.append(f"{name} (file {then}, model {now})")
 
     if different:
@@ -52,6 +52,7 @@ def meaning(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
     return found
 
 
-def _rounded(text: str) -> str:
-    """Round the numbers in a text, which have other digits in another precision."""
+def _comparable(text: str) -> str:
+    """Leave out of a text what does not change a prediction: a layer's mode, and last digits."""
+    text = text.removesuffix(", eval()")
     return re.sub(r"\d+\.\d+", lambda found: f"{float(found[0]):.5g}", text)
