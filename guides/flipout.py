@@ -24,14 +24,14 @@ class Flipout(MeanField):
         r_{nj}, s_{ni} \in \{-1, 1\} \text{ at random}
 
     Each example sees one function: a draw of the same distribution as in `MeanField`,
-    shared by all positions of a convolution or a sequence. So there is no bias, unlike
-    `LocalReparam`. The noise of two examples is uncorrelated, so the gradient has less
-    variance than with one draw for all: for a multilayer perceptron and a batch of 40 it
-    is 0.19 of that variance, and with `LocalReparam` 0.11. The noise of a bias is
-    multiplied by s with that of its weight. A layer costs two passes. This works for
-    linear and convolution layers, grouped ones included. The weight of any other kind of
-    layer, and a draw that must be one function (posterior samples, predictions), is an
-    ordinary draw.
+    shared by all positions of a convolution or a sequence, wherever the network puts the
+    batch. So there is no bias, unlike `LocalReparam`. The noise of two examples is
+    uncorrelated, so the gradient has less variance than with one draw for all: for a
+    multilayer perceptron and a batch of 40 it is 0.19 of that variance, and with
+    `LocalReparam` 0.11. The noise of a bias is multiplied by s with that of its weight. A
+    layer costs two passes. This works for linear and convolution layers, grouped ones
+    included. The weight of any other kind of layer, and a draw that must be one function
+    (posterior samples, predictions), is an ordinary draw.
 
     References:
         Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches

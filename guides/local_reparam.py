@@ -26,11 +26,13 @@ class LocalReparam(MeanField):
     that is applied once per example. If one weight serves several outputs of an example
     (a convolution, a linear layer over a sequence, a tied weight), each output is drawn
     independently although they share the weight. This is the approximation of Bayesian
-    convolutional networks. The expected likelihood then differs from that of `MeanField`:
-    on LeNet-5 fitted to digits by 0.00 ± 0.01 nats per datum with scales of 0.05, and by
-    -1.9 ± 0.2 with scales of 0.2 (by -3 after a fit from another seed). `Flipout` has no
-    such bias. A draw that must be one function (posterior samples, predictions) is always
-    an ordinary draw of the weights, and so is the weight of any other kind of layer.
+    convolutional networks. The sum of T such outputs at equal inputs then has 1/√T of the
+    standard deviation that it has under draws of the weight. The expected likelihood
+    differs from that of `MeanField`: on LeNet-5 fitted to digits by 0.00 ± 0.01 nats per
+    datum with scales of 0.05, and by -1.9 ± 0.2 with scales of 0.2 (by -3 after a fit from
+    another seed). `Flipout` has no such bias. A draw that must be one function (posterior
+    samples, predictions) is always an ordinary draw of the weights, and so is the weight of
+    any other kind of layer.
 
     References:
         Variational Dropout and the Local Reparameterization Trick

@@ -25,8 +25,8 @@ class MatrixNormal(MeanField):
     The weight (O, C, *kernel) of a convolution is seen as the matrix (O, C * kernel). Every
     site that is no matrix, e.g. a bias or a node, is mean-field normal. U and V are
     diagonal as in the paper, which takes O + I parameters for OI standard deviations, or
-    dense. A linear layer that is applied once per example draws its output instead of the
-    weight. That is exact and independent from example to example:
+    dense. A linear layer that a model of zoo applies once per example draws its output
+    instead of the weight. That is exact and independent from example to example:
 
     .. math:: a_n = M x_n + \sqrt{x_n^T V x_n} \, A \epsilon_n
 
