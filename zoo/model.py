@@ -15,7 +15,7 @@ from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.observed import Observed
 from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
-from zoo.predictive.inputs import place_inputs
+from zoo.predictive.inputs import check_whole, place_inputs
 from zoo.predictive.known import place_known, refuse_unknown
 from zoo.predictive.lazy_values import LazyValues
 from zoo.predictive.network_call import OutputChoice, call_arguments, in_rows
@@ -55,6 +55,9 @@ class BayesianNetwork(nn.Module):
         likelihood: The distribution of targets given outputs.
         output: Takes the output (N, ...) of what the network returns, if that is no
             tensor, such as `lambda o: o.logits`. By default it is the first tensor.
+        whole: Whether the network must see all rows at once, as one of a single graph
+            does: there are no batches then, and `fit(data, weights=labelled)` says which
+            rows are observed. By default it is found out.
 
     Raises:
         TypeError: A prior, a likelihood or an `output` of another type.
@@ -80,8 +83,10 @@ class BayesianNetwork(nn.Module):
         likelihood: Likelihood,
         *,
         output: Callable[[Any], Tensor] | None = None,
+        whole: bool | None = None,
     ) -> None:
         super().__init__()
+        check_whole(whole)
         if not hasattr(prior, "bind"):
             example = "priors.WeightPrior(dist.Normal(0.0, 1.0))"
             raise TypeError(
@@ -99,6 +104,7 @@ class BayesianNetwork(nn.Module):
         self.likelihood = likelihood
         self.plan: Plan = prior.bind(network)
         self.output_choice = OutputChoice(network, output)
+        self.whole = whole
         self._lazy_values = LazyValues(network)
 
         if not self.latents:

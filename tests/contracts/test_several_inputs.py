@@ -276,3 +276,19 @@ def test_targets_of_no_dimension_and_predictions_at_none():
     with pytest.raises(ValueError, match="there are no inputs"):
         posterior.predict(U[:0])
     assert posterior.predict(np.zeros((2, 3))).mean.shape == (2, 1)
+
+
+def test_a_column_of_a_table_is_the_targets_of_one_output():
+    table, column = pd.DataFrame(U.numpy()), pd.Series(Y[:, 0].numpy())
+    model = zoo.BayesianNetwork(nn.Linear(3, 1), PRIOR, likelihoods.Gaussian(0.1))
+    posterior = svi(model, (table, column))
+    assert posterior.predict(table.head(3)).mean.shape == (3, 1)
+    assert torch.equal(svi(model, (U, Y)).info.losses, posterior.info.losses)
+
+    model = zoo.BayesianNetwork(nn.Linear(3, 2), PRIOR, likelihoods.Categorical())
+    assert svi(model, (table, (column > 0).astype(int))).info.num_steps == 5
+    with pytest.raises(ValueError, match=r"needs \(30, 2\)"):
+        svi(
+            zoo.BayesianNetwork(nn.Linear(3, 2), PRIOR, likelihoods.Gaussian(0.1)),
+            (table, column),
+        )

@@ -108,7 +108,7 @@ def checked(model: BayesianNetwork, x: Rows, y: Tensor | Observed) -> Batch:
     with torch.no_grad(), evaluation_mode(model.network):
         output = evaluate_once(model, values, x, rows=2)
 
-    few = first(x, 2)
+    few = x if model.whole else first(x, 2)
     if output.dim() == 0 or len(output) != num_rows(few):
         output_shape = tuple(output.shape)
         raise ValueError(

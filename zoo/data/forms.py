@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from zoo.data.checks import Batch, checked, on_device, pair
+from zoo.data.column import as_column, is_column
 from zoo.data.columns import Columns
 from zoo.data.counting import count_data, gives_each_once
 from zoo.data.minibatches import Batches, LoaderBatches, TensorBatches
@@ -88,7 +89,11 @@ def batches(
         batch = columns.unpacked(model, data)
     else:
         parts = data.train if isinstance(data, DatasetParts) else data
-        batch = columns.attached(*pair(parts))
+        x, y = pair(parts)
+        if is_column(parts):
+            y = as_column(model, x, y)
+
+        batch = columns.attached(x, y)
 
     return _batches_of_tensors(model, batch, batch_size, num_data)
 
@@ -184,10 +189,23 @@ def _batches_of_tensors(
     _check_size(batch_size)
 
     num_here = num_rows(x)
+    if model.whole and batch_size is not None and batch_size < num_here:
+        raise ValueError(_whole(model, f"omit batch_size={batch_size}"))
+
     size = min(batch_size or num_here, num_here)
 
     return TensorBatches(
         model=model, x=x, y=y, size=size, num_data=num_data or num_here
+    )
+
+
+def _whole(model: BayesianNetwork, remedy: str) -> str:
+    """Return the message for batches of a network that must see all rows at once."""
+    network = type(model.network).__name__
+
+    return (
+        f"{network} must see all rows at once, so there are no batches; {remedy}, and write "
+        "fit((x, y), weights=mask) for the rows that are labelled"
     )
 
 
@@ -213,5 +231,7 @@ def _batches_of_loader(
         raise ValueError("the DataLoader is empty: it gives no batch")
 
     found.check_first()
+    if model.whole and num_rows(next(found.epoch())[0]) < num_data:
+        raise ValueError(_whole(model, "give the pair (x, y) instead of a DataLoader"))
 
     return found

@@ -110,6 +110,13 @@ class TensorBatches(Batches):
 
     def split(self, fraction: float) -> tuple[Batches, Batch]:
         """Hold out a random part of the data, for early stopping."""
+        if self.model.whole:
+            raise ValueError(
+                "a network that must see all rows at once leaves none out; for early stopping "
+                "write held_out=(x, likelihoods.Observed(y, weights=mask)), where the mask says "
+                "which rows are scored"
+            )
+
         order = self._shuffled()
         num_here = len(order)
         num_held_out = max(1, round(fraction * num_here))

@@ -72,7 +72,8 @@ def sbc(
             "no prior; give them a distribution, or write weights=priors.Frozen()"
         )
 
-    ranked_at = x[:3] if functions_at is None else functions_at
+    few = x if model.whole else first(x, 3)
+    ranked_at = few if functions_at is None else functions_at
     found: dict[str, list[Tensor]] = {}
     with bar(num_simulations, "simulations", progress) as shown:
         for _ in range(num_simulations):

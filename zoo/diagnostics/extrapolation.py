@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.inputs import place_inputs
 from zoo.reports.table import Table, Tabled
+from zoo.runtime.rows import describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,6 +94,12 @@ def extrapolation(
     """
     model = posterior.require_weights("extrapolation draws functions at new inputs")
     x = place_inputs(model, x)
+    if not isinstance(x, Tensor):
+        raise ValueError(
+            f"extrapolation scales inputs that are one tensor, not {describe(x)}; scale the "
+            "inputs yourself and compare posterior.predict with model.prior_predictive"
+        )
+
     draws = posterior.sample(posterior.num_available(num_samples))
     prior_draws = model.prior_draws(num_samples)
 

@@ -58,11 +58,15 @@ def chunk_sizes(
     input_width = num_elements(first(x, 1))
     widest = max(input_width, shared, drawn * at_least)
     fitting_rows = capacity // widest
-    rows = even(num_rows(x), fitting_rows)
+    num_data = num_rows(x)
+    rows = num_data if model.whole else even(num_data, fitting_rows)
 
     num_samples = len(next(iter(draws.values())))
     num_weights = _num_random_weights(model, draws)
-    fitting = capacity // (rows * drawn + num_weights)
+    num_measured = (
+        1 if model.whole else rows
+    )  # the widths are those of all rows at once
+    fitting = capacity // (num_measured * drawn + num_weights)
     if on_cpu and fitting < _FEW and not is_sharing:
         fitting = 1
 

@@ -16,6 +16,7 @@ class NetworkModel(Protocol):
 
     network: nn.Module
     plan: Plan
+    whole: bool | None  # whether it must see all rows at once; None is not known
 
     @property
     def first_parameter(self) -> Tensor:

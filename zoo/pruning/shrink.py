@@ -24,6 +24,7 @@ from zoo.predictive.inputs import place_inputs
 from zoo.pruning.channels import named_tensors
 from zoo.pruning.cutting import Cut, cut_guide
 from zoo.pruning.removal import not_understood, remove_channels
+from zoo.runtime.rows import first
 
 _NUM_COMPARED = 32  # inputs at which the outputs of both networks are compared
 _TOLERANCE = 1e-3  # of the largest output: sums are in another order
@@ -73,7 +74,7 @@ def shrink(posterior: Posterior, x: Tensor, num_samples: int = 100) -> Posterior
             "call zoo.prune first"
         )
 
-    x = place_inputs(model, x)[:_NUM_COMPARED]
+    x = first(place_inputs(model, x), None if model.whole else _NUM_COMPARED)
 
     draws = posterior.sample(1)
     one = {name: value.to(x.device) for name, value in draws.items()}
@@ -113,6 +114,7 @@ def _rebuild(model: BayesianNetwork, network: nn.Module) -> BayesianNetwork:
             model.prior,
             model.likelihood,
             output=model.output_choice.choose,
+            whole=model.whole,
         )
         shapes = {name: prior.shape() for name, prior in small.latents.items()}
     except (RuntimeError, ValueError) as error:

@@ -197,6 +197,12 @@ class Approximation:
                 f"not {describe(x)}; use SVI with guides.MeanField, or NUTS"
             )
 
+        if self.model.whole:
+            raise ValueError(
+                "inference.Laplace evaluates the network at one row, which a network that must "
+                "see all rows at once does not take; use SVI with guides.MeanField, or NUTS"
+            )
+
         with torch.no_grad():
             shape = tuple(self.network(x[:1]).shape)
 

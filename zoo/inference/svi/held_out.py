@@ -15,7 +15,7 @@ from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Rows, num_rows, take
+from zoo.runtime.rows import Rows, take
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,12 @@ class HeldOut:
         draws = draw_sites(guide, self.settings.num_samples, shapes)
         outputs = evaluate_draws(model, draws, state, self.x)  # (S, N, ...)
 
-        y, weights, given = Observed.of(self.y)
+        observed = Observed.of(self.y)
+        if observed.has_weight is not None:
+            outputs = outputs[:, observed.has_weight]
+            observed = take(observed, observed.has_weight)
+
+        y, weights, given = observed
         prediction = Prediction(model.likelihood, outputs, draws, given=given)
         log_likelihoods = prediction.log_prob(y)  # (N,)
         if weights is None:
@@ -84,12 +89,10 @@ def hold_out(
         x, y = checked(model, *on_device(model, x, y))
 
     has_weight = Observed.of(y).has_weight
-    if has_weight is not None:
-        x, y = take(x, has_weight), take(y, has_weight)
-        if num_rows(x) == 0:
-            raise ValueError(
-                "no datum that is held out has a weight; give held_out=(x, y) with some"
-            )
+    if has_weight is not None and not bool(has_weight.any()):
+        raise ValueError(
+            "no datum that is held out has a weight; give held_out=(x, y) with some"
+        )
 
     return data, HeldOut(stopping, x, y)
 
