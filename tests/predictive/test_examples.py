@@ -439,11 +439,17 @@ def test_batch_normalisation_keeps_the_noise_of_each_example(family, statistics)
 
 
 def test_a_trial_run_leaves_no_trace():
-    """Random numbers go on as before, and no module is written to."""
+    """Random numbers go on as before, and a network does not count the trial runs."""
+
+    def counting(net, x):
+        net.calls += 1
+        return net.w(x.transpose(0, 1)).sum(0)
+
     pyro.set_rng_seed(2)
-    make, inputs, _ = LAYOUTS["time first"]
-    model = zoo.BayesianNetwork(make(), WEIGHTS, likelihoods.Gaussian(1.0))
-    guide, x = guides.MCDropout(model, p=0.5), inputs()
+    network = Net(counting, w=linear())
+    network.calls = 0
+    model = zoo.BayesianNetwork(network, WEIGHTS, likelihoods.Gaussian(1.0))
+    guide, x = guides.MCDropout(model, p=0.5), sequence()
     outputs = []
     for _ in range(2):  # the second needs no trial runs
         pyro.set_rng_seed(3)
@@ -452,6 +458,7 @@ def test_a_trial_run_leaves_no_trace():
         outputs.append(torch.rand(2, 2) + random.random())
     assert torch.equal(outputs[0], outputs[2])
     assert torch.equal(outputs[1], outputs[3])
+    assert network.calls == 2
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -488,6 +495,7 @@ def test_a_network_that_fails_in_a_trial_run_has_one_draw_and_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.output(guide(), x)
+        model.output(guide(), x[:2])
 
 
 # Fits

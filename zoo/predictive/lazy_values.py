@@ -19,6 +19,8 @@ from zoo.predictive.trial_runs import Network, TrialRuns
 from zoo.runtime.apart import apart, seed
 from zoo.runtime.caller import stack_level
 from zoo.runtime.rows import Rows
+from zoo.tracing.checked_trace import first_line
+from zoo.tracing.python_state import PythonState
 
 
 class LazilySampled(Protocol):
@@ -56,11 +58,12 @@ class LazyValues:
         network: The network.
     """
 
-    __slots__ = ("_found", "network")
+    __slots__ = ("_found", "_has_warned", "network")
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
         self._found: dict[tuple, _Found] = {}
+        self._has_warned = False
 
     def told(
         self, values: Mapping[str, Tensor], inputs: Rows, run: Network
@@ -83,9 +86,11 @@ class LazyValues:
         key = (tuple(lazy), _shapes(inputs), _modes(self.network))
         found = self._found.get(key)
         if found is None:
+            state = PythonState(run)
             with apart():
                 found = self._find(lazy, values, inputs, run)
 
+            state.restore()
             self._found[key] = found
 
         told = dict(values)
@@ -119,7 +124,7 @@ class LazyValues:
         try:
             places = locate_examples(runs, names)
         except Exception as error:  # a network can fail with any error
-            _warn(type(self.network).__name__, error)
+            self._warn(error)
             places = {}
 
         return _Found(places, drawn)
@@ -151,6 +156,20 @@ class LazyValues:
 
         return stand_ins, nodes
 
+    def _warn(self, error: Exception) -> None:
+        """Warn once that the examples were not located."""
+        if self._has_warned:
+            return
+
+        self._has_warned = True
+        network = type(self.network).__name__
+        warnings.warn(
+            f"it was not found out where the examples are in the layers of {network}, so its "
+            "weights have one draw for a batch and gradients vary more: a trial run raised "
+            f"{type(error).__name__}: {first_line(error)}",
+            stacklevel=stack_level(),
+        )
+
 
 def _without_zeros(weight: Tensor) -> Tensor:
     """Replace zeros by small random numbers."""
@@ -174,14 +193,3 @@ def _shapes(inputs: Rows) -> tuple:
 def _modes(network: nn.Module) -> tuple[bool, ...]:
     """Return which layers are in training mode."""
     return tuple(layer.training for layer in network.modules())
-
-
-def _warn(network: str, error: Exception) -> None:
-    """Warn that the examples were not located."""
-    message = str(error).strip().split("\n", 1)[0]
-    warnings.warn(
-        f"it was not found out where the examples are in the layers of {network}, so its "
-        "weights have one draw for a batch and gradients vary more: a trial run raised "
-        f"{type(error).__name__}: {message}",
-        stacklevel=stack_level(),
-    )
