@@ -10,7 +10,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from guides._base.noisy_sites import noisy_sites
-from guides._base.parameters import ByName, inverse_positive, positive
+from guides._base.parameters import ByName, inverse_positive, positive, selected
 from guides._base.program import PyroModel
 from guides._base.site import Site
 from guides._lazy.masks import columns
@@ -98,7 +98,7 @@ class GaussianDropout(LocalReparam):
         self.init_alpha = p / (1 - p)
         self.noisy = noisy_sites(self.sites, layers)
         others = [name for name in self.sites if name not in self.noisy]
-        self.rho = self.rho.selected(others)
+        self.rho = selected(self.rho, others)
 
         raw_alpha = {}
         if learn is not None:

@@ -7,7 +7,13 @@ from typing import Any, Literal
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from guides._base.parameters import ByName, correlation_factor, positive, raw_scale
+from guides._base.parameters import (
+    ByName,
+    correlation_factor,
+    positive,
+    raw_scale,
+    selected,
+)
 from guides._base.program import PyroModel
 from guides._base.site import Site
 from guides._lazy.matrix_variate import LazyMatrixVariate, MatrixVariate
@@ -75,7 +81,7 @@ class MatrixNormal(MeanField):
         self.structure = structure
         self.matrices = [name for name, site in self.sites.items() if _is_matrix(site)]
         others = [name for name in self.sites if name not in self.matrices]
-        self.rho = self.rho.selected(others)
+        self.rho = selected(self.rho, others)
 
         # A standard deviation is a row's scale times a column's scale.
         self.side_max = None if max_scale is None else max_scale**0.5

@@ -29,10 +29,6 @@ class ByName(nn.Module):
         path, _, last = name.rpartition(".")
         return getattr(self.get_submodule(path), last)
 
-    def selected(self, names: Iterable[str]) -> ByName:
-        """Return new parameters with the values of the named ones."""
-        return ByName({name: self[name] for name in names})
-
     def _submodule(self, path: list[str]) -> nn.Module:
         """Return the module at a path, and make the modules that are missing on the way."""
         module: nn.Module = self
@@ -43,6 +39,11 @@ class ByName(nn.Module):
             module = module.get_submodule(part)
 
         return module
+
+
+def selected(parameters: ByName, names: Iterable[str]) -> ByName:
+    """Return new parameters with the values of the named ones."""
+    return ByName({name: parameters[name] for name in names})
 
 
 def positive(raw: Tensor, ceiling: float | None = None) -> Tensor:

@@ -229,7 +229,8 @@ def _largest_rhat(posterior: DrawsPosterior) -> dict[str, float]:
             continue
 
         moving = without_fixed_rows(draws, priors[name])
-        values = moving.flatten(2).double().cpu().numpy()  # (C, S, P)
+        flat = moving.reshape(*moving.shape[:2], -1)  # (C, S, P)
+        values = flat.double().cpu().numpy()
         stride = max(1, values.shape[-1] // _MAX_WEIGHTS)
         of_weights = rhat(values[:, :, ::stride])
 

@@ -76,13 +76,13 @@ def aligned(value: Tensor, by: Group, like: Tensor) -> Tensor:
     leading = value.shape[:num_leading]
 
     if by == "weight":
-        return value.reshape(*leading, *like.shape)
+        return value.reshape((*leading, *like.shape))
 
     view = [1] * like.dim()
     if len(shape) > 0:
         view[1] = shape[0]
 
-    return value.reshape(*leading, *view)
+    return value.reshape((*leading, *view))
 
 
 def normal_given_scale(
@@ -98,7 +98,7 @@ def normal_given_scale(
     num_leading = scale.dim() - like.dim()
     leading = scale.shape[:num_leading]
 
-    expanded = scale.expand(*leading, *like.shape)
+    expanded = scale.expand((*leading, *like.shape))
 
     return dist.Normal(loc, expanded).to_event(like.dim())
 

@@ -50,6 +50,11 @@ def check_model(model: BayesianNetwork) -> None:
             )
 
         normal_of(name, prior)
+        if not prior.shape():
+            raise ValueError(
+                f"inference.Laplace needs weights of one dimension or more, but {name} is a "
+                "scalar; make it nn.Parameter(torch.ones(1)), or give it priors.Point()"
+            )
 
     likelihood = model.likelihood
     is_categorical = type(likelihood) is Categorical
