@@ -64,14 +64,20 @@ class ScopedGuide:
 
         return dict(self.store["params"])
 
+    def named_parameters(self) -> dict[str, Tensor]:
+        """Return the tensors that a fit optimises by name; one with two names has its first."""
+        names = {}
+        for name, tensor in self.tensors().items():
+            if tensor.requires_grad:
+                names.setdefault(id(tensor), name)
+
+        tensors = self.tensors()
+
+        return {name: tensors[name] for name in names.values()}
+
     def parameters(self) -> list[Tensor]:
         """Return the tensors that a fit optimises; one that has two names is returned once."""
-        unique = {}
-        for tensor in self.tensors().values():
-            if tensor.requires_grad:
-                unique[id(tensor)] = tensor
-
-        return list(unique.values())
+        return list(self.named_parameters().values())
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Copy values into the guide's parameters.

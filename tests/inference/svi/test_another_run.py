@@ -288,7 +288,7 @@ def test_the_fingerprint_of_a_resnet_20_costs_little():
     )
     scoped = ScopedGuide(guides.MeanField(model))
     options = inference.SVI(model, scoped.guide)._options(None)
-    state = TrainingState(model, scoped.parameters(), options, {})
+    state = TrainingState(model, scoped.named_parameters(), options, {})
     costs = []
     for _ in range(3):
         began = time.process_time()

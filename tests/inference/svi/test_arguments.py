@@ -3,7 +3,6 @@
 import functools
 import re
 
-import pyro
 import pyro.distributions as dist
 import pytest
 import torch
@@ -22,8 +21,8 @@ MODEL = zoo.BayesianNetwork(
 GUIDE = guides.MeanField(MODEL)
 
 
-def refused(sentence, *arguments, **options):
-    with pytest.raises(TypeError, match=re.escape(sentence)):
+def refused(sentence, *arguments, error=TypeError, **options):
+    with pytest.raises(error, match=re.escape(sentence)):
         inference.SVI(*arguments, **options)
 
 
@@ -54,51 +53,15 @@ def test_a_guide_is_a_program():
     refused("not an object of type str; write SVI(model, guides.", MODEL, "MeanField")
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "call"),
-    [
-        (
-            pyro.optim.Adam({"lr": 0.003}),
-            "SVI(..., optimizer=torch.optim.Adam, lr=0.003)",
-        ),
-        (
-            pyro.optim.SGD({"lr": 0.1, "momentum": 0.9}),
-            "optimizer=functools.partial(torch.optim.SGD, momentum=0.9), lr=0.1)",
-        ),
-        (
-            pyro.optim.ClippedAdam({"clip_norm": 5.0}),
-            "optimizer=functools.partial(pyro.optim.clipped_adam.ClippedAdam, clip_norm=5.0), "
-            "lr=0.01)",
-        ),
-        (
-            pyro.optim.ExponentialLR(
-                {
-                    "optimizer": torch.optim.Adam,
-                    "optim_args": {"lr": 0.02},
-                    "gamma": 0.5,
-                }
-            ),
-            "optimizer=torch.optim.Adam, lr=0.02, "
-            "scheduler=functools.partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.5))",
-        ),
-        (pyro.optim.Adam, "SVI(..., optimizer=torch.optim.Adam, lr=0.01)"),
-    ],
-)
-def test_an_optimiser_of_pyro_is_answered_with_the_one_of_torch(optimizer, call):
-    sentence = "optimizer must be an optimiser of torch, not of pyro.optim; write "
-    refused(sentence, MODEL, GUIDE, optimizer=optimizer)
-    refused(call, MODEL, GUIDE, optimizer=optimizer)
-
-
 def test_an_optimiser_that_has_its_parameters_is_answered_with_its_class():
     made = torch.optim.SGD(GUIDE.parameters(), lr=0.2)
     call = "write SVI(..., optimizer=torch.optim.SGD, lr=0.2)"
-    refused(call, MODEL, GUIDE, optimizer=made)
+    refused(call, MODEL, GUIDE, error=ValueError, optimizer=made)
 
 
 def test_an_optimiser_is_not_a_name():
     call = "not 'adam'; write SVI(..., optimizer=torch.optim.Adam, lr=0.01)"
-    refused(call, MODEL, GUIDE, optimizer="adam")
+    refused(call, MODEL, GUIDE, error=ValueError, optimizer="adam")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +76,7 @@ def test_an_optimiser_class_of_pyro_is_accepted(optimizer):
 
 def test_early_stopping_is_an_object():
     call = "not True; write early_stopping=inference.EarlyStopping(fraction=0.1)"
-    refused(call, MODEL, GUIDE, early_stopping=True)
+    refused(call, MODEL, GUIDE, error=ValueError, early_stopping=True)
 
 
 def test_arguments_of_early_stopping_have_names():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any
 
 import torch
 from pyro.optim import PyroOptim
 from pyro.optim.lr_scheduler import PyroLRScheduler
+from pyro.optim.multi import MultiOptimizer
+from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.optimizers import MakeOptimizer
@@ -52,43 +57,90 @@ def check_optimizer(optimizer: MakeOptimizer) -> None:
     """Check that an argument makes optimisers.
 
     Raises:
-        TypeError: It is an optimiser of Pyro, or one that already has parameters; the
-            message says what to write instead.
+        ValueError: It does not, or it has its parameters already; the message says what
+            to write instead.
     """
-    call = ""
     if isinstance(optimizer, PyroOptim):
-        call = _call_instead_of(optimizer)
-    elif _is_function_of_pyro(optimizer):
-        call = f"optimizer={_source_of(optimizer)}, lr=0.01"
-
-    if call:
-        raise TypeError(
-            f"optimizer must be an optimiser of torch, not of pyro.optim; write SVI(..., {call})"
-        )
+        return
 
     if isinstance(optimizer, Optimizer):
         name = type(optimizer).__name__
         rate = optimizer.defaults.get("lr")
-        raise TypeError(
+        raise ValueError(
             f"optimizer must be a class, not an object of {name} that has its parameters already; "
             f"write SVI(..., optimizer={_source_of(type(optimizer))}, lr={rate})"
         )
 
-    if not callable(optimizer):
-        raise TypeError(
+    if isinstance(optimizer, (LRScheduler, MultiOptimizer)) or not callable(optimizer):
+        raise ValueError(
             "optimizer must be a class or function that takes (parameters, lr=lr), not "
             f"{optimizer!r}; write SVI(..., optimizer=torch.optim.Adam, lr=0.01)"
         )
+
+    function = optimizer.func if isinstance(optimizer, partial) else optimizer
+    if function is torch.optim.SparseAdam:
+        raise ValueError(
+            "optimizer SparseAdam takes sparse gradients, but the gradients of an ELBO are dense; "
+            "write SVI(..., optimizer=torch.optim.Adam)"
+        )
+
+
+def check_scheduler(scheduler: object, optimizer: MakeOptimizer) -> None:
+    """Check that an argument is None or makes learning-rate schedulers.
+
+    Raises:
+        ValueError: It does not; the message says what to write instead.
+    """
+    if isinstance(scheduler, PyroOptim):
+        raise ValueError(
+            "a scheduler of pyro.optim has its optimiser inside; write "
+            "SVI(..., optimizer=pyro.optim.ExponentialLR(...)) and omit scheduler"
+        )
+
+    if scheduler is not None and isinstance(optimizer, PyroLRScheduler):
+        raise ValueError(
+            "optimizer has a scheduler of pyro.optim already; omit scheduler, or write "
+            "optimizer=torch.optim.Adam"
+        )
+
+    is_made = isinstance(scheduler, LRScheduler)
+    if scheduler is not None and (is_made or not callable(scheduler)):
+        raise ValueError(
+            f"scheduler must be a class or function that takes an optimiser, not {scheduler!r}; "
+            "write scheduler=functools.partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.99)"
+        )
+
+
+def checked_rate(lr: object) -> float:
+    """Return a learning rate as a number.
+
+    Raises:
+        ValueError: It is no positive, finite number.
+    """
+    is_number = isinstance(lr, (int, float)) and not isinstance(lr, bool)
+    is_single = isinstance(lr, Tensor) and lr.numel() == 1 and not lr.is_complex()
+    rate = float(lr) if is_number or is_single else math.nan
+    if rate > 0 and math.isfinite(rate):
+        return rate
+
+    if isinstance(lr, (Tensor, list, tuple, dict)):
+        raise ValueError(
+            f"lr is one learning rate for all parameters, not {lr!r}; for a rate of each write "
+            "optimizer=lambda parameters, lr: torch.optim.Adam([{'params': [each], 'lr': ...} for "
+            "each in parameters])"
+        )
+
+    raise ValueError(f"lr is a learning rate and must be positive, not {lr}")
 
 
 def check_early_stopping(early_stopping: EarlyStopping | None) -> None:
     """Check that an argument is None or the settings of early stopping.
 
     Raises:
-        TypeError: It is not; the message says what to write instead.
+        ValueError: It is not; the message says what to write instead.
     """
     if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
-        raise TypeError(
+        raise ValueError(
             f"early_stopping must be an inference.EarlyStopping, not {early_stopping!r}; write "
             "early_stopping=inference.EarlyStopping(fraction=0.1)"
         )
@@ -101,42 +153,9 @@ def _named(value: object) -> str:
     return f"an object of type {type(value).__name__}"
 
 
-def _call_instead_of(optimizer: PyroOptim) -> str:
-    """Return the arguments of SVI that stand for an optimiser of Pyro."""
-    options = optimizer.pt_optim_args
-    options = {} if callable(options) else dict(options)
-    rate = options.pop("lr", 0.01)
-
-    constructor = _source_of(optimizer.pt_optim_constructor)
-    made_by = _with_options(constructor, options)
-    call = f"optimizer={made_by}, lr={rate}"
-    if not isinstance(optimizer, PyroLRScheduler):
-        return call
-
-    name = optimizer.pt_scheduler_constructor.__name__
-    made_by = _with_options(f"torch.optim.lr_scheduler.{name}", optimizer.kwargs)
-    return f"{call}, scheduler={made_by}"
-
-
-def _is_function_of_pyro(value: Any) -> bool:
-    """Return whether a value is a function such as `pyro.optim.Adam`."""
-    module = getattr(value, "__module__", None) or ""
-    return module.startswith("pyro.optim") and not isinstance(value, type)
-
-
 def _source_of(constructor: Any) -> str:
     """Return the name by which the class of an optimiser is imported."""
     name = constructor.__name__
     if hasattr(torch.optim, name):
         return f"torch.optim.{name}"
     return f"{constructor.__module__}.{name}"
-
-
-def _with_options(name: str, options: dict[str, Any]) -> str:
-    """Return the source of a constructor with some of its options set."""
-    if not options:
-        return name
-
-    settings = [f"{key}={value!r}" for key, value in options.items()]
-    listed = ", ".join(settings)
-    return f"functools.partial({name}, {listed})"

@@ -22,6 +22,7 @@ class TrainerOptions:
         tempering: Temperatures of the posterior.
         compile: How a step is run, as in `SVI`.
         progress: Whether to show a progress bar.
+        per_epoch: Gradient steps in an epoch.
     """
 
     description: str
@@ -33,3 +34,4 @@ class TrainerOptions:
     tempering: Tempering
     compile: str
     progress: bool
+    per_epoch: int = 1

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo.inference.svi.held_out import HeldOutScores
-from zoo.inference.svi.optimizers import build_optimizer
+from zoo.inference.svi.optimizers import build_optimizer, build_scheduler
 from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.steps import OptimizerSteps
 from zoo.model import BayesianNetwork
 
 
@@ -19,7 +20,7 @@ class TrainingState:
 
     Arguments:
         model: The model, which gives the point estimates and buffers.
-        guide_parameters: The parameters of the guide.
+        guide_parameters: The parameters of the guide by name.
         options: The settings of the run.
         init: Initial values of point estimates and buffers by name; what it does not
             name starts at the value of the network.
@@ -31,13 +32,14 @@ class TrainingState:
     def __init__(
         self,
         model: BayesianNetwork,
-        guide_parameters: list[nn.Parameter],
+        guide_parameters: Mapping[str, Tensor],
         options: TrainerOptions,
         init: Mapping[str, Tensor],
     ) -> None:
         self.points = _initial_points(model, init)
         self.buffers = _initial_buffers(model, init)
-        self.parameters = [*guide_parameters, *self.points.values()]
+        named = {**guide_parameters, **self.points}
+        self.parameters = [*guide_parameters.values(), *self.points.values()]
         if not self.parameters:
             raise ValueError(
                 "neither the guide nor the model has a parameter to optimise"
@@ -46,9 +48,13 @@ class TrainingState:
         self.tensors: list[Tensor] = [*self.parameters, *self.buffers.values()]
         self.last_good = [tensor.detach().clone() for tensor in self.tensors]
 
-        self.optimizer = build_optimizer(options.optimizer, self.parameters, options.lr)
-        make_scheduler = options.scheduler
-        self.scheduler = make_scheduler(self.optimizer) if make_scheduler else None
+        self.optimizer = build_optimizer(options.optimizer, named, options.lr)
+        self.scheduler = build_scheduler(
+            options.scheduler, options.optimizer, self.optimizer
+        )
+        self.steps = OptimizerSteps(
+            self.optimizer, self.scheduler, self.parameters, options.per_epoch
+        )
 
         self.loss_history: list[float] = []
         self.held_out_scores = HeldOutScores()
@@ -89,21 +95,6 @@ class TrainingState:
         """Set the parameters and buffers to the values in `last_good`."""
         with torch.no_grad():
             torch._foreach_copy_(self.tensors, self.last_good)
-
-    def update(self, gradients: list[Tensor]) -> None:
-        """Take one step of the optimiser and of the scheduler.
-
-        Arguments:
-            gradients: The gradient of each parameter; one without elements stands for a
-                parameter that the loss does not depend on, which is not changed.
-        """
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            is_reached = gradient.numel() > 0
-            parameter.grad = gradient if is_reached else None
-
-        self.optimizer.step()
-        if self.scheduler is not None:
-            self.scheduler.step()
 
     def clear_gradients(self) -> None:
         """Remove the gradients of all parameters."""

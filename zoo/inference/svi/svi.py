@@ -22,6 +22,8 @@ from zoo.inference.svi.arguments import (
     check_early_stopping,
     check_optimizer,
     check_programs,
+    check_scheduler,
+    checked_rate,
 )
 from zoo.inference.svi.checkpoint import TrainerCheckpoint, generator_before_split
 from zoo.inference.svi.early_stopping import EarlyStopping
@@ -78,9 +80,12 @@ class SVI:
         num_epochs: Passes through the data, instead of steps.
         lr: Learning rate.
         optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`, such as
-            `torch.optim.Adam`; `functools.partial` adds options.
+            `torch.optim.Adam`; `functools.partial` adds options. An optimiser that
+            evaluates the loss several times in a step, such as LBFGS, gets the same noise
+            each time. An optimiser of `pyro.optim` has its own learning rate.
         scheduler: Makes a learning-rate scheduler from the optimiser, which is stepped
-            after every gradient step.
+            after every gradient step; one that needs the loss, such as
+            `ReduceLROnPlateau`, after every epoch, with its mean loss.
         num_particles: Draws from the guide per step.
         temperature: Temperature T of the whole posterior; below 1 it is cold.
         likelihood_temperature: Temperature T_l of the likelihood alone.
@@ -95,9 +100,10 @@ class SVI:
         progress: Whether to show a progress bar.
 
     Raises:
-        TypeError: The model, the guide or the optimiser is of another kind; the message
-            says what to write.
-        ValueError: A number out of range.
+        TypeError: The model or the guide is of another kind; the message says what to
+            write.
+        ValueError: A number out of range, or an optimiser, a scheduler or early stopping
+            of another kind.
 
     Example:
         >>> engine = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False)
@@ -133,13 +139,12 @@ class SVI:
             if value is not None:
                 check_count(name, value)
         check_count("num_particles", num_particles)
-        if not lr > 0:
-            raise ValueError(f"lr is a learning rate and must be positive, not {lr}")
-
+        lr = checked_rate(lr)
         if checkpoint is not None:
             check_is_path(checkpoint, "checkpoint")
 
         check_optimizer(optimizer)
+        check_scheduler(scheduler, optimizer)
         check_early_stopping(early_stopping)
 
         if num_steps is None and num_epochs is None:
@@ -261,6 +266,7 @@ class SVI:
             tempering=self.tempering,
             compile=self.compile,
             progress=self.progress,
+            per_epoch=data.per_epoch,
         )
 
     @contextmanager

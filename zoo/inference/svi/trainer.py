@@ -63,7 +63,7 @@ class Trainer:
         self.data = data
         self.options = options
         self.held_out = held_out
-        self.state = TrainingState(model, scoped.parameters(), options, init)
+        self.state = TrainingState(model, scoped.named_parameters(), options, init)
         self.stopping_reason = ""
         self._is_stopped_early = False
         self.error: BaseException | None = None  # that ended the run
@@ -188,8 +188,9 @@ class Trainer:
                 "first batch; give every batch the same tensors"
             )
 
-        loss, *gradients = self._gradient_step(*tensors)
-        value = loss.item()
+        noise = state.steps.noise()
+        results = self._gradient_step(*tensors)
+        value = results[0].item()
         if not math.isfinite(value):
             state.loss_history.append(value)
             self._fail(f"the loss was {value} at step {state.num_steps}")
@@ -199,9 +200,10 @@ class Trainer:
             state.save_good()  # with early stopping the best parameters are saved instead
 
         self._is_updating = True
-        state.update(gradients)
+        state.steps.step(results, noise, partial(self._gradient_step, *tensors))
         self._is_updating = False
         state.loss_history.append(value)
+        state.steps.schedule(state.loss_history)
         return value
 
     def _make_gradient_step(self, x: Rows, structure: Structure) -> Traced:
