@@ -1,6 +1,7 @@
 """A checkpoint of SVI is of one program: each part of it that a user can change is compared."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pyro
 import pyro.distributions as dist
@@ -287,7 +288,7 @@ def test_the_fingerprint_of_a_resnet_20_costs_little():
         likelihoods.Categorical(),
     )
     scoped = ScopedGuide(guides.MeanField(model))
-    options = inference.SVI(model, scoped.guide)._options(None)
+    options = inference.SVI(model, scoped.guide)._options(SimpleNamespace(per_epoch=1))
     state = TrainingState(model, scoped.named_parameters(), options, {})
     costs = []
     for _ in range(3):

@@ -15,6 +15,7 @@ from torch.optim import lr_scheduler
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors
+from zoo.inference.svi.trainer import Trainer
 
 X = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
 NOISE = torch.randn(40, 1, generator=torch.Generator().manual_seed(1))
@@ -338,3 +339,34 @@ def test_network_of_several_layers_with_lbfgs():
     )
     losses = engine.fit((X, Y)).info.losses
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": torch.optim.LBFGS, "lr": 0.1},
+        {"optimizer": pyro.optim.ClippedAdam({"lr": 0.01, "lrd": 0.9})},
+        {"scheduler": SCHEDULERS["sequential"]},
+        {"scheduler": functools.partial(lr_scheduler.ReduceLROnPlateau, patience=1)},
+    ],
+    ids=["LBFGS", "pyro.optim", "sequential", "plateau"],
+)
+def test_a_resumed_run_ends_with_the_same_bits(options, tmp_path, monkeypatch):
+    options = options | {"num_steps": 14, "compile": "plain"}
+    torch.manual_seed(0)
+    whole = fitted(**options, checkpoint=tmp_path / "whole").info.losses
+
+    take = Trainer._step
+
+    def interrupted(trainer, x, y):
+        if trainer.state.num_steps == 9:
+            raise KeyboardInterrupt
+        return take(trainer, x, y)
+
+    torch.manual_seed(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_step", interrupted)
+        fitted(**options, checkpoint=tmp_path / "part")
+    torch.manual_seed(0)
+    taken_up = fitted(**options, checkpoint=tmp_path / "part").info.losses
+    assert torch.equal(taken_up, whole)

@@ -24,7 +24,9 @@ from zoo.inference.run_files import (
 )
 from zoo.inference.run_writer import RunWriter
 from zoo.inference.svi.early_stopping import EarlyStopping
+from zoo.inference.svi.optimizer_state import restored, stored
 from zoo.inference.svi.state import TrainingState
+from zoo.posterior.storage import unprefixed
 from zoo.runtime.description import describe_value
 
 # The names of tensors in the file begin with one of these.
@@ -106,7 +108,8 @@ class TrainerCheckpoint:
                 same = tensors[f"{_PRESENT}{number}"]
                 last_good.copy_(tensors.get(f"{_LAST_GOOD}{number}", same))
 
-        _restore_optimizer(state.optimizer, info["groups"], tensors)
+        moments = restored(info["moments"], unprefixed(_OPTIMIZER, tensors))
+        _restore_optimizer(state.optimizer, info["groups"], moments)
         if state.scheduler is not None:
             schedule = state.scheduler.state_dict() | info["schedule"]
             state.scheduler.load_state_dict(schedule)
@@ -158,10 +161,9 @@ def _tensors_of(state: TrainingState) -> dict[str, Tensor]:
         for number, tensor in enumerate(state.last_good):
             found[f"{_LAST_GOOD}{number}"] = tensor
 
-    moments = state.optimizer.state_dict()["state"]
-    for number, values in moments.items():
-        for name, value in values.items():
-            found[f"{_OPTIMIZER}{number}/{name}"] = torch.as_tensor(value)
+    of_optimizer = stored(state.optimizer.state_dict()["state"])
+    for name, tensor in of_optimizer.tensors.items():
+        found[f"{_OPTIMIZER}{name}"] = tensor
 
     found["losses"] = torch.tensor(state.loss_history, dtype=torch.float64)
     return found
@@ -173,6 +175,7 @@ def _info_of(state: TrainingState) -> dict[str, Any]:
     if state.scheduler is not None:
         schedule = _writable(state.scheduler.state_dict())
     return {
+        "moments": stored(state.optimizer.state_dict()["state"]).layout,
         "groups": [_writable(group) for group in state.optimizer.param_groups],
         "schedule": schedule,
         "scores": state.held_out_scores.values,
@@ -195,19 +198,16 @@ def _writable(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _restore_optimizer(
-    optimizer: Optimizer, groups: list[dict[str, Any]], tensors: Mapping[str, Tensor]
+    optimizer: Optimizer,
+    groups: list[dict[str, Any]],
+    moments: dict[int, dict[str, Any]],
 ) -> None:
     """Set the moments and the learning rates of an optimiser."""
     state = optimizer.state_dict()
     for present, saved in zip(state["param_groups"], groups, strict=True):
         present.update(saved)
 
-    for name, value in tensors.items():
-        if name.startswith(_OPTIMIZER):
-            _, number, key = name.split("/")
-            moments = state["state"].setdefault(int(number), {})
-            moments[key] = value
-
+    state["state"] = moments
     optimizer.load_state_dict(state)
 
 
