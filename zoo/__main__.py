@@ -33,6 +33,7 @@ COMMANDS = {  # name: (module, help)
         "list networks, priors, likelihoods, guides, engines and data",
     ),
 }
+_INTERRUPTED = 130  # the exit status of a program that Ctrl-C has ended
 EXAMPLES = """
 examples:
   zoo compare                                 the yacht data, five guides and NUTS
@@ -63,9 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has stopped, e.g. `zoo list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, FileNotFoundError, ImportError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"{parser.prog} {arguments.command}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"{parser.prog} {arguments.command}: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 

@@ -81,6 +81,30 @@ def setting(text: str) -> tuple[str, object]:
         return name, value
 
 
+def count(text: str) -> int:
+    """Read a number that is at least 1."""
+    return _at_least(1, text)
+
+
+def count_or_none(text: str) -> int:
+    """Read a number that is at least 0."""
+    return _at_least(0, text)
+
+
+def _at_least(minimum: int, text: str) -> int:
+    """Read a whole number that is not below a minimum."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = minimum - 1
+
+    if value < minimum:
+        raise argparse.ArgumentTypeError(
+            f"it must be a whole number, at least {minimum}, not {text!r}"
+        )
+    return value
+
+
 def minutes(text: str) -> float:
     """Read a number of minutes, or `full`, which is infinity."""
     if text == "full":

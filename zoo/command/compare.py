@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,23 @@ from torch import nn
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors, references
-from zoo.command.arguments import HelpWithDefaults, add_common, one_of, several_of
+from zoo.command.arguments import (
+    HelpWithDefaults,
+    add_common,
+    count,
+    count_or_none,
+    one_of,
+    several_of,
+)
 from zoo.command.building import Build, make_guide
 from zoo.command.choices import GUIDES, REFERENCES
+from zoo.command.output import Write, as_json, output_paths, write_files
 from zoo.datasets.uci import EMBEDDED
+from zoo.diagnostics.card import Fidelity
 from zoo.experiments.running.record import about, settings
 from zoo.likelihoods import Likelihood
 from zoo.model import BayesianNetwork
+from zoo.plots.saving import save_figure
 from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
 from zoo.references.reference import FOLDER
@@ -78,7 +88,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="one of Gal's 20 splits, 0 to 19",
     )
-    add("--hidden", type=int, default=10, metavar="H", help="units of the hidden layer")
+    _add_network(parser)
+    _add_fits(parser)
+    _add_nuts(parser)
+    add_common(parser, out=Path(), contents="results.json and zoo.png")
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--hidden",
+        type=count,
+        default=10,
+        metavar="H",
+        help="units of the hidden layer",
+    )
     add(
         "--noise",
         type=float,
@@ -86,9 +110,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCALE",
         help="standard deviation of the noise, in standardised units; 0 infers it",
     )
-    _add_fits(parser)
-    _add_nuts(parser)
-    add_common(parser, out=Path(), contents="results.json and zoo.png")
 
 
 def _add_fits(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +123,7 @@ def _add_fits(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--steps",
-        type=int,
+        type=count,
         default=3000,
         metavar="T",
         help="gradient steps of each guide",
@@ -114,17 +135,23 @@ def _add_fits(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="learning rate of each guide",
     )
-    add("--batch-size", type=int, metavar="B", help="rows of a batch; by default all")
+    add("--batch-size", type=count, metavar="B", help="rows of a batch; by default all")
 
 
 def _add_nuts(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--chains", type=int, default=2, metavar="C", help="chains of NUTS")
-    add("--warmup", type=int, default=300, metavar="W", help="warm-up draws per chain")
-    add("--draws", type=int, default=700, metavar="S", help="draws kept per chain")
+    add("--chains", type=count, default=2, metavar="C", help="chains of NUTS")
+    add(
+        "--warmup",
+        type=count_or_none,
+        default=300,
+        metavar="W",
+        help="warm-up draws per chain",
+    )
+    add("--draws", type=count, default=700, metavar="S", help="draws kept per chain")
     add(
         "--max-tree-depth",
-        type=int,
+        type=count,
         default=7,
         metavar="J",
         help="a trajectory of NUTS has at most 2^J - 1 leapfrog steps",
@@ -144,6 +171,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _compare_with_nuts(arguments: argparse.Namespace) -> None:
+    results_path, figure_path = output_paths(arguments.out, "results.json", "zoo.png")
     data = datasets.uci(arguments.data, split=arguments.split)
     num_inputs = data.train.x.shape[1]
     network = networks.MLP(num_inputs, 1, hidden=[arguments.hidden]).to(
@@ -164,13 +192,13 @@ def _compare_with_nuts(arguments: argparse.Namespace) -> None:
         chosen[name] = make_guide(name, OPTIONS.get(name, {}), None, "normal", build)
     comparison = zoo.compare(model, chosen, reference, data, **_fit_options(arguments))
 
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    figure_path = arguments.out / "zoo.png"
-    figure = comparison.plot(names=INPUT_NAMES.get(arguments.data))
-    figure.savefig(figure_path, dpi=150)
-    results_path = _write_results(arguments, comparison, truth=convergence)
-    print(
-        f"\n{comparison}\n\n{SCORES}\n{FLOOR}\nwritten: {results_path} and {figure_path}"
+    print(f"\n{comparison}\n\n{SCORES}\n{FLOOR}", flush=True)
+    names = INPUT_NAMES.get(arguments.data)
+    write_files(
+        {
+            results_path: as_json(_results(arguments, comparison, truth=convergence)),
+            figure_path: lambda path: save_figure(comparison.plot(names=names), path),
+        }
     )
 
 
@@ -192,23 +220,32 @@ def _sample(
 
 
 def _compare_with_reference(arguments: argparse.Namespace) -> None:
+    names = list(dict.fromkeys(arguments.guides))
+    figures = [f"{arguments.reference}-{name}.png" for name in names]
+    results_path, *_ = output_paths(arguments.out, "results.json", *figures)
     reference = references.load(REFERENCES[arguments.reference])
     model = reference.model.to(arguments.device)
     print(f"{reference.data!r}\n{model.summary()}\n\n{reference!r}\n", flush=True)
 
     chosen = {}
-    for name in dict.fromkeys(arguments.guides):
+    for name in names:
         chosen[name] = _guide_for(name, model)
     comparison = zoo.compare(model, chosen, reference, **_fit_options(arguments))
     print(f"{comparison}\n")
 
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    writes: dict[Path, Write] = {results_path: as_json(_results(arguments, comparison))}
     for name, card in comparison.fidelities.items():
         path = arguments.out / f"{arguments.reference}-{name}.png"
-        card.plot().savefig(path, dpi=150)
+        writes[path] = partial(_draw_card, card)
         print(f"{name}: {card.verdict} ({path})")
-    results_path = _write_results(arguments, comparison)
-    print(f"\n{FLOOR}\nwritten: {results_path}")
+
+    print(f"\n{FLOOR}", flush=True)
+    write_files(writes)
+
+
+def _draw_card(card: Fidelity, path: Path) -> None:
+    """Draw the card of a guide to a file."""
+    save_figure(card.plot(), path)
 
 
 def _guide_for(
@@ -242,16 +279,13 @@ def _fit_options(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _write_results(
+def _results(
     arguments: argparse.Namespace, comparison: Comparison, **more: str
-) -> Path:
-    """Write the table, the settings and the versions to results.json."""
-    path = arguments.out / "results.json"
-    facts = {
+) -> dict[str, Any]:
+    """Return the table, the settings and the versions."""
+    return {
         "table": comparison.table.to_dicts(),
         **more,
         "settings": settings(arguments),
         **about(arguments.device),
     }
-    path.write_text(json.dumps(facts, indent=2) + "\n")
-    return path

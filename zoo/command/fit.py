@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import torch
 import guides
 import zoo
 from zoo import inference
-from zoo.command import arguments as types
 from zoo.command.building import (
     Build,
     load_data,
@@ -22,153 +20,25 @@ from zoo.command.building import (
     make_likelihood,
     make_network,
 )
-from zoo.command.choices import CSV, DATA, ENGINES, FROM_PATH, GUIDES, NETWORKS, PRIORS
-from zoo.command.csv_table import add_file_arguments
+from zoo.command.choices import PRIORS
 from zoo.command.figure import draw_fit
+from zoo.command.fit_arguments import BATCH_SIZE, MANY, add_fit_arguments
+from zoo.command.output import as_json, output_paths, write_files
 from zoo.command.signatures import accepted, refuse_unknown
 from zoo.datasets import Dataset
 from zoo.experiments.running.record import about, info_values, settings
 from zoo.inference import Engine
 from zoo.model import BayesianNetwork
+from zoo.plots.saving import save_figure
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
 from zoo.reports.scores import accuracy_scores
 
-_MANY = 2000  # with more data than this a fit takes batches by default
-_BATCH_SIZE = 128
-_OPTIONAL = ("network", "prior", "path", "num_train", "batch_size", "target", "task")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.formatter_class = types.HelpWithDefaults
-    parser.description = (
-        "Infer the posterior of one network on one data set, score it on the test part, and write "
-        "posterior.safetensors (zoo.load reads it), results.json and fit.png."
-    )
-    _add_choices(parser)
-    add_file_arguments(parser)
-    _add_data(parser)
-    _add_inference(parser)
-    types.add_common(parser, out=Path("fit"), contents="the three files")
-    parser.set_defaults(**dict.fromkeys(_OPTIONAL))
-
-
-def _add_choices(parser: argparse.ArgumentParser) -> None:
-    """Add the names to combine; by default network and prior fit the data and the guide."""
-    required = {
-        "data": (DATA, "yacht"),
-        "guide": (GUIDES, "MeanField"),
-        "engine": (ENGINES, "SVI"),
-    }
-    for flag, (names, default) in required.items():
-        parser.add_argument(
-            f"--{flag}",
-            type=_data if flag == "data" else types.one_of(names, flag),
-            default=default,
-            metavar="NAME",
-            help=", ".join(names) + (", or a CSV file" if flag == "data" else ""),
-        )
-    for flag, names in {"network": NETWORKS, "prior": list(PRIORS)}.items():
-        parser.add_argument(
-            f"--{flag}",
-            type=types.one_of(names, flag),
-            default=argparse.SUPPRESS,
-            metavar="NAME",
-            help=f"{', '.join(names)}; by default one for the data and the guide",
-        )
-    parser.add_argument(
-        "--set",
-        type=types.setting,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an argument of the guide or of the engine, e.g. num_components=8; can be repeated",
-    )
-
-
-def _data(text: str) -> str:
-    """Read the name of a data set, or of a CSV file."""
-    return text if text.endswith(CSV) else types.one_of(DATA, "data set")(text)
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--path",
-        default=argparse.SUPPRESS,
-        help=f"folder with the files of {', '.join(FROM_PATH)}",
-    )
-    add(
-        "--num-train",
-        type=int,
-        default=argparse.SUPPRESS,
-        metavar="N",
-        help="size of the training part; by default all",
-    )
-    add(
-        "--split",
-        type=int,
-        default=0,
-        metavar="K",
-        help="one of Gal's 20 splits of a UCI table, or the seed of the split of a CSV file",
-    )
-    add(
-        "--hidden",
-        type=int,
-        default=50,
-        metavar="H",
-        help="units of an MLP's hidden layer",
-    )
-    add(
-        "--noise",
-        type=float,
-        default=0.0,
-        metavar="SCALE",
-        help="standard deviation of the noise of a regression; 0 infers it",
-    )
-
-
-def _add_inference(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--steps",
-        type=int,
-        default=2000,
-        metavar="T",
-        help="gradient steps of SVI and Laplace",
-    )
-    add(
-        "--lr",
-        type=float,
-        default=1e-2,
-        metavar="RATE",
-        help="learning rate; SVI decreases it to zero as a cosine",
-    )
-    add(
-        "--batch-size",
-        type=int,
-        default=argparse.SUPPRESS,
-        metavar="B",
-        help=f"data in a batch; by default all, or {_BATCH_SIZE} if there are more than {_MANY}",
-    )
-    add("--chains", type=int, default=2, metavar="C", help="chains of a sampler")
-    add("--warmup", type=int, default=300, metavar="W", help="warm-up draws per chain")
-    add(
-        "--draws",
-        type=int,
-        default=300,
-        metavar="S",
-        help="draws kept of each chain of a sampler",
-    )
-    add(
-        "--num-samples",
-        type=int,
-        default=50,
-        metavar="S",
-        help="draws for the predictions",
-    )
+    add_fit_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -176,6 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
     import matplotlib
 
     matplotlib.use("Agg")  # the figure goes to a file
+    paths = output_paths(
+        arguments.out, "posterior.safetensors", "results.json", "fit.png"
+    )
     pyro.set_rng_seed(arguments.seed)
     data = load_data(
         arguments.data,
@@ -189,12 +62,12 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{data!r}\n{model.summary()}\n{engine!r}\n", flush=True)
 
     batch_size = arguments.batch_size
-    if batch_size is None and len(data.train.x) > _MANY:
-        batch_size = _BATCH_SIZE
+    if batch_size is None and len(data.train.x) > MANY:
+        batch_size = BATCH_SIZE
     posterior = engine.fit(data.train, **accepted(engine.fit, batch_size=batch_size))
     if isinstance(posterior.info, MCMCInfo):
         print(f"chains: {_judgement(posterior, data)}")
-    _write(arguments, data, model, posterior)
+    _write(arguments, data, model, posterior, paths)
 
 
 def _judgement(posterior: Posterior, data: Dataset) -> str:
@@ -212,15 +85,15 @@ def _write(
     data: Dataset,
     model: BayesianNetwork,
     posterior: Posterior,
+    paths: list[Path],
 ) -> None:
     """Score a posterior on the test part and write the three files."""
     num_samples = posterior.num_available(arguments.num_samples)
     prediction = posterior.predict(data.test.x, num_samples)
     scores = accuracy_scores(prediction, data.test.y, data)
 
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    posterior_path = arguments.out / "posterior.safetensors"
-    posterior.save(posterior_path)
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+    print(f"{shown} in {posterior.info.seconds:.1f} s", flush=True)
 
     facts = {
         "scores": scores,
@@ -231,15 +104,16 @@ def _write(
         "settings": settings(arguments),
         **about(arguments.device),
     }
-    results_path = arguments.out / "results.json"
-    results_path.write_text(json.dumps(facts, indent=2) + "\n")
-
-    figure_path = arguments.out / "fit.png"
-    draw_fit(posterior, prediction, data).savefig(figure_path, dpi=150)
-
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
-    print(f"{shown} in {posterior.info.seconds:.1f} s")
-    print(f"written: {posterior_path}, {results_path}, {figure_path}")
+    posterior_path, results_path, figure_path = paths
+    write_files(
+        {
+            posterior_path: posterior.save,
+            results_path: as_json(facts),
+            figure_path: lambda path: save_figure(
+                draw_fit(posterior, prediction, data), path
+            ),
+        }
+    )
 
 
 def _make_model_and_engine(

@@ -10,6 +10,7 @@ from zoo.command.arguments import HelpWithDefaults, one_of
 from zoo.command.choices import REFERENCES
 from zoo.references.evidence import is_converged
 from zoo.references.reference import FOLDER
+from zoo.runtime.output_path import check_output_folder, check_output_path
 
 CRITERION = (
     "R-hat of 99 % of the function values below 1.02, and of none above 1.05, "
@@ -50,6 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.show:
         reference = references.load(problem, path)
     else:
+        check_output_folder(arguments.out, "--out")
+        check_output_path(path, "reference")
         print(f"{problem.data!r}\n{problem.model.summary()}\n", flush=True)
         reference = references.make(problem, arguments.seed)
         reference.save(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoo.command.arguments import add_common, minutes, one_of
 from zoo.command.choices import EXPERIMENTS
 from zoo.experiments import Run
+from zoo.runtime.output_path import check_output_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     import matplotlib
 
     matplotlib.use("Agg")  # the figure goes to a file
+    check_output_folder(arguments.out, "--out")
     experiment = EXPERIMENTS[arguments.name]
     print(
         f"{experiment.name}: {experiment.question}\n{experiment.reference}\n",

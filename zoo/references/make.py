@@ -35,6 +35,9 @@ def make(
     for number, (name, engine) in enumerate(problem.runs.items()):
         pyro.set_rng_seed(seed + number)
         posterior = engine.fit(problem.data.train)
+        if posterior.info is not None and posterior.info.error is not None:
+            raise posterior.info.error  # half a run is no evidence
+
         posteriors[name] = posterior
         outputs[name] = _evaluate_at_inputs(problem, posterior)
         report(f"{name}: {posterior!r}")

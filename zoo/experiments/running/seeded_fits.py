@@ -72,6 +72,9 @@ class SeededFits:
             num_steps: Number of gradient steps.
             checkpoint: File from which an interrupted fit is resumed; None for none.
             quiet: Whether to hide the progress bar.
+
+        Raises:
+            BaseException: Ctrl-C, or an error of the program, that ended the fit early.
         """
         model, guide = self.build_seeded()
         engine = SVI(
@@ -85,6 +88,12 @@ class SeededFits:
             progress=self.progress and not quiet,
         )
         if isinstance(self.train, DataLoader):
-            return engine.fit(self.train)
+            posterior = engine.fit(self.train)
+        else:
+            posterior = engine.fit(self.train, batch_size=self.batch_size)
 
-        return engine.fit(self.train, batch_size=self.batch_size)
+        error = posterior.info.error
+        if error is not None:
+            raise error  # half a fit is no result; its checkpoint continues it
+
+        return posterior
