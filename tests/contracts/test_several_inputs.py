@@ -82,17 +82,31 @@ def sampled(model, data, **options):
     return sampler.fit(data)
 
 
-def test_samplers_take_two_inputs():
+def test_samplers_take_two_inputs(tmp_path):
     model = two()
     posterior = sampled(model, ({"series": U, "static": V}, Y))
     assert posterior.predict((U, V)).mean.shape == (30, 1)
     assert zoo.convergence(posterior, (U, V)).num_chains == 2
+    ranks = zoo.diagnostics.sbc(
+        model,
+        lambda _: posterior,
+        (U, V),
+        num_simulations=2,
+        num_samples=9,
+        progress=False,
+    )
+    assert "f[2]" in ranks.ranks
     assert set(posterior.to_arviz(((U, V), Y), x=(U, V)).posterior) >= {"f"}
     scores = zoo.fidelity(svi(model, ((U, V), Y)), posterior, (U, V)).scores
     assert scores["mean_error"] > 0
 
     kept = sampled(model, ((U, V), Y), functions_at=(U[:4], V[:4]))
     assert kept.predict((U[:4], V[:4])).mean.shape == (4, 1)
+    kept.save(tmp_path / "functions.safetensors")
+    loaded = zoo.load(tmp_path / "functions.safetensors", model)
+    assert torch.equal(
+        loaded.predict((U[:4], V[:4])).mean, kept.predict((U[:4], V[:4])).mean
+    )
     with pytest.raises(ValueError, match="only function values at 4 inputs"):
         kept.predict((U[:3], V[:3]))
 
@@ -159,7 +173,7 @@ def test_inputs_that_the_network_does_not_take():
     ):
         svi(two(), ({"series": U, "other": V}, Y))
     model = zoo.BayesianNetwork(nn.Linear(3, 1), PRIOR, likelihoods.Gaussian(0.1))
-    with pytest.raises(ValueError, match=r"write x.float\(\) if it takes floats"):
+    with pytest.raises(ValueError, match=r"write x.float\(\), or x.astype\(float\)"):
         svi(model, (U.long(), Y))
     with pytest.raises(ValueError, match=r"the inputs\[1\] hold NaN .* in row 3"):
         svi(two(), ((U, V.index_fill(0, torch.tensor(3), float("nan"))), Y))

@@ -152,6 +152,7 @@ def test_weights_by_key_and_by_themselves():
     for data, options in (
         ({"x": ONES, "y": TARGETS, "w": half}, {"target": "y", "weights": "w"}),
         ({"x": ONES, "y": TARGETS, "weights": half}, {"target": "y"}),
+        ({"x": ONES, "y": TARGETS}, {"target": "y", "weights": half}),
         ((ONES, Observed(TARGETS, half)), {}),
         ((ONES.numpy(), TARGETS.numpy()), {"weights": half.tolist()}),
     ):

@@ -55,6 +55,17 @@ def test_floats_take_the_dtype_and_others_keep_theirs():
     assert moved["ids"].dtype == torch.int64
 
 
+@pytest.mark.parametrize("tree", [A, (A, B), (A,), {"a": A, "b": B}])
+def test_a_tree_is_its_named_tensors(tree):
+    named = rows.named_tensors(tree, "inputs")
+    assert rows.is_same(rows.of_named(named, "inputs"), tree)
+
+
+def test_names_of_another_tree():
+    with pytest.raises(ValueError, match="is no place in a tuple or mapping"):
+        rows.of_named({"inputs['a', 'b']": A}, "inputs")
+
+
 def test_shapes_in_words():
     assert rows.describe(A) == "(6, 2)"
     assert rows.describe((A, B)) == "((6, 2), (6,))"

@@ -53,10 +53,19 @@ class Columns:
 
         return cls(target, weights, given)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is said."""
-        return self.target is None and self.weights is None and not self.given
+    def keyed(self) -> Columns:
+        """Return what is said by keys: the target, and the others that are text."""
+        keys = {name: key for name, key in self.said() if isinstance(key, str)}
+        weights = keys.pop(_WEIGHTS, None)
+
+        return Columns(self.target, weights, keys)
+
+    def valued(self) -> Columns:
+        """Return what is said by values: what is no key."""
+        values = {name: key for name, key in self.said() if not isinstance(key, str)}
+        weights = values.pop(_WEIGHTS, None)
+
+        return Columns(None, weights, values)
 
     def attached(self, x: Any, y: Tensor | Observed) -> Batch:
         """Return a pair with the weights and the known quantities of its data.

@@ -86,7 +86,8 @@ def batches(
         return _batches_of_loader(model, loader, columns, num_data)
 
     if isinstance(data, Mapping):
-        batch = columns.unpacked(model, data)
+        x, y = columns.keyed().unpacked(model, data)
+        batch = columns.valued().attached(x, y)
     else:
         parts = data.train if isinstance(data, DatasetParts) else data
         x, y = pair(parts)

@@ -17,6 +17,7 @@ from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.progress import bar
+from zoo.runtime.rows import first
 from zoo.runtime.turn import turn
 
 
@@ -65,8 +66,7 @@ def sbc(
         ValueError: A model with point estimates, which have no prior to draw from.
     """
     if model.plan.points:
-        first = list(model.plan.points)[:3]
-        names = ", ".join(first)
+        names = ", ".join(list(model.plan.points)[:3])
         raise ValueError(
             f"calibration draws the truth from the prior, but the point estimates {names} have "
             "no prior; give them a distribution, or write weights=priors.Frozen()"

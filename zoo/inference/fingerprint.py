@@ -150,7 +150,10 @@ def _is_of_network(name: str, tensor: Tensor, own: Mapping[str, Tensor]) -> bool
 
 def _describe_loader(loader: DataLoader) -> dict[str, str]:
     """Return the data set of a loader, and how it is divided into batches."""
-    sampler = loader.batch_sampler or loader.sampler
+    sampler = loader.sampler
+    if loader.batch_sampler is not None:
+        sampler = loader.batch_sampler
+
     return {
         "data set": describe_value(loader.dataset),
         "examples of the data set": _examples(loader.dataset),

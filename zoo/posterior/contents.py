@@ -21,6 +21,7 @@ from zoo.posterior.file_checks import (
 from zoo.posterior.storage import unprefixed
 from zoo.runtime.caller import stack_level
 from zoo.runtime.param_scope import ScopedGuide
+from zoo.runtime.rows import Rows, num_rows, of_named
 
 
 class Contents:
@@ -75,20 +76,22 @@ class Contents:
         check_shapes(self.path, what, found, self._shapes)
         return self._fitted(found, self._dtypes, what, {})
 
-    def functions(self) -> tuple[Tensor, Tensor] | None:
+    def functions(self) -> tuple[Rows, Tensor] | None:
         """Return inputs (N, ...) and function values (C, S, N, ...); None if there are none."""
         what = "function values"
         found = unprefixed("functions/", self._tensors)
         if not found:
             return None
 
-        check_names(self.path, what, found, ("inputs", "values"))
-        inputs, values = found["inputs"], found["values"]
+        places = [name for name in found if name.startswith("inputs")] or ["inputs"]
+        check_names(self.path, what, found, (*places, "values"))
+        inputs = {name: found[name] for name in places}
+        num_inputs, values = num_rows(inputs), found["values"]
         check_draws(self.path, {"values": values}, {"values": values.shape[2:]}, what)
-        if len(values.shape) < 3 or values.shape[2] != len(inputs):
+        if len(values.shape) < 3 or values.shape[2] != num_inputs:
             raise ValueError(
                 f"{self.path}: the function values have shape {tuple(values.shape)}, not "
-                f"(C, S, {len(inputs)}, ...) for {len(inputs)} inputs; the file was changed"
+                f"(C, S, {num_inputs}, ...) for {num_inputs} inputs; the file was changed"
             )
 
         for name, draws in unprefixed("draws/", self._tensors).items():
@@ -99,9 +102,12 @@ class Contents:
                     "was changed"
                 )
 
-        like = {"inputs": inputs.dtype, "values": self.model.first_parameter.dtype}
+        like = {name: found[name].dtype for name in places}
+        like["values"] = self.model.first_parameter.dtype
         fitted = self._fitted(found, like, what, {})
-        return fitted["inputs"], fitted["values"]
+        values = fitted.pop("values")
+
+        return of_named(fitted, "inputs"), values
 
     def state(self) -> dict[str, Tensor]:
         """Return point estimates, frozen weights and buffers by name; {} if there are none."""

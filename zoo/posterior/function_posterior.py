@@ -17,7 +17,14 @@ from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import prefixed
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
-from zoo.runtime.rows import Rows, concatenate, is_same, num_rows, tensors_of
+from zoo.runtime.rows import (
+    Rows,
+    concatenate,
+    is_same,
+    named_tensors,
+    num_rows,
+    tensors_of,
+)
 
 
 class FunctionPosterior(DrawsPosterior):
@@ -121,5 +128,5 @@ class FunctionPosterior(DrawsPosterior):
     def tensors(self) -> dict[str, Tensor]:
         """Return the draws, the inputs and the function values, as the file holds them."""
         x, values = self._functions
-        functions = {"inputs": x, "values": values}
+        functions = {**named_tensors(x, "inputs"), "values": values}
         return super().tensors() | prefixed("functions/", functions)

@@ -93,9 +93,13 @@ def check_whole(whole: bool | None) -> None:
 
 def _remedy(x: Rows) -> str:
     """Return what to try if the network does not take inputs, "" for nothing."""
-    is_whole = isinstance(x, Tensor) and x.dtype in (torch.int32, torch.int64)
+    are_integers = isinstance(x, Tensor) and x.dtype in (torch.int32, torch.int64)
+    if not are_integers:
+        return ""
 
-    return "; they are integers: write x.float() if it takes floats" if is_whole else ""
+    return (
+        "; they are integers: write x.float(), or x.astype(float), if it takes floats"
+    )
 
 
 def place_inputs(model: NetworkModel, x: Any) -> Rows:

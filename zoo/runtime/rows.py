@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ast
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,33 @@ def named_tensors(tree: Rows, name: str) -> dict[str, Tensor]:
         for path, leaf in leaves
         if isinstance(leaf, Tensor)
     }
+
+
+def of_named(named: Mapping[str, Tensor], name: str) -> Rows:
+    """Return the tree whose tensors have the names that `named_tensors` gives.
+
+    Arguments:
+        named: The tensors: one, or those of a tuple or a mapping.
+        name: The name of the tree.
+
+    Raises:
+        ValueError: Names of another tree.
+    """
+    if list(named) == [name]:
+        return named[name]
+
+    parts: dict[Any, Tensor] = {}
+    for place, tensor in named.items():
+        key = ast.literal_eval(place.removeprefix(name))
+        if not (isinstance(key, list) and len(key) == 1):
+            raise ValueError(f"{place!r} is no place in a tuple or mapping of tensors")
+
+        parts[key[0]] = tensor
+
+    if set(parts) == set(range(len(parts))):
+        return tuple(parts[number] for number in range(len(parts)))
+
+    return parts
 
 
 def num_rows(tree: Rows, name: str = "inputs") -> int:
