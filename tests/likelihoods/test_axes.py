@@ -158,6 +158,16 @@ REFUSED = {
         ),
         "; permute the dimensions of y, or those of the network's output$",
     ),
+    "images of one channel": (
+        lambda: likelihoods.Categorical().check(
+            torch.zeros(6, 3, 4, 5), Y.unsqueeze(1)
+        ),
+        r"must be \(6, 4, 5\), .* as in torch, .*; write y.reshape\(\(6, 4, 5\)\)$",
+    ),
+    "labels of another size": (
+        lambda: likelihoods.Categorical().check(torch.zeros(6, 3, 4, 5), Y[:, :2]),
+        r"labels have shape \(6, 2, 5\), .* or \(6, 3, 4\), if they are last$",
+    ),
     "a column": (
         lambda: likelihoods.Categorical().check(
             torch.zeros(6, 3), torch.zeros(6, 1).long()
@@ -225,6 +235,26 @@ def test_a_label_of_one_byte_is_not_taken_for_the_one_to_ignore():
 
 
 WRONG_TARGETS = {
+    "complex": (
+        likelihoods.Gaussian(1.0),
+        torch.tensor([[1.0 + 1.0j]]),
+        r"the targets are complex; write torch.view_as_real\(y\)",
+    ),
+    "no batch": (
+        likelihoods.From(lambda f: dist.Normal(f.sum(), 1.0)),
+        torch.zeros(2, 1),
+        r"Normal under From.* has batch shape \(\), which must begin with .*, 2",
+    ),
+    "one output for two classes": (
+        likelihoods.Categorical(),
+        torch.tensor([0, 1]),
+        "because the network has 1 output; .* use likelihoods.Bernoulli",
+    ),
+    "an infinity": (
+        likelihoods.From(lambda f: dist.Gamma(2.0, f.exp())),
+        torch.tensor([[math.inf]]),
+        "NaN or infinite values, the first in row 0; remove or impute them$",
+    ),
     "fractional counts": (
         likelihoods.From(lambda f: dist.Poisson(f.exp())),
         torch.tensor([[1.5]]),
@@ -258,6 +288,18 @@ def test_targets_outside_the_support_get_a_sentence(name):
     likelihood, y, sentence = WRONG_TARGETS[name]
     with pytest.raises(ValueError, match=sentence):
         likelihood.check(torch.zeros(len(y), 1), y)
+
+
+def test_labels_and_outputs_of_another_kind_get_a_sentence():
+    with pytest.raises(ValueError, match=r"has 2 outputs, .* Bernoulli\(\) one for"):
+        likelihoods.Bernoulli().check(torch.zeros(6, 2), torch.zeros(6))
+    one_hot = likelihoods.From(lambda f: dist.Categorical(logits=f))
+    with pytest.raises(ValueError, match=r"write y.argmax\(-1\)"):
+        one_hot.check(LOGITS, ONE_HOT)
+    with pytest.raises(
+        TypeError, match=r"a distribution of pyro.distributions, not Ten"
+    ):
+        likelihoods.From(lambda f: f).check(LOGITS, LOGITS)
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float64, torch.uint8])

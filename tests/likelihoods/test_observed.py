@@ -283,6 +283,8 @@ def test_a_scale_for_each_datum_is_no_argument():
 
 
 def test_as_many_outputs_as_data_leave_no_doubt():
+    with pytest.warns(UserWarning, match="as many outputs as data, 3: .* one for each"):
+        likelihoods.Gaussian(torch.ones(3)).check(torch.zeros(3, 3), torch.zeros(3, 3))
     scales = torch.tensor([0.1, 0.2, 0.3])
     noise = {
         "likelihood:scale": likelihoods.Gaussian("given").known(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.missing import check_missing
+from zoo.likelihoods.observed import Observed
 
 
 class Bernoulli(Likelihood):
@@ -40,6 +41,17 @@ class Bernoulli(Likelihood):
     ) -> dist.Bernoulli:
         """Return Bernoulli(logits=output)."""
         return dist.Bernoulli(logits=output)
+
+    def check(self, output: Tensor, y: Tensor | Observed) -> None:
+        """Refuse targets that are no zeros and ones, or classes of several outputs."""
+        targets = Observed.of(y).y
+        has_several = output.dim() > 1 and output.shape[-1] > 1
+        if targets is not None and has_several and targets.shape == output.shape[:-1]:
+            raise ValueError(
+                f"the network has {output.shape[-1]} outputs, but under Bernoulli() one for each "
+                "binary target; build it with 1 output, or use likelihoods.Categorical()"
+            )
+        super().check(output, y)
 
     def _describe_target(self, distribution: dist.Bernoulli, y: Tensor) -> str:
         """Return what a target is, and how usual labels become one."""

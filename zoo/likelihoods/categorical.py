@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pyro.distributions as dist
 from torch import Tensor
 
-from zoo.likelihoods.labels import check_labels, describe_labels
+from zoo.likelihoods.labels import check_labels, describe_labels, refuse_other_shape
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.observed import Observed
 from zoo.runtime.caller import stack_level
@@ -117,6 +117,8 @@ class Categorical(Likelihood):
         labels = Observed.of(y).y
         if labels is not None:
             check_labels(labels, output, arranged)
+            if decided.dim is None and output.dim() > 2:
+                refuse_other_shape(labels, output)
 
         super(Categorical, decided).check(output, y)
 

@@ -13,6 +13,30 @@ from torch import Tensor
 from zoo.likelihoods.missing import left_out
 
 
+def check_distribution(likelihood: object, distribution: object, num_data: int) -> None:
+    """Refuse what is no distribution with a batch of all data.
+
+    Arguments:
+        likelihood: The likelihood that made it.
+        distribution: What it made.
+        num_data: Number of data N.
+    """
+    if not isinstance(distribution, TorchDistributionMixin):
+        family = type(distribution).__name__
+        raise TypeError(
+            f"{likelihood!r} must make a distribution of pyro.distributions, not {family}; e.g. "
+            "dist.Poisson(f.exp())"
+        )
+
+    shape = tuple(distribution.batch_shape)
+    if shape[:1] != (num_data,):
+        family = type(distribution).__name__
+        raise ValueError(
+            f"{family} under {likelihood!r} has batch shape {shape}, which must begin with the "
+            f"number of data, {num_data}; keep the dimensions of the output"
+        )
+
+
 def check_shape(
     likelihood: object, output: Tensor, y: Tensor, expected: Sequence[int]
 ) -> None:

@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from pyro.distributions import Categorical
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
+from zoo.likelihoods.labels import refuse_one_hot
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.missing import check_missing
-from zoo.likelihoods.observed import PREFIX
+from zoo.likelihoods.observed import PREFIX, Observed
 from zoo.runtime.distributions import describe, to
 
 
@@ -95,6 +97,14 @@ class From(Likelihood):
             priors[f"{PREFIX}{name}"] = moved.to_event(len(moved.batch_shape))
 
         return priors
+
+    def check(self, output: Tensor, y: Tensor | Observed) -> None:
+        """Refuse targets that do not fit the distribution, one-hot labels of classes too."""
+        observed = Observed.of(y)
+        distribution = self._example(output, self.known(observed.given, output))
+        if isinstance(distribution, Categorical) and observed.y is not None:
+            refuse_one_hot(observed.y, distribution.probs)
+        super().check(output, y)
 
     def _describe_target(self, distribution: TorchDistributionMixin, y: Tensor) -> str:
         """Return what a target is, with the name of the distribution."""

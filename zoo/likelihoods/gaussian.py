@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Literal
 
@@ -14,6 +15,7 @@ from zoo.likelihoods.checks import check_names
 from zoo.likelihoods.likelihood import PREFIX, Likelihood
 from zoo.likelihoods.missing import check_missing
 from zoo.likelihoods.observed import Observed
+from zoo.runtime.caller import stack_level
 from zoo.runtime.distributions import describe, to
 
 _SCALE = f"{PREFIX}scale"
@@ -131,6 +133,14 @@ class Gaussian(Likelihood):
             raise ValueError(
                 f"the noise scale has shape {shape}, but the network has {num_outputs} output(s) "
                 f"for each datum; {_REMEDY}"
+            )
+
+        is_ambiguous = shape == (len(output),) and isinstance(self.scale, Tensor)
+        if is_ambiguous and len(output) > 1:
+            warnings.warn(
+                f"there are as many outputs as data, {num_outputs}: the tensor of noise scales "
+                "has one for each output; write Gaussian(scale='given') for one of each datum",
+                stacklevel=stack_level(),
             )
 
     def __repr__(self) -> str:

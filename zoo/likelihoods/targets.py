@@ -10,6 +10,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.likelihoods.checks import (
+    check_distribution,
     check_finite,
     check_known,
     check_names,
@@ -142,10 +143,15 @@ class Targets(Uncertainty):
         self.check_given(observed.given, output)
         if observed.y is None:
             raise ValueError("the targets are missing; give y in the data (x, y)")
+        if observed.y.is_complex():
+            raise ValueError(
+                "the targets are complex; write torch.view_as_real(y), with two outputs for each"
+            )
 
         output = self.arranged(output)
         known = self.known(observed.given, output)
         distribution = self.as_observed(self._example(output, known))
+        check_distribution(self, distribution, len(output))
         expected = distribution.batch_shape + distribution.event_shape
         check_shape(self, output, observed.y, expected)
         self._check_values(distribution, output, observed)
