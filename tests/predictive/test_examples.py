@@ -233,8 +233,26 @@ def gcn(net, x):
 
 
 def sorted_by_value(net, x):
-    order = x[:, 0].argsort()
+    order = x[:, 0].argsort(stable=True)
     return net.w(x[order])[order.argsort()]
+
+
+def packed(net, x):
+    """Linear on the steps of sequences of different lengths, packed together."""
+    lengths = (x[..., 0] > 0).sum(1)
+    steps = nn.utils.rnn.pack_padded_sequence(
+        x, lengths, batch_first=True, enforce_sorted=False
+    )
+    steps = steps._replace(data=net.w(steps.data))
+    padded, _ = nn.utils.rnn.pad_packed_sequence(steps, batch_first=True)
+    return padded.sum(1)
+
+
+def of_lengths(*lengths):
+    x = torch.zeros(len(lengths), max(lengths), D)
+    for row, length in zip(x, lengths, strict=True):
+        row[:length] = 1.0
+    return x
 
 
 # Networks in which no place of the examples exists, and the weights that have one all the same.
@@ -247,6 +265,16 @@ WITHOUT_PLACE = {
     "an order that depends on the data": (
         lambda: Net(sorted_by_value, w=linear()),
         lambda: torch.randn(B, D),
+        set(),
+    ),
+    "an order that is right once": (
+        lambda: Net(sorted_by_value, w=linear()),
+        lambda: torch.arange(B * D).float().reshape(B, D).roll(-1, 0),
+        set(),
+    ),
+    "packed sequences": (
+        lambda: Net(packed, w=linear()),
+        lambda: of_lengths(2, 4, 2),
         set(),
     ),
     "one by one": (
@@ -416,6 +444,19 @@ def test_the_first_dimension_is_a_wrong_guess(monkeypatch):
     )
     with pytest.raises(AssertionError):
         check_layout(LAYOUTS["as many steps as examples"], "MCDropout")
+
+
+@pytest.mark.parametrize(
+    ("layout", "is_exact"),
+    [("in another order", True), ("merged", False), ("time first", False)],
+)
+def test_the_output_of_a_matrix_normal_is_drawn_where_that_is_exact(layout, is_exact):
+    """Where one weight serves several positions, the weight itself is drawn."""
+    pyro.set_rng_seed(1)
+    make, inputs, _ = LAYOUTS[layout]
+    model = zoo.BayesianNetwork(make(), WEIGHTS, likelihoods.Gaussian(1.0))
+    values, _ = lazy_values(model, guides.MatrixNormal(model), inputs())
+    assert (values["w.weight"].drawn is None) == is_exact
 
 
 def batch_normalised():

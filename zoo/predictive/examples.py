@@ -13,6 +13,7 @@ from zoo.predictive.example_codes import codes
 from zoo.predictive.influence import examples_by_influence
 from zoo.predictive.layer_calls import LayerCall
 from zoo.predictive.trial_runs import TrialRuns, changed_rows
+from zoo.runtime.rows import Rows
 
 
 class Place(NamedTuple):
@@ -41,8 +42,9 @@ def locate_examples(runs: TrialRuns, names: Collection[str]) -> dict[str, Places
     A position of a layer belongs to the example whose output it changes, because noise at
     the position may reach no other output. A proposal is proven by runs in which the
     outputs of the layers are NaN at the positions of some examples: the outputs of all
-    other examples must keep their bits. Half of these runs have the examples in the
-    reverse order, so an order that depends on their values is not proven.
+    other examples must keep their bits. A first such run has the inputs as they are, and
+    the others have the examples in another order. So a place that depends on the values of
+    the examples is not proven.
 
     Arguments:
         runs: Trial runs of the network.
@@ -119,15 +121,23 @@ def _by_name(
             missing |= call.names
             continue
 
-        is_vector = len(call.shape) == 2 and call.shape[0] == place.num_examples
+        is_vectors = len(call.shape) == 2 and _is_each_once(place, call.shape[0])
         for name in call.names:
-            is_single = is_vector and num_calls[name] == 1
+            is_single = is_vectors and num_calls[name] == 1
             own = place._replace(is_single=is_single)
             known = found.setdefault(name, {}).setdefault(call.shape, own)
             if not _is_same(known, own):
                 missing.add(name)
 
     return {name: each for name, each in found.items() if name not in missing}
+
+
+def _is_each_once(place: Place, length: int) -> bool:
+    """Return whether each example is at one of the places along a dimension of that length."""
+    if length != place.num_examples:
+        return False
+
+    return place.index is None or len(place.index.unique()) == length
 
 
 def _is_same(one: Place, other: Place) -> bool:
@@ -140,15 +150,39 @@ def _is_same(one: Place, other: Place) -> bool:
 
 def _is_proven(runs: TrialRuns, places: dict[str, Places]) -> bool:
     """Return whether noise at the places of each example reaches its own outputs alone."""
-    orders = [runs.inputs, runs.in_other_order()]
-    before = [runs.first.outputs, runs.run(orders[1]).outputs]
-    device = before[0][0].device
+    num_examples = runs.num_examples or 0
+    every_second = torch.arange(num_examples) % 2 == 0
+    if not _is_kept(
+        runs, runs.inputs, runs.first.outputs, places, every_second.unsqueeze(0)
+    ):
+        return False
 
-    for number, members in enumerate(codes(runs.num_examples or 0).to(device)):
+    inputs = runs.in_other_order()
+    outputs = runs.run(inputs).outputs
+
+    return _is_kept(runs, inputs, outputs, places, codes(num_examples))
+
+
+def _is_kept(
+    runs: TrialRuns,
+    inputs: Rows,
+    outputs: list[Tensor],
+    places: dict[str, Places],
+    table: Tensor,
+) -> bool:
+    """Return whether all other outputs stay the same if the places of some examples are NaN.
+
+    Arguments:
+        runs: Trial runs of the network.
+        inputs: The inputs.
+        outputs: The outputs as they are without NaN.
+        places: The places by the name of the weight or the nodes.
+        table: The examples of each run, (M, B).
+    """
+    for members in table.to(outputs[0].device):
         poison = _Poison(places, members)
-        which = number % 2
-        after = runs.run(orders[which], poison).outputs
-        is_changed = changed_rows(before[which], after)
+        after = runs.run(inputs, poison).outputs
+        is_changed = changed_rows(outputs, after)
 
         if poison.is_lost or bool(is_changed[~members].any()):
             return False

@@ -42,14 +42,12 @@ class LayerCall(NamedTuple):
     Arguments:
         names: Names of the weight, and of the nodes that multiply it.
         shape: Shape of the input.
-        channel: The dimension of the channels in input and output.
-        dims: The dimensions along which examples can be: all but the channels for a linear
-            layer, the first one for a convolution, none for a single vector or image.
+        dims: The dimensions along which examples can be: all but the last for a linear
+            layer, the first for a convolution, none for a single vector or image.
     """
 
-    names: frozenset[str]
+    names: Names
     shape: torch.Size
-    channel: int
     dims: range
 
 
@@ -83,7 +81,7 @@ class LayerCalls(TorchFunctionMode):
         self.elsewhere: set[str] = set()  # tensors that other functions use
         self.transformed: set[str] = (
             set()
-        )  # tensors that are used inside torch.func.vmap etc.
+        )  # tensors used inside torch.vmap and the like
 
         self._named: dict[int, tuple[Tensor, Names]] = {}  # by `id`
         self._weight_of: dict[str, Names] = {}  # the weight of the layer of each bias
@@ -168,11 +166,11 @@ def _layer_call(
 ) -> LayerCall:
     """Describe a call of a layer."""
     if layer is F.linear:
-        return LayerCall(names, x.shape, x.dim() - 1, range(x.dim() - 1))
+        return LayerCall(names, x.shape, range(x.dim() - 1))
 
     is_batch = x.dim() == weight.dim()
 
-    return LayerCall(names, x.shape, int(is_batch), range(int(is_batch)))
+    return LayerCall(names, x.shape, range(int(is_batch)))
 
 
 def _normalise(args: tuple, kwargs: Mapping[str, Any]) -> Tensor:

@@ -69,16 +69,16 @@ class TrialRuns:
         return TrialRun(_tensors(outputs), used)
 
     def in_other_order(self) -> Rows:
-        """Return the inputs with the examples in the reverse order."""
+        """Return the inputs with the last example in front of the others."""
 
-        def reverse(leaf: Any) -> Any:
+        def moved(leaf: Any) -> Any:
             is_rows = isinstance(leaf, Tensor) and leaf.dim() > 0
             if is_rows and len(leaf) == self.num_examples:
-                return leaf.flip(0)
+                return leaf.roll(1, 0)
 
             return leaf
 
-        return tree_map(reverse, self.inputs)
+        return tree_map(moved, self.inputs)
 
 
 def changed_rows(before: list[Tensor], after: list[Tensor]) -> Tensor:
