@@ -241,6 +241,9 @@ PRIORS = {
             otherwise=priors.Hierarchical(dist.HalfNormal(1.0), by="input"),
         )
     ),
+    "Reparameterised+Hierarchical": lambda: priors.Reparameterised(
+        priors.WeightPrior(priors.Hierarchical(dist.HalfNormal(1.0), centred=False)), {}
+    ),
     "correlated_filters+ScaleMixture": lambda: priors.WeightPrior(
         priors.correlated_filters(0.5, otherwise=priors.ScaleMixture(0.5, 1.0, 0.1))
     ),
@@ -586,6 +589,16 @@ RUNS = covering(
     LIKELIHOODS,
     ENGINES,
 )
+
+
+def shapes_of_draws(model: zoo.BayesianNetwork) -> dict[str, torch.Size]:
+    """Return the shape of each site of a draw, reparameterised tensors included."""
+    shapes = {name: prior.shape() for name, prior in model.latents.items()}
+    tensors = dict(model.network.named_parameters())
+    for name in model.plan.reparameterised():
+        shapes[name] = tensors[name].shape
+
+    return shapes
 
 
 def each(names: str, rows: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:

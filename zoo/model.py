@@ -216,7 +216,9 @@ class BayesianNetwork(nn.Module):
             _refuse_improper(name, prior)
             shapes[name] = prior.shape()
 
-        return draw_sites(self, num_samples, shapes)
+        draws = draw_sites(self, num_samples, shapes)
+
+        return self.plan.complete(self.network, draws)
 
     def prior_predictive(
         self, x: Rows, num_samples: int = 100, **given: Any

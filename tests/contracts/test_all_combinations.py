@@ -24,9 +24,8 @@ def test_every_combination_is_fitted_and_predicts(network, prior, guide, likelih
     posterior = engine.fit((x, y), batch_size=4)
     assert torch.isfinite(posterior.info.losses).all()
     draws = posterior.sample(2)
-    assert {name: value.shape[1:] for name, value in draws.items()} == {
-        name: law.shape() for name, law in model.latents.items()
-    }
+    shapes = cases.shapes_of_draws(model)
+    assert {name: value.shape[1:] for name, value in draws.items()} == shapes
     assert torch.isfinite(posterior.predict(x, num_samples=2).log_prob(y)).all()
 
 

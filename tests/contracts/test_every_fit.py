@@ -54,7 +54,7 @@ def assert_unchanged(model, before):
 
 def assert_keeps_its_promises(posterior, x, y):
     """Check what holds whatever the engine."""
-    shapes = {name: prior.shape() for name, prior in posterior.model.latents.items()}
+    shapes = cases.shapes_of_draws(posterior.model)
     draws = posterior.sample(2)
     assert {name: value.shape[1:] for name, value in draws.items()} == shapes
     assert all(len(value) == 2 for value in draws.values())

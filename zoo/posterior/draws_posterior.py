@@ -52,11 +52,18 @@ class DrawsPosterior(Posterior):
     ) -> None:
         super().__init__(model, state=state, info=info, masks=masks)
         self._draws = draws
+        self._completed: Mapping[str, Tensor] | None = None
 
     @property
     def draws(self) -> Mapping[str, Tensor]:
-        """The stored draws of every latent site, (C, S, *shape) by name."""
-        return self._draws
+        """The stored draws of every latent site, (C, S, *shape) by name.
+
+        Tensors of the network that are reparameterised have their values too.
+        """
+        if self._completed is None:
+            self._completed = self._complete(self._draws)
+
+        return self._completed
 
     @property
     def num_samples(self) -> int:
@@ -91,7 +98,7 @@ class DrawsPosterior(Posterior):
         """
         return {
             name: self._thinned(value, num_samples)
-            for name, value in self._draws.items()
+            for name, value in self.draws.items()
         }
 
     def sample_all(self, num_new: int) -> dict[str, Tensor]:
@@ -142,7 +149,7 @@ class DrawsPosterior(Posterior):
         """
         return DrawsPosterior(
             model,
-            draws=transform(self._draws),
+            draws=transform(self.draws),
             state=state,
             info=self.info,
             masks=masks,
@@ -171,4 +178,8 @@ class DrawsPosterior(Posterior):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the draws, as the file holds them."""
-        return prefixed("draws/", self._draws)
+        latent = {
+            name: value for name, value in self._draws.items() if name in self.shapes
+        }
+
+        return prefixed("draws/", latent)

@@ -100,8 +100,10 @@ def layout(model: BayesianNetwork | PyroProgram) -> dict[str, str]:
         found[name] = f"buffer {tuple(value.shape)}"
 
     frozen = set(model.plan.frozen)
+    computed = model.plan.reparameterised()
     for name, value in model.network.named_parameters():
         role = "frozen" if name in frozen else "point"
+        role = "computed" if name in computed else role
         found[name] = f"{role} {tuple(value.shape)}"
 
     for name, prior in model.latents.items():

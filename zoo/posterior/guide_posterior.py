@@ -62,6 +62,7 @@ class GuidePosterior(Posterior):
         """
         number = 100 if num_samples is None else num_samples
         draws = draw_sites(self.scoped, number, self.shapes)
+        draws = self._complete(draws)
 
         for name, mask in self.masks.items():
             draws[name] = draws[name].masked_fill(~mask, 0.0)

@@ -60,14 +60,17 @@ def _describe_program(model: BayesianNetwork) -> str:
 
 
 def _treatments(plan: Plan) -> dict[str, str]:
-    """Return the treatment of each parameter that is not random, or of a random scale."""
+    """Return the treatment of each parameter that is no site, or whose scale is random."""
     words = {}
+    reparameterised = plan.reparameterised()
     for name, treatment in plan.weights.items():
-        if not hasattr(treatment, "log_prob"):
+        is_site = hasattr(treatment, "log_prob") and name not in reparameterised
+        if not is_site:
             words[f"treatment of {name}"] = describe_value(treatment)
 
     for name, nodes in plan.nodes.items():
-        if not hasattr(nodes.prior, "log_prob"):
+        is_site = hasattr(nodes.prior, "log_prob") and name not in reparameterised
+        if not is_site:
             words[f"treatment of {name}"] = describe_value(nodes.prior)
 
     return words

@@ -200,6 +200,15 @@ class Posterior(DrawSource):
             self.model, draws, self.state, batches, mode, progress
         )
 
+    def _complete(self, draws: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Add the values of reparameterised tensors to draws (*S, *shape) of latent sites."""
+        completed = self.model.plan.complete(self.model.network, draws)
+        for name, mask in self.masks.items():
+            if name in completed and name not in draws:
+                completed[name] = completed[name].masked_fill(~mask, 0.0)
+
+        return completed
+
     def _mode(self) -> Mapping[str, Tensor]:
         """Return the value of every site at which the network is linearised."""
         raise ValueError(

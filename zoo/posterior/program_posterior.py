@@ -41,6 +41,11 @@ class ProgramPosterior(DrawsPosterior):
         super().__init__(program, draws=draws, state={}, info=info)
 
     @property
+    def draws(self) -> Mapping[str, Tensor]:
+        """The stored draws of every latent and deterministic site, (C, S, *shape) by name."""
+        return self._draws
+
+    @property
     def has_network(self) -> bool:
         """Whether the model has a network: no."""
         return False

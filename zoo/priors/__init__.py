@@ -13,6 +13,7 @@ from zoo.priors.moped import moped
 from zoo.priors.node import NodePrior
 from zoo.priors.previous import previous
 from zoo.priors.prior import Prior
+from zoo.priors.reparameterised import Reparameterised
 from zoo.priors.scale_mixture import ScaleMixture
 from zoo.priors.treatment import Frozen, Point
 from zoo.priors.weight import WeightPrior
@@ -26,6 +27,7 @@ __all__ = [
     "Point",
     "Prior",
     "RegularisedHorseshoe",
+    "Reparameterised",
     "ScaleMixture",
     "WeightPrior",
     "all_but_normalisation",

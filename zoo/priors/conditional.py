@@ -27,7 +27,13 @@ class Conditional:
     """A treatment whose distribution has random parameters.
 
     They are sites of their own: `prior:layer1.weight.scale` and the like.
+
+    Attributes:
+        centred: Whether the tensor is a site given its parameters. Otherwise a standardised
+            tensor is, `layer1.weight_decentered`, from which the tensor is computed.
     """
+
+    centred: bool = True
 
     def hyperpriors(self, like: Tensor) -> dict[str, Hyperprior]:
         """Return the priors of the hyperparameters by name, e.g. "scale".
@@ -48,6 +54,18 @@ class Conditional:
             like: The tensor that the prior is for.
         """
         raise NotImplementedError
+
+    def initial(self, like: Tensor) -> TorchDistributionMixin:
+        """Return the distribution of the tensor at the initial values of its hyperparameters.
+
+        Arguments:
+            like: The tensor that the prior is for.
+        """
+        values = {}
+        for key, (distribution, shape) in self.hyperpriors(like).items():
+            values[key] = initial_value(distribution, like, shape)
+
+        return self.given(values, like)
 
 
 def check_group(by: str) -> None:

@@ -34,9 +34,20 @@ class Hierarchical(Conditional):
     The joint density has no maximum: it grows without bound as all weights and their
     scale go to 0. A `Delta` guide therefore does not converge.
 
+    Weights given their scale, and that scale, depend on each other so strongly that
+    samplers may diverge where the scale is small. `centred=False` samples standardised
+    weights z instead, `layer1.weight_decentered`,
+
+    .. math:: z \sim N(0, 1), \qquad w = \mu + s z,
+
+    the same prior in coordinates that are independent. It is the better choice if the
+    data say little about single weights, as in most networks. Draws of a posterior have
+    the weights themselves too.
+
     References:
         Bayesian Learning for Neural Networks (Neal, 1996)
         Prior distributions for variance parameters in hierarchical models (Gelman, 2006)
+        Hamiltonian Monte Carlo for Hierarchical Models (Betancourt, Girolami, 2015)
 
     Arguments:
         scale: Prior of one scale, a standard deviation: `dist.HalfCauchy(1.0)`,
@@ -44,6 +55,8 @@ class Hierarchical(Conditional):
         by: What has a scale of its own: "layer" (one for the tensor), "input" (one for
             each input unit or channel; a vector such as a bias has one) or "weight".
         loc: Mean of the weights; take 1 for nodes.
+        centred: Whether weights are sampled given their scale; otherwise standardised
+            weights are.
 
     Raises:
         TypeError: The scale is no distribution.
@@ -60,7 +73,12 @@ class Hierarchical(Conditional):
     """
 
     def __init__(
-        self, scale: TorchDistributionMixin, by: Group = "layer", loc: float = 0.0
+        self,
+        scale: TorchDistributionMixin,
+        by: Group = "layer",
+        loc: float = 0.0,
+        *,
+        centred: bool = True,
     ) -> None:
         if not isinstance(scale, TorchDistributionMixin):
             raise TypeError(
@@ -78,6 +96,7 @@ class Hierarchical(Conditional):
         self.scale = scale
         self.by = by
         self.loc = loc
+        self.centred = centred
 
     def hyperpriors(self, like: Tensor) -> dict[str, Hyperprior]:
         """Return the prior of the scales and their shape."""
@@ -93,4 +112,5 @@ class Hierarchical(Conditional):
 
     def __repr__(self) -> str:
         loc = f", loc={self.loc:g}" if self.loc else ""
-        return f"Hierarchical({describe(self.scale)}, by={self.by!r}{loc})"
+        centred = "" if self.centred else ", centred=False"
+        return f"Hierarchical({describe(self.scale)}, by={self.by!r}{loc}{centred})"

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Required, TypeAlias, TypedDict, cast
+from typing import Any, cast
 
 import pyro
 from pyro.distributions.torch_distribution import TorchDistributionMixin
+from pyro.infer.reparam import LocScaleReparam
+from pyro.infer.reparam.reparam import Reparam
 from pyro.poutine.runtime import InferDict, am_i_wrapped
 from torch import Tensor, nn
 
 from zoo.priors.channel_nodes import Nodes
-from zoo.priors.conditional import Conditional, initial_value
+from zoo.priors.conditional import Conditional
 from zoo.priors.padding import Padding, paddings
-from zoo.priors.treatment import Frozen, Point, Side, Treatment
+from zoo.priors.statements import (
+    LatentSite,
+    SiteInfer,
+    Statement,
+    hyperparameter_site,
+    visit_hyperpriors,
+    visit_reparameterised,
+)
+from zoo.priors.treatment import Frozen, Point, Treatment
 from zoo.runtime.distributions import placed, unvalidated
 from zoo.runtime.network_call import Factor, call, places
-
-
-class SiteInfer(TypedDict, total=False):
-    """The `infer` dictionary of a latent site.
-
-    Attributes:
-        init: Initial value for guides and samplers.
-        node: Side of the layer, if the site is a node.
-    """
-
-    init: Required[Tensor]
-    node: Side
-
-
-class LatentSite(NamedTuple):
-    """The distribution of a latent site, and its `infer` dictionary."""
-
-    prior: TorchDistributionMixin
-    infer: SiteInfer
-
-
-Statement: TypeAlias = Callable[[str, TorchDistributionMixin, SiteInfer], Tensor]
-"""Gives the value of a latent site of that name, distribution and `infer` dictionary."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +38,12 @@ class Plan:
     Arguments:
         weights: Treatments by parameter name.
         nodes: Nodes by site name.
+        reparams: Reparameterisations by the name of a tensor or of nodes.
     """
 
     weights: Mapping[str, Treatment]
     nodes: Mapping[str, Nodes] = field(default_factory=dict)
+    reparams: Mapping[str, Reparam] = field(default_factory=dict)
 
     @property
     def points(self) -> list[str]:
@@ -92,6 +82,39 @@ class Plan:
         """Draw each latent site by `pyro.sample`."""
         return self._visit(network, _draw)
 
+    def originals(self, network: nn.Module) -> list[str]:
+        """Return the names of the random tensors and nodes, whether reparameterised or not."""
+        return [name for name, _, _ in self._random(network)]
+
+    def reparameterised(self) -> set[str]:
+        """Return the names of the tensors and nodes that have auxiliary sites."""
+        treatments = dict(self.weights)
+        for name, nodes in self.nodes.items():
+            treatments[name] = nodes.prior
+
+        return {name for name, each in treatments.items() if self._reparam(name, each)}
+
+    def complete(
+        self, network: nn.Module, values: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Add the values of reparameterised tensors to those of their auxiliary sites.
+
+        Arguments:
+            network: The network.
+            values: Values (*S, *shape) by site; if some are missing, none are added.
+        """
+        completed = dict(values)
+        if self.reparameterised() <= values.keys():
+            return completed
+
+        def given(name: str, prior: TorchDistributionMixin, infer: SiteInfer) -> Tensor:
+            return values[name]
+
+        with contextlib.suppress(KeyError), pyro.validation_enabled(False):
+            completed = {**self._visit(network, given), **values}
+
+        return completed
+
     def estimate(self, network: nn.Module) -> dict[str, Tensor]:
         """State each point estimate by `pyro.param`, and its MAP prior by `pyro.factor`."""
         parameters = dict(network.named_parameters())
@@ -125,6 +148,7 @@ class Plan:
             network: The network.
             values: Values of latent sites, point estimates and buffers.
         """
+        values = self.complete(network, values)
         own: dict[str, Tensor] = dict(network.named_parameters())
         for name, buffer in network.named_buffers():
             own[name] = buffer.clone()
@@ -185,17 +209,37 @@ class Plan:
             init = infer["init"]
             if isinstance(treatment, Conditional):
                 like = padded[name].free if name in padded else init
-                given = _visit_hyperpriors(name, treatment, like, statement)
+                given = visit_hyperpriors(name, treatment, like, statement)
                 for key, value in given.items():
-                    values[_hyperparameter_site(name, key)] = value
+                    values[hyperparameter_site(name, key)] = value
                 prior = treatment.given(given, like)
                 if name in padded:
                     prior = padded[name].around(prior)
             else:
                 prior = _prior(treatment, init, name, padded)
 
-            values[name] = statement(name, prior, infer)
+            reparam = self._reparam(name, treatment)
+            if reparam is None:
+                values[name] = statement(name, prior, infer)
+                continue
+
+            is_conditional = isinstance(treatment, Conditional)
+            first = treatment.initial(init) if is_conditional else prior
+            values |= visit_reparameterised(
+                name, reparam, prior, first, init, statement
+            )
+
         return values
+
+    def _reparam(self, name: str, treatment: Treatment) -> Reparam | None:
+        """Return the reparameterisation of a tensor, None if it has none."""
+        if name in self.reparams:
+            return self.reparams[name]
+
+        if isinstance(treatment, Conditional) and not treatment.centred:
+            return LocScaleReparam(0.0, shape_params=())
+
+        return None
 
     def _random(
         self, network: nn.Module
@@ -227,25 +271,6 @@ def _prior(
         return padded[name].prior(distribution, name)
 
     return placed(distribution, like, name)
-
-
-def _visit_hyperpriors(
-    name: str, treatment: Conditional, like: Tensor, statement: Statement
-) -> dict[str, Tensor]:
-    """Call a statement for each hyperparameter of a tensor, and return the values by key."""
-    values: dict[str, Tensor] = {}
-    for key, (distribution, shape) in treatment.hyperpriors(like).items():
-        site = _hyperparameter_site(name, key)
-        init = initial_value(distribution, like, shape)
-        prior = placed(distribution, init, site)
-
-        values[key] = statement(site, prior, {"init": init})
-
-    return values
-
-
-def _hyperparameter_site(name: str, key: str) -> str:
-    return f"prior:{name}.{key}"
 
 
 def _draw(name: str, prior: TorchDistributionMixin, infer: SiteInfer) -> Tensor:

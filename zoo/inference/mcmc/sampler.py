@@ -31,6 +31,7 @@ from zoo.inference.mcmc.running.run_options import RunOptions
 from zoo.inference.mcmc.running.store import StoreOptions
 from zoo.inference.mcmc.running.target import describe_target
 from zoo.inference.mcmc.sampled_data import SampledData, device_of, sampled_data
+from zoo.inference.reparameterised import as_network
 from zoo.inference.run_writer import claimed
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
@@ -107,6 +108,7 @@ class Sampler:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
+        self.model = as_network(self.model)
         check_count("num_chains", self.num_chains)
         check_count("num_samples", self.num_samples)
         check_count("warmup_steps", self.warmup_steps, minimum=0)

@@ -14,14 +14,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from zoo.inference.reparameterised import as_network
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.optimizers import MakeOptimizer
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 
 
-def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
-    """Check that the first argument is a model and the second a guide.
+def check_programs(
+    model: BayesianNetwork | PyroProgram, guide: PyroProgram
+) -> BayesianNetwork:
+    """Check that the first argument is a model and the second a guide, and return the model.
 
     Raises:
         TypeError: They are not; the message says what to write instead.
@@ -31,7 +34,8 @@ def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
             "the model must be first and the guide second; write SVI(model, guide)"
         )
 
-    if not isinstance(model, BayesianNetwork):
+    network = as_network(model)
+    if not isinstance(network, BayesianNetwork):
         raise TypeError(
             f"the model must be a zoo.BayesianNetwork, not {_named(model)}; write "
             "SVI(zoo.BayesianNetwork(network, prior, likelihood), guide), or use pyro.infer.SVI "
@@ -51,6 +55,8 @@ def check_programs(model: BayesianNetwork, guide: PyroProgram) -> None:
             f"the guide must be a Pyro program, not {_named(guide)}; write SVI(model, "
             "guides.MeanField(model))"
         )
+
+    return network
 
 
 def check_optimizer(optimizer: MakeOptimizer) -> None:

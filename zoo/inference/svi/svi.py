@@ -129,7 +129,7 @@ class SVI:
         checkpoint: str | Path | None = None,
         progress: bool = True,
     ) -> None:
-        check_programs(model, guide)
+        model = check_programs(model, guide)
         if num_steps is not None and num_epochs is not None:
             raise ValueError(
                 f"write num_steps or num_epochs, not both ({num_steps} and {num_epochs})"

@@ -15,6 +15,7 @@ from pyro.poutine import Trace
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
+from zoo.inference.mcmc.density.deterministic import deterministic_sites
 from zoo.inference.mcmc.density.program import Program, evaluating
 from zoo.inference.sites import stochastic
 from zoo.model import BayesianNetwork
@@ -81,6 +82,7 @@ def _pyro_program(
         like.to(chain_dtype),
         own_dtype,
         prior_data=data,
+        deterministic=deterministic_sites(first),
     )
 
 
@@ -132,7 +134,18 @@ def _network_program(
     inits = model.plan.inits(model.network)
     like = model.first_parameter
 
-    return Program(model, data, model.latents, inits, like, own_dtype, buffers=buffers)
+    computed = frozenset(model.plan.reparameterised())
+
+    return Program(
+        model,
+        data,
+        model.latents,
+        inits,
+        like,
+        own_dtype,
+        buffers=buffers,
+        deterministic=computed,
+    )
 
 
 def _warn_of_batch_normalisation(model: BayesianNetwork) -> None:

@@ -35,6 +35,7 @@ class Program:
         dtype: The model's own dtype.
         prior_data: Arguments of the model for draws from the prior.
         buffers: Buffers of the network; they stay constant.
+        deterministic: Names of what is computed from latent sites and stored with them.
     """
 
     model: PyroProgram
@@ -45,6 +46,7 @@ class Program:
     dtype: torch.dtype
     prior_data: tuple[Any, ...] = ()
     buffers: Mapping[str, Tensor] = field(default_factory=dict)
+    deterministic: frozenset[str] = frozenset()
 
     def trace(self, values: Mapping[str, Tensor]) -> Trace:
         """Run the model with its latent sites at given values."""

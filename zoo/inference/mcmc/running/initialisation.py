@@ -120,7 +120,10 @@ def _check_sites(potential: Potential, draws: dict[str, Tensor]) -> None:
     for name, prior in potential.program.latents.items():
         wanted[name] = tuple(prior.shape())
 
-    given = {name: tuple(value.shape[1:]) for name, value in draws.items()}
+    given = {}
+    for name, value in draws.items():
+        if name not in potential.program.deterministic:
+            given[name] = tuple(value.shape[1:])
 
     parts = []
     for name in sorted(wanted.keys() | given.keys()):

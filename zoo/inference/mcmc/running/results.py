@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from zoo.diagnostics.run_faults import warn_of_faults
+from zoo.inference.mcmc.density.deterministic import deterministic_values
 from zoo.inference.mcmc.running.run import ChainRun
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
@@ -29,6 +30,7 @@ def make_posterior(
 
     draws = run.store.draws()
     if not isinstance(model, BayesianNetwork):
+        draws |= deterministic_values(run.potential.program, draws)
         return ProgramPosterior(model, draws=draws, info=info)
 
     state = _network_state(model)
