@@ -108,7 +108,11 @@ def test_the_optimum_of_a_guide_is_exact():
 
 
 @pytest.mark.parametrize(
-    ("engine", "num_samples"), [(inference.MCLMC, 400), (inference.NUTS, 100)]
+    ("engine", "num_samples"),
+    [
+        (inference.MCLMC, 300),
+        pytest.param(inference.NUTS, 300, marks=pytest.mark.slow),
+    ],
 )
 def test_a_sampler_is_exact(engine, num_samples):
     sampler = engine(build(), **SHORT, num_samples=num_samples)

@@ -208,3 +208,43 @@ def test_a_weight_that_a_hook_computes_has_priors_and_no_nodes(wrap, names):
 
     with pytest.raises(ValueError, match="nodes cannot multiply the weight of '0'"):
         build(priors.NodePrior(dist.Normal(1.0, 0.3)), network)
+
+
+@hooks
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_network_of_hooks_is_copied(wrap, names, at_the_prior):
+    model = build(priors.WeightPrior(NORMAL), network_of(wrap))
+    laplace = inference.Laplace(model, structure="diag", num_steps=3, progress=False)
+    assert laplace.fit((X, Y)).predict(X, num_samples=2).mean.shape == (12, 1)
+
+    in_double = inference.MCLMC(
+        model,
+        num_samples=2,
+        warmup_steps=4,
+        num_chains=1,
+        dtype=torch.float64,
+        compile="plain",
+        progress=False,
+    )
+    assert in_double.fit((X, Y)).num_samples == 2
+
+
+def test_kronecker_factors_of_a_computed_weight_are_refused():
+    model = build(priors.WeightPrior(NORMAL), network_of(parametrizations.weight_norm))
+    engine = inference.Laplace(model, structure="kron", num_steps=3, progress=False)
+    with pytest.raises(ValueError, match="is tied or parametrised"):
+        engine.fit((X, Y))
+
+
+@pytest.mark.parametrize(
+    "wrap", [parametrizations.spectral_norm, nn.utils.spectral_norm]
+)
+def test_the_row_of_padding_of_a_computed_weight_stays(wrap):
+    network = nn.Sequential(wrap(nn.Embedding(5, 2, padding_idx=1)), nn.Linear(2, 1))
+    model = build(priors.WeightPrior(NORMAL), network)
+    tokens = torch.arange(12) % 5
+    svi = inference.SVI(model, guides.MeanField(model), num_steps=3, progress=False)
+    posterior = svi.fit((tokens, Y))
+    (table,) = [name for name in model.latents if "orig" in name]
+    assert (posterior.sample(3)[table][:, 1] == 0).all()
+    assert posterior.predict(tokens, num_samples=3).mean.shape == (12, 1)

@@ -3,6 +3,7 @@
 import pyro.distributions as dist
 import pytest
 import torch
+from monte_carlo import LIMIT, off
 from torch import nn
 from torch.func import functional_call
 
@@ -201,3 +202,49 @@ def test_a_plan_of_ones_own_may_leave_parameters_out():
 
     model = build(OnlyEmbedding())
     assert model.output(dict(model.network.named_parameters()), TOKENS).shape == (12, 5)
+
+
+class Sum(nn.Module):
+    """Two layers of one weight, whose sum is linear in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Linear(2, 1, bias=False)
+        self.two = nn.Linear(2, 1, bias=False)
+        self.two.weight = self.one.weight
+
+    def forward(self, x):
+        return self.one(x[:, :2]) + self.two(x[:, 2:])
+
+
+def laplace(structure):
+    model = zoo.BayesianNetwork(
+        Sum(), priors.WeightPrior(NORMAL), likelihoods.Gaussian(0.5)
+    )
+    engine = inference.Laplace(
+        model.double(),
+        structure=structure,
+        num_samples=4000,
+        num_steps=300,
+        lr=0.05,
+        progress=False,
+    )
+    x = torch.randn(20, 4).double()
+    y = x.sum(-1, keepdim=True)
+    return engine.fit((x, y)), x[:, :2] + x[:, 2:], y
+
+
+def test_the_curvature_of_a_tied_weight_is_that_of_both_places():
+    posterior, design, y = laplace("full")
+    precision = design.T @ design / 0.5**2 + torch.eye(2)
+    covariance = precision.inverse()
+    mean = covariance @ design.T @ y[:, 0] / 0.5**2
+    draws = posterior.sample()["one.weight"][:, 0]
+    assert off(draws, mean) < LIMIT
+    assert off((draws - mean).square(), covariance.diagonal()) < LIMIT
+    assert off((draws - mean).square(), covariance.diagonal() / 2) > LIMIT
+
+
+def test_kronecker_factors_of_a_tied_weight_are_refused():
+    with pytest.raises(ValueError, match=r"one\.weight is tied or parametrised"):
+        laplace("kron")

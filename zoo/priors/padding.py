@@ -83,21 +83,28 @@ class Padding:
 
 
 def paddings(network: nn.Module) -> dict[str, Padding]:
-    """Return the padding of the embeddings of a network, by the name of the weight."""
+    """Return the padding of the embeddings of a network, by the name of the weight.
+
+    A weight that is computed from other tables, as under `spectral_norm`, has its padding
+    in these.
+    """
     rows: dict[str, set[int]] = {}
     weights: dict[str, Tensor] = {}
     names: dict[str, str] = {}
     for layer, module in network.named_modules():
         if not isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
             continue
-        if module.padding_idx is None or "weight" not in module._parameters:
+        if module.padding_idx is None:
             continue
 
         names = names or places(network)
-        name = names[f"{layer}.weight" if layer else "weight"]
-        weights[name] = module.weight.detach()
         row = module.padding_idx % module.num_embeddings
-        rows.setdefault(name, set()).add(row)
+        for place, tensor in module.named_parameters(prefix=layer):
+            is_table = tensor.dim() == 2 and len(tensor) == module.num_embeddings
+            if is_table:
+                name = names[place]
+                weights[name] = tensor.detach()
+                rows.setdefault(name, set()).add(row)
 
     return {name: Padding(tuple(sorted(rows[name])), weights[name]) for name in rows}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -82,6 +83,22 @@ def recomputed(layer: nn.Module) -> list[str]:
     """
     hooks = layer._forward_pre_hooks.values()
     return [hook.name for hook in hooks if isinstance(hook, (WeightNorm, SpectralNorm))]
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """Return a deep copy of a module, whose computed attributes have no gradient.
+
+    Torch does not copy a tensor that has been computed with a gradient.
+
+    Arguments:
+        module: A network, or a module with one inside.
+    """
+    with _unwritten(module):
+        for layer in module.modules():
+            for key in recomputed(layer):
+                setattr(layer, key, getattr(layer, key).detach())
+
+        return copy.deepcopy(module)
 
 
 @contextmanager

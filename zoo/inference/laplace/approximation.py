@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from zoo.model import BayesianNetwork
 from zoo.predictive.network_call import in_rows
 from zoo.runtime.derivatives import takes_derivatives
 from zoo.runtime.fixed_rows import num_random
+from zoo.runtime.network_call import copied
 from zoo.runtime.rows import describe
 
 
@@ -216,7 +216,7 @@ def _network_at(
     model: BayesianNetwork, values: Mapping[str, Tensor], names: list[str]
 ) -> nn.Module:
     """Return a copy of the network with given values; only the random weights need a gradient."""
-    network = copy.deepcopy(model.network)
+    network = copied(model.network)
     tensors = [*network.named_parameters(), *network.named_buffers()]
     with torch.no_grad():
         for name, tensor in tensors:

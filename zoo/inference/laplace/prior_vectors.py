@@ -11,6 +11,7 @@ from torch import Tensor
 from zoo.inference.laplace.requirements import normal_of
 from zoo.model import BayesianNetwork
 from zoo.runtime.fixed_rows import InsertRows, fixed_rows
+from zoo.runtime.network_call import places
 
 
 def random_weights(model: BayesianNetwork, layers: str) -> list[str]:
@@ -93,7 +94,15 @@ def _layer_of(name: str) -> str:
 
 
 def _check_whole_layers(model: BayesianNetwork, names: Collection[str]) -> None:
-    """Check that of every layer all tensors are random, or none."""
+    """Check that of every layer all tensors are random, or none, and that none is computed."""
+    for place, name in places(model.network).items():
+        is_computed = ".parametrizations." in f".{name}" or place != name
+        if is_computed and name in names:
+            raise ValueError(
+                f"with structure='kron' a weight belongs to one layer, but {name} is tied or "
+                "parametrised; use structure='diag' or 'full'"
+            )
+
     for layer, module in model.network.named_modules():
         prefix = f"{layer}." if layer else ""
         is_random = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -21,6 +20,7 @@ from zoo.inference.sites import stochastic
 from zoo.model import BayesianNetwork
 from zoo.runtime.caller import stack_level
 from zoo.runtime.distributions import support_of
+from zoo.runtime.network_call import copied
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.turn import turn
 
@@ -124,7 +124,7 @@ def _network_program(
 
     own_dtype = model.first_parameter.dtype
     if dtype not in (None, own_dtype):
-        model = copy.deepcopy(model).to(dtype)
+        model = copied(model).to(dtype)
         data = _cast(data, dtype)
 
     buffers = {}
