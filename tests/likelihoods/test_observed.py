@@ -276,6 +276,10 @@ def test_what_does_not_fit_gets_a_sentence(name):
 def test_a_scale_for_each_datum_is_no_argument():
     with pytest.raises(ValueError, match=r"\(60, 1\); .* Gaussian\(scale='given'\)"):
         likelihoods.Gaussian(NOISE)
+    with pytest.raises(ValueError, match=r"\(60, 1\); .* Gaussian\(scale='given'\)"):
+        likelihoods.Gaussian(NOISE.numpy())
+    with pytest.raises(TypeError, match="a prior or 'given', not None"):
+        likelihoods.Gaussian(None)
     with pytest.raises(ValueError, match="or 'given', not 'known'"):
         likelihoods.Gaussian("known")
     with pytest.raises(ValueError, match=r"missing must be 'nan' .* not 'mask'"):

@@ -60,6 +60,9 @@ class Gaussian(Likelihood):
         missing: Literal["nan"] | None = None,
     ) -> None:
         check_missing(missing)
+        if isinstance(scale, (list, tuple)) or hasattr(scale, "__array__"):
+            scale = torch.as_tensor(scale)
+
         if isinstance(scale, str):
             _check_word(scale)
         elif isinstance(scale, TorchDistributionMixin):
@@ -162,6 +165,11 @@ def _check_word(scale: str) -> None:
 
 
 def _check_scale(scale: float | Tensor) -> None:
+    if not isinstance(scale, (int, float, Tensor)) or isinstance(scale, bool):
+        raise TypeError(
+            f"scale must be a number, a tensor (O,), a prior or 'given', not {scale!r}"
+        )
+
     if isinstance(scale, Tensor) and scale.dim() > 1:
         shape = tuple(scale.shape)
         raise ValueError(f"the noise scale has shape {shape}; {_REMEDY}")
