@@ -11,7 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from arviz import InferenceData
-    from xarray import DataTree
+    from xarray import Dataset, DataTree
 
     Labelled = InferenceData | DataTree
 
@@ -51,6 +51,17 @@ def labelled(groups: Mapping[str, Arrays]) -> Labelled:
         # a short run may have more chains than draws
         warnings.simplefilter("ignore", UserWarning)
         return arviz.from_dict(**groups)
+
+
+def group_of(container: Labelled, name: str) -> Dataset:
+    """Return a group of ArviZ's container as xarray's data set."""
+    group = container[name]
+    return group.to_dataset() if _is_one(load_arviz()) else group
+
+
+def tree_of(container: Labelled) -> DataTree:
+    """Return ArviZ's container as xarray's tree, which 1.x gives and 0.23 converts to."""
+    return container if _is_one(load_arviz()) else container.to_datatree()
 
 
 def rhat(values: np.ndarray) -> np.ndarray:

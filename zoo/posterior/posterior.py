@@ -16,6 +16,7 @@ from zoo.data import BatchForm
 from zoo.model import BayesianNetwork
 from zoo.posterior.concatenation import Dim, check_kinds
 from zoo.posterior.draw_source import DrawSource
+from zoo.posterior.exports import Exports
 from zoo.posterior.file_format import write_posterior
 from zoo.posterior.inference_data import to_arviz
 from zoo.posterior.info import RunInfo
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _NUM_SAMPLES = "num_samples=100, a number of draws"
 
 
-class Posterior(DrawSource):
+class Posterior(DrawSource, Exports):
     """The posterior of a model given data, from any engine.
 
     `GuidePosterior` holds a fitted guide, `DrawsPosterior` the draws of a sampler,
