@@ -306,3 +306,32 @@ def test_a_column_of_a_table_is_the_targets_of_one_output():
             zoo.BayesianNetwork(nn.Linear(3, 2), PRIOR, likelihoods.Gaussian(0.1)),
             (table, column),
         )
+
+
+def test_columns_of_a_table_are_put_in_the_order_of_the_fit():
+    table = pd.DataFrame(U.numpy(), columns=["a", "b", "c"])
+    model = zoo.BayesianNetwork(nn.Linear(3, 1), PRIOR, likelihoods.Gaussian(0.1))
+    for posterior in (svi(model, (table, Y)), sampled(model, (table, Y))):
+        draws = posterior.sample(4)
+        expected = posterior.predict_with(draws, table).outputs
+        mixed = table[["c", "a", "b"]].assign(more=1.0)
+        assert torch.equal(posterior.predict_with(draws, mixed).outputs, expected)
+        assert torch.equal(posterior.predict_with(draws, U).outputs, expected)
+        with pytest.raises(
+            ValueError, match="no column 'b', which the model was fitted"
+        ):
+            posterior.predict(table.drop(columns="b"))
+
+    inputs = {"series": table, "static": V}
+    posterior = svi(two(), (inputs, Y))
+    other = {"static": V, "series": table[["b", "c", "a"]]}
+    draws = posterior.sample(4)
+    expected = posterior.predict_with(draws, (U, V)).outputs
+    assert torch.equal(posterior.predict_with(draws, other).outputs, expected)
+
+
+def test_rows_of_other_indices():
+    table, column = pd.DataFrame(U.numpy()), pd.Series(Y[:, 0].numpy())
+    model = zoo.BayesianNetwork(nn.Linear(3, 1), PRIOR, likelihoods.Gaussian(0.1))
+    with pytest.raises(ValueError, match=r"different indices; write y.loc\[X.index\]"):
+        svi(model, (table, column.sample(frac=1.0, random_state=0)))

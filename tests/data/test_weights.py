@@ -1,5 +1,6 @@
 """A weight for each datum and known quantities, against closed forms."""
 
+import pandas as pd
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -295,3 +296,26 @@ def test_predictions_without_the_known_noise():
     with pytest.raises(ValueError, match="scale"):
         posterior.predict(ONES[:3], scale=NOISE[:2])
     assert bnn.prior_predictive(ONES, 5, scale=NOISE).std.shape == (60, 1)
+
+
+def test_a_table_with_columns_of_targets_weights_and_known_quantities():
+    table = pd.DataFrame(
+        {
+            "x": ONES[:, 0].numpy(),
+            "sigma": NOISE[:, 0].numpy(),
+            "y": TARGETS[:, 0].numpy(),
+            "w": COUNT.repeat(5).numpy(),
+        }
+    )
+    bnn = mean_model(GIVEN)
+    engine = inference.SVI(bnn, guides.MeanField(bnn), num_steps=2, progress=False)
+    pyro.set_rng_seed(0)
+    weights = COUNT.repeat(5)
+    expected = engine.fit((ONES, TARGETS), weights=weights, scale=NOISE)
+    pyro.set_rng_seed(0)
+    engine = inference.SVI(bnn, guides.MeanField(bnn), num_steps=2, progress=False)
+    posterior = engine.fit(table, target="y", weights="w", scale="sigma")
+    assert torch.allclose(posterior.info.losses, expected.info.losses)
+    assert posterior.predict(table, scale=table["sigma"]).std.shape == (60, 1)
+    with pytest.raises(ValueError, match="no column 'v' for the weights; it has 'x'"):
+        engine.fit(table, target="y", weights="v", scale="sigma")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from zoo.data.table_names import Names
 from zoo.model import BayesianNetwork
 from zoo.predictive.network_call import is_taken
 from zoo.runtime.rows import Rows
@@ -20,29 +21,34 @@ class BatchForm:
             if it is not known.
         keys: Keys of the inputs in a batch that is a mapping; None if they are not known.
         given: Keys of known quantities in such a batch, by the likelihood's name.
+        names: Names of the columns of inputs that are tables; see `zoo.data.table_names`.
     """
 
     num_inputs: int | None = None
     keys: tuple[str, ...] | None = None
     given: Mapping[str, str] = field(default_factory=dict)
+    names: Names = None
 
     @classmethod
-    def of(cls, x: Rows, given: Mapping[str, Any] | None = None) -> BatchForm:
+    def of(
+        cls, x: Rows, given: Mapping[str, Any] | None = None, names: Names = None
+    ) -> BatchForm:
         """Return the form of batches with such inputs.
 
         Arguments:
             x: Inputs.
             given: Known quantities, or their keys, by the likelihood's name.
+            names: Names of the columns of inputs that are tables.
         """
-        names = {}
+        keys = {}
         for name, key in (given or {}).items():
             if isinstance(key, str):
-                names[name] = key
+                keys[name] = key
 
         if isinstance(x, Mapping):
-            return cls(len(x), tuple(x), names)
+            return cls(len(x), tuple(x), keys, names)
 
-        return cls(len(x) if isinstance(x, tuple) else 1, None, names)
+        return cls(len(x) if isinstance(x, tuple) else 1, None, keys, names)
 
     def naming(self, given: Mapping[str, Any]) -> BatchForm:
         """Return the form with other keys of known quantities.

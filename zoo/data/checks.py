@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.predictive.inputs import evaluate_once
-from zoo.runtime.as_tensors import as_tensors
+from zoo.runtime.as_tensors import as_tensors, check_same_rows
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.rows import Rows, describe, first, moved, named_tensors, num_rows
 
@@ -46,6 +46,7 @@ def pair(
         )
 
     x, y = parts
+    check_same_rows(x, y)
 
     return as_tensors(x, "inputs"), as_targets(y)
 

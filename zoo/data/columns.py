@@ -67,6 +67,32 @@ class Columns:
 
         return Columns(None, weights, values)
 
+    def divided(self, table: Any) -> tuple[tuple[Any, Any], Columns]:
+        """Return a table as inputs and targets, and what else is said of the data by values.
+
+        Arguments:
+            table: A table with a column for the target, and for all else that is a key.
+
+        Raises:
+            ValueError: A column that is not there.
+        """
+        keys = {name: key for name, key in self.said() if isinstance(key, str)}
+        present = list(table.columns)
+        for name, key in {"target": self.target, **keys}.items():
+            if key not in present:
+                listed = ", ".join(repr(str(column)) for column in present)
+                raise ValueError(
+                    f"the table has no column {key!r} for the {name}; it has {listed}"
+                )
+
+        taken = {self.target, *keys.values()}
+        inputs = [column for column in present if column not in taken]
+        said = {name: table[key] for name, key in self.said() if name in keys}
+        values = {**dict(self.said()), **said}
+        weights = values.pop(_WEIGHTS)
+
+        return (table[inputs], table[self.target]), Columns(None, weights, values)
+
     def attached(self, x: Any, y: Tensor | Observed) -> Batch:
         """Return a pair with the weights and the known quantities of its data.
 

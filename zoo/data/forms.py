@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from zoo.data.checks import Batch, checked, on_device, pair
-from zoo.data.column import as_column, is_column
+from zoo.data.column import is_column, is_table, with_column
 from zoo.data.columns import Columns
 from zoo.data.counting import count_data, gives_each_once
 from zoo.data.minibatches import Batches, LoaderBatches, TensorBatches
 from zoo.data.missing import report_missing
+from zoo.data.table_names import names_of_inputs
 from zoo.model import BayesianNetwork
 from zoo.runtime.rows import Rows, concatenate, num_rows
 
@@ -38,7 +40,7 @@ Data = tuple[Rows, Any] | Mapping[str, Any] | DatasetParts | Dataset | DataLoade
 
 - a pair (x, y) of tensors, arrays or tables, where x may be a tuple or a mapping of several
   inputs; or a `TensorDataset`, whose last tensor is y;
-- a mapping of tensors by name, with `target=` naming y;
+- a mapping of tensors by name, or a table of columns, with `target=` naming y;
 - a data set with parts, such as `datasets.uci("yacht")`, of which a fit takes the
   training part `train`;
 - any other map-style `torch.utils.data.Dataset`;
@@ -85,18 +87,21 @@ def batches(
         loader = _loader_of(data, batch_size)
         return _batches_of_loader(model, loader, columns, num_data)
 
+    if is_table(data) and columns.target is not None:
+        data, columns = columns.divided(data)
+
     if isinstance(data, Mapping):
         x, y = columns.keyed().unpacked(model, data)
         batch = columns.valued().attached(x, y)
     else:
         parts = data.train if isinstance(data, DatasetParts) else data
-        x, y = pair(parts)
+        batch = columns.attached(*pair(parts))
         if is_column(parts):
-            y = as_column(model, x, y)
+            batch = with_column(model, *batch)
 
-        batch = columns.attached(x, y)
+    found = _batches_of_tensors(model, batch, batch_size, num_data)
 
-    return _batches_of_tensors(model, batch, batch_size, num_data)
+    return replace(found, names=names_of_inputs(data))
 
 
 def full(

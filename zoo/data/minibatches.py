@@ -13,6 +13,7 @@ from zoo.data.batch_form import BatchForm
 from zoo.data.checks import Batch, checked, on_device
 from zoo.data.columns import Columns, are_uneven
 from zoo.data.missing import report_missing
+from zoo.data.table_names import Names
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.runtime.rows import Rows, num_rows, take, tensors_of
@@ -29,6 +30,7 @@ class Batches:
         x: All inputs (N, ...); None if a loader holds them.
         y: All targets (N, ...); None if a loader holds them.
         loader: The user's loader; None for tensors.
+        names: Names of the columns of inputs that are tables.
     """
 
     model: BayesianNetwork
@@ -37,6 +39,7 @@ class Batches:
     x: Rows | None = None
     y: Tensor | Observed | None = None
     loader: DataLoader | None = None
+    names: Names = None
 
     @property
     def per_epoch(self) -> int:
@@ -92,7 +95,7 @@ class TensorBatches(Batches):
     @property
     def form(self) -> BatchForm:
         """Which part of a batch are the inputs."""
-        return BatchForm.of(self.x)
+        return BatchForm.of(self.x, names=self.names)
 
     @property
     def is_weighted(self) -> bool:
@@ -134,6 +137,7 @@ class TensorBatches(Batches):
             y=take(self.y, rest),
             size=min(self.size, len(rest)),
             num_data=round(self.num_data * len(rest) / num_here),
+            names=self.names,
         )
 
         return batches, (take(self.x, held_out), take(self.y, held_out))

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from zoo.datasets.dataset import Dataset, Split
-from zoo.datasets.tables import check_index, columns, names_of, split_rows
+from zoo.datasets.tables import columns, names_of, split_rows
 from zoo.datasets.units import Units
+from zoo.runtime.as_tensors import check_same_rows
 
 _MANY = 20  # different real numbers that are hardly labels
 
@@ -44,7 +45,7 @@ def classification(X: Any, y: Any, test: float = 0.2, seed: int = 0) -> Dataset:
         >>> data, data.classes
         (Dataset('table', train=8, test=2, inputs=3, classes=2), ('cat', 'dog'))
     """
-    check_index(X, y)
+    check_same_rows(X, y)
     x = columns("X", X)
     classes, indices = _labels(y)
     whole = Split(x, indices)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.datasets.dataset import Dataset, Split, regression_dataset
-from zoo.datasets.tables import check_index, columns, names_of, split_rows
+from zoo.datasets.tables import columns, names_of, split_rows
+from zoo.runtime.as_tensors import check_same_rows
 
 
 def regression(X: Any, y: Any, test: float = 0.2, seed: int = 0) -> Dataset:
@@ -37,7 +38,7 @@ def regression(X: Any, y: Any, test: float = 0.2, seed: int = 0) -> Dataset:
         >>> datasets.regression(torch.randn(50, 3), torch.randn(50), test=0.2)
         Dataset('table', train=40, test=10, inputs=3, outputs=1, targets=standardised)
     """
-    check_index(X, y)
+    check_same_rows(X, y)
     whole = Split(columns("X", X), columns("y", y))
     train_rows, test_rows = split_rows(len(whole.x), len(whole.y), test, seed)
 

@@ -100,15 +100,3 @@ def names_of(table: Any) -> tuple[str, ...] | None:
     name = getattr(table, "name", None)
 
     return (str(name),) if _is_pandas(table) and name is not None else None
-
-
-def check_index(X: Any, y: Any) -> None:
-    """Refuse a table and a column whose rows are named otherwise."""
-    if not (_is_pandas(X) and _is_pandas(y)):
-        return
-
-    if len(X) == len(y) and not X.index.equals(y.index):
-        raise ValueError(
-            "the rows of X and of y have different indices; write y.loc[X.index], or "
-            "reset_index(drop=True) of both if they are in one order"
-        )

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, SequentialSampler
 
 from zoo.data import BatchForm
+from zoo.data.table_names import in_order
 from zoo.model import BayesianNetwork
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
@@ -55,6 +56,7 @@ def input_batches(
 
     like = model.first_parameter
     if not isinstance(x, DataLoader):
+        x = in_order(x, form.names)
         yield InputBatch(place_inputs(model, x), place_known(given, like))
         return
 

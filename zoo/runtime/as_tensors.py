@@ -132,6 +132,26 @@ def _array_of_table(table: Any, name: str) -> np.ndarray:
     return table.astype("float64").to_numpy()  # e.g. truth values beside floats
 
 
+def check_same_rows(x: Any, y: Any) -> None:
+    """Refuse two pandas tables of equal length whose rows have different indices.
+
+    Arguments:
+        x: Inputs.
+        y: Targets.
+
+    Raises:
+        ValueError: They differ, so that a row of one is not the datum of the other.
+    """
+    if not (hasattr(x, "iloc") and hasattr(y, "iloc")) or len(x) != len(y):
+        return
+
+    if not x.index.equals(y.index):
+        raise ValueError(
+            "the rows of the inputs and of the targets have different indices; write "
+            "y.loc[X.index], or reset_index(drop=True) of both if they are in one order"
+        )
+
+
 def not_numeric(table: Any) -> list[Any]:
     """Return the names of the columns of a pandas table that are not numeric."""
     if not hasattr(table, "columns"):

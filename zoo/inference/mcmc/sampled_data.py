@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from zoo.data import BatchForm, Columns, Data, full
+from zoo.data.table_names import names_of_inputs
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows
@@ -50,7 +51,9 @@ def sampled_data(
         x, y = full(model, data, columns, num_data)
         arguments = (x, y) if num_data is None else (x, y, num_data)
 
-        return SampledData(arguments, BatchForm.of(x, given), x)
+        form = BatchForm.of(x, given, names_of_inputs(data))
+
+        return SampledData(arguments, form, x)
 
     if given or not (target is None and weights is None and num_data is None):
         raise TypeError(
