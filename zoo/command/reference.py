@@ -9,6 +9,7 @@ from zoo import references
 from zoo.command.arguments import HelpWithDefaults, one_of
 from zoo.command.choices import REFERENCES
 from zoo.references.evidence import is_converged
+from zoo.references.make import checkpoints
 from zoo.references.reference import FOLDER
 from zoo.runtime.output_path import check_output_folder, check_output_path
 
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Make a reference posterior: run two samplers of different kinds, print the evidence "
         "that they agree, and write a file of function values, with which zoo.fidelity compares "
-        "guides. With --show the evidence in a file is printed and nothing is sampled."
+        "guides. A command that was ended continues where it stopped. With --show the "
+        "evidence in a file is printed and nothing is sampled."
     )
     names = ", ".join(REFERENCES)
     add = parser.add_argument
@@ -54,8 +56,10 @@ def run(arguments: argparse.Namespace) -> None:
         check_output_folder(arguments.out, "--out")
         check_output_path(path, "reference")
         print(f"{problem.data!r}\n{problem.model.summary()}\n", flush=True)
-        reference = references.make(problem, arguments.seed)
+        reference = references.make(problem, arguments.seed, folder=arguments.out)
         reference.save(path)
+        for file in checkpoints(problem, arguments.seed, arguments.out).values():
+            file.unlink(missing_ok=True)
 
     print(f"\n{reference!r}\n{reference.table}\n")
     agree = "agree" if is_converged(reference.evidence) else "do NOT agree"

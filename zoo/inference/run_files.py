@@ -68,15 +68,20 @@ def check_same_run(path: Path, then: Mapping[str, str], now: Mapping[str, str]) 
     if not found:
         return
 
-    listed = ", ".join(found[:_MOST_NAMED])
-    if len(found) > _MOST_NAMED:
-        listed += f" and {len(found) - _MOST_NAMED} more"
-
     seed = ""
     if all("start of " in difference.partition(" (")[0] for difference in found):
         seed = "set the seed before the network and the guide are built, or "
 
     raise ValueError(
-        f"checkpoint {path} is of another run: they differ in {listed}; {seed}delete it, or give "
-        "another path"
+        f"checkpoint {path} is of another run: they differ in {listed(found)}; "
+        f"{seed}delete it, or give another path"
     )
+
+
+def listed(found: list[str]) -> str:
+    """Return the first differences as a part of a sentence, and the number of the others."""
+    words = ", ".join(found[:_MOST_NAMED])
+    if len(found) > _MOST_NAMED:
+        words += f" and {len(found) - _MOST_NAMED} more"
+
+    return words

@@ -32,8 +32,8 @@ def describe_model(
     Example:
         >>> from zoo.posterior.model_description import describe_model
         >>> words = describe_model(model)
-        >>> words["prior of layer1.weight"], words["likelihood"]
-        ('Normal(0, 1)', 'Gaussian(scale=0.1)')
+        >>> words["prior of layer1.weight"], words["network activation1"]
+        ('Normal(0, 1)', 'Tanh()')
     """
     network, plan = model.network, model.plan
     words = {"model": _describe_program(model)}

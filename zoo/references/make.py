@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pyro
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.sampler import Sampler
 from zoo.likelihoods.likelihood import is_noise_site
 from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.posterior import Posterior
@@ -21,7 +24,10 @@ _NUM_SAVED_WEIGHTS = 25  # draws of each run whose weights are stored
 
 
 def make(
-    problem: Problem, seed: int = 0, report: Callable[[str], object] = print
+    problem: Problem,
+    seed: int = 0,
+    report: Callable[[str], object] = print,
+    folder: Path | None = None,
 ) -> Reference:
     """Run every engine of a problem, and keep what a reference stores.
 
@@ -29,11 +35,18 @@ def make(
         problem: The problem.
         seed: Seed of all random numbers.
         report: Called with a line of text after each run.
+        folder: The folder of the runs' checkpoints, see `checkpoints`, from which a run
+            that was ended is taken up; None writes none.
     """
     posteriors: dict[str, Posterior] = {}
     outputs: dict[str, Tensor] = {}  # (C, S, N, O) each
+    files = {} if folder is None else checkpoints(problem, seed, folder)
     for number, (name, engine) in enumerate(problem.runs.items()):
         pyro.set_rng_seed(seed + number)
+        if name in files:
+            files[name].parent.mkdir(parents=True, exist_ok=True)
+            engine = replace(engine, checkpoint=files[name])
+
         posterior = engine.fit(problem.data.train)
         if posterior.info is not None and posterior.info.error is not None:
             raise posterior.info.error  # half a run is no evidence
@@ -42,6 +55,7 @@ def make(
         outputs[name] = _evaluate_at_inputs(problem, posterior)
         report(f"{name}: {posterior!r}")
 
+    pyro.set_rng_seed(seed)  # also if the runs were taken up
     functions = {}
     for name, posterior in posteriors.items():
         functions[name] = _function_values(posterior, outputs[name])
@@ -56,6 +70,23 @@ def make(
     weights = _sample_weights(problem, posteriors)
     evidence = convergence_evidence(functions, posteriors)
     return Reference(problem, runs, weights, evidence)
+
+
+def checkpoints(problem: Problem, seed: int, folder: Path) -> dict[str, Path]:
+    """Return the checkpoint of each run that can be taken up, by the run's name.
+
+    Arguments:
+        problem: The problem.
+        seed: Seed of all random numbers; each seed has its own files.
+        folder: The folder of the files.
+    """
+    files = {}
+    for name, engine in problem.runs.items():
+        if isinstance(engine, Sampler):
+            stem = f"{problem.name}.{name}.seed-{seed}"
+            files[name] = folder / f"{stem}.run"
+
+    return files
 
 
 def _evaluate_at_inputs(problem: Problem, posterior: Posterior) -> Tensor:

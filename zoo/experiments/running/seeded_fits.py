@@ -12,10 +12,14 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils.data import DataLoader
 
-from zoo.data import Data
+from zoo.data import Data, batches
 from zoo.inference import SVI
+from zoo.inference.fingerprint import describe_data, describe_guide
 from zoo.model import BayesianNetwork
+from zoo.posterior.model_description import describe_model
 from zoo.posterior.posterior import Posterior
+from zoo.runtime.description import describe_value
+from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
 Build = Callable[[], tuple[BayesianNetwork, PyroProgram]]
@@ -56,6 +60,16 @@ class SeededFits:
         """Return the model and the guide as they are before the first step."""
         pyro.set_rng_seed(self.seed)
         return self.build()
+
+    def description(self) -> dict[str, str]:
+        """Return what the fits are of, as text by name: model, guide, optimiser and data."""
+        model, guide = self.build_seeded()
+        is_loader = isinstance(self.train, DataLoader)
+        data = batches(model, self.train, None if is_loader else self.batch_size)
+
+        words = {"optimizer": describe_value(self.optimizer)} | describe_model(model)
+        words |= describe_guide(ScopedGuide(guide), model.network)
+        return words | describe_data(data)
 
     def run(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,15 @@ from zoo.experiments.running.side_files import (
     write_json,
     written,
 )
+from zoo.inference.fingerprint import differences
+from zoo.inference.run_files import listed
 from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.atomic_file import set_aside
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+_DESCRIPTION = "description"  # of what a fit is of, in its record
 
 
 @dataclass(frozen=True)
@@ -68,28 +71,30 @@ class Training:
             path: The file of the posterior.
 
         Raises:
-            ValueError: The budget is too short.
+            ValueError: The budget is too short, or the files are of another fit.
         """
         fits = SeededFits(
             build, train, self.batch_size, self.optimizer, self.seed, self.progress
         )
+        description = fits.description()
         record_path = path.with_suffix(".json")
-        plan = _read_plan(record_path)
+        plan = _read_plan(record_path, description)
 
         posterior = read_whole(path, lambda path: load(path, *fits.build_seeded()))
         if posterior is not None:
-            return posterior, read_json(record_path) or info_values(posterior.info)
+            record = read_json(record_path) or info_values(posterior.info)
+            return posterior, _without_description(record)
 
         if plan is None:
             plan = self._plan(path.stem, fits, validation)
 
         record = {"plan": asdict(plan)}
-        write_json(record_path, record)
+        write_json(record_path, record | {_DESCRIPTION: description})
 
         checkpoint = path.with_suffix(".run")
         posterior = _fit_or_begin_again(fits, plan, checkpoint)
         record |= info_values(posterior.info)
-        write_json(record_path, record)
+        write_json(record_path, record | {_DESCRIPTION: description})
         if written(path, lambda: posterior.save(path)):
             checkpoint.unlink(missing_ok=True)
 
@@ -101,11 +106,26 @@ class Training:
         return plan_training(name, fits, validation, budget, self.learning_rates)
 
 
-def _read_plan(path: Path) -> TrainingPlan | None:
-    """Return the plan in the file of a fit; None if there is none, or if it was damaged."""
+def _read_plan(path: Path, description: Mapping[str, str]) -> TrainingPlan | None:
+    """Return the plan in the file of a fit; None if there is none, or if it was damaged.
+
+    Arguments:
+        path: The file.
+        description: What the present fit is of.
+
+    Raises:
+        ValueError: The file is of another fit; the message names in what.
+    """
     record = read_json(path)
     if record is None:
         return None
+
+    found = differences(record.get(_DESCRIPTION, description), description)
+    if found:
+        raise ValueError(
+            f"{path} is of another fit: they differ in {listed(found)}; write another --out, or "
+            "delete that folder"
+        )
 
     try:
         return TrainingPlan(**record["plan"])
@@ -123,3 +143,8 @@ def _fit_or_begin_again(
     except DamagedFile as error:
         set_aside(checkpoint, str(error))
         return fits.run(plan.rate, plan.steps, checkpoint=checkpoint)
+
+
+def _without_description(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without what its fit is of, which no result contains."""
+    return {name: value for name, value in record.items() if name != _DESCRIPTION}
