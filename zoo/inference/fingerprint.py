@@ -95,6 +95,8 @@ def describe_data(data: Batches) -> dict[str, str]:
     words = {"number of data": str(data.num_data), "batch size": str(data.size)}
     if isinstance(data, LoaderBatches):
         words["columns"] = describe_value(data.columns)
+        columns = getattr(data, "columns", None)
+        words["columns"] = describe_value(columns)
         return words | _describe_loader(data.loader)
 
     return words | describe_tree("inputs", data.x) | describe_tree("targets", data.y)
@@ -150,13 +152,12 @@ def _is_of_network(name: str, tensor: Tensor, own: Mapping[str, Tensor]) -> bool
 
 def _describe_loader(loader: DataLoader) -> dict[str, str]:
     """Return the data set of a loader, and how it is divided into batches."""
-    sampler = loader.sampler
-    if loader.batch_sampler is not None:
-        sampler = loader.batch_sampler
-
+    is_stream = isinstance(loader.dataset, IterableDataset)
+    batched = loader.batch_sampler
+    sampler = loader.sampler if batched is None else batched
     return {
         "data set": describe_value(loader.dataset),
-        "examples of the data set": _examples(loader.dataset),
+        "examples of the data set": "" if is_stream else _examples(loader.dataset),
         "sampler": _describe_sampler(sampler),
         "collate_fn": describe_value(loader.collate_fn),
     }

@@ -122,7 +122,9 @@ class Posterior(DrawSource, Exports):
         """
         check_kinds(posteriors)
         first, *others = posteriors
-        return first._followed_by(others, dim)
+        posterior = first._followed_by(others, dim)
+        posterior.batch_form = first.batch_form
+        return posterior
 
     def _followed_by(self, others: Sequence[Any], dim: Dim) -> Posterior:
         """Return this posterior and others of its kind as one."""

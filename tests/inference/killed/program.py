@@ -18,9 +18,12 @@ import warnings
 from functools import partial
 from pathlib import Path
 
+import matplotlib.pyplot  # noqa: F401  # now, and not in every child
 import pyro
 import pyro.distributions as dist
 import torch
+import torch._dynamo
+from safetensors.torch import load_file
 
 import guides
 import zoo
@@ -172,10 +175,11 @@ def reproduce(folder, seed):
     words = ["tiny", "--budget", "full", "--out", str(folder), "--no-progress"]
     reproduce_command.run(parser.parse_args(words))
     assert not list((folder / "tiny").glob("*.run"))
-    digest = hashlib.sha256()
-    for path in sorted((folder / "tiny").glob("*.cases")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    found = []
+    for kind in ("cases", "safetensors"):
+        for path in sorted((folder / "tiny").glob(f"*.{kind}")):
+            found += [value for _, value in sorted(load_file(path).items())]
+    return hashed(found)
 
 
 TARGETS = {
@@ -259,10 +263,12 @@ def main(target, num_kills):
             seed = 1 if target in ("reference", "reproduce") else 2 + number
             kills.append(killed_and_resumed(target, place, seconds, share, seed))
 
+    moments_killed = [kill["at"] for kill in kills if kill["killed"]]
     print(json.dumps({
-        "target": target, "seconds": round(seconds, 2), "repeats": again == whole,
+        "target": target, "from": min(moments_killed), "to": max(moments_killed),
+        "seconds": round(seconds, 2), "repeats": again == whole,
         "kills": sum(kill["killed"] for kill in kills),
-        "with file": sum(kill["killed"] and kill["had_file"] for kill in kills),
+        "with checkpoint": sum(kill["killed"] and kill["had_file"] for kill in kills),
         "equal": sum(kill["result"] == whole for kill in kills), "tried": num_kills,
     }))  # fmt: skip
 

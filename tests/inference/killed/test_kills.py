@@ -51,4 +51,4 @@ def test_runs_that_are_killed_at_thirty_moments_end_in_the_same_bits(target):
     found = kill(target, 30)
     assert_nothing_was_lost(found)
     assert found["kills"] > 15, found
-    assert found["with file"] > 5, found
+    assert found["with checkpoint"] > 5, found
