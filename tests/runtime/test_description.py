@@ -187,6 +187,12 @@ def test_the_hash_of_a_tensor_is_of_its_shape_dtype_and_values(one, other):
     assert digest([one]) == digest([one.clone()])
 
 
+def test_a_single_element_of_any_stride_has_a_hash():
+    column = torch.arange(32.0).reshape(4, 8)[:1, 3]
+    assert column.stride() == (8,)
+    assert digest([column]) == digest([torch.tensor([3.0])])
+
+
 def test_the_order_in_memory_does_not_count():
     images = torch.randn(2, 3, 4, 4)
     assert digest([images]) == digest([images.to(memory_format=torch.channels_last)])

@@ -152,12 +152,11 @@ def _is_of_network(name: str, tensor: Tensor, own: Mapping[str, Tensor]) -> bool
 
 def _describe_loader(loader: DataLoader) -> dict[str, str]:
     """Return the data set of a loader, and how it is divided into batches."""
-    is_stream = isinstance(loader.dataset, IterableDataset)
     batched = loader.batch_sampler
     sampler = loader.sampler if batched is None else batched
     return {
         "data set": describe_value(loader.dataset),
-        "examples of the data set": "" if is_stream else _examples(loader.dataset),
+        "examples of the data set": _examples(loader.dataset),
         "sampler": _describe_sampler(sampler),
         "collate_fn": describe_value(loader.collate_fn),
     }
@@ -181,7 +180,7 @@ def _describe_sampler(sampler: object) -> str:
 def _examples(dataset: Any) -> str:
     """Return a hash of a few data, drawn with fixed random numbers if they are augmented."""
     if isinstance(dataset, IterableDataset):
-        return "unknown"
+        return "unknown"  # it may be read only once
 
     last = len(dataset) - 1
     indices = {round(last * k / (_NUM_EXAMPLES - 1)) for k in range(_NUM_EXAMPLES)}

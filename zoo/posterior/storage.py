@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,6 +17,7 @@ from torch import Tensor
 from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.zero_bits import with_zeros, without_zeros
 from zoo.runtime.atomic_file import atomically
+from zoo.runtime.digest import bytes_of
 
 _MAX_READINGS = 100  # of a file that another process replaces meanwhile
 _CHECKSUMS = "checksums"  # the key of the header under which they are
@@ -132,7 +132,7 @@ def _checksums(
     found = {"": _digest(text.encode())}
     for name, value in stored.items():
         layout = f"{tuple(value.shape)} {value.dtype} "
-        as_bytes = value.contiguous().flatten().view(torch.uint8).numpy()
+        as_bytes = bytes_of(value)
         found[name] = _digest(layout.encode(), as_bytes)
 
     return found

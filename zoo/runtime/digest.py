@@ -24,10 +24,18 @@ def digest(tensors: Iterable[Tensor]) -> str:
         layout = f"{tuple(tensor.shape)} {tensor.dtype} {tensor.layout}"
         hashed.update(layout.encode())
         for part in _dense_parts(tensor.detach()):
-            flat = part.cpu().contiguous().flatten()
-            hashed.update(flat.view(torch.uint8).numpy())
+            hashed.update(bytes_of(part.cpu()))
 
     return hashed.hexdigest()[:_LENGTH]
+
+
+def bytes_of(tensor: Tensor) -> np.ndarray:
+    """Return the values of a dense tensor on the CPU as bytes, without a copy if possible."""
+    flat = tensor.contiguous().flatten()
+    if flat.numel() == 1:
+        flat = flat.reshape(()).reshape(1)  # a single element may have any stride
+
+    return flat.view(torch.uint8).numpy()
 
 
 def digest_array(array: np.ndarray) -> str:
