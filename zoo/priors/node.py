@@ -131,7 +131,7 @@ def _layers_with_nodes(network: nn.Module) -> dict[str, nn.Linear | _ConvNd]:
     return layers
 
 
-def _weight_of(layer: nn.Module) -> Tensor:
+def _weight_of(layer: nn.Linear | _ConvNd) -> Tensor:
     """Return the weight of a layer; to compute it in evaluation mode changes no buffer."""
     with evaluation_mode(layer):
         return layer.weight

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import torch
 from pyro.distributions import Independent
@@ -15,8 +15,6 @@ from torch.distributions import Distribution, Transform, constraints
 from zoo.runtime.distributions import placed, support_of, to
 from zoo.runtime.fixed_rows import FixedRows, InsertRows, with_fixed_rows, without_rows
 from zoo.runtime.network_call import places
-
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def paddings(network: nn.Module) -> dict[str, Padding]:
     return {name: Padding(tuple(sorted(rows[name])), weights[name]) for name in rows}
 
 
-def _selected(value: Part, kept: list[int], shape: torch.Size) -> Part:
+def _selected(value: Any, kept: list[int], shape: torch.Size) -> Any:
     """Return some rows of a distribution, or of a part of one, whose batch is of a shape."""
     if isinstance(value, Tensor):
         return value[kept] if value.shape[: len(shape)] == shape else value
@@ -120,7 +118,7 @@ def _selected(value: Part, kept: list[int], shape: torch.Size) -> Part:
     if not isinstance(value, (Distribution, Transform)):
         return value
 
-    selected = copy.copy(value)
+    selected: Any = copy.copy(value)
     for key, part in vars(value).items():
         if isinstance(part, (Tensor, Distribution, Transform, list)):
             vars(selected)[key] = _selected(part, kept, shape)

@@ -147,8 +147,8 @@ def decide(
         return dict.fromkeys(tensors, Decision(rule, is_named=False))
 
     check_rule(rule, "priors.WeightPrior(dist.Normal(0.0, 1.0))")
-    is_function = not hasattr(rule, "bind")
-    choose = rule if is_function else rule.bind(network, tensors)
+    choose = rule.bind(network, tensors) if hasattr(rule, "bind") else rule
+    is_function = choose is rule
 
     decisions = {}
     for name, tensor in tensors.items():

@@ -36,7 +36,7 @@ class FixedRows(constraints.Constraint):
         self.free = free
 
     @property
-    def is_discrete(self) -> bool:
+    def is_discrete(self) -> bool:  # type: ignore[override]
         """Whether the other rows are discrete."""
         return self.free.is_discrete
 
@@ -70,13 +70,13 @@ class InsertRows(Transform):
         self.free = free
 
     @property
-    def domain(self) -> constraints.Constraint:
+    def domain(self) -> constraints.Constraint:  # type: ignore[override]
         """The support of the other rows."""
         missing = 2 - self.free.event_dim
         return constraints.independent(self.free, missing) if missing else self.free
 
     @property
-    def codomain(self) -> FixedRows:
+    def codomain(self) -> FixedRows:  # type: ignore[override]
         """Matrices with the given rows."""
         return FixedRows(self.rows, self.values, self.free)
 

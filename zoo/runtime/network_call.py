@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -13,6 +13,7 @@ from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+Network = TypeVar("Network", bound=nn.Module)
 Factor = Callable[[Tensor], Tensor]  # multiplies a weight
 
 
@@ -85,7 +86,7 @@ def recomputed(layer: nn.Module) -> list[str]:
     return [hook.name for hook in hooks if isinstance(hook, (WeightNorm, SpectralNorm))]
 
 
-def copied(module: nn.Module) -> nn.Module:
+def copied(module: Network) -> Network:
     """Return a deep copy of a module, whose computed attributes have no gradient.
 
     Torch does not copy a tensor that has been computed with a gradient.
