@@ -127,7 +127,7 @@ def test_short_runs_have_no_such_faults():
 
 
 def test_chains_at_different_densities_are_said():
-    info = good()
+    info = good(num_draws=200)
     info.lp[0] += 2.0
     [sentence] = said(info)
     assert sentence.startswith("R-hat of the log joint density is 1.")

@@ -15,7 +15,7 @@ from zoo.runtime.caller import stack_level
 # numbers of draws per chain from which a statistic has a meaning
 _MIN_DRAWS = 20
 _MIN_DRAWS_BFMI = 50
-_MIN_DRAWS_MIXING = 100
+_MIN_DRAWS_MIXING = 200
 _MIN_DRAWS_ESS = 400
 
 _SATURATED = 0.05  # share of draws that reach the largest depth

@@ -42,7 +42,7 @@ class Reparameterised:
 
     Example:
         >>> from pyro.infer.reparam import LocScaleReparam
-        >>> normal = WeightPrior(dist.Normal(0.0, 3.0))
+        >>> normal = priors.WeightPrior(dist.Normal(0.0, 3.0))
         >>> prior = Reparameterised(normal, {"weight": LocScaleReparam(0.0)})
         >>> sorted(prior.bind(nn.Linear(6, 1)).priors(nn.Linear(6, 1)))
         ['bias', 'weight_decentered']
