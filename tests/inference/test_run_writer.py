@@ -1,6 +1,7 @@
 """The file of a run: tried before the work, owned by one process, and never worth the run."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.svi.trainer import Trainer
+from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.storage import read_file, write_file
 from zoo.runtime.run_lock import only_one
 
@@ -226,3 +228,95 @@ def test_a_good_path_warns_of_nothing(kind, tmp_path):
         warnings.simplefilter("error")
         fit(kind, str(tmp_path / "a.run"))
     assert [each.name for each in tmp_path.iterdir()] == ["a.run"]
+
+
+# What a checkpoint claims
+
+
+def edit(path, change, facts=None):
+    """Change the tensors of a checkpoint, which are then those that were written."""
+    header, tensors = read_file(path, "run")
+    change(tensors)
+    for name, value in (facts or {}).items():
+        header["counters"][name] = value
+    write_file(path, tensors, {"run": json.dumps(header)})
+
+
+def nan(name):
+    def change(tensors):
+        tensors[name].flatten()[0] = torch.nan
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda tensors: tensors.pop("kept/1"),
+            "tensor 1 of the run has shape None, not",
+        ),
+        (
+            lambda tensors: tensors.update({"kept/0": torch.zeros(7)}),
+            r"tensor 0 of the run has shape \(7,\), not",
+        ),
+        (nan("kept/0"), "parameter 0 holds NaN or infinite values"),
+        (lambda tensors: tensors.pop("losses"), "lacks a part of such a run .KeyError"),
+    ],
+)
+def test_a_checkpoint_of_svi_that_lacks_a_part(change, sentence, tmp_path):
+    path = tmp_path / "a.run"
+    fit("SVI", path)
+    edit(path, change)
+    with pytest.raises(
+        DamagedFile,
+        match=f"checkpoint .*a.run is damaged: .*{sentence}.*; delete it to",
+    ):
+        fit("SVI", path)
+
+
+def keep(tensors):
+    """Change nothing."""
+
+
+@pytest.mark.parametrize(
+    ("change", "counters", "sentence"),
+    [
+        (lambda tensors: tensors.pop("position"), {}, "lacks a part of such a run"),
+        (nan("position"), {}, "the positions hold NaN or infinite values"),
+        (nan("store/draw/layer1.bias"), {}, "draw/layer1.bias holds NaN or infinite"),
+        (
+            keep,
+            {"seen": 10**9, "done": 10**9},
+            "has shape .*, not .2, 1000000000. draws",
+        ),
+        (keep, {"thinning": 0}, "its counts are no counts"),
+        (keep, {"seen": -3}, "its counts are no counts: 12 draws, -3 seen"),
+        (keep, {"colour": 3}, "lacks a part of such a run .TypeError"),
+    ],
+)
+def test_a_checkpoint_of_a_sampler_that_lacks_a_part(
+    change, counters, sentence, tmp_path
+):
+    path = tmp_path / "a.run"
+    fit("HMC", path)
+    edit(path, change, counters)
+    with pytest.raises(
+        DamagedFile,
+        match=f"checkpoint .*a.run is damaged: .*{sentence}.*; delete it to",
+    ):
+        fit("HMC", path)
+
+
+@TWO
+def test_a_flipped_bit_in_a_checkpoint_is_found(kind, tmp_path):
+    path = tmp_path / "a.run"
+    fit(kind, path)
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(
+        DamagedFile,
+        match=r"checkpoint .*a.run is damaged: the checksum of .*; delete it",
+    ):
+        fit(kind, path)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from zoo.inference.fingerprint import differences
+from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.storage import read_file
 
 SHARE = 0.05  # largest share of the run time that is spent on writing the file
@@ -85,3 +87,28 @@ def listed(found: list[str]) -> str:
         words += f" and {len(found) - _MOST_NAMED} more"
 
     return words
+
+
+def damaged(path: Path, problem: str) -> DamagedFile:
+    """Return the error of a checkpoint that does not hold what its run needs.
+
+    Arguments:
+        path: The file.
+        problem: What is wrong with it.
+    """
+    return DamagedFile(
+        f"checkpoint {path} is damaged: {problem}; delete it to start again"
+    )
+
+
+@contextmanager
+def refused_if_damaged(path: Path) -> Iterator[None]:
+    """Turn the errors of reading a state into the sentence of a damaged checkpoint."""
+    try:
+        yield
+    except DamagedFile:
+        raise
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        first, *_ = str(error).splitlines() or [""]
+        problem = f"it lacks a part of such a run ({type(error).__name__}: {first})"
+        raise damaged(path, problem) from error

@@ -20,7 +20,9 @@ from zoo.inference.run_files import (
     FORMAT_NAME,
     SHARE,
     check_same_run,
+    damaged,
     read_run,
+    refused_if_damaged,
 )
 from zoo.inference.run_writer import RunWriter
 from zoo.inference.svi.early_stopping import EarlyStopping
@@ -93,10 +95,38 @@ class TrainerCheckpoint:
             check_same_run(self.path, self._header["meaning"], self._run)
 
     def restore(self, state: TrainingState) -> None:
-        """Set a run to the state in the file; without a file the run is left as it is."""
+        """Set a run to the state in the file; without a file the run is left as it is.
+
+        Raises:
+            DamagedFile: The file does not hold the state of such a run.
+        """
         if not self._header:
             return
 
+        self._check(state)
+        with refused_if_damaged(self.path):
+            self._restore(state)
+
+        self._tensors = {}  # frees their memory
+
+    def _check(self, state: TrainingState) -> None:
+        """Refuse tensors that do not fit the run, before one of them is used."""
+        for number, present in enumerate(state.tensors):
+            value = self._tensors.get(f"{_PRESENT}{number}")
+            if value is None or value.shape != present.shape:
+                shape = None if value is None else tuple(value.shape)
+                raise damaged(
+                    self.path,
+                    f"tensor {number} of the run has shape {shape}, not {tuple(present.shape)}",
+                )
+
+            is_parameter = number < len(state.parameters)
+            if is_parameter and not bool(torch.isfinite(value).all()):
+                raise damaged(
+                    self.path, f"parameter {number} holds NaN or infinite values"
+                )
+
+    def _restore(self, state: TrainingState) -> None:
         info = self._header["facts"]
         tensors = self._tensors
 
@@ -119,7 +149,6 @@ class TrainerCheckpoint:
         state.seconds_before = info["spent"]
         self._num_steps = state.num_steps
         self._generators.set(tensors)
-        self._tensors = {}  # frees their memory
 
     def write(self, state: TrainingState, mode: str, stopped: str = "") -> None:
         """Write a run between two epochs, but only as often as costs little of its time.
@@ -134,8 +163,11 @@ class TrainerCheckpoint:
             self.write_now(state, mode, stopped)
 
     def write_now(self, state: TrainingState, mode: str, stopped: str = "") -> None:
-        """Write a run, unless the file holds it already; the arguments are those of `write`."""
-        if state.num_steps == self._num_steps:
+        """Write a run, unless the file holds it already or its parameters are not finite.
+
+        The arguments are those of `write`.
+        """
+        if state.num_steps == self._num_steps or not state.is_finite:
             return
 
         began = time.perf_counter()

@@ -18,7 +18,9 @@ from zoo.inference.run_files import (
     FORMAT_NAME,
     SHARE,
     check_same_run,
+    damaged,
     read_run,
+    refused_if_damaged,
 )
 from zoo.inference.run_writer import RunWriter
 from zoo.posterior.posterior import Posterior
@@ -59,9 +61,21 @@ class Checkpoint:
             check_same_run(path, self._header["meaning"], meaning)
 
     def read(self) -> Snapshot:
-        """Return the snapshot in the file, on the device of the chains."""
-        counters = Counters(**self._header["counters"])
-        return Snapshot.from_tensors(self._tensors, counters, self.like.device)
+        """Return the snapshot in the file, on the device of the chains.
+
+        Raises:
+            DamagedFile: The file does not hold the state of such a run.
+        """
+        with refused_if_damaged(self.path):
+            counters = Counters(**self._header["counters"])
+            device = self.like.device
+            snapshot = Snapshot.from_tensors(self._tensors, counters, device)
+            problem = snapshot.problem()
+
+        if problem:
+            raise damaged(self.path, problem)
+
+        return snapshot
 
     def check_energy(self, present: Tensor, before: Tensor) -> None:
         """Refuse the file if the model has another potential (C,) at the positions than before."""

@@ -77,6 +77,27 @@ class Snapshot:
 
         return tensors
 
+    def problem(self) -> str:
+        """Say what is wrong with a snapshot from a file; "" if nothing is."""
+        counters = self.counters
+        is_count = counters.thinning >= 1 and 0 <= counters.seen <= counters.done
+        if not is_count:
+            return (
+                f"its counts are no counts: {counters.done} draws, {counters.seen} seen by "
+                f"the store, of which one in {counters.thinning} is stored"
+            )
+
+        number = -(-counters.seen // counters.thinning)
+        expected = (len(self.position), number)
+        for name, value in self.store.items():
+            if value.shape[:2] != expected:
+                return f"{name} has shape {tuple(value.shape)}, not {expected} draws"
+            if name.startswith("draw/") and not bool(torch.isfinite(value).all()):
+                return f"{name} holds NaN or infinite values"
+
+        is_finite = bool(torch.isfinite(self.position).all())
+        return "" if is_finite else "the positions hold NaN or infinite values"
+
     @classmethod
     def from_tensors(
         cls, tensors: Mapping[str, Tensor], counters: Counters, device: torch.device
