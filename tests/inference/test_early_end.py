@@ -111,12 +111,33 @@ def test_an_error_in_the_network_keeps_the_parameters_of_all_steps(error):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ArithmeticError("no rate")])
 @pytest.mark.filterwarnings("ignore:the run ends")
-def test_an_error_in_the_scheduler_undoes_half_a_step(error):
+def test_an_error_in_the_scheduler_keeps_the_step_before_it(error):
     posterior = svi(build(), scheduler=failing_schedule(4, error))
-    assert posterior.info.num_steps == 3
+    assert posterior.info.num_steps == 4
     assert posterior.info.error is error
-    three = svi(build(), scheduler=failing_schedule(10**9, error), num_steps=3)
-    assert same(tensors(posterior), three)
+    four = svi(build(), scheduler=failing_schedule(10**9, error), num_steps=4)
+    assert same(tensors(posterior), four)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ArithmeticError("no step")])
+@pytest.mark.filterwarnings("ignore:the run ends")
+def test_an_error_in_the_optimiser_undoes_half_a_step(error):
+    class Half(torch.optim.Adam):
+        fail_at = 4
+
+        def step(self, closure=None):
+            result = super().step(closure)
+            self.number = getattr(self, "number", 0) + 1
+            if self.number == self.fail_at:
+                raise error
+            return result
+
+    posterior = svi(build(), optimizer=Half)
+    assert posterior.info.num_steps == 3
+    Half.fail_at = 10**9
+    assert same(tensors(posterior), svi(build(), optimizer=Half, num_steps=3))
+    four = svi(build(), optimizer=Half, num_steps=4)  # the wrong answer: half a step
+    assert not same(tensors(posterior), four)
 
 
 def test_a_loader_that_fails_in_the_second_epoch():
