@@ -233,7 +233,9 @@ def killed_and_resumed(target, place, seconds, share, seed):
     _, status = os.waitpid(pid, 0)
     was_killed = os.WIFSIGNALED(status)
     at = time.perf_counter() - began
-    had_file = any(part.is_file() for part in (folder / "run").rglob("*"))
+    files = (folder / "run").rglob("*.run")
+    had_file = any(not path.name.startswith(".") for path in files)  # a whole one
+    seed = seed if had_file else 1  # a run without a checkpoint begins again
 
     result = (
         finished(target, folder, seed)
