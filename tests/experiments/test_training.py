@@ -63,6 +63,33 @@ def test_a_fit_keeps_to_its_time_and_is_read_when_it_is_there(data, tmp_path):
         assert torch.equal(value, again.scoped.tensors()[name])
 
 
+def test_the_files_of_another_fit_are_refused_by_name(data, tmp_path):
+    train, validation = map(flat, data)
+    path = tmp_path / "a.safetensors"
+
+    def other():
+        network = networks.MLP(64, 10, hidden=[16])
+        prior = priors.WeightPrior(dist.Normal(0.0, 0.4))
+        model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
+        return model, guides.LocalReparam(model, init_scale=0.02)
+
+    training = Training(math.inf, 1, 64, learning_rates=(1e-2,), progress=False)
+    _, record = training.fit(build, train, validation, path)
+    assert "description" not in record
+    with pytest.raises(
+        ValueError,
+        match=r"a.json is of another fit: they differ in prior of layer1.weight \(then Normal\(0, "
+        r"0.3\), now Normal\(0, 0.4\)\).*write another --out, or delete that folder",
+    ):
+        training.fit(other, train, validation, path)
+    changed = Split(train.x + 1, train.y)
+    with pytest.raises(ValueError, match="differ in inputs"):
+        training.fit(build, changed, validation, path)
+    fewer = Training(math.inf, 1, 32, learning_rates=(1e-2,), progress=False)
+    with pytest.raises(ValueError, match=r"batch size \(then 64, now 32\)"):
+        fewer.fit(build, train, validation, path)
+
+
 def test_a_budget_too_short_for_one_epoch_gets_a_sentence(data, tmp_path):
     train, validation = map(flat, data)
     with pytest.raises(

@@ -84,6 +84,39 @@ def test_a_name_is_that_of_the_file_or_that_of_the_function(name):
     assert references.load(name).name == "digits-mlp"
 
 
+def test_a_reference_that_was_ended_is_continued(tmp_path):
+    """The runs are taken up from their checkpoints, each seed from its own."""
+    whole = references.linear()
+    short = {"warmup_steps": 4, "num_samples": 8, "init": "prior", "compile": "plain"}
+    nuts = dataclasses.replace(whole.runs["NUTS"], progress=False, **short)
+    problem = dataclasses.replace(whole, runs={**whole.runs, "NUTS": nuts})
+
+    def make(**options):
+        return references.make(problem, report=lambda text: None, **options)
+
+    alone = make()
+    first = make(folder=tmp_path)
+    file = tmp_path / "linear.NUTS.seed-0.run"
+    written = file.stat().st_mtime_ns
+    again = make(folder=tmp_path)
+    assert file.stat().st_mtime_ns == written
+    for each in (first, again):
+        for site, value in alone.weights.items():
+            assert torch.equal(each.weights[site], value)
+
+    make(seed=1, folder=tmp_path)
+    assert (tmp_path / "linear.NUTS.seed-1.run").exists()
+    noisier = zoo.BayesianNetwork(
+        problem.model.network, problem.model.prior, zoo.likelihoods.Gaussian(2.0)
+    )
+    other = dataclasses.replace(nuts, model=noisier)
+    problem = dataclasses.replace(problem, runs={**whole.runs, "NUTS": other})
+    with pytest.raises(
+        ValueError, match=r"differ in likelihood \(then Gaussian\(scale=0.5"
+    ):
+        make(folder=tmp_path)
+
+
 def test_an_unknown_name_gets_the_known_ones():
     expected = f"there is no reference 'sinus'; write one of: {', '.join(REFERENCES)}$"
     with pytest.raises(ValueError, match=expected):

@@ -277,7 +277,6 @@ def test_the_callers_random_numbers_are_as_before(tmp_path, seed):
 def test_the_fingerprint_of_a_resnet_20_costs_little():
     """Under 50 ms on an idle machine; the model, the guide and the options together."""
     import time
-    from types import SimpleNamespace
 
     from zoo.inference.svi.fingerprint import describe_run
     from zoo.inference.svi.state import TrainingState
