@@ -237,7 +237,7 @@ class BayesianNetwork(nn.Module):
             >>> model.prior_predictive(torch.zeros(8, 6), num_samples=20).mean.shape
             torch.Size([8, 1])
         """
-        refuse_unknown(self.likelihood, "prior_predictive(x, ...)", given)
+        refuse_unknown(self.likelihood, "prior_predictive", given)
         draws = self.prior_draws(num_samples)
         inputs = place_inputs(self, x)
         outputs = evaluate_draws(self, draws, {}, inputs)

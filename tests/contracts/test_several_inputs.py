@@ -330,6 +330,15 @@ def test_columns_of_a_table_are_put_in_the_order_of_the_fit():
     assert torch.equal(posterior.predict_with(draws, other).outputs, expected)
 
 
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series])
+def test_labels_in_words(kind):
+    model = zoo.BayesianNetwork(nn.Linear(3, 2), PRIOR, likelihoods.Categorical())
+    with pytest.raises(
+        TypeError, match=r"the targets are text; write datasets.classif"
+    ):
+        svi(model, (U, kind(["cat", "dog"] * 15)))
+
+
 def test_rows_of_other_indices():
     table, column = pd.DataFrame(U.numpy()), pd.Series(Y[:, 0].numpy())
     model = zoo.BayesianNetwork(nn.Linear(3, 1), PRIOR, likelihoods.Gaussian(0.1))

@@ -173,6 +173,19 @@ def test_the_user_says_how_many_data_a_stream_has():
     assert posterior.predict(loader, 4).mean.shape == (N, 1)
 
 
+class Endless(IterableDataset):
+    """Data that never end."""
+
+    def __iter__(self):
+        while True:
+            yield X[0], Y[0]
+
+
+def test_an_endless_stream_is_fitted_by_steps():
+    posterior = svi(model(), num_steps=3).fit(DataLoader(Endless(), 8), num_data=N)
+    assert posterior.info.num_steps == 3
+
+
 def test_batches_of_unknown_size():
     loader = DataLoader([(X[:5], Y[:5]), (X[5:], Y[5:])], batch_size=None)
     with pytest.raises(
@@ -194,11 +207,9 @@ def test_streams_that_give_nothing():
         svi(model()).fit(Stream(), num_data=N)
 
 
-@pytest.mark.parametrize("num_data", [0, -3])
+@pytest.mark.parametrize("num_data", [0, -3, "10", 2.5])
 def test_num_data_is_a_number(num_data):
-    with pytest.raises(
-        ValueError, match=f"num_data must be at least 1, not {num_data}"
-    ):
+    with pytest.raises(ValueError, match=f"at least 1, not {num_data!r}"):
         batches(model(), (X, Y), num_data=num_data)
 
 

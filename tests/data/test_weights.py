@@ -214,9 +214,9 @@ FAULTS = {
         likelihoods.Gaussian(1.0),
         {"noise": NOISE},
         TypeError,
-        r"fit\(data, ...\) has no argument 'noise'; .* asks for are: none",
+        r"fit has no argument 'noise'; .* asks for nothing",
     ),
-    "other name": (GIVEN, {"sigma": NOISE}, TypeError, "asks for are: scale"),
+    "other name": (GIVEN, {"sigma": NOISE}, TypeError, "asks for scale"),
     "none": (GIVEN, {}, ValueError, r"write fit\(data, scale=...\)"),
     "a number": (GIVEN, {"scale": 0.1}, TypeError, "the scale must be a tensor"),
     "a key": (GIVEN, {"scale": "sigma"}, TypeError, "is a key, which data in a pair"),
@@ -291,7 +291,7 @@ def test_predictions_without_the_known_noise():
     prediction = posterior.predict(ONES[:3])
     with pytest.raises(ValueError, match=r"predict\(x, scale=...\)"):
         _ = prediction.std
-    with pytest.raises(TypeError, match=r"predict\(x, ...\) has no argument 'sigma'"):
+    with pytest.raises(TypeError, match="predict has no argument 'sigma'"):
         posterior.predict(ONES[:3], sigma=NOISE[:3])
     with pytest.raises(ValueError, match="scale"):
         posterior.predict(ONES[:3], scale=NOISE[:2])

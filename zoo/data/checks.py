@@ -57,6 +57,12 @@ def as_targets(y: Any) -> Tensor | Observed:
         parts = [None if part is None else as_tensors(part, "targets") for part in y]
         return Observed(*parts)
 
+    if _is_text(y):
+        raise TypeError(
+            "the targets are text; write datasets.classification(X, y), which gives class "
+            "indices, and the labels in data.classes"
+        )
+
     targets = as_tensors(y, "targets")
     if not isinstance(targets, Tensor):
         family = type(y).__name__
@@ -65,6 +71,14 @@ def as_targets(y: Any) -> Tensor | Observed:
         )
 
     return targets
+
+
+def _is_text(y: Any) -> bool:
+    """Return whether targets are labels in words."""
+    labels = y.tolist() if hasattr(y, "tolist") and not isinstance(y, Tensor) else y
+    is_list = isinstance(labels, (list, tuple)) and len(labels) > 0
+
+    return is_list and isinstance(labels[0], str)
 
 
 def on_device(model: BayesianNetwork, x: Rows, y: Tensor | Observed) -> Batch:

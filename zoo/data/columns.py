@@ -49,7 +49,7 @@ class Columns:
         Raises:
             TypeError: The likelihood does not ask for one of them.
         """
-        refuse_unknown(model.likelihood, "fit(data, ...)", given)
+        refuse_unknown(model.likelihood, "fit", given)
 
         return cls(target, weights, given)
 

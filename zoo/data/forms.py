@@ -72,8 +72,10 @@ def batches(
             remedy.
         TypeError: Data in another form.
     """
-    if num_data is not None and num_data < 1:
-        raise ValueError(f"num_data must be at least 1, not {num_data}")
+    if num_data is not None and not (isinstance(num_data, int) and num_data >= 1):
+        raise ValueError(
+            f"num_data must be a whole number, at least 1, not {num_data!r}"
+        )
 
     if isinstance(data, DataLoader):
         if batch_size is not None:

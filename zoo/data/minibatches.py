@@ -18,6 +18,8 @@ from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.runtime.rows import Rows, num_rows, take, tensors_of
 
+_OF_A_STREAM = 100  # batches that count as an epoch, for schedulers that look at one
+
 
 @dataclass(kw_only=True)
 class Batches:
@@ -41,10 +43,17 @@ class Batches:
     loader: DataLoader | None = None
     names: Names = None
 
+    has_length = True  # whether the number of batches is known without a pass
+
     @property
     def per_epoch(self) -> int:
         """Number of batches in an epoch."""
         raise NotImplementedError
+
+    @property
+    def per_pass(self) -> int:
+        """Number of batches after which an epoch is said to end, without a pass to count them."""
+        return self.per_epoch if self.has_length else _OF_A_STREAM
 
     @property
     def form(self) -> BatchForm:
@@ -163,21 +172,26 @@ class LoaderBatches(Batches):
     _num_batches: int | None = None
 
     @property
+    def has_length(self) -> bool:
+        """Whether the loader says how many batches it gives, unlike one of a stream."""
+        try:
+            return len(self.loader) >= 0
+        except TypeError:
+            return False
+
+    @property
     def has_no_batch(self) -> bool:
         """Whether the loader says that it gives no batch."""
-        try:
-            return len(self.loader) == 0
-        except TypeError:  # of an IterableDataset without a length
-            return False
+        return self.has_length and len(self.loader) == 0
 
     @property
     def per_epoch(self) -> int:
         """Number of batches in an epoch, counted in a pass if the loader does not say it."""
         if self._num_batches is None:
-            try:
-                self._num_batches = len(self.loader)
-            except TypeError:
-                self._num_batches = sum(1 for _ in self.loader)
+            batches = (
+                len(self.loader) if self.has_length else sum(1 for _ in self.loader)
+            )
+            self._num_batches = batches
 
         return self._num_batches
 

@@ -50,7 +50,7 @@ def input_batches(
         ValueError: A loader that omits data, or a batch of another form than in the fit.
         TypeError: A known quantity that the likelihood does not ask for.
     """
-    refuse_unknown(model.likelihood, "predict(x, ...)", given)
+    refuse_unknown(model.likelihood, "predict", given)
     if isinstance(x, Dataset) and not isinstance(x, DataLoader):
         x = DataLoader(x, _BATCH)
 

@@ -25,10 +25,10 @@ def refuse_unknown(likelihood: Likelihood, call: str, given: Mapping[str, Any]) 
     """
     for name in given:
         if name not in likelihood.given:
-            listed = ", ".join(likelihood.given) or "none"
+            listed = ", ".join(likelihood.given) or "nothing"
             raise TypeError(
-                f"{call} has no argument {name!r}; the known quantities of each datum that "
-                f"{likelihood!r} asks for are: {listed}"
+                f"{call} has no argument {name!r}; besides its own arguments it takes what the "
+                f"likelihood asks for of each datum, and {likelihood!r} asks for {listed}"
             )
 
 

@@ -266,7 +266,7 @@ class SVI:
             tempering=self.tempering,
             compile=self.compile,
             progress=self.progress,
-            per_epoch=data.per_epoch,
+            per_epoch=data.per_pass,
         )
 
     @contextmanager
