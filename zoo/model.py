@@ -27,6 +27,7 @@ from zoo.reports.summary import Summary, summarise
 from zoo.runtime.derivatives import with_autograd_if_needed
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import buffers
+from zoo.runtime.plain_network import plain_network
 from zoo.runtime.rows import Rows
 from zoo.runtime.turn import turn
 
@@ -99,6 +100,7 @@ class BayesianNetwork(nn.Module):
                 f"the likelihood must be an object such as {example}, not {likelihood!r}"
             )
 
+        network = plain_network(network)
         self.network = network
         self.prior = prior
         self.likelihood = likelihood

@@ -12,6 +12,7 @@ from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.predictive.inputs import evaluate_once
 from zoo.runtime.as_tensors import as_tensors, check_same_rows
+from zoo.runtime.autograd import usable
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.rows import Rows, describe, first, moved, named_tensors, num_rows
 
@@ -87,7 +88,7 @@ def on_device(model: BayesianNetwork, x: Rows, y: Tensor | Observed) -> Batch:
     if isinstance(y, Observed):
         return moved(x, like), moved(y, like)
 
-    return moved(x, like), y.to(like.device)
+    return moved(x, like), usable(y.to(like.device))
 
 
 def checked(model: BayesianNetwork, x: Rows, y: Tensor | Observed) -> Batch:

@@ -42,6 +42,7 @@ def sites_differ(
     priors: Mapping[str, TorchDistributionMixin],
     guide: PyroProgram,
     reference: Tensor,
+    inits: Mapping[str, Tensor] | None = None,
 ) -> str:
     """Return a list of the differences between a guide and a model, "" if there are none.
 
@@ -49,13 +50,15 @@ def sites_differ(
         priors: The prior of every latent site of the model.
         guide: The guide.
         reference: A tensor with the device and dtype of the model.
+        inits: Initial values, whose sites have their devices and dtypes.
     """
     values = _values_of(guide)
     differences = []
     for name in sorted(values.keys() | priors.keys()):
         prior = priors.get(name)
         value = values.get(name)
-        difference = _difference(prior, value, reference)
+        like = (inits or {}).get(name, reference)
+        difference = _difference(prior, value, like)
         if difference:
             differences.append(f"{name} ({difference})")
     return ", ".join(differences)

@@ -78,6 +78,8 @@ def _checked_layout(tensor: Tensor, name: str) -> Tensor:
         remedy = "sparse; write x.to_dense()"
     elif tensor.is_quantized:
         remedy = "quantised; write x.dequantize()"
+    elif tensor.is_complex() and name == "targets":
+        remedy = "complex; write torch.view_as_real(y)"
     elif tensor.is_meta:
         remedy = "on the device 'meta', without values; give tensors that have values"
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Transform, constraints
 from torch.distributions.transforms import _InverseTransform
 
+from zoo.runtime.autograd import usable
 from zoo.runtime.fixed_rows import WithFixedRows
 
 Part = TypeVar("Part")
@@ -56,7 +57,7 @@ def to(value: Part, like: Tensor) -> Part:
     """
     if isinstance(value, Tensor):
         dtype = like.dtype if value.is_floating_point() else value.dtype
-        return value.to(like.device, dtype)
+        return usable(value.to(like.device, dtype))
 
     if type(value) in (list, tuple):
         return type(value)(to(part, like) for part in value)

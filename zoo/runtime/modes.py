@@ -75,11 +75,23 @@ def _frozen_layers(network: nn.Module, frozen: Collection[str]) -> list[nn.Modul
 
 @contextmanager
 def _own_modes(network: nn.Module) -> Iterator[None]:
-    """Put every layer back into its own mode afterwards."""
+    """Put every layer back into its own mode afterwards; gradients of embeddings are dense."""
     with turn():
         before = [(layer, layer.training) for layer in network.modules()]
+        sparse = [layer for layer, _ in before if _has_sparse_gradient(layer)]
         try:
+            for layer in sparse:  # a draw of a weight has a dense gradient
+                layer.sparse = False
+
             yield
         finally:
+            for layer in sparse:
+                layer.sparse = True
+
             for layer, was_training in before:
                 layer.training = was_training
+
+
+def _has_sparse_gradient(layer: nn.Module) -> bool:
+    """Return whether a layer is an embedding whose gradient is sparse."""
+    return isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.sparse

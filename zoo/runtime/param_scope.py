@@ -38,6 +38,8 @@ class ScopedGuide:
 
         if isinstance(guide, AutoGuide) and guide.prototype_trace is not None:
             _copy_parameters(guide)  # the global store may share them
+        elif isinstance(guide, nn.Module) and _is_of_inference_mode(guide):
+            _copy_parameters(guide)  # autograd cannot use them
 
         with self.scope(), torch.random.fork_rng(), torch.no_grad():
             guide()  # a lazy guide creates its parameters in its first run
@@ -133,13 +135,22 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     return shapes
 
 
-def _copy_parameters(guide: AutoGuide) -> None:
-    """Replace every parameter of an autoguide by a copy."""
+def _is_of_inference_mode(guide: nn.Module) -> bool:
+    """Return whether a guide was made inside of `torch.inference_mode`."""
+    return any(parameter.is_inference() for parameter in guide.parameters())
+
+
+def _copy_parameters(guide: nn.Module) -> None:
+    """Replace every parameter of a guide by a copy, and buffers of inference mode too."""
     for module in guide.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 copied = parameter.detach().clone()
                 module._parameters[name] = nn.Parameter(copied)
+
+        for name, buffer in module._buffers.items():
+            if buffer is not None and buffer.is_inference():
+                module._buffers[name] = buffer.clone()
 
 
 def _copy_module(guide: nn.Module, model: nn.Module) -> nn.Module:

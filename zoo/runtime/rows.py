@@ -19,6 +19,8 @@ from torch.utils._pytree import (
     tree_unflatten,
 )
 
+from zoo.runtime.autograd import usable
+
 Rows = Any
 """A tensor (N, ...), or a tuple or mapping of such: torch's own trees, of tensors and None.
 
@@ -181,7 +183,7 @@ def moved(tree: Rows, like: Tensor) -> Rows:
     def placed(tensor: Tensor) -> Tensor:
         dtype = like.dtype if tensor.is_floating_point() else tensor.dtype
 
-        return tensor.to(like.device, dtype)
+        return usable(tensor.to(like.device, dtype))
 
     return tree_map_only(Tensor, placed, tree)
 

@@ -23,6 +23,7 @@ from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import LaplaceInfo
 from zoo.posterior.laplace_posterior import LaplacePosterior
+from zoo.runtime.autograd import autograd_on
 from zoo.runtime.rows import first
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
@@ -129,6 +130,7 @@ class Laplace:
         self.progress = progress
 
     @turn()
+    @autograd_on()
     def fit(
         self,
         data: Data,

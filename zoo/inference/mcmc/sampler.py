@@ -38,6 +38,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.as_tensors import as_tensors
+from zoo.runtime.autograd import autograd_on
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
 from zoo.runtime.rows import Rows
@@ -162,6 +163,7 @@ class Sampler:
         return stan_windows(self.warmup_steps)
 
     @turn()
+    @autograd_on()
     def fit(
         self,
         data: Data | tuple[Any, ...],

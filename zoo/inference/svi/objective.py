@@ -63,6 +63,8 @@ class BatchLoss:
         for gradient in gradients:
             if gradient is None:
                 results.append(loss.new_empty(0))
+            elif gradient.is_sparse:  # of functional.embedding(..., sparse=True)
+                results.append(gradient.to_dense())
             else:
                 results.append(_in_own_memory(gradient, storages))
         return tuple(results)

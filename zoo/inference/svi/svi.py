@@ -36,6 +36,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
+from zoo.runtime.autograd import autograd_on
 from zoo.runtime.modes import training_mode
 from zoo.runtime.output_path import check_is_path
 from zoo.runtime.param_scope import ScopedGuide
@@ -81,8 +82,8 @@ class SVI:
         lr: Learning rate.
         optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`, such as
             `torch.optim.Adam`; `functools.partial` adds options. An optimiser that
-            evaluates the loss several times in a step, such as LBFGS, gets the same noise
-            each time. An optimiser of `pyro.optim` has its own learning rate.
+            evaluates the loss several times a step, such as LBFGS, gets one noise each
+            time. An optimiser of `pyro.optim` has its own rate.
         scheduler: Makes a learning-rate scheduler from the optimiser, which is stepped
             after every gradient step; one that needs the loss, such as
             `ReduceLROnPlateau`, after every epoch, with its mean loss.
@@ -100,10 +101,8 @@ class SVI:
         progress: Whether to show a progress bar.
 
     Raises:
-        TypeError: The model or the guide is of another kind; the message says what to
-            write.
-        ValueError: A number out of range, or an optimiser, a scheduler or early stopping
-            of another kind.
+        TypeError: A model or a guide of another kind; the message says what to write.
+        ValueError: Another argument of another kind, or a number out of range.
 
     Example:
         >>> engine = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False)
@@ -165,6 +164,7 @@ class SVI:
         self.progress = progress
 
     @turn()
+    @autograd_on()
     def fit(
         self,
         data: Data,
@@ -284,7 +284,8 @@ class SVI:
 
     def _check_sites(self) -> None:
         model = self.model
-        differences = sites_differ(model.latents, self.guide, model.first_parameter)
+        like, inits = model.first_parameter, model.plan.inits(model.network)
+        differences = sites_differ(model.latents, self.guide, like, inits)
         if differences:
             raise ValueError(
                 f"the guide is of another model: they differ at {differences}; build the guide "

@@ -61,6 +61,7 @@ class Potential:
 
         self.transforms = {}
         self.shapes: dict[str, torch.Size] = {}
+        self.dtypes = _dtypes_of_sites(self.program)
 
         for name, prior in self.program.latents.items():
             transform = biject_to(support_of(prior))
@@ -88,7 +89,9 @@ class Potential:
             term = self.tempering.cool(density, site, latent=is_latent)
             terms.append(term)
 
-        return -sum(terms) - jacobian
+        energy = -sum(terms) - jacobian
+
+        return energy.to(q.dtype)  # of a network of several dtypes
 
     def gradient(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient (C, P) and the potential (C,) at q (C, P).
@@ -135,9 +138,9 @@ class Potential:
         for (name, shape), part in zip(self.shapes.items(), parts, strict=True):
             transform = self.transforms[name]
             unconstrained = part.reshape((*batch, *shape))
-            values[name] = transform(unconstrained)
-
-            log_det = transform.log_abs_det_jacobian(unconstrained, values[name])
+            value = transform(unconstrained)
+            log_det = transform.log_abs_det_jacobian(unconstrained, value)
+            values[name] = value.to(self.dtypes.get(name, value.dtype))
             log_det = log_det.reshape((*batch, -1))
             jacobian = jacobian + log_det.sum(-1)
 
@@ -179,7 +182,8 @@ class Potential:
             values[name] = self.transforms[name](like.new_zeros(shape))
 
         for name, value in self.program.inits.items():
-            values[name] = value.detach().to(like)
+            dtype = self.dtypes.get(name, like.dtype)
+            values[name] = value.detach().to(like.device, dtype)
 
         return values
 
@@ -220,6 +224,17 @@ def is_finite(gradient: Tensor, energy: Tensor) -> Tensor:
     has_gradient = torch.isfinite(gradient).all(-1)
 
     return has_energy & has_gradient
+
+
+def _dtypes_of_sites(program: Program) -> dict[str, torch.dtype]:
+    """Return the dtypes of sites whose weights have another one than the chains."""
+    dtypes = {}
+    for name, init in program.inits.items():
+        is_of_chains = init.dtype == program.like.dtype
+        if init.is_floating_point() and not is_of_chains:
+            dtypes[name] = init.dtype
+
+    return dtypes
 
 
 def _warn_of_derivatives() -> None:

@@ -138,7 +138,7 @@ class Store:
         values = {}
         for name, value in sites.items():
             if is_noise_site(name) or evaluation is None:
-                values[_DRAW + name] = value.to(dtype)
+                values[_DRAW + name] = value.to(self.potential.dtypes.get(name, dtype))
 
         if evaluation is not None:
             values[_FUNCTIONS] = evaluation.outputs(sites).to(dtype)
