@@ -77,9 +77,8 @@ class Sampler:
         temperature: Temperature T of the whole posterior: draws are from a distribution
             proportional to p(y, z)^(1/T).
         likelihood_temperature: Temperature T_l of the likelihood alone.
-        checkpoint: File that the run is written to repeatedly. If the file exists, its run is
-            resumed. With fewer draws than it has, the first ones are returned; with more
-            chains, those of the file are kept and new ones have a file of their own.
+        checkpoint: File of the run, which is resumed if it exists. With fewer draws than it has,
+            the first ones are returned; with more chains, new ones have a file of their own.
         compile: How graphs run: "auto" chooses the fastest mode, True compiles, False only
             traces, "plain" runs the program itself.
         progress: Whether to show a progress bar.
