@@ -1,5 +1,6 @@
 """Reference posteriors: sound problems, shipped files with evidence, wrong files refused."""
 
+import copy
 import dataclasses
 
 import pyro.distributions as dist
@@ -45,6 +46,22 @@ def test_another_prior_is_another_problem():
     )
     changed = dataclasses.replace(problem, model=wider)
     assert changed.fingerprint() != problem.fingerprint()
+
+
+def test_another_noise_or_activation_is_another_problem():
+    problem = references.sinusoid()
+    model = problem.model
+    noisier = zoo.BayesianNetwork(
+        model.network, model.prior, zoo.likelihoods.Gaussian(2.0)
+    )
+    other = copy.deepcopy(model.network)
+    for name, _ in list(other.named_children()):
+        if name.startswith("activation"):
+            setattr(other, name, torch.nn.ReLU())
+    bent = zoo.BayesianNetwork(other, model.prior, model.likelihood)
+    for changed in (noisier, bent):
+        replaced = dataclasses.replace(problem, model=changed)
+        assert replaced.fingerprint() != problem.fingerprint()
 
 
 @pytest.mark.parametrize("name", SHIPPED)

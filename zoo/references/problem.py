@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from pyro import poutine
 from torch import Tensor
 
 from zoo.datasets import Dataset
 from zoo.inference.engine import Engine
 from zoo.model import BayesianNetwork
+
+_NUM_CHECKED = 20  # data at which the likelihood of a model is compared
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -46,7 +50,11 @@ class Problem:
     log_evidence: float | None = None
 
     def fingerprint(self) -> str:
-        """Return a hash of the data, of the inputs, and of the shapes and priors of the sites."""
+        """Return a hash of the data, of the inputs, and of what the model does with them.
+
+        It holds log densities and not the text of the model, so that a file remains valid
+        when a class of the package gets another attribute.
+        """
         digest = hashlib.sha256()
         for tensor in (*self.data.train, self.inputs):
             tensor = tensor.detach().cpu().contiguous()
@@ -60,11 +68,38 @@ class Problem:
             digest.update(f"{name} {shape}".encode())
             digest.update(f"{log_prob:.4g}".encode())
 
+        likelihood = _log_likelihood(self.model, *self.data.train)
+        digest.update(f"{likelihood:.6g}".encode())
+
         return digest.hexdigest()[:16]
 
     def __repr__(self) -> str:
         runs = ", ".join(self.runs)
         return f"Problem({self.name!r}, version {self.version}: {runs})"
+
+
+def _log_likelihood(model: BayesianNetwork, x: Tensor, y: Tensor) -> float:
+    """Return log p(y | x, z) of the first data in double precision, at fixed values of all sites.
+
+    It differs for another noise, activation or frozen weight.
+    """
+    twin = copy.deepcopy(model).double().eval()
+    values = {}
+    for name, prior in twin.latents.items():
+        shape = prior.shape()
+        spread = torch.linspace(-0.5, 0.5, shape.numel(), dtype=torch.float64)
+        value = spread.reshape(shape)
+        is_inside = bool(prior.support.check(value).all())
+        values[name] = value if is_inside else torch.full_like(value, 0.5)
+
+    conditioned = poutine.condition(twin, data=values)
+    with torch.no_grad():
+        first_x, first_y = x[:_NUM_CHECKED].double(), y[:_NUM_CHECKED]
+        trace = poutine.trace(conditioned).get_trace(first_x, first_y)
+
+    trace.compute_log_prob()
+    densities = [trace.nodes[name]["log_prob_sum"] for name in trace.observation_nodes]
+    return float(sum(densities))
 
 
 def inputs_away_from(
