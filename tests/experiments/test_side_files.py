@@ -56,7 +56,8 @@ def test_a_torn_plan_is_made_again(tmp_path, moons):
         _, facts = fit(path, moons)
     assert facts["plan"]["steps"] > 0
     assert names(tmp_path) == ["a.json", "a.json.torn", "a.safetensors"]
-    assert json.loads(path.with_suffix(".json").read_text()) == facts
+    written = json.loads(path.with_suffix(".json").read_text())
+    assert written["plan"] == facts["plan"]
 
 
 def test_a_fit_is_kept_when_its_plan_is_torn(tmp_path, moons):
