@@ -107,7 +107,7 @@ def test_bad_regression_data(engine, x, y, sentence):
         (
             "Categorical",
             torch.zeros(6, 3, dtype=torch.long),
-            r"targets have shape \(6, 3\).*needs \(6,\)",
+            r"labels have the shape of the outputs, \(6, 3\), .*; write y.argmax\(-1\)",
         ),
         (
             "Bernoulli",
