@@ -17,6 +17,7 @@ from zoo.data.minibatches import Batches, LoaderBatches, TensorBatches
 from zoo.data.missing import report_missing
 from zoo.data.table_names import names_of_inputs
 from zoo.model import BayesianNetwork
+from zoo.runtime.counts import check_count
 from zoo.runtime.rows import Rows, concatenate, num_rows
 
 
@@ -219,8 +220,8 @@ def _whole(model: BayesianNetwork, remedy: str) -> str:
 
 def _check_size(batch_size: int | None) -> None:
     """Refuse batches of no data."""
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    if batch_size is not None:
+        check_count("batch_size", batch_size)
 
 
 def _batches_of_loader(

@@ -314,7 +314,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("options", "sentence"), WRONG, ids=str)
+@pytest.mark.parametrize(
+    ("options", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG]
+)
 def test_a_wrong_argument_is_answered(options, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
         fitted(**options)

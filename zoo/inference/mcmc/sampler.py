@@ -14,7 +14,6 @@ from torch import Tensor
 from tqdm.std import tqdm
 
 from zoo.data import Data
-from zoo.inference.counts import check_count
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
@@ -39,6 +38,7 @@ from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.as_tensors import as_tensors
 from zoo.runtime.autograd import autograd_on
+from zoo.runtime.counts import check_count
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
 from zoo.runtime.rows import Rows

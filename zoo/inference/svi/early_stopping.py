@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from zoo.inference.counts import check_count
+from zoo.runtime.counts import check_count
 
 
 @dataclass(frozen=True, kw_only=True)

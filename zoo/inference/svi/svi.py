@@ -13,7 +13,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from zoo.data import Batches, Columns, Data, batches
-from zoo.inference.counts import check_count
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
 from zoo.inference.run_writer import claimed
@@ -37,6 +36,7 @@ from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.autograd import autograd_on
+from zoo.runtime.counts import check_count
 from zoo.runtime.modes import training_mode
 from zoo.runtime.output_path import check_is_path
 from zoo.runtime.param_scope import ScopedGuide
