@@ -154,8 +154,9 @@ class Store:
         return TransitionInfo(**named)
 
     def draws(self) -> dict[str, Tensor]:
-        """Return the stored draws by site, (C, S, *shape)."""
-        return unprefixed(_DRAW, self.stored())
+        """Return the stored draws by site, (C, S, *shape), in the order of the model."""
+        draws = unprefixed(_DRAW, self.stored())  # a file has another order
+        return {name: draws[name] for name in self.potential.shapes if name in draws}
 
     def functions(self) -> tuple[Rows, Tensor] | None:
         """Return inputs and outputs (C, S, N, ...) of the network; None if weights are stored."""
