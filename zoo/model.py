@@ -28,7 +28,7 @@ from zoo.runtime.derivatives import with_autograd_if_needed
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import buffers
 from zoo.runtime.plain_network import plain_network
-from zoo.runtime.rows import Rows
+from zoo.runtime.rows import Column, Rows
 from zoo.runtime.turn import turn
 
 
@@ -223,7 +223,7 @@ class BayesianNetwork(nn.Module):
         return self.plan.complete(self.network, draws)
 
     def prior_predictive(
-        self, x: Rows, num_samples: int = 100, **given: Any
+        self, x: Rows, num_samples: int = 100, **given: Column
     ) -> Prediction:
         """Predict from the prior, before the model has seen data.
 

@@ -58,6 +58,9 @@ ALL = pytest.mark.parametrize("kind", ["SVI", *cases.SAMPLERS])
 TWO = pytest.mark.parametrize("kind", ["SVI", "HMC"])
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*draws diverged")  # a handful of draws
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, at_the_prior):
     """Write after every block and every epoch."""

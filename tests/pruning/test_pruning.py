@@ -1,6 +1,7 @@
 """Pruning: dropped weights are the least important, are zero in every draw, and take no space."""
 
 import math
+from pathlib import Path
 
 import pyro
 import pyro.distributions as dist
@@ -11,7 +12,7 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, likelihoods, networks, priors, pruning
-from zoo.posterior import storage
+from zoo.posterior import zero_bits
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.laplace_posterior import LaplacePosterior
 
@@ -288,11 +289,11 @@ def test_zeros_come_back_to_the_bit():
         "full": torch.ones(300),
         "no": torch.zeros(0),
     }
-    small = storage._without_zeros(tensors)
+    small = zero_bits.without_zeros(tensors)
     assert sum(value.nbytes for value in small.values()) < 0.4 * sum(
         value.nbytes for value in tensors.values()
     )
-    back = storage._with_zeros(small)
+    back = zero_bits.with_zeros(Path("posterior"), small)
     assert back.keys() == tensors.keys()
     for name, value in tensors.items():
         assert back[name].dtype == value.dtype

@@ -111,6 +111,7 @@ def test_modes_come_back_after_an_error():
         assert modes(network) == before
 
 
+@pytest.mark.filterwarnings("ignore:.*draws diverged")
 def test_a_sampler_does_not_move_statistics(at_the_prior):
     model = zoo.BayesianNetwork(
         network_of(statistics(affine=False)),

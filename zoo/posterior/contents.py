@@ -113,7 +113,8 @@ class Contents:
         """Return point estimates, frozen weights and buffers by name; {} if there are none."""
         what = "state"
         found = unprefixed("state/", self._tensors)
-        fixed = [name for name in self._own if name not in self._shapes]
+        random = {*self._shapes, *self.model.plan.originals(self.model.network)}
+        fixed = [name for name in self._own if name not in random]
         check_names(self.path, what, found, fixed if found else (), fixed)
 
         shapes = {name: value.shape for name, value in self._own.items()}

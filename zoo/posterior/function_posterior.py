@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from zoo.posterior.storage import prefixed
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.rows import (
+    Column,
     Rows,
     concatenate,
     is_same,
@@ -80,7 +80,7 @@ class FunctionPosterior(DrawsPosterior):
         return Prediction(self.model.likelihood, outputs, noise, given=given)
 
     def predict_with(
-        self, draws: Mapping[str, Tensor], x: Rows, **given: Any
+        self, draws: Mapping[str, Tensor], x: Rows, **given: Column
     ) -> Prediction:
         """Predict with all stored draws at the inputs of the stored function values."""
         return self.predict(x, **given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -17,7 +17,7 @@ from zoo.posterior.labelled import labelled
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.prediction import Prediction
-from zoo.runtime.rows import Rows
+from zoo.runtime.rows import Column, Rows
 
 if TYPE_CHECKING:
     from zoo.posterior.labelled import Labelled
@@ -52,7 +52,7 @@ class Convertible(Protocol):
         """Return all stored draws, or new ones of a guide."""
 
     def predict_with(
-        self, draws: Mapping[str, Tensor], x: Rows, **given: Any
+        self, draws: Mapping[str, Tensor], x: Rows, **given: Column
     ) -> Prediction:
         """Predict at inputs with given draws."""
 

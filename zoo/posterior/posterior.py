@@ -26,7 +26,7 @@ from zoo.posterior.wrong_arguments import answer
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.fixed_rows import num_random
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Rows
+from zoo.runtime.rows import Column, Rows
 
 if TYPE_CHECKING:
     from zoo.data import Data
@@ -144,7 +144,7 @@ class Posterior(DrawSource, Exports):
         num_samples: int | None = None,
         linearised: bool = False,
         progress: bool = True,
-        **given: Any,
+        **given: Column,
     ) -> Prediction:
         r"""Predict at inputs with draws of everything that is random, noise included.
 
@@ -176,7 +176,7 @@ class Posterior(DrawSource, Exports):
         return self._predict_at(batches, num_samples, mode, progress)
 
     def predict_with(
-        self, draws: Mapping[str, Tensor], x: Rows, **given: Any
+        self, draws: Mapping[str, Tensor], x: Rows, **given: Column
     ) -> Prediction:
         """Predict at inputs with draws that were taken before.
 
@@ -277,15 +277,17 @@ class Posterior(DrawSource, Exports):
         )
 
     def __repr__(self) -> str:
-        size = sum(shape.numel() for shape in self.shapes.values())
         if self.has_network:
             size = sum(num_random(prior) for prior in self.model.latents.values())
-
+            what = "parameters"
+        else:
+            size = sum(shape.numel() for shape in self.shapes.values())
+            what = "values"
         num_sites = len(self.shapes)
         stopped = self.info.stopped if self.info is not None else ""
         ending = f", ended early: {stopped}" if stopped else ""
 
-        space = f"{size:,} parameters at {num_sites} sites"
+        space = f"{size:,} {what} at {num_sites} sites"
         return f"Posterior over {space}: {self.source}{ending}"
 
     def _repr_html_(self) -> str:

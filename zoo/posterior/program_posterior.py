@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Rows
+from zoo.runtime.rows import Column, Rows
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +61,7 @@ class ProgramPosterior(DrawsPosterior):
         num_samples: int | None = None,
         linearised: bool = False,
         progress: bool = True,
-        **given: Any,
+        **given: Column,
     ) -> NoReturn:
         """Refuse: a Pyro program has no network."""
         raise ValueError(
@@ -70,7 +70,7 @@ class ProgramPosterior(DrawsPosterior):
         )
 
     def predict_with(
-        self, draws: Mapping[str, Tensor], x: Rows, **given: Any
+        self, draws: Mapping[str, Tensor], x: Rows, **given: Column
     ) -> NoReturn:
         """Refuse: a Pyro program has no network."""
         self.predict(x)

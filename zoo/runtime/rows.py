@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -26,6 +26,14 @@ Rows = Any
 
 As inputs of a network, a tuple holds positional arguments, and a mapping keyword arguments.
 """
+
+
+class _Array(Protocol):
+    def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+Column: TypeAlias = Tensor | _Array | Sequence[float] | str
+"""A value for each datum, (N, ...): a tensor, an array, a column of a table, or its name there."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,12 @@ def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
         (COUNTS, y)
     )
     shapes = {name: tuple(value.shape) for name, value in posterior.draws.items()}
-    assert shapes == {"probs": (8, 100, 3), "rate": (8, 100, 2), "loc": (8, 100)}
+    assert shapes == {
+        "probs": (8, 100, 3),
+        "rate": (8, 100, 2),
+        "loc": (8, 100),
+        "twice": (8, 100),
+    }
     probs = (COUNTS + 1) / (COUNTS + 1).sum()
     rate = (2.0 + 3) / (2.0 + y.sum(0) - 0.5)  # the factor adds 0.5 to the rate
     assert off_chains(posterior.draws["probs"], probs) < LIMIT
@@ -65,9 +70,7 @@ def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
 def test_every_sampler_takes_a_pyro_model(name):
     engine = cases.ENGINES[name](conjugate)
     posterior = engine.fit((COUNTS, torch.ones(4, 2)))
-    assert (
-        repr(posterior) == "Posterior over 6 parameters at 3 sites: 2 chains of 3 draws"
-    )
+    assert repr(posterior) == "Posterior over 7 values at 4 sites: 2 chains of 3 draws"
     assert "<li><code>rate</code> (2,)</li>" in posterior._repr_html_()
     assert posterior.sample(4)["rate"].shape == (4, 2)
     assert torch.allclose(posterior.draws["probs"].sum(-1), torch.ones(2, 3))
@@ -88,7 +91,9 @@ def test_its_posterior_has_no_network_to_predict_with(posterior):
     runs = pyro.infer.Predictive(conjugate, posterior.sample())(
         COUNTS, torch.ones(4, 2)
     )  # as the sentence says
-    assert torch.equal(runs["twice"].squeeze(), 2 * posterior.sample()["rate"].sum(-1))
+    draws = posterior.sample()
+    assert runs["y"].shape == (len(draws["rate"]), 4, 2)
+    assert torch.equal(draws["twice"], 2 * draws["rate"].sum(-1))
 
 
 def test_its_posterior_goes_to_arviz_and_into_a_file(posterior, tmp_path):

@@ -288,7 +288,7 @@ def test_the_fingerprint_of_a_resnet_20_costs_little():
         likelihoods.Categorical(),
     )
     scoped = ScopedGuide(guides.MeanField(model))
-    options = inference.SVI(model, scoped.guide)._options(SimpleNamespace(per_epoch=1))
+    options = inference.SVI(model, scoped.guide)._options(SimpleNamespace(per_pass=1))
     state = TrainingState(model, scoped.named_parameters(), options, {})
     costs = []
     for _ in range(3):

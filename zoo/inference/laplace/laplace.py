@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from zoo.data import Columns, Data, batches, check_all_data
 from zoo.inference.laplace.approximation import Approximation
@@ -24,7 +23,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.info import LaplaceInfo
 from zoo.posterior.laplace_posterior import LaplacePosterior
 from zoo.runtime.autograd import autograd_on
-from zoo.runtime.rows import first
+from zoo.runtime.rows import Column, first
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 from zoo.runtime.turn import turn
@@ -137,9 +136,9 @@ class Laplace:
         batch_size: int | None = None,
         *,
         target: str | None = None,
-        weights: Any = None,
+        weights: Column | None = None,
         num_data: int | None = None,
-        **given: Any,
+        **given: Column,
     ) -> LaplacePosterior:
         """Find the mode, compute the curvature there, and draw.
 

@@ -41,7 +41,7 @@ from zoo.runtime.autograd import autograd_on
 from zoo.runtime.counts import check_count
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
-from zoo.runtime.rows import Rows
+from zoo.runtime.rows import Column, Rows
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 from zoo.runtime.turn import turn
@@ -168,9 +168,9 @@ class Sampler:
         data: Data | tuple[Any, ...],
         *,
         target: str | None = None,
-        weights: Any = None,
+        weights: Column | None = None,
         num_data: int | None = None,
-        **given: Any,
+        **given: Column,
     ) -> DrawsPosterior:
         """Sample the posterior given all data at once.
 

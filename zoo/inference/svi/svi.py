@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyro
 import torch
@@ -41,7 +40,7 @@ from zoo.runtime.modes import training_mode
 from zoo.runtime.output_path import check_is_path
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import first
+from zoo.runtime.rows import Column, first
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
 from zoo.runtime.turn import turn
@@ -172,9 +171,9 @@ class SVI:
         init: Posterior | None = None,
         *,
         target: str | None = None,
-        weights: Any = None,
+        weights: Column | None = None,
         num_data: int | None = None,
-        **given: Any,
+        **given: Column,
     ) -> GuidePosterior:
         """Fit to data and return a snapshot of the result.
 
