@@ -183,3 +183,21 @@ def test_what_are_no_labels(labels, error, sentence):
 def test_classes_of_data_sets_that_have_no_labels():
     assert datasets.digits().classes == tuple(range(10))
     assert datasets.uci("yacht").classes is None
+
+
+def test_new_rows_are_standardised_by_the_names_of_their_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"a": [1.0, 2.0, 3.0, 4.0, 5.0], "b": [9.0, 7.0, 5.0, 3.0, 0.0]}
+    )
+    data = datasets.regression(frame, frame["a"] * 2, test=0.2, seed=0)
+    new = data.standardise(frame[["b", "a"]])
+    by_hand = data.x_units.standardise(torch.tensor(frame.to_numpy())).float()
+    assert torch.allclose(new, by_hand)
+    assert torch.allclose(data.standardise(frame.to_numpy()), by_hand)
+    with pytest.raises(
+        ValueError, match=r"X lacks the column\(s\) 'b'; its columns are a"
+    ):
+        data.standardise(frame[["a"]])
+    with pytest.raises(ValueError, match=r"X has 1 column\(s\), but 'table' has 2"):
+        data.standardise(torch.ones(3, 1))

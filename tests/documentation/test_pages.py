@@ -43,7 +43,8 @@ def test_the_readme_runs(tmp_path):
     pandas = pytest.importorskip("pandas")
     columns = ["length", "width", "age", "price"]
     frame = pandas.DataFrame(torch.rand(20, 4).numpy(), columns=columns)
-    found = run(own_data, **names | {"frame": frame, "x_new": torch.rand(5, 3)})
+    new_frame = frame[["age", "length", "width"]].head()
+    found = run(own_data, **names | {"frame": frame, "new_frame": new_frame})
     assert found["prediction"].mean.shape == (5, 1)
 
 

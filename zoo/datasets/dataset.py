@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from html import escape
-from typing import NamedTuple, Protocol, Self, TypeVar, overload
+from typing import Any, NamedTuple, Protocol, Self, TypeVar, overload
 
 from torch import Tensor
 
+from zoo.datasets.tables import by_names, columns
 from zoo.datasets.units import Units
 
 
@@ -90,6 +91,33 @@ class Dataset:
         if has_classes and self.classes is None and len(y) > 0:
             indices = tuple(range(int(y.max()) + 1))
             object.__setattr__(self, "classes", indices)
+
+    def standardise(self, X: Any) -> Tensor:
+        """Return new inputs as the model takes them: standardised as those of the fit, (M, D).
+
+        Arguments:
+            X: Inputs (M, D) in original units: a tensor, an array or a table. The columns
+                of a table are found by `x_names`.
+
+        Raises:
+            ValueError: Another number of columns, a table without one of them, or values
+                that are not finite.
+
+        Example:
+            >>> data = datasets.regression(torch.rand(50, 3), torch.rand(50))
+            >>> data.standardise(torch.rand(5, 3)).shape
+            torch.Size([5, 3])
+        """
+        values = columns("X", by_names(self.x_names, X))
+        width = self.train.x.shape[-1]
+        if values.shape[-1] != width:
+            raise ValueError(
+                f"X has {values.shape[-1]} column(s), but {self.name!r} has {width}; give rows "
+                "of the same columns"
+            )
+
+        units = self.x_units or Units.identity(values)
+        return units.standardise(values).to(self.train.x.dtype)
 
     @overload
     def in_original_units(self, prediction: Tensor) -> Tensor: ...

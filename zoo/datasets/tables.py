@@ -100,3 +100,28 @@ def names_of(table: Any) -> tuple[str, ...] | None:
     name = getattr(table, "name", None)
 
     return (str(name),) if _is_pandas(table) and name is not None else None
+
+
+def by_names(names: tuple[str, ...] | None, table: Any) -> Any:
+    """Return a table with the columns of these names, in their order.
+
+    Arguments:
+        names: Names of the columns; None leaves the table as it is.
+        table: A table; an array, which has no names, is returned as it is.
+
+    Raises:
+        ValueError: A column is missing.
+    """
+    own = getattr(table, "columns", None)
+    if names is None or own is None:
+        return table
+
+    by_name = {str(column): column for column in own}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        listed = ", ".join(map(repr, missing))
+        raise ValueError(
+            f"X lacks the column(s) {listed}; its columns are {', '.join(by_name)}"
+        )
+
+    return table[[by_name[name] for name in names]]
