@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import sys
 import traceback
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
@@ -43,6 +44,7 @@ def stack_level() -> int:
     return level
 
 
+@cache
 def is_library(filename: str) -> bool:
     """Return whether a file belongs to Python, to an installed package or to this package."""
     is_installed = "site-packages" in filename

@@ -70,15 +70,9 @@ def _attempt(function: Function, inputs: Sequence[Tensor], trial: Trial) -> _Att
     """Trace a program once, and compare the graph with another run of it."""
     state = PythonState(function)
     try:
-        with trial.undone(), outside_calls() as outside:
+        with trial.undone():
             graph = trace(function, inputs)
-            change = state.change()
-
-        if outside:
-            return _Attempt(None, _plain(outside[0]))
-
-        if change is not None:
-            return _Attempt(None, _plain(change.sentence), may_settle=True)
+            change_by_trace = state.change()
 
         with trial.undone(), torch.no_grad():
             of_graph = graph.module.forward(*inputs, *graph.captured)
@@ -89,9 +83,16 @@ def _attempt(function: Function, inputs: Sequence[Tensor], trial: Trial) -> _Att
         )
         return _Attempt(None, reason)
 
-    with trial.undone():
+    # calls are noted in this run: a run that is traced has ten times as many
+    with trial.undone(), outside_calls() as outside:
         of_program = function(*inputs)
         change = state.change()
+
+    if outside:
+        return _Attempt(None, _plain(outside[0]))
+
+    if change_by_trace is not None:
+        return _Attempt(None, _plain(change_by_trace.sentence), may_settle=True)
 
     if change is not None:
         return _Attempt(None, _plain(change.sentence))
