@@ -15,9 +15,9 @@ from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.observed import Observed
 from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
+from zoo.predictive.examples.lazy_values import LazyValues
 from zoo.predictive.inputs import check_whole, place_inputs
 from zoo.predictive.known import place_known, refuse_unknown
-from zoo.predictive.lazy_values import LazyValues
 from zoo.predictive.network_call import OutputChoice, call_arguments, in_rows
 from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan

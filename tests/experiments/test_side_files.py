@@ -14,7 +14,7 @@ from zoo.experiments.running.scores import Cases
 from zoo.experiments.running.seeded_fits import SeededFits
 from zoo.experiments.running.training import Training
 from zoo.inference.svi.trainer import Trainer
-from zoo.runtime.run_lock import only_one
+from zoo.runtime.files.lock import only_one
 
 TORN = ["", "{", '{"plan": ', "[1, 2]", "\x00\x00"]
 
@@ -136,7 +136,7 @@ def test_a_full_disk_costs_an_experiment_its_files_and_nothing_else(
     tmp_path, monkeypatch
 ):
     def find(run):
-        monkeypatch.setattr("zoo.runtime.atomic_file.os.replace", full)
+        monkeypatch.setattr("zoo.runtime.files.atomic.os.replace", full)
         run.report.find("a number", 1.0)
         run.report.find("another", 2.0)
         run.scores.add("a prediction", lambda: None, None)

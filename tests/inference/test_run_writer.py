@@ -22,7 +22,7 @@ from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.svi.trainer import Trainer
 from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.storage import read_file, write_file
-from zoo.runtime.run_lock import only_one
+from zoo.runtime.files.lock import only_one
 
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zoo.runtime.atomic_file import write_text
-from zoo.runtime.output_path import check_output_folder, check_output_path
+from zoo.runtime.files.atomic import write_text
+from zoo.runtime.files.output_path import check_output_folder, check_output_path
 
 Write = Callable[[Path], object]
 

@@ -11,7 +11,7 @@ from zoo.command.choices import REFERENCES
 from zoo.references.evidence import is_converged
 from zoo.references.make import checkpoints
 from zoo.references.reference import FOLDER
-from zoo.runtime.output_path import check_output_folder, check_output_path
+from zoo.runtime.files.output_path import check_output_folder, check_output_path
 
 CRITERION = (
     "R-hat of 99 % of the function values below 1.02, and of none above 1.05, "

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo.command.arguments import add_common, minutes, one_of
 from zoo.command.choices import EXPERIMENTS
 from zoo.experiments import Run
-from zoo.runtime.output_path import check_output_folder
+from zoo.runtime.files.output_path import check_output_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from zoo.data import Batches
 from zoo.data.minibatches import LoaderBatches
 from zoo.posterior.model_description import START_OF_NETWORK
-from zoo.runtime.constants import describe_constant
-from zoo.runtime.description import describe_value
-from zoo.runtime.digest import digest
+from zoo.runtime.description.constants import describe_constant
+from zoo.runtime.description.digest import digest
+from zoo.runtime.description.objects import describe_value
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 

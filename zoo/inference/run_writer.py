@@ -13,8 +13,8 @@ from torch import Tensor
 
 from zoo.posterior.storage import write_file
 from zoo.runtime.caller import stack_level
-from zoo.runtime.output_path import check_output_path
-from zoo.runtime.run_lock import only_one
+from zoo.runtime.files.lock import only_one
+from zoo.runtime.files.output_path import check_output_path
 
 
 @contextlib.contextmanager

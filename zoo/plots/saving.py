@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.runtime.atomic_file import atomically
+from zoo.runtime.files.atomic import atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from zoo.model import BayesianNetwork
 from zoo.priors.plan import Plan
-from zoo.runtime.description import describe_parts, describe_value, shortened
-from zoo.runtime.digest import digest
+from zoo.runtime.description.digest import digest
+from zoo.runtime.description.objects import describe_parts, describe_value, shortened
 
 START_OF_NETWORK = "start of the network"
 _PARTS = {"network", "prior", "likelihood", "plan"}

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.zero_bits import with_zeros, without_zeros
-from zoo.runtime.atomic_file import atomically
-from zoo.runtime.digest import bytes_of
+from zoo.runtime.description.digest import bytes_of
+from zoo.runtime.files.atomic import atomically
 
 _MAX_READINGS = 100  # of a file that another process replaces meanwhile
 _CHECKSUMS = "checksums"  # the key of the header under which they are

@@ -20,7 +20,7 @@ from guides.local_reparam import LazyWeight, noise_like
 from zoo import likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
 from zoo.posterior.guide_posterior import GuidePosterior
-from zoo.predictive.examples import Place
+from zoo.predictive.examples.places import Place
 from zoo.priors.plan import Nodes
 from zoo.runtime.param_scope import ScopedGuide
 

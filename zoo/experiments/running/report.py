@@ -13,7 +13,7 @@ from zoo.experiments.running.panels import panels
 from zoo.experiments.running.result import Finding, Result
 from zoo.experiments.running.scores import Number
 from zoo.experiments.running.side_files import written
-from zoo.runtime.output_path import check_output_path
+from zoo.runtime.files.output_path import check_output_path
 
 
 class Report:

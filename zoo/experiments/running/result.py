@@ -11,7 +11,7 @@ from typing import Any
 from zoo.experiments.running.record import about
 from zoo.experiments.running.scores import Number
 from zoo.reports.table import Table
-from zoo.runtime.atomic_file import write_text
+from zoo.runtime.files.atomic import write_text
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.priors.prior import Prior
-from zoo.runtime.output_path import check_output_folder
+from zoo.runtime.files.lock import only_one
+from zoo.runtime.files.output_path import check_output_folder
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.run_lock import only_one
 
 _GuideT = TypeVar("_GuideT", bound=PyroProgram)
 

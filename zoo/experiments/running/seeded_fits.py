@@ -18,7 +18,7 @@ from zoo.inference.fingerprint import describe_data, describe_guide
 from zoo.model import BayesianNetwork
 from zoo.posterior.model_description import describe_model
 from zoo.posterior.posterior import Posterior
-from zoo.runtime.description import describe_value
+from zoo.runtime.description.objects import describe_value
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.posterior.damaged_file import DamagedFile
-from zoo.runtime.atomic_file import set_aside, write_text
 from zoo.runtime.caller import stack_level
+from zoo.runtime.files.atomic import set_aside, write_text
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

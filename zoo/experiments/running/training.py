@@ -25,7 +25,7 @@ from zoo.inference.run_files import listed
 from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
-from zoo.runtime.atomic_file import set_aside
+from zoo.runtime.files.atomic import set_aside
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
 _DESCRIPTION = "description"  # of what a fit is of, in its record

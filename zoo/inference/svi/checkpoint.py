@@ -29,7 +29,7 @@ from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.optimizer_state import restored, stored
 from zoo.inference.svi.state import TrainingState
 from zoo.posterior.storage import unprefixed
-from zoo.runtime.description import describe_value
+from zoo.runtime.description.objects import describe_value
 
 # The names of tensors in the file begin with one of these.
 _PRESENT = "kept/"

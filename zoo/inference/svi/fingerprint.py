@@ -12,7 +12,7 @@ from zoo.inference.svi.options import TrainerOptions
 from zoo.inference.svi.state import TrainingState
 from zoo.model import BayesianNetwork
 from zoo.posterior.model_description import describe_model
-from zoo.runtime.description import describe_value
+from zoo.runtime.description.objects import describe_value
 from zoo.runtime.param_scope import ScopedGuide
 
 

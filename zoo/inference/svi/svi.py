@@ -36,8 +36,8 @@ from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.autograd import autograd_on
 from zoo.runtime.counts import check_count
+from zoo.runtime.files.output_path import check_is_path
 from zoo.runtime.modes import training_mode
-from zoo.runtime.output_path import check_is_path
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Column, first

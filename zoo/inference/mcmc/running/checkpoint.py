@@ -24,7 +24,7 @@ from zoo.inference.run_files import (
 )
 from zoo.inference.run_writer import RunWriter
 from zoo.posterior.posterior import Posterior
-from zoo.runtime.description import describe_value
+from zoo.runtime.description.objects import describe_value
 
 # settings in which a resumed run may differ from the run before
 _FREE = {"num_samples", "checkpoint", "progress", "compile", "store_on"}

@@ -6,7 +6,7 @@ from zoo.inference.fingerprint import describe_tree
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.model import BayesianNetwork
 from zoo.posterior.model_description import describe_model
-from zoo.runtime.description import describe_value
+from zoo.runtime.description.objects import describe_value
 from zoo.runtime.programs import PyroProgram
 
 

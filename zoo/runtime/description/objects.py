@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Transform
 
-from zoo.runtime.code import digest_code, is_users, names_in
-from zoo.runtime.constants import describe_tensor
-from zoo.runtime.digest import digest_array, digest_text
-from zoo.runtime.parameters_of import parameters_of
+from zoo.runtime.description.code import digest_code, is_users, names_in
+from zoo.runtime.description.constants import describe_tensor
+from zoo.runtime.description.digest import digest_array, digest_text
+from zoo.runtime.description.parameters import parameters_of
 
 _LONGEST = 200  # characters of a description
 _MANY = 100  # elements of a collection that is described by its hash
@@ -45,7 +45,7 @@ def describe_value(value: object) -> str:
         value: Any object.
 
     Example:
-        >>> from zoo.runtime.description import describe_value
+        >>> from zoo.runtime.description.objects import describe_value
         >>> describe_value(dist.Normal(0.0, 0.01))
         'Normal(0, 0.01)'
         >>> describe_value(nn.Linear(2, 5))

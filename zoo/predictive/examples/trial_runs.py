@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from zoo.predictive.layer_calls import Change, LayerCalls
+from zoo.predictive.examples.layer_calls import Change, LayerCalls
 from zoo.runtime.apart import seed
 from zoo.runtime.rows import Rows
 

@@ -23,9 +23,9 @@ from guides._lazy.masks import MaskedWeight, columns
 from guides._lazy.nodes import LazyNodes
 from guides.flipout import FlippedWeight
 from zoo import inference, likelihoods, priors
-from zoo.predictive import lazy_values as lazy_values_module
-from zoo.predictive.example_codes import codes, complete, decode
-from zoo.predictive.examples import Place
+from zoo.predictive.examples import lazy_values as lazy_values_module
+from zoo.predictive.examples.codes import codes, complete, decode
+from zoo.predictive.examples.places import Place
 
 B, T, D = 5, 4, 3
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
-from zoo.predictive.examples import Places, locate_examples
-from zoo.predictive.trial_runs import Network, TrialRuns
+from zoo.predictive.examples.places import Places, locate_examples
+from zoo.predictive.examples.trial_runs import Network, TrialRuns
 from zoo.runtime.apart import apart, seed
 from zoo.runtime.caller import stack_level
 from zoo.runtime.rows import Rows

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from zoo import likelihoods, networks, priors
-from zoo.runtime.description import describe_parts, describe_value
-from zoo.runtime.digest import digest
+from zoo.runtime.description.digest import digest
+from zoo.runtime.description.objects import describe_parts, describe_value
 
 SCALE = 0.1
 
@@ -155,11 +155,11 @@ def test_a_global_that_a_function_uses_counts(monkeypatch):
 
 def test_the_text_is_the_same_in_another_process():
     code = (
-        "import test_description as t\n"
+        "import test_objects as t\n"
         "print([t.describe_value(one) for one, _ in t.PAIRS.values()])"
     )
     here = Path(__file__).parent
-    environment = {"PYTHONHASHSEED": "1", "PYTHONPATH": f"{here}:{here.parents[1]}"}
+    environment = {"PYTHONHASHSEED": "1", "PYTHONPATH": f"{here}:{here.parents[2]}"}
     run = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.predictive.example_codes import codes
-from zoo.predictive.influence import examples_by_influence
-from zoo.predictive.layer_calls import LayerCall
-from zoo.predictive.trial_runs import TrialRuns, changed_rows
+from zoo.predictive.examples.codes import codes
+from zoo.predictive.examples.influence import examples_by_influence
+from zoo.predictive.examples.layer_calls import LayerCall
+from zoo.predictive.examples.trial_runs import TrialRuns, changed_rows
 from zoo.runtime.rows import Rows
 
 

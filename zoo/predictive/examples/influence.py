@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.predictive.example_codes import complete, decode
-from zoo.predictive.layer_calls import LayerCall, Names
-from zoo.predictive.trial_runs import TrialRuns
+from zoo.predictive.examples.codes import complete, decode
+from zoo.predictive.examples.layer_calls import LayerCall, Names
+from zoo.predictive.examples.trial_runs import TrialRuns
 
 Found = tuple[int, list[int]]
 """A dimension of a layer's input, and the example at each place along it."""

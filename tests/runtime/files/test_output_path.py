@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from zoo.runtime.output_path import check_output_folder, check_output_path
+from zoo.runtime.files.output_path import check_output_folder, check_output_path
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 NOT_AS_ROOT = pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")

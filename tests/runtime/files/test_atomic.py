@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from zoo.runtime.atomic_file import atomically, set_aside, write_text
+from zoo.runtime.files.atomic import atomically, set_aside, write_text
 
 
 def names(folder):

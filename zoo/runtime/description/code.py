@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from types import CodeType
 
-from zoo.runtime.digest import digest_text
+from zoo.runtime.description.digest import digest_text
 
 _OUR_OWN = {"zoo", "guides"}
 _INSTALLED = ("site-packages", "dist-packages")

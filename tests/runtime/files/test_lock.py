@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from zoo.runtime.run_lock import only_one
+from zoo.runtime.files.lock import only_one
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from zoo.runtime.run_lock import only_one
+from zoo.runtime.files.lock import only_one
 with only_one(Path(sys.argv[1]), "checkpoint"):
     print("locked", flush=True)
     time.sleep(60)

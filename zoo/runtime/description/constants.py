@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.runtime.digest import digest
+from zoo.runtime.description.digest import digest
 
 _HALF = (torch.bfloat16, torch.float16)
 
