@@ -12,6 +12,7 @@ from guides._base.guide import Guide
 from guides._base.parameters import ByName, check_scales, positive, raw_scale
 from guides._base.program import PyroModel
 from guides._base.site import Site, unconstrained
+from guides._base.transformed import Transformed
 
 
 class MeanField(Guide):
@@ -82,7 +83,7 @@ class MeanField(Guide):
 
         base = dist.Normal(normal.loc, normal.scale).to_event(event_dim)
 
-        return dist.TransformedDistribution(base, [site.transform])
+        return Transformed(base, [site.transform])
 
     def normal(self, site: Site) -> dist.Normal:
         """Return the normal of a site's elements, each an independent batch element."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import (
@@ -19,6 +18,7 @@ from guides._base.cross_entropy import cross_entropy
 from guides._base.noise import normal_noise
 from guides._base.shape import Shape
 from guides._base.site import Site
+from guides._base.transformed import Transformed
 from guides.mean_field import MeanField
 
 _EULER = 0.57721566490153286
@@ -73,7 +73,7 @@ class Radial(MeanField):
         if site.is_real:
             return radial
 
-        return dist.TransformedDistribution(radial, [site.transform])
+        return Transformed(radial, [site.transform])
 
 
 class RadialNormal(TorchDistribution):

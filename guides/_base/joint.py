@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyro
-import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.distributions.util import sum_rightmost
@@ -19,6 +18,7 @@ from guides._base.groups import Grouping
 from guides._base.part import JointPart
 from guides._base.program import PyroModel
 from guides._base.site import Site
+from guides._base.transformed import Transformed
 from guides.mean_field import MeanField
 
 
@@ -160,7 +160,7 @@ class JointGuide(MeanField):
         if not site.is_real:
             transforms.append(site.transform)
 
-        return dist.TransformedDistribution(marginal, transforms)
+        return Transformed(marginal, transforms)
 
     def _sizes(self, group: str) -> list[int]:
         """Return the number of elements of each site of a group."""

@@ -35,6 +35,19 @@ class UniformMixture(TorchDistribution):
         """The support of the first distribution, which all share."""
         return self.parts[0].support
 
+    @property
+    def mean(self) -> Tensor:
+        """The mean of the means."""
+        return self._means().mean(0)
+
+    @property
+    def variance(self) -> Tensor:
+        """The mean of the variances, and the variance of the means."""
+        within = torch.stack([part.variance for part in self.parts]).mean(0)
+        between = self._means().var(0, correction=0)
+
+        return within + between
+
     def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:  # noqa: B008
         """Draw from all distributions, and choose one at random for each element of a batch."""
         each = [part.sample(sample_shape) for part in self.parts]
@@ -53,6 +66,10 @@ class UniformMixture(TorchDistribution):
         """Return the distribution with another batch shape."""
         shape = torch.Size(batch_shape)
         return UniformMixture([part.expand(shape) for part in self.parts])
+
+    def _means(self) -> Tensor:
+        """Return the means of the distributions, (K, *batch, *event)."""
+        return torch.stack([part.mean for part in self.parts])
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of the mixture."""

@@ -219,6 +219,34 @@ def test_the_row_stays_under_every_guide(family):
     assert posterior.predict(TOKENS, num_samples=2).mean.shape == (20, 1)
 
 
+MOMENTS = {
+    "MeanField": guides.MeanField,
+    "FullRank": guides.FullRank,
+    "LowRank": guides.LowRank,
+    "Radial": guides.Radial,
+    "Mixture": guides.Mixture,
+}
+
+
+@pytest.mark.parametrize("make", MOMENTS.values(), ids=MOMENTS.keys())
+def test_distributions_have_moments_and_the_row_is_certain(make):
+    model = build(Sum(dim=2))
+    distribution = make(model).distributions()["embed.weight"]
+    assert (distribution.mean[PAD] == VALUE).all()
+    assert (distribution.stddev[PAD] == 0).all()
+
+    draws = distribution.sample((20_000,))
+    assert torch.allclose(distribution.mean, draws.mean(0), atol=0.01)
+    assert torch.allclose(distribution.stddev, draws.std(0), rtol=0.05)
+
+
+def test_moments_in_a_bent_space_are_refused_with_a_sentence():
+    model = build(Sum(value=0.0), dist.Gamma(2.0, 2.0))
+    distribution = guides.MeanField(model).distributions()["embed.weight"]
+    with pytest.raises(NotImplementedError, match="take those of draws"):
+        distribution.mean  # noqa: B018
+
+
 RULES = {
     "for the whole weight": dist.Normal(torch.arange(5.0)[:, None], torch.ones(5, 1)),
     "for the other rows": dist.Normal(torch.tensor([[0.0], [1], [3], [4]]), 1.0),

@@ -106,6 +106,12 @@ class InsertRows(Transform):
     def _inverse(self, y: Tensor) -> Tensor:
         return without_rows(y, self.rows)
 
+    def of_variance(self, variance: Tensor) -> Tensor:
+        """Return the variance of each element, 0 in an inserted row, given that before."""
+        zeros = torch.zeros_like(self.values)
+
+        return InsertRows(self.rows, zeros, self.free)(variance)
+
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """Return 0: the volume of the other rows does not change."""
         return x.new_zeros(x.shape[:-2])
@@ -140,10 +146,7 @@ class WithFixedRows(dist.TransformedDistribution):
     @property
     def variance(self) -> Tensor:
         """The variance, 0 in a fixed row."""
-        insert = self.transforms[0].parts[0]
-        zeros = torch.zeros_like(insert.values)
-
-        return InsertRows(insert.rows, zeros, insert.free)(self.base_dist.variance)
+        return self.transforms[0].parts[0].of_variance(self.base_dist.variance)
 
 
 def with_fixed_rows(
