@@ -12,6 +12,8 @@ from pyro import poutine
 from pyro.infer.autoguide.initialization import InitMessenger, init_to_feasible
 from pyro.nn import PyroModule
 from torch import Tensor, nn
+from torch.distributions import biject_to
+from torch.distributions.constraints import Constraint
 
 from guides._base.program import PyroModel
 from guides._base.site import Site
@@ -61,11 +63,35 @@ def _run(model: PyroModel, example: tuple[Any, ...]) -> Mapping[str, _Node]:
 
 
 def _initial_value(site: _Node) -> Tensor:
-    """Return the initial value that the model gives a site, else a feasible one."""
-    if "init" in site["infer"]:
-        return site["infer"]["init"]
+    """Return the initial value that the model gives a site, else a feasible one.
+
+    A network's own weights may be outside the support of their prior, such as negative ones
+    under a gamma distribution. They are then taken as values in unconstrained space, so
+    that different weights stay different.
+    """
+    init = site["infer"].get("init")
+    if init is None:
+        return init_to_feasible(site)
+
+    if _is_usable(init, site["fn"].support):
+        return init
+
+    transform = biject_to(site["fn"].support)
+    if transform.inverse_shape(init.shape) == init.shape:
+        return transform(init)
 
     return init_to_feasible(site)
+
+
+def _is_usable(init: Tensor, support: Constraint) -> bool:
+    """Return whether a value is in a support and finite in unconstrained space."""
+    if support.is_discrete:
+        return True
+
+    if not bool(support.check(init).all()):
+        return False
+
+    return bool(biject_to(support).inv(init).isfinite().all())
 
 
 def _is_latent(node: _Node) -> bool:

@@ -204,3 +204,24 @@ def test_a_misspelt_name_is_answered_with_the_nearest():
 
 def test_the_package_lists_its_public_names_and_nothing_else():
     assert dir(guides) == sorted(guides.__all__)
+
+
+@pytest.mark.parametrize("make", [guides.MeanField, guides.Delta, guides.FullRank])
+@pytest.mark.parametrize("prior", [dist.Gamma(2.0, 2.0), dist.Uniform(1.0, 2.0)])
+def test_weights_outside_the_support_of_their_prior_begin_inside(make, prior):
+    network = nn.Linear(3, 2)
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(prior), likelihoods.Gaussian(1.0)
+    )
+    init = make(model).sites["weight"].init
+    assert prior.support.check(init).all()
+    assert len(init.unique()) == 6  # different weights stay different
+
+    order = network.weight.detach().flatten().argsort()
+    assert torch.equal(init.flatten().argsort(), order)
+
+    x = torch.zeros(4, 3)
+    run = inference.SVI(model, make(model), num_steps=2, progress=False)
+    assert prior.support.check(
+        run.fit((x, torch.zeros(4, 2))).sample(2)["weight"]
+    ).all()
