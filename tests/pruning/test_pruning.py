@@ -344,6 +344,25 @@ def test_normalisations_and_embeddings_stay():
     assert set(zoo.prune(posterior, fraction=0.5).masks) == {"0.weight", "3.weight"}
 
 
+def test_weights_that_cannot_be_pruned_are_named():
+    tied = nn.Sequential(nn.Embedding(4, 3), nn.Linear(3, 4, bias=False))
+    tied[1].weight = tied[0].weight
+    computed = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 1)))
+
+    for network, name in ((tied, "0.weight"), (computed, "original1")):
+        model = zoo.BayesianNetwork(
+            network,
+            priors.WeightPrior(dist.Normal(0.0, 1.0)),
+            likelihoods.Gaussian(1.0),
+        )
+        mode = guides.Delta(model)
+        run = inference.SVI(model, mode, num_steps=1, progress=False)
+        x = torch.zeros(2, dtype=torch.long) if network is tied else torch.zeros(2, 3)
+        y = torch.zeros(2, 4 if network is tied else 1)
+        with pytest.raises(ValueError, match=rf"only .*{name}.* random"):
+            pruning.prune(run.fit((x, y)))
+
+
 def test_one_draw_is_pruned_by_its_size():
     posterior = fitted(guide=guides.Delta, steps=3)
     draws = {name: value.unsqueeze(0) for name, value in posterior.sample(1).items()}

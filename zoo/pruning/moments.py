@@ -40,11 +40,7 @@ def weight_moments(posterior: Posterior) -> dict[str, Moments]:
     model = posterior.require_weights("pruning needs draws of a network's weights")
     sites = _weight_sites(model)
     if not sites:
-        raise ValueError(
-            f"no weight of {type(model.network).__name__} is random under "
-            f"{model.prior!r}, so there is none to drop; "
-            "use a priors.WeightPrior"
-        )
+        raise ValueError(_without_weights(model))
 
     found = normal_moments(posterior)
     missing = [name for name in sites if name not in found]
@@ -66,6 +62,24 @@ def normal_moments(posterior: Posterior) -> dict[str, Moments]:
             found[name] = Moments(distribution.mean, distribution.stddev)
 
     return found
+
+
+def _without_weights(model: BayesianNetwork) -> str:
+    """Return the message for a model without random weights of layers that are pruned."""
+    network = type(model.network).__name__
+    random = [name for name in model.plan.weights if name in model.latents]
+    if all(name.endswith("bias") for name in random):
+        return (
+            f"no weight of {network} is random under {model.prior!r}, so there is none to drop; "
+            "use a priors.WeightPrior"
+        )
+
+    listed = ", ".join(random)
+    return (
+        f"pruning drops weights of linear and convolution layers, but in {network} only {listed} "
+        "are random; a weight that is tied to an embedding, or computed from other tensors "
+        "(torch.nn.utils.parametrizations), cannot be pruned; untie it, or use the plain layer"
+    )
 
 
 def _weight_sites(model: BayesianNetwork) -> list[str]:
