@@ -22,7 +22,7 @@ from zoo.predictive.network_call import OutputChoice, call_arguments, in_rows
 from zoo.predictive.prediction import Prediction
 from zoo.priors.plan import Plan
 from zoo.priors.prior import Prior
-from zoo.priors.requires_grad import frozen_by_user
+from zoo.priors.requires_grad import frozen_by_user, warn_of_changed
 from zoo.reports.summary import Summary, summarise
 from zoo.runtime.derivatives import with_autograd_if_needed
 from zoo.runtime.distributions import describe, is_proper
@@ -108,6 +108,7 @@ class BayesianNetwork(nn.Module):
         self.output_choice = OutputChoice(network, output)
         self.whole = whole
         self._lazy_values = LazyValues(network)
+        self._frozen_when_built = frozen_by_user(network)
 
         if not self.latents:
             raise ValueError(_nothing_random(network, prior))
@@ -145,6 +146,10 @@ class BayesianNetwork(nn.Module):
             copies[name] = parameters[name].detach().clone()
 
         return copies
+
+    def warn_of_changed(self) -> None:
+        """Warn of a fit after `requires_grad` of a parameter was changed, which a prior heeds."""
+        warn_of_changed(self.network, self._frozen_when_built)
 
     def forward(
         self,

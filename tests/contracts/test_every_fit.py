@@ -136,13 +136,14 @@ def test_a_fit_keeps_its_promises(
     model = cases.model(network, prior, likelihood)
     x, y = cases.data(network, likelihood)
     model.network[0].eval() if network == "BatchNorm" else model.network.train()
-    next(model.network.parameters()).requires_grad_(False)
+    next(model.network.parameters()).requires_grad_(False)  # it must stay so
     before = state_of(model)
 
     engine = inference.SVI(
         model, cases.GUIDES[guide](model), num_steps=2, progress=False
     )
-    posterior = engine.fit((x, y))
+    with pytest.warns(UserWarning, match="requires_grad of .* has changed"):
+        posterior = engine.fit((x, y))
     assert posterior.info.losses.shape == (2,)
     assert torch.isfinite(posterior.info.losses).all()
     assert posterior.info.stopped == ""

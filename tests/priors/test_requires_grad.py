@@ -225,3 +225,22 @@ def test_a_file_of_a_frozen_body_names_what_differs(tmp_path):
     expected = posterior.predict(X, num_samples=2).outputs
     torch.manual_seed(1)
     assert torch.equal(again.predict(X, num_samples=2).outputs, expected)
+
+
+ENGINES = {
+    "SVI": lambda m: inference.SVI(m, guides.MeanField(m), num_steps=1, progress=False),
+    "MCLMC": lambda m: inference.MCLMC(m, num_samples=4, progress=False),
+    "Laplace": lambda m: inference.Laplace(m, num_steps=1, progress=False),
+}
+
+
+@pytest.mark.parametrize("make", ENGINES.values(), ids=ENGINES.keys())
+@pytest.mark.parametrize("frozen_first", [True, False])
+def test_a_change_after_the_model_was_built_is_said(make, frozen_first):
+    network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+    network[0].requires_grad_(not frozen_first)
+    engine = make(build(priors.WeightPrior(NORMAL), network))
+
+    network[0].requires_grad_(frozen_first)
+    with pytest.warns(UserWarning, match=r"0\.bias and of 1 more has changed since"):
+        engine.fit((X, Y))

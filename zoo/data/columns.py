@@ -49,6 +49,7 @@ class Columns:
         Raises:
             TypeError: The likelihood does not ask for one of them.
         """
+        model.warn_of_changed()
         refuse_unknown(model.likelihood, "fit", given)
 
         return cls(target, weights, given)

@@ -55,6 +55,27 @@ def frozen_by_user(network: nn.Module) -> list[str]:
     return frozen
 
 
+def warn_of_changed(network: nn.Module, built: Sequence[str]) -> None:
+    """Warn of parameters that were frozen, or no longer are, since a model was built.
+
+    Arguments:
+        network: The network.
+        built: The names of the parameters with `requires_grad=False` at that time.
+    """
+    changed = sorted(set(frozen_by_user(network)) ^ set(built))
+    if not changed:
+        return
+
+    first = changed[0]
+    more = f" and of {len(changed) - 1} more" if len(changed) > 1 else ""
+    was = "False" if first in built else "True"
+    warnings.warn(
+        f"requires_grad of {first}{more} has changed since the model was built (then {was}); the "
+        "model keeps what was said then; build it and its guide again to heed the change",
+        stacklevel=stack_level(),
+    )
+
+
 def _is_free(name: str, parameter: Tensor, decision: Decision) -> bool:
     """Return whether a parameter takes the treatment that its rule gives it."""
     if isinstance(decision.treatment, Frozen):
