@@ -95,8 +95,6 @@ def describe_data(data: Batches) -> dict[str, str]:
     words = {"number of data": str(data.num_data), "batch size": str(data.size)}
     if isinstance(data, LoaderBatches):
         words["columns"] = describe_value(data.columns)
-        columns = getattr(data, "columns", None)
-        words["columns"] = describe_value(columns)
         return words | _describe_loader(data.loader)
 
     return words | describe_tree("inputs", data.x) | describe_tree("targets", data.y)

@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from functools import partial
 from pathlib import Path
@@ -206,6 +207,8 @@ def child(target, folder, seed):
         text = TARGETS[target](folder / "run", seed)
         (folder / "result").write_text(text)
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)
 

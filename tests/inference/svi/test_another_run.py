@@ -85,6 +85,17 @@ def schedule(optimizer, gamma=0.9):
     return lr_scheduler.ExponentialLR(optimizer, gamma)
 
 
+def in_turn(total_iters):
+    def make(optimizer):
+        parts = [
+            torch.optim.lr_scheduler.ConstantLR(optimizer, 0.5, total_iters),
+            schedule(optimizer),
+        ]
+        return torch.optim.lr_scheduler.ChainedScheduler(parts)
+
+    return make
+
+
 def by_lambda(factor):
     return partial(lr_scheduler.LambdaLR, lr_lambda=lambda step: factor**step)
 
@@ -167,6 +178,8 @@ CHANGES = {
     "options of the scheduler": ({"scheduler": schedule},
         {"scheduler": partial(schedule, gamma=0.5)}, "in scheduler"),
     "scheduler by a lambda": ({"scheduler": by_lambda(0.9)}, {"scheduler": by_lambda(0.5)},
+        "in scheduler"),
+    "schedulers in a scheduler": ({"scheduler": in_turn(2)}, {"scheduler": in_turn(3)},
         "in scheduler"),
     "early stopping": ({"early_stopping": stopping()}, {"early_stopping": stopping(patience=3)},
         r"early_stopping \(then .*patience=10.*now .*patience=3"),

@@ -3,9 +3,11 @@
 import functools
 import subprocess
 import sys
+from argparse import Namespace
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyro.distributions as dist
@@ -18,6 +20,7 @@ from zoo.runtime.description.digest import digest
 from zoo.runtime.description.objects import describe_parts, describe_value
 
 SCALE = 0.1
+TABLE = None  # what a test sets
 
 
 class Own(nn.Module):
@@ -151,6 +154,106 @@ def test_a_global_that_a_function_uses_counts(monkeypatch):
     before = describe_value(Own())
     monkeypatch.setitem(globals(), "SCALE", 0.2)
     assert describe_value(Own()) != before
+
+
+class Slotted:
+    """An object without a dictionary of attributes."""
+
+    __slots__ = ("rate",)
+
+    def __init__(self, rate):
+        self.rate = rate
+
+
+class Held:
+    """Values that a class holds."""
+
+    RATES = (0.1,)
+    SCALE = torch.tensor(0.1)
+
+
+@functools.lru_cache
+def cached_rate():
+    return SCALE
+
+
+@pytest.mark.parametrize(
+    ("function", "first", "second"),
+    [
+        (lambda: TABLE["rate"], {"rate": 0.1}, {"rate": 0.2}),
+        (lambda: TABLE.rate, SimpleNamespace(rate=0.1), SimpleNamespace(rate=0.2)),
+        (lambda: TABLE.rate, Namespace(rate=0.1), Namespace(rate=0.2)),
+        (lambda: TABLE.rate, Options(0.1), Options(0.2)),
+        (lambda: TABLE.rate, Slotted(0.1), Slotted(0.2)),
+        (lambda: [TABLE[k] for k in (0, 1)], [1, 2], [1, 3]),
+        (lambda: TABLE[0], (1,), (2,)),
+        (lambda: TABLE, np.float32(0.1), np.float32(0.2)),
+    ],
+    ids=[
+        "key",
+        "namespace",
+        "arguments",
+        "dataclass",
+        "slots",
+        "list",
+        "tuple",
+        "numpy",
+    ],
+)
+def test_what_a_function_reads_counts(monkeypatch, function, first, second):
+    """A table, the arguments of a command, a settings object: whatever holds the number."""
+    monkeypatch.setitem(globals(), "TABLE", first)
+    before = describe_value(function)
+    monkeypatch.setitem(globals(), "TABLE", second)
+    assert describe_value(function) != before
+    monkeypatch.setitem(globals(), "TABLE", first)
+    assert describe_value(function) == before
+
+
+def test_what_a_function_does_not_read_or_changes_itself_does_not_count(monkeypatch):
+    def appends():
+        TABLE.append(1)
+
+    def stores():
+        TABLE["calls"] = 1
+
+    def reads():
+        return TABLE.rate
+
+    for function, value, other in [
+        (lambda: TABLE["rate"], {"rate": 1, "out": "a"}, {"rate": 1, "out": "b"}),
+        (reads, Namespace(rate=1, out="a"), Namespace(rate=1, out="b")),
+        (appends, [], [1]),
+        (stores, {}, {"calls": 1}),
+    ]:
+        monkeypatch.setitem(globals(), "TABLE", value)
+        before = describe_value(function)
+        monkeypatch.setitem(globals(), "TABLE", other)
+        assert describe_value(function) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("RATES", (0.2,)), ("SCALE", torch.tensor(0.2))]
+)
+def test_what_a_class_holds_counts(monkeypatch, name, value):
+    before = describe_value(Held())
+    monkeypatch.setattr(Held, name, value)
+    assert describe_value(Held()) != before
+
+
+def test_the_code_inside_a_cache_counts(monkeypatch):
+    before = describe_value(cached_rate)
+    monkeypatch.setitem(globals(), "SCALE", 0.2)
+    assert describe_value(cached_rate) != before
+
+
+def test_one_tensor_of_a_long_list_counts():
+    """The text that Python shows of a tensor has four digits."""
+    first = [(torch.tensor([0.5, k]), k) for k in range(150)]
+    second = list(first)
+    second[37] = (torch.tensor([0.50000006, 37.0]), 37)
+    assert repr(first) == repr(second)
+    assert describe_value(first) != describe_value(second)
 
 
 def test_the_text_is_the_same_in_another_process():

@@ -58,6 +58,10 @@ def _describe_made(made: object) -> str:
         if name not in ("state", "optimizer") and name[0] != "_" and not is_method:
             options[name] = _without_parameters(value)
 
+    inner = [_describe_made(one) for one in getattr(made, "_schedulers", [])]
+    if inner:
+        options["schedulers"] = inner
+
     return f"{describe_value(kind)} {describe_value(options)}"
 
 

@@ -41,16 +41,6 @@ def digest_code(code: CodeType) -> str:
     return digest_text(" ".join(_words(code)))
 
 
-def names_in(code: CodeType) -> set[str]:
-    """Return the names of globals and attributes that code uses, inner functions included."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= names_in(constant)
-
-    return names
-
-
 def _words(code: CodeType) -> Iterator[str]:
     """Yield everything in code that decides about its results."""
     yield code.co_code.hex()

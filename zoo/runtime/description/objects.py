@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
+from functools import _lru_cache_wrapper as lru_cache_wrapper
 from functools import partial
 from pathlib import PurePath
 from typing import Any
@@ -14,10 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Transform
 
-from zoo.runtime.description.code import digest_code, is_users, names_in
+from zoo.runtime.description.code import digest_code, is_users
 from zoo.runtime.description.constants import describe_tensor
 from zoo.runtime.description.digest import digest_array, digest_text
+from zoo.runtime.description.members import attributes_of, function_of
 from zoo.runtime.description.parameters import parameters_of
+from zoo.runtime.description.read_by import decides, globals_read
 
 _LONGEST = 200  # characters of a description
 _MANY = 100  # elements of a collection that is described by its hash
@@ -118,12 +121,16 @@ class _Description:
 
     def _collection(self, value: Collection[object]) -> str:
         is_many = len(value) > _MANY
-        if is_many and " at 0x" not in (words := repr(value)):
-            return f"{len(value)} elements {digest_text(words)}"
+        if is_many and all(type(element) in _PLAIN for element in value):
+            texts = [repr(element) for element in value]
+        else:
+            texts = [self.text(element) for element in value]
 
-        texts = [self.text(element) for element in value]
         if isinstance(value, (set, frozenset)):
             texts.sort()
+
+        if is_many:
+            return f"{len(value)} elements {digest_text(' '.join(texts))}"
 
         return f"{_name_unless_builtin(value)}[{', '.join(texts)}]"
 
@@ -162,10 +169,7 @@ class _Description:
         if not is_users(value.__module__):
             return f"{value.__qualname__}({self._pairs(inside)})"
 
-        for name in sorted(names_in(code) & value.__globals__.keys()):
-            if _is_constant(value.__globals__[name]):
-                inside[name] = value.__globals__[name]
-
+        inside |= globals_read(value)
         parts = [f"code {digest_code(code)}", self._pairs(inside)]
         return f"{value.__qualname__}({', '.join(filter(None, parts))})"
 
@@ -193,11 +197,11 @@ class _Description:
                 continue
 
             for name, member in vars(base).items():
-                function = _function_of(member)
+                function = function_of(member)
                 if isinstance(function, types.FunctionType):
                     words.append(f"{name} {self._function(function)}")
-                elif isinstance(member, _PLAIN) and not name.startswith("__"):
-                    words.append(f"{name} {member!r}")
+                elif decides(member) and not name.startswith("__"):
+                    words.append(f"{name} {self.text(member)}")
 
         return " ".join(words)
 
@@ -230,12 +234,15 @@ class _Description:
     def _object(self, value: object) -> str:
         """Return the class and the attributes of an object."""
         name = self._class(type(value))
-        attributes = getattr(value, "__dict__", None)
-        if not isinstance(attributes, dict):
+        attributes = attributes_of(value)
+        if not attributes:
             return name
 
         parts = {key: part for key, part in attributes.items() if key not in _MEMORY}
         return f"{name}({self._pairs(parts)})"
+
+    def _cached(self, value: Any) -> str:
+        return f"cached {self.text(value.__wrapped__)}"
 
     def _pairs(self, values: Mapping[str, object]) -> str:
         texts = [f"{name}={self.text(part)}" for name, part in values.items()]
@@ -254,6 +261,7 @@ _WRITERS: list[tuple[Any, Callable[[_Description, Any], str]]] = [
     (partial, _Description._partial),
     (types.FunctionType, _Description._function),
     (types.MethodType, _Description._method),
+    (lru_cache_wrapper, _Description._cached),
     (_BUILT_IN, _Description._builtin),
     (type, _Description._class),
     (nn.Module, _Description._whole_module),
@@ -264,22 +272,6 @@ _WRITERS: list[tuple[Any, Callable[[_Description, Any], str]]] = [
 def _name_unless_builtin(value: object) -> str:
     kind = type(value)
     return "" if kind in (list, tuple, set, frozenset) else kind.__qualname__
-
-
-def _function_of(member: object) -> object:
-    """Return the function of a method, a property, or a static or class method."""
-    if isinstance(member, property):
-        return member.fget
-
-    return getattr(member, "__func__", member)
-
-
-def _is_constant(value: object) -> bool:
-    """Return whether a global that a function uses decides about its results."""
-    if isinstance(value, (types.FunctionType, type)):
-        return is_users(value.__module__)
-
-    return isinstance(value, (*_PLAIN, Tensor, np.ndarray, Distribution, partial))
 
 
 def _has_parameters(value: object) -> bool:
