@@ -204,8 +204,7 @@ def test_a_generator_of_torch_draws_anew_at_every_step():
     def own_torch_generator(self):
         return 1.0 + torch.rand(1, generator=self.torch_rng)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pytest.warns(UserWarning, match="draws from a torch.Generator, .*; omit"):
         found = losses(own_torch_generator, "auto")[0]
     assert torch.equal(found, losses(own_torch_generator, "plain")[0])
 
@@ -284,3 +283,21 @@ def test_a_clock_that_is_remembered_is_named_as_a_clock():
     run = Traced(remembering, compile="traced")
     with pytest.warns(UserWarning, match="reads the clock by time.time"):
         run(X)
+
+
+READS = {
+    "numpy": lambda x: torch.from_numpy(numpy.sin(x.detach().numpy())),
+    "asarray": lambda x: torch.as_tensor(numpy.sin(numpy.asarray(x))),
+    "tolist": lambda x: torch.tensor([[sum(row)] for row in x.tolist()]),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
+def test_numbers_that_python_reads_from_a_tensor_are_not_those_of_the_first_batch(read):
+    def program(x):
+        return (x + read(x),)
+
+    run = Traced(program, compile="traced")
+    with pytest.warns(UserWarning, match="reads the numbers of a tensor by Tensor."):
+        run(X)
+    assert torch.equal(run(2 * X)[0], program(2 * X)[0])

@@ -1,4 +1,4 @@
-"""Calls by which a program reads what lies outside of it: the clock, or a file."""
+"""Calls by which a program reads what no graph sees: the clock, a file, a tensor's numbers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from zoo.runtime.caller import is_library
+from zoo.tracing.tensor_reads import tensor_read
 
 _CLOCKS = (
     time.time,
@@ -31,16 +32,19 @@ _NOW = ("now", "today", "utcnow")
 def outside_calls() -> Iterator[list[str]]:
     """Note what a program reads from outside while a `with` block runs.
 
-    It gives a list that is filled in words. Only calls of the user's own code are noted.
+    It gives a list that is filled in words. Only calls of the user's own code are noted,
+    and arrays that libraries make of tensors.
     """
     found: list[str] = []
     before = sys.getprofile()
 
     def note(frame: FrameType, event: str, called: Any) -> None:
+        words = tensor_read(frame, event, called)
         if event == "c_call" and not is_library(frame.f_code.co_filename):
-            words = _in_words(called)
-            if words and words not in found:
-                found.append(words)
+            words = words or _in_words(called)
+
+        if words and words not in found:
+            found.append(words)
 
     sys.setprofile(note)
     try:

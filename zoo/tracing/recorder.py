@@ -79,6 +79,7 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         """Run one operation and record it."""
         kwargs = dict(kwargs or {})
+        _refuse_generator(kwargs)
         tensors: list[Tensor] = []
 
         def node_of(tensor: Tensor) -> Node:
@@ -154,6 +155,14 @@ def _replaced(value: Any, change: Callable[[Tensor], Node]) -> Any:
         return type(value)(_replaced(part, change) for part in value)
 
     return value
+
+
+def _refuse_generator(kwargs: Mapping[str, Any]) -> None:
+    """Refuse an operation that draws from a generator of its own."""
+    if isinstance(kwargs.get("generator"), torch.Generator):
+        raise RuntimeError(
+            "it draws from a torch.Generator, which a graph cannot do; omit generator="
+        )
 
 
 def _reads_value(func: OpOverload, args: tuple) -> bool:
