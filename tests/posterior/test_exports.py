@@ -59,6 +59,17 @@ def test_a_netcdf_file_is_read_back(posterior, tmp_path):
     assert again["log_likelihood"]["y"].shape == (2, 4, 8)
 
 
+@NETCDF
+def test_a_netcdf_file_that_cannot_be_written_is_refused_before_the_work(
+    posterior, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(type(posterior), "to_arviz", None)
+    with pytest.raises(FileNotFoundError, match=r"no folder .* for the NetCDF file"):
+        posterior.to_netcdf(tmp_path / "nowhere" / "draws.nc")
+    with pytest.raises(ValueError, match=r"the NetCDF file .* is a folder; give"):
+        posterior.to_netcdf(tmp_path)
+
+
 @ZARR
 def test_a_zarr_store_is_read_back(posterior, tmp_path):
     import xarray

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.posterior.labelled import group_of, tree_of
+from zoo.runtime.files.atomic import atomically
+from zoo.runtime.files.output_path import check_output_path
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -43,9 +45,14 @@ class Exports:
 
         Raises:
             ImportError: Neither h5netcdf nor netCDF4 is installed.
+            FileNotFoundError: The folder of the file does not exist.
+            ValueError: It is a folder, or may not be written.
         """
         _require("to_netcdf", _NETCDF)
-        self.to_arviz(**options).to_netcdf(str(path))
+        path = check_output_path(path, "NetCDF file")
+        groups = self.to_arviz(**options)
+        with atomically(path) as new:
+            groups.to_netcdf(str(new))
 
     def to_zarr(self, path: str | Path, **options: Any) -> None:
         """Write all groups of `to_arviz` to a zarr store, a folder.
