@@ -129,7 +129,26 @@ def test_ctrl_c_ends_in_a_word(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.endswith("reproduce: interrupted\n")
 
 
-def test_ctrl_c_in_a_fit_writes_what_was_reached(tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_empty_folder_name_is_refused(command, capsys):
+    """As of a variable of the shell that is not set: "$RESULTS"."""
+    with pytest.raises(SystemExit, match="2"):
+        main([*COMMANDS[command], "--out", ""])
+    said = capsys.readouterr().err
+    assert "--out: '' is not the name of a folder; write . for the present one" in said
+
+
+def test_ctrl_c_before_the_first_step_says_so(tmp_path, monkeypatch, capsys):
+    def interrupt(self, *batch):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_step", interrupt)
+    assert main([*FIT, "--out", str(tmp_path)]) == 0
+    assert "interrupted after 0 of 3 steps\n" in capsys.readouterr().out
+    assert sorted(os.listdir(tmp_path)) == sorted(FILES["fit"])
+
+
+def test_ctrl_c_in_a_fit_writes_what_was_reached(tmp_path, monkeypatch, capsys):
     step, left = Trainer._step, [2]
 
     def interrupt(self, *batch):
@@ -141,3 +160,4 @@ def test_ctrl_c_in_a_fit_writes_what_was_reached(tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "_step", interrupt)
     assert main([*FIT, "--out", str(tmp_path)]) == 0
     assert "interrupted after 2 of 3 steps" in (tmp_path / "results.json").read_text()
+    assert "interrupted after 2 of 3 steps\n" in capsys.readouterr().out

@@ -20,8 +20,9 @@ def draw_fit(posterior: Posterior, prediction: Prediction, data: Dataset) -> Fig
     """Draw the losses, if the engine has any, and what is predicted for the test part."""
     from matplotlib import pyplot as plt
 
-    losses = getattr(posterior.info, "losses", None)
-    num_panels = 1 if losses is None else 2
+    losses = getattr(posterior.info, "losses", ())
+    has_losses = len(losses) > 0  # not with a sampler, or before the first step
+    num_panels = 2 if has_losses else 1
     figure, axes = plt.subplots(
         1,
         num_panels,
@@ -29,7 +30,7 @@ def draw_fit(posterior: Posterior, prediction: Prediction, data: Dataset) -> Fig
         layout="constrained",
         squeeze=False,
     )
-    if losses is not None:
+    if has_losses:
         plots.training_curve(losses, ax=axes[0, 0])
 
     ax = axes[0, -1]

@@ -94,6 +94,8 @@ def _write(
 
     shown = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
     print(f"{shown} in {posterior.info.seconds:.1f} s", flush=True)
+    if posterior.info.stopped:
+        print(posterior.info.stopped, flush=True)
 
     facts = {
         "scores": scores,
