@@ -117,6 +117,16 @@ def minutes(text: str) -> float:
         ) from None
 
 
+def folder(text: str) -> Path:
+    """Return the path of a folder; an empty one would be the present folder."""
+    if not text:
+        raise argparse.ArgumentTypeError(
+            "'' is not the name of a folder; write . for the present one"
+        )
+
+    return Path(text)
+
+
 def add_common(parser: argparse.ArgumentParser, out: Path, contents: str) -> None:
     """Add the arguments that every command with a computation has.
 
@@ -136,7 +146,7 @@ def add_common(parser: argparse.ArgumentParser, out: Path, contents: str) -> Non
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=folder,
         default=out,
         metavar="FOLDER",
         help=f"where to write {contents}",

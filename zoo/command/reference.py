@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from zoo import references
-from zoo.command.arguments import HelpWithDefaults, one_of
+from zoo.command.arguments import HelpWithDefaults, folder, one_of
 from zoo.command.choices import REFERENCES
 from zoo.references.evidence import is_converged
 from zoo.references.make import checkpoints
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="seed of all random numbers")
     add(
         "--out",
-        type=Path,
+        type=folder,
         default=FOLDER,
         metavar="FOLDER",
         help="folder with the file NAME.safetensors",
