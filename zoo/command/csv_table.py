@@ -61,7 +61,8 @@ def load_csv(path: str, target: str | None, task: str | None, seed: int = 0) -> 
             f"{path} has no column {target!r}; the nearest is {nearest!r} (all: {_listed(header)})"
         )
 
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    of_columns = zip(header, zip(*rows, strict=True), strict=True)
+    columns: dict[str, Sequence[str]] = dict(of_columns)
     labels = columns.pop(target)
     if not columns:
         raise ValueError(f"{path} has no column besides the target {target!r}")

@@ -43,7 +43,10 @@ class Batches:
     loader: DataLoader | None = None
     names: Names = None
 
-    has_length = True  # whether the number of batches is known without a pass
+    @property
+    def has_length(self) -> bool:
+        """Whether the number of batches is known without a pass."""
+        return True
 
     @property
     def per_epoch(self) -> int:

@@ -71,6 +71,9 @@ class Censored(Likelihood):
         return f"Censored({name})"
 
 
+_Shape = Size | list[int] | tuple[int, ...]
+
+
 class RightCensored(dist.TorchDistribution):
     """The distribution of (time, event), with batch shape (*, N) and event shape (2,).
 
@@ -91,11 +94,11 @@ class RightCensored(dist.TorchDistribution):
         """Times in the support, and events that are 0 or 1."""
         return _TimeAndEvent(self.times.support)
 
-    def expand(self, batch_shape: Size, _instance: object = None) -> RightCensored:
+    def expand(self, batch_shape: _Shape, _instance: object = None) -> RightCensored:
         """Return the distribution with another batch shape."""
         return RightCensored(self.times.expand(batch_shape))
 
-    def sample(self, sample_shape: Size = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _Shape = Size()) -> Tensor:  # noqa: B008
         """Draw times, with events that were seen."""
         times = self.times.sample(sample_shape)
         return torch.stack([times, torch.ones_like(times)], -1)

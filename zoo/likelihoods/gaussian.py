@@ -125,7 +125,7 @@ class Gaussian(Likelihood):
 
     def _check_length(self, output: Tensor) -> None:
         """Refuse a scale of more than one value that has not one for each output."""
-        shape = ()
+        shape: tuple[int, ...] = ()
         if isinstance(self.scale, Tensor):
             shape = tuple(self.scale.shape)
         elif isinstance(self.scale, TorchDistributionMixin):
@@ -148,13 +148,12 @@ class Gaussian(Likelihood):
 
     def __repr__(self) -> str:
         scale = self.scale
+        text = repr(scale) if isinstance(scale, str) else str(scale)
         if isinstance(scale, TorchDistributionMixin):
-            scale = describe(scale)
-        elif isinstance(scale, str):
-            scale = repr(scale)
+            text = describe(scale)
 
         missing = f", missing={self.missing!r}" if self.missing else ""
-        return f"Gaussian(scale={scale}{missing})"
+        return f"Gaussian(scale={text}{missing})"
 
 
 def _check_word(scale: str) -> None:

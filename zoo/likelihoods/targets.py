@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 import pyro
 import torch
@@ -75,7 +76,7 @@ class Targets(Uncertainty):
             ValueError: Targets of several kinds.
         """
 
-    def for_data(self, output: Tensor, y: Tensor | Observed) -> Targets:
+    def for_data(self, output: Tensor, y: Tensor | Observed) -> Self:
         """Return the likelihood with what the shapes of data decide, by default itself.
 
         Arguments:

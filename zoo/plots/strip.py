@@ -142,7 +142,7 @@ def _draw_bars(ax: Axes, nats: np.ndarray, longest: float, is_named: bool) -> No
     ax.barh(places, nats, 0.72, color=_PART_COLORS)
     for place, value in zip(places, nats, strict=True):
         end = longest * 0.03 + value
-        ax.text(end, place, f"{value:.2f}", va="center", fontsize="x-small")
+        ax.text(end, float(place), f"{value:.2f}", va="center", fontsize="x-small")
 
     ax.set(xlim=(0, 1.45 * longest), ylim=(2.6, -0.6), xticks=[])
     ax.set_yticks(places, _PARTS if is_named else [])

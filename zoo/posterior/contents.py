@@ -45,7 +45,7 @@ class Contents:
         self._tensors = tensors
         self._has_warned = False
 
-        self._own = dict(model.network.named_parameters())
+        self._own: dict[str, Tensor] = dict(model.network.named_parameters())
         self._own |= dict(model.network.named_buffers())
         self._shapes = {name: prior.shape() for name, prior in model.latents.items()}
         self._dtypes = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -105,7 +106,7 @@ class FunctionPosterior(DrawsPosterior):
             "sample again without functions_at"
         )
 
-    def _followed_by(self, others: Sequence[FunctionPosterior], dim: Dim) -> Posterior:
+    def _followed_by(self, others: Sequence[Any], dim: Dim) -> Posterior:
         every = [self, *others]
         inputs = []
         for each in every:

@@ -48,7 +48,7 @@ def with_zeros(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if stored.endswith(_SHAPE):
             name = stored.removesuffix(_SHAPE)
             values = tensors.get(name + _VALUES)
-            bits = tensors.get(name + _BITS)
+            bits = tensors.get(name + _BITS, torch.empty(0))
             _check_sizes(path, name, value, bits, values)
             found[name] = _joined(value, bits, values)
         elif not stored.endswith((_VALUES, _BITS)):
@@ -58,7 +58,7 @@ def with_zeros(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _check_sizes(
-    path: Path, name: str, shape: Tensor, bits: Tensor | None, values: Tensor | None
+    path: Path, name: str, shape: Tensor, bits: Tensor, values: Tensor | None
 ) -> None:
     """Refuse a tensor whose shape is not that of its bits, before memory is taken for it."""
     is_list = shape.dtype == torch.int64 and shape.dim() == 1
@@ -67,7 +67,7 @@ def _check_sizes(
     num_elements = math.prod(sizes)
     num_bytes = -(-num_elements // 8)
 
-    has_bits = bits is not None and bits.dtype == torch.uint8 and bits.dim() == 1
+    has_bits = bits.dtype == torch.uint8 and bits.dim() == 1
     num_stored = bits.numel() if has_bits else 0
     if not is_shape or not has_bits or num_bytes != num_stored:
         raise DamagedFile(

@@ -99,7 +99,9 @@ def pointwise(
     has_classes = likelihood.has_classes(distribution)
     y = y.to(outputs.device)
     y = y if has_classes else units.back(y)
-    likelihood.check(outputs[0], Observed(y, given=given))
+    likelihood.check(
+        outputs[0], Observed(y, given=None if given is None else dict(given))
+    )
 
     counts = likelihood.is_observed(y)
     encoded = likelihood.encode(y, outputs)

@@ -25,7 +25,7 @@ class TargetUnits:
         """Whether the units are those of the model."""
         has_tensor = isinstance(self.loc, Tensor) or isinstance(self.scale, Tensor)
 
-        return not has_tensor and self.loc == 0.0 and self.scale == 1.0
+        return not has_tensor and bool(self.loc == 0.0 and self.scale == 1.0)
 
     def to(self, values: Tensor) -> Tensor:
         """Map values from the units of the model."""

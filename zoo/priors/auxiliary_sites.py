@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyro
 from pyro import poutine
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.infer.reparam.reparam import Reparam
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.runtime import Message
 from torch import Tensor
 
 from zoo.runtime.distributions import describe
@@ -72,8 +71,10 @@ def original_value(
 def _apply(
     name: str, reparam: Reparam, prior: TorchDistributionMixin, value: Tensor | None
 ) -> Tensor:
-    message = {"name": name, "fn": prior, "value": value, "is_observed": False}
-    return reparam.apply(message)["value"]
+    message: Any = {"name": name, "fn": prior, "value": value, "is_observed": False}
+    applied: Any = reparam.apply(message)
+
+    return applied["value"]
 
 
 class _Record(Messenger):
@@ -83,7 +84,7 @@ class _Record(Messenger):
         super().__init__()
         self.found = found
 
-    def _pyro_sample(self, msg: Message) -> None:
+    def _pyro_sample(self, msg: Any) -> None:
         if msg["value"] is None:
             raise NotImplementedError("the initial value has no auxiliary value")
 
@@ -97,6 +98,6 @@ class _Give(Messenger):
         super().__init__()
         self.values = values
 
-    def _pyro_sample(self, msg: Message) -> None:
+    def _pyro_sample(self, msg: Any) -> None:
         msg["value"] = self.values[msg["name"]]
         msg["done"] = True

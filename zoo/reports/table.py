@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import TYPE_CHECKING
 
 Cell = str | int | float | None
 
@@ -103,7 +104,11 @@ class Table:
 class Tabled:
     """A result that is shown as its table, in a terminal and in a notebook."""
 
-    table: Table
+    if TYPE_CHECKING:  # a field or a property
+
+        @property
+        def table(self) -> Table:
+            """The table."""
 
     def __str__(self) -> str:
         return str(self.table)

@@ -43,7 +43,7 @@ class Substitute(Messenger):
 
     def _substitute(self, msg: Message) -> None:
         name = msg["name"]
-        if name in self.values:
+        if name is not None and name in self.values:
             msg["value"] = self.values[name]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import TypeGuard
 
 from torch import nn
 
@@ -80,18 +81,20 @@ def _own_modes(network: nn.Module) -> Iterator[None]:
         before = [(layer, layer.training) for layer in network.modules()]
         sparse = [layer for layer, _ in before if _has_sparse_gradient(layer)]
         try:
-            for layer in sparse:  # a draw of a weight has a dense gradient
-                layer.sparse = False
+            for embedding in sparse:  # a draw of a weight has a dense gradient
+                embedding.sparse = False
 
             yield
         finally:
-            for layer in sparse:
-                layer.sparse = True
+            for embedding in sparse:
+                embedding.sparse = True
 
             for layer, was_training in before:
                 layer.training = was_training
 
 
-def _has_sparse_gradient(layer: nn.Module) -> bool:
+def _has_sparse_gradient(
+    layer: nn.Module,
+) -> TypeGuard[nn.Embedding | nn.EmbeddingBag]:
     """Return whether a layer is an embedding whose gradient is sparse."""
     return isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.sparse

@@ -68,7 +68,7 @@ class ScopedGuide:
 
     def named_parameters(self) -> dict[str, Tensor]:
         """Return the tensors that a fit optimises by name; one with two names has its first."""
-        names = {}
+        names: dict[int, str] = {}
         for name, tensor in self.tensors().items():
             if tensor.requires_grad:
                 names.setdefault(id(tensor), name)

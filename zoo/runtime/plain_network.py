@@ -51,7 +51,7 @@ def _unwrapped(network: nn.Module) -> nn.Module:
         elif hasattr(
             network, "_orig_mod"
         ):  # of torch.compile; an engine compiles itself
-            network = network._orig_mod
+            network = network.get_submodule("_orig_mod")
         else:
             return network
 

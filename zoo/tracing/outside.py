@@ -61,8 +61,8 @@ def _in_words(called: Any) -> str:
         )
 
     owner = getattr(called, "__self__", None)
-    is_date = isinstance(owner, type) and issubclass(owner, datetime.date)
-    if is_date and called.__name__ in _NOW:
+    is_now = called.__name__ in _NOW
+    if is_now and isinstance(owner, type) and issubclass(owner, datetime.date):
         name = f"{owner.__name__}.{called.__name__}"
         return f"it reads the clock by {name}; give the time as an input"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from torch import Tensor
 from torch.fx import Graph, Node
@@ -131,7 +132,8 @@ class _Merger:
         For an operation that does not say what it writes to, these are the roots of all
         its arguments.
         """
-        names = written_arguments(node.target)
+        operation: Any = node.target
+        names = written_arguments(operation)
         if not names:
             for argument in node.all_input_nodes:
                 yield self._root(argument)
@@ -157,7 +159,8 @@ class _Merger:
 def _arguments_by_name(node: Node) -> dict[str, object]:
     """Return the arguments of an operation by name."""
     values = {}
-    for argument, value in zip(node.target._schema.arguments, node.args, strict=False):
+    operation: Any = node.target
+    for argument, value in zip(operation._schema.arguments, node.args, strict=False):
         values[argument.name] = value
 
     return {**values, **node.kwargs}

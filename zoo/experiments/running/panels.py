@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from zoo.experiments.running.side_files import written
 from zoo.plots.saving import save_figure
 
+Share = Literal["row", "none"]
+
 
 @contextmanager
 def panels(
-    path: Path, *, rows: int, columns: int, title: str, share: str
+    path: Path, *, rows: int, columns: int, title: str, share: Share
 ) -> Iterator[np.ndarray]:
     """Yield axes (rows, columns) to draw on, and write their figure afterwards.
 

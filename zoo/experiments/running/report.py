@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.experiments.running.panels import panels
+from zoo.experiments.running.panels import Share, panels
 from zoo.experiments.running.result import Finding, Result
 from zoo.experiments.running.scores import Number
 from zoo.experiments.running.side_files import written
@@ -71,7 +71,7 @@ class Report:
         self.result.tables[name] = [dict(row) for row in rows]
 
     def panels(
-        self, rows: int = 1, columns: int = 1, title: str = "", share: str = "none"
+        self, rows: int = 1, columns: int = 1, title: str = "", share: Share = "none"
     ) -> AbstractContextManager[np.ndarray]:
         """Return a context with axes (rows, columns) to draw on, which writes the figure.
 

@@ -82,13 +82,13 @@ class Training:
 
         posterior = read_whole(path, lambda path: load(path, *fits.build_seeded()))
         if posterior is not None:
-            record = read_json(record_path) or info_values(posterior.info)
-            return posterior, _without_description(record)
+            known = read_json(record_path) or info_values(posterior.info)
+            return posterior, _without_description(known)
 
         if plan is None:
             plan = self._plan(path.stem, fits, validation)
 
-        record = {"plan": asdict(plan)}
+        record: dict[str, Any] = {"plan": asdict(plan)}
         write_json(record_path, record | {_DESCRIPTION: description})
 
         checkpoint = path.with_suffix(".run")

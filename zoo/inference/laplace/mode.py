@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from pyro.infer.autoguide import AutoDelta
@@ -14,6 +15,7 @@ from zoo.data import Data
 from zoo.inference.sites import Site
 from zoo.inference.svi.svi import SVI
 from zoo.model import BayesianNetwork
+from zoo.posterior.info import SVIInfo
 
 _FINAL_SHARE_OF_RATE = 0.01
 
@@ -82,7 +84,7 @@ def find_mode(
         progress=progress,
     )
     posterior = svi.fit(data, batch_size, target=target)
-    info = posterior.info
+    info = cast(SVIInfo, posterior.info)
     centre = {name: value[0] for name, value in posterior.sample(1).items()}
     return Mode(centre, posterior.state, info.losses, info.stopped, info.error)
 

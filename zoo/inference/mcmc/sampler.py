@@ -23,7 +23,7 @@ from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
 from zoo.inference.mcmc.running.checkpoint import Checkpoint, describe_settings
 from zoo.inference.mcmc.running.initialisation import INITS
-from zoo.inference.mcmc.running.more_chains import divide_chains
+from zoo.inference.mcmc.running.more_chains import divide_chains, run_in_turn
 from zoo.inference.mcmc.running.results import make_posterior
 from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.mcmc.running.run_options import RunOptions
@@ -198,31 +198,16 @@ class Sampler:
                 return self._fit(read())
 
             with generators.restored(if_true=path.is_file()):
-                return self._fit_files(read(), divide_chains(path, self.num_chains))
+                sampled = read()
+                files = divide_chains(path, self.num_chains)
 
-    def _fit_files(
-        self, data: SampledData, files: list[tuple[Path, int]]
+                return run_in_turn(files, partial(self._fit_file, sampled))
+
+    def _fit_file(
+        self, data: SampledData, path: Path, num_chains: int
     ) -> DrawsPosterior:
-        """Run the chains of each file in turn, and put them side by side."""
-        posteriors: list[DrawsPosterior] = []
-        for path, num_chains in files:
-            group = replace(self, checkpoint=path, num_chains=num_chains)
-            if posteriors and not path.is_file():
-                new_seed = int(torch.randint(2**62, ()))
-                torch.manual_seed(new_seed)  # other numbers than the first chains had
-
-            posterior = group._fit(data)
-            if posteriors and posterior.info.stopped:
-                info = posteriors[0].info
-                info.stopped = f"the chains of {path} were {posterior.info.stopped}"
-                info.error = posterior.info.error
-                return posteriors[0]
-
-            posteriors.append(posterior)
-            if posterior.info.stopped:
-                break
-
-        return posteriors[0] if len(posteriors) == 1 else Posterior.concat(posteriors)
+        """Run the chains of one file."""
+        return replace(self, checkpoint=path, num_chains=num_chains)._fit(data)
 
     def _fit(self, data: SampledData) -> DrawsPosterior:
         """Run the chains of one file, or those without a file."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.inference.svi.elbo import elbo
 from zoo.inference.tempering import Tempering
@@ -37,7 +37,7 @@ class BatchLoss:
     model: BayesianNetwork
     guide: PyroProgram
     state: Mapping[str, Tensor]
-    parameters: list[nn.Parameter]
+    parameters: Sequence[Tensor]
     num_data: int
     num_particles: int
     tempering: Tempering

@@ -79,8 +79,10 @@ def build_scheduler(
         ValueError: It makes no scheduler.
     """
     if make is None:
-        is_of_pyro = isinstance(make_optimizer, PyroLRScheduler)
-        return scheduler_of_pyro(make_optimizer, optimizer) if is_of_pyro else None
+        if isinstance(make_optimizer, PyroLRScheduler):
+            return scheduler_of_pyro(make_optimizer, optimizer)
+
+        return None
 
     try:
         scheduler = make(optimizer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from pyro.optim import PyroOptim
 from pyro.optim.lr_scheduler import PyroLRScheduler
@@ -30,17 +30,19 @@ def of_pyro(optimizer: PyroOptim, parameters: Mapping[str, Tensor]) -> Optimizer
         optimizer: The optimiser of Pyro, such as `pyro.optim.ClippedAdam({"lr": 0.01})`.
         parameters: The parameters by name.
     """
+    make: Any = optimizer.pt_optim_constructor
+    given: Any = optimizer.pt_optim_args  # a mapping, or a function of the name
     groups = []
     for name, parameter in parameters.items():
-        options = _options_of(optimizer.pt_optim_args, name)
+        options = _options_of(given, name)
         groups.append({"params": [parameter], **options})
 
-    is_the_same_for_all = not callable(optimizer.pt_optim_args)
+    is_the_same_for_all = not callable(given)
     if is_the_same_for_all:
         every = list(parameters.values())
-        made = optimizer.pt_optim_constructor(every, **optimizer.pt_optim_args)
+        made = make(every, **given)
     else:
-        made = optimizer.pt_optim_constructor(groups)
+        made = make(groups)
 
     if optimizer.pt_clip_args:
         _clip_gradients(made, optimizer.pt_clip_args, parameters)
@@ -48,7 +50,9 @@ def of_pyro(optimizer: PyroOptim, parameters: Mapping[str, Tensor]) -> Optimizer
     return made
 
 
-def is_function_of_pyro(value: Any) -> bool:
+def is_function_of_pyro(
+    value: Any,
+) -> TypeGuard[Callable[[dict[str, Any]], PyroOptim]]:
     """Return whether a value is a function such as `pyro.optim.Adam`, before its call."""
     module = getattr(value, "__module__", None) or ""
 

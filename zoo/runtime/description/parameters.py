@@ -21,7 +21,8 @@ def parameters_of(distribution: Distribution) -> list[object]:
     if _has_listed_parameters(distribution, names):
         return [getattr(distribution, name) for name in names]
 
-    stored, computed = {}, {}
+    stored: dict[str, object] = {}
+    computed: dict[str, object] = {}
     for name, part in vars(distribution).items():
         if name not in _NO_PARAMETERS:
             is_computed = isinstance(getattr(kind, name, None), lazy_property)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
+
+import torch
 
 from zoo.inference.run_files import read_run
+from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.info import MCMCInfo
+from zoo.posterior.posterior import Posterior
 
 
 def divide_chains(path: Path, num_chains: int) -> list[tuple[Path, int]]:
@@ -28,6 +35,39 @@ def divide_chains(path: Path, num_chains: int) -> list[tuple[Path, int]]:
         file = path.with_name(f"{path.stem}.chains-{done + 1}{path.suffix}")
 
     return files
+
+
+def run_in_turn(
+    files: list[tuple[Path, int]], run: Callable[[Path, int], DrawsPosterior]
+) -> DrawsPosterior:
+    """Run the chains of each file in turn, and put them side by side.
+
+    Arguments:
+        files: The files and the number of chains of each, from `divide_chains`.
+        run: Runs so many chains with a file.
+    """
+    posteriors: list[DrawsPosterior] = []
+    for path, num_chains in files:
+        if posteriors and not path.is_file():
+            new_seed = int(torch.randint(2**62, ()))
+            torch.manual_seed(new_seed)  # other numbers than the first chains had
+
+        posterior = run(path, num_chains)
+        info = cast(MCMCInfo, posterior.info)
+        if posteriors and info.stopped:
+            first = cast(MCMCInfo, posteriors[0].info)
+            first.stopped = f"the chains of {path} were {info.stopped}"
+            first.error = info.error
+            return posteriors[0]
+
+        posteriors.append(posterior)
+        if info.stopped:
+            break
+
+    if len(posteriors) == 1:
+        return posteriors[0]
+
+    return cast(DrawsPosterior, Posterior.concat(posteriors))
 
 
 def _num_chains_in(path: Path) -> int:
