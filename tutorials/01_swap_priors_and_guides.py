@@ -19,9 +19,9 @@ import zoo
 from zoo import datasets, inference, likelihoods, networks, plots, priors
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
-NUM_STEPS = 100 if SMOKE else 2000
-WARMUP_STEPS = 10 if SMOKE else 200
-NUM_SAMPLES = 10 if SMOKE else 200
+NUM_STEPS = 20 if SMOKE else 2000
+WARMUP_STEPS = 5 if SMOKE else 200
+NUM_SAMPLES = 5 if SMOKE else 200
 
 pyro.set_rng_seed(1)
 

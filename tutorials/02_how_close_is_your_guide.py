@@ -20,7 +20,7 @@ from zoo import inference, plots, references
 from zoo.diagnostics import contraction, extrapolation, k_hat, sbc
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
-NUM_STEPS = 50 if SMOKE else 3000
+NUM_STEPS = 20 if SMOKE else 3000
 NUM_SIMULATIONS = 3 if SMOKE else 100
 
 pyro.set_rng_seed(0)

@@ -25,7 +25,7 @@ from zoo.reports.table import Table
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
 NUM_EPOCHS = 15 if SMOKE else 100
-NUM_STEPS = 20 if SMOKE else 300
+NUM_STEPS = 8 if SMOKE else 300
 NUM_SAMPLES = 8 if SMOKE else 32
 
 pyro.set_rng_seed(0)
