@@ -263,6 +263,10 @@ def test_a_network_of_torch_jit_is_refused(make):
         ValueError, match=r"of torch\.jit, whose tensors cannot be replac"
     ):
         model_of(make(mlp()))
+    with pytest.raises(
+        ValueError, match=r"the part '0' of the network is a .* of torch\.jit"
+    ):
+        model_of(nn.Sequential(make(mlp()), nn.Linear(1, 1)))
 
 
 TENSORS = [

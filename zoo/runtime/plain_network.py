@@ -31,11 +31,13 @@ def plain_network(network: nn.Module) -> nn.Module:
 
     network = _unwrapped(network)
     family = type(network).__name__
-    if isinstance(network, torch.jit.ScriptModule):
-        raise ValueError(
-            f"the network is a {family} of torch.jit, whose tensors cannot be replaced; give the "
-            "nn.Module that it was made from"
-        )
+    for name, part in network.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            where = f"the part {name!r} of the network" if name else "the network"
+            raise ValueError(
+                f"{where} is a {type(part).__name__} of torch.jit, whose tensors cannot be "
+                "replaced; give the nn.Module that it was made from"
+            )
 
     _check_tensors(network, family)
 
