@@ -178,3 +178,9 @@ def test_a_loader_of_a_network_that_couples_its_rows():
 def test_whole_is_a_truth_value(whole):
     with pytest.raises(TypeError, match="must be True, False or None"):
         gcn(whole)
+
+
+def test_the_edges_of_a_graph_among_the_inputs_get_a_sentence():
+    edges = torch.randint(N, (2, 30))
+    with pytest.raises(ValueError, match=r"inputs\[1\] has 2; .* edges of a graph"):
+        svi(gcn()).fit(((X, edges), Y))
