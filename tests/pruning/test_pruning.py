@@ -167,6 +167,31 @@ def test_a_filter_is_dropped_with_its_bias_and_outputs_stay():
         zoo.prune(fitted(steps=1), rule=pruning.filter_norm)
 
 
+def test_a_filter_of_tied_layers_is_dropped_with_both_biases():
+    tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 1))
+    tied[1].weight = tied[0].weight
+    pruned = zoo.prune(mode_of(tied), fraction=0.4, rule=pruning.filter_norm)
+    left = pruned.masks["0.weight"].any(1)
+    assert int(left.sum()) == 2
+    assert torch.equal(pruned.masks["0.bias"], left)
+    assert torch.equal(pruned.masks["1.bias"], left)
+
+    tied[2] = nn.Linear(3, 3)
+    tied[2].weight = tied[0].weight  # its outputs are predictions
+    with pytest.raises(ValueError, match="only the last layer has random weights"):
+        zoo.prune(mode_of(tied), rule=pruning.filter_norm)
+
+
+def mode_of(network):
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(1.0)
+    )
+    x = torch.randn(5, 3)
+    y = torch.zeros_like(network(x))
+    mode = guides.Delta(model)
+    return inference.SVI(model, mode, num_steps=1, progress=False).fit((x, y))
+
+
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d, networks.FilterResponseNorm])
 @pytest.mark.parametrize(
     "rule",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor, fx, nn
 
 from zoo.priors.node import has_nodes
+from zoo.runtime.network_call import places
 
 _NOT_TRACEABLE = (
     fx.proxy.TraceError,
@@ -34,8 +35,8 @@ def with_whole_filters(
     found = dict(masks)
     for name, mask in masks.items():
         kept = mask.flatten(1).any(1)  # (O,)
-        layer = layer_of(name)
-        layers = (layer, normalisations.get(layer, layer))
+        layers = _layers_of(network, name)
+        layers |= {normalisations.get(layer, layer) for layer in layers}
 
         for other, parameter in parameters.items():
             if layer_of(other) in layers and parameter.shape == kept.shape:
@@ -51,13 +52,18 @@ def without_last_layer(network: nn.Module, names: Iterable[str]) -> list[str]:
         if has_nodes(layer):
             last = name
 
-    return [name for name in names if layer_of(name) != last]
+    return [name for name in names if last not in _layers_of(network, name)]
 
 
 def layer_of(name: str) -> str:
     """Return the name of the layer that a tensor belongs to."""
     layer, _dot, _tensor = name.rpartition(".")
     return layer
+
+
+def _layers_of(network: nn.Module, name: str) -> set[str]:
+    """Return the names of the layers that a tensor belongs to, several if it is tied."""
+    return {layer_of(place) for place, own in places(network).items() if own == name}
 
 
 def _following_normalisations(network: nn.Module) -> dict[str, str]:
