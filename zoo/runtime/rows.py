@@ -147,8 +147,8 @@ def num_rows(tree: Rows, name: str = "inputs") -> int:
         listed = ", ".join(f"{place} has {n}" for place, n in numbers.items())
         raise ValueError(
             f"all {name} must have the same number of rows, the data in front, but {listed}; "
-            "give one row of each for a datum; what belongs to none, such as the edges of a graph, is "
-            "a buffer: network.register_buffer(name, tensor), read in forward"
+            "give one row of each for a datum; what belongs to no datum, e.g. edges of a graph, "
+            "is a buffer: network.register_buffer(name, tensor), read in forward"
         )
 
     return next(iter(numbers.values()))
