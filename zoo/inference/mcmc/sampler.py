@@ -190,7 +190,11 @@ class Sampler:
                 discrete sites; the checkpoint is of another run.
             TypeError: A known quantity that the likelihood does not ask for.
         """
-        said = {"target": target, "weights": weights, "num_data": num_data}
+        said: dict[str, Any] = {
+            "target": target,
+            "weights": weights,
+            "num_data": num_data,
+        }
         read = partial(sampled_data, self.model, data, given=given, **said)
         generators = Generators(device_of(self.model))
         with claimed(self.checkpoint) as path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -14,16 +15,14 @@ from zoo.data import Batch, Batches
 from zoo.inference.early_end import despite_interrupt, explained, reason_to_end
 from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.fingerprint import describe_run
+from zoo.inference.svi.gradient_step import gradient_step
 from zoo.inference.svi.held_out import HeldOut
-from zoo.inference.svi.objective import BatchLoss
 from zoo.inference.svi.options import TrainerOptions
 from zoo.inference.svi.state import TrainingState
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import SVIInfo
 from zoo.runtime.caller import stack_level
-from zoo.runtime.memory_format import takes_channels_last
-from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.progress import bar
 from zoo.runtime.rows import Rows, Structure, describe, flatten
@@ -207,40 +206,14 @@ class Trainer:
         return value
 
     def _make_gradient_step(self, x: Rows, structure: Structure) -> Traced:
-        """Return the function that gives the loss and the gradients of a batch.
+        """Return the function that gives the loss and the gradients of a batch."""
+        options = self.options
+        if options.compile == "auto" and self._checkpoint is not None:
+            mode = self._checkpoint.mode or options.compile  # for the same bits
+            options = replace(options, compile=mode)
 
-        Arguments:
-            x: The inputs of the first batch, which decide about the memory format.
-            structure: What each batch (x, y) is besides its tensors.
-        """
-        model = self.model
-        inits = model.plan.inits(model.network)
-        evaluate = partial(model.output, inits)
-        with evaluation_mode(model.network):
-            is_channels_last = takes_channels_last(model.network, evaluate, x)
-
-        batch_loss = BatchLoss(
-            model=model,
-            guide=self.guide,
-            state=self.state.values,
-            parameters=self.state.parameters,
-            num_data=self.data.num_data,
-            num_particles=self.options.num_particles,
-            tempering=self.options.tempering,
-            channels_last=is_channels_last,
-            structure=structure,
-        )
-
-        mode = self.options.compile
-        if mode == "auto" and self._checkpoint is not None:
-            mode = self._checkpoint.mode or mode  # for the same bits
-
-        return Traced(
-            batch_loss,
-            compile=mode,
-            calls=self.options.num_steps,
-            writes=list(self.state.buffers.values()),
-            overwrite=True,
+        return gradient_step(
+            self.model, self.guide, self.state, self.data, options, x, structure
         )
 
     def _is_early_stop(self) -> bool:

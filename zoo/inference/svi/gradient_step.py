@@ -1,0 +1,62 @@
+"""The loss and the gradients of a batch as one function, for all steps of a run."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from zoo.data import Batches
+from zoo.inference.svi.objective import BatchLoss
+from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.state import TrainingState
+from zoo.model import BayesianNetwork
+from zoo.runtime.memory_format import takes_channels_last
+from zoo.runtime.modes import evaluation_mode
+from zoo.runtime.programs import PyroProgram
+from zoo.runtime.rows import Rows, Structure
+from zoo.tracing.traced import Traced
+
+
+def gradient_step(
+    model: BayesianNetwork,
+    guide: PyroProgram,
+    state: TrainingState,
+    data: Batches,
+    options: TrainerOptions,
+    x: Rows,
+    structure: Structure,
+) -> Traced:
+    """Return the function that gives the loss and the gradients of a batch.
+
+    Arguments:
+        model: The model.
+        guide: The guide.
+        state: The parameters and buffers of the run.
+        data: Batches of the data.
+        options: The settings of the run.
+        x: The inputs of the first batch, which decide about the memory format.
+        structure: What each batch (x, y) is besides its tensors.
+    """
+    inits = model.plan.inits(model.network)
+    evaluate = partial(model.output, inits)
+    with evaluation_mode(model.network):
+        is_channels_last = takes_channels_last(model.network, evaluate, x)
+
+    batch_loss = BatchLoss(
+        model=model,
+        guide=guide,
+        state=state.values,
+        parameters=state.parameters,
+        num_data=data.num_data,
+        num_particles=options.num_particles,
+        tempering=options.tempering,
+        channels_last=is_channels_last,
+        structure=structure,
+    )
+
+    return Traced(
+        batch_loss,
+        compile=options.compile,
+        calls=options.num_steps,
+        writes=list(state.buffers.values()),
+        overwrite=True,
+    )
