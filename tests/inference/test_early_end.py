@@ -21,7 +21,8 @@ from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.trainer import Trainer
 from zoo.runtime.param_scope import ScopedGuide
 
-X, Y = torch.randn(6, 2), torch.randn(6, 1)
+FIXED = torch.Generator().manual_seed(0)  # whatever other files draw before
+X, Y = torch.randn(6, 2, generator=FIXED), torch.randn(6, 1, generator=FIXED)
 PRIOR = priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0)))
 
 
