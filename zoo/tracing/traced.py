@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
+from zoo.runtime.caller import stack_level
 from zoo.tracing.graph import Function
 from zoo.tracing.mode import ModeChooser, mode_name
+from zoo.tracing.plain_values import PlainValues
 from zoo.tracing.trial import Trial
 
 _RECURRENCES = 3  # calls with other shapes after which these are traced as well
@@ -37,6 +41,9 @@ class Traced:
         rows: Number of rows to compile for; all inputs and results have rows that are
             independent of each other, and run this many at a time. By default it is
             compiled for all rows.
+        owners: Modules and other objects whose plain attributes the function may read.
+            If one changes between two calls, e.g. a temperature that a scheduler
+            anneals, the program runs in plain mode from then on, after one warning.
 
     Raises:
         ValueError: A mode that does not exist, or "captured" for tensors that are not on
@@ -57,6 +64,7 @@ class Traced:
         writes: Sequence[Tensor] = (),
         overwrite: bool = False,
         rows: int | None = None,
+        owners: Sequence[Any] = (),
     ) -> None:
         self.function = function
         self.calls = calls
@@ -68,6 +76,8 @@ class Traced:
         self.how = ""  # the mode that was chosen first, empty before the first call
         self.seconds = 0.0  # spent in tracing, compiling and trials
         self.done = 0  # calls so far
+        self._owners = list(owners)
+        self._values: PlainValues | None = None  # those that the graphs have
         self._trial = Trial(self.writes)
         self._runs: dict[tuple, Function] = {}  # by the shapes of the inputs
         self._num_seen: dict[tuple, int] = {}  # calls with these shapes
@@ -75,6 +85,9 @@ class Traced:
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the function's value."""
         shapes = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
+        if self._values is not None:
+            self._look_for_change(self._values)
+
         run = self._runs.get(shapes)
         if run is None:
             run = self._prepare(shapes, inputs)
@@ -111,8 +124,24 @@ class Traced:
 
         self._runs[shapes] = choice.run
         self.how = self.how or choice.mode
+        if choice.mode != "plain" and self._values is None:
+            self._values = PlainValues(self._owners)
 
         return choice.run
+
+    def _look_for_change(self, values: PlainValues) -> None:
+        """Run in plain mode from now on if a plain value is not the one that the graphs have."""
+        changed = values.change()
+        if not changed:
+            return
+
+        warnings.warn(
+            f"the program runs as plain Pyro from now on, several times slower, because {changed} "
+            "was changed between two calls; keep that value in a tensor, such as a buffer",
+            stacklevel=stack_level(),
+        )
+        self._values = None
+        self.settle("plain")
 
     def _chooser(self) -> ModeChooser:
         """Return the rules by which the mode is chosen."""
