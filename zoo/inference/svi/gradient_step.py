@@ -59,4 +59,5 @@ def gradient_step(
         calls=options.num_steps,
         writes=list(state.buffers.values()),
         overwrite=True,
+        owners=[model, model.prior, model.likelihood, getattr(guide, "guide", guide)],
     )
