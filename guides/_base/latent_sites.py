@@ -16,7 +16,7 @@ from torch.distributions import biject_to
 from torch.distributions.constraints import Constraint
 
 from guides._base.program import PyroModel
-from guides._base.site import Site
+from guides._base.site import Site, support_of
 
 _Node = Any  # a site of a trace, in Pyro a dictionary
 
@@ -73,10 +73,11 @@ def _initial_value(site: _Node) -> Tensor:
     if init is None:
         return init_to_feasible(site)
 
-    if _is_usable(init, site["fn"].support):
+    support = support_of(site["fn"])
+    if _is_usable(init, support):
         return init
 
-    transform = biject_to(site["fn"].support)
+    transform = biject_to(support)
     if transform.inverse_shape(init.shape) == init.shape:
         return transform(init)
 

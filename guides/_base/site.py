@@ -57,20 +57,7 @@ class Site:
     @property
     def support(self) -> constraints.Constraint:
         """The values that the site can take; for a mixture, those of its components."""
-        support = self.prior.support
-        event_dim = 0
-
-        if isinstance(support, constraints.independent):
-            event_dim = support.reinterpreted_batch_ndims
-            support = support.base_constraint
-
-        if isinstance(support, constraints.MixtureSameFamilyConstraint):
-            support = support.base_constraint
-
-        if event_dim == 0:
-            return support
-
-        return constraints.independent(support, event_dim)
+        return support_of(self.prior)
 
     @property
     def transform(self) -> SupportTransform:
@@ -128,3 +115,24 @@ def unconstrained(site: Site) -> Tensor:
         )
 
     return biject_to(site.support).inv(site.init)
+
+
+def support_of(distribution: TorchDistributionMixin) -> constraints.Constraint:
+    """Return the support of a distribution; for a mixture, the support of its components.
+
+    Torch has a transform for the support of the components, and none for that of the mixture.
+    """
+    support = distribution.support
+    event_dim = 0
+
+    if isinstance(support, constraints.independent):
+        event_dim = support.reinterpreted_batch_ndims
+        support = support.base_constraint
+
+    if isinstance(support, constraints.MixtureSameFamilyConstraint):
+        support = support.base_constraint
+
+    if event_dim == 0:
+        return support
+
+    return constraints.independent(support, event_dim)
