@@ -1,5 +1,6 @@
 """What a graph would freeze: programs that remember something in Python run as they are."""
 
+import cProfile
 import random
 import sys
 import time
@@ -301,3 +302,14 @@ def test_numbers_that_python_reads_from_a_tensor_are_not_those_of_the_first_batc
     with pytest.warns(UserWarning, match="reads the numbers of a tensor by Tensor."):
         run(X)
     assert torch.equal(run(2 * X)[0], program(2 * X)[0])
+
+
+def test_a_fit_runs_under_a_profiler():
+    double = Traced(lambda x: (2 * x,), compile="traced")
+    profiler = cProfile.Profile()
+    profiler.enable()
+    try:
+        assert double(torch.ones(2))[0].tolist() == [2.0, 2.0]
+    finally:
+        profiler.disable()
+    assert double.how == "traced"
