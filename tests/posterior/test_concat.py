@@ -41,6 +41,7 @@ def line(x, y):
     pyro.sample("y", dist.Normal(slope * x[:, :1], 1.0).to_event(2), obs=y)
 
 
+@pytest.mark.filterwarnings("ignore:Found chain dimension to be longer")
 def test_chains_stand_side_by_side_with_their_statistics():
     one, other = sample(seed=1), sample(build(seed=3), seed=2, num_chains=3)
     both = Posterior.concat([one, other])
