@@ -16,6 +16,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=f"{item.name} needs a CUDA device"))
 
 
+def pytest_collectstart(collector):
+    """Give the data that a test module draws at import the same values in every run."""
+    if isinstance(collector, pytest.Module):
+        pyro.set_rng_seed(1)
+
+
 @pytest.fixture
 def at_the_prior(monkeypatch):
     """Start chains at prior draws: optimising initial positions takes longer than most tests."""

@@ -16,6 +16,8 @@ import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.mcmc.density.potential import Potential
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*draws diverged")  # a handful of draws
+
 PRIOR = priors.WeightPrior(dist.Normal(0.0, 1.0))
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 
