@@ -121,6 +121,10 @@ class DrawsPosterior(Posterior):
 
         return values.flatten(0, 1)[evenly(total, number)]
 
+    def _means(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the means of the stored draws."""
+        return {name: self.draws[name].mean((0, 1)) for name in names}
+
     def with_guide(self, guide: PyroProgram) -> GuidePosterior:
         """Return a posterior with a guide over these sites; see `Posterior.with_guide`."""
         info = cast(SVIInfo | None, self.info)  # still the run that made the draws

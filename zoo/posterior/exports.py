@@ -1,12 +1,17 @@
-"""Draws as xarray's data set, and ArviZ's groups in NetCDF and zarr files."""
+"""What other programs take: a plain network, xarray's data set, NetCDF and zarr files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor, nn
+
+from zoo.model import BayesianNetwork
 from zoo.posterior.labelled import group_of, tree_of
+from zoo.posterior.mean_network import mean_network, random_tensors
 from zoo.runtime.files.atomic import atomically
 from zoo.runtime.files.output_path import check_output_path
 
@@ -20,7 +25,43 @@ _ZARR = ("zarr",)
 
 
 class Exports:
-    """The part of a posterior that other programs read: everything that `to_arviz` gives."""
+    """The part of a posterior that other programs read: a plain network, and what ArviZ takes."""
+
+    state: dict[str, Tensor]
+    masks: dict[str, Tensor]
+
+    def network(self) -> nn.Module:
+        """Return a plain copy of the network, with the mean of each random tensor.
+
+        Point estimates and buffers are those of the fit, pruned weights are zero, and the
+        parameters can be trained. It gives one output without uncertainty, and it can be
+        the network of another model. The mean of a guide's site is that of 200 draws if it
+        has no closed form.
+
+        Raises:
+            ValueError: A posterior without the weights of a network.
+
+        Example:
+            >>> engine = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False)
+            >>> plain = engine.fit(data.train).network()
+            >>> plain(data.test.x).shape
+            torch.Size([31, 1])
+        """
+        model = self.require_weights("network() needs the weights of a network")
+        means = self._means(random_tensors(model))
+        for name in self.masks.keys() & means.keys():
+            mask = self.masks[name]
+            means[name] = means[name].masked_fill(~mask, 0.0)
+
+        return mean_network(model, {**self.state, **means})
+
+    def require_weights(self, purpose: str) -> BayesianNetwork:
+        """Return the model, or refuse a posterior without draws of a network's weights."""
+        raise NotImplementedError
+
+    def _means(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the means of random tensors and nodes, reparameterised ones included."""
+        raise NotImplementedError
 
     def to_arviz(self, *args: Any, **options: Any) -> Labelled:
         """Convert to ArviZ's container."""

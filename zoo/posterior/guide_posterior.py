@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
@@ -14,6 +15,8 @@ from zoo.posterior.storage import prefixed
 from zoo.predictive.drawing import draw_sites
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
+
+_NUM_SAMPLES = 200  # for a mean without a closed form
 
 
 class GuidePosterior(Posterior):
@@ -86,6 +89,45 @@ class GuidePosterior(Posterior):
             info=self.info,
             masks=self.masks,
         )
+
+    def _means(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the mean of each site, from draws where the guide knows no closed form."""
+        found = {}
+        for name in names:
+            mean = self._known_mean(name)
+            if mean is not None:
+                found[name] = mean
+
+        missing = [name for name in names if name not in found]
+        return found | self._estimated_means(missing)
+
+    def _known_mean(self, name: str) -> Tensor | None:
+        """Return the mean of a site if the guide is one of `guides` and has it in closed form."""
+        sites = getattr(self.guide, "sites", None)
+        is_ours = isinstance(sites, Mapping) and hasattr(self.guide, "distribution")
+        if not is_ours or name not in sites:
+            return None
+
+        with torch.no_grad():
+            try:
+                return self.guide.distribution(sites[name]).mean
+            except (NotImplementedError, ValueError):  # a transform, or no marginal
+                return None
+
+    def _estimated_means(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the means of draws, one at a time: a network may be large."""
+        means: dict[str, Tensor] = {}
+        if not names:
+            return means
+
+        for number in range(1, _NUM_SAMPLES + 1):
+            draw = self.sample(1)
+            for name in names:
+                value = draw[name][0]
+                before = means.get(name, torch.zeros_like(value))
+                means[name] = before + (value - before) / number
+
+        return means
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
         """Return the guide's distribution of each site, as `priors.previous` takes them.

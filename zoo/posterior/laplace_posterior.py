@@ -51,6 +51,10 @@ class LaplacePosterior(DrawsPosterior):
     def _mode(self) -> Mapping[str, Tensor]:
         return self.centre
 
+    def _means(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the mode, which is the mean of the normal distribution around it."""
+        return {name: self.centre[name] for name in names}
+
     def transformed(
         self,
         transform: Transform,
