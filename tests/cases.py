@@ -204,6 +204,9 @@ FAMILIES = {  # of the same layers: one fit over weights and one over nodes each
         lambda outputs: networks.DSN(outputs, width=6, image_size=8, companions=False),
         (3, 8, 8),
     ),
+    "FastConvNet": Network(
+        lambda outputs: networks.FastConvNet(outputs, widths=(4, 4)), (3, 8, 8)
+    ),
     "LeNet": Network(lambda outputs: networks.LeNet(outputs, width=50), (1, 28, 28)),
     "NIN": Network(lambda outputs: networks.NIN(outputs, width=6), (3, 8, 8)),
     "PreActResNet": Network(

@@ -75,6 +75,7 @@ IMAGE_NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "VGG16": networks.VGG16,
     "NIN": networks.NIN,
     "DSN": networks.DSN,
+    "FastConvNet": networks.FastConvNet,
     "ResNet20": partial(networks.ResNet, 20),
     "ResNet32": partial(networks.ResNet, 32),
     "ResNet44": partial(networks.ResNet, 44),

@@ -31,6 +31,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "VGG16, torchvision": partial(_torchvision_network, "vgg16"),
     "NIN": networks.NIN,
     "DSN": networks.DSN,
+    "FastConvNet": networks.FastConvNet,
     "ResNet-20": partial(networks.ResNet, 20),
     "ResNet-56": partial(networks.ResNet, 56),
     "ResNet-50, torchvision": partial(_torchvision_network, "resnet50"),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from zoo.networks.alexnet import AlexNet
 from zoo.networks.dsn import DSN
+from zoo.networks.fast_conv_net import FastConvNet
 from zoo.networks.filter_response import FilterResponseNorm
 from zoo.networks.lenet import LeNet, LeNet5
 from zoo.networks.mlp import MLP
@@ -22,6 +23,7 @@ __all__ = [
     "VGG16",
     "AlexNet",
     "ConvNet1d",
+    "FastConvNet",
     "FilterResponseNorm",
     "LeNet",
     "LeNet5",
@@ -32,6 +34,7 @@ __all__ = [
 
 _MLP = "networks.MLP(num_inputs, num_outputs, hidden=[50])"
 _OTHER_NAMES = {
+    "Airbench": "networks.FastConvNet(num_classes)",
     "Conv1d": "networks.ConvNet1d(num_classes)",
     "Dense": _MLP,
     "FRN": "networks.FilterResponseNorm(channels)",
