@@ -3,7 +3,9 @@
     python -m benchmarks.experiments
 
 `python -m zoo reproduce NAME --out benchmarks/results` makes each result; results are
-committed unchanged. The README has this table, in Markdown.
+committed unchanged. Those of an earlier version are in `benchmarks/results/0.5.0`. The table
+has them beside the present ones, and alone where an experiment was not run again.
+`docs/experiments.md` has this table, in Markdown.
 """
 
 from __future__ import annotations
@@ -14,34 +16,59 @@ from zoo.command.choices import EXPERIMENTS
 from zoo.experiments import Result, read
 
 RESULTS = Path(__file__).parent / "results"
+EARLIER_VERSION = "0.5.0"
+EARLIER = RESULTS / EARLIER_VERSION
 
 
-def results() -> list[Result]:
-    """Read the results that exist, in the order of their names."""
-    found = []
+def results(folder: Path) -> dict[str, Result]:
+    """Read the results of a folder, in the order of their names."""
+    found = {}
     for name in sorted(EXPERIMENTS):
-        path = RESULTS / f"{name}.json"
+        path = folder / f"{name}.json"
         if path.is_file():
-            found.append(read(path))
+            found[name] = read(path)
 
     return found
 
 
-def rows(result: Result) -> list[str]:
-    """Return the rows of one experiment: its question, its paper, and its headlines."""
-    experiment = EXPERIMENTS[result.name]
-    budget = result.settings["minutes"]
+def rows(result: Result | None, earlier: Result | None) -> list[str]:
+    """Return the rows of one experiment: its question, its paper, and its headlines.
+
+    Arguments:
+        result: The present result; None if the experiment was not run again.
+        earlier: The result of the earlier version, if it is another one.
+    """
+    either = result or earlier
+    if either is None:
+        return []
+
+    experiment = EXPERIMENTS[either.name]
+    budget = either.settings["minutes"]
     minutes = f"{budget:g} min" if isinstance(budget, (int, float)) else budget
-    name = f"`{result.name}`, {minutes}"
+    name = f"`{either.name}`, {minutes}"
     question = f"*{experiment.question}* {experiment.reference}"
 
-    found = [f"| {name} | {question} | | |"]
-    for finding in result.findings:
+    ours = numbers(result)
+    theirs = numbers(earlier)
+
+    found = [f"| {name} | {question} | | | |"]
+    for finding in either.findings:
         if finding.headline:
-            published = cell(finding.published)
-            found.append(f"| | {finding.what} | {finding.ours} | {published} |")
+            what = finding.what
+            cells = (
+                ours.get(what, "-"),
+                theirs.get(what, "-"),
+                cell(finding.published),
+            )
+            found.append(f"| | {what} | {' | '.join(cells)} |")
 
     return found
+
+
+def numbers(result: Result | None) -> dict[str, str]:
+    """Return the numbers of a result as text, by what they are."""
+    findings = [] if result is None else result.findings
+    return {finding.what: str(finding.ours) for finding in findings}
 
 
 def cell(published: float | str | None) -> str:
@@ -55,16 +82,20 @@ def cell(published: float | str | None) -> str:
 
 def markdown() -> str:
     """Return the table in Markdown."""
-    lines = ["| experiment, budget | finding | ours | published |", "|---|---|---|---|"]
-    known = set()
-    for result in results():
-        known.add(result.name)
-        lines += rows(result)
+    lines = [
+        f"| experiment, budget | finding | ours | {EARLIER_VERSION} | published |",
+        "|---|---|---|---|---|",
+    ]
+    present = results(RESULTS)
+    earlier = results(EARLIER)
+    for name in sorted(EXPERIMENTS):
+        lines += rows(present.get(name), earlier.get(name))
 
+    known = present.keys() | earlier.keys()
     missing = [f"`{name}`" for name in sorted(EXPERIMENTS) if name not in known]
     if missing:
         names = ", ".join(missing)
-        lines.append(f"| {names} | no result is committed yet | | |")
+        lines.append(f"| {names} | no result is committed yet | | | |")
 
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
 from zoo.experiments import Run, nodes_cifar10
 from zoo.experiments.parts import pruning_curves, trained_resnets
-from zoo.experiments.running import planning
+from zoo.experiments.running import planning, trials
+from zoo.experiments.running.method import Method
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
 from zoo.pruning import moments
@@ -40,7 +42,8 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.bayes_alexnet_cifar10), "_PHASES", (0.5,)),
     (module_of(experiments.nodes_lenet_width), "_WIDTHS", (50, 100, 150)),
     (pruning_curves, "_FRACTIONS", (0.0, 0.9)),
-    (planning, "_PROBE_STEPS", 2),
+    (planning, "_SHORTEST_TRIAL", 2),
+    (trials, "_PROBE_STEPS", 2),
     (moments, "_NUM_SAMPLES", 20),
     (module_of(experiments.dropout_nin_cifar10), "_WIDTH", 6),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
@@ -70,16 +73,9 @@ class Small(Run):
 
         return Dataset(name, part(60), part(20), UNITS, validation=part(20))
 
-    def fit(self, name, build, data, *, share, epochs, optimizer=torch.optim.Adam, **_):
-        return super().fit(
-            name,
-            build,
-            data,
-            share=share,
-            epochs=1,
-            learning_rates=(1e-3,),
-            optimizer=optimizer,
-        )
+    def fit(self, name, build, data, method, **options):
+        short = replace(method, epochs=1, published_epochs=None, rates=(1e-3,))
+        return super().fit(name, build, data, short, **options)
 
 
 def checkpoints(folder):
@@ -200,7 +196,7 @@ def test_data_without_a_validation_part_get_a_sentence(tmp_path):
     part = Split(torch.rand(4, 2), torch.arange(4))
     data = Dataset("four", part, part)
     with pytest.raises(ValueError, match=r"four has no validation part; load it with"):
-        run.fit("a", lambda: None, data, share=1, epochs=1)
+        run.fit("a", lambda: None, data, Method(1), share=1)
 
 
 @pytest.mark.parametrize("minutes", [0, -1.0])

@@ -1,6 +1,7 @@
 """The small files of a run: a damaged one is set aside, and one that fails costs nothing else."""
 
 import json
+from functools import partial
 
 import pyro.distributions as dist
 import pytest
@@ -10,6 +11,7 @@ import guides
 import zoo
 from zoo import datasets, likelihoods, networks, priors
 from zoo.experiments import Experiment, Run, read
+from zoo.experiments.running.method import Method, svi
 from zoo.experiments.running.scores import Cases
 from zoo.experiments.running.seeded_fits import SeededFits
 from zoo.experiments.running.training import Training
@@ -33,9 +35,8 @@ def moons():
 
 
 def fit(path, moons):
-    training = Training(
-        60.0, 2, batch_size=20, learning_rates=(1e-2,), progress=False, min_epochs=0.1
-    )
+    method = Method(2, rates=(1e-2,), batch_size=20, min_epochs=0.1)
+    training = Training(method, 60.0, progress=False)
     return training.fit(build, moons.train, moons.test, path)
 
 
@@ -183,7 +184,8 @@ def test_an_error_in_a_fit_comes_out(moons):
                 raise LookupError("no")
             return super().step(closure)
 
-    fits = SeededFits(build, moons.train, 20, Broken, seed=0, progress=False)
+    method = Method(1, partial(svi, optimizer=Broken), batch_size=20)
+    fits = SeededFits(build, moons.train, method, seed=0, progress=False)
     with (
         pytest.warns(UserWarning, match="the run ends"),
         pytest.raises(LookupError, match="no"),

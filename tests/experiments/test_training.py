@@ -13,6 +13,7 @@ from zoo import datasets, likelihoods, metrics, networks, priors
 from zoo.datasets import Split
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running import scores
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.scores import Cases, Number
 from zoo.experiments.running.training import Training
 from zoo.predictive.prediction import Prediction
@@ -38,20 +39,31 @@ def flat(split):
 
 def test_the_rate_with_the_best_held_out_likelihood_is_taken(data, tmp_path):
     train, validation = map(flat, data)
-    training = Training(
-        math.inf, 8, batch_size=64, learning_rates=(1e-6, 1e-2), progress=False
-    )
+    method = Method(8, rates=(1e-6, 1e-3, 1e-2, 1.0), batch_size=64)
+    training = Training(method, math.inf, progress=False)
     _, facts = training.fit(build, train, validation, tmp_path / "a.safetensors")
     trials = facts["plan"]["trials"]
     assert facts["plan"]["rate"] == 0.01
     assert trials["0.01"] < trials["1e-06"]
+    assert len(trials) == 4
     assert facts["plan"]["epochs"] == 8
     assert facts["num_steps"] == 8 * -(-len(train.x) // 64)
 
 
+def test_a_rate_at_the_end_of_the_grid_is_not_taken(data, tmp_path):
+    train, validation = map(flat, data)
+    method = Method(4, rates=(1e-4, 1e-3), batch_size=64)
+    training = Training(method, math.inf, progress=False)
+    _, facts = training.fit(build, train, validation, tmp_path / "a.safetensors")
+    tried = sorted(float(rate) for rate in facts["plan"]["trials"])
+    assert tried[:3] == [1e-4, 1e-3, 1e-2]
+    assert tried[0] < facts["plan"]["rate"] < tried[-1]
+
+
 def test_a_fit_keeps_to_its_time_and_is_read_when_it_is_there(data, tmp_path):
     train, validation = map(flat, data)
-    training = Training(6.0, 1e6, batch_size=64, learning_rates=(1e-2,), progress=False)
+    method = Method(1e6, rates=(1e-2,), batch_size=64)
+    training = Training(method, 6.0, progress=False)
     posterior, facts = training.fit(
         build, train, validation, tmp_path / "a.safetensors"
     )
@@ -73,7 +85,8 @@ def test_the_files_of_another_fit_are_refused_by_name(data, tmp_path):
         model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
         return model, guides.LocalReparam(model, init_scale=0.02)
 
-    training = Training(math.inf, 1, 64, learning_rates=(1e-2,), progress=False)
+    method = Method(1, rates=(1e-2,), batch_size=64)
+    training = Training(method, math.inf, progress=False)
     _, record = training.fit(build, train, validation, path)
     assert "description" not in record
     with pytest.raises(
@@ -85,7 +98,8 @@ def test_the_files_of_another_fit_are_refused_by_name(data, tmp_path):
     changed = Split(train.x + 1, train.y)
     with pytest.raises(ValueError, match="differ in inputs"):
         training.fit(build, changed, validation, path)
-    fewer = Training(math.inf, 1, 32, learning_rates=(1e-2,), progress=False)
+    method = Method(1, rates=(1e-2,), batch_size=32)
+    fewer = Training(method, math.inf, progress=False)
     with pytest.raises(ValueError, match=r"batch size \(then 64, now 32\)"):
         fewer.fit(build, train, validation, path)
 
@@ -96,7 +110,7 @@ def test_a_budget_too_short_for_one_epoch_gets_a_sentence(data, tmp_path):
         ValueError,
         match=r"the fit 'a' has 0.001 s of the budget, .* one epoch .*; write a budget \d+ times",
     ):
-        Training(1e-3, 1, batch_size=16, progress=False).fit(
+        Training(Method(1, batch_size=16), 1e-3, progress=False).fit(
             build, train, validation, tmp_path / "a.safetensors"
         )
 

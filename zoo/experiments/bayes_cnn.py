@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pyro.distributions as dist
@@ -17,6 +18,7 @@ from zoo.experiments.parts.uncertainty_curve import (
     draw_uncertainty_curve,
 )
 from zoo.experiments.running.contestant import MakeGuide
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
 from zoo.experiments.running.seeded_fits import Build
@@ -27,6 +29,7 @@ from zoo.runtime.programs import PyroProgram
 
 _NUM_SAMPLES = 25  # as published
 _EPOCHS = 100  # as published
+_METHOD = Method(_EPOCHS, batch_size=128)
 _PHASES = (0.1, 0.3)  # parts of the epochs for which the network is also fitted
 
 
@@ -50,7 +53,7 @@ def _run_network(
     """
     make_guide = partial(guides.LocalReparam, init_scale=0.02)
     build = partial(_build, run, make_network, make_guide)
-    posterior = run.fit("Bayesian", build, data, share=0.45, epochs=_EPOCHS)
+    posterior = run.fit("Bayesian", build, data, _METHOD, share=0.45)
     prediction = _predict_and_score(run, "Bayesian", posterior, data)
 
     points = []
@@ -63,7 +66,7 @@ def _run_network(
     run.report.tabulate("over epochs", rows)
 
     build = partial(_build, run, make_network, guides.Delta)
-    twin = run.fit("frequentist", build, data, share=0.35, epochs=_EPOCHS)
+    twin = run.fit("frequentist", build, data, _METHOD, share=0.35)
     scores = run.scores.add_posterior("frequentist", twin, data.test, 1)
 
     _report_errors(run, published.error, published_twin_error)
@@ -88,15 +91,10 @@ def _fit_phase(run: Run, data: Dataset, build: Build, phase: float) -> Uncertain
     """Fit for a part of the epochs, at the same learning rate and without a time limit."""
     name = f"Bayesian, {phase:.0%} of the epochs"
     plan = run.result.fits["Bayesian"]["plan"]
-    posterior = run.fit(
-        name,
-        build,
-        data,
-        share=math.inf,
-        epochs=phase * plan["epochs"],
-        learning_rates=(plan["rate"],),
-        min_epochs=0.0,
+    method = replace(
+        _METHOD, epochs=phase * plan["epochs"], rates=(plan["rate"],), min_epochs=0.0
     )
+    posterior = run.fit(name, build, data, method, share=math.inf)
     prediction = _predict_and_score(run, name, posterior, data)
 
     return _make_point(run, name, prediction)

@@ -13,6 +13,7 @@ from zoo import datasets, networks, priors
 from zoo.datasets import Split
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running.contestant import Contestant
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scoreboard import Scoreboard
 from zoo.model import BayesianNetwork
@@ -27,10 +28,10 @@ _WIDE_GAUSSIAN = priors.WeightPrior(dist.Normal(0.0, 1.0))
 _SCALE_MIXTURE = priors.WeightPrior(priors.ScaleMixture(0.5, 1.0, math.exp(-6)))
 
 _CONTESTANTS = {  # SGD has the Gaussian prior as its weight decay
-    "SGD": Contestant(_GAUSSIAN, guides.Delta),
-    "dropout": Contestant(_WIDE_GAUSSIAN, _DROPOUT),
-    "Gaussian": Contestant(_GAUSSIAN, _MEAN_FIELD),
-    "scale mixture": Contestant(_SCALE_MIXTURE, _MEAN_FIELD),
+    "SGD": Contestant(_GAUSSIAN, guides.Delta, Method(600)),
+    "dropout": Contestant(_WIDE_GAUSSIAN, _DROPOUT, Method(600)),
+    "Gaussian": Contestant(_GAUSSIAN, _MEAN_FIELD, Method(600)),
+    "scale mixture": Contestant(_SCALE_MIXTURE, _MEAN_FIELD, Method(600)),
 }
 _BAYESIAN = ("Gaussian", "scale mixture")
 _SHARES = {"SGD": 0.15, "dropout": 0.15, "Gaussian": 0.35, "scale mixture": 0.35}
@@ -40,7 +41,7 @@ _PUBLISHED = {"SGD": 1.83, "dropout": 1.51, "Gaussian": 1.82, "scale mixture": 1
 _PUBLISHED_PRUNED = {0.5: 1.24, 0.75: 1.24, 0.95: 1.29, 0.98: 1.39}
 _PUBLISHED_UNPRUNED = 1.24
 
-_EPOCHS = 600
+_METHOD = Method(epochs=600)
 _NUM_UNITS = 400
 _NUM_SAMPLES = 20
 
@@ -52,7 +53,7 @@ def _run(run: Run) -> None:
     fits = {}
     for name, share in _SHARES.items():
         build = partial(_build, run, name)
-        posterior = run.fit(name, build, data, share=share, epochs=_EPOCHS)
+        posterior = run.fit(name, build, data, _METHOD, share=share)
         fits[name] = posterior
         _score(run, name, posterior, data.test)
 

@@ -14,6 +14,7 @@ from zoo import datasets, likelihoods, networks, priors
 from zoo.datasets import Split
 from zoo.experiments.parts.augment import loader
 from zoo.experiments.parts.weight_averaging import average_weights
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
@@ -25,7 +26,7 @@ _PUBLISHED_WIDTH = 192
 _NUM_SAMPLES = 30
 _PUBLISHED_NUM_SAMPLES = 100
 _RATE = 0.5
-_EPOCHS = 300
+_METHOD = Method(epochs=300, batch_size=128)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _run_network(run: Run, setup: _Setup) -> None:
 
     for kind, published in setup.published.items():
         train = loader(data.train) if kind == "augmented" else None
-        posterior = run.fit(kind, build, data, share=share, epochs=_EPOCHS, train=train)
+        posterior = run.fit(kind, build, data, _METHOD, share=share, train=train)
         _score(run, kind, posterior, data.test, num_samples, published)
         _compare(run, kind, published)
 

@@ -13,6 +13,7 @@ from zoo import datasets, networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running.contestant import MakeGuide
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
@@ -33,7 +34,7 @@ _LABELS = {
 _PUBLISHED_MC_ERROR = 0.5  # at all layers, read off a figure; others are curves only
 _PARTS = {"all images": 0.7, "a quarter": 0.3}  # their shares of the budget
 _RATE = 0.5
-_EPOCHS = 1_000  # 1e7 steps of 64 images were published
+_METHOD = Method(1_000)  # 1e7 steps of 64 images were published
 _NUM_SAMPLES = 50
 
 
@@ -76,7 +77,7 @@ def _fit_and_score(
     """Fit one network, and score averaged weights and, after dropout, averaged predictions."""
     name = f"{part}, {place}"
     build = partial(_build, run, place)
-    posterior = run.fit(name, build, data, share=share, epochs=_EPOCHS)
+    posterior = run.fit(name, build, data, _METHOD, share=share)
     has_dropout = place != "none"
 
     is_headline = place == "all"

@@ -20,6 +20,7 @@ from zoo.experiments.parts.trained_resnets import (
     load_trained,
 )
 from zoo.experiments.parts.two_rates import two_rates
+from zoo.experiments.running.method import Method, svi
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
@@ -38,7 +39,7 @@ _TREATMENTS: dict[str, priors.Frozen | priors.Point] = {  # of the weights
 _NUM_SAMPLES = {20: 16, 56: 8}  # by depth
 _SHARES = {20: 0.05, 56: 0.11}  # of the budget, for each of six fits
 _EPOCHS = 15
-_LEARNING_RATE_NODES = 0.2  # that of the weights is the default of two_rates
+_RATE_OF_NODES = 0.2  # that of the weights is the default of two_rates
 
 # Error and NLL that were published with the checkpoints, by depth.
 _CHECKPOINT_SCORES = {20: (8.27, 0.373), 56: (6.61, 0.346)}
@@ -169,16 +170,15 @@ def _fit_nodes(
     def optimizer(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
         return two_rates(latest["guide"], parameters, lr)
 
-    return run.fit(
-        name,
-        build,
-        data,
-        share=share,
-        epochs=_EPOCHS,
-        learning_rates=(_LEARNING_RATE_NODES,),
-        optimizer=optimizer,
+    method = Method(
+        _EPOCHS,
+        partial(svi, optimizer=optimizer),
+        rates=(_RATE_OF_NODES,),
+        batch_size=128,
         min_epochs=0.1,
     )
+
+    return run.fit(name, build, data, method, share=share)
 
 
 def _draw_figure(run: Run) -> None:

@@ -12,20 +12,25 @@ import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset
 from zoo.experiments.running.contestant import Contestant
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 
 _WEIGHT = dist.Normal(0.0, 0.3)
 _NODE = dist.Normal(1.0, 0.3)
+_METHOD = Method(epochs=300, rates=(1e-3,), batch_size=128)
 _CONTESTANTS = {
-    "deterministic": Contestant(priors.WeightPrior(_WEIGHT), guides.Delta),
+    "deterministic": Contestant(priors.WeightPrior(_WEIGHT), guides.Delta, _METHOD),
     "random weights": Contestant(
-        priors.WeightPrior(_WEIGHT), partial(guides.LocalReparam, init_scale=0.02)
+        priors.WeightPrior(_WEIGHT),
+        partial(guides.LocalReparam, init_scale=0.02),
+        _METHOD,
     ),
     "random nodes": Contestant(
         priors.NodePrior(_NODE, weights=priors.Point(_WEIGHT)),
         partial(guides.NodeMixture, num_components=4, init_scale=0.1, init_spread=0.3),
+        _METHOD,
     ),
 }
 _PUBLISHED = {  # the change of the NLL with the width
@@ -34,7 +39,6 @@ _PUBLISHED = {  # the change of the NLL with the width
     "random nodes": "below 0",
 }
 _WIDTHS = (50, 100, 200, 400, 800)
-_EPOCHS = 300
 _NUM_SAMPLES = 20
 
 _Row = dict[str, str | int | float]
@@ -63,9 +67,7 @@ def _fit_and_score(run: Run, data: Dataset, name: str, width: int) -> _Row:
     key = f"{name}, {width}"
     share = _share(width) / len(_CONTESTANTS)
     build = partial(_build, run, name, width)
-    posterior = run.fit(
-        key, build, data, share=share, epochs=_EPOCHS, learning_rates=(1e-3,)
-    )
+    posterior = run.fit(key, build, data, _METHOD, share=share)
 
     num_samples = 1 if name == "deterministic" else _NUM_SAMPLES
     scores = run.scores.add_posterior(key, posterior, data.test, num_samples)

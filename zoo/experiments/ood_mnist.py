@@ -14,6 +14,7 @@ import guides
 from zoo import datasets, networks, priors, stress
 from zoo.datasets import Dataset
 from zoo.experiments.running.contestant import Contestant
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
@@ -36,21 +37,26 @@ _NODES = priors.NodePrior(_NODE, weights=priors.Point(_WEIGHT))
 _LOCAL_REPARAM = partial(guides.LocalReparam, init_scale=0.02)
 _HIDDEN = ("features.3.weight", "classifier.*.weight")  # not the image: one channel
 _CONTESTANTS = {
-    "deterministic": Contestant(_ALL_WEIGHTS, guides.Delta),
-    "LocalReparam": Contestant(_ALL_WEIGHTS, _LOCAL_REPARAM),
-    "Flipout": Contestant(_ALL_WEIGHTS, partial(guides.Flipout, init_scale=0.02)),
-    "MCDropout": Contestant(
-        _ALL_WEIGHTS, partial(guides.MCDropout, p=0.2, layers=_HIDDEN)
+    "deterministic": Contestant(_ALL_WEIGHTS, guides.Delta, Method(100)),
+    "LocalReparam": Contestant(_ALL_WEIGHTS, _LOCAL_REPARAM, Method(100)),
+    "Flipout": Contestant(
+        _ALL_WEIGHTS, partial(guides.Flipout, init_scale=0.02), Method(100)
     ),
-    "GaussianDropout": Contestant(_ALL_WEIGHTS, partial(guides.GaussianDropout, p=0.2)),
+    "MCDropout": Contestant(
+        _ALL_WEIGHTS, partial(guides.MCDropout, p=0.2, layers=_HIDDEN), Method(100)
+    ),
+    "GaussianDropout": Contestant(
+        _ALL_WEIGHTS, partial(guides.GaussianDropout, p=0.2), Method(100)
+    ),
     "NodeMixture": Contestant(
         _NODES,
         partial(guides.NodeMixture, num_components=4, init_scale=0.1, init_spread=0.3),
+        Method(100),
     ),
-    "last layer": Contestant(_LAST_LAYER, _LOCAL_REPARAM),
+    "last layer": Contestant(_LAST_LAYER, _LOCAL_REPARAM, Method(100)),
 }
 _MEASURES = ("entropy", "mutual information")
-_EPOCHS = 100
+_METHOD = Method(100)
 _NUM_SAMPLES = 20
 _NUM_RESAMPLED = 200  # times that inputs are resampled for the error of a difference
 
@@ -102,7 +108,7 @@ def _fit(run: Run, data: Dataset, name: str) -> Posterior:
     build = partial(_build, run, name)
     share = 1 / len(_CONTESTANTS)
 
-    return run.fit(name, build, data, share=share, epochs=_EPOCHS)
+    return run.fit(name, build, data, _METHOD, share=share)
 
 
 def _build(run: Run, name: str) -> tuple[BayesianNetwork, PyroProgram]:

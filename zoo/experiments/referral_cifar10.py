@@ -15,6 +15,7 @@ from zoo import priors, stress
 from zoo.datasets import Dataset
 from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
 from zoo.experiments.running.contestant import Contestant
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
@@ -32,25 +33,23 @@ _DROPOUT = partial(guides.MCDropout, p=0.2)
 _MIXTURE = partial(
     guides.NodeMixture, num_components=4, init_scale=0.05, init_spread=0.1
 )
+
+
+def _method(rate: float) -> Method:
+    """Return a method of two epochs at one learning rate."""
+    return Method(epochs=2, rates=(rate,), batch_size=128, min_epochs=0.1)
+
+
 _CONTESTANTS = {
-    "last layer, MAP": Contestant(_LAST_LAYER, guides.Delta),
-    "last layer, MeanField": Contestant(_LAST_LAYER, _MEAN_FIELD),
-    "last layer, FullRank": Contestant(_LAST_LAYER, _FULL_RANK),
-    "last layer, MCDropout": Contestant(_LAST_LAYER, _DROPOUT),
-    "nodes, MeanField": Contestant(_NODES, _MEAN_FIELD),
-    "nodes, NodeMixture": Contestant(_NODES, _MIXTURE),
-}
-_LEARNING_RATES = {
-    "last layer, MAP": 1e-3,
-    "last layer, MeanField": 1e-3,
-    "last layer, FullRank": 1e-3,
-    "last layer, MCDropout": 1e-3,
-    "nodes, MeanField": 1e-2,
-    "nodes, NodeMixture": 5e-2,
+    "last layer, MAP": Contestant(_LAST_LAYER, guides.Delta, _method(1e-3)),
+    "last layer, MeanField": Contestant(_LAST_LAYER, _MEAN_FIELD, _method(1e-3)),
+    "last layer, FullRank": Contestant(_LAST_LAYER, _FULL_RANK, _method(1e-3)),
+    "last layer, MCDropout": Contestant(_LAST_LAYER, _DROPOUT, _method(1e-3)),
+    "nodes, MeanField": Contestant(_NODES, _MEAN_FIELD, _method(1e-2)),
+    "nodes, NodeMixture": Contestant(_NODES, _MIXTURE, _method(5e-2)),
 }
 _FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 _NUM_SAMPLES = 10
-_EPOCHS = 2
 
 
 def _run(run: Run) -> None:
@@ -84,10 +83,8 @@ def _fit(run: Run, data: Dataset, network: nn.Module, name: str) -> Posterior:
         name,
         partial(_build, run, network, name),
         data,
+        _CONTESTANTS[name].method,
         share=1 / len(_CONTESTANTS),
-        epochs=_EPOCHS,
-        learning_rates=(_LEARNING_RATES[name],),
-        min_epochs=0.1,
     )
 
 

@@ -32,15 +32,13 @@ from zoo import inference, likelihoods, networks, priors, references
 from zoo.command import reference as reference_command
 from zoo.command import reproduce as reproduce_command
 from zoo.datasets import Dataset, Split, Units
-from zoo.experiments.running import seeded_fits
+from zoo.experiments.running.method import Method, svi
 from zoo.experiments.running.run import Experiment
 from zoo.inference.mcmc.running import run as chain_run
 
 warnings.simplefilter("ignore")
 chain_run.BLOCK = 5  # draws between two checkpoints
-seeded_fits.SVI = partial(
-    inference.SVI, compile="traced"
-)  # the fastest mode is measured anew
+_TRACED = partial(svi, compile="traced")  # the fastest mode is measured anew
 
 
 def hashed(tensors):
@@ -154,15 +152,8 @@ def experiment(run):
             network = networks.MLP(2, 2, hidden=[6])
             return run.build(network, priors.WeightPrior(dist.Normal(0.0, 1.0)), make)
 
-        posterior = run.fit(
-            name,
-            build,
-            data,
-            share=0.5,
-            epochs=40,
-            learning_rates=(1e-2,),
-            min_epochs=1,
-        )
+        method = Method(40, _TRACED, rates=(1e-2,), batch_size=128)
+        posterior = run.fit(name, build, data, method, share=0.5)
         run.scores.add_posterior(name, posterior, data.test, 8)
         run.report.find(f"nll, {name}", run.scores[name]["nll"], None)
 

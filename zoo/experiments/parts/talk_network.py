@@ -13,6 +13,7 @@ import guides
 from zoo import priors
 from zoo.datasets import Dataset
 from zoo.experiments.running.contestant import MakeGuide
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Run
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
@@ -37,10 +38,14 @@ def fit_talk_network(run: Run, data: Dataset, epochs: float) -> dict[str, Poster
     """
     make_guide = partial(guides.LocalReparam, init_scale=0.02)
     build = partial(_build, run, data, make_guide)
-    posterior = run.fit("posterior", build, data, share=0.7, epochs=epochs)
+    posterior = run.fit(
+        "posterior", build, data, Method(epochs, batch_size=128), share=0.7
+    )
 
     build = partial(_build, run, data, guides.Delta)
-    map_estimate = run.fit("MAP", build, data, share=0.3, epochs=epochs)
+    map_estimate = run.fit(
+        "MAP", build, data, Method(epochs, batch_size=128), share=0.3
+    )
 
     return {"posterior": posterior, "MAP": map_estimate}
 

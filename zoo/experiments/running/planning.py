@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass
 
-from zoo import metrics
 from zoo.datasets import Split
 from zoo.experiments.running.seeded_fits import SeededFits
-from zoo.posterior.info import SVIInfo
-from zoo.posterior.posterior import Posterior
+from zoo.experiments.running.trials import Trials, measure_step_cost
 
 _TRIAL_SHARE = 0.25  # of the time, for trials of learning rates
-_WARMUP_STEPS = 2  # of a first run, which also pays for late imports
-_PROBE_STEPS = 12  # of a second run, which measures the seconds of a step
-_NUM_HELD_OUT = 2_000  # validation data on which learning rates are compared
-_NUM_SAMPLES = 8  # draws with which learning rates are compared
+_LONGEST_TRIAL = 0.25  # of the steps of the fit
+_LONGEST_TRIAL_EPOCHS = 6
+_SHORTEST_TRIAL = 12  # steps
 
 
 @dataclass(frozen=True)
@@ -26,9 +21,9 @@ class Budget:
     """The limits of a fit.
 
     Arguments:
-        seconds: The time that the fit may take; infinite for the published number of
-            epochs.
-        epochs: The published number of passes through the data, which is the maximum.
+        seconds: The seconds of the processor that the fit may take; infinite for no
+            limit.
+        epochs: The number of passes through the data, which is the maximum.
         min_epochs: The number of epochs below which the budget is too short.
     """
 
@@ -42,12 +37,12 @@ class TrainingPlan:
     """What is decided before a fit starts. Its fields are the keys of the file of a fit.
 
     Arguments:
-        rate: The learning rate with the lowest validation NLL, for the first step.
+        rate: The learning rate with the lowest validation NLL.
         steps: Number of gradient steps.
         epochs: The same number in passes through the data.
         trials: Validation NLL in nats of each learning rate that was tried.
         trial_steps: Number of gradient steps of each trial.
-        seconds: Seconds that the trials took.
+        seconds: Seconds of the processor that the trials took.
     """
 
     rate: float
@@ -59,11 +54,7 @@ class TrainingPlan:
 
 
 def plan_training(
-    name: str,
-    fits: SeededFits,
-    validation: Split,
-    budget: Budget,
-    learning_rates: Sequence[float],
+    name: str, fits: SeededFits, validation: Split, budget: Budget
 ) -> TrainingPlan:
     """Choose a learning rate by trials, and the number of steps by the time that is left.
 
@@ -72,121 +63,53 @@ def plan_training(
         fits: Runs a fit.
         validation: Data on which learning rates are compared.
         budget: The limits of the fit.
-        learning_rates: Learning rates to choose from; one alone is not tried.
 
     Raises:
         ValueError: The budget is too short.
     """
-    start = time.perf_counter()
+    start = time.process_time()
 
-    steps_per_epoch = fits.steps_per_epoch
-    max_steps = budget.epochs * steps_per_epoch
-    min_steps = budget.min_epochs * steps_per_epoch
+    rates = fits.method.rates
+    max_steps = budget.epochs * fits.steps_per_epoch
+    min_steps = budget.min_epochs * fits.steps_per_epoch
 
-    cost = _measure_step_cost(fits, learning_rates[0])
-    seconds = budget.seconds
-    if math.isinf(seconds):
-        seconds = 4 * cost.step * steps_per_epoch / _TRIAL_SHARE
-
+    cost = measure_step_cost(fits, rates[0])
     min_seconds = cost.step * min_steps
-    if min_seconds > 3 * seconds:
+    if min_seconds > 3 * budget.seconds:
         raise _too_short(name, budget, min_seconds)
 
-    trial_seconds = seconds * _TRIAL_SHARE / len(learning_rates)
-    trial_steps = round(trial_seconds / cost.step)
-    trial_steps = min(trial_steps, round(max_steps))
-    trial_steps = max(trial_steps, _PROBE_STEPS)
+    affordable = _TRIAL_SHARE * budget.seconds / len(rates) / cost.step
+    trial_steps = _steps_of_a_trial(affordable, max_steps, fits.steps_per_epoch)
+    trials = Trials(fits, validation, trial_steps, cost)
+    rate = trials.choose(rates) if len(rates) > 1 else rates[0]
 
-    trials = _Trials(fits, validation, trial_steps, cost)
-    best = learning_rates[0]
-    if len(learning_rates) > 1:
-        best = trials.run(learning_rates)
-
-    spent = time.perf_counter() - start
+    spent = time.process_time() - start
     cost = trials.cost
     left = budget.seconds - spent - cost.tracing
     num_steps = min(left / cost.step, max_steps)
     if num_steps < min_steps:
         raise _too_short(name, budget, cost.step * min_steps)
 
-    num_steps = int(num_steps)
-    epochs = round(num_steps / steps_per_epoch, 1)
-    seconds = round(spent, 1)
+    steps = max(1, round(num_steps))
+    epochs = round(steps / fits.steps_per_epoch, 1)
 
-    return TrainingPlan(best, num_steps, epochs, trials.scores, trial_steps, seconds)
-
-
-@dataclass(frozen=True)
-class _StepCost:
-    """Seconds of a gradient step, and seconds of tracing before the first step."""
-
-    step: float
-    tracing: float
+    return TrainingPlan(
+        rate, steps, epochs, trials.scores, trial_steps, round(spent, 1)
+    )
 
 
-@dataclass
-class _Trials:
-    """Short fits, one for each learning rate.
+def _steps_of_a_trial(affordable: float, max_steps: float, steps_per_epoch: int) -> int:
+    """Return the number of steps of a trial.
 
     Arguments:
-        fits: Runs a fit.
-        validation: Data on which learning rates are compared.
-        num_steps: Number of gradient steps of each trial.
-        cost: The cost of a step, which the trials make more precise.
-        scores: Validation NLL in nats by learning rate.
+        affordable: Number of steps in its share of the time.
+        max_steps: Number of steps of the fit at most.
+        steps_per_epoch: Number of steps in a pass through the data.
     """
+    longest = min(_LONGEST_TRIAL * max_steps, _LONGEST_TRIAL_EPOCHS * steps_per_epoch)
+    shortest = min(_SHORTEST_TRIAL, math.ceil(max_steps))
 
-    fits: SeededFits
-    validation: Split
-    num_steps: int
-    cost: _StepCost
-    scores: dict[str, float] = field(default_factory=dict)
-
-    def run(self, learning_rates: Sequence[float]) -> float:
-        """Try every learning rate, and return the one with the lowest validation NLL."""
-        for learning_rate in learning_rates:
-            posterior = self.fits.run(learning_rate, self.num_steps)
-            self._update_cost(_info(posterior))
-
-            key = f"{learning_rate:g}"
-            self.scores[key] = _held_out_nll(posterior, self.validation)
-
-        best = min(self.scores, key=self.scores.__getitem__)
-
-        return float(best)
-
-    def _update_cost(self, info: SVIInfo) -> None:
-        tracing = info.seconds_tracing
-        step = (info.seconds - tracing) / self.num_steps
-
-        step = min(step, self.cost.step)
-        tracing = max(tracing, self.cost.tracing)
-        self.cost = _StepCost(step, tracing)
-
-
-def _measure_step_cost(fits: SeededFits, learning_rate: float) -> _StepCost:
-    """Return the cost of a step, from a run of a few steps after a shorter one."""
-    fits.run(learning_rate, _WARMUP_STEPS, quiet=True)
-    posterior = fits.run(learning_rate, _PROBE_STEPS, quiet=True)
-    info = _info(posterior)
-
-    return _StepCost(info.seconds / _PROBE_STEPS, info.seconds_tracing)
-
-
-def _info(posterior: Posterior) -> SVIInfo:
-    """Return the info of a fit by stochastic variational inference."""
-    return cast(SVIInfo, posterior.info)
-
-
-def _held_out_nll(posterior: Posterior, validation: Split) -> float:
-    """Return the validation NLL in nats; infinity if the fit has diverged."""
-    x = validation.x[:_NUM_HELD_OUT]
-    y = validation.y[:_NUM_HELD_OUT]
-    prediction = posterior.predict(x, num_samples=_NUM_SAMPLES, progress=False)
-    log_prob = prediction.log_prob(y)
-    nll = float(metrics.nll(log_prob))
-
-    return nll if math.isfinite(nll) else math.inf
+    return max(round(min(longest, affordable)), shortest)
 
 
 def _too_short(name: str, budget: Budget, min_seconds: float) -> ValueError:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +15,12 @@ from zoo import likelihoods
 from zoo.data import Data
 from zoo.datasets import Dataset
 from zoo.experiments.running.fit_folder import FitFolder
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.result import Result
 from zoo.experiments.running.scoreboard import Scoreboard
-from zoo.experiments.running.seeded_fits import Build, Optimizer
-from zoo.experiments.running.training import LEARNING_RATES, Training
+from zoo.experiments.running.seeded_fits import Build
+from zoo.experiments.running.training import Training
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
@@ -170,13 +171,11 @@ class Run:
         name: str,
         build: Build,
         data: Dataset,
+        method: Method,
         *,
         share: float,
-        epochs: float,
         train: Data | None = None,
-        learning_rates: Sequence[float] = LEARNING_RATES,
-        optimizer: Optimizer = torch.optim.Adam,
-        min_epochs: float = 1.0,
+        seed: int = 0,
     ) -> Posterior:
         """Fit within a share of the budget, at the learning rate with the lowest validation NLL.
 
@@ -184,12 +183,10 @@ class Run:
             name: The name of the fit, also in the names of files.
             build: Makes a new model and a new guide.
             data: The data set, with a validation part.
+            method: The engine, its rates, batches and epochs.
             share: The share of the budget, 0 to 1; infinite for no limit.
-            epochs: The published number of epochs, which is the maximum.
             train: Training data that replace those of the data set.
-            learning_rates: Learning rates to choose from.
-            optimizer: Makes the optimiser from parameters and a learning rate.
-            min_epochs: The number of epochs below which the budget is too short.
+            seed: A number that is added to the seed of the run.
 
         Raises:
             ValueError: The data set has no validation part, or the budget is too short.
@@ -199,21 +196,46 @@ class Run:
                 f"{data.name} has no validation part; load it with num_validation=..."
             )
 
-        training = Training(
-            seconds=60 * self.minutes * share,
-            epochs=epochs,
-            learning_rates=learning_rates,
-            optimizer=optimizer,
-            min_epochs=min_epochs,
-            seed=self.seed,
-            progress=self.progress,
-        )
+        seconds = 60 * self.minutes * share
+        training = Training(method, seconds, self.seed + seed, self.progress)
         path = self._files.file(name, "safetensors")
         train_data = (data.train.x, data.train.y) if train is None else train
         posterior, record = training.fit(build, train_data, data.validation, path)
+        epochs = method.epochs_of(self.full)
         self.result.fits[name] = record | {"epochs at most": epochs}
 
         return posterior
+
+    def fit_seeds(
+        self,
+        name: str,
+        build: Build,
+        data: Dataset,
+        method: Method,
+        *,
+        share: float,
+        number: int,
+    ) -> dict[str, Posterior]:
+        """Return fits from several seeds by name; the first one chooses the learning rate.
+
+        Arguments:
+            name: The name of the first fit; the others are called "NAME, seed 1" and so on.
+            build: Makes a new model and a new guide.
+            data: The data set, with a validation part.
+            method: The engine, its rates, batches and epochs.
+            share: The share of the budget of all fits together.
+            number: Number of fits.
+        """
+        share = share / number
+        fits = {name: self.fit(name, build, data, method, share=share)}
+        rate = self.result.fits[name]["plan"]["rate"]
+        method = replace(method, rates=(rate,))
+
+        for seed in range(1, number):
+            key = f"{name}, seed {seed}"
+            fits[key] = self.fit(key, build, data, method, share=share, seed=seed)
+
+        return fits
 
 
 def _device_name(device: torch.device) -> str:

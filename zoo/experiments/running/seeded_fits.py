@@ -1,19 +1,16 @@
-"""One fit by stochastic variational inference, at a learning rate and for a number of steps."""
+"""Fits of one model by one method, at a learning rate and for a number of steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pyro
-import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils.data import DataLoader
 
 from zoo.data import Data, batches
-from zoo.inference import SVI
+from zoo.experiments.running.method import Method
 from zoo.inference.fingerprint import describe_data, describe_guide
 from zoo.model import BayesianNetwork
 from zoo.posterior.model_description import describe_model
@@ -23,7 +20,6 @@ from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
 Build = Callable[[], tuple[BayesianNetwork, PyroProgram]]
-Optimizer = Callable[..., torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
@@ -33,16 +29,14 @@ class SeededFits:
     Arguments:
         build: Makes the model and the guide.
         train: The training data.
-        batch_size: Number of data in a batch; a loader has its own.
-        optimizer: Makes the optimiser from parameters and a learning rate.
+        method: How the model is fitted.
         seed: Seed of all random numbers.
         progress: Whether to show progress bars.
     """
 
     build: Build
     train: Data
-    batch_size: int
-    optimizer: Optimizer
+    method: Method
     seed: int
     progress: bool
 
@@ -54,7 +48,7 @@ class SeededFits:
         else:
             num_data = len(self.train[0])
 
-        return -(-num_data // self.batch_size)
+        return -(-num_data // self.method.batch_size)
 
     def build_seeded(self) -> tuple[BayesianNetwork, PyroProgram]:
         """Return the model and the guide as they are before the first step."""
@@ -62,12 +56,13 @@ class SeededFits:
         return self.build()
 
     def description(self) -> dict[str, str]:
-        """Return what the fits are of, as text by name: model, guide, optimiser and data."""
+        """Return what the fits are of, as text by name: model, guide, engine and data."""
         model, guide = self.build_seeded()
         is_loader = isinstance(self.train, DataLoader)
-        data = batches(model, self.train, None if is_loader else self.batch_size)
+        batch_size = None if is_loader else self.method.batch_size
+        data = batches(model, self.train, batch_size)
 
-        words = {"optimizer": describe_value(self.optimizer)} | describe_model(model)
+        words = {"engine": describe_value(self.method.engine)} | describe_model(model)
         words |= describe_guide(ScopedGuide(guide), model.network)
         return words | describe_data(data)
 
@@ -79,7 +74,7 @@ class SeededFits:
         checkpoint: Path | None = None,
         quiet: bool = False,
     ) -> Posterior:
-        """Return the posterior after some steps; the learning rate falls to zero as a cosine.
+        """Return the posterior after some steps.
 
         Arguments:
             learning_rate: The learning rate of the first step.
@@ -91,20 +86,18 @@ class SeededFits:
             BaseException: Ctrl-C, or an error of the program, that ended the fit early.
         """
         model, guide = self.build_seeded()
-        engine = SVI(
+        engine = self.method.engine(
             model,
             guide,
             num_steps=num_steps,
             lr=learning_rate,
-            optimizer=self.optimizer,
             checkpoint=checkpoint,
-            scheduler=partial(CosineAnnealingLR, T_max=num_steps),
             progress=self.progress and not quiet,
         )
         if isinstance(self.train, DataLoader):
             posterior = engine.fit(self.train)
         else:
-            posterior = engine.fit(self.train, batch_size=self.batch_size)
+            posterior = engine.fit(self.train, batch_size=self.method.batch_size)
 
         error = posterior.info.error
         if error is not None:

@@ -1,19 +1,20 @@
-"""Training within a budget: a few learning rates are tried, and the best one has the time left."""
+"""Training within a budget: a few rates are tried, and the best one has the time that is left."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from zoo.data import Data
 from zoo.datasets import Split
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.planning import Budget, TrainingPlan, plan_training
 from zoo.experiments.running.record import info_values
-from zoo.experiments.running.seeded_fits import Build, Optimizer, SeededFits
+from zoo.experiments.running.seeded_fits import Build, SeededFits
 from zoo.experiments.running.side_files import (
     read_json,
     read_whole,
@@ -27,32 +28,23 @@ from zoo.posterior.loading import load
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.files.atomic import set_aside
 
-LEARNING_RATES = (3e-4, 1e-3, 3e-3)
 _DESCRIPTION = "description"  # of what a fit is of, in its record
 
 
 @dataclass(frozen=True)
 class Training:
-    """The settings of one fit of an experiment: its limits, its batches, its learning rates.
+    """The settings of one fit of an experiment: its method and its limits.
 
     Arguments:
-        seconds: The time that the fit may take; infinite for the published number of
-            epochs.
-        epochs: The published number of passes through the data, which is the maximum.
-        batch_size: Number of data in a batch.
-        learning_rates: Learning rates to choose from; one alone is used without trials.
-        optimizer: Makes the optimiser from parameters and a learning rate.
-        min_epochs: The number of epochs below which the budget is too short.
+        method: The engine, its rates, batches and epochs.
+        seconds: The seconds of the processor that the fit may take; infinite for the
+            published number of epochs.
         seed: Seed of all random numbers.
         progress: Whether to show progress bars.
     """
 
+    method: Method
     seconds: float
-    epochs: float
-    batch_size: int = 128
-    learning_rates: Sequence[float] = LEARNING_RATES
-    optimizer: Optimizer = torch.optim.Adam
-    min_epochs: float = 1.0
     seed: int = 0
     progress: bool = True
 
@@ -73,9 +65,7 @@ class Training:
         Raises:
             ValueError: The budget is too short, or the files are of another fit.
         """
-        fits = SeededFits(
-            build, train, self.batch_size, self.optimizer, self.seed, self.progress
-        )
+        fits = SeededFits(build, train, self.method, self.seed, self.progress)
         description = fits.description()
         record_path = path.with_suffix(".json")
         plan = _read_plan(record_path, description)
@@ -92,8 +82,11 @@ class Training:
         write_json(record_path, record | {_DESCRIPTION: description})
 
         checkpoint = path.with_suffix(".run")
+        start = time.process_time()
         posterior = _fit_or_begin_again(fits, plan, checkpoint)
+        seconds = time.process_time() - start
         record |= info_values(posterior.info)
+        record |= {"seconds of processor": round(seconds, 1), "seed": self.seed}
         write_json(record_path, record | {_DESCRIPTION: description})
         if written(path, lambda: posterior.save(path)):
             checkpoint.unlink(missing_ok=True)
@@ -102,8 +95,10 @@ class Training:
 
     def _plan(self, name: str, fits: SeededFits, validation: Split) -> TrainingPlan:
         """Return the plan of a fit."""
-        budget = Budget(self.seconds, self.epochs, self.min_epochs)
-        return plan_training(name, fits, validation, budget, self.learning_rates)
+        method = self.method
+        epochs = method.epochs_of(full=math.isinf(self.seconds))
+        budget = Budget(self.seconds, epochs, method.min_epochs)
+        return plan_training(name, fits, validation, budget)
 
 
 def _read_plan(path: Path, description: Mapping[str, str]) -> TrainingPlan | None:
