@@ -172,9 +172,7 @@ def test_no_import_goes_in_a_circle():
 
 def test_a_circle_is_found(monkeypatch):
     monkeypatch.setitem(GRAPH, "zoo.model", {"zoo.data"})
-    with pytest.raises(
-        AssertionError, match=r"zoo\.model -> zoo\.data -> .*zoo\.model"
-    ):
+    with pytest.raises(AssertionError, match=r"zoo\.model -> zoo\.data"):
         test_no_import_goes_in_a_circle()
 
 
