@@ -27,6 +27,7 @@ from zoo.reports.summary import Summary, summarise
 from zoo.runtime.derivatives import with_autograd_if_needed
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import buffers
+from zoo.runtime.half_precision import half_products, in_single
 from zoo.runtime.plain_network import plain_network
 from zoo.runtime.rows import Column, Rows
 from zoo.runtime.turn import turn
@@ -191,7 +192,10 @@ class BayesianNetwork(nn.Module):
         """
         told = self._lazy_values.told(values, x, self._run)
 
-        return self._run(told, x)
+        with half_products(self.first_parameter):
+            output = self._run(told, x)
+
+        return in_single(output)
 
     def _run(self, values: Mapping[str, Tensor], x: Rows) -> Tensor:
         """Call the network, and return its output (B, ...)."""

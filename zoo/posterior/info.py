@@ -78,6 +78,7 @@ class SVIInfo(RunInfo):
             of early stopping.
         compiled: How a step was run: "plain", "traced", "compiled" or "captured".
         seconds_tracing: Wall time of tracing and compiling in seconds.
+        precision: That of the network's products in the fit, "float32" or "bf16".
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
     """
@@ -89,15 +90,18 @@ class SVIInfo(RunInfo):
     held_out: list[float] = field(default_factory=list)
     compiled: str = "plain"
     seconds_tracing: float = 0.0
+    precision: str = "float32"
 
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""
         tracing = f"{self.seconds_tracing:.1f} of them tracing"
+        is_half = self.precision == "bf16"
+        how = f"{self.compiled}, bf16" if is_half else self.compiled
         found = {
             "losses": _first_to_last(self.losses),
             "bound": str(self.bound),
             "num_parameters": f"{self.num_parameters:,}",
-            "seconds": f"{self.seconds:.1f} ({self.compiled}), {tracing}",
+            "seconds": f"{self.seconds:.1f} ({how}), {tracing}",
         }
         if self.held_out:
             checks = len(self.held_out)

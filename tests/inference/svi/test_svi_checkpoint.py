@@ -60,6 +60,24 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path, optimizer):
     assert not torch.equal(elsewhere.info.losses, straight.info.losses)
 
 
+@pytest.mark.parametrize("precision", ["bf16", "auto"])
+def test_a_resumed_run_has_the_precision_of_the_file(tmp_path, precision, monkeypatch):
+    faster = iter(["bf16", "bf16", "float32"])  # the last would be another run
+    module = "zoo.inference.svi.gradient_step.faster_precision"
+    monkeypatch.setattr(module, lambda *_: next(faster))
+
+    straight = run(None, precision=precision)
+    run(tmp_path / "a.run", stop=22, precision=precision)
+    again = run(tmp_path / "a.run", seed=4, precision=precision)
+    assert again.info.precision == straight.info.precision == "bf16"
+    assert torch.equal(again.info.losses, straight.info.losses)
+    for name, value in straight.scoped.tensors().items():
+        assert torch.equal(value, again.scoped.tensors()[name]), name
+
+    single = run(None)  # the wrong answer: single precision from the same seed
+    assert not torch.equal(single.info.losses, straight.info.losses)
+
+
 def test_a_finished_run_is_read_and_not_run_again(tmp_path):
     first = run(tmp_path / "a.run")
     again = run(tmp_path / "a.run", stop=0)

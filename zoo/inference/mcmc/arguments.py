@@ -18,6 +18,7 @@ _LENGTH = "write trajectory_length=..."
 _INIT = "write init=..."
 _PROGRESS = "write progress=..."
 _COMPILE = "write compile=..."
+_PRECISION = "it has no half precision, whose errors change what it draws; omit it"
 
 # argument of NumPyro, PyMC, Stan, BlackJAX or TensorFlow Probability -> what to write here
 _REMEDIES = {
@@ -63,6 +64,7 @@ _REMEDIES = {
     "show_progress": _PROGRESS,
     "jit": _COMPILE,
     "jit_compile": _COMPILE,
+    "precision": _PRECISION,
 }
 
 
@@ -86,7 +88,7 @@ def refuse_other_names(
         remedy = _REMEDIES[name]
 
         field = remedy.removeprefix("write ").split("=")[0]
-        if remedy == _SEED or field in fields:
+        if remedy in (_SEED, _PRECISION) or field in fields:
             raise TypeError(f"{sampler} has no argument {name!r}; {remedy}")
 
 
@@ -95,6 +97,19 @@ def check_num_leapfrog(name: str, value: int) -> None:
     if value < 1:
         raise ValueError(
             f"{name} must be a number of leapfrog steps, at least 1, not {value}"
+        )
+
+
+def check_dtype(dtype: torch.dtype | None) -> None:
+    """Refuse half precision, in which a sampler's energies differ by more than their errors.
+
+    Raises:
+        ValueError: It is asked for; the message says what to write.
+    """
+    if dtype in (torch.bfloat16, torch.float16):
+        raise ValueError(
+            f"dtype must be torch.float32 or torch.float64, not {dtype}, in which a sampler draws "
+            "from another distribution; write dtype=torch.float32"
         )
 
 

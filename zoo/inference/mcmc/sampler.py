@@ -17,7 +17,7 @@ from zoo.data import Data
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
-from zoo.inference.mcmc.arguments import check_device, refuse_other_names
+from zoo.inference.mcmc.arguments import check_device, check_dtype, refuse_other_names
 from zoo.inference.mcmc.density.fixed_density import refuse_changing_density
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
@@ -134,6 +134,7 @@ class Sampler:
             self.functions_at = as_tensors(self.functions_at)
 
         mode_name(self.compile)
+        check_dtype(self.dtype)
 
         if self.store_on is not None:
             check_device("store_on", self.store_on)

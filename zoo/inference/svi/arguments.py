@@ -18,6 +18,7 @@ from zoo.inference.reparameterised import as_network
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.optimizers import MakeOptimizer
 from zoo.model import BayesianNetwork
+from zoo.runtime.counts import check_count
 from zoo.runtime.programs import PyroProgram
 
 
@@ -137,6 +138,22 @@ def checked_rate(lr: object) -> float:
         )
 
     raise ValueError(f"lr is a learning rate and must be positive, not {lr}")
+
+
+def check_length(num_steps: int | None, num_epochs: int | None) -> None:
+    """Check that a run is given in steps or in epochs.
+
+    Raises:
+        ValueError: It is given in both, or as no positive whole number.
+    """
+    if num_steps is not None and num_epochs is not None:
+        raise ValueError(
+            f"write num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
+        )
+
+    for name, value in {"num_steps": num_steps, "num_epochs": num_epochs}.items():
+        if value is not None:
+            check_count(name, value)
 
 
 def check_early_stopping(early_stopping: EarlyStopping | None) -> None:

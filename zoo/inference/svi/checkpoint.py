@@ -147,6 +147,7 @@ class TrainerCheckpoint:
         state.loss_history = tensors["losses"].tolist()
         state.held_out_scores.values = info["scores"]
         state.seconds_before = info["spent"]
+        state.precision = info["precision"]
         self._num_steps = state.num_steps
         self._generators.set(tensors)
 
@@ -212,6 +213,7 @@ def _info_of(state: TrainingState) -> dict[str, Any]:
         "schedule": schedule,
         "scores": state.held_out_scores.values,
         "spent": state.seconds,
+        "precision": state.precision,
     }
 
 

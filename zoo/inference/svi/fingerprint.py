@@ -37,6 +37,7 @@ def describe_run(
         "steps": str(options.num_steps),
         "learning rate": str(options.lr),
         "num_particles": str(options.num_particles),
+        "precision": options.precision,
         "temperature": str(options.tempering.whole),
         "likelihood_temperature": str(options.tempering.likelihood),
         "optimizer": _describe_made(state.optimizer),

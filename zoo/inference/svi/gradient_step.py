@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
+
+from torch import Tensor
 
 from zoo.data import Batches
 from zoo.inference.svi.objective import BatchLoss
 from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.precision import faster_precision
 from zoo.inference.svi.state import TrainingState
 from zoo.model import BayesianNetwork
 from zoo.runtime.memory_format import takes_channels_last
@@ -24,6 +28,7 @@ def gradient_step(
     options: TrainerOptions,
     x: Rows,
     structure: Structure,
+    tensors: Sequence[Tensor],
 ) -> Traced:
     """Return the function that gives the loss and the gradients of a batch.
 
@@ -35,13 +40,15 @@ def gradient_step(
         options: The settings of the run.
         x: The inputs of the first batch, which decide about the memory format.
         structure: What each batch (x, y) is besides its tensors.
+        tensors: Those of the first batch, on which "auto" measures the precision.
     """
     inits = model.plan.inits(model.network)
     evaluate = partial(model.output, inits)
     with evaluation_mode(model.network):
         is_channels_last = takes_channels_last(model.network, evaluate, x)
 
-    batch_loss = BatchLoss(
+    make = partial(
+        BatchLoss,
         model=model,
         guide=guide,
         state=state.values,
@@ -52,12 +59,31 @@ def gradient_step(
         channels_last=is_channels_last,
         structure=structure,
     )
+    state.precision = state.precision or _precision(options, make, tensors, state)
 
     return Traced(
-        batch_loss,
+        make(precision=state.precision),
         compile=options.compile,
         calls=options.num_steps,
         writes=list(state.buffers.values()),
         overwrite=True,
         owners=[model, model.prior, model.likelihood, getattr(guide, "guide", guide)],
     )
+
+
+def _precision(
+    options: TrainerOptions,
+    make: Callable[..., BatchLoss],
+    tensors: Sequence[Tensor],
+    state: TrainingState,
+) -> str:
+    """Return the precision of products in a run, measured if it is to be the faster one."""
+    if options.precision != "auto":
+        return options.precision
+
+    def step(precision: str) -> BatchLoss:
+        return make(precision=precision)
+
+    buffers = list(state.buffers.values())
+
+    return faster_precision(step, tensors, buffers, options.num_steps)

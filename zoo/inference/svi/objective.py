@@ -13,6 +13,7 @@ from zoo.inference.tempering import Tempering
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.runtime.effects import Substitute
+from zoo.runtime.half_precision import products_in
 from zoo.runtime.memory_format import channels_last
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows, Structure
@@ -32,6 +33,7 @@ class BatchLoss:
         tempering: Temperatures of the posterior.
         channels_last: Whether inputs are images to be stored channels last.
         structure: What a batch (x, y) is besides its tensors.
+        precision: That of the network's products, "float32" or "bf16".
     """
 
     model: BayesianNetwork
@@ -43,6 +45,7 @@ class BatchLoss:
     tempering: Tempering
     channels_last: bool
     structure: Structure
+    precision: str = "float32"
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Return the loss, and the gradient of each parameter.
@@ -73,7 +76,7 @@ class BatchLoss:
         if self.channels_last:
             x = channels_last(x)
 
-        with Substitute(self.state):
+        with Substitute(self.state), products_in(self.precision):
             total = self._elbo(x, y)
             for _ in range(self.num_particles - 1):
                 total = total + self._elbo(x, y)

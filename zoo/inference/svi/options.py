@@ -23,6 +23,7 @@ class TrainerOptions:
         compile: How a step is run, as in `SVI`.
         progress: Whether to show a progress bar.
         per_epoch: Gradient steps in an epoch.
+        precision: That of the network's products: "float32", "bf16" or "auto".
     """
 
     description: str
@@ -35,3 +36,4 @@ class TrainerOptions:
     compile: str
     progress: bool
     per_epoch: int = 1
+    precision: str = "float32"

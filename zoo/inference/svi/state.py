@@ -56,6 +56,7 @@ class TrainingState:
             self.optimizer, self.scheduler, self.parameters, options.per_epoch
         )
 
+        self.precision = ""  # of products, empty before the first step
         self.loss_history: list[float] = []
         self.held_out_scores = HeldOutScores()
         self.seconds_before = 0.0  # those of a resumed run before it stopped

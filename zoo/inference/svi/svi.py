@@ -18,6 +18,7 @@ from zoo.inference.run_writer import claimed
 from zoo.inference.sites import sites_differ
 from zoo.inference.svi.arguments import (
     check_early_stopping,
+    check_length,
     check_optimizer,
     check_programs,
     check_scheduler,
@@ -37,6 +38,7 @@ from zoo.posterior.posterior import Posterior
 from zoo.runtime.autograd import autograd_on
 from zoo.runtime.counts import check_count
 from zoo.runtime.files.output_path import check_is_path
+from zoo.runtime.half_precision import check_precision
 from zoo.runtime.modes import training_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
@@ -95,6 +97,8 @@ class SVI:
             compiler; "captured" runs it as a CUDA graph. "auto" traces unless there are
             only a few steps, compiles if that saves time, and keeps the mode that was
             measured to be faster.
+        precision: "bf16" computes the network's products and convolutions in bfloat16, and
+            all else in float32; "auto" does so if that is measured to be faster.
         checkpoint: A file to which the run is written between epochs. A run that is
             started again continues from it.
         progress: Whether to show a progress bar.
@@ -124,18 +128,12 @@ class SVI:
         likelihood_temperature: float = 1.0,
         early_stopping: EarlyStopping | None = None,
         compile: bool | str = "auto",
+        precision: str = "float32",
         checkpoint: str | Path | None = None,
         progress: bool = True,
     ) -> None:
         model = check_programs(model, guide)
-        if num_steps is not None and num_epochs is not None:
-            raise ValueError(
-                f"write num_steps or num_epochs, not both ({num_steps} and {num_epochs})"
-            )
-
-        for name, value in {"num_steps": num_steps, "num_epochs": num_epochs}.items():
-            if value is not None:
-                check_count(name, value)
+        check_length(num_steps, num_epochs)
         check_count("num_particles", num_particles)
         lr = checked_rate(lr)
         if checkpoint is not None:
@@ -159,6 +157,7 @@ class SVI:
         self.tempering = Tempering(temperature, likelihood_temperature)
         self.early_stopping = early_stopping
         self.compile = mode_name(compile)
+        self.precision = check_precision(precision, model.first_parameter)
         self.checkpoint = checkpoint
         self.progress = progress
 
@@ -266,6 +265,7 @@ class SVI:
             compile=self.compile,
             progress=self.progress,
             per_epoch=data.per_pass,
+            precision=self.precision,
         )
 
     @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -179,7 +179,7 @@ class Trainer:
         tensors, structure = flatten((x, y))
         if self._gradient_step is None:
             self._structure = structure
-            self._gradient_step = self._make_gradient_step(x, structure)
+            self._gradient_step = self._make_gradient_step(x, structure, tensors)
 
         if structure != self._structure:
             raise ValueError(
@@ -205,7 +205,9 @@ class Trainer:
         state.steps.schedule(state.loss_history)
         return value
 
-    def _make_gradient_step(self, x: Rows, structure: Structure) -> Traced:
+    def _make_gradient_step(
+        self, x: Rows, structure: Structure, tensors: Sequence[Tensor]
+    ) -> Traced:
         """Return the function that gives the loss and the gradients of a batch."""
         options = self.options
         if options.compile == "auto" and self._checkpoint is not None:
@@ -213,7 +215,14 @@ class Trainer:
             options = replace(options, compile=mode)
 
         return gradient_step(
-            self.model, self.guide, self.state, self.data, options, x, structure
+            self.model,
+            self.guide,
+            self.state,
+            self.data,
+            options,
+            x,
+            structure,
+            tensors,
         )
 
     def _is_early_stop(self) -> bool:
@@ -268,6 +277,7 @@ class Trainer:
             held_out=state.held_out_scores.values,
             compiled="" if step is None else step.how,
             seconds_tracing=0.0 if step is None else step.seconds,
+            precision=state.precision or "float32",
             temperature=tempering.whole,
             likelihood_temperature=tempering.likelihood,
         )
