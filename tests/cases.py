@@ -244,6 +244,7 @@ PRIORS = {
             otherwise=priors.Hierarchical(dist.HalfNormal(1.0), by="input"),
         )
     ),
+    "Learned": lambda: priors.WeightPrior(priors.Learned(0.5)),
     "Reparameterised+Hierarchical": lambda: priors.Reparameterised(
         priors.WeightPrior(priors.Hierarchical(dist.HalfNormal(1.0), centred=False)), {}
     ),
@@ -390,7 +391,7 @@ DATASETS = {
 WITHOUT_NODES = [name for name in PRIORS if not name.startswith("NodePrior")]
 WITHOUT_WEIGHTS = ["by_name+Point", "NodePrior", "NodePrior+Frozen"]
 IMPROPER = ["LogUniform"]
-WITH_POINTS = ["by_name+Point", "NodePrior", "NodePrior(Bernoulli)"]
+WITH_POINTS = ["by_name+Point", "Learned", "NodePrior", "NodePrior(Bernoulli)"]
 REFUSED = (
     {
         (prior, name): r"none of the sites .* is a node; use priors\.NodePrior"

@@ -168,7 +168,7 @@ class BayesianNetwork(nn.Module):
             num_data: Size N of the whole data, if x is a batch of it.
         """
         with turn():
-            values = self.plan.sample(self.network)
+            values = self.plan.sample(self.network, is_fit=x is not None)
             noise = self.likelihood.sample(self.first_parameter)
             if x is None:
                 return None

@@ -65,8 +65,9 @@ def sbc(
     Raises:
         ValueError: A model with point estimates, which have no prior to draw from.
     """
-    if model.plan.points:
-        names = ", ".join(list(model.plan.points)[:3])
+    points = [*model.plan.points, *model.plan.learned(model.network)]
+    if points:
+        names = ", ".join(points[:3])
         raise ValueError(
             f"calibration draws the truth from the prior, but the point estimates {names} have "
             "no prior; give them a distribution, or write weights=priors.Frozen()"

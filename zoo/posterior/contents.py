@@ -47,6 +47,7 @@ class Contents:
 
         self._own: dict[str, Tensor] = dict(model.network.named_parameters())
         self._own |= dict(model.network.named_buffers())
+        self._own |= model.plan.learned(model.network)
         self._shapes = {name: prior.shape() for name, prior in model.latents.items()}
         self._dtypes = {}
         for name in self._shapes:

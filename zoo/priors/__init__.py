@@ -8,6 +8,7 @@ from zoo.priors.correlated_filters import correlated_filters
 from zoo.priors.fan_in import fan_in
 from zoo.priors.hierarchical import Hierarchical
 from zoo.priors.horseshoe import RegularisedHorseshoe
+from zoo.priors.learned import Learned
 from zoo.priors.log_uniform import LogUniform
 from zoo.priors.moped import moped
 from zoo.priors.node import NodePrior
@@ -22,6 +23,7 @@ from zoo.runtime.other_names import missing
 __all__ = [
     "Frozen",
     "Hierarchical",
+    "Learned",
     "LogUniform",
     "NodePrior",
     "Point",

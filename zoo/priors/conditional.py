@@ -43,6 +43,14 @@ class Conditional:
         """
         raise NotImplementedError
 
+    def parameters(self, like: Tensor) -> dict[str, Tensor]:
+        """Return initial values of the hyperparameters that a fit optimises, by name.
+
+        Arguments:
+            like: The tensor that the prior is for.
+        """
+        return {}
+
     def given(
         self, values: Mapping[str, Tensor], like: Tensor
     ) -> TorchDistributionMixin:
@@ -61,7 +69,7 @@ class Conditional:
         Arguments:
             like: The tensor that the prior is for.
         """
-        values = {}
+        values = self.parameters(like)
         for key, (distribution, shape) in self.hyperpriors(like).items():
             values[key] = initial_value(distribution, like, shape)
 

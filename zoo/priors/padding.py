@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,3 +129,16 @@ def _selected(value: Any, kept: list[int], shape: torch.Size) -> Any:
         selected._batch_shape = torch.Size((len(kept), *batch[1:]))
 
     return selected
+
+
+def prior_of(
+    distribution: TorchDistributionMixin,
+    like: Tensor,
+    name: str,
+    padded: Mapping[str, Padding],
+) -> TorchDistributionMixin:
+    """Return the prior of a tensor; the rows of padding of an embedding have none."""
+    if name in padded:
+        return padded[name].prior(distribution, name)
+
+    return placed(distribution, like, name)

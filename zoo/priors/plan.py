@@ -12,22 +12,23 @@ import pyro
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.infer.reparam import LocScaleReparam
 from pyro.infer.reparam.reparam import Reparam
-from pyro.poutine.runtime import InferDict, am_i_wrapped
+from pyro.poutine.runtime import InferDict
 from torch import Tensor, nn
 
 from zoo.priors.channel_nodes import Nodes
 from zoo.priors.conditional import Conditional
-from zoo.priors.padding import Padding, paddings
+from zoo.priors.padding import paddings, prior_of
+from zoo.priors.points import state_points
 from zoo.priors.statements import (
     LatentSite,
     SiteInfer,
     Statement,
     hyperparameter_site,
+    learned_hyperparameters,
     visit_hyperpriors,
     visit_reparameterised,
 )
 from zoo.priors.treatment import Frozen, Point, Treatment
-from zoo.runtime.distributions import placed, unvalidated
 from zoo.runtime.network_call import Factor, call, places
 
 
@@ -55,6 +56,11 @@ class Plan:
         """Names of the parameters that keep the network's value."""
         return [name for name, each in self.weights.items() if isinstance(each, Frozen)]
 
+    def learned(self, network: nn.Module) -> dict[str, Tensor]:
+        """Return the initial values of the hyperparameters that a fit optimises, by name."""
+        tensors = dict(network.named_parameters())
+        return learned_hyperparameters(self.weights, tensors)
+
     def priors(self, network: nn.Module) -> dict[str, LatentSite]:
         """Return each latent site's distribution and `infer` dictionary, by name.
 
@@ -78,9 +84,20 @@ class Plan:
         sites = self.priors(network)
         return {name: site.infer["init"] for name, site in sites.items()}
 
-    def sample(self, network: nn.Module) -> dict[str, Tensor]:
-        """Draw each latent site by `pyro.sample`."""
-        return self._visit(network, _draw)
+    def sample(self, network: nn.Module, is_fit: bool = False) -> dict[str, Tensor]:
+        """Draw each latent site by `pyro.sample`.
+
+        Arguments:
+            network: The network.
+            is_fit: Whether learned hyperparameters are stated by `pyro.param`, which changes
+                the parameter store. Otherwise they have their initial values.
+        """
+        learned = self.learned(network)
+        if is_fit:
+            for name, init in learned.items():
+                learned[name] = pyro.param(name, init)
+
+        return self._visit(network, _draw, learned)
 
     def originals(self, network: nn.Module) -> list[str]:
         """Return the names of the random tensors and nodes, whether reparameterised or not."""
@@ -117,24 +134,7 @@ class Plan:
 
     def estimate(self, network: nn.Module) -> dict[str, Tensor]:
         """State each point estimate by `pyro.param`, and its MAP prior by `pyro.factor`."""
-        parameters = dict(network.named_parameters())
-        padded = paddings(network)
-        points = {}
-        for name, treatment in self.weights.items():
-            if not isinstance(treatment, Point):
-                continue
-
-            parameter = parameters[name]
-            point = pyro.param(name, partial(_copy, parameter))
-            if name in padded:
-                point = padded[name].restored(point)
-            points[name] = point
-
-            if treatment.prior is not None and am_i_wrapped():
-                prior = unvalidated(_prior(treatment.prior, parameter, name, padded))
-                pyro.factor(f"{name}:prior", prior.log_prob(point))
-
-        return points
+        return state_points(self.weights, network)
 
     def tensors(
         self, network: nn.Module, values: Mapping[str, Tensor]
@@ -201,8 +201,20 @@ class Plan:
 
         return found
 
-    def _visit(self, network: nn.Module, statement: Statement) -> dict[str, Tensor]:
-        """Call a statement for each latent site, after those that its distribution depends on."""
+    def _visit(
+        self,
+        network: nn.Module,
+        statement: Statement,
+        learned: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Call a statement for each latent site, after those that its distribution depends on.
+
+        Arguments:
+            network: The network.
+            statement: The statement.
+            learned: Values of learned hyperparameters; by default the initial ones.
+        """
+        learned = self.learned(network) if learned is None else learned
         values: dict[str, Tensor] = {}
         padded = paddings(network)
         for name, treatment, infer in self._random(network):
@@ -212,11 +224,13 @@ class Plan:
                 given = visit_hyperpriors(name, treatment, like, statement)
                 for key, value in given.items():
                     values[hyperparameter_site(name, key)] = value
+                for key in treatment.parameters(like):
+                    given[key] = learned[hyperparameter_site(name, key)]
                 prior = treatment.given(given, like)
                 if name in padded:
                     prior = padded[name].around(prior)
             else:
-                prior = _prior(treatment, init, name, padded)
+                prior = prior_of(treatment, init, name, padded)
 
             reparam = self._reparam(name, treatment)
             if reparam is None:
@@ -260,22 +274,5 @@ class Plan:
             yield name, nodes.prior, {"init": ones, "node": nodes.side}
 
 
-def _prior(
-    distribution: TorchDistributionMixin,
-    like: Tensor,
-    name: str,
-    padded: Mapping[str, Padding],
-) -> TorchDistributionMixin:
-    """Return the prior of a tensor; the rows of padding of an embedding have none."""
-    if name in padded:
-        return padded[name].prior(distribution, name)
-
-    return placed(distribution, like, name)
-
-
 def _draw(name: str, prior: TorchDistributionMixin, infer: SiteInfer) -> Tensor:
     return pyro.sample(name, prior, infer=cast("InferDict", infer))
-
-
-def _copy(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Required, TypeAlias, TypedDict
 
 from pyro.distributions.torch_distribution import TorchDistributionMixin
@@ -41,7 +41,7 @@ Statement: TypeAlias = Callable[[str, TorchDistributionMixin, SiteInfer], Tensor
 def visit_hyperpriors(
     name: str, treatment: Conditional, like: Tensor, statement: Statement
 ) -> dict[str, Tensor]:
-    """Call a statement for each hyperparameter of a tensor, and return the values by key."""
+    """Call a statement for each random hyperparameter of a tensor; return the values by key."""
     values: dict[str, Tensor] = {}
     for key, (distribution, shape) in treatment.hyperpriors(like).items():
         site = hyperparameter_site(name, key)
@@ -56,6 +56,24 @@ def visit_hyperpriors(
 def hyperparameter_site(name: str, key: str) -> str:
     """Return the name of the site of a hyperparameter of a tensor."""
     return f"prior:{name}.{key}"
+
+
+def learned_hyperparameters(
+    treatments: Mapping[str, object], tensors: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the initial value of each hyperparameter that a fit optimises, by site name.
+
+    Arguments:
+        treatments: Treatments by name of a tensor.
+        tensors: The tensors by name.
+    """
+    found = {}
+    for name, treatment in treatments.items():
+        if isinstance(treatment, Conditional):
+            for key, value in treatment.parameters(tensors[name].detach()).items():
+                found[hyperparameter_site(name, key)] = value
+
+    return found
 
 
 def visit_reparameterised(

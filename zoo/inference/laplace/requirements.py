@@ -40,6 +40,13 @@ def check_model(model: BayesianNetwork) -> None:
         ValueError: A site that is not a weight, a prior that is not normal, or another
             likelihood.
     """
+    if model.plan.learned(model.network):
+        raise ValueError(
+            "inference.Laplace needs weights with a fixed normal prior, whose precision it learns "
+            "itself; write dist.Normal in the place of priors.Learned, or "
+            "priors.Learned.fixed(posterior)"
+        )
+
     weights = dict(model.network.named_parameters())
     for name, prior in model.latents.items():
         if name not in weights:

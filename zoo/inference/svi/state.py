@@ -106,11 +106,14 @@ class TrainingState:
 def _initial_points(
     model: BayesianNetwork, init: Mapping[str, Tensor]
 ) -> dict[str, nn.Parameter]:
-    """Return a parameter for each point estimate."""
+    """Return a parameter for each point estimate and each learned hyperparameter."""
     network = dict(model.network.named_parameters())
+    starts = {name: network[name] for name in model.plan.points}
+    starts |= model.plan.learned(model.network)
+
     points = {}
-    for name in model.plan.points:
-        value = init.get(name, network[name])
+    for name, start in starts.items():
+        value = init.get(name, start)
         points[name] = nn.Parameter(value.detach().clone())
     return points
 

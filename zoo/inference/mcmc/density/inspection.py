@@ -119,6 +119,8 @@ def _network_program(
     """Check a Bayesian network and return it as a program, in evaluation mode."""
     remedy = "write weights=priors.Frozen() to keep the values of the network"
     _refuse_points(list(model.plan.points), remedy)
+    learned = "the scales of a fit, priors.Learned.fixed(posterior)"
+    _refuse_points(list(model.plan.learned(model.network)), f"write {learned}")
     _refuse_discrete(model.latents)
     _warn_of_batch_normalisation(model)
 
