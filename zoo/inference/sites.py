@@ -1,41 +1,16 @@
-"""The sites of a trace: which have a density, and how a guide differs from a model."""
+"""How the sites of a guide differ from those of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
 
 from pyro import poutine
 from pyro.distributions.torch_distribution import TorchDistributionMixin
-from pyro.distributions.util import scale_and_mask
-from pyro.poutine import Trace
 from torch import Tensor
 
 from zoo.runtime.distributions import support_of
 from zoo.runtime.programs import PyroProgram
-
-Site = dict[str, Any]  # a node of a Pyro trace
-
-
-def log_prob(site: Site) -> Tensor:
-    """Return the log density of a site at its value, scaled and masked by its plates."""
-    distribution = site["fn"]
-    args, kwargs = site["args"], site["kwargs"]
-    density = distribution.log_prob(site["value"], *args, **kwargs)
-
-    scaled = scale_and_mask(density, site["scale"], site["mask"])
-    return scaled.sum()
-
-
-def stochastic(trace: Trace) -> dict[str, Site]:
-    """Return the sites of a trace that have a density, that is, all but the plates."""
-    found = {}
-    for name, site in trace.nodes.items():
-        is_sample = site["type"] == "sample"
-        is_plate = poutine.util.site_is_subsample(site)
-        if is_sample and not is_plate:
-            found[name] = cast("Site", site)
-    return found
+from zoo.runtime.sites import stochastic
 
 
 def sites_differ(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyro.distributions as dist
 from torch import Tensor
 
-from zoo.inference.sites import Site
+from zoo.runtime.sites import Site
 
 
 @dataclass(frozen=True)

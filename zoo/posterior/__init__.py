@@ -1,5 +1,6 @@
 """Posteriors: what is known after a fit, a class for each source of draws, and their files."""
 
+from zoo.posterior.bound import Bound, NoBound
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.guide_posterior import GuidePosterior
@@ -10,12 +11,14 @@ from zoo.posterior.posterior import Posterior
 from zoo.posterior.program_posterior import ProgramPosterior
 
 __all__ = [
+    "Bound",
     "DrawsPosterior",
     "FunctionPosterior",
     "GuidePosterior",
     "LaplaceInfo",
     "LaplacePosterior",
     "MCMCInfo",
+    "NoBound",
     "Posterior",
     "ProgramPosterior",
     "SVIInfo",

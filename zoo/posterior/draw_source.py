@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from zoo.posterior.bound import Bound, NoBound
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows
 
@@ -56,6 +57,17 @@ class DrawSource(ABC):
     @abstractmethod
     def source(self) -> str:
         """Where draws come from, in a few words, e.g. "2 chains of 100 draws"."""
+
+    def bound(self, data: Any, **options: Any) -> Bound:
+        """Return the bound on the evidence, see `GuidePosterior.bound`; draws have none.
+
+        Raises:
+            NoBound: Draws, which have no density.
+        """
+        raise NoBound(
+            f"a bound needs the density of a guide, but this posterior has {self.source}; fit a "
+            "guide by inference.SVI, e.g. guides.MeanField"
+        )
 
     @abstractmethod
     def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:

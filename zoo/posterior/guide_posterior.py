@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pyro
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
+from torch.utils.data import DataLoader
 
+from zoo.data import Columns, Data, batches
 from zoo.model import BayesianNetwork
+from zoo.posterior.bound import Bound, NoBound, check_has_bound, estimate_bound
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import prefixed
 from zoo.predictive.drawing import draw_sites
+from zoo.runtime.counts import check_count
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.rows import Column
+from zoo.runtime.sites import draw_with_divergence
 
+_BATCH = 4096  # data at once, by default
 _NUM_SAMPLES = 200  # for a mean without a closed form
 
 
@@ -53,6 +61,11 @@ class GuidePosterior(Posterior):
     def source(self) -> str:
         """The family of the guide."""
         return f"{type(self.guide).__name__} guide"
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether a weight is dropped."""
+        return any(not bool(mask.all()) for mask in self.masks.values())
 
     def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:
         """Draw every latent site anew: site -> (S, *shape), zero where a weight is pruned.
@@ -129,14 +142,93 @@ class GuidePosterior(Posterior):
 
         return means
 
+    def bound(
+        self,
+        data: Data,
+        num_samples: int = 64,
+        batch_size: int | None = None,
+        *,
+        target: str | None = None,
+        weights: Column | None = None,
+        num_data: int | None = None,
+        **given: Column,
+    ) -> Bound:
+        r"""Estimate the bound on the evidence at temperature 1, in nats per datum.
+
+        .. math:: \frac1N KL(q \| p) - \frac1N \sum_i E_q[\log p(y_i \mid x_i, z)]
+            \;\ge\; -\frac1N \log p(y_{1:N} \mid x_{1:N})
+
+        Lower is better. The posterior may have been fitted at any temperature, in any
+        precision, by any estimator of the loss: the bound has ordinary draws of all
+        weights, a network in evaluation mode, and no half precision. It is conditional
+        on point estimates, frozen weights and buffers, whose freedom it does not count.
+
+        Arguments:
+            data: The data that it was fitted to, in any form; see `zoo.data.Data`.
+            num_samples: Draws of all weights for each batch.
+            batch_size: Size of a batch of tensors, 4096 by default. Only the outputs of a
+                batch are in memory.
+            target: Key of the target in data that are mappings, as for `fit`.
+            weights: Booleans that say which data are observed, or a key.
+            num_data: Number of data N, as for `fit`.
+            given: Known quantities of each datum, as for `fit`.
+
+        Returns:
+            The bound and its standard error.
+
+        Raises:
+            NoBound: A guide without a bound, an improper prior, a pruned posterior,
+                weights that are neither 0 nor 1. It is a `ValueError`.
+
+        Example:
+            >>> engine = inference.SVI(model, guides.MeanField(model), num_steps=5, progress=False)
+            >>> posterior = engine.fit(data.train)
+            >>> bound, error = posterior.bound(data.train)
+            >>> bound > 0, error > 0
+            (True, True)
+        """
+        check_count("num_samples", num_samples, minimum=2)
+        if self.is_pruned:
+            raise NoBound(
+                "this posterior is pruned, and its dropped weights have no density; take the "
+                "bound of the posterior before pruning"
+            )
+
+        with self.scoped.scope():
+            check_has_bound(self.guide, self.model)
+
+        is_free = not isinstance(data, DataLoader) and not self.model.whole
+        if batch_size is None and is_free:
+            batch_size = _BATCH
+
+        columns = Columns.of(self.model, target, weights, given)
+        found = batches(self.model, data, batch_size, columns, num_data)
+
+        return estimate_bound(
+            self.model, self.state, found, num_samples, self._draw_with_divergence
+        )
+
+    def _draw_with_divergence(self, number: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw every latent site, (S, *shape), with KL(q || p) or its estimate, (S,)."""
+        rows = []
+        divergences = []
+        with self.scoped.scope(), torch.no_grad(), pyro.validation_enabled(False):
+            for _ in range(number):
+                values, kl = draw_with_divergence(self.model, self.guide)
+                rows.append(values)
+                divergences.append(kl)
+
+        draws = {name: torch.stack([row[name] for row in rows]) for name in self.shapes}
+
+        return self._complete(draws), torch.stack(divergences)
+
     def distributions(self) -> dict[str, TorchDistributionMixin]:
         """Return the guide's distribution of each site, as `priors.previous` takes them.
 
         Raises:
             ValueError: A guide without a density, or a pruned posterior.
         """
-        complete = all(bool(mask.all()) for mask in self.masks.values())
-        if not complete:
+        if self.is_pruned:
             raise ValueError(
                 "this posterior is pruned, and its dropped weights have no density; "
                 "take the distributions of the posterior before pruning"

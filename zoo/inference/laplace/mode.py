@@ -12,10 +12,10 @@ from pyro.infer.autoguide import AutoDelta
 from torch import Tensor
 
 from zoo.data import Data
-from zoo.inference.sites import Site
 from zoo.inference.svi.svi import SVI
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import SVIInfo
+from zoo.runtime.sites import Site
 
 _FINAL_SHARE_OF_RATE = 0.01
 

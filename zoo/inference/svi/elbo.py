@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyro.distributions as dist
 from pyro import poutine
-from pyro.distributions.util import scale_and_mask
 from pyro.poutine import Trace
 from torch import Tensor
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import Distribution
 
-from zoo.inference.sites import Site, log_prob, stochastic
 from zoo.inference.tempering import Tempering
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.sites import Site, divergence, log_prob, stochastic
 
 _POSTERIOR = Tempering()  # temperatures of 1
 
@@ -85,7 +83,7 @@ def expected_log_joint_and_entropy(
 
 
 def _divergence(q: Site, p: Site) -> Tensor:
-    """Return KL(q || p) of one site, or its estimate from the draw."""
+    """Return KL(q || p) of one site, or its estimate from the draw, with its gradient."""
     distribution = q["fn"]
     if not distribution.has_rsample and _is_learned(distribution):
         name = type(distribution).__name__
@@ -94,15 +92,7 @@ def _divergence(q: Site, p: Site) -> Tensor:
             "its draws have no gradient; use pyro.infer.SVI with pyro.infer.TraceGraph_ELBO"
         )
 
-    # The closed form for a Delta ignores its log_density, which may be a Jacobian.
-    if not isinstance(distribution, dist.Delta):
-        try:
-            kl = kl_divergence(distribution, p["fn"])
-        except NotImplementedError:
-            pass
-        else:
-            return scale_and_mask(kl, q["scale"], q["mask"]).sum()
-    return log_prob(q) - log_prob(p)
+    return divergence(q, p)
 
 
 def _is_learned(distribution: Distribution) -> bool:

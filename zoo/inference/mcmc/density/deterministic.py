@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from zoo.inference.mcmc.density.program import Program
-from zoo.inference.sites import stochastic
+from zoo.runtime.sites import stochastic
 
 ValuesAt = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 _AT_ONCE = 100  # draws at which a program is run in one call

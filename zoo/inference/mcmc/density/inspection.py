@@ -16,12 +16,12 @@ from torch.utils._pytree import tree_map_only
 
 from zoo.inference.mcmc.density.deterministic import deterministic_sites
 from zoo.inference.mcmc.density.program import Program, evaluating
-from zoo.inference.sites import stochastic
 from zoo.model import BayesianNetwork
 from zoo.runtime.caller import stack_level
 from zoo.runtime.distributions import support_of
 from zoo.runtime.network_call import copied
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.sites import stochastic
 from zoo.runtime.turn import turn
 
 

@@ -14,13 +14,13 @@ from torch.func import grad_and_value, vmap
 from zoo.inference.mcmc.density.inspection import make_program
 from zoo.inference.mcmc.density.program import Program
 from zoo.inference.mcmc.density.widest_result import WidestResult
-from zoo.inference.sites import log_prob, stochastic
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.runtime.caller import stack_level
 from zoo.runtime.derivatives import takes_derivatives, with_autograd_if_needed
 from zoo.runtime.distributions import support_of, unvalidated
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.sites import log_prob, stochastic
 
 GradientFunction = Callable[[Tensor], tuple[Tensor, Tensor]]
 _NO_TEMPERING = Tempering()

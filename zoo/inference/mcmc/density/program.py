@@ -14,11 +14,11 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine import Trace
 from torch import Tensor, nn
 
-from zoo.inference.sites import stochastic
 from zoo.runtime.distributions import is_proper
 from zoo.runtime.effects import Substitute
 from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.sites import stochastic
 from zoo.runtime.turn import turn
 
 
