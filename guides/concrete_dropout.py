@@ -59,6 +59,7 @@ class ConcreteDropout(Delta):
     """
 
     bound = False
+    scale_parameters = ("logit.*",)
 
     def __init__(
         self,

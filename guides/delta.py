@@ -40,6 +40,7 @@ class Delta(Guide):
 
     bound = False
     has_density = False
+    scale_parameters = ()
 
     def __init__(self, model: PyroModel, *, example: tuple[Any, ...] = ()) -> None:
         super().__init__(model, example=example)

@@ -54,6 +54,8 @@ class FullRank(JointGuide):
         3402
     """
 
+    scale_parameters = ("rho.*", "lower.*")
+
     def __init__(
         self,
         model: PyroModel,

@@ -77,6 +77,8 @@ class GaussianDropout(LocalReparam):
         {'layer1.weight': 0.25, 'layer2.weight': 0.25}
     """
 
+    scale_parameters = ("rho.*", "raw_alpha.*")
+
     def __init__(
         self,
         model: PyroModel,

@@ -52,6 +52,8 @@ class LowRank(JointGuide):
         324
     """
 
+    scale_parameters = ("rho.*", "factor.*")
+
     def __init__(
         self,
         model: PyroModel,

@@ -61,6 +61,8 @@ class MatrixNormal(MeanField):
         119
     """
 
+    scale_parameters = ("rho.*", "row*", "column*")
+
     def __init__(
         self,
         model: PyroModel,

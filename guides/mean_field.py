@@ -48,6 +48,8 @@ class MeanField(Guide):
         0.05
     """
 
+    scale_parameters = ("rho.*",)
+
     def __init__(
         self,
         model: PyroModel,

@@ -112,6 +112,7 @@ class Mixture(Guide):
         self.has_density = all(each.has_density for each in components)
         all_bounds = all(each.bound for each in components)
         self.bound = self.has_density and all_bounds
+        self.scale_parameters = _of_components(components[0].scale_parameters)
 
     @property
     def num_components(self) -> int:
@@ -190,6 +191,14 @@ class Mixture(Guide):
             chosen[name] = stacked[row].squeeze(0)
 
         return chosen
+
+
+def _of_components(patterns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the patterns of names of a component as those of the mixture's parameters."""
+    if patterns is None:
+        return None
+
+    return tuple(f"components.*.{pattern}" for pattern in patterns)
 
 
 def _refuse_built_guide(make: Any) -> None:

@@ -363,6 +363,11 @@ ENGINES = {
         model, structure="diag", num_steps=3, num_samples=6, progress=False
     ),
 }
+SCHEDULES = {
+    "schedules.cosine": lambda: inference.schedules.cosine(),
+    "schedules.cosine(0)": lambda: inference.schedules.cosine(warmup=0.0),
+    "schedules.one_cycle": lambda: inference.schedules.one_cycle(),
+}
 SAMPLERS = [name for name in ENGINES if not name.startswith(("SVI", "Laplace"))]
 
 DATASETS = {

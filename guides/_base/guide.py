@@ -39,6 +39,8 @@ class Guide(nn.Module):
        log evidence, e.g. because the entropy of q is dropped.
     4. Set `has_density = False` on the class if the distributions have no density, e.g.
        point masses. `log_prob` and `distributions` are then refused.
+    5. Set `scale_parameters` on the class to patterns of the names of the parameters that
+       are scales. An engine may give them another learning rate than means.
 
     A guide that draws several sites together also overrides `forward`.
 
@@ -60,6 +62,9 @@ class Guide(nn.Module):
         bound: Whether the negative loss is a lower bound on the log evidence. It never is
             under an improper prior.
         has_density: Whether `log_prob` is a density.
+        scale_parameters: Shell-style patterns of the names in `named_parameters()` that
+            are scales: standard deviations, correlations, rates of dropout. None if the
+            family does not say.
 
     Raises:
         ValueError: The model does not run on `example`, or has a site that the family
@@ -67,6 +72,8 @@ class Guide(nn.Module):
 
     Example:
         >>> class Ball(guides.Guide):  # all elements of all sites have one common scale
+        ...     scale_parameters = ("log_scale",)
+        ...
         ...     def __init__(self, model):
         ...         super().__init__(model)
         ...         self.log_scale = nn.Parameter(torch.zeros(()))
@@ -81,6 +88,7 @@ class Guide(nn.Module):
     bound: bool = True
     has_density: bool = True
     batch_first: bool = False
+    scale_parameters: tuple[str, ...] | None = None
 
     def __init__(self, model: PyroModel, *, example: tuple[Any, ...] = ()) -> None:
         super().__init__()

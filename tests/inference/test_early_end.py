@@ -47,7 +47,14 @@ def build(network=None):
 
 def svi(model, data=(X, Y), batch_size=None, seed=1, **options):
     pyro.set_rng_seed(seed)
-    settings = {"num_steps": 10, "progress": False, "compile": "plain"} | options
+    # a constant rate: the steps of a short run are the first ones of a long run
+    settings = {
+        "num_steps": 10,
+        "progress": False,
+        "compile": "plain",
+        "scheduler": None,
+    }
+    settings |= options
     engine = inference.SVI(model, guides.MeanField(model), **settings)
     return engine.fit(data, batch_size)
 

@@ -1,5 +1,6 @@
 """Inference engines: each fits a model to data and returns a `Posterior`."""
 
+from zoo.inference import schedules
 from zoo.inference.engine import Engine
 from zoo.inference.laplace.laplace import Laplace
 from zoo.inference.mcmc.chees import ChEES
@@ -9,7 +10,17 @@ from zoo.inference.mcmc.nuts import NUTS
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.svi import SVI
 
-__all__ = ["HMC", "MCLMC", "NUTS", "SVI", "ChEES", "EarlyStopping", "Engine", "Laplace"]
+__all__ = [
+    "HMC",
+    "MCLMC",
+    "NUTS",
+    "SVI",
+    "ChEES",
+    "EarlyStopping",
+    "Engine",
+    "Laplace",
+    "schedules",
+]
 
 
 def __dir__() -> list[str]:

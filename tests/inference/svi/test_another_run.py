@@ -1,7 +1,6 @@
 """A checkpoint of SVI is of one program: each part of it that a user can change is compared."""
 
 from functools import partial
-from types import SimpleNamespace
 
 import pyro
 import pyro.distributions as dist
@@ -174,7 +173,13 @@ CHANGES = {
         {"optimizer": partial(torch.optim.SGD, momentum=0.9)}, "in optimizer"),
     "optimizer by a lambda": ({"optimizer": lambda p, lr: torch.optim.SGD(p, lr)},
         {"optimizer": lambda p, lr: torch.optim.SGD(p, lr, momentum=0.5)}, "in optimizer"),
-    "a scheduler": ({}, {"scheduler": schedule}, r"scheduler \(then None, now ExponentialLR"),
+    "a scheduler": ({"scheduler": None}, {"scheduler": schedule},
+        r"scheduler \(then None, now ExponentialLR"),
+    "the default scheduler": ({}, {"scheduler": None}, r"scheduler \(then LambdaLR.*now None"),
+    "warm-up": ({}, {"scheduler": inference.schedules.cosine(warmup=0.1)}, "in scheduler"),
+    "rate of scales": ({}, {"scale_lr": 0.02}, "in optimizer"),
+    "rate of one scale": ({"scale_lr": lambda name: 0.02},
+        {"scale_lr": lambda name: 0.01 if name == "rho.layer1.bias" else 0.02}, "in optimizer"),
     "options of the scheduler": ({"scheduler": schedule},
         {"scheduler": partial(schedule, gamma=0.5)}, "in scheduler"),
     "scheduler by a lambda": ({"scheduler": by_lambda(0.9)}, {"scheduler": by_lambda(0.5)},
@@ -301,8 +306,8 @@ def test_the_fingerprint_of_a_resnet_20_costs_little():
         likelihoods.Categorical(),
     )
     scoped = ScopedGuide(guides.MeanField(model))
-    options = inference.SVI(model, scoped.guide)._options(SimpleNamespace(per_pass=1))
-    state = TrainingState(model, scoped.named_parameters(), options, {})
+    options = inference.SVI(model, scoped.guide).options
+    state = TrainingState(model, scoped, options, {})
     costs = []
     for _ in range(3):
         began = time.process_time()

@@ -105,6 +105,37 @@ def test_an_optimiser_that_asks_for_a_closure_gets_it():
     assert ((mean - expected).abs() < 2 * scale).all()
 
 
+class _Counted(networks.MLP):
+    """A network that counts how often it is run for a gradient."""
+
+    num_runs = 0
+
+    def forward(self, x):
+        self.num_runs += torch.is_grad_enabled()
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("scheduler", [None, "auto", lr_scheduler.ReduceLROnPlateau])
+def test_a_scheduler_costs_no_second_evaluation(scheduler):
+    """Torch's schedulers wrap `step` of an optimiser, which then looks as if it took more."""
+    network = _Counted(1, 1, hidden=[])
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Gaussian(0.1)
+    )
+    guide = guides.MeanField(model)
+    data = (torch.zeros(4, 1), torch.zeros(4, 1))
+
+    def num_runs(num_steps):
+        network.num_runs = 0
+        inference.SVI(
+            model, guide, num_steps=num_steps, scheduler=scheduler, compile="plain",
+            progress=False,
+        ).fit(data)  # fmt: skip
+        return network.num_runs
+
+    assert num_runs(7) - num_runs(3) == 4
+
+
 @pytest.mark.parametrize("batch_size", [None, 10])
 def test_a_scheduler_that_needs_the_loss_gets_the_mean_of_each_epoch(batch_size):
     seen = []

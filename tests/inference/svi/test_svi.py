@@ -390,7 +390,7 @@ def test_a_pyro_module_is_fitted():
                 "layer1.bias", dist.Normal(torch.zeros(1), self.scale).to_event(1)
             )
 
-    posterior = fit(model, guide=Own(), num_steps=50, lr=0.05)
+    posterior = fit(model, guide=Own(), num_steps=50, lr=0.05, scheduler=None)
     assert posterior.info.losses[-1] < posterior.info.losses[0]
     assert posterior.sample(1)["layer1.weight"].abs().max() > 0.1
     assert 0 < posterior.guide.scale.item() < 1

@@ -93,11 +93,14 @@ def check_optimizer(optimizer: MakeOptimizer) -> None:
 
 
 def check_scheduler(scheduler: object, optimizer: MakeOptimizer) -> None:
-    """Check that an argument is None or makes learning-rate schedulers.
+    """Check that an argument is None, "auto", or makes learning-rate schedulers.
 
     Raises:
         ValueError: It does not; the message says what to write instead.
     """
+    if isinstance(scheduler, str) and scheduler == "auto":
+        return
+
     if isinstance(scheduler, PyroOptim):
         raise ValueError(
             "a scheduler of pyro.optim has its optimiser inside; write "

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from zoo.inference.fingerprint import describe_guide
-from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.state import TrainingState
 from zoo.model import BayesianNetwork
 from zoo.posterior.model_description import describe_model
@@ -19,7 +19,7 @@ from zoo.runtime.param_scope import ScopedGuide
 def describe_run(
     model: BayesianNetwork,
     scoped: ScopedGuide,
-    options: TrainerOptions,
+    options: SVIOptions,
     state: TrainingState,
 ) -> dict[str, str]:
     """Return what a run is besides its data, as text by name.
@@ -34,7 +34,7 @@ def describe_run(
     """
     words = {
         "engine": "SVI",
-        "steps": str(options.num_steps),
+        "steps": str(options.total_steps),
         "learning rate": str(options.lr),
         "num_particles": str(options.num_particles),
         "precision": options.precision,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.data import Batches
 from zoo.inference.svi.objective import BatchLoss
-from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.precision import faster_precision
 from zoo.inference.svi.state import TrainingState
 from zoo.model import BayesianNetwork
@@ -25,7 +25,7 @@ def gradient_step(
     guide: PyroProgram,
     state: TrainingState,
     data: Batches,
-    options: TrainerOptions,
+    options: SVIOptions,
     x: Rows,
     structure: Structure,
     tensors: Sequence[Tensor],
@@ -64,7 +64,7 @@ def gradient_step(
     return Traced(
         make(precision=state.precision),
         compile=options.compile,
-        calls=options.num_steps,
+        calls=options.total_steps,
         writes=list(state.buffers.values()),
         overwrite=True,
         owners=[model, model.prior, model.likelihood, getattr(guide, "guide", guide)],
@@ -72,7 +72,7 @@ def gradient_step(
 
 
 def _precision(
-    options: TrainerOptions,
+    options: SVIOptions,
     make: Callable[..., BatchLoss],
     tensors: Sequence[Tensor],
     state: TrainingState,
@@ -86,4 +86,4 @@ def _precision(
 
     buffers = list(state.buffers.values())
 
-    return faster_precision(step, tensors, buffers, options.num_steps)
+    return faster_precision(step, tensors, buffers, options.total_steps)

@@ -23,11 +23,14 @@ from zoo.inference.svi.pyro_optimizers import (
 from zoo.runtime.caller import stack_level
 
 MakeOptimizer = Callable[..., Optimizer] | PyroOptim
-MakeScheduler = Callable[[Optimizer], LRScheduler]
+MakeScheduler = Callable[..., LRScheduler]
 
 
 def build_optimizer(
-    make: MakeOptimizer, parameters: Mapping[str, Tensor], lr: float
+    make: MakeOptimizer,
+    parameters: Mapping[str, Tensor],
+    lr: float,
+    rates: Mapping[str, float] | None = None,
 ) -> Optimizer:
     """Return the optimiser of the parameters.
 
@@ -37,6 +40,8 @@ def build_optimizer(
             parameters. An optimiser of `pyro.optim` has its own learning rate.
         parameters: The parameters by name.
         lr: Learning rate.
+        rates: The learning rate of each parameter, where they differ. The optimiser then
+            gets groups of parameters.
 
     Raises:
         ValueError: It makes no optimiser, or one of other parameters.
@@ -51,8 +56,9 @@ def build_optimizer(
         make = partial(make, fused=True)
 
     rate = {"lr": lr} if _takes(make, "lr") else {}
+    grouped = _groups(parameters, lr, rates or {})
     try:
-        optimizer = make(list(parameters.values()), **rate)
+        optimizer = make(grouped, **rate)
     except TypeError as error:
         raise ValueError(
             f"optimizer {_named(make)} cannot be called as optimizer(parameters, lr=lr): {error}; "
@@ -65,15 +71,20 @@ def build_optimizer(
 
 
 def build_scheduler(
-    make: MakeScheduler | None, make_optimizer: MakeOptimizer, optimizer: Optimizer
+    make: MakeScheduler | None,
+    make_optimizer: MakeOptimizer,
+    optimizer: Optimizer,
+    num_steps: int,
 ) -> LRScheduler | None:
     """Return the learning-rate scheduler of an optimiser, None for none.
 
     Arguments:
-        make: Makes the scheduler from the optimiser; None for none, or for that of an
-            optimiser of Pyro.
+        make: Makes the scheduler, called as `make(optimizer)`, or as `make(optimizer,
+            num_steps=num_steps)` if it has an argument of that name. None for none, or
+            for that of an optimiser of Pyro.
         make_optimizer: What made the optimiser.
         optimizer: The optimiser.
+        num_steps: Number of steps of the run.
 
     Raises:
         ValueError: It makes no scheduler.
@@ -84,8 +95,9 @@ def build_scheduler(
 
         return None
 
+    length = {"num_steps": num_steps} if _names(make, "num_steps") else {}
     try:
-        scheduler = make(optimizer)
+        scheduler = make(optimizer, **length)
     except TypeError as error:
         raise ValueError(
             f"scheduler {_named(make)} cannot be called as scheduler(optimizer): {error}; write "
@@ -99,6 +111,20 @@ def build_scheduler(
         )
 
     return scheduler
+
+
+def _groups(
+    parameters: Mapping[str, Tensor], lr: float, rates: Mapping[str, float]
+) -> list[Tensor] | list[dict[str, Any]]:
+    """Return the parameters, in groups of one rate each if some have another rate than `lr`."""
+    if set(rates.values()) <= {lr}:
+        return list(parameters.values())
+
+    groups: dict[float, list[Tensor]] = {}
+    for name, parameter in parameters.items():
+        groups.setdefault(rates[name], []).append(parameter)
+
+    return [{"params": group, "lr": rate} for rate, group in groups.items()]
 
 
 def _check_parameters(
@@ -141,6 +167,14 @@ def _takes(make: Callable[..., Any], name: str) -> bool:
     return any(
         each.name == name or each.kind is each.VAR_KEYWORD for each in parameters
     )
+
+
+def _names(make: Callable[..., Any], name: str) -> bool:
+    """Return whether a function has an argument of exactly that name."""
+    try:
+        return name in inspect.signature(make).parameters
+    except (TypeError, ValueError):  # a function that is not written in Python
+        return False
 
 
 def _named(make: Any) -> str:

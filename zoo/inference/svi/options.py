@@ -1,39 +1,139 @@
-"""The settings of one run of SVI."""
+"""The settings of one engine of SVI, checked and frozen."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
+import torch
+
+from zoo.data import Batches
+from zoo.inference.schedules import cosine
+from zoo.inference.svi.arguments import (
+    check_early_stopping,
+    check_length,
+    check_optimizer,
+    check_scheduler,
+)
+from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
+from zoo.inference.svi.rates import RateOf, check_scale_rate, rates_of
 from zoo.inference.tempering import Tempering
+from zoo.runtime.counts import check_count
+from zoo.runtime.files.output_path import check_is_path
+from zoo.runtime.programs import PyroProgram
+
+_DEFAULT_NUM_STEPS = 2000
 
 
-@dataclass(frozen=True)
-class TrainerOptions:
-    """The settings that the trainer needs.
+@dataclass(frozen=True, kw_only=True)
+class SVIOptions:
+    """The settings of SVI; `SVI` says what each of them means.
+
+    A run has them with the number of its steps, see `of_a_run`.
 
     Arguments:
-        description: The engine in words, for the progress bar.
-        num_steps: Gradient steps of the whole run.
+        num_steps: Gradient steps, None for the default number or if epochs are given.
+        num_epochs: Passes through the data, instead of steps.
         lr: Learning rate.
-        optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`.
-        scheduler: Makes a learning-rate scheduler from the optimiser.
+        scale_lr: Learning rate of the scales, None for the default.
+        optimizer: Makes the optimiser.
+        scheduler: Makes the learning-rate scheduler; "auto" is a cosine for Adam, and
+            none for another optimiser.
         num_particles: Draws from the guide at each step.
         tempering: Temperatures of the posterior.
-        compile: How a step is run, as in `SVI`.
-        progress: Whether to show a progress bar.
-        per_epoch: Gradient steps in an epoch.
+        early_stopping: When to stop before all steps are taken, None for never.
+        compile: How a step is run.
         precision: That of the network's products: "float32", "bf16" or "auto".
+        checkpoint: The file that the run is written to, None for none.
+        progress: Whether to show a progress bar.
+        description: The engine in words, for the progress bar.
+        per_epoch: Gradient steps in an epoch.
+
+    Raises:
+        ValueError: A setting of another kind, or a number out of range.
     """
 
-    description: str
-    num_steps: int
-    lr: float
-    optimizer: MakeOptimizer
-    scheduler: MakeScheduler | None
-    num_particles: int
-    tempering: Tempering
-    compile: str
-    progress: bool
-    per_epoch: int = 1
+    num_steps: int | None = None
+    num_epochs: int | None = None
+    lr: float = 1e-2
+    scale_lr: float | RateOf | None = None
+    optimizer: MakeOptimizer = torch.optim.Adam
+    scheduler: MakeScheduler | Literal["auto"] | None = "auto"
+    num_particles: int = 1
+    tempering: Tempering = Tempering()  # noqa: RUF009
+    early_stopping: EarlyStopping | None = None
+    compile: str = "auto"
     precision: str = "float32"
+    checkpoint: str | Path | None = None
+    progress: bool = True
+    description: str = "SVI"
+    per_epoch: int = 1
+
+    def __post_init__(self) -> None:
+        check_length(self.num_steps, self.num_epochs)
+        check_count("num_particles", self.num_particles)
+        if self.checkpoint is not None:
+            check_is_path(self.checkpoint, "checkpoint")
+
+        check_optimizer(self.optimizer)
+        check_scheduler(self.scheduler, self.optimizer)
+        check_scale_rate(self.scale_lr, self.optimizer)
+        check_early_stopping(self.early_stopping)
+
+    @property
+    def length(self) -> str:
+        """The length of a run as it was written, e.g. "num_epochs=20"."""
+        if self.num_epochs is not None:
+            return f"num_epochs={self.num_epochs}"
+
+        return f"num_steps={self.total_steps}"
+
+    @property
+    def total_steps(self) -> int:
+        """The number of steps of a run that is not given in epochs."""
+        return self.num_steps or _DEFAULT_NUM_STEPS
+
+    @property
+    def made_scheduler(self) -> MakeScheduler | None:
+        """What makes the scheduler; None for none, or for one of Pyro."""
+        if self.scheduler != "auto":
+            return self.scheduler
+
+        return cosine() if self._is_adam else None
+
+    @property
+    def _is_adam(self) -> bool:
+        """Whether the optimiser is the default one, so that its defaults hold."""
+        return self.optimizer is torch.optim.Adam
+
+    def rates(self, guide: PyroProgram, names: Iterable[str]) -> dict[str, float]:
+        """Return the learning rate of each parameter by name; none for optimisers of Pyro.
+
+        Arguments:
+            guide: The guide.
+            names: Names of its parameters and of point estimates.
+        """
+        is_scheduled = self._is_adam and self.scheduler is not None
+        return rates_of(guide, names, self.lr, self.scale_lr, is_scheduled)
+
+    def of_a_run(self, data: Batches, description: str) -> SVIOptions:
+        """Return the settings of a fit to these batches, with its number of steps.
+
+        Arguments:
+            data: The batches.
+            description: The engine in words.
+        """
+        num_steps = self.total_steps
+        if self.num_epochs is not None:
+            num_steps = self.num_epochs * data.per_epoch
+
+        return replace(
+            self,
+            num_steps=num_steps,
+            num_epochs=None,
+            description=description,
+            per_epoch=data.per_pass,
+        )

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from zoo.inference.svi.held_out import HeldOutScores
 from zoo.inference.svi.optimizers import build_optimizer, build_scheduler
-from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.steps import OptimizerSteps
 from zoo.model import BayesianNetwork
+from zoo.runtime.param_scope import ScopedGuide
 
 
 class TrainingState:
@@ -20,7 +21,7 @@ class TrainingState:
 
     Arguments:
         model: The model, which gives the point estimates and buffers.
-        guide_parameters: The parameters of the guide by name.
+        scoped: The guide.
         options: The settings of the run.
         init: Initial values of point estimates and buffers by name; what it does not
             name starts at the value of the network.
@@ -32,12 +33,13 @@ class TrainingState:
     def __init__(
         self,
         model: BayesianNetwork,
-        guide_parameters: Mapping[str, Tensor],
-        options: TrainerOptions,
+        scoped: ScopedGuide,
+        options: SVIOptions,
         init: Mapping[str, Tensor],
     ) -> None:
         self.points = _initial_points(model, init)
         self.buffers = _initial_buffers(model, init)
+        guide_parameters = scoped.named_parameters()
         named = {**guide_parameters, **self.points}
         self.parameters = [*guide_parameters.values(), *self.points.values()]
         if not self.parameters:
@@ -48,9 +50,13 @@ class TrainingState:
         self.tensors: list[Tensor] = [*self.parameters, *self.buffers.values()]
         self.last_good = [tensor.detach().clone() for tensor in self.tensors]
 
-        self.optimizer = build_optimizer(options.optimizer, named, options.lr)
+        rates = options.rates(scoped.guide, named)
+        self.optimizer = build_optimizer(options.optimizer, named, options.lr, rates)
         self.scheduler = build_scheduler(
-            options.scheduler, options.optimizer, self.optimizer
+            options.made_scheduler,
+            options.optimizer,
+            self.optimizer,
+            options.total_steps,
         )
         self.steps = OptimizerSteps(
             self.optimizer, self.scheduler, self.parameters, options.per_epoch

@@ -141,8 +141,15 @@ class NoiseState:
 
 
 def _has_required_argument(step: Callable[..., Any]) -> bool:
-    """Return whether `step` of an optimiser or a scheduler must be given something."""
+    """Return whether `step` of an optimiser or a scheduler must be given something.
+
+    A scheduler of torch replaces the method of its optimiser by a function, whose
+    signature names `self` although it is bound.
+    """
     for parameter in inspect.signature(step).parameters.values():
+        if parameter.name == "self":
+            continue
+
         is_variadic = parameter.kind in (
             parameter.VAR_POSITIONAL,
             parameter.VAR_KEYWORD,

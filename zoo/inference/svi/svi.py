@@ -2,53 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
+from typing import Literal
 
-import pyro
 import torch
 from torch.utils.data import DataLoader
 
-from zoo.data import Batches, Columns, Data, batches
-from zoo.inference.early_end import despite_interrupt
+from zoo.data import Columns, Data, batches
 from zoo.inference.generators import Generators
 from zoo.inference.run_writer import claimed
-from zoo.inference.sites import sites_differ
-from zoo.inference.svi.arguments import (
-    check_early_stopping,
-    check_length,
-    check_optimizer,
-    check_programs,
-    check_scheduler,
-    checked_rate,
-)
-from zoo.inference.svi.checkpoint import TrainerCheckpoint, generator_before_split
+from zoo.inference.svi.arguments import check_programs, checked_rate
+from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.early_stopping import EarlyStopping
-from zoo.inference.svi.held_out import hold_out
+from zoo.inference.svi.fit import Fit
 from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
-from zoo.inference.svi.options import TrainerOptions
-from zoo.inference.svi.trainer import Trainer
+from zoo.inference.svi.options import SVIOptions
+from zoo.inference.svi.rates import RateOf
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.guide_posterior import GuidePosterior
-from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.autograd import autograd_on
-from zoo.runtime.counts import check_count
-from zoo.runtime.files.output_path import check_is_path
 from zoo.runtime.half_precision import check_precision
-from zoo.runtime.modes import training_mode
-from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Column, first
-from zoo.runtime.subnormals import flush_subnormals
-from zoo.runtime.threads import one_if_small
+from zoo.runtime.rows import Column
 from zoo.runtime.turn import turn
 from zoo.tracing.mode import mode_name
-
-_DEFAULT_NUM_STEPS = 2000
 
 
 class SVI:
@@ -80,14 +59,23 @@ class SVI:
             autoguide, or a function.
         num_steps: Gradient steps; 2000 if neither steps nor epochs are given.
         num_epochs: Passes through the data, instead of steps.
-        lr: Learning rate.
+        lr: Learning rate, the highest one if a scheduler changes it.
+        scale_lr: Learning rate of the guide's scales, which need larger steps than its
+            means; or a function that takes the name of a parameter and returns its rate.
+            By default, with Adam and a scheduler, it is ten times `lr`, but at most 0.1;
+            otherwise it is `lr`. A guide says by `scale_parameters` what its scales are.
         optimizer: Makes the optimiser, called as `optimizer(parameters, lr=lr)`, such as
-            `torch.optim.Adam`; `functools.partial` adds options. An optimiser that
+            `torch.optim.Adam`; `functools.partial` adds options. If `scale_lr` differs
+            from `lr`, the parameters are groups with a rate each. An optimiser that
             evaluates the loss several times a step, such as LBFGS, gets one noise each
             time. An optimiser of `pyro.optim` has its own rate.
         scheduler: Makes a learning-rate scheduler from the optimiser, which is stepped
             after every gradient step; one that needs the loss, such as
-            `ReduceLROnPlateau`, after every epoch, with its mean loss.
+            `ReduceLROnPlateau`, after every epoch, with its mean loss. A function with an
+            argument `num_steps` gets the number of steps, as those of
+            `inference.schedules` do. By default Adam's rate falls to zero as
+            `schedules.cosine()` has it, and that of another optimiser is constant; None
+            keeps any rate constant.
         num_particles: Draws from the guide per step.
         temperature: Temperature T of the whole posterior; below 1 it is cold.
         likelihood_temperature: Temperature T_l of the likelihood alone.
@@ -121,8 +109,9 @@ class SVI:
         num_steps: int | None = None,
         num_epochs: int | None = None,
         lr: float = 1e-2,
+        scale_lr: float | RateOf | None = None,
         optimizer: MakeOptimizer = torch.optim.Adam,
-        scheduler: MakeScheduler | None = None,
+        scheduler: MakeScheduler | Literal["auto"] | None = "auto",
         num_particles: int = 1,
         temperature: float = 1.0,
         likelihood_temperature: float = 1.0,
@@ -132,34 +121,23 @@ class SVI:
         checkpoint: str | Path | None = None,
         progress: bool = True,
     ) -> None:
-        model = check_programs(model, guide)
-        check_length(num_steps, num_epochs)
-        check_count("num_particles", num_particles)
-        lr = checked_rate(lr)
-        if checkpoint is not None:
-            check_is_path(checkpoint, "checkpoint")
-
-        check_optimizer(optimizer)
-        check_scheduler(scheduler, optimizer)
-        check_early_stopping(early_stopping)
-
-        if num_steps is None and num_epochs is None:
-            num_steps = _DEFAULT_NUM_STEPS
-
-        self.model = model
+        self.model = check_programs(model, guide)
         self.guide = guide
-        self.num_steps = num_steps
-        self.num_epochs = num_epochs
-        self.lr = lr
-        self.optimizer = optimizer
-        self.scheduler = scheduler
-        self.num_particles = num_particles
-        self.tempering = Tempering(temperature, likelihood_temperature)
-        self.early_stopping = early_stopping
-        self.compile = mode_name(compile)
-        self.precision = check_precision(precision, model.first_parameter)
-        self.checkpoint = checkpoint
-        self.progress = progress
+        self.options = SVIOptions(
+            num_steps=num_steps,
+            num_epochs=num_epochs,
+            lr=checked_rate(lr),
+            scale_lr=scale_lr,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            num_particles=num_particles,
+            tempering=Tempering(temperature, likelihood_temperature),
+            early_stopping=early_stopping,
+            compile=mode_name(compile),
+            precision=check_precision(precision, self.model.first_parameter),
+            checkpoint=checkpoint,
+            progress=progress,
+        )
 
     @turn()
     @autograd_on()
@@ -199,101 +177,17 @@ class SVI:
         device = self.model.first_parameter.device
         generators = Generators.of_loader(device, loader)
         with (
-            claimed(self.checkpoint) as path,
+            claimed(self.options.checkpoint) as path,
             generators.restored(if_true=path is not None and path.is_file()),
         ):
             every = batches(self.model, data, batch_size, columns, num_data)
             checkpoint = None
             if path is not None:
-                checkpoint = TrainerCheckpoint(path, every, self.early_stopping)
+                stopping = self.options.early_stopping
+                checkpoint = TrainerCheckpoint(path, every, stopping)
 
-            return self._fit(every, checkpoint, init)
-
-    def _fit(
-        self,
-        data: Batches,
-        checkpoint: TrainerCheckpoint | None,
-        init: Posterior | None,
-    ) -> GuidePosterior:
-        """Fit to batches, from the beginning or from where a checkpoint ends."""
-        with generator_before_split(checkpoint):
-            train, held_out = hold_out(self.model, data, self.early_stopping)
-
-        scoped = ScopedGuide(self.guide)
-        trainer = Trainer(
-            self.model,
-            scoped,
-            train,
-            self._options(train),
-            held_out,
-            init={} if init is None else init.state,
-            checkpoint=checkpoint,
-        )
-        with scoped.scope(), self._settings_of_a_fit(train):
-            self._check_sites()
-            info = trainer.run()
-
-        return despite_interrupt(partial(self._posterior, trainer, scoped, info))
-
-    def _posterior(
-        self, trainer: Trainer, scoped: ScopedGuide, info: SVIInfo
-    ) -> GuidePosterior:
-        """Return copies of everything that a run has fitted."""
-        plan, network = self.model.plan, self.model.network
-        trained = plan.with_padding(network, trainer.state.copied_values())
-        state = trained | self.model.frozen()
-        snapshot = scoped.snapshot(self.model)
-        posterior = GuidePosterior(self.model, state=state, info=info, scoped=snapshot)
-        posterior.batch_form = trainer.data.form
-
-        return posterior
-
-    def _total_steps(self, data: Batches) -> int:
-        if self.num_epochs is None:
-            return self.num_steps or _DEFAULT_NUM_STEPS
-        return self.num_epochs * data.per_epoch
-
-    def _options(self, data: Batches) -> TrainerOptions:
-        return TrainerOptions(
-            description=repr(self),
-            num_steps=self._total_steps(data),
-            lr=self.lr,
-            optimizer=self.optimizer,
-            scheduler=self.scheduler,
-            num_particles=self.num_particles,
-            tempering=self.tempering,
-            compile=self.compile,
-            progress=self.progress,
-            per_epoch=data.per_pass,
-            precision=self.precision,
-        )
-
-    @contextmanager
-    def _settings_of_a_fit(self, data: Batches) -> Iterator[None]:
-        """Set the training mode, the threads and the floating-point mode during a fit."""
-        network = self.model.network
-        first_inputs = None if data.x is None else first(data.x, data.size)
-        with (
-            pyro.validation_enabled(False),
-            training_mode(network, self.model.plan.frozen),
-            flush_subnormals(),
-            one_if_small(network, first_inputs),
-        ):
-            yield
-
-    def _check_sites(self) -> None:
-        model = self.model
-        like, inits = model.first_parameter, model.plan.inits(model.network)
-        differences = sites_differ(model.latents, self.guide, like, inits)
-        if differences:
-            raise ValueError(
-                f"the guide is of another model: they differ at {differences}; build the guide "
-                "with this model"
-            )
+            fit = Fit(self.model, self.guide, self.options, repr(self))
+            return fit.to(every, checkpoint, init)
 
     def __repr__(self) -> str:
-        if self.num_steps is not None:
-            length = f"num_steps={self.num_steps}"
-        else:
-            length = f"num_epochs={self.num_epochs}"
-        return f"SVI({type(self.guide).__name__}, {length})"
+        return f"SVI({type(self.guide).__name__}, {self.options.length})"

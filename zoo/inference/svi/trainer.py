@@ -17,7 +17,7 @@ from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.fingerprint import describe_run
 from zoo.inference.svi.gradient_step import gradient_step
 from zoo.inference.svi.held_out import HeldOut
-from zoo.inference.svi.options import TrainerOptions
+from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.state import TrainingState
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
@@ -51,7 +51,7 @@ class Trainer:
         model: BayesianNetwork,
         scoped: ScopedGuide,
         data: Batches,
-        options: TrainerOptions,
+        options: SVIOptions,
         held_out: HeldOut | None,
         init: Mapping[str, Tensor],
         checkpoint: TrainerCheckpoint | None = None,
@@ -62,7 +62,7 @@ class Trainer:
         self.data = data
         self.options = options
         self.held_out = held_out
-        self.state = TrainingState(model, scoped.named_parameters(), options, init)
+        self.state = TrainingState(model, scoped, options, init)
         self.stopping_reason = ""
         self._is_stopped_early = False
         self.error: BaseException | None = None  # that ended the run
@@ -123,7 +123,9 @@ class Trainer:
 
         state.optimizer.zero_grad()
 
-        with bar(options.num_steps, options.description, options.progress) as progress:
+        with bar(
+            options.total_steps, options.description, options.progress
+        ) as progress:
             progress.update(state.num_steps)
             for x, y in self._batches():
                 loss = self._step(x, y)
@@ -157,18 +159,18 @@ class Trainer:
             raise error
 
         self.error = error
-        total = self.options.num_steps
+        total = self.options.total_steps
         self.stopping_reason = reason_to_end(error, state.num_steps, total)
 
     def _batches(self) -> Iterator[Batch]:
         """Yield a batch for each remaining step, and write the checkpoint between epochs."""
         state = self.state
-        while state.num_steps < self.options.num_steps:
+        while state.num_steps < self.options.total_steps:
             if self._checkpoint is not None:
                 self._checkpoint.write(state, self._mode)
 
             for batch in self.data.epoch():
-                if state.num_steps == self.options.num_steps:
+                if state.num_steps == self.options.total_steps:
                     return
 
                 yield batch
