@@ -11,10 +11,11 @@ import guides
 import zoo
 from zoo import datasets, likelihoods, networks, priors
 from zoo.experiments import Experiment, Run, read
-from zoo.experiments.running.method import Method, svi
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.scores import Cases
 from zoo.experiments.running.seeded_fits import SeededFits
 from zoo.experiments.running.training import Training
+from zoo.inference import SVI
 from zoo.inference.svi.trainer import Trainer
 from zoo.runtime.files.lock import only_one
 
@@ -184,7 +185,7 @@ def test_an_error_in_a_fit_comes_out(moons):
                 raise LookupError("no")
             return super().step(closure)
 
-    method = Method(1, partial(svi, optimizer=Broken), batch_size=20)
+    method = Method(1, partial(SVI, optimizer=Broken), batch_size=20)
     fits = SeededFits(build, moons.train, method, seed=0, progress=False)
     with (
         pytest.warns(UserWarning, match="the run ends"),

@@ -5,15 +5,20 @@ import math
 import pyro.distributions as dist
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import guides
 import zoo
 from zoo import datasets, likelihoods, metrics, networks, priors
 from zoo.datasets import Split
+from zoo.experiments.parts.element_masks import predict_by_elements
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running import scores
+from zoo.experiments.running.bounds import bound_of, bound_values
+from zoo.experiments.running.fit_folder import FitFolder
 from zoo.experiments.running.method import Method
+from zoo.experiments.running.result import Result
+from zoo.experiments.running.scoreboard import Scoreboard
 from zoo.experiments.running.scores import Cases, Number
 from zoo.experiments.running.training import Training
 from zoo.predictive.prediction import Prediction
@@ -48,6 +53,10 @@ def test_the_rate_with_the_best_held_out_likelihood_is_taken(data, tmp_path):
     assert len(trials) == 4
     assert facts["plan"]["epochs"] == 8
     assert facts["num_steps"] == 8 * -(-len(train.x) // 64)
+    assert facts["seconds of processor"] > 0
+    bound = bound_of(facts)
+    assert 0 < bound.value < math.log(10)  # of a guess
+    assert 0 < bound.error < 0.1
 
 
 def test_a_rate_at_the_end_of_the_grid_is_not_taken(data, tmp_path):
@@ -123,6 +132,59 @@ def test_only_mc_dropout_has_averaged_weights(data):
         TypeError, match=r"need a fit with guides\.MCDropout, not LocalReparam"
     ):
         average_weights(posterior)
+
+
+def test_a_point_estimate_has_no_bound(data):
+    train, _ = map(flat, data)
+    model, _ = build()
+    engine = zoo.inference.SVI(model, guides.Delta(model), num_steps=1, progress=False)
+    values = bound_values(engine.fit(train), train)
+    assert bound_of(values) is None
+    assert "Delta" in values["no bound because"]
+
+
+def test_masks_of_elements_vary_from_input_to_input():
+    torch.manual_seed(0)
+    prior = priors.WeightPrior(dist.Normal(0.0, 0.3))
+    likelihood = likelihoods.Categorical()
+    model = zoo.BayesianNetwork(networks.LeNet(width=50), prior, likelihood)
+    guide = guides.MCDropout(
+        model, p=0.5, layers="classifier.5.weight", masks="element"
+    )
+    x = torch.rand(1, 1, 28, 28).expand(64, 1, 28, 28)
+    part = Split(x, torch.arange(64) % 10)
+    engine = zoo.inference.SVI(model, guide, num_steps=1, progress=False)
+    posterior = engine.fit(part)
+
+    outputs = predict_by_elements(posterior, x, num_samples=200).functions
+    one_network = average_weights(posterior).predict(x[:1], num_samples=1)
+    assert outputs.shape == (200, 64, 10)
+    assert outputs[0].std(0).min() > 0  # equal inputs with masks of their own
+
+    error = outputs.flatten(0, 1).std(0) / math.sqrt(200 * 64)
+    difference = outputs.mean((0, 1)) - one_network.functions[0, 0]
+    assert (difference.abs() < 5 * error + 0.01).all()  # 0.01 for half precision
+
+    # the wrong answer: one mask for all inputs of a draw
+    functions = posterior.predict(x, num_samples=2).functions
+    assert functions[0].std(0).max() < 1e-5
+
+
+def test_the_error_of_seeds_is_that_of_their_mean(tmp_path):
+    board = Scoreboard(Result("mine"), FitFolder(tmp_path, {}), seed=0, progress=False)
+    torch.manual_seed(0)
+    y = torch.randint(10, (500,))
+    for name in ("one", "two"):
+        logits = torch.randn(1, 500, 10)
+        logits = logits + nn.functional.one_hot(y, 10)
+        prediction = Prediction(likelihoods.Categorical(), logits)
+        board.add(name, lambda prediction=prediction: prediction, y)
+
+    both = board.over_seeds(["one", "two"], "error %")
+    values = [board[name]["error %"].value for name in ("one", "two")]
+    assert both.value == pytest.approx(sum(values) / 2)
+    alone = board.over_seeds(["one"], "error %")
+    assert both.error < 0.9 * alone.error
 
 
 def test_a_difference_is_paired():

@@ -11,7 +11,11 @@ from torch import Tensor
 
 from zoo import datasets, stress
 from zoo.datasets import Dataset, Split
-from zoo.experiments.parts.talk_network import fit_talk_network
+from zoo.experiments.parts.talk_network import (
+    MNIST_METHOD,
+    MNIST_TEMPERATURE,
+    fit_talk_network,
+)
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
@@ -76,7 +80,7 @@ def _run(run: Run) -> None:
     """Fit the posterior and MAP, corrupt test images, and draw accuracy and entropy."""
     data = run.dataset(datasets.mnist, num_validation=5_000)
 
-    fits = fit_talk_network(run, data, epochs=30)
+    fits = fit_talk_network(run, data, MNIST_METHOD, MNIST_TEMPERATURE)
 
     for name, posterior in fits.items():
         num_samples = _NUM_SAMPLES[name]

@@ -20,10 +20,11 @@ from zoo.experiments.parts.trained_resnets import (
     load_trained,
 )
 from zoo.experiments.parts.two_rates import two_rates
-from zoo.experiments.running.method import Method, svi
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
+from zoo.inference import SVI, schedules
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
@@ -172,7 +173,7 @@ def _fit_nodes(
 
     method = Method(
         _EPOCHS,
-        partial(svi, optimizer=optimizer),
+        partial(SVI, optimizer=optimizer, scheduler=schedules.cosine()),
         rates=(_RATE_OF_NODES,),
         batch_size=128,
         min_epochs=0.1,

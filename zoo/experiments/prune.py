@@ -14,9 +14,12 @@ from zoo.experiments.parts.pruning_curves import (
 )
 from zoo.experiments.parts.talk_network import (
     CHANNELS,
+    MNIST_METHOD,
+    MNIST_TEMPERATURE,
     PUBLISHED_CHANNELS,
     fit_talk_network,
 )
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.posterior.posterior import Posterior
 from zoo.pruning import prune
@@ -30,18 +33,23 @@ _NUM_SAMPLES = {"posterior": 12, "MAP": 1}  # as published
 
 
 def _run_pruning(
-    run: Run, data: Dataset, epochs: float, published: Mapping[float, float]
+    run: Run,
+    data: Dataset,
+    method: Method,
+    published: Mapping[float, float],
+    likelihood_temperature: float = 1.0,
 ) -> None:
     """Fit a posterior and MAP, draw their curves, and compare them on the whole test part.
 
     Arguments:
         run: The run.
         data: The data.
-        epochs: The maximum number of epochs.
+        method: How both are fitted.
         published: Validation accuracy by the fraction dropped, read off the figure in
             the talk to 0.01.
+        likelihood_temperature: That of the posterior.
     """
-    fits = fit_talk_network(run, data, epochs)
+    fits = fit_talk_network(run, data, method, likelihood_temperature)
     shown = choose_data(data.test)
     accuracies = measure_curves(run, fits, shown, _NUM_SAMPLES)
     _score_unpruned(run, fits, data.test, published)
@@ -81,6 +89,7 @@ def _score_unpruned(
         what = f"error of the {name}, %"
         error = scores["error %"]
         run.report.find(what, error, theirs[name], headline=True)
+        run.state_bound(name, headline=True)
 
 
 def _score_pruned(
@@ -120,7 +129,7 @@ def _run_mnist(run: Run) -> None:
     data = run.dataset(datasets.mnist, num_validation=5_000)
 
     published = {0.0: 0.97, 0.72: 0.96, 0.9: 0.95, 0.93: 0.93, 0.96: 0.84}
-    _run_pruning(run, data, 30, published)
+    _run_pruning(run, data, MNIST_METHOD, published, MNIST_TEMPERATURE)
 
 
 def _run_cifar10(run: Run) -> None:
@@ -128,7 +137,7 @@ def _run_cifar10(run: Run) -> None:
     data = run.dataset(datasets.cifar10, num_validation=5_000)
 
     published = {0.0: 0.66, 0.82: 0.66, 0.9: 0.65, 0.95: 0.60, 0.99: 0.36}
-    _run_pruning(run, data, 60, published)
+    _run_pruning(run, data, Method(60, batch_size=128), published)
 
 
 def _run_ecg(run: Run) -> None:
@@ -136,7 +145,7 @@ def _run_ecg(run: Run) -> None:
     data = run.dataset(datasets.ecg5000, num_validation=100)
 
     published = {0.0: 1.0, 0.9: 1.0, 0.96: 0.99, 0.985: 0.98}
-    _run_pruning(run, data, 2_000, published)
+    _run_pruning(run, data, Method(2_000, batch_size=128), published)
     run.report.note(
         "The published accuracy is of 10 batches of 64 series. The test series are sorted by "
         "class, and the first 2,627 are normal beats: there our accuracy is near 1.00 too."

@@ -32,13 +32,13 @@ from zoo import inference, likelihoods, networks, priors, references
 from zoo.command import reference as reference_command
 from zoo.command import reproduce as reproduce_command
 from zoo.datasets import Dataset, Split, Units
-from zoo.experiments.running.method import Method, svi
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment
 from zoo.inference.mcmc.running import run as chain_run
 
 warnings.simplefilter("ignore")
 chain_run.BLOCK = 5  # draws between two checkpoints
-_TRACED = partial(svi, compile="traced")  # the fastest mode is measured anew
+_TRACED = partial(inference.SVI, compile="traced")  # the fastest mode is measured anew
 
 
 def hashed(tensors):

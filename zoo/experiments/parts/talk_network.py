@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pyro.distributions as dist
@@ -15,6 +16,7 @@ from zoo.datasets import Dataset
 from zoo.experiments.running.contestant import MakeGuide
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Run
+from zoo.inference import SVI
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
@@ -22,8 +24,14 @@ from zoo.runtime.programs import PyroProgram
 CHANNELS = (40, 66, 43)
 PUBLISHED_CHANNELS = (120, 200, 130)
 
+_HALF = partial(SVI, precision="bf16")
+MNIST_METHOD = Method(epochs=8, engine=_HALF, published_epochs=30)
+MNIST_TEMPERATURE = 0.1
 
-def fit_talk_network(run: Run, data: Dataset, epochs: float) -> dict[str, Posterior]:
+
+def fit_talk_network(
+    run: Run, data: Dataset, method: Method, likelihood_temperature: float = 1.0
+) -> dict[str, Posterior]:
     """Return two fits of the network, "posterior" and "MAP", with the whole budget.
 
     A full run has the published number of channels.
@@ -34,18 +42,17 @@ def fit_talk_network(run: Run, data: Dataset, epochs: float) -> dict[str, Poster
     Arguments:
         run: The run.
         data: The data, images or series.
-        epochs: The maximum number of epochs.
+        method: How both are fitted, with an engine that takes the temperature.
+        likelihood_temperature: That of the posterior; below 1 it is cold.
     """
     make_guide = partial(guides.LocalReparam, init_scale=0.02)
     build = partial(_build, run, data, make_guide)
-    posterior = run.fit(
-        "posterior", build, data, Method(epochs, batch_size=128), share=0.7
-    )
+    engine = partial(method.engine, likelihood_temperature=likelihood_temperature)
+    cold = replace(method, engine=engine)
+    posterior = run.fit("posterior", build, data, cold, share=0.7)
 
     build = partial(_build, run, data, guides.Delta)
-    map_estimate = run.fit(
-        "MAP", build, data, Method(epochs, batch_size=128), share=0.3
-    )
+    map_estimate = run.fit("MAP", build, data, method, share=0.3)
 
     return {"posterior": posterior, "MAP": map_estimate}
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
-
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from typing import Protocol
 
 from zoo.inference import SVI
 from zoo.model import BayesianNetwork
@@ -34,21 +31,14 @@ class MakeEngine(Protocol):
         ...
 
 
-def svi(
-    model: BayesianNetwork, guide: PyroProgram, *, num_steps: int, **options: Any
-) -> SVI:
-    """Return `SVI` with a learning rate that falls to zero as a cosine."""
-    cosine = partial(CosineAnnealingLR, T_max=num_steps)
-    return SVI(model, guide, num_steps=num_steps, scheduler=cosine, **options)
-
-
 @dataclass(frozen=True)
 class Method:
     """How a contestant is fitted.
 
     Arguments:
         epochs: Number of passes through the data, if the budget allows them.
-        engine: Makes the engine; a `functools.partial` has its options.
+        engine: Makes the engine; a `functools.partial` has its options. `SVI` alone has
+            a rate that falls to zero.
         rates: Learning rates to choose from, the best one by validation NLL. If it is
             the smallest or the largest of them, others beyond it are tried too. One
             alone is used without trials.
@@ -59,7 +49,7 @@ class Method:
     """
 
     epochs: float
-    engine: MakeEngine = svi
+    engine: MakeEngine = SVI
     rates: Sequence[float] = RATES
     batch_size: int = 512
     published_epochs: float | None = None

@@ -14,6 +14,7 @@ from torch import nn
 from zoo import likelihoods
 from zoo.data import Data
 from zoo.datasets import Dataset
+from zoo.experiments.running.bounds import bound_of
 from zoo.experiments.running.fit_folder import FitFolder
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.report import Report
@@ -102,7 +103,8 @@ class Run:
             "device": _device_name(self.device),
         }
         threads = {"threads": torch.get_num_threads()}
-        self.result = Result(experiment.name, settings | threads)
+        command = {"command": self._command()}
+        self.result = Result(experiment.name, settings | threads | command)
         self.report = Report(self.result, out)
         self._files = FitFolder(out / experiment.name, settings)
         self.scores = Scoreboard(self.result, self._files, seed=seed, progress=progress)
@@ -128,6 +130,14 @@ class Run:
             self.report.write()
 
         return self.result
+
+    def _command(self) -> str:
+        """Return the command that makes the result."""
+        name = self.experiment.name
+        budget = "full" if self.full else f"{self.minutes:g}"
+        seed = f" --seed {self.seed}" if self.seed else ""
+
+        return f"python -m zoo reproduce {name} --budget {budget}{seed}"
 
     def data_path(self, name: str) -> Path:
         """Return the folder of a data set: its own, or the one that holds all."""
@@ -203,8 +213,30 @@ class Run:
         posterior, record = training.fit(build, train_data, data.validation, path)
         epochs = method.epochs_of(self.full)
         self.result.fits[name] = record | {"epochs at most": epochs}
+        self._add_up_seconds()
 
         return posterior
+
+    def state_bound(self, name: str, *, headline: bool = False) -> None:
+        """Add the bound of a fit to the findings, if it has one.
+
+        Arguments:
+            name: The name of the fit.
+            headline: Whether the finding is in the table of all experiments.
+        """
+        bound = bound_of(self.result.fits[name])
+        if bound is not None:
+            what = f"bound of {name}, nats per datum"
+            self.report.find(what, bound, headline=headline)
+
+    def _add_up_seconds(self) -> None:
+        """Record the seconds of the processor of all fits, with their trials."""
+        total = 0.0
+        for record in self.result.fits.values():
+            plan = record.get("plan", {})
+            total += plan.get("seconds", 0.0) + record.get("seconds of processor", 0.0)
+
+        self.result.settings["seconds of processor"] = round(total, 1)
 
     def fit_seeds(
         self,

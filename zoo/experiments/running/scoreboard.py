@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -89,6 +89,21 @@ class Scoreboard:
     def difference(self, one: str, other: str) -> dict[str, Number]:
         """Return the paired differences of two predictions, one minus the other."""
         return self._cases[one].minus(self._cases[other])
+
+    def over_seeds(self, names: Sequence[str], score: str) -> Number:
+        """Return the mean of a score over predictions of fits from several seeds.
+
+        Its error is over test cases, of the mean of the predictions at each.
+
+        Arguments:
+            names: The names of the predictions.
+            score: "error %" or "nll".
+        """
+        cases = [self._cases[name] for name in names]
+        values = [each.error if score == "error %" else each.nll for each in cases]
+        stacked = torch.stack(values).double()
+
+        return Number.mean(stacked.mean(0))
 
     @contextmanager
     def same_draws(self) -> Iterator[None]:

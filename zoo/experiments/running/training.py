@@ -11,6 +11,7 @@ from typing import Any
 
 from zoo.data import Data
 from zoo.datasets import Split
+from zoo.experiments.running.bounds import bound_values
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.planning import Budget, TrainingPlan, plan_training
 from zoo.experiments.running.record import info_values
@@ -87,6 +88,7 @@ class Training:
         seconds = time.process_time() - start
         record |= info_values(posterior.info)
         record |= {"seconds of processor": round(seconds, 1), "seed": self.seed}
+        record |= bound_values(posterior, train)
         write_json(record_path, record | {_DESCRIPTION: description})
         if written(path, lambda: posterior.save(path)):
             checkpoint.unlink(missing_ok=True)

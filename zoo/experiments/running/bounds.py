@@ -1,0 +1,41 @@
+"""The bound of a fit on the evidence, as values of the file of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from zoo.data import Data
+from zoo.experiments.running.scores import Number
+from zoo.posterior.bound import NoBound
+from zoo.posterior.posterior import Posterior
+
+_NAME = "bound, nats per datum"
+_ERROR = "error of the bound"
+_NUM_SAMPLES = 8  # for each batch, which has draws of its own
+
+
+def bound_values(posterior: Posterior, train: Data) -> dict[str, object]:
+    """Return the bound in nats per datum at temperature 1, or the reason why there is none.
+
+    Arguments:
+        posterior: The posterior.
+        train: The training data; a loader, which augments them, has no bound.
+    """
+    if isinstance(train, DataLoader):
+        return {_NAME: None, "no bound because": "the data are augmented"}
+
+    try:
+        bound = posterior.bound(train, num_samples=_NUM_SAMPLES)
+    except NoBound as error:
+        return {_NAME: None, "no bound because": str(error)}
+
+    return {_NAME: bound.value, _ERROR: bound.error}
+
+
+def bound_of(record: Mapping[str, Any]) -> Number | None:
+    """Return the bound in the record of a fit, with its error; None if it has none."""
+    value = record[_NAME]
+    return None if value is None else Number(value, record[_ERROR])
