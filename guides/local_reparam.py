@@ -102,15 +102,14 @@ class LazyWeight(Lazy):
 
         if isinstance(bias, LazyWeight) and bias.drawn is None:
             bias_loc = bias.loc
-            bias_variance = bias.scale.square()
+            bias_variance = bias.scale * bias.scale
         else:
             bias_loc = plain(bias)
             bias_variance = None
 
         mean = layer(x, self.loc, bias_loc, *args, **kwargs)
-        variance = layer(
-            x.square(), self.scale.square(), bias_variance, *args, **kwargs
-        )
+        weight_variance = self.scale * self.scale  # has a cheaper gradient than square
+        variance = layer(x * x, weight_variance, bias_variance, *args, **kwargs)
 
         # An input of zeros has no variance, and the square root has no gradient at 0.
         scale = (variance + 1e-16).sqrt()

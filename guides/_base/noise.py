@@ -15,7 +15,13 @@ def normal_noise(shape: Sequence[int], like: Tensor) -> Tensor:
         shape: Shape of the noise.
         like: A tensor with the dtype and device of the noise.
     """
-    return torch.randn(shape, dtype=like.dtype, device=like.device)
+    if like.dtype != torch.bfloat16:
+        return torch.randn(shape, dtype=like.dtype, device=like.device)
+
+    # torch draws single precision faster than half precision
+    noise = torch.randn(shape, dtype=torch.float32, device=like.device)
+
+    return noise.bfloat16()
 
 
 def uniform_noise(shape: Sequence[int], like: Tensor) -> Tensor:

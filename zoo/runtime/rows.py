@@ -156,10 +156,18 @@ def num_rows(tree: Rows, name: str = "inputs") -> int:
 
 def take(tree: Rows, index: Tensor | slice) -> Rows:
     """Return some of the rows of every tensor of a tree."""
-    if isinstance(tree, Tensor):
-        return tree[index]
+    is_numbers = isinstance(index, Tensor) and index.dtype == torch.int64
 
-    return tree_map_only(Tensor, lambda tensor: tensor[index], tree)
+    def taken(tensor: Tensor) -> Tensor:
+        if is_numbers and tensor.layout is torch.strided:
+            return tensor.index_select(0, index)  # copies whole rows
+
+        return tensor[index]
+
+    if isinstance(tree, Tensor):
+        return taken(tree)
+
+    return tree_map_only(Tensor, taken, tree)
 
 
 def first(tree: Rows, number: int | None) -> Rows:

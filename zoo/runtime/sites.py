@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from zoo.runtime.distributions import without_events
+from zoo.runtime.normal_divergence import normal_divergence
 from zoo.runtime.programs import PyroProgram
 
 Site = dict[str, Any]  # a node of a Pyro trace
@@ -46,6 +47,12 @@ def divergence(q: Site, p: Site) -> Tensor:
         q: The site of the guide.
         p: The site of the model, at the same value.
     """
+    is_whole = q["scale"] == 1.0 and q["mask"] is None
+    if is_whole:
+        closed = normal_divergence(q["fn"], p["fn"])
+        if closed is not None:
+            return closed
+
     # The closed form for a Delta ignores its log_density, which may be a Jacobian.
     if not isinstance(q["fn"], dist.Delta):
         try:
