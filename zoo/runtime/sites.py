@@ -47,8 +47,8 @@ def divergence(q: Site, p: Site) -> Tensor:
         q: The site of the guide.
         p: The site of the model, at the same value.
     """
-    is_whole = q["scale"] == 1.0 and q["mask"] is None
-    if is_whole:
+    is_scaled = isinstance(q["scale"], Tensor) or q["scale"] != 1.0
+    if not is_scaled and q["mask"] is None:
         closed = normal_divergence(q["fn"], p["fn"])
         if closed is not None:
             return closed
