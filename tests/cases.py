@@ -359,6 +359,7 @@ ENGINES = {
     "MCLMC+adjusted": lambda model: inference.MCLMC(
         model, num_chains=2, num_steps=2, adjusted=True, **SHORT
     ),
+    "IVON": lambda model: inference.IVON(model, num_steps=3, progress=False),
     "Laplace": lambda model: inference.Laplace(
         model, structure="diag", num_steps=3, num_samples=6, progress=False
     ),
@@ -368,7 +369,8 @@ SCHEDULES = {
     "schedules.cosine(0)": lambda: inference.schedules.cosine(warmup=0.0),
     "schedules.one_cycle": lambda: inference.schedules.one_cycle(),
 }
-SAMPLERS = [name for name in ENGINES if not name.startswith(("SVI", "Laplace"))]
+OF_GUIDES = ("SVI", "SVI+EarlyStopping", "IVON")  # engines that fit a guide
+SAMPLERS = [name for name in ENGINES if name not in (*OF_GUIDES, "Laplace")]
 
 DATASETS = {
     "uci": lambda: datasets.uci("yacht"),
@@ -470,7 +472,7 @@ REFUSED_BY_ENGINES = {
     for engine in SAMPLERS
 } | {
     ("NodePrior(Bernoulli)", engine): r"is discrete .*guides\.MCDropout takes nodes"
-    for engine in ("SVI", "SVI+EarlyStopping")  # through Delta, their guide here
+    for engine in OF_GUIDES  # through Delta and MeanField, their guides here
 }
 NORMAL_WEIGHTS = [
     "WeightPrior",

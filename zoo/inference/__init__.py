@@ -2,6 +2,7 @@
 
 from zoo.inference import schedules
 from zoo.inference.engine import Engine
+from zoo.inference.ivon.ivon import IVON
 from zoo.inference.laplace.laplace import Laplace
 from zoo.inference.mcmc.chees import ChEES
 from zoo.inference.mcmc.hmc import HMC
@@ -12,6 +13,7 @@ from zoo.inference.svi.svi import SVI
 
 __all__ = [
     "HMC",
+    "IVON",
     "MCLMC",
     "NUTS",
     "SVI",

@@ -35,14 +35,8 @@ def check_programs(
             "the model must be first and the guide second; write SVI(model, guide)"
         )
 
-    network = as_network(model)
-    if not isinstance(network, BayesianNetwork):
-        raise TypeError(
-            f"the model must be a zoo.BayesianNetwork, not {_named(model)}; write "
-            "SVI(zoo.BayesianNetwork(network, prior, likelihood), guide), or use pyro.infer.SVI "
-            "for another Pyro model"
-        )
-
+    call = "SVI(zoo.BayesianNetwork(network, prior, likelihood), guide)"
+    network = checked_model(model, call)
     if isinstance(guide, type):
         package = guide.__module__.partition(".")[0]
         name = f"guides.{guide.__name__}" if package == "guides" else guide.__name__
@@ -58,6 +52,26 @@ def check_programs(
         )
 
     return network
+
+
+def checked_model(model: BayesianNetwork | PyroProgram, call: str) -> BayesianNetwork:
+    """Return a model of a network, also if Pyro's handler has reparameterised it.
+
+    Arguments:
+        model: The model.
+        call: The right call, for the error message.
+
+    Raises:
+        TypeError: It is another program; the message says what to write instead.
+    """
+    network = as_network(model)
+    if isinstance(network, BayesianNetwork):
+        return network
+
+    raise TypeError(
+        f"the model must be a zoo.BayesianNetwork, not {_named(model)}; write {call}, or use "
+        "pyro.infer.SVI for another Pyro model"
+    )
 
 
 def check_optimizer(optimizer: MakeOptimizer) -> None:
@@ -121,8 +135,12 @@ def check_scheduler(scheduler: object, optimizer: MakeOptimizer) -> None:
         )
 
 
-def checked_rate(lr: object) -> float:
+def checked_rate(lr: object, name: str = "lr") -> float:
     """Return a learning rate as a number.
+
+    Arguments:
+        lr: The rate.
+        name: The name of the argument.
 
     Raises:
         ValueError: It is no positive, finite number.
@@ -135,12 +153,12 @@ def checked_rate(lr: object) -> float:
 
     if isinstance(lr, (Tensor, list, tuple, dict)):
         raise ValueError(
-            f"lr is one learning rate for all parameters, not {lr!r}; for a rate of each write "
-            "optimizer=lambda parameters, lr: torch.optim.Adam([{'params': [each], 'lr': ...} for "
-            "each in parameters])"
+            f"{name} is one learning rate for all parameters, not {lr!r}; for a rate of each "
+            "write optimizer=lambda parameters, lr: torch.optim.Adam([{'params': [each], "
+            "'lr': ...} for each in parameters])"
         )
 
-    raise ValueError(f"lr is a learning rate and must be positive, not {lr}")
+    raise ValueError(f"{name} is a learning rate and must be positive, not {lr}")
 
 
 def check_length(num_steps: int | None, num_epochs: int | None) -> None:

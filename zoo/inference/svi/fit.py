@@ -63,12 +63,13 @@ class Fit:
         with generator_before_split(checkpoint):
             train, held_out = hold_out(self.model, data, self.options.early_stopping)
 
-        scoped = ScopedGuide(self.guide)
-        trainer = Trainer(
+        guide = self._guide_for(train)
+        scoped = ScopedGuide(guide)
+        trainer = self._trainer(
             self.model,
             scoped,
             train,
-            self.options.of_a_run(train, self.description),
+            self._options_for(train, guide),
             held_out,
             init={} if init is None else init.state,
             checkpoint=checkpoint,
@@ -79,6 +80,23 @@ class Fit:
 
         return despite_interrupt(partial(self._posterior, trainer, scoped, info))
 
+    def _guide_for(self, data: Batches) -> PyroProgram:
+        """Return the program whose parameters are fitted to these batches."""
+        return self.guide
+
+    def _options_for(self, data: Batches, guide: PyroProgram) -> SVIOptions:
+        """Return the settings of a fit of this program to these batches."""
+        return self.options.of_a_run(data, self.description)
+
+    @property
+    def _trainer(self) -> type[Trainer]:
+        """The loop over gradient steps."""
+        return Trainer
+
+    def _snapshot(self, scoped: ScopedGuide) -> ScopedGuide:
+        """Return a copy of the fitted guide."""
+        return scoped.snapshot(self.model)
+
     def _posterior(
         self, trainer: Trainer, scoped: ScopedGuide, info: SVIInfo
     ) -> GuidePosterior:
@@ -86,7 +104,7 @@ class Fit:
         plan, network = self.model.plan, self.model.network
         trained = plan.with_padding(network, trainer.state.copied_values())
         state = trained | self.model.frozen()
-        snapshot = scoped.snapshot(self.model)
+        snapshot = self._snapshot(scoped)
         posterior = GuidePosterior(self.model, state=state, info=info, scoped=snapshot)
         posterior.batch_form = trainer.data.form
 

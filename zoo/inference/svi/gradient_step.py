@@ -29,6 +29,9 @@ def gradient_step(
     x: Rows,
     structure: Structure,
     tensors: Sequence[Tensor],
+    *,
+    make_loss: type[BatchLoss] = BatchLoss,
+    variables: Sequence[Tensor] | None = None,
 ) -> Traced:
     """Return the function that gives the loss and the gradients of a batch.
 
@@ -41,6 +44,8 @@ def gradient_step(
         x: The inputs of the first batch, which decide about the memory format.
         structure: What each batch (x, y) is besides its tensors.
         tensors: Those of the first batch, on which "auto" measures the precision.
+        make_loss: The loss.
+        variables: What it is differentiated by, None for the parameters of the run.
     """
     inits = model.plan.inits(model.network)
     evaluate = partial(model.output, inits)
@@ -48,11 +53,11 @@ def gradient_step(
         is_channels_last = takes_channels_last(model.network, evaluate, x)
 
     make = partial(
-        BatchLoss,
+        make_loss,
         model=model,
         guide=guide,
         state=state.values,
-        parameters=state.parameters,
+        parameters=state.parameters if variables is None else variables,
         num_data=data.num_data,
         num_particles=options.num_particles,
         tempering=options.tempering,

@@ -186,8 +186,10 @@ class SVI:
                 stopping = self.options.early_stopping
                 checkpoint = TrainerCheckpoint(path, every, stopping)
 
-            fit = Fit(self.model, self.guide, self.options, repr(self))
-            return fit.to(every, checkpoint, init)
+            return self._fit().to(every, checkpoint, init)
+
+    def _fit(self) -> Fit:
+        return Fit(self.model, self.guide, self.options, repr(self))
 
     def __repr__(self) -> str:
         return f"SVI({type(self.guide).__name__}, {self.options.length})"

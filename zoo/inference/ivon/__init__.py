@@ -1,0 +1,1 @@
+"""Natural-gradient variational inference: the parts of the engine `IVON`."""
