@@ -82,7 +82,12 @@ def stopped_at(stop):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"precision": "bf16", "mc_samples": 2}, {"compile": "compiled"}]
+    "options",
+    [
+        {},
+        {"precision": "bf16", "mc_samples": 2},
+        pytest.param({"compile": "compiled"}, marks=pytest.mark.slow),
+    ],
 )
 def test_a_resumed_run_ends_in_the_same_bits(tmp_path, options):
     model = mlp(cases.PRIORS["by_name+Point"]())
