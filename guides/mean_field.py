@@ -75,6 +75,18 @@ class MeanField(Guide):
         """Return the standard deviations of a site, in unconstrained space."""
         return positive(self.rho[name], self.max_scale)
 
+    def log_scales(self) -> dict[str, Tensor]:
+        """Return the log standard deviations by the name of their parameter."""
+        found = {}
+        for name, _ in self.rho.named_parameters():
+            found[f"rho.{name}"] = self.scale(name).log()
+
+        return found
+
+    def scales_of_means(self) -> dict[str, Tensor]:
+        """Return the standard deviations by the name of the parameter of the mean."""
+        return {f"loc.{name}": self.scale(name) for name in self.sites}
+
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the normal of a site, transformed to its support."""
         normal = self.normal(site)

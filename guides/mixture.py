@@ -148,6 +148,14 @@ class Mixture(Guide):
 
         return stated
 
+    def log_scales(self) -> dict[str, Tensor]:
+        """Return the log standard deviations of all components by the name of their parameter."""
+        return self._of_components([each.log_scales() for each in self.components])
+
+    def scales_of_means(self) -> dict[str, Tensor]:
+        """Return the standard deviations of all components by the parameter of the mean."""
+        return self._of_components([each.scales_of_means() for each in self.components])
+
     def distribution(self, site: Site) -> UniformMixture:
         """Return q of one site, without its dependence on other sites through the component."""
         return UniformMixture([each.distribution(site) for each in self.components])
@@ -169,6 +177,15 @@ class Mixture(Guide):
         noun = "component" if self.num_components == 1 else "components"
 
         return f"{self.num_components} {family} {noun}"
+
+    def _of_components(self, values: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Return values of each component by the name that the mixture has for them."""
+        found = {}
+        for number, of_one in enumerate(values):
+            for name, value in of_one.items():
+                found[f"components.{number}.{name}"] = value
+
+        return found
 
     def _parameters_of(self, component: Tensor) -> dict[str, Tensor]:
         """Return the parameters and buffers of one component, given its index ().

@@ -139,6 +139,21 @@ class Guide(nn.Module):
 
         return value
 
+    def log_scales(self) -> dict[str, Tensor]:
+        """Return log standard deviations by the name of the parameter that each is made of.
+
+        Element i of a value depends on element i of its parameter alone. An engine finds
+        from their gradients whether a fit has converged. Empty if the family has none.
+        """
+        return {}
+
+    def scales_of_means(self) -> dict[str, Tensor]:
+        """Return the standard deviation of each element of a mean, by the mean's parameter.
+
+        A step of a mean is large or small in units of it. Empty if the family has none.
+        """
+        return {}
+
     def num_parameters(self) -> int:
         """Count the parameters that a fit changes."""
         trained = [each for each in self.parameters() if each.requires_grad]

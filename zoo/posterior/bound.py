@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
+import pyro
 import torch
 from torch import Tensor
 
-from zoo.data import Batches
+from zoo.data import Batch, Batches
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.distributions import describe, is_proper
+from zoo.runtime.effects import Substitute
+from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows, num_rows, take
-from zoo.runtime.sites import draws_points
+from zoo.runtime.sites import draw_with_divergence, draws_points
 
 _NUMBERS_AT_ONCE = 2**25  # of drawn sites, 128 MiB of float32
 
@@ -92,6 +96,47 @@ def check_has_bound(guide: PyroProgram, model: BayesianNetwork) -> None:
         )
 
 
+def draw_with_divergences(
+    model: BayesianNetwork,
+    scoped: ScopedGuide,
+    state: Mapping[str, Tensor],
+    number: int,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Draw every latent site, (S, *shape), with KL(q || p) or its estimate, (S,).
+
+    Arguments:
+        model: The model.
+        scoped: The guide.
+        state: Point estimates by name, learned hyperparameters of the prior included.
+        number: Number of draws S.
+    """
+    sites = partial(_latent_sites, model)
+    rows = []
+    divergences = []
+    with (
+        scoped.scope(),
+        Substitute(state),
+        torch.no_grad(),
+        pyro.validation_enabled(False),
+    ):
+        for _ in range(number):
+            values, kl = draw_with_divergence(sites, scoped.guide)
+            rows.append(values)
+            divergences.append(kl)
+
+    draws = {}
+    for name in list(rows[0]):
+        draws[name] = torch.stack([row.pop(name) for row in rows])
+
+    return model.plan.complete(model.network, draws), torch.stack(divergences)
+
+
+def _latent_sites(model: BayesianNetwork) -> None:
+    """Run the latent sites of a model, whose prior may have learned hyperparameters."""
+    model.plan.sample(model.network, is_fit=True)
+    model.likelihood.sample(model.first_parameter)
+
+
 Draw = Callable[[int], tuple[dict[str, Tensor], Tensor]]
 """Draws the sites S times: (S, *shape) by name, and KL(q || p) or its estimate of each, (S,)."""
 
@@ -134,6 +179,36 @@ def estimate_bound(
         num_seen += size
 
     return Bound(total / num_seen, math.sqrt(variance) / num_seen)
+
+
+def bound_of_batches(
+    model: BayesianNetwork,
+    state: Mapping[str, Tensor],
+    batches: Sequence[Batch],
+    num_data: int,
+    num_samples: int,
+    draw: Draw,
+) -> Bound:
+    """Return the bound from some batches of the data, with its error over draws and batches.
+
+    Arguments:
+        model: The model.
+        state: Point estimates, frozen weights and buffers by name.
+        batches: Batches (x, y); one may stand there more than once, with other draws.
+        num_data: Number of data N.
+        num_samples: Number of draws S for each batch.
+        draw: Draws the sites, with their divergence from the prior.
+    """
+    values = []
+    for x, y in batches:
+        size = num_rows(x)
+        terms = _terms(model, state, x, y, size / num_data, num_samples, draw)
+        values.append(terms.mean() / size)
+
+    each = torch.stack(values)
+    error = each.std() / math.sqrt(len(each))
+
+    return Bound(float(each.mean()), float(error))
 
 
 def _terms(

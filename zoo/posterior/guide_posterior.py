@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-import pyro
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
@@ -12,7 +12,13 @@ from torch.utils.data import DataLoader
 
 from zoo.data import Columns, Data, batches
 from zoo.model import BayesianNetwork
-from zoo.posterior.bound import Bound, NoBound, check_has_bound, estimate_bound
+from zoo.posterior.bound import (
+    Bound,
+    NoBound,
+    check_has_bound,
+    draw_with_divergences,
+    estimate_bound,
+)
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import prefixed
@@ -21,7 +27,6 @@ from zoo.runtime.counts import check_count
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Column
-from zoo.runtime.sites import draw_with_divergence
 
 _BATCH = 4096  # data at once, by default
 _NUM_SAMPLES = 200  # for a mean without a closed form
@@ -204,23 +209,9 @@ class GuidePosterior(Posterior):
         columns = Columns.of(self.model, target, weights, given)
         found = batches(self.model, data, batch_size, columns, num_data)
 
-        return estimate_bound(
-            self.model, self.state, found, num_samples, self._draw_with_divergence
-        )
+        draw = partial(draw_with_divergences, self.model, self.scoped, self.state)
 
-    def _draw_with_divergence(self, number: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Draw every latent site, (S, *shape), with KL(q || p) or its estimate, (S,)."""
-        rows = []
-        divergences = []
-        with self.scoped.scope(), torch.no_grad(), pyro.validation_enabled(False):
-            for _ in range(number):
-                values, kl = draw_with_divergence(self.model, self.guide)
-                rows.append(values)
-                divergences.append(kl)
-
-        draws = {name: torch.stack([row[name] for row in rows]) for name in self.shapes}
-
-        return self._complete(draws), torch.stack(divergences)
+        return estimate_bound(self.model, self.state, found, num_samples, draw)
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
         """Return the guide's distribution of each site, as `priors.previous` takes them.

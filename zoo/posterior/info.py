@@ -79,6 +79,15 @@ class SVIInfo(RunInfo):
         compiled: How a step was run: "plain", "traced", "compiled" or "captured".
         seconds_tracing: Wall time of tracing and compiling in seconds.
         precision: That of the network's products in the fit, "float32" or "bf16".
+        fit_kind: "optimum" if the guide is at the optimum of the bound at temperature 1;
+            "cold" if it was fitted at a temperature below 1; "scales not converged" if a
+            refit of its scales alone would gain much; "" if there is no bound, or if it
+            is not known, e.g. after fewer than 100 steps.
+        fit_reason: A sentence that says why.
+        bound_nats: Bound on the evidence at temperature 1 in nats per datum, from the
+            last batches; `Posterior.bound` has all data and more draws. None if there
+            is none, or after fewer than 100 steps.
+        bound_error: Standard error of `bound_nats`.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
     """
@@ -91,6 +100,10 @@ class SVIInfo(RunInfo):
     compiled: str = "plain"
     seconds_tracing: float = 0.0
     precision: str = "float32"
+    fit_kind: str = ""
+    fit_reason: str = ""
+    bound_nats: float | None = None
+    bound_error: float | None = None
 
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""
@@ -99,15 +112,24 @@ class SVIInfo(RunInfo):
         how = f"{self.compiled}, bf16" if is_half else self.compiled
         found = {
             "losses": _first_to_last(self.losses),
-            "bound": str(self.bound),
+            "bound": self._bound(),
             "num_parameters": f"{self.num_parameters:,}",
             "seconds": f"{self.seconds:.1f} ({how}), {tracing}",
         }
+        if self.fit_kind:
+            found["fit_kind"] = f"{self.fit_kind}: {self.fit_reason}"
         if self.held_out:
             checks = len(self.held_out)
             found["held_out"] = f"{self.held_out[-1]:.4g} after {checks} checks"
 
         return found | self._shared()
+
+    def _bound(self) -> str:
+        """Return the bound as text, or whether there is one."""
+        if self.bound_nats is None:
+            return str(self.bound)
+
+        return f"{self.bound_nats:.4g} ± {self.bound_error:.2g} nats per datum"
 
 
 @dataclass(repr=False, kw_only=True)

@@ -20,19 +20,22 @@ _NUM_SAMPLES = 8  # for each batch, which has draws of its own
 def bound_values(posterior: Posterior, train: Data) -> dict[str, object]:
     """Return the bound in nats per datum at temperature 1, or the reason why there is none.
 
+    Next to it is which of three things the fit is, see `SVIInfo.fit_kind`.
+
     Arguments:
         posterior: The posterior.
         train: The training data; a loader, which augments them, has no bound.
     """
+    kind = {"kind of fit": getattr(posterior.info, "fit_kind", "")}
     if isinstance(train, DataLoader):
-        return {_NAME: None, "no bound because": "the data are augmented"}
+        return kind | {_NAME: None, "no bound because": "the data are augmented"}
 
     try:
         bound = posterior.bound(train, num_samples=_NUM_SAMPLES)
     except NoBound as error:
-        return {_NAME: None, "no bound because": str(error)}
+        return kind | {_NAME: None, "no bound because": str(error)}
 
-    return {_NAME: bound.value, _ERROR: bound.error}
+    return kind | {_NAME: bound.value, _ERROR: bound.error}
 
 
 def bound_of(record: Mapping[str, Any]) -> Number | None:

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from zoo.data import Batches
 from zoo.inference.fingerprint import describe_data
+from zoo.inference.fit_kind import Verdict
 from zoo.inference.generators import Generators
 from zoo.inference.run_files import (
     FORMAT,
@@ -148,6 +149,7 @@ class TrainerCheckpoint:
         state.held_out_scores.values = info["scores"]
         state.seconds_before = info["spent"]
         state.precision = info["precision"]
+        state.verdict = Verdict(**info.get("verdict", {}))
         self._num_steps = state.num_steps
         self._generators.set(tensors)
 
@@ -214,6 +216,7 @@ def _info_of(state: TrainingState) -> dict[str, Any]:
         "scores": state.held_out_scores.values,
         "spent": state.seconds,
         "precision": state.precision,
+        "verdict": state.verdict._asdict(),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from zoo.inference.fit_kind import Verdict
 from zoo.inference.svi.held_out import HeldOutScores
 from zoo.inference.svi.optimizers import build_optimizer, build_scheduler
 from zoo.inference.svi.options import SVIOptions
@@ -65,6 +67,7 @@ class TrainingState:
         self.precision = ""  # of products, empty before the first step
         self.loss_history: list[float] = []
         self.held_out_scores = HeldOutScores()
+        self.verdict = Verdict()
         self.seconds_before = 0.0  # those of a resumed run before it stopped
         self._began = time.perf_counter()
 
@@ -102,6 +105,21 @@ class TrainingState:
         """Set the parameters and buffers to the values in `last_good`."""
         with torch.no_grad():
             torch._foreach_copy_(self.tensors, self.last_good)
+
+    @contextmanager
+    def at_best(self) -> Iterator[None]:
+        """Have the best parameters of early stopping in a `with` block, if there are scores."""
+        if not self.held_out_scores.values:
+            yield
+            return
+
+        present = [tensor.detach().clone() for tensor in self.tensors]
+        self.restore_good()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(self.tensors, present)
 
     def clear_gradients(self) -> None:
         """Remove the gradients of all parameters."""

@@ -17,6 +17,7 @@ from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.fingerprint import describe_run
 from zoo.inference.svi.gradient_step import gradient_step
 from zoo.inference.svi.held_out import HeldOut
+from zoo.inference.svi.judging import Judge
 from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.state import TrainingState
 from zoo.likelihoods.observed import Observed
@@ -70,6 +71,7 @@ class Trainer:
         self._gradient_step: Traced | None = None  # made for the first batch
         self._structure: Structure | None = None  # of the first batch
         self._checkpoint = checkpoint
+        self._judge = Judge(model, scoped, data, options.tempering)
 
     def run(self) -> SVIInfo:
         """Take all gradient steps, unless there is a reason to stop.
@@ -83,6 +85,7 @@ class Trainer:
         self._open_checkpoint()
         try:
             self._take_steps()
+            self._find_out_kind()
             self._write_last()
         except KeyboardInterrupt as error:
             self._end_early(error)
@@ -138,6 +141,13 @@ class Trainer:
         if not self.stopping_reason and not state.is_finite:
             self._fail(f"the parameters were not finite after step {state.num_steps}")
 
+    def _find_out_kind(self) -> None:
+        """Find out what the run is, at the parameters that its posterior will have."""
+        state, step = self.state, self._gradient_step
+        if step is not None:  # not a complete run, read from its file
+            with state.at_best():
+                state.verdict = self._judge.verdict(state.num_steps, state.values, step)
+
     def _write_last(self) -> None:
         """Write the checkpoint of a complete run."""
         is_complete = not self.stopping_reason or self._is_stopped_early
@@ -189,6 +199,7 @@ class Trainer:
                 "first batch; give every batch the same tensors"
             )
 
+        self._judge.add(tensors, structure)
         noise = state.steps.noise()
         results = self._gradient_step(*tensors)
         value = results[0].item()
@@ -280,6 +291,7 @@ class Trainer:
             compiled="" if step is None else step.how,
             seconds_tracing=0.0 if step is None else step.seconds,
             precision=state.precision or "float32",
+            **state.verdict.of_info(),
             temperature=tempering.whole,
             likelihood_temperature=tempering.likelihood,
         )

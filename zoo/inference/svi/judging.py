@@ -1,0 +1,209 @@
+"""The judgement of a finished run of SVI: gradients of the scales at its last parameters."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from zoo.data import Batches
+from zoo.inference.fit_kind import Refits, Verdict, fit_kind, num_evaluations
+from zoo.inference.natural_gradients import NUM_BLOCKS, NaturalGradients
+from zoo.inference.svi.objective import BatchLoss
+from zoo.inference.tempering import Tempering
+from zoo.model import BayesianNetwork
+from zoo.posterior.bound import Bound, bound_of_batches, draw_with_divergences
+from zoo.runtime.param_scope import ScopedGuide
+from zoo.runtime.rows import Structure
+from zoo.tracing.trial import Trial
+
+_MOST_BYTES = 2**26  # of recent batches
+_FLATTEST = 0.05  # slope of log scales, below which a scale is at its ceiling
+
+GradientStep = Callable[..., tuple[Tensor, ...]]
+"""Takes the tensors of a batch, and returns the loss and the gradient of each parameter."""
+
+
+@runtime_checkable
+class HasScales(Protocol):
+    """A guide with normals, whose means and scales it names."""
+
+    def log_scales(self) -> dict[str, Tensor]:
+        """Return log standard deviations by the name of their parameter."""
+        ...
+
+    def scales_of_means(self) -> dict[str, Tensor]:
+        """Return standard deviations by the name of the parameter of the mean."""
+        ...
+
+
+class Judge:
+    """Says what a run of any engine is when it has taken its steps, and leaves it as it was.
+
+    It keeps the last batches of the run, as many as fit into 64 MiB and at most eight.
+
+    Arguments:
+        model: The model.
+        scoped: The guide.
+        data: Batches of the data.
+        tempering: Temperatures of the posterior.
+    """
+
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        scoped: ScopedGuide,
+        data: Batches,
+        tempering: Tempering,
+    ) -> None:
+        self.model = model
+        self.scoped = scoped
+        self.data = data
+        self.tempering = tempering
+        self._recent: deque[tuple[Sequence[Tensor], Structure]] = deque()
+
+    def add(self, tensors: Sequence[Tensor], structure: Structure) -> None:
+        """Keep a batch.
+
+        Arguments:
+            tensors: The tensors of the batch (x, y).
+            structure: What it is besides them.
+        """
+        num_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        most = min(NUM_BLOCKS, max(1, _MOST_BYTES // max(1, num_bytes)))
+        while len(self._recent) >= most:
+            self._recent.popleft()
+
+        self._recent.append((tensors, structure))
+
+    def verdict(
+        self,
+        num_steps: int,
+        state: Mapping[str, Tensor],
+        step: GradientStep | None = None,
+    ) -> Verdict:
+        """Say what the run is, and give its bound; nothing if the guide has no bound.
+
+        The guide has the parameters that its posterior will have.
+
+        Arguments:
+            num_steps: Number of steps taken.
+            state: Point estimates and buffers by name.
+            step: Returns the loss of a batch, and its gradient by each parameter of the
+                guide; None for that of SVI.
+        """
+        is_of_the_data = self.model.likelihood.bound and not self.data.is_weighted
+        has_bound = getattr(self.scoped.guide, "bound", None) is True
+        if not (has_bound and is_of_the_data and self._recent):
+            return Verdict()
+
+        number = num_evaluations(num_steps)
+        if number == 0:
+            return fit_kind(self.tempering, None, self.data.num_data)
+
+        with Trial(list(state.values())).undone():
+            refits = self._refits(step or self._step(state), number)
+            value, error = self._bound(state, number)
+
+        found = fit_kind(self.tempering, refits, self.data.num_data)
+
+        return found._replace(nats=value, error=error)
+
+    def _step(self, state: Mapping[str, Tensor]) -> GradientStep:
+        """Return the function of a gradient step of SVI, in single precision."""
+        return BatchLoss(
+            model=self.model,
+            guide=self.scoped.guide,
+            state=state,
+            parameters=self.scoped.parameters(),
+            num_data=self.data.num_data,
+            num_particles=1,
+            tempering=self.tempering,
+            channels_last=False,
+            structure=self._recent[0][1],
+        )
+
+    def _refits(self, step: GradientStep, number: int) -> Refits | None:
+        """Return what refits would gain, None for a guide without means or scales."""
+        names = list(self.scoped.named_parameters())
+        slopes = _slopes(self.scoped, names)
+        units = _units(self.scoped, names)
+        if not slopes or not units:
+            return None
+
+        of_scales = NaturalGradients([each.numel() for each in slopes.values()])
+        of_means = NaturalGradients([each.numel() for each in units.values()])
+        for index in range(number):
+            tensors, _ = self._recent[index % len(self._recent)]
+            gradients = dict(zip(names, step(*tensors)[1:], strict=False))
+            if any(gradients[name].numel() == 0 for name in [*slopes, *units]):
+                return None  # the loss does not depend on them
+
+            num_data = self.data.num_data
+            of_scales.add(
+                [num_data * _over(gradients[name], slopes[name]) for name in slopes]
+            )
+            of_means.add([num_data * gradients[name] * units[name] for name in units])
+
+        return Refits(of_scales.gain_of_scales(), of_means.gain_of_means())
+
+    def _bound(self, state: Mapping[str, Tensor], number: int) -> Bound:
+        """Return the bound, from the last batches."""
+        trained = self.model.plan.with_padding(self.model.network, state)
+        batches = []
+        for index in range(NUM_BLOCKS):
+            tensors, structure = self._recent[index % len(self._recent)]
+            batches.append(structure.build(tensors))
+
+        return bound_of_batches(
+            self.model,
+            trained | self.model.frozen(),
+            batches,
+            self.data.num_data,
+            max(1, number // NUM_BLOCKS),
+            partial(draw_with_divergences, self.model, self.scoped, trained),
+        )
+
+
+def _slopes(scoped: ScopedGuide, names: Sequence[str]) -> dict[str, Tensor]:
+    """Return d log scale / d parameter of each element, by the name of the parameter."""
+    if not isinstance(scoped.guide, HasScales):
+        return {}
+
+    parameters = scoped.named_parameters()
+    with torch.enable_grad():
+        log_scales = scoped.guide.log_scales()
+        trained = [name for name in log_scales if name in names]
+        if not trained:
+            return {}
+
+        total = torch.stack([log_scales[name].sum() for name in trained]).sum()
+        slopes = torch.autograd.grad(total, [parameters[name] for name in trained])
+
+    return dict(zip(trained, slopes, strict=True))
+
+
+def _units(scoped: ScopedGuide, names: Sequence[str]) -> dict[str, Tensor]:
+    """Return √2 times the standard deviation of each element of a mean, by its parameter."""
+    if not isinstance(scoped.guide, HasScales):
+        return {}
+
+    found = {}
+    with torch.no_grad():
+        for name, scale in scoped.guide.scales_of_means().items():
+            if name in names:
+                found[name] = math.sqrt(2) * scale
+
+    return found
+
+
+def _over(gradient: Tensor, slope: Tensor) -> Tensor:
+    """Return the gradient by log scales; 0 for a scale at its ceiling."""
+    is_free = slope > _FLATTEST
+
+    return torch.where(is_free, gradient / slope.clamp_min(_FLATTEST), 0.0)
