@@ -57,6 +57,9 @@ class Fit(TypedDict):
     """The scores of one guide on one reference, as in the results file."""
 
     scores: dict[str, float]
+    bound: Cell  # on the evidence, nats per datum
+    bound_error: Cell
+    fit_kind: Cell
     errors: dict[str, float]
     floor: dict[str, float]
     verdict: str
@@ -129,8 +132,12 @@ def score(name: str, label: str, steps: int) -> Fit:
     )
     card = comparison.fidelities[label]
     info = comparison.posteriors[label].info
+    row = comparison.table.to_dicts()[-1]
 
     return {
+        "bound": row["bound"],
+        "bound_error": row["bound error"],
+        "fit_kind": row["fit kind"],
         "scores": card.scores,
         "errors": card.errors,
         "floor": card.floor,

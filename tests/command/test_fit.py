@@ -54,7 +54,11 @@ def test_it_writes_a_posterior_results_and_a_figure(data, score, tmp_path, capsy
     assert results["settings"]["guide"] == "MeanField"
     assert results["versions"]["torch"] == torch.__version__
     assert (tmp_path / "fit.png").stat().st_size > 10_000
-    assert f"{score} " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{score} " in printed
+    bound = results["bound"]
+    assert f"bound {bound['bound']:.4g} ± " in printed
+    assert bound["without training"] > 0
 
 
 def test_the_posterior_is_read_back(tmp_path):

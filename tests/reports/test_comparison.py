@@ -74,6 +74,17 @@ def test_a_row_per_guide_and_the_truth_first(comparison):
     assert "<table>" in comparison._repr_html_()
 
 
+def test_the_bound_is_beside_the_scores(comparison):
+    truth, point, mean_field = comparison.table.to_dicts()
+    assert truth["bound"] is None
+    assert point["bound"] == "no bound"
+    value, error = comparison.posteriors["MeanField"].bound(
+        comparison.data.train, num_samples=200
+    )
+    total = (error**2 + mean_field["bound error"] ** 2) ** 0.5
+    assert abs(mean_field["bound"] - value) < 4.5 * total
+
+
 def test_scores_are_in_original_units(comparison):
     data = comparison.data
     prediction = comparison.posteriors["Delta"].predict(data.test.x, 10)

@@ -52,6 +52,7 @@ INPUT_NAMES = {
 }
 SCORES = """\
 rmse and nll (nats per point) in original units; coverage of the 90 % interval on test targets;
+bound on the evidence at temperature 1, in nats per training datum, lower is better;
 distance from the reference in mean, in spread and in distribution (Wasserstein-1), in units of
 the reference's spread."""
 FLOOR = "The row of the truth is the reference: the scores of its chains against each other."

@@ -33,6 +33,7 @@ from zoo.plots.saving import save_figure
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
+from zoo.reports.bounds import StatedBound
 from zoo.reports.scores import accuracy_scores
 
 
@@ -96,9 +97,12 @@ def _write(
     print(f"{shown} in {posterior.info.seconds:.1f} s", flush=True)
     if posterior.info.stopped:
         print(posterior.info.stopped, flush=True)
+    bound = StatedBound.of(posterior, data.train)
+    print(bound, flush=True)
 
     facts = {
         "scores": scores,
+        "bound": {**bound.cells(), "without training": bound.without_training},
         "run": info_values(posterior.info),
         "data": repr(data),
         "prior": repr(model.prior),

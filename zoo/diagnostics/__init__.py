@@ -1,5 +1,6 @@
 """Diagnostics: is a posterior converged, calibrated, and close to a reference?"""
 
+from zoo.diagnostics.baseline import baseline_nll
 from zoo.diagnostics.calibration import sbc
 from zoo.diagnostics.card import Fidelity
 from zoo.diagnostics.contraction import Contraction, contraction
@@ -16,6 +17,7 @@ __all__ = [
     "Extrapolation",
     "Fidelity",
     "Ranks",
+    "baseline_nll",
     "contraction",
     "convergence",
     "extrapolation",

@@ -102,7 +102,7 @@ def _gains(refits: Refits, num_data: int) -> list[str]:
         found.append(
             "a refit of the scales alone gains at least "
             f"{scales.value / num_data:.2g} nats per datum (their variances are on average "
-            f"{max(0.0, 1 + scales.mean):.2g} times the optimal ones)"
+            f"{_ratio(scales.mean)} times the optimal ones)"
         )
 
     if _is_large(means, num_data):
@@ -110,6 +110,12 @@ def _gains(refits: Refits, num_data: int) -> list[str]:
         found.append(f"a refit of the means alone gains {gain}")
 
     return found
+
+
+def _ratio(gradient: float) -> str:
+    """Return the variances over the optimal ones as text."""
+    ratio = 1 + gradient
+    return f"{ratio:.2g}" if ratio > 0.01 else "less than 0.01"
 
 
 def _is_large(gain: Gain, num_data: int) -> bool:

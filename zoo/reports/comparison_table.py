@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from zoo.datasets import Dataset, Split
 from zoo.diagnostics.fidelity import Fidelity
 from zoo.posterior.posterior import Posterior
+from zoo.reports.bounds import StatedBound
 from zoo.reports.scores import accuracy_scores
 from zoo.reports.table import Cell, Table
 
 TRUTH = "truth"  # the name of the reference in tables and figures
 _DIGITS = {
     "seconds": 1,
+    "bound": 3,
+    "bound error": 3,
     "coverage 90 %": 2,
     "mean error": 2,
     "spread ratio": 2,
@@ -33,7 +36,7 @@ def comparison_table(
         posteriors: The posteriors by name, with the reference as "truth".
         fidelities: Scores of the others against the reference by name; the row of the
             reference has their floor.
-        data: The data set, for its original units.
+        data: The data set, for its original units, and for the bound of each fit.
         test: Held-out inputs, with targets or None.
         num_samples: Draws for each prediction.
     """
@@ -50,8 +53,12 @@ def comparison_table(
             prediction = posterior.predict(test.x, num_draws)
             scores = accuracy_scores(prediction, test.y, data)
 
+        bound: dict[str, Cell] = {}
+        if name != TRUTH:
+            bound = StatedBound.of(posterior, data.train).cells()
+
         closeness = floor if name == TRUTH else fidelities[name].scores
-        row: dict[str, Cell] = {"guide": name, **scores, **closeness}
+        row: dict[str, Cell] = {"guide": name, **scores, **bound, **closeness}
         row.pop("coverage", None)
 
         info = posterior.info
