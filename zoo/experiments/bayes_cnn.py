@@ -22,6 +22,7 @@ from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
 from zoo.experiments.running.seeded_fits import Build
+from zoo.inference import SVI
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
@@ -29,7 +30,12 @@ from zoo.runtime.programs import PyroProgram
 
 _NUM_SAMPLES = 25  # as published
 _EPOCHS = 100  # as published
-_METHOD = Method(_EPOCHS, batch_size=128)
+_METHOD = Method(
+    epochs=10,
+    engine=partial(SVI, precision="bf16"),
+    batch_size=256,
+    published_epochs=_EPOCHS,
+)
 _PHASES = (0.1, 0.3)  # parts of the epochs for which the network is also fitted
 
 
@@ -92,7 +98,11 @@ def _fit_phase(run: Run, data: Dataset, build: Build, phase: float) -> Uncertain
     name = f"Bayesian, {phase:.0%} of the epochs"
     plan = run.result.fits["Bayesian"]["plan"]
     method = replace(
-        _METHOD, epochs=phase * plan["epochs"], rates=(plan["rate"],), min_epochs=0.0
+        _METHOD,
+        epochs=phase * plan["epochs"],
+        published_epochs=None,
+        rates=(plan["rate"],),
+        min_epochs=0.0,
     )
     posterior = run.fit(name, build, data, method, share=math.inf)
     prediction = _predict_and_score(run, name, posterior, data)

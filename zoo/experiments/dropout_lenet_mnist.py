@@ -38,10 +38,10 @@ _PARTS = {"a quarter": 0.3, "all images": 0.7}  # their shares of the budget
 _RATE = 0.5
 _HALF = partial(SVI, precision="bf16")
 _METHOD = Method(  # 1e7 steps of 64 images were published
-    epochs=10, engine=_HALF, batch_size=256, published_epochs=1_000
+    epochs=6, engine=_HALF, batch_size=256, published_epochs=1_000
 )
-_LONGER = replace(_METHOD, epochs=24)  # dropout at all layers learns more slowly
-_NUM_SAMPLES = 30
+_LONGER = replace(_METHOD, epochs=22)  # dropout at all layers learns more slowly
+_NUM_SAMPLES = 20
 
 
 def _run(run: Run) -> None:

@@ -18,6 +18,7 @@ from zoo.experiments.running.method import Method
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
+from zoo.inference import SVI
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
@@ -34,29 +35,34 @@ _LAST_LAYER = priors.WeightPrior(
 )
 _NODES = priors.NodePrior(_NODE, weights=priors.Point(_WEIGHT))
 
+_METHOD = Method(
+    epochs=6,
+    engine=partial(SVI, precision="bf16"),
+    batch_size=256,
+    published_epochs=100,
+)
 _LOCAL_REPARAM = partial(guides.LocalReparam, init_scale=0.02)
 _HIDDEN = ("features.3.weight", "classifier.*.weight")  # not the image: one channel
 _CONTESTANTS = {
-    "deterministic": Contestant(_ALL_WEIGHTS, guides.Delta, Method(100)),
-    "LocalReparam": Contestant(_ALL_WEIGHTS, _LOCAL_REPARAM, Method(100)),
+    "deterministic": Contestant(_ALL_WEIGHTS, guides.Delta, _METHOD),
+    "LocalReparam": Contestant(_ALL_WEIGHTS, _LOCAL_REPARAM, _METHOD),
     "Flipout": Contestant(
-        _ALL_WEIGHTS, partial(guides.Flipout, init_scale=0.02), Method(100)
+        _ALL_WEIGHTS, partial(guides.Flipout, init_scale=0.02), _METHOD
     ),
     "MCDropout": Contestant(
-        _ALL_WEIGHTS, partial(guides.MCDropout, p=0.2, layers=_HIDDEN), Method(100)
+        _ALL_WEIGHTS, partial(guides.MCDropout, p=0.2, layers=_HIDDEN), _METHOD
     ),
     "GaussianDropout": Contestant(
-        _ALL_WEIGHTS, partial(guides.GaussianDropout, p=0.2), Method(100)
+        _ALL_WEIGHTS, partial(guides.GaussianDropout, p=0.2), _METHOD
     ),
     "NodeMixture": Contestant(
         _NODES,
         partial(guides.NodeMixture, num_components=4, init_scale=0.1, init_spread=0.3),
-        Method(100),
+        _METHOD,
     ),
-    "last layer": Contestant(_LAST_LAYER, _LOCAL_REPARAM, Method(100)),
+    "last layer": Contestant(_LAST_LAYER, _LOCAL_REPARAM, _METHOD),
 }
 _MEASURES = ("entropy", "mutual information")
-_METHOD = Method(100)
 _NUM_SAMPLES = 20
 _NUM_RESAMPLED = 200  # times that inputs are resampled for the error of a difference
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import pyro.distributions as dist
@@ -26,11 +25,16 @@ PUBLISHED_CHANNELS = (120, 200, 130)
 
 _HALF = partial(SVI, precision="bf16")
 MNIST_METHOD = Method(epochs=8, engine=_HALF, published_epochs=30)
-MNIST_TEMPERATURE = 0.1
+LOCAL_REPARAM = partial(guides.LocalReparam, init_scale=0.02)
 
 
 def fit_talk_network(
-    run: Run, data: Dataset, method: Method, likelihood_temperature: float = 1.0
+    run: Run,
+    data: Dataset,
+    method: Method,
+    *,
+    posterior: Method | None = None,
+    make_guide: MakeGuide = LOCAL_REPARAM,
 ) -> dict[str, Posterior]:
     """Return two fits of the network, "posterior" and "MAP", with the whole budget.
 
@@ -42,19 +46,20 @@ def fit_talk_network(
     Arguments:
         run: The run.
         data: The data, images or series.
-        method: How both are fitted, with an engine that takes the temperature.
-        likelihood_temperature: That of the posterior; below 1 it is cold.
+        method: How both are fitted.
+        posterior: How the posterior is fitted, if it is in another way.
+        make_guide: Makes the guide of the posterior.
     """
-    make_guide = partial(guides.LocalReparam, init_scale=0.02)
+    fits = {}
     build = partial(_build, run, data, make_guide)
-    engine = partial(method.engine, likelihood_temperature=likelihood_temperature)
-    cold = replace(method, engine=engine)
-    posterior = run.fit("posterior", build, data, cold, share=0.7)
+    fits["posterior"] = run.fit(
+        "posterior", build, data, posterior or method, share=0.7
+    )
 
     build = partial(_build, run, data, guides.Delta)
-    map_estimate = run.fit("MAP", build, data, method, share=0.3)
+    fits["MAP"] = run.fit("MAP", build, data, method, share=0.3)
 
-    return {"posterior": posterior, "MAP": map_estimate}
+    return fits
 
 
 def _build(

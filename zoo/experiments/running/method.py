@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from zoo.inference import SVI
+from zoo.inference import IVON, SVI
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 
@@ -29,6 +29,11 @@ class MakeEngine(Protocol):
     ) -> SVI:
         """Return the engine of one fit."""
         ...
+
+
+def ivon(model: BayesianNetwork, guide: PyroProgram, **options: Any) -> IVON:
+    """Return `IVON`, which has a guide of its own: `MeanField`, as the second argument is."""
+    return IVON(model, **options)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from zoo.experiments.running.trials import Trials, measure_step_cost
 
 _TRIAL_SHARE = 0.25  # of the time, for trials of learning rates
 _LONGEST_TRIAL = 0.25  # of the steps of the fit
-_LONGEST_TRIAL_EPOCHS = 4
+_LONGEST_TRIAL_EPOCHS = 3
 _SHORTEST_TRIAL = 12  # steps
 
 
