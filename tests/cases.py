@@ -363,6 +363,17 @@ ENGINES = {
     "Laplace": lambda model: inference.Laplace(
         model, structure="diag", num_steps=3, num_samples=6, progress=False
     ),
+    "AIS": lambda model: inference.AIS(
+        model, num_particles=6, num_steps=3, compile=False, progress=False
+    ),
+    "RepulsiveEnsemble": lambda model: inference.RepulsiveEnsemble(
+        model,
+        repulsion="weights",
+        num_particles=6,
+        num_steps=3,
+        compile=False,
+        progress=False,
+    ),
 }
 SCHEDULES = {
     "schedules.cosine": lambda: inference.schedules.cosine(),
@@ -370,7 +381,9 @@ SCHEDULES = {
     "schedules.one_cycle": lambda: inference.schedules.one_cycle(),
 }
 OF_GUIDES = ("SVI", "SVI+EarlyStopping", "IVON")  # engines that fit a guide
-SAMPLERS = [name for name in ENGINES if name not in (*OF_GUIDES, "Laplace")]
+PARTICLES = ["AIS", "RepulsiveEnsemble"]
+OTHERS = (*OF_GUIDES, *PARTICLES, "Laplace")
+SAMPLERS = [name for name in ENGINES if name not in OTHERS]
 
 DATASETS = {
     "uci": lambda: datasets.uci("yacht"),
@@ -466,14 +479,24 @@ REFUSED = (
         ): r"nodes_in \(the guide draws values outside .*Boolean"
     }
 )
-REFUSED_BY_ENGINES = {
-    (prior, engine): "a sampler does not optimise point estimates"
-    for prior in WITH_POINTS
-    for engine in SAMPLERS
-} | {
-    ("NodePrior(Bernoulli)", engine): r"is discrete .*guides\.MCDropout takes nodes"
-    for engine in OF_GUIDES  # through Delta and MeanField, their guides here
-}
+REFUSED_BY_ENGINES = (
+    {
+        (prior, engine): "a sampler does not optimise point estimates"
+        for prior in WITH_POINTS
+        for engine in (*SAMPLERS, *PARTICLES)
+    }
+    | {
+        (
+            prior,
+            "AIS",
+        ): r"AIS begins at draws of the prior, but that of site .* is improper"
+        for prior in IMPROPER
+    }
+    | {
+        ("NodePrior(Bernoulli)", engine): r"is discrete .*guides\.MCDropout takes nodes"
+        for engine in OF_GUIDES  # through Delta and MeanField, their guides here
+    }
+)
 NORMAL_WEIGHTS = [
     "WeightPrior",
     "callable",

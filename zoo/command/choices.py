@@ -52,7 +52,16 @@ ALTERNATIVES = (
 )  # for guides that refuse the default
 
 GUIDES = [name for name in guides.__all__ if name not in ("Guide", "mixture_entropy")]
-ENGINES = ["HMC", "MCLMC", "NUTS", "SVI", "ChEES", "Laplace"]
+ENGINES = [
+    "HMC",
+    "MCLMC",
+    "NUTS",
+    "SVI",
+    "ChEES",
+    "Laplace",
+    "AIS",
+    "RepulsiveEnsemble",
+]
 
 TOYS = [name for name in datasets.toy.__all__ if name.islower()]
 

@@ -8,10 +8,13 @@ from zoo.inference.mcmc.chees import ChEES
 from zoo.inference.mcmc.hmc import HMC
 from zoo.inference.mcmc.mclmc import MCLMC
 from zoo.inference.mcmc.nuts import NUTS
+from zoo.inference.particles.ais import AIS
+from zoo.inference.particles.repulsive_ensemble import RepulsiveEnsemble
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.svi import SVI
 
 __all__ = [
+    "AIS",
     "HMC",
     "IVON",
     "MCLMC",
@@ -21,6 +24,7 @@ __all__ = [
     "EarlyStopping",
     "Engine",
     "Laplace",
+    "RepulsiveEnsemble",
     "schedules",
 ]
 

@@ -7,12 +7,15 @@ from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
 from zoo.posterior.laplace_posterior import LaplacePosterior
 from zoo.posterior.loading import load
+from zoo.posterior.particle_info import AISInfo, EnsembleInfo
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.program_posterior import ProgramPosterior
 
 __all__ = [
+    "AISInfo",
     "Bound",
     "DrawsPosterior",
+    "EnsembleInfo",
     "FunctionPosterior",
     "GuidePosterior",
     "LaplaceInfo",

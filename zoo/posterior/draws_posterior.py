@@ -8,6 +8,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.bound import Bound
 from zoo.posterior.concatenation import (
     Dim,
     axis_of,
@@ -18,7 +19,8 @@ from zoo.posterior.concatenation import (
     joined_info,
 )
 from zoo.posterior.guide_posterior import GuidePosterior
-from zoo.posterior.info import LaplaceInfo, MCMCInfo, SVIInfo
+from zoo.posterior.info import MCMCInfo, RunInfo, SVIInfo
+from zoo.posterior.particle_info import AISInfo
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import prefixed
 from zoo.posterior.thinning import evenly
@@ -39,7 +41,7 @@ class DrawsPosterior(Posterior):
         masks: Which weights of a site are left after pruning, by the site's name.
     """
 
-    info: MCMCInfo | LaplaceInfo | None
+    info: RunInfo | None
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class DrawsPosterior(Posterior):
         *,
         draws: Mapping[str, Tensor],
         state: Mapping[str, Tensor],
-        info: MCMCInfo | LaplaceInfo | None,
+        info: RunInfo | None,
         masks: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(model, state=state, info=info, masks=masks)
@@ -86,6 +88,22 @@ class DrawsPosterior(Posterior):
     def _stored(self) -> Tensor:
         """A tensor (C, S, ...) with a value for every draw."""
         return next(iter(self._draws.values()))
+
+    def bound(self, data: Any, **options: Any) -> Bound:
+        """Return the bound that annealed importance sampling has estimated in its run.
+
+        Arguments:
+            data: The data that it was fitted to; the bound is of these.
+            options: Not used.
+
+        Raises:
+            NoBound: Draws of another engine, a pruned posterior, or an interrupted run.
+        """
+        is_pruned = not all(bool(mask.all()) for mask in self.masks.values())
+        if isinstance(self.info, AISInfo) and not is_pruned:
+            return self.info.bound
+
+        return super().bound(data, **options)
 
     def sample(self, num_samples: int | None = None) -> dict[str, Tensor]:
         """Return stored draws of every latent site, evenly thinned: site -> (S, *shape).

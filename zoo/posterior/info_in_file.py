@@ -12,9 +12,11 @@ from torch import Tensor
 
 from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, RunInfo, SVIInfo
+from zoo.posterior.particle_info import AISInfo, EnsembleInfo
 from zoo.posterior.storage import unprefixed
 
-_INFO = {kind.__name__: kind for kind in (SVIInfo, MCMCInfo, LaplaceInfo)}
+_KINDS = (SVIInfo, MCMCInfo, LaplaceInfo, AISInfo, EnsembleInfo)
+_INFO = {kind.__name__: kind for kind in _KINDS}
 
 
 def statistics(

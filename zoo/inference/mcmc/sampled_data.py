@@ -12,7 +12,7 @@ from zoo.data import BatchForm, Columns, Data, full
 from zoo.data.table_names import names_of_inputs
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Rows
+from zoo.runtime.rows import Rows, num_rows
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class SampledData:
             number of data N if the user says it.
         form: Which part of a batch of the data were the inputs.
         inputs: Inputs of one of the zoo's models, or all arguments of another.
+        num_data: Number of data N of one of the zoo's models, else 1.
     """
 
     arguments: tuple[Any, ...]
     form: BatchForm
     inputs: Rows
+    num_data: int = 1
 
 
 def sampled_data(
@@ -53,7 +55,9 @@ def sampled_data(
 
         form = BatchForm.of(x, given, names_of_inputs(data))
 
-        return SampledData(arguments, form, x)
+        number = num_rows(x) if num_data is None else num_data
+
+        return SampledData(arguments, form, x, number)
 
     if given or not (target is None and weights is None and num_data is None):
         raise TypeError(

@@ -33,7 +33,7 @@ def make_posterior(
         draws |= deterministic_values(run.potential.program, draws)
         return ProgramPosterior(model, draws=draws, info=info)
 
-    state = _network_state(model)
+    state = network_state(model)
 
     functions = run.store.functions()
     if functions is None:
@@ -44,7 +44,7 @@ def make_posterior(
     )
 
 
-def _network_state(model: BayesianNetwork) -> dict[str, Tensor]:
+def network_state(model: BayesianNetwork) -> dict[str, Tensor]:
     """Return copies of the buffers and the frozen weights of a network."""
     state = {}
     for name, value in model.network.named_buffers():

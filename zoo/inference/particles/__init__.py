@@ -1,0 +1,1 @@
+"""Many particles at once: annealed importance sampling, and ensembles that repel each other."""

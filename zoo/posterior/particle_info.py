@@ -1,0 +1,126 @@
+"""The statistics of the engines of particles: annealed importance sampling and ensembles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from zoo.posterior.bound import Bound, NoBound
+from zoo.posterior.info import RunInfo
+
+
+@dataclass(repr=False, kw_only=True)
+class AISInfo(RunInfo):
+    """Statistics of annealed importance sampling.
+
+    Arguments:
+        log_weights: Log weight of each particle's path in nats, (K,). Their mean is at most
+            the log evidence.
+        power: Power of the likelihood that was reached, 1 unless the run was interrupted.
+        num_data: Number of data N; 1 for a Pyro model that is not one of the zoo's.
+        acceptance_rate: Mean acceptance probability of each step, (T,).
+        step_size: The last step size, in standard deviations of the prior.
+        num_gradients: Gradients evaluated by all particles.
+        seconds: Wall time in seconds.
+        compiled: How a step was run: "plain", "traced", "compiled" or "captured".
+        stopped: Why the run ended early; "" if it did not.
+        error: The exception that ended the run early, if one did.
+    """
+
+    log_weights: Tensor
+    power: float
+    num_data: int
+    acceptance_rate: Tensor
+    step_size: float
+    num_gradients: int
+    compiled: str
+
+    @property
+    def bound(self) -> Bound:
+        """The mean of minus the log weights per datum, and its standard error.
+
+        Raises:
+            NoBound: The run was interrupted before the power of the likelihood was 1.
+        """
+        if self.power < 1.0:
+            raise NoBound(
+                f"the particles reached a power of {self.power:.3g} of the likelihood, and only "
+                "at 1 is there a bound; run inference.AIS to its end"
+            )
+
+        losses = -self.log_weights / self.num_data
+        error = losses.std() / math.sqrt(len(losses))
+
+        return Bound(float(losses.mean()), float(error))
+
+    @property
+    def log_evidence(self) -> float:
+        """The logarithm of the mean weight, in nats over all data."""
+        total = float(self.log_weights.logsumexp(0))
+        return total - math.log(len(self.log_weights))
+
+    @property
+    def effective_particles(self) -> float:
+        """The effective sample size of the weights, between 1 and K."""
+        weights = self.log_weights.softmax(0)
+        return float(1 / weights.square().sum())
+
+    def summary(self) -> dict[str, str]:
+        """Return the most important fields as text by name."""
+        accepted = (
+            float(self.acceptance_rate.mean()) if len(self.acceptance_rate) else 0
+        )
+        number = len(self.log_weights)
+        found = {
+            "log_evidence": f"{self.log_evidence:.4g} nats",
+            "effective_particles": f"{self.effective_particles:.1f} of {number}",
+            "acceptance_rate": f"mean {accepted:.3g}",
+            "step_size": f"{self.step_size:.3g}",
+            "num_gradients": f"{self.num_gradients:,}",
+            "seconds": f"{self.seconds:.1f} ({self.compiled})",
+        }
+        if self.power == 1.0:
+            found = {"bound": f"{self.bound} nats per datum"} | found
+
+        return found | self._shared()
+
+
+@dataclass(repr=False, kw_only=True)
+class EnsembleInfo(RunInfo):
+    """Statistics of a repulsive ensemble, which has no bound.
+
+    Arguments:
+        losses: Mean negative log joint density of the particles in nats per datum, (T,).
+        repulsion: Where particles repel each other, e.g. "functions".
+        bandwidth: Squared width of the kernel at the last step.
+        num_gradients: Gradients evaluated by all particles.
+        seconds: Wall time in seconds.
+        compiled: How a step was run: "plain", "traced", "compiled" or "captured".
+        stopped: Why the run ended early; "" if it did not.
+        error: The exception that ended the run early, if one did.
+    """
+
+    losses: Tensor
+    repulsion: str
+    bandwidth: float
+    num_gradients: int
+    compiled: str
+
+    def summary(self) -> dict[str, str]:
+        """Return the most important fields as text by name."""
+        losses = "none, no step was taken"
+        if len(self.losses) > 0:
+            first, last = float(self.losses[0]), float(self.losses[-1])
+            steps = f"{len(self.losses):,} steps"
+            losses = f"{first:.4g} -> {last:.4g} nats per datum in {steps}"
+
+        found = {
+            "losses": losses,
+            "repulsion": f"{self.repulsion!r}, bandwidth {self.bandwidth:.3g}",
+            "bound": "False",
+            "num_gradients": f"{self.num_gradients:,}",
+            "seconds": f"{self.seconds:.1f} ({self.compiled})",
+        }
+        return found | self._shared()
