@@ -8,6 +8,7 @@
 # small scale.
 
 # %%
+import math
 import os
 import tempfile
 from functools import partial
@@ -61,6 +62,11 @@ def fit(guide):
 
 posterior = fit(guides.LocalReparam(model, init_scale=0.02))
 twin = fit(guides.Delta(model))
+
+bound = posterior.bound(data.train)  # on the evidence, nats per image; lower is better
+kind = posterior.info.fit_kind or "not judged"
+print(f"posterior: bound {bound}, {kind}; without training {math.log(10):.2f}")
+print("twin: no bound, because it is a point estimate")
 print(model.summary())
 
 # %% [markdown]

@@ -8,6 +8,7 @@
 # (2015).
 
 # %%
+import math
 import os
 from functools import partial
 
@@ -70,6 +71,11 @@ def fit(guide):
 
 posterior = fit(guides.LocalReparam(model, init_scale=0.02))
 twin = fit(guides.Delta(model))
+
+bound = posterior.bound(data.train)  # on the evidence, nats per image; lower is better
+kind = posterior.info.fit_kind or "not judged"
+print(f"posterior: bound {bound}, {kind}; without training {math.log(10):.2f}")
+print("twin: no bound, because it is a point estimate")
 fits = {"posterior": (posterior, NUM_SAMPLES), "twin": (twin, 1)}
 
 # %% [markdown]
