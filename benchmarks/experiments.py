@@ -5,15 +5,19 @@
 `python -m zoo reproduce NAME --out benchmarks/results` makes each result; results are
 committed unchanged. Those of an earlier version are in `benchmarks/results/0.5.0`. The table
 has them beside the present ones, and alone where an experiment was not run again.
-`docs/experiments.md` has this table, in Markdown.
+`docs/experiments.md` has this table, in Markdown. The bound is that of the posterior on the
+training data, in nats per datum at temperature 1, beside the error of the same fit.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from zoo.command.choices import EXPERIMENTS
 from zoo.experiments import Result, read
+from zoo.experiments.running.bounds import bound_of
+from zoo.reports.bounds import NO_BOUND
 
 RESULTS = Path(__file__).parent / "results"
 EARLIER_VERSION = "0.5.0"
@@ -51,12 +55,13 @@ def rows(result: Result | None, earlier: Result | None) -> list[str]:
     ours = numbers(result)
     theirs = numbers(earlier)
 
-    found = [f"| {name} | {question} | | | |"]
+    found = [f"| {name} | {question} | | | | |"]
     for finding in either.findings:
         if finding.headline:
             what = finding.what
             cells = (
                 ours.get(what, "-"),
+                bound_beside(result, what),
                 theirs.get(what, "-"),
                 cell(finding.published),
             )
@@ -71,6 +76,30 @@ def numbers(result: Result | None) -> dict[str, str]:
     return {finding.what: str(finding.ours) for finding in findings}
 
 
+def bound_beside(result: Result | None, what: str) -> str:
+    """Return the bound of the fit that an error is of, in nats per datum, and its kind.
+
+    Arguments:
+        result: The result; None if the experiment was not run again.
+        what: What a finding is, e.g. "error of Gaussian, %".
+    """
+    is_of_one_fit = "error" in what and "minus" not in what
+    if result is None or not is_of_one_fit:
+        return "-"
+
+    names = [name for name in result.fits if re.search(rf"\b{re.escape(name)}\b", what)]
+    if not names:
+        return "-"
+
+    record = result.fits[max(names, key=len)]
+    bound = bound_of(record)
+    kind = record.get("kind of fit", "")
+    if bound is None:
+        return NO_BOUND if "no bound because" in record else "-"
+
+    return f"{bound}, {kind}" if kind else str(bound)
+
+
 def cell(published: float | str | None) -> str:
     """Return a published number as a cell."""
     if published is None:
@@ -83,8 +112,8 @@ def cell(published: float | str | None) -> str:
 def markdown() -> str:
     """Return the table in Markdown."""
     lines = [
-        f"| experiment, budget | finding | ours | {EARLIER_VERSION} | published |",
-        "|---|---|---|---|---|",
+        f"| experiment, budget | finding | ours | bound | {EARLIER_VERSION} | published |",
+        "|---|---|---|---|---|---|",
     ]
     present = results(RESULTS)
     earlier = results(EARLIER)
@@ -95,7 +124,7 @@ def markdown() -> str:
     missing = [f"`{name}`" for name in sorted(EXPERIMENTS) if name not in known]
     if missing:
         names = ", ".join(missing)
-        lines.append(f"| {names} | no result is committed yet | | | |")
+        lines.append(f"| {names} | no result is committed yet | | | | |")
 
     return "\n".join(lines)
 

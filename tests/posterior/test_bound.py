@@ -16,6 +16,7 @@ import guides
 import zoo
 from zoo import inference, likelihoods, priors
 from zoo.posterior import NoBound
+from zoo.runtime.half_precision import products_in
 
 NUM_DATA = 40
 NOISE = 0.5
@@ -168,7 +169,7 @@ def test_it_is_not_in_half_precision():
     pyro.set_rng_seed(1)
     plain = posterior.bound((x, y))
     pyro.set_rng_seed(1)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16), products_in("bf16"):
         assert posterior.bound((x, y)) == plain
 
 

@@ -11,6 +11,7 @@ from zoo.diagnostics.functions import Functions
 from zoo.diagnostics.known_posterior import KnownPosterior
 from zoo.diagnostics.proposal import has_density, log_ratios
 from zoo.diagnostics.verdict import BEST, verdict
+from zoo.posterior.bound import Bound, NoBound
 from zoo.posterior.labelled import pareto_k
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NUM_PROPOSALS = 1000  # draws behind Pareto k
+_NUM_BOUND = 32  # draws for each batch, behind the bound
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -147,6 +149,21 @@ class Fidelity:
 
         return found
 
+    @cached_property
+    def bound(self) -> Bound | None:
+        """The bound on the evidence in nats per datum; None if there is none.
+
+        Only with a reference of `zoo.references`, whose training data it is of.
+        """
+        if self.posterior is None or self.reference is None:
+            return None
+
+        try:
+            train = self.reference.data.train
+            return self.posterior.bound(train, num_samples=_NUM_BOUND)
+        except NoBound:
+            return None
+
     def plot(self) -> Figure:
         """Draw both posteriors, the calibration of the spread, and the scores with floors."""
         from zoo import plots
@@ -174,14 +191,27 @@ class Fidelity:
         )
 
     def _text_of_context(self) -> str:
-        """Say Pareto k and the ELBO's gap; "" without them."""
+        """Say Pareto k, the ELBO's gap and the bound; "" without a known reference."""
         parts = []
         for name, value in self.context.items():
             unit = " nats" if name == "ELBO gap" else ""
             parts.append(f"{name} {value:.2f}{unit}")
 
+        if self.posterior is not None and self.reference is not None:
+            parts.append(self._text_of_bound(self.posterior))
+
         said = ", ".join(parts)
         return f"for context: {said}" if said else ""
+
+    def _text_of_bound(self, posterior: Posterior) -> str:
+        """Return the bound with the kind of the fit, or that there is none."""
+        if self.bound is None:
+            return "no bound"
+
+        kind = getattr(posterior.info, "fit_kind", "")
+        ending = f" ({kind})" if kind else ""
+
+        return f"bound {self.bound} nats per datum{ending}"
 
     def rows(self) -> list[tuple[str, float, float, float]]:
         """Return name, value, floor and Monte-Carlo error of each score."""

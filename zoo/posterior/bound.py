@@ -18,6 +18,7 @@ from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import Substitute
+from zoo.runtime.half_precision import products_in
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows, num_rows, take
@@ -227,7 +228,7 @@ def _terms(
     terms = []
     for begin in range(0, num_samples, at_once):
         number = min(at_once, num_samples - begin)
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(device, enabled=False), products_in("float32"):
             draws, divergences = draw(number)
             log_likelihoods = log_likelihood(model, draws, state, x, y)  # (S, B)
 

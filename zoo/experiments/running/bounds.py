@@ -40,5 +40,5 @@ def bound_values(posterior: Posterior, train: Data) -> dict[str, object]:
 
 def bound_of(record: Mapping[str, Any]) -> Number | None:
     """Return the bound in the record of a fit, with its error; None if it has none."""
-    value = record[_NAME]
+    value = record.get(_NAME)
     return None if value is None else Number(value, record[_ERROR])
