@@ -37,7 +37,9 @@ pyro.set_rng_seed(0)
 # ## A posterior and its MAP twin
 # The same network is fitted twice: once with a distribution over its 26,122 weights, and
 # once with a single best value for each weight, under the same prior (MAP). Both fits have
-# the same number of steps.
+# the same number of steps. The bound on the evidence says how well the posterior describes
+# the training images, in nats per image. Under a prior as wide as this one it is worse than
+# a guess (ln 10), even at its optimum: most weights are noise, and pruning finds them.
 
 # %%
 data = datasets.digits()

@@ -191,14 +191,16 @@ class Fidelity:
         )
 
     def _text_of_context(self) -> str:
-        """Say Pareto k, the ELBO's gap and the bound; "" without a known reference."""
+        """Say Pareto k, the ELBO's gap and a guide's bound; "" without a known reference."""
         parts = []
         for name, value in self.context.items():
             unit = " nats" if name == "ELBO gap" else ""
             parts.append(f"{name} {value:.2f}{unit}")
 
-        if self.posterior is not None and self.reference is not None:
-            parts.append(self._text_of_bound(self.posterior))
+        posterior = self.posterior
+        is_known = self.reference is not None
+        if is_known and posterior is not None and posterior.guide is not None:
+            parts.append(self._text_of_bound(posterior))
 
         said = ", ".join(parts)
         return f"for context: {said}" if said else ""

@@ -82,7 +82,7 @@ def fit_kind(tempering: Tempering, refits: Refits | None, num_data: int) -> Verd
         return Verdict(COLD, "; ".join([_cold(tempering), *gains]))
 
     if gains:
-        remedy = "take more steps, or a larger scale_lr"
+        remedy = "take more steps, or let scales move faster (scale_lr of SVI, beta2 of IVON)"
         return Verdict(NOT_CONVERGED, f"{'; '.join(gains)}; {remedy}")
 
     if not tempering.is_off:  # hot: at the optimum of another target

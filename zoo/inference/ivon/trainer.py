@@ -12,8 +12,10 @@ from zoo.inference.ivon.draw_loss import DrawLoss
 from zoo.inference.ivon.optimizer import NaturalAdam
 from zoo.inference.ivon.step import NaturalStep
 from zoo.inference.svi.gradient_step import gradient_step
+from zoo.inference.svi.judging import GradientStep
 from zoo.inference.svi.trainer import Trainer
 from zoo.inference.tempering import Tempering
+from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.rows import Rows, Structure
 
 
@@ -30,6 +32,11 @@ class NaturalTrainer(Trainer):
             return ""
 
         return "+".join([step.how, step.draw.how, optimizer.how])
+
+    @property
+    def _judged(self) -> tuple[ScopedGuide, GradientStep | None]:
+        """The guide that the posterior will have, of which SVI gives the gradients."""
+        return ScopedGuide(self.guide.give()), None
 
     def _make_gradient_step(
         self, x: Rows, structure: Structure, tensors: Sequence[Tensor]

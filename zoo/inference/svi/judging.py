@@ -15,6 +15,7 @@ from zoo.data import Batches
 from zoo.inference.fit_kind import Refits, Verdict, fit_kind, num_evaluations
 from zoo.inference.natural_gradients import NUM_BLOCKS, NaturalGradients
 from zoo.inference.svi.objective import BatchLoss
+from zoo.inference.svi.state import TrainingState
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.bound import Bound, bound_of_batches, draw_with_divergences
@@ -49,20 +50,14 @@ class Judge:
 
     Arguments:
         model: The model.
-        scoped: The guide.
         data: Batches of the data.
         tempering: Temperatures of the posterior.
     """
 
     def __init__(
-        self,
-        model: BayesianNetwork,
-        scoped: ScopedGuide,
-        data: Batches,
-        tempering: Tempering,
+        self, model: BayesianNetwork, data: Batches, tempering: Tempering
     ) -> None:
         self.model = model
-        self.scoped = scoped
         self.data = data
         self.tempering = tempering
         self._recent: deque[tuple[Sequence[Tensor], Structure]] = deque()
@@ -83,44 +78,43 @@ class Judge:
 
     def verdict(
         self,
-        num_steps: int,
-        state: Mapping[str, Tensor],
+        run: TrainingState,
+        scoped: ScopedGuide,
         step: GradientStep | None = None,
     ) -> Verdict:
         """Say what the run is, and give its bound; nothing if the guide has no bound.
 
-        The guide has the parameters that its posterior will have.
-
         Arguments:
-            num_steps: Number of steps taken.
-            state: Point estimates and buffers by name.
+            run: The state of the run, with its point estimates and buffers.
+            scoped: The guide, with the parameters that its posterior will have.
             step: Returns the loss of a batch, and its gradient by each parameter of the
                 guide; None for that of SVI.
         """
         is_of_the_data = self.model.likelihood.bound and not self.data.is_weighted
-        has_bound = getattr(self.scoped.guide, "bound", None) is True
+        has_bound = getattr(scoped.guide, "bound", None) is True
         if not (has_bound and is_of_the_data and self._recent):
             return Verdict()
 
-        number = num_evaluations(num_steps)
+        state = run.values
+        number = num_evaluations(run.num_steps)
         if number == 0:
             return fit_kind(self.tempering, None, self.data.num_data)
 
         with Trial(list(state.values())).undone():
-            refits = self._refits(step or self._step(state), number)
-            value, error = self._bound(state, number)
+            refits = self._refits(scoped, step or self._step(scoped, state), number)
+            value, error = self._bound(scoped, state, number)
 
         found = fit_kind(self.tempering, refits, self.data.num_data)
 
         return found._replace(nats=value, error=error)
 
-    def _step(self, state: Mapping[str, Tensor]) -> GradientStep:
+    def _step(self, scoped: ScopedGuide, state: Mapping[str, Tensor]) -> GradientStep:
         """Return the function of a gradient step of SVI, in single precision."""
         return BatchLoss(
             model=self.model,
-            guide=self.scoped.guide,
+            guide=scoped.guide,
             state=state,
-            parameters=self.scoped.parameters(),
+            parameters=scoped.parameters(),
             num_data=self.data.num_data,
             num_particles=1,
             tempering=self.tempering,
@@ -128,11 +122,13 @@ class Judge:
             structure=self._recent[0][1],
         )
 
-    def _refits(self, step: GradientStep, number: int) -> Refits | None:
+    def _refits(
+        self, scoped: ScopedGuide, step: GradientStep, number: int
+    ) -> Refits | None:
         """Return what refits would gain, None for a guide without means or scales."""
-        names = list(self.scoped.named_parameters())
-        slopes = _slopes(self.scoped, names)
-        units = _units(self.scoped, names)
+        names = list(scoped.named_parameters())
+        slopes = _slopes(scoped, names)
+        units = _units(scoped, names)
         if not slopes or not units:
             return None
 
@@ -152,7 +148,9 @@ class Judge:
 
         return Refits(of_scales.gain_of_scales(), of_means.gain_of_means())
 
-    def _bound(self, state: Mapping[str, Tensor], number: int) -> Bound:
+    def _bound(
+        self, scoped: ScopedGuide, state: Mapping[str, Tensor], number: int
+    ) -> Bound:
         """Return the bound, from the last batches."""
         trained = self.model.plan.with_padding(self.model.network, state)
         batches = []
@@ -166,7 +164,7 @@ class Judge:
             batches,
             self.data.num_data,
             max(1, number // NUM_BLOCKS),
-            partial(draw_with_divergences, self.model, self.scoped, trained),
+            partial(draw_with_divergences, self.model, scoped, trained),
         )
 
 

@@ -17,7 +17,7 @@ from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.fingerprint import describe_run
 from zoo.inference.svi.gradient_step import gradient_step
 from zoo.inference.svi.held_out import HeldOut
-from zoo.inference.svi.judging import Judge
+from zoo.inference.svi.judging import GradientStep, Judge
 from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.state import TrainingState
 from zoo.likelihoods.observed import Observed
@@ -71,7 +71,7 @@ class Trainer:
         self._gradient_step: Traced | None = None  # made for the first batch
         self._structure: Structure | None = None  # of the first batch
         self._checkpoint = checkpoint
-        self._judge = Judge(model, scoped, data, options.tempering)
+        self._judge = Judge(model, data, options.tempering)
 
     def run(self) -> SVIInfo:
         """Take all gradient steps, unless there is a reason to stop.
@@ -126,14 +126,12 @@ class Trainer:
 
         state.optimizer.zero_grad()
 
-        with bar(
-            options.total_steps, options.description, options.progress
-        ) as progress:
+        total = options.total_steps
+        with bar(total, options.description, options.progress) as progress:
             progress.update(state.num_steps)
             for x, y in self._batches():
                 loss = self._step(x, y)
-                text = f"loss {loss:.4g} nats per datum"
-                progress.set_postfix_str(text, refresh=False)
+                progress.set_postfix_str(f"loss {loss:.4g} nats per datum", False)
                 progress.update()
                 if self.stopping_reason or self._is_early_stop():
                     break
@@ -143,10 +141,15 @@ class Trainer:
 
     def _find_out_kind(self) -> None:
         """Find out what the run is, at the parameters that its posterior will have."""
-        state, step = self.state, self._gradient_step
-        if step is not None:  # not a complete run, read from its file
+        state = self.state
+        if self._gradient_step is not None:  # not a complete run, read from its file
             with state.at_best():
-                state.verdict = self._judge.verdict(state.num_steps, state.values, step)
+                state.verdict = self._judge.verdict(state, *self._judged)
+
+    @property
+    def _judged(self) -> tuple[ScopedGuide, GradientStep | None]:
+        """The guide that the posterior will have, and what gives its gradients."""
+        return self.scoped, self._gradient_step
 
     def _write_last(self) -> None:
         """Write the checkpoint of a complete run."""
