@@ -16,6 +16,7 @@ itself, they have its model. Full covariances are omitted beyond a thousand weig
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
@@ -37,9 +38,11 @@ from tqdm import tqdm
 import guides
 import zoo
 from benchmarks.record import write
-from zoo import priors, references
+from zoo import inference, priors, references
 from zoo.command.choices import REFERENCES
-from zoo.references.reference import FOLDER
+from zoo.inference.particles.engine import ParticleEngine
+from zoo.references.reference import FOLDER, Reference
+from zoo.reports.bounds import StatedBound
 from zoo.reports.table import Cell, Table
 from zoo.runtime.programs import PyroProgram
 
@@ -97,7 +100,17 @@ OVER_NODES: dict[str, tuple[str, MakeGuide]] = {
     "Rank1": ("both", guides.Rank1),
     "Flow over nodes": ("in", guides.Flow),
 }
-LABELS = (*WEIGHTS, *OVER_NODES)
+PARTICLES: dict[str, Callable[[Model], ParticleEngine]] = {
+    "AIS": partial(inference.AIS, progress=False),
+    "RepulsiveEnsemble": partial(
+        inference.RepulsiveEnsemble,
+        num_particles=200,
+        num_steps=2000,
+        spread=1.0,
+        progress=False,
+    ),
+}
+LABELS = (*WEIGHTS, *OVER_NODES, *PARTICLES)
 FULL = {"FullRank", "AutoMultivariateNormal"}
 
 
@@ -112,6 +125,9 @@ def score(name: str, label: str, steps: int) -> Fit:
     torch.set_num_threads(1)
     pyro.set_rng_seed(0)
     reference = references.load(REFERENCES[name])
+    if label in PARTICLES:
+        return score_particles(reference, label)
+
     model = reference.model
     if label in OVER_NODES:
         where, make = OVER_NODES[label]
@@ -147,6 +163,27 @@ def score(name: str, label: str, steps: int) -> Fit:
     }
 
 
+def score_particles(reference: Reference, label: str) -> Fit:
+    """Move particles from the prior to the posterior of a reference, and score them."""
+    model, train = reference.model, reference.data.train
+    posterior = PARTICLES[label](model).fit(train)
+    card = zoo.fidelity(posterior, reference)
+    stated = StatedBound.of(posterior, train).cells()
+
+    size = sum(prior.shape().numel() for prior in model.latents.values())
+    return {
+        "bound": stated["bound"],
+        "bound_error": stated["bound error"],
+        "fit_kind": stated["fit kind"],
+        "scores": card.scores,
+        "errors": card.errors,
+        "floor": card.floor,
+        "verdict": card.verdict,
+        "parameters": posterior.num_samples * size,
+        "seconds": round(posterior.info.seconds, 1),
+    }
+
+
 def over_nodes(model: Model, where: str) -> Model:
     """Give a network random nodes, and put its weights at the mode under their earlier prior."""
 
@@ -157,21 +194,23 @@ def over_nodes(model: Model, where: str) -> Model:
     return Model(model.network, prior, model.likelihood)
 
 
-def jobs_of(names: Sequence[str]) -> list[tuple[str, str]]:
+def jobs_of(names: Sequence[str], labels: Sequence[str]) -> list[tuple[str, str]]:
     """Return the pairs of a reference and a guide that are to be scored."""
     jobs = []
     for name in names:
         has_full = size(name) <= LARGEST_FULL
-        for label in LABELS:
+        for label in labels:
             if has_full or label not in FULL:
                 jobs.append((name, label))
 
     return jobs
 
 
-def score_all(names: Sequence[str], steps: int, workers: int) -> Results:
-    """Score every guide on every reference, some at once; guides that fail are omitted."""
-    jobs = jobs_of(names)
+def score_all(
+    names: Sequence[str], labels: Sequence[str], steps: int, workers: int
+) -> Results:
+    """Score guides on references, some at once; guides that fail are omitted."""
+    jobs = jobs_of(names, labels)
     found: Results = {name: {} for name in names}
     spawn = get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
@@ -184,6 +223,23 @@ def score_all(names: Sequence[str], steps: int, workers: int) -> Results:
                 tqdm.write(f"{name}, {label}: left out, {error}")
 
     return found
+
+
+def earlier(path: Path) -> Results:
+    """Return the results in a file, none if there is no file."""
+    if not path.exists():
+        return {}
+
+    return json.loads(path.read_text())["results"]
+
+
+def merged(old: Results, new: Results) -> Results:
+    """Return old results, with new ones in their place or added to them."""
+    together = {name: dict(fits) for name, fits in old.items()}
+    for name, fits in new.items():
+        together[name] = together.get(name, {}) | fits
+
+    return together
 
 
 def size(name: str) -> int:
@@ -280,6 +336,10 @@ def main() -> None:
         "--references", default=",".join(shipped()), help="names, comma-separated"
     )
     parser.add_argument(
+        "--guides",
+        help="names, comma-separated; the other rows of the file stay as they are",
+    )
+    parser.add_argument(
         "--steps", type=int, default=2000, help="gradient steps of each guide"
     )
     parser.add_argument(
@@ -297,7 +357,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     names = arguments.references.split(",")
-    results = score_all(names, arguments.steps, arguments.workers)
+    labels = arguments.guides.split(",") if arguments.guides else LABELS
+    results = score_all(names, labels, arguments.steps, arguments.workers)
+    if arguments.guides:
+        results = merged(earlier(arguments.out), results)
+
     write(arguments.out, {"results": results, "settings": {"steps": arguments.steps}})
     print(table_of(results))
     draw(results).savefig(arguments.figure, dpi=110)

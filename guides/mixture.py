@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pyro
 import torch
@@ -13,7 +13,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from guides._base.component_choice import ComponentChoice
-from guides._base.component_inits import draw_inits, given_inits, initialised_at
+from guides._base.component_inits import (
+    draw_inits,
+    given_inits,
+    initialised_at,
+    prior_inits,
+)
 from guides._base.guide import Guide
 from guides._base.part import Part
 from guides._base.program import PyroModel
@@ -42,6 +47,10 @@ class Mixture(Guide):
     are not used. All components share what the model itself optimises, i.e. its `Point()`
     weights.
 
+    The bound of a mixture is at most log K nats above the mean bound of its components. If
+    these lack many nats, as mean-field normals of networks do, a mixture lacks them too.
+    Components that begin at draws of the prior are as different as the prior says.
+
     References:
         Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles
         (Lakshminarayanan, Pritzel, Blundell, 2017)
@@ -55,9 +64,10 @@ class Mixture(Guide):
         num_components: Number of components K.
         init_spread: Standard deviation of the components' initial values around the
             model's, in unconstrained space.
-        inits: Replaces `init_spread`. It is called once for each component and returns
-            initial values by site name, e.g. those of a new network. Sites that it omits
-            start at the model's value.
+        inits: Replaces `init_spread`. "prior" begins each component at a draw of the
+            prior. A function is called once for each component and returns initial
+            values by site name, e.g. those of a new network; sites that it omits start
+            at the model's value.
         example: Arguments to run the model with once. Models of zoo need none.
 
     Raises:
@@ -84,7 +94,7 @@ class Mixture(Guide):
         *,
         num_components: int = 4,
         init_spread: float = 0.1,
-        inits: Callable[[], Mapping[str, Tensor]] | None = None,
+        inits: Callable[[], Mapping[str, Tensor]] | Literal["prior"] | None = None,
         example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(model, example=example)
@@ -95,12 +105,15 @@ class Mixture(Guide):
             init_spread = 0.0
 
         _refuse_built_guide(make)
+        _check_inits(inits)
         options = {"example": example} if example else {}
 
         components = []
         for _ in range(num_components):
             if inits is None:
                 values = draw_inits(self.sites, init_spread)
+            elif inits == "prior":
+                values = prior_inits(model, self.sites, example)
             else:
                 values = given_inits(self.sites, inits())
 
@@ -225,6 +238,14 @@ def _refuse_built_guide(make: Any) -> None:
         raise ValueError(
             "make must be a class or function that makes a guide, not a guide; write "
             f"guides.Mixture(model, make=guides.{family})"
+        )
+
+
+def _check_inits(inits: Any) -> None:
+    """Refuse initial values that are neither None, nor "prior", nor a function."""
+    if inits is not None and inits != "prior" and not callable(inits):
+        raise ValueError(
+            f"inits must be 'prior' or a function that returns values by site name, not {inits!r}"
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
+import pyro
 import torch
 from pyro import poutine
 from torch import Tensor
@@ -27,6 +29,36 @@ def draw_inits(sites: Mapping[str, Site], init_spread: float) -> dict[str, Tenso
             transform = biject_to(site.support)
             loc = transform.inv(site.init)
             values[name] = transform(loc + init_spread * torch.randn_like(loc))
+
+    return values
+
+
+def prior_inits(
+    model: PyroModel, sites: Mapping[str, Site], example: tuple[Any, ...]
+) -> dict[str, Tensor]:
+    """Draw initial values from the prior, by site name; discrete sites are left out.
+
+    A site with an improper prior, which has no draws, keeps the model's initial value.
+
+    Arguments:
+        model: The model.
+        sites: Its latent sites.
+        example: Arguments to run the model with.
+    """
+    fixed = {}
+    for name, site in sites.items():
+        if not site.is_proper:
+            fixed[name] = site.init
+
+    alone = getattr(model, "turn", nullcontext)  # handlers act on all threads
+    conditioned = poutine.condition(model, data=fixed)
+    with alone(), torch.no_grad(), pyro.get_param_store().scope(), poutine.block():
+        nodes = poutine.trace(conditioned).get_trace(*example).nodes
+
+    values = {}
+    for name, site in sites.items():
+        if not site.is_discrete:
+            values[name] = nodes[name]["value"].detach()
 
     return values
 

@@ -333,6 +333,25 @@ def test_init_spread_is_the_standard_deviation_of_initial_values_in_unconstraine
     assert torch.equal(mixture.sites["w"].init, torch.full((40,), 2.0))
 
 
+def test_components_begin_at_draws_of_the_prior():
+    pyro.set_rng_seed(0)
+    model, _ = regression(priors.WeightPrior(dist.Normal(1.0, 2.0)))
+    mixture = guides.Mixture(model, guides.Delta, num_components=60, inits="prior")
+    starts = torch.stack([each.loc["layer1.weight"] for each in mixture.components])
+    starts = starts.detach()
+    assert off(starts, 1.0) < LIMIT
+    assert off((starts - 1.0).square(), 4.0) < LIMIT
+
+    around = guides.Mixture(model, guides.Delta, num_components=60, init_spread=2.0)
+    starts = torch.stack([each.loc["layer1.weight"] for each in around.components])
+    assert off(starts.detach(), 1.0) > LIMIT  # around the network's own weights
+
+    improper, _ = regression(priors.WeightPrior(priors.LogUniform()))
+    kept = guides.Mixture(improper, guides.Delta, num_components=2, inits="prior")
+    site = kept.sites["layer1.weight"]
+    assert torch.equal(kept.components[0].loc["layer1.weight"], site.init)
+
+
 def test_inits_is_called_for_each_component():
     model, _ = regression()
     mixture = guides.Mixture(
