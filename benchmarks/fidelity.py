@@ -102,13 +102,7 @@ OVER_NODES: dict[str, tuple[str, MakeGuide]] = {
 }
 PARTICLES: dict[str, Callable[[Model], ParticleEngine]] = {
     "AIS": partial(inference.AIS, progress=False),
-    "RepulsiveEnsemble": partial(
-        inference.RepulsiveEnsemble,
-        num_particles=200,
-        num_steps=2000,
-        spread=1.0,
-        progress=False,
-    ),
+    "RepulsiveEnsemble": partial(inference.RepulsiveEnsemble, progress=False),
 }
 LABELS = (*WEIGHTS, *OVER_NODES, *PARTICLES)
 FULL = {"FullRank", "AutoMultivariateNormal"}
