@@ -26,7 +26,6 @@ import torch
 from torch.optim import Adam
 
 import guides
-import zoo
 from benchmarks.record import write
 from zoo import inference, references
 from zoo.command.choices import REFERENCES

@@ -69,6 +69,11 @@ class JointPart(Part):
         super().__init__(value, event_dim)
         self.log_volume = log_volume
 
+    @property
+    def mean(self) -> Tensor:
+        """The value, which is the only one."""
+        return self.value
+
     def log_prob(self, value: Tensor) -> Tensor:
         """Return minus the log volume."""
         return -self.log_volume.expand(self.batch_shape)

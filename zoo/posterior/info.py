@@ -88,6 +88,8 @@ class SVIInfo(RunInfo):
             last batches; `Posterior.bound` has all data and more draws. None if there
             is none, or after fewer than 100 steps.
         bound_error: Standard error of `bound_nats`.
+        restarts: Final loss, or best held-out score, of each of several fits from
+            different means, in nats per datum; empty if there was one fit.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
     """
@@ -104,6 +106,7 @@ class SVIInfo(RunInfo):
     fit_reason: str = ""
     bound_nats: float | None = None
     bound_error: float | None = None
+    restarts: list[float] = field(default_factory=list)
 
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""

@@ -13,6 +13,7 @@ from zoo.inference.ivon.optimizer import NaturalAdam
 from zoo.inference.ivon.step import NaturalStep
 from zoo.inference.svi.gradient_step import gradient_step
 from zoo.inference.svi.judging import GradientStep
+from zoo.inference.svi.phases import Phase
 from zoo.inference.svi.trainer import Trainer
 from zoo.inference.tempering import Tempering
 from zoo.runtime.param_scope import ScopedGuide
@@ -21,8 +22,6 @@ from zoo.runtime.rows import Rows, Structure
 
 class NaturalTrainer(Trainer):
     """One run of `IVON`; its arguments are those of `Trainer`."""
-
-    _gradient_step: Any
 
     @property
     def _mode(self) -> str:
@@ -39,7 +38,7 @@ class NaturalTrainer(Trainer):
         return ScopedGuide(self.guide.give()), None
 
     def _make_gradient_step(
-        self, x: Rows, structure: Structure, tensors: Sequence[Tensor]
+        self, phase: Phase, x: Rows, structure: Structure, tensors: Sequence[Tensor]
     ) -> Any:
         """Return the function that draws and gives the loss and the gradients of a batch."""
         options, flat = self.options, self.guide

@@ -36,6 +36,7 @@ from zoo.runtime.description.objects import describe_value
 _PRESENT = "kept/"
 _LAST_GOOD = "good/"
 _OPTIMIZER = "optimizer/"
+_AVERAGE = "average/"
 _BEFORE_SPLIT = "rng_split"  # torch's generator when early stopping held out data
 
 _PLAIN = (bool, int, float, str, type(None))  # what JSON can hold
@@ -135,6 +136,9 @@ class TrainerCheckpoint:
             for number, present in enumerate(state.tensors):
                 present.copy_(tensors[f"{_PRESENT}{number}"])
 
+            for number, average in enumerate(state.averaging.averages):
+                average.copy_(tensors[f"{_AVERAGE}{number}"])
+
             for number, last_good in enumerate(state.last_good):
                 same = tensors[f"{_PRESENT}{number}"]
                 last_good.copy_(tensors.get(f"{_LAST_GOOD}{number}", same))
@@ -145,6 +149,7 @@ class TrainerCheckpoint:
             schedule = state.scheduler.state_dict() | info["schedule"]
             state.scheduler.load_state_dict(schedule)
 
+        state.averaging.num_averaged = info["num_averaged"]
         state.loss_history = tensors["losses"].tolist()
         state.held_out_scores.values = info["scores"]
         state.seconds_before = info["spent"]
@@ -196,6 +201,9 @@ def _tensors_of(state: TrainingState) -> dict[str, Tensor]:
         for number, tensor in enumerate(state.last_good):
             found[f"{_LAST_GOOD}{number}"] = tensor
 
+    for number, tensor in enumerate(state.averaging.averages):
+        found[f"{_AVERAGE}{number}"] = tensor
+
     of_optimizer = stored(state.optimizer.state_dict()["state"])
     for name, tensor in of_optimizer.tensors.items():
         found[f"{_OPTIMIZER}{name}"] = tensor
@@ -215,6 +223,7 @@ def _info_of(state: TrainingState) -> dict[str, Any]:
         "schedule": schedule,
         "scores": state.held_out_scores.values,
         "spent": state.seconds,
+        "num_averaged": state.averaging.num_averaged,
         "precision": state.precision,
         "verdict": state.verdict._asdict(),
     }

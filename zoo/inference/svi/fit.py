@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pyro
+from torch import Tensor
 
 from zoo.data import Batches
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.sites import sites_differ
 from zoo.inference.svi.checkpoint import TrainerCheckpoint, generator_before_split
-from zoo.inference.svi.held_out import hold_out
+from zoo.inference.svi.held_out import HeldOut, hold_out
 from zoo.inference.svi.options import SVIOptions
+from zoo.inference.svi.restarts import Restarts
 from zoo.inference.svi.trainer import Trainer
 from zoo.model import BayesianNetwork
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
-from zoo.runtime.modes import training_mode
+from zoo.runtime.modes import evaluation_mode, training_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import first
@@ -45,33 +48,65 @@ class Fit:
     description: str
 
     def to(
-        self,
-        data: Batches,
-        checkpoint: TrainerCheckpoint | None,
-        init: Posterior | None,
+        self, data: Batches, path: Path | None, init: Posterior | None
     ) -> GuidePosterior:
         """Fit to batches, from the beginning or from where a checkpoint ends.
 
         Arguments:
             data: All batches, of which early stopping may hold out a part.
-            checkpoint: The file of the run, None for none.
+            path: The file of the run, None for none. Each restart has a file beside it.
             init: An earlier posterior, at whose point estimates and buffers to start.
 
         Raises:
             ValueError: The guide was built for another model.
         """
-        with generator_before_split(checkpoint):
+        first = self._checkpoint(path, data, 0)
+        with generator_before_split(first):
             train, held_out = hold_out(self.model, data, self.options.early_stopping)
 
-        guide = self._guide_for(train)
-        scoped = ScopedGuide(guide)
+        scoped = ScopedGuide(self._guide_for(train))
+        values = {} if init is None else dict(init.state)
+        run = partial(self._run, scoped, train, held_out)
+        if self.options.restarts == 1:
+            return run(values, first)
+
+        restarts = Restarts(self.model, scoped, values)
+        fits = [run(values, first)]
+        for number in range(1, self.options.restarts):
+            if fits[-1].info.error is not None:
+                break
+
+            own = self._checkpoint(path, data, number)
+            fits.append(run(restarts.begin(), own))
+
+        return restarts.best(fits)
+
+    def _checkpoint(
+        self, path: Path | None, data: Batches, number: int
+    ) -> TrainerCheckpoint | None:
+        """Return the checkpoint of one of several fits, None for none."""
+        if path is None:
+            return None
+
+        own = path if number == 0 else path.with_name(f"{path.name}.{number}")
+        return TrainerCheckpoint(own, data, self.options.early_stopping)
+
+    def _run(
+        self,
+        scoped: ScopedGuide,
+        train: Batches,
+        held_out: HeldOut | None,
+        init: Mapping[str, Tensor],
+        checkpoint: TrainerCheckpoint | None,
+    ) -> GuidePosterior:
+        """Fit once, from the present parameters of the guide."""
         trainer = self._trainer(
             self.model,
             scoped,
             train,
-            self._options_for(train, guide),
+            self._options_for(train, scoped.guide),
             held_out,
-            init={} if init is None else init.state,
+            init=init,
             checkpoint=checkpoint,
         )
         with scoped.scope(), self._settings(train):
@@ -114,10 +149,14 @@ class Fit:
     def _settings(self, data: Batches) -> Iterator[None]:
         """Set the training mode, the threads and the floating-point mode during a fit."""
         network = self.model.network
+        mode = training_mode(network, self.model.plan.frozen)
+        if self.options.scales_only:
+            mode = evaluation_mode(network)
+
         first_inputs = None if data.x is None else first(data.x, data.size)
         with (
             pyro.validation_enabled(False),
-            training_mode(network, self.model.plan.frozen),
+            mode,
             flush_subnormals(),
             one_if_small(network, first_inputs),
         ):

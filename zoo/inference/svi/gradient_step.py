@@ -8,8 +8,10 @@ from functools import partial
 from torch import Tensor
 
 from zoo.data import Batches
+from zoo.inference.svi.means import AtMeans
 from zoo.inference.svi.objective import BatchLoss
 from zoo.inference.svi.options import SVIOptions
+from zoo.inference.svi.phases import Phase
 from zoo.inference.svi.precision import faster_precision
 from zoo.inference.svi.state import TrainingState
 from zoo.model import BayesianNetwork
@@ -30,6 +32,7 @@ def gradient_step(
     structure: Structure,
     tensors: Sequence[Tensor],
     *,
+    phase: Phase | None = None,
     make_loss: type[BatchLoss] = BatchLoss,
     variables: Sequence[Tensor] | None = None,
 ) -> Traced:
@@ -44,6 +47,7 @@ def gradient_step(
         x: The inputs of the first batch, which decide about the memory format.
         structure: What each batch (x, y) is besides its tensors.
         tensors: Those of the first batch, on which "auto" measures the precision.
+        phase: The part of the run, None if all its steps are alike.
         make_loss: The loss.
         variables: What it is differentiated by, None for the parameters of the run.
     """
@@ -52,17 +56,19 @@ def gradient_step(
     with evaluation_mode(model.network):
         is_channels_last = takes_channels_last(model.network, evaluate, x)
 
+    has_noise = phase is None or not phase.is_deterministic
     make = partial(
         make_loss,
         model=model,
-        guide=guide,
+        guide=guide if has_noise else AtMeans(guide),
         state=state.values,
         parameters=state.parameters if variables is None else variables,
         num_data=data.num_data,
-        num_particles=options.num_particles,
+        num_particles=options.num_particles if phase is None else phase.num_particles,
         tempering=options.tempering,
         channels_last=is_channels_last,
         structure=structure,
+        is_moved=None if phase is None else state.moved_in(phase),
     )
     state.precision = state.precision or _precision(options, make, tensors, state)
 

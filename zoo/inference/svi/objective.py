@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ class BatchLoss:
         channels_last: Whether inputs are images to be stored channels last.
         structure: What a batch (x, y) is besides its tensors.
         precision: That of the network's products, "float32" or "bf16".
+        is_moved: Whether each parameter is to have a gradient, None for all.
     """
 
     model: BayesianNetwork
@@ -46,6 +48,7 @@ class BatchLoss:
     channels_last: bool
     structure: Structure
     precision: str = "float32"
+    is_moved: Sequence[bool] | None = None
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Return the loss, and the gradient of each parameter.
@@ -59,7 +62,7 @@ class BatchLoss:
         """
         x, y = self.structure.build(tensors)
         loss = self._loss(x, y)
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        gradients = self._gradients(loss)
 
         results = [loss.detach()]
         storages: set[int] = set()
@@ -71,6 +74,16 @@ class BatchLoss:
             else:
                 results.append(_in_own_memory(gradient, storages))
         return tuple(results)
+
+    def _gradients(self, loss: Tensor) -> list[Tensor | None]:
+        """Return the gradient of each parameter, None for one that is not moved or not used."""
+        is_moved = self.is_moved or [True] * len(self.parameters)
+        moved = list(compress(self.parameters, is_moved))
+        if not moved:
+            return [None] * len(is_moved)
+
+        found = iter(torch.autograd.grad(loss, moved, allow_unused=True))
+        return [next(found) if each else None for each in is_moved]
 
     def _loss(self, x: Rows, y: Tensor | Observed) -> Tensor:
         if self.channels_last:

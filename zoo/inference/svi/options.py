@@ -17,8 +17,10 @@ from zoo.inference.svi.arguments import (
     check_optimizer,
     check_scheduler,
 )
+from zoo.inference.svi.averaging import Average, check_average
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
+from zoo.inference.svi.phases import NumParticles, Phase, check_phases, phases
 from zoo.inference.svi.rates import RateOf, check_scale_rate, rates_of
 from zoo.inference.tempering import Tempering
 from zoo.runtime.counts import check_count
@@ -42,7 +44,11 @@ class SVIOptions:
         optimizer: Makes the optimiser.
         scheduler: Makes the learning-rate scheduler; "auto" is a cosine for Adam, and
             none for another optimiser.
-        num_particles: Draws from the guide at each step.
+        num_particles: Draws from the guide at each step, or at the first and the last.
+        deterministic: Share of the steps without noise, the first ones.
+        average: The kind of average of the parameters, None for none.
+        restarts: Number of fits from different means.
+        scales_only: Whether only the guide's scales are fitted.
         tempering: Temperatures of the posterior.
         early_stopping: When to stop before all steps are taken, None for never.
         compile: How a step is run.
@@ -62,7 +68,11 @@ class SVIOptions:
     scale_lr: float | RateOf | None = None
     optimizer: MakeOptimizer = torch.optim.Adam
     scheduler: MakeScheduler | Literal["auto"] | None = "auto"
-    num_particles: int = 1
+    num_particles: NumParticles = 1
+    deterministic: float = 0.0
+    average: Average | None = None
+    restarts: int = 1
+    scales_only: bool = False
     tempering: Tempering = Tempering()  # noqa: RUF009
     early_stopping: EarlyStopping | None = None
     compile: str = "auto"
@@ -74,7 +84,14 @@ class SVIOptions:
 
     def __post_init__(self) -> None:
         check_length(self.num_steps, self.num_epochs)
-        check_count("num_particles", self.num_particles)
+        check_phases(self.deterministic, self.num_particles)
+        check_average(self.average)
+        check_count("restarts", self.restarts)
+        if self.scales_only and self.deterministic:
+            raise ValueError(
+                "scales_only moves nothing in the steps without noise; omit deterministic"
+            )
+
         if self.checkpoint is not None:
             check_is_path(self.checkpoint, "checkpoint")
 
@@ -95,6 +112,11 @@ class SVIOptions:
     def total_steps(self) -> int:
         """The number of steps of a run that is not given in epochs."""
         return self.num_steps or _DEFAULT_NUM_STEPS
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The parts of a run."""
+        return phases(self.total_steps, self.deterministic, self.num_particles)
 
     @property
     def made_scheduler(self) -> MakeScheduler | None:

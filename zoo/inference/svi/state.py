@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import compress
 
 import torch
 from torch import Tensor, nn
 
 from zoo.inference.fit_kind import Verdict
+from zoo.inference.svi.averaging import Averaging
 from zoo.inference.svi.held_out import HeldOutScores
 from zoo.inference.svi.optimizers import build_optimizer, build_scheduler
 from zoo.inference.svi.options import SVIOptions
+from zoo.inference.svi.phases import Phase
+from zoo.inference.svi.rates import scales_of
 from zoo.inference.svi.steps import OptimizerSteps
 from zoo.model import BayesianNetwork
 from zoo.runtime.param_scope import ScopedGuide
+from zoo.runtime.programs import PyroProgram
 
 
 class TrainingState:
@@ -52,8 +57,12 @@ class TrainingState:
         self.tensors: list[Tensor] = [*self.parameters, *self.buffers.values()]
         self.last_good = [tensor.detach().clone() for tensor in self.tensors]
 
-        rates = options.rates(scoped.guide, named)
-        self.optimizer = build_optimizer(options.optimizer, named, options.lr, rates)
+        self._is_scale = _which(scales_of(scoped.guide, guide_parameters), named)
+        self.optimised = self._optimised(scoped.guide, named, options.scales_only)
+        rates = options.rates(scoped.guide, self.optimised)
+        self.optimizer = build_optimizer(
+            options.optimizer, self.optimised, options.lr, rates
+        )
         self.scheduler = build_scheduler(
             options.made_scheduler,
             options.optimizer,
@@ -65,11 +74,40 @@ class TrainingState:
         )
 
         self.precision = ""  # of products, empty before the first step
+        self.averaging = Averaging(self.tensors, options.average, options.total_steps)
         self.loss_history: list[float] = []
         self.held_out_scores = HeldOutScores()
         self.verdict = Verdict()
         self.seconds_before = 0.0  # those of a resumed run before it stopped
         self._began = time.perf_counter()
+
+    def _optimised(
+        self, guide: PyroProgram, named: Mapping[str, Tensor], scales_only: bool
+    ) -> dict[str, Tensor]:
+        """Return the parameters that the run changes by name, all or the scales alone."""
+        if not scales_only:
+            return dict(named)
+
+        chosen = compress(named.items(), self._is_scale)
+        optimised = dict(chosen)
+        if not optimised:
+            family = getattr(guide, "__name__", type(guide).__name__)
+            raise ValueError(
+                f"scales_only needs a guide that declares its scales, which {family} does not; "
+                "write guides.MeanField(model), or omit scales_only"
+            )
+
+        return optimised
+
+    def moved_in(self, phase: Phase) -> list[bool]:
+        """Return whether each parameter is changed in a part of the run."""
+        optimised = {id(parameter) for parameter in self.optimised.values()}
+        moved = []
+        for parameter, is_scale in zip(self.parameters, self._is_scale, strict=True):
+            is_resting = phase.is_deterministic and is_scale
+            moved.append(id(parameter) in optimised and not is_resting)
+
+        return moved
 
     @property
     def num_steps(self) -> int:
@@ -108,9 +146,13 @@ class TrainingState:
 
     @contextmanager
     def at_best(self) -> Iterator[None]:
-        """Have the best parameters of early stopping in a `with` block, if there are scores."""
+        """Have the parameters that the posterior will have in a `with` block.
+
+        These are the best ones of early stopping if there are scores, else the average.
+        """
         if not self.held_out_scores.values:
-            yield
+            with self.averaging.shown():
+                yield
             return
 
         present = [tensor.detach().clone() for tensor in self.tensors]
@@ -125,6 +167,11 @@ class TrainingState:
         """Remove the gradients of all parameters."""
         for parameter in self.parameters:
             parameter.grad = None
+
+
+def _which(chosen: Collection[str], names: Iterable[str]) -> list[bool]:
+    """Return whether each name is among the chosen ones."""
+    return [name in chosen for name in names]
 
 
 def _initial_points(

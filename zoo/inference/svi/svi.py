@@ -12,11 +12,12 @@ from zoo.data import Columns, Data, batches
 from zoo.inference.generators import Generators
 from zoo.inference.run_writer import claimed
 from zoo.inference.svi.arguments import check_programs, checked_rate
-from zoo.inference.svi.checkpoint import TrainerCheckpoint
+from zoo.inference.svi.averaging import Average
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.fit import Fit
 from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
 from zoo.inference.svi.options import SVIOptions
+from zoo.inference.svi.phases import NumParticles
 from zoo.inference.svi.rates import RateOf
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
@@ -76,7 +77,22 @@ class SVI:
             `inference.schedules` do. By default Adam's rate falls to zero as
             `schedules.cosine()` has it, and that of another optimiser is constant; None
             keeps any rate constant.
-        num_particles: Draws from the guide per step.
+        num_particles: Draws from the guide per step. A pair such as (1, 8) doubles them
+            from the first to the last number, in parts of equal length.
+        deterministic: Share of the steps, the first ones, that have no noise: every site
+            is at its mean, and scales rest. That part minimises, like `guides.Delta`,
+            -(log p(y | z) / T_l + log p(z)) / N at the means z, up to the factor 1/T.
+            Its losses are no bound.
+        average: Average of the parameters and buffers that becomes the result: "ema",
+            exponential over a tenth of the steps; a number, its decay; "swa", the mean of
+            the last quarter of the steps. Early stopping scores the average.
+        restarts: Number of whole fits. The first starts at the guide's own means, each
+            other at means whose elements have changed places within their tensor, which
+            are new draws of an initialisation. The fit with the lowest loss over its last
+            twentieth is kept, or that with the best score of early stopping.
+        scales_only: Fit the scales of the guide alone. Means, point estimates and buffers
+            keep their bits, and the network is in evaluation mode: a trained network
+            becomes Bayesian without being moved.
         temperature: Temperature T of the whole posterior; below 1 it is cold.
         likelihood_temperature: Temperature T_l of the likelihood alone.
         early_stopping: When to stop before all steps are taken; by default never.
@@ -112,7 +128,11 @@ class SVI:
         scale_lr: float | RateOf | None = None,
         optimizer: MakeOptimizer = torch.optim.Adam,
         scheduler: MakeScheduler | Literal["auto"] | None = "auto",
-        num_particles: int = 1,
+        num_particles: NumParticles = 1,
+        deterministic: float = 0.0,
+        average: Average | None = None,
+        restarts: int = 1,
+        scales_only: bool = False,
         temperature: float = 1.0,
         likelihood_temperature: float = 1.0,
         early_stopping: EarlyStopping | None = None,
@@ -131,6 +151,10 @@ class SVI:
             optimizer=optimizer,
             scheduler=scheduler,
             num_particles=num_particles,
+            deterministic=deterministic,
+            average=average,
+            restarts=restarts,
+            scales_only=scales_only,
             tempering=Tempering(temperature, likelihood_temperature),
             early_stopping=early_stopping,
             compile=mode_name(compile),
@@ -181,12 +205,7 @@ class SVI:
             generators.restored(if_true=path is not None and path.is_file()),
         ):
             every = batches(self.model, data, batch_size, columns, num_data)
-            checkpoint = None
-            if path is not None:
-                stopping = self.options.early_stopping
-                checkpoint = TrainerCheckpoint(path, every, stopping)
-
-            return self._fit().to(every, checkpoint, init)
+            return self._fit().to(every, path, init)
 
     def _fit(self) -> Fit:
         return Fit(self.model, self.guide, self.options, repr(self))

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ from zoo.inference.svi.gradient_step import gradient_step
 from zoo.inference.svi.held_out import HeldOut
 from zoo.inference.svi.judging import GradientStep, Judge
 from zoo.inference.svi.options import SVIOptions
+from zoo.inference.svi.phased_steps import PhasedSteps
+from zoo.inference.svi.phases import Phase
 from zoo.inference.svi.state import TrainingState
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
@@ -26,8 +28,7 @@ from zoo.posterior.info import SVIInfo
 from zoo.runtime.caller import stack_level
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.progress import bar
-from zoo.runtime.rows import Rows, Structure, describe, flatten
-from zoo.tracing.traced import Traced
+from zoo.runtime.rows import Rows, Structure
 
 
 class Trainer:
@@ -68,8 +69,7 @@ class Trainer:
         self._is_stopped_early = False
         self.error: BaseException | None = None  # that ended the run
         self._is_updating = False  # whether the optimiser is changing parameters
-        self._gradient_step: Traced | None = None  # made for the first batch
-        self._structure: Structure | None = None  # of the first batch
+        self._phased_steps = PhasedSteps(options.phases, self._make_gradient_step)
         self._checkpoint = checkpoint
         self._judge = Judge(model, data, options.tempering)
 
@@ -99,6 +99,8 @@ class Trainer:
         state = self.state
         if state.held_out_scores.values:
             state.restore_good()  # the best parameters
+        else:
+            state.averaging.finish()
 
         state.clear_gradients()
         return self._info()
@@ -112,6 +114,11 @@ class Trainer:
         self._checkpoint.restore(self.state)
         self.stopping_reason = self._checkpoint.stopped
         self._is_stopped_early = bool(self.stopping_reason)
+
+    @property
+    def _gradient_step(self) -> Any:
+        """The function of the present step, None before the first one."""
+        return self._phased_steps.present
 
     @property
     def _mode(self) -> str:
@@ -141,8 +148,8 @@ class Trainer:
 
     def _find_out_kind(self) -> None:
         """Find out what the run is, at the parameters that its posterior will have."""
-        state = self.state
-        if self._gradient_step is not None:  # not a complete run, read from its file
+        state, phase = self.state, self._phased_steps.phase
+        if phase is not None and not phase.is_deterministic:  # a run that took steps
             with state.at_best():
                 state.verdict = self._judge.verdict(state, *self._judged)
 
@@ -191,20 +198,10 @@ class Trainer:
     def _step(self, x: Rows, y: Tensor | Observed) -> float:
         """Take one gradient step and return the loss, which stops the run if it is not finite."""
         state = self.state
-        tensors, structure = flatten((x, y))
-        if self._gradient_step is None:
-            self._structure = structure
-            self._gradient_step = self._make_gradient_step(x, structure, tensors)
-
-        if structure != self._structure:
-            raise ValueError(
-                f"a batch has inputs and targets {describe((x, y))}, not of the structure of the "
-                "first batch; give every batch the same tensors"
-            )
-
-        self._judge.add(tensors, structure)
+        step = self._phased_steps.at(state.num_steps, x, y)
+        self._judge.add(step.tensors, step.structure)
         noise = state.steps.noise()
-        results = self._gradient_step(*tensors)
+        results = step()
         value = results[0].item()
         if not math.isfinite(value):
             state.loss_history.append(value)
@@ -215,19 +212,21 @@ class Trainer:
             state.save_good()  # with early stopping the best parameters are saved instead
 
         self._is_updating = True
-        state.steps.step(results, noise, partial(self._gradient_step, *tensors))
+        state.steps.step(results, noise, step)
         self._is_updating = False
         state.loss_history.append(value)
         state.steps.schedule(state.loss_history)
+        state.averaging.add(state.num_steps)
         return value
 
     def _make_gradient_step(
-        self, x: Rows, structure: Structure, tensors: Sequence[Tensor]
-    ) -> Traced:
+        self, phase: Phase, x: Rows, structure: Structure, tensors: Sequence[Tensor]
+    ) -> Any:
         """Return the function that gives the loss and the gradients of a batch."""
         options = self.options
-        if options.compile == "auto" and self._checkpoint is not None:
-            mode = self._checkpoint.mode or options.compile  # for the same bits
+        of_file = "" if self._checkpoint is None else self._checkpoint.mode
+        mode = self._mode or of_file  # for the same bits
+        if options.compile == "auto" and mode:
             options = replace(options, compile=mode)
 
         return gradient_step(
@@ -239,6 +238,7 @@ class Trainer:
             x,
             structure,
             tensors,
+            phase=phase,
         )
 
     def _is_early_stop(self) -> bool:
@@ -247,12 +247,12 @@ class Trainer:
         if held_out is None or not held_out.is_due(state.num_steps):
             return False
 
-        score = held_out.score(self.model, self.guide, state.copied_values())
         scores = state.held_out_scores
-        scores.values.append(score)
-
-        if scores.num_since_best == 0:
-            state.save_good()
+        with state.averaging.shown():
+            score = held_out.score(self.model, self.guide, state.copied_values())
+            scores.values.append(score)
+            if scores.num_since_best == 0:
+                state.save_good()
 
         if scores.num_since_best < held_out.settings.patience:
             return False
@@ -279,7 +279,7 @@ class Trainer:
         is_of_the_data = self.model.likelihood.bound and not self.data.is_weighted
         is_evidence_bounded = tempering.is_off and is_of_the_data
         guide_bound = getattr(self.guide, "bound", None)
-        sizes = [parameter.numel() for parameter in state.parameters]
+        sizes = [parameter.numel() for parameter in state.optimised.values()]
         step = self._gradient_step
 
         return SVIInfo(
@@ -292,7 +292,7 @@ class Trainer:
             error=self.error,
             held_out=state.held_out_scores.values,
             compiled="" if step is None else step.how,
-            seconds_tracing=0.0 if step is None else step.seconds,
+            seconds_tracing=self._phased_steps.seconds,
             precision=state.precision or "float32",
             **state.verdict.of_info(),
             temperature=tempering.whole,
