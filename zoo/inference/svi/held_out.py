@@ -36,6 +36,11 @@ class HeldOut:
         """Return whether to evaluate after this number of gradient steps."""
         return num_steps % self.settings.every == 0
 
+    def reason(self, num_steps: int, scores: HeldOutScores) -> str:
+        """Say in a sentence that a run of so many steps is stopped early."""
+        best_step = (scores.best + 1) * self.settings.every
+        return f"early stopping after {num_steps} steps; the parameters are those of step {best_step}"
+
     def score(
         self, model: BayesianNetwork, guide: PyroProgram, state: Mapping[str, Tensor]
     ) -> float:

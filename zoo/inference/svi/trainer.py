@@ -258,11 +258,7 @@ class Trainer:
             return False
 
         self._is_stopped_early = True
-        best_step = (scores.best + 1) * held_out.settings.every
-        self.stopping_reason = (
-            f"early stopping after {state.num_steps} steps; the parameters are those of step "
-            f"{best_step}"
-        )
+        self.stopping_reason = held_out.reason(state.num_steps, scores)
         return True
 
     def _fail(self, reason: str) -> None:
