@@ -366,7 +366,9 @@ def test_network_of_several_layers_with_lbfgs():
         model,
         guides.MeanField(model),
         num_steps=10,
-        optimizer=torch.optim.LBFGS,
+        optimizer=functools.partial(
+            torch.optim.LBFGS, line_search_fn="strong_wolfe"
+        ),  # without a search it may diverge, because each step has other noise
         lr=0.3,
         progress=False,
     )
