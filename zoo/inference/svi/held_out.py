@@ -39,7 +39,8 @@ class HeldOut:
     def reason(self, num_steps: int, scores: HeldOutScores) -> str:
         """Say in a sentence that a run of so many steps is stopped early."""
         best_step = (scores.best + 1) * self.settings.every
-        return f"early stopping after {num_steps} steps; the parameters are those of step {best_step}"
+        kept = f"the parameters are those of step {best_step}"
+        return f"early stopping after {num_steps} steps; {kept}"
 
     def score(
         self, model: BayesianNetwork, guide: PyroProgram, state: Mapping[str, Tensor]
