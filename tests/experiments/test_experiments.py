@@ -46,6 +46,9 @@ SMALLER = [  # what would take too long in a test
     (trials, "_PROBE_STEPS", 2),
     (moments, "_NUM_SAMPLES", 20),
     (module_of(experiments.dropout_nin_cifar10), "_WIDTH", 6),
+    (module_of(experiments.fast_cifar10), "_WIDTHS", (4, 4, 4)),
+    (module_of(experiments.fast_cifar10), "_SMALL", 16),
+    (module_of(experiments.weights_cifar10), "_NUM_CHOSEN", 5),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
     (
         module_of(experiments.referral_cifar10),

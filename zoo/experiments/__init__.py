@@ -5,6 +5,7 @@ from zoo.experiments.bbb_mnist import bbb_mnist
 from zoo.experiments.corrupt_mnist import corrupt_mnist
 from zoo.experiments.dropout_cifar10 import dropout_dsn_cifar10, dropout_nin_cifar10
 from zoo.experiments.dropout_lenet_mnist import dropout_lenet_mnist
+from zoo.experiments.fast_cifar10 import fast_cifar10
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
 from zoo.experiments.ood_mnist import ood_mnist
@@ -12,6 +13,7 @@ from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
 from zoo.experiments.referral_cifar10 import referral_cifar10
 from zoo.experiments.running.result import Result, read
 from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.weights_cifar10 import weights_cifar10
 
 __all__ = [
     "Experiment",
@@ -24,6 +26,7 @@ __all__ = [
     "dropout_dsn_cifar10",
     "dropout_lenet_mnist",
     "dropout_nin_cifar10",
+    "fast_cifar10",
     "nodes_cifar10",
     "nodes_lenet_width",
     "ood_mnist",
@@ -32,6 +35,7 @@ __all__ = [
     "prune_mnist",
     "read",
     "referral_cifar10",
+    "weights_cifar10",
 ]
 
 

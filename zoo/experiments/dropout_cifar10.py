@@ -13,6 +13,7 @@ import guides
 from zoo import datasets, likelihoods, networks, priors
 from zoo.datasets import Split
 from zoo.experiments.parts.augment import loader
+from zoo.experiments.parts.score_panels import draw_scores
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
@@ -98,7 +99,8 @@ def _run_network(run: Run, setup: _Setup) -> None:
         f"draws, {_PUBLISHED_NUM_SAMPLES}."
     )
     report.note("Masks are of whole channels.")
-    _draw_figure(run)
+    highlighted = [name for name in run.result.scores if name.endswith("MC")]
+    draw_scores(run, highlighted)
 
 
 def _build(run: Run, setup: _Setup, width: int) -> tuple[BayesianNetwork, PyroProgram]:
@@ -144,24 +146,6 @@ def _compare(run: Run, kind: str, published: _Errors) -> None:
 
     what = f"NLL, {kind}, MC minus weights averaged, nats"
     report.find(what, gain["nll"], headline=True)
-
-
-def _draw_figure(run: Run) -> None:
-    """Draw error and NLL with two standard errors."""
-    labels = {"error %": "test error, %", "nll": "NLL, nats"}
-
-    title = run.experiment.name
-
-    with run.report.panels(columns=2, title=title, share="row") as axes:
-        for ax, score in zip(axes[0], labels, strict=True):
-            for name, scores in run.result.scores.items():
-                color = "#D55E00" if name.endswith("MC") else "#0072B2"
-                number = scores[score]
-                bar = number.two_errors
-                ax.errorbar(number.value, name, xerr=bar, fmt="o", color=color)
-
-            label = labels[score]
-            ax.set_xlabel(f"{label}, ± 2 standard errors")
 
 
 def _run_nin(run: Run) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler
 
 from zoo.datasets import Split
+
+_RESIZED_AT_ONCE = 1000
 
 
 class Augmented(Dataset):
@@ -37,13 +39,36 @@ class Augmented(Dataset):
         return shifted, y[rows]
 
 
-def loader(part: Split, batch_size: int = 128) -> DataLoader:
-    """Return shuffled batches of a part, augmented."""
-    data = Augmented(part)
+def loader(part: Split, batch_size: int = 128, margin: int = 4) -> DataLoader:
+    """Return shuffled batches of a part, augmented.
+
+    Arguments:
+        part: Images (N, C, H, W) and their labels (N,).
+        batch_size: Number of data in a batch.
+        margin: Number of pixels of padding on each side.
+    """
+    data = Augmented(part, margin)
     rows = RandomSampler(data)
     batches = BatchSampler(rows, batch_size, drop_last=False)
 
     return DataLoader(data, sampler=batches, batch_size=None)
+
+
+def resized(part: Split, size: int) -> Split:
+    """Return a part whose images have another height and width, by bilinear interpolation.
+
+    A step on images of 24x24 pixels takes about half the time of one on 32x32.
+
+    Arguments:
+        part: Images (N, C, H, W) and their labels (N,).
+        size: Height and width in pixels.
+    """
+    small = []
+    for x in part.x.split(_RESIZED_AT_ONCE):
+        images = interpolate(x, size=(size, size), mode="bilinear", antialias=True)
+        small.append(images)
+
+    return Split(torch.cat(small), part.y)
 
 
 def _mirror(x: Tensor) -> Tensor:
