@@ -57,7 +57,7 @@ def baseline_nll(
         >>> prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
         >>> model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
         >>> data = (torch.zeros(8, 6), torch.zeros(8, dtype=torch.long))
-        >>> round(diagnostics.baseline_nll(model, data), 2)
+        >>> round(zoo.diagnostics.baseline_nll(model, data), 2)
         2.3
     """
     columns = Columns.of(model, target, weights, given)
