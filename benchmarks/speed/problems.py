@@ -36,6 +36,14 @@ def resnet(device: str = "cpu") -> tuple[nn.Module, Images]:
     return networks.ResNet(20).to(device), data
 
 
+def digits_in_vectors(device: str = "cpu") -> tuple[nn.Module, Images]:
+    """Return the 784-400-400-10 network, and images as vectors."""
+    x, y = images(1, 28, device)
+    network = networks.MLP(784, 10, hidden=[400, 400], activation=nn.ReLU)
+
+    return network.to(device), (x.flatten(1), y)
+
+
 def over_weights(network: nn.Module) -> zoo.BayesianNetwork:
     """Give weights standard normal priors; those of normalisations are point estimates."""
     prior = priors.WeightPrior(priors.all_but_normalisation(dist.Normal(0.0, 1.0)))

@@ -41,6 +41,7 @@ def timed_fit(
     settings: Settings,
     compile: str = "auto",
     scale: float = 1.0,
+    precision: str = "float32",
 ) -> tuple[dict[str, float], SVIInfo]:
     """Fit with `inference.SVI`, with steps of rivals between its own.
 
@@ -56,6 +57,7 @@ def timed_fit(
         settings: The settings of the measurement.
         compile: As for `inference.SVI`.
         scale: A factor of the number of steps in a block.
+        precision: As for `inference.SVI`.
 
     Returns:
         The median seconds of a step of each side, and the info of the fit.
@@ -71,6 +73,7 @@ def timed_fit(
         lr=LR,
         scheduler=clock,
         compile=compile,
+        precision=precision,
         progress=False,
     )
     posterior = engine.fit(data, batch_size=batch_size)
