@@ -50,6 +50,24 @@ def test_a_guide_is_fitted_and_predicts(Guide, data, tmp_path):
     torch.testing.assert_close(before, again.predict(data[0], 10).mean)
 
 
+def test_products_in_bfloat16_are_captured(data):
+    pyro.set_rng_seed(0)
+    model = regression_model()
+    losses = []
+    for precision in ("float32", "bf16"):
+        engine = inference.SVI(
+            model,
+            guides.LocalReparam(model),
+            num_steps=200,
+            precision=precision,
+            progress=False,
+        )
+        info = engine.fit(data).info
+        assert (info.precision, info.compiled) == (precision, "captured")
+        losses.append(info.losses[-50:].mean())
+    torch.testing.assert_close(*losses, rtol=0.05, atol=0.05)
+
+
 def test_units_are_taken_out(data):
     pytest.importorskip("torch_pruning", reason="shrinking needs torch-pruning")
     pyro.set_rng_seed(0)
