@@ -73,17 +73,22 @@ class Row:
         over: The name of the problem.
         optimum: The family's optimum: "diagonal", "site" or "exact"; "" if it is unknown.
         effort: A factor of the number of steps.
+        is_natural: Whether `inference.IVON` fits the guide, by natural gradients.
     """
 
     make: Callable[[zoo.BayesianNetwork], PyroProgram]
     over: str = "weights"
     optimum: str = ""
     effort: int = 1
+    is_natural: bool = False
 
 
 ROWS = {
     "Delta": Row(guides.Delta),
     "MeanField": Row(guides.MeanField, optimum="diagonal"),
+    "MeanField by IVON": Row(
+        guides.MeanField, optimum="diagonal", effort=3, is_natural=True
+    ),
     "LocalReparam": Row(guides.LocalReparam, optimum="diagonal"),
     "Flipout": Row(guides.Flipout, optimum="diagonal"),
     "Radial": Row(guides.Radial),
@@ -191,6 +196,12 @@ def fitted(
         return GuidePosterior(model, state=model.frozen(), info=None, scoped=scoped)
 
     num_steps = row.effort * num_steps
+    if row.is_natural:
+        engine = inference.IVON(
+            model, num_steps=num_steps, beta2=1 - 20 / num_steps, progress=False
+        )
+        return engine.fit(data)
+
     rate = 0.005 ** (1 / num_steps)
     engine = inference.SVI(
         model,
