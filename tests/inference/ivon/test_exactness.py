@@ -9,7 +9,7 @@ import zoo
 from zoo import inference, likelihoods, priors
 
 NOISE, SCALE, LOC = 0.5, 0.7, 0.3
-NUM_STEPS = 1200
+NUM_STEPS = 800
 # of one fit, over seeds: of the means in their scales, and of the log scales
 MEAN_ERROR, LOG_SCALE_ERROR = 0.09, 0.04
 

@@ -173,6 +173,27 @@ def test_early_stopping_keeps_the_best_means():
     assert len(posterior.info.held_out) >= 3
 
 
+def test_a_likelihood_temperature_keeps_the_size_of_a_step():
+    """A cold likelihood has a higher curvature, and a first step of the same length."""
+    moves = []
+    for cold in (1.0, 0.01):
+        model = mlp()
+        posterior = fit(model, num_steps=1, scheduler=None, likelihood_temperature=cold)
+        plain = posterior.network().layer1.weight
+        moves.append((plain - model.network.layer1.weight).norm().item())
+
+    assert (
+        0.1 < moves[1] / moves[0] < 10
+    )  # a step that is not scaled is 100 times as long
+
+
+def test_the_kind_of_a_fit_names_the_decay_of_the_curvature():
+    slow = fit(mlp(), num_steps=300).info
+    assert slow.fit_kind == "scales not converged"
+    assert "beta2 of IVON" in slow.fit_reason
+    assert fit(mlp(), num_steps=1000, beta2=0.98).info.fit_kind == "optimum"
+
+
 def test_a_discrete_site_is_refused():
     model = mlp(priors.NodePrior(dist.Bernoulli(0.9)))
     with pytest.raises(ValueError, match="is discrete"):

@@ -38,9 +38,12 @@ class NaturalFit(Fit):
         """Return the flat means and scales that are fitted in place of the guide's."""
         guide = cast(guides.MeanField, self.guide)
         prior = NormalPrior.of(self.model, guide, data.num_data)
-        ess = data.num_data / self.options.tempering.whole
+        tempering = self.options.tempering
+        ess = data.num_data / tempering.whole
 
-        return FlatNormal(guide, prior, self.natural.hess_init, ess)
+        return FlatNormal(
+            guide, prior, self.natural.hess_init, ess, tempering.likelihood
+        )
 
     def _options_for(self, data: Batches, guide: PyroProgram) -> SVIOptions:
         """Return the settings of a run, with the optimiser of natural gradients."""

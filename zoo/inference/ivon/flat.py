@@ -29,6 +29,8 @@ class FlatNormal(nn.Module):
         hess_init: Initial curvature h; it is higher in an element without a normal prior
             whose scale would be above 0.1.
         ess: Effective number of data N/T.
+        likelihood_temperature: Temperature T_l, by which the curvature of the likelihood is
+            divided.
 
     Attributes:
         log_precision: Mean of the log precisions at the present draw, ().
@@ -37,18 +39,25 @@ class FlatNormal(nn.Module):
     bound = True
 
     def __init__(
-        self, guide: guides.MeanField, prior: NormalPrior, hess_init: float, ess: float
+        self,
+        guide: guides.MeanField,
+        prior: NormalPrior,
+        hess_init: float,
+        ess: float,
+        likelihood_temperature: float = 1.0,
     ) -> None:
         super().__init__()
         means = [guide.loc[name].detach().flatten() for name in guide.sites]
         mean = torch.cat(means)
 
         self.mean = nn.Parameter(mean)  # (P,)
-        self.hess = nn.Parameter(_initial_hess(mean, prior, hess_init, ess))  # (P,)
+        start = hess_init / likelihood_temperature
+        self.hess = nn.Parameter(_initial_hess(mean, prior, start, ess))  # (P,)
         self.draw = mean.clone().requires_grad_()  # (P,), of the present step
         self.noise = torch.zeros_like(mean)  # (P,), standard normal
         self.prior = prior
         self.ess = ess
+        self.likelihood_temperature = likelihood_temperature
         self.log_precision = self._mean_log_precision()
         self._first_log_precision = self.log_precision
         self._guide = [guide]  # a list, so that its parameters are not the run's
@@ -65,9 +74,12 @@ class FlatNormal(nn.Module):
 
     @property
     def unit(self) -> Tensor:
-        """Geometric mean of h + delta, of the first or of this step if that is smaller, ()."""
+        """Geometric mean of h + delta, of the first or of this step if that is smaller, ().
+
+        It is that at likelihood temperature 1, so that the step does not depend on it.
+        """
         smaller = torch.minimum(self.log_precision, self._first_log_precision)
-        return smaller.exp() / self.ess
+        return smaller.exp() * self.likelihood_temperature / self.ess
 
     def parts(self, flat: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Yield the part of a flat vector (P,) for each site, in unconstrained space."""

@@ -66,7 +66,8 @@ class IVON(SVI):
         lr: Learning rate of the means, the highest one if a scheduler changes it.
         beta1: Decay β₁ of the running mean of gradients, from 0 to below 1.
         beta2: Decay β₂ of the curvatures, from 0 to below 1.
-        hess_init: Curvature per datum at the start; the scales start at 1/√(N (h + δ)).
+        hess_init: Curvature per datum at the start, at temperature 1; the scales start at
+            1/√(N (h + δ)).
         point_lr: Learning rate of Adam for point estimates, if the model has any.
         mc_samples: Draws per step.
         temperature: Temperature T of the whole posterior; below 1 it is cold.

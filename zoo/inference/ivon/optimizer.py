@@ -55,6 +55,7 @@ class NaturalAdam(torch.optim.Adam):
         momentum = torch.zeros_like(mean)
         self.state[mean] = {"step": torch.zeros(()), "momentum": momentum}
         self._mean_hess = mean, hess
+        self._has_points = len(points) > 0
         self._flat = flat
         self._is_product = is_product
         self._num_steps = num_steps
@@ -71,7 +72,9 @@ class NaturalAdam(torch.optim.Adam):
         mean, hess = self._mean_hess
         gradient, noise = mean.grad, hess.grad
         mean.grad = hess.grad = None
-        super().step()  # of the point estimates, which alone have gradients now
+        if self._has_points:
+            super().step()  # the point estimates alone have gradients now
+
         self._step_of_means(gradient, noise)
 
     def _step_of_means(self, gradient: Tensor, noise: Tensor) -> None:
@@ -79,10 +82,9 @@ class NaturalAdam(torch.optim.Adam):
         group, state = self.param_groups[0], self.state[mean]
         state["step"] += 1
         beta1, beta2 = group["betas"]
-        peak = group.get("initial_lr", group["lr"])
-        share = group["lr"] / peak
-        alpha = share * (peak * self._flat.unit).clamp(max=1.0)
-        rho = mean.new_tensor(share * (1 - beta2))
+        share = group["lr"] / group.get("initial_lr", group["lr"])
+        alpha = (group["lr"] * self._flat.unit).clamp(max=min(share, 1.0))
+        rho = mean.new_tensor(min(share * (1 - beta2), 1.0))
         debias = mean.new_tensor(1 - beta1 ** state["step"].item())
         if self._update is None:
             self._update = self._make_update(state["momentum"], beta1)
