@@ -8,7 +8,7 @@ import zoo
 from zoo import likelihoods, priors
 from zoo.data import batches
 from zoo.datasets import Split
-from zoo.experiments.parts.augment import Augmented, loader
+from zoo.experiments.parts.augment import Augmented, loader, resized
 
 
 def all_crops(image):
@@ -56,3 +56,13 @@ def test_a_loader_that_asks_for_whole_batches_is_counted_by_data():
     found = batches(model, loader(part, batch_size=16))
     assert found.num_data == 50  # and not four, the number of batches
     assert found.per_epoch == 4
+
+
+def test_a_resized_part_has_averages_of_its_images_and_the_same_labels():
+    columns = torch.arange(8.0).expand(1_500, 2, 8, 8)
+    part = Split(columns, torch.arange(1_500))
+    small = resized(part, 4)
+    assert small.x.shape == (1_500, 2, 4, 4)
+    assert torch.equal(small.y, part.y)
+    middle = small.x[0, 0, 0, 1:3]
+    torch.testing.assert_close(middle, torch.tensor([2.5, 4.5]))
