@@ -94,6 +94,8 @@ ROWS = {
     "Radial": Row(guides.Radial),
     "LowRank, rank 2": Row(partial(guides.LowRank, rank=2)),
     "FullRank": Row(guides.FullRank, optimum="exact"),
+    "LastLayer": Row(guides.LastLayer, optimum="exact"),
+    "Resampled, K = 100": Row(guides.Resampled),
     "MatrixNormal": Row(guides.MatrixNormal, optimum="diagonal"),
     "MatrixNormal, full": Row(
         partial(guides.MatrixNormal, structure="full"), optimum="site"

@@ -91,6 +91,8 @@ WEIGHTS: dict[str, MakeGuide] = {
     "Mixture of 5 Delta": partial(
         guides.Mixture, make=guides.Delta, num_components=5, init_spread=0.5
     ),
+    "LastLayer": guides.LastLayer,
+    "Resampled": partial(guides.Resampled, num_candidates=100),
     "AutoNormal": autoguide.AutoNormal,
     "AutoMultivariateNormal": autoguide.AutoMultivariateNormal,
     "AutoLowRank": partial(autoguide.AutoLowRankMultivariateNormal, rank=8),

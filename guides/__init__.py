@@ -11,6 +11,7 @@ from guides.flipout import Flipout
 from guides.flow import Flow
 from guides.full_rank import FullRank
 from guides.gaussian_dropout import GaussianDropout
+from guides.last_layer import LastLayer
 from guides.local_reparam import LocalReparam
 from guides.low_rank import LowRank
 from guides.matrix_normal import MatrixNormal
@@ -20,6 +21,7 @@ from guides.mixture import Mixture
 from guides.node_mixture import NodeMixture
 from guides.radial import Radial
 from guides.rank1 import Rank1
+from guides.resampled import Resampled
 from guides.sparse_variational_dropout import SparseVariationalDropout
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "FullRank",
     "GaussianDropout",
     "Guide",
+    "LastLayer",
     "LocalReparam",
     "LowRank",
     "MCDropout",
@@ -39,6 +42,7 @@ __all__ = [
     "NodeMixture",
     "Radial",
     "Rank1",
+    "Resampled",
     "SparseVariationalDropout",
     "mixture_entropy",
 ]

@@ -109,21 +109,12 @@ class LazyWeight(Lazy):
 
         mean = layer(x, self.loc, bias_loc, *args, **kwargs)
         weight_variance = self.scale * self.scale  # has a cheaper gradient than square
-        variance = layer(_square(x), weight_variance, bias_variance, *args, **kwargs)
+        variance = layer(x * x, weight_variance, bias_variance, *args, **kwargs)
 
         # An input of zeros has no variance, and the square root has no gradient at 0.
         scale = (variance + 1e-16).sqrt()
 
         return torch.addcmul(mean, scale, noise_like(mean))
-
-
-def _square(x: Tensor) -> Tensor:
-    """Return the squares of inputs in their memory format, which torch loses for grey images."""
-    squares = x * x
-    if squares.stride() == x.stride() or x.dim() != 4:
-        return squares
-
-    return squares.to(memory_format=torch.channels_last)
 
 
 def noise_like(value: Tensor) -> Tensor:

@@ -277,6 +277,7 @@ GUIDES = {
     "GaussianDropout": guides.GaussianDropout,
     "Flow": guides.Flow,
     "FullRank": lambda model: guides.FullRank(model, sites=few(model, 600)),
+    "LastLayer": guides.LastLayer,
     "LocalReparam": guides.LocalReparam,
     "LowRank": guides.LowRank,
     "MatrixNormal": guides.MatrixNormal,
@@ -286,6 +287,7 @@ GUIDES = {
     "NodeMixture": guides.NodeMixture,
     "Radial": guides.Radial,
     "Rank1": guides.Rank1,
+    "Resampled": lambda model: guides.Resampled(model, num_candidates=3),
     "SparseVariationalDropout": guides.SparseVariationalDropout,
     "pyro AutoDelta": AutoDelta,
     "pyro AutoIAF": over_few(auto_iaf),
@@ -411,6 +413,12 @@ DATASETS = {
 WITHOUT_NODES = [name for name in PRIORS if not name.startswith("NodePrior")]
 WITHOUT_WEIGHTS = ["by_name+Point", "NodePrior", "NodePrior+Frozen"]
 IMPROPER = ["LogUniform"]
+NOT_NORMAL_AT_THE_END = [
+    "by_type",
+    "correlated_filters+ScaleMixture",
+    "LogUniform",
+    "NodePrior(Bernoulli)",
+]
 WITH_POINTS = ["by_name+Point", "Learned", "NodePrior", "NodePrior(Bernoulli)"]
 REFUSED = (
     {
@@ -456,6 +464,11 @@ REFUSED = (
             *("Mixture", "Radial", "Rank1", "SparseVariationalDropout"),
             *("Flow", "FullRank", "LowRank", "MatrixNormal"),
         )
+    }
+    | {
+        (prior, name): r"LastLayer needs a normal prior of the last layer, but '"
+        for prior in NOT_NORMAL_AT_THE_END
+        for name in ("LastLayer", "Resampled")
     }
     | {
         (

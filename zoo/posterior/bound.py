@@ -19,6 +19,7 @@ from zoo.predictive.prediction import Prediction
 from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.effects import Substitute
 from zoo.runtime.half_precision import products_in
+from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows, num_rows, take
@@ -116,6 +117,7 @@ def draw_with_divergences(
     divergences = []
     with (
         scoped.scope(),
+        evaluation_mode(model.network),
         Substitute(state),
         torch.no_grad(),
         pyro.validation_enabled(False),

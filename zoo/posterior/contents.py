@@ -137,6 +137,7 @@ class Contents:
         """Set the parameters and buffers of a guide."""
         what = "guide's tensor"
         found = unprefixed("guide/", self._tensors)
+        guide.make_room(found, self.model.first_parameter)
         own = guide.tensors()
 
         known = {name: value for name, value in found.items() if name in own}

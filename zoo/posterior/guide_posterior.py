@@ -24,6 +24,8 @@ from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import prefixed
 from zoo.predictive.drawing import draw_sites
 from zoo.runtime.counts import check_count
+from zoo.runtime.effects import Substitute
+from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Column
@@ -82,7 +84,9 @@ class GuidePosterior(Posterior):
             ValueError: Fewer than one draw.
         """
         number = 100 if num_samples is None else num_samples
-        draws = draw_sites(self.scoped, number, self.shapes)
+        with evaluation_mode(self.model.network), Substitute(self.state):
+            draws = draw_sites(self.scoped, number, self.shapes)
+
         draws = self._complete(draws)
 
         for name, mask in self.masks.items():

@@ -21,8 +21,8 @@ def draw_sites(
 ) -> dict[str, Tensor]:
     """Draw the latent sites of a Pyro program many times: site -> (S, *shape).
 
-    All draws come from one run inside a plate. A program that does not broadcast in a
-    plate is run S times.
+    All draws come from one run inside a plate, or from the program's own `draw_many(S)`. A
+    program that does not broadcast in a plate is run S times.
 
     Arguments:
         program: A model or guide that runs without arguments.
@@ -41,7 +41,9 @@ def draw_sites(
         state = torch.get_rng_state()
 
         with contextlib.suppress(RuntimeError, ValueError):
-            draws = _draw_in_plate(program, num_samples, shapes)
+            draws = _draw_many(program, num_samples, shapes) or _draw_in_plate(
+                program, num_samples, shapes
+            )
             if _is_one_draw_per_row(draws, num_samples, shapes):
                 return draws
 
@@ -49,6 +51,19 @@ def draw_sites(
         runs = [_draw_once(program, shapes) for _ in range(num_samples)]
 
         return {name: torch.stack([run[name] for run in runs]) for name in shapes}
+
+
+def _draw_many(
+    program: PyroProgram, num_samples: int, shapes: Shapes
+) -> dict[str, Tensor]:
+    """Return the draws of a program that makes many by itself, {} for any other."""
+    draw_many = getattr(program, "draw_many", None)
+    if draw_many is None:
+        return {}
+
+    draws = draw_many(num_samples)
+
+    return {name: draws[name] for name in shapes if name in draws}
 
 
 def _draw_in_plate(

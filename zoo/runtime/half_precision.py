@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-_NARROW = 32  # outputs of a layer, up to which it stays in single precision
 PRECISIONS = ("float32", "bf16", "auto")
 
 _is_half: ContextVar[bool] = ContextVar("is_half", default=False)
@@ -68,54 +64,10 @@ def half_products(like: Tensor) -> AbstractContextManager:
     Arguments:
         like: A tensor with the dtype and device of the network.
     """
-    return _half(like.device.type) if _is_half.get() else nullcontext()
+    if not _is_half.get():
+        return nullcontext()
 
-
-@contextmanager
-def _half(device: str) -> Iterator[None]:
-    """Compute products and convolutions in bfloat16, except those of narrow layers."""
-    with torch.autocast(device, torch.bfloat16), _NarrowInSingle(device):
-        yield
-
-
-class _NarrowInSingle(TorchFunctionMode):
-    """Computes linear layers with few outputs in single precision.
-
-    Most often such a layer is the last. In bfloat16 its outputs would have two or three
-    digits, too few for targets that are far from zero, and its product costs little.
-
-    Arguments:
-        device: The type of the device.
-    """
-
-    def __init__(self, device: str) -> None:
-        super().__init__()
-        self.device = device
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: tuple[type, ...],
-        args: tuple = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func is not F.linear:
-            return func(*args, **kwargs)
-
-        x, weight, bias = _arguments_of_linear(*args, **kwargs)
-        if weight.shape[0] > _NARROW:
-            return func(x, weight, bias)
-
-        with torch.autocast(self.device, enabled=False):
-            return func(x.float(), weight, bias)
-
-
-def _arguments_of_linear(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return the arguments of a linear layer in their order."""
-    return input, weight, bias
+    return torch.autocast(like.device.type, torch.bfloat16)
 
 
 def in_single(output: Tensor) -> Tensor:

@@ -59,6 +59,19 @@ class ScopedGuide:
         with self.scope():
             return self.guide(*args, **kwargs)
 
+    def draw_many(self, num_samples: int) -> dict[str, Tensor]:
+        """Return many draws, site -> (S, *shape), of a guide that makes them by itself, else {}.
+
+        Arguments:
+            num_samples: Number of draws S.
+        """
+        draw_many = getattr(self.guide, "draw_many", None)
+        if draw_many is None:
+            return {}
+
+        with self.scope():
+            return draw_many(num_samples)
+
     def tensors(self) -> dict[str, Tensor]:
         """Return all parameters and buffers by name, from the module or from the store."""
         if isinstance(self.guide, nn.Module):
@@ -100,6 +113,27 @@ class ScopedGuide:
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(tensors[name])
+
+    def make_room(self, tensors: Mapping[str, Tensor], like: Tensor) -> None:
+        """Let the parts of a guide that remember data take those of a file.
+
+        Arguments:
+            tensors: All tensors of the file by name.
+            like: A tensor with the device and dtype of the model.
+        """
+        if not isinstance(self.guide, nn.Module):
+            return
+
+        for path, part in self.guide.named_modules():
+            if hasattr(part, "make_room"):
+                prefix = f"{path}."
+                own = {}
+                for name, value in tensors.items():
+                    if name.startswith(prefix):
+                        dtype = like.dtype if value.is_floating_point() else value.dtype
+                        own[name.removeprefix(prefix)] = value.to(like.device, dtype)
+
+                part.make_room(own)
 
     def snapshot(self, model: nn.Module) -> ScopedGuide:
         """Return a copy that later fits do not change.

@@ -7,13 +7,12 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-import torch.nn.functional as F
 from monte_carlo import one_thread  # noqa: F401
 from torch import nn
 
 import guides
 import zoo
-from zoo import datasets, inference, likelihoods, networks, priors
+from zoo import inference, likelihoods, networks, priors
 from zoo.runtime.half_precision import half_products, in_single, products_in
 
 X, Y = torch.randn(24, 6), torch.randint(3, (24,))
@@ -24,9 +23,9 @@ class Seen(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.layer = nn.Linear(6, 40)
-        self.norm = nn.BatchNorm1d(40)
-        self.last = nn.Linear(40, 3)
+        self.layer = nn.Linear(6, 4)
+        self.norm = nn.BatchNorm1d(4)
+        self.last = nn.Linear(4, 3)
         self.dtypes = set()
 
     def forward(self, x):
@@ -121,63 +120,11 @@ def test_samplers_have_no_half_precision():
 
 
 def test_a_precision_ends_with_its_block():
-    wide = nn.Linear(2, 33)
     like = torch.zeros(1)
     with products_in("bf16"):
         with half_products(like):
-            half = wide(torch.ones(1, 2))
-        assert half.dtype == torch.bfloat16
+            half = nn.Linear(2, 2)(torch.ones(1, 2))
         assert in_single(half).dtype == torch.float32
-
     with half_products(like):
-        assert wide(torch.ones(1, 2)).dtype == torch.float32
-
-
-def test_a_narrow_layer_keeps_the_digits_of_outputs_far_from_zero():
-    x = torch.rand(64, 40)
-    weight, bias = torch.ones(3, 40) / 40, torch.full((3,), 1000.0)
-    with products_in("bf16"), half_products(x):
-        narrow = F.linear(x.bfloat16(), bias=bias, weight=weight)
-        wide = F.linear(x, weight.repeat(11, 1), bias.repeat(11)).float()
-
-    exact = 1000 + x.bfloat16().float().mean(-1, keepdim=True)
-    assert narrow.dtype == torch.float32
-    assert (narrow - exact).abs().max() < 0.01
-    assert (wide - exact).abs().max() > 0.25  # the wrong answer: three digits
-
-
-def bound_in(precision, network, data, guide):
-    """Return the bound of a fit in a precision, computed in single precision."""
-    pyro.set_rng_seed(0)
-    prior = priors.WeightPrior(dist.Normal(0.0, 0.3))
-    model = zoo.BayesianNetwork(network(), prior, likelihoods.Categorical())
-    options = {"num_steps": 150, "lr": 1e-2, "compile": "traced"}
-    engine = svi(model, guide(model), precision=precision, **options)
-
-    return engine.fit(data, batch_size=128).bound(data, num_samples=8).value
-
-
-@pytest.mark.parametrize(
-    ("name", "guide"),
-    [
-        ("MLP", guides.MeanField),
-        ("MLP", guides.LocalReparam),
-        ("LeNet5", guides.LocalReparam),
-    ],
-)
-def test_both_precisions_reach_the_same_bound(name, guide):
-    x, y = datasets.digits().train
-    x = x.reshape(-1, 1, 8, 8)
-    data = (F.interpolate(x, scale_factor=2), y) if name == "LeNet5" else (x, y)
-
-    def network():
-        if name == "LeNet5":
-            return networks.LeNet5(10, image_size=16)
-
-        return nn.Sequential(nn.Flatten(), networks.MLP(64, 10, hidden=[100]))
-
-    single, half = (
-        bound_in(precision, network, data, guide) for precision in ("float32", "bf16")
-    )
-    assert half != single  # other arithmetic
-    assert half == pytest.approx(single, rel=5e-3)
+        assert nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.float32
+    assert half.dtype == torch.bfloat16

@@ -14,6 +14,7 @@ from torch import Tensor
 from zoo.data import Batches
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.sites import sites_differ
+from zoo.inference.svi.all_data import tell_all_data
 from zoo.inference.svi.checkpoint import TrainerCheckpoint, generator_before_split
 from zoo.inference.svi.held_out import HeldOut, hold_out
 from zoo.inference.svi.options import SVIOptions
@@ -111,6 +112,7 @@ class Fit:
         )
         with scoped.scope(), self._settings(train):
             self._check_sites()
+            tell_all_data(guide, train, trainer.state.values)
             info = trainer.run()
 
         return despite_interrupt(partial(self._posterior, trainer, scoped, info))

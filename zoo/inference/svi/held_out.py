@@ -14,6 +14,7 @@ from zoo.model import BayesianNetwork
 from zoo.predictive.drawing import draw_sites
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
+from zoo.runtime.effects import Substitute
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.rows import Rows, take
 
@@ -53,7 +54,9 @@ class HeldOut:
             state: The present point estimates and buffers by name.
         """
         shapes = {name: prior.shape() for name, prior in model.latents.items()}
-        draws = draw_sites(guide, self.settings.num_samples, shapes)
+        with Substitute(state):
+            draws = draw_sites(guide, self.settings.num_samples, shapes)
+
         outputs = evaluate_draws(model, draws, state, self.x)  # (S, N, ...)
 
         observed = Observed.of(self.y)

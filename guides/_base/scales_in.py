@@ -1,0 +1,21 @@
+"""The scale parameters of a guide that is a part of another."""
+
+from __future__ import annotations
+
+from guides._base.guide import Guide
+
+
+def scales_in(name: str, part: Guide | None) -> tuple[str, ...] | None:
+    """Return the patterns of a part's scale parameters, with the name of the part in front.
+
+    Arguments:
+        name: The name of the part in the guide.
+        part: The part, None for none.
+    """
+    if part is None:
+        return ()
+
+    if part.scale_parameters is None:
+        return None
+
+    return tuple(f"{name}.{pattern}" for pattern in part.scale_parameters)
