@@ -68,7 +68,14 @@ def many_draws(guide: Guide, num_samples: int) -> Draws:
         guide: The guide.
         num_samples: Number of draws S.
     """
-    with poutine.block(), pyro.plate("draws", num_samples, dim=-1):
-        drawn = guide()
+    try:
+        with poutine.block(), pyro.plate("draws", num_samples, dim=-1):
+            drawn = guide()
+    except (RuntimeError, ValueError):  # a guide that does not broadcast in a plate
+        with poutine.block():
+            runs = [guide() for _ in range(num_samples)]
+
+        names = list(runs[0])
+        return {name: torch.stack([plain(run[name]) for run in runs]) for name in names}
 
     return {name: plain(value) for name, value in drawn.items()}

@@ -112,7 +112,7 @@ class Fit:
         )
         with scoped.scope(), self._settings(train):
             self._check_sites()
-            tell_all_data(guide, train, trainer.state.values)
+            tell_all_data(scoped.guide, train, trainer.state.values)
             info = trainer.run()
 
         return despite_interrupt(partial(self._posterior, trainer, scoped, info))
