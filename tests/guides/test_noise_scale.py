@@ -68,9 +68,9 @@ def sampled(model, data):
 
 def fitted(model, data, guide, num_steps=400):
     pyro.set_rng_seed(2)
-    return inference.SVI(
-        model, guide, num_steps=num_steps, lr=0.05, progress=False
-    ).fit(data)
+    return inference.SVI(model, guide, num_steps=num_steps, lr=0.1, progress=False).fit(
+        data
+    )
 
 
 def prior_mean_square():
