@@ -43,6 +43,9 @@ class OptimizerSteps:
         self.parameters = parameters
         self.per_epoch = per_epoch
         self.needs_closure = _has_required_argument(optimizer.step)
+        self._needs_loss = scheduler is not None and _has_required_argument(
+            scheduler.step
+        )
 
     def step(
         self, results: Sequence[Tensor], noise: NoiseState | None, evaluate: Evaluate
@@ -105,7 +108,7 @@ class OptimizerSteps:
         if self.scheduler is None:
             return
 
-        if not _has_required_argument(self.scheduler.step):
+        if not self._needs_loss:
             self.scheduler.step()
         elif len(losses) % self.per_epoch == 0:
             epoch = losses[-self.per_epoch :]
