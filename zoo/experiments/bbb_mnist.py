@@ -48,16 +48,16 @@ _CONTESTANTS = {  # SGD has the wide Gaussian prior as its weight decay
         _WIDE, guides.MeanField, _method(25, _IVON, (1.0, 2.0, 4.0))
     ),
     "Gaussian, cold": Contestant(
-        _NARROW, guides.LocalReparam, _method(20, _COLD, (1e-3, 3e-3, 1e-2))
-    ),
-    "scale mixture": Contestant(
-        _SCALE_MIXTURE, guides.LocalReparam, _method(20, _COLD, (1e-3, 3e-3, 1e-2))
+        _NARROW, guides.LocalReparam, _method(20, _COLD, (3e-3,))
     ),
     "wide Gaussian, cold": Contestant(
-        _WIDE, guides.LocalReparam, _method(20, _COLD, (1e-3, 3e-3, 1e-2))
+        _WIDE, guides.LocalReparam, _method(20, _COLD, (3e-3,))
+    ),
+    "scale mixture": Contestant(
+        _SCALE_MIXTURE, guides.LocalReparam, _method(20, _COLD, (3e-3,))
     ),
 }
-_BAYESIAN = ("Gaussian", "Gaussian, cold", "scale mixture", "wide Gaussian, cold")
+_BAYESIAN = ("Gaussian", "Gaussian, cold", "wide Gaussian, cold", "scale mixture")
 _SHARES = {
     "SGD": 0.1,
     "dropout": 0.1,
@@ -66,7 +66,7 @@ _SHARES = {
     "scale mixture": 0.2,
     "wide Gaussian, cold": 0.2,
 }
-_SEEDS = {"Gaussian": 3, "Gaussian, cold": 2}
+_SEEDS = {"Gaussian": 3}
 
 # Errors in per cent: of 400 units (table 1), and by the fraction dropped of 1200 units (table 2).
 _PUBLISHED = {
@@ -107,10 +107,14 @@ def _run(run: Run) -> None:
     run.report.note(
         "Pixels are divided by 126, as published, under the wide Gaussian, and else standardised."
     )
+    run.report.note(
+        "The rate 3e-3 of the cold fits was found with whole fits: trials of 3 epochs prefer "
+        "3e-2, with which the cold Gaussian has an error of 2.65 % and a bound of 2.48 nats."
+    )
     run.report.note("Another reproduction with 1200 units got errors of 2.4 to 2.6 %.")
     run.report.note(
-        "The fits called cold have a likelihood of temperature 0.1; every bound is at temperature "
-        f"1, and a guess has {math.log(10):.2f} nats."
+        "The fits called cold, and the scale mixture, have a likelihood temperature of 0.1. Every "
+        f"bound is at temperature 1; a guess has {math.log(10):.2f} nats."
     )
     _draw_figure(run)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _NUM_SAMPLES = {"posterior": 12, "MAP": 1}
 _NUM_IMAGES = 1_000
 _IVON = partial(ivon, precision="bf16", hess_init=0.05)  # scales of about 0.02
-_NATURAL = replace(MNIST_METHOD, engine=_IVON, rates=(2.0,))
+_NATURAL = replace(MNIST_METHOD, epochs=6, engine=_IVON, rates=(0.3,))
 
 
 @dataclass(frozen=True)
