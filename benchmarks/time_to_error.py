@@ -61,7 +61,7 @@ METHODS: dict[str, tuple[Fit, int]] = {"IVON": (natural, 20), "Adam": (adam, 1)}
 
 def model() -> zoo.BayesianNetwork:
     """Return the network with the prior N(0, 1) on its weights."""
-    network = networks.MLP(784, 10, hidden=[400, 400])
+    network = networks.MLP(784, 10, hidden=[400, 400], activation=nn.ReLU)
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_normal_(layer.weight)
