@@ -158,7 +158,7 @@ def _score(run: Run, name: str, fits: Mapping[str, Posterior], test: Split) -> N
     nll = run.scores.over_seeds(list(fits), "nll")
     run.report.find(f"NLL of {name}, nats", nll)
 
-    run.state_bound(name, headline=True)
+    run.state_bound(name)
 
 
 def _prune(run: Run, name: str, posterior: Posterior, test: Split) -> None:

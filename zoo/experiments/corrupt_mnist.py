@@ -89,7 +89,7 @@ def _run(run: Run) -> None:
         num_samples = _NUM_SAMPLES[name]
         scores = run.scores.add_posterior(name, posterior, data.test, num_samples)
         run.report.find(f"error of the {name}, %", scores["error %"])
-        run.state_bound(name, headline=True)
+        run.state_bound(name)
 
     few = _choose_images(data)
     curves = []

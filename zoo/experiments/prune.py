@@ -87,7 +87,7 @@ def _score_unpruned(
         what = f"error of the {name}, %"
         error = scores["error %"]
         run.report.find(what, error, theirs[name], headline=True)
-        run.state_bound(name, headline=True)
+        run.state_bound(name)
 
 
 def _score_pruned(
