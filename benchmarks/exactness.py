@@ -199,9 +199,8 @@ def fitted(
 
     num_steps = row.effort * num_steps
     if row.is_natural:
-        engine = inference.IVON(
-            model, num_steps=num_steps, beta2=1 - 20 / num_steps, progress=False
-        )
+        decay = max(0.9, 1 - 20 / num_steps)  # the curvature is seen 20 times over
+        engine = inference.IVON(model, num_steps=num_steps, beta2=decay, progress=False)
         return engine.fit(data)
 
     rate = 0.005 ** (1 / num_steps)

@@ -342,7 +342,9 @@ def test_fit_predict_save_and_load_change_nothing_global(tmp_path):
             posterior = engine(model).fit(cases.data("MLP", noise))
             posterior.predict(X, num_samples=2).interval()
             posterior.save(tmp_path / "posterior.safetensors")
-            guide = None if posterior.guide is None else guides.Delta(model)
+            guide = None
+            if posterior.guide is not None:
+                guide = type(posterior.guide)(model)
             zoo.load(tmp_path / "posterior.safetensors", model, guide=guide)
             repr(posterior), model.summary(), model.prior_predictive(X, num_samples=2)
             assert global_state() == before, name

@@ -31,6 +31,7 @@ def fitted(digits):
             guide(model, **options),
             num_steps=300,
             lr=0.02,
+            scheduler=None,
             compile="plain",
             progress=False,
         )

@@ -233,7 +233,12 @@ def fit(network, x, y):
         network, priors.WeightPrior(dist.Normal(0.0, 1.0)), likelihoods.Categorical()
     )
     engine = inference.SVI(
-        model, guides.MeanField(model), num_steps=150, lr=5e-3, progress=False
+        model,
+        guides.MeanField(model),
+        num_steps=150,
+        lr=5e-3,
+        scheduler=None,
+        progress=False,
     )
     return model, engine.fit((x, y), batch_size=64).guide, (x[:32], y[:32])
 

@@ -108,7 +108,7 @@ def test_without_noise_the_means_are_fitted_as_point_masses():
         assert max(moved) <= 0.0101  # by one step alone
 
 
-WITHOUT_MEANS = {"Mixture", "NodeMixture", "Rank1", "Flow"}
+WITHOUT_MEANS = {"Flow", "LastLayer", "Mixture", "NodeMixture", "Rank1", "Resampled"}
 
 
 @pytest.mark.parametrize("name", cases.GUIDES)
