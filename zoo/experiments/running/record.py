@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import platform
-from importlib.metadata import version
 from pathlib import Path
 
 import pyro
 import torch
 from torch import Tensor
+
+import zoo
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, object]:
@@ -36,7 +37,7 @@ def about(device: str) -> dict[str, dict[str, str]]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "pyro": pyro.__version__,
-        "zoo": version("bnn-zoo"),
+        "zoo": zoo.__version__,
     }
 
     return {
