@@ -84,27 +84,27 @@ def _derivatives(
     negative: Callable[[Tensor], Tensor], point: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the gradient (P,) and the matrix of second derivatives (P, P) at a point."""
-    gradient = torch.func.grad(negative)
+    differentiate = torch.func.grad(negative)
 
     def twice(point: Tensor) -> tuple[Tensor, Tensor]:
-        value = gradient(point)
+        value = differentiate(point)
         return value, value
 
     rows = torch.func.jacfwd(twice, has_aux=True, randomness="same")
-    curvature, slope = rows(point)
+    curvature, gradient = rows(point)
 
-    return slope, curvature
+    return gradient, curvature
 
 
 def _newton(
     negative: Callable[[Tensor], Tensor], point: Tensor, scale: Tensor
 ) -> NormalMoments:
     """Return the normal distribution of the quadratic expansion at a point."""
-    slope, curvature = _derivatives(negative, point)
+    gradient, curvature = _derivatives(negative, point)
     precision = _positive_definite(curvature.double(), scale)
 
     factor = torch.linalg.cholesky(precision)
-    step = torch.cholesky_solve(slope.double().unsqueeze(-1), factor).squeeze(-1)
+    step = torch.cholesky_solve(gradient.double().unsqueeze(-1), factor).squeeze(-1)
 
     return NormalMoments(point.double() - step, precision)
 

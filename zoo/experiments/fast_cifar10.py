@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyro.distributions as dist
@@ -20,9 +19,9 @@ from zoo.experiments.parts.augment import loader, resized
 from zoo.experiments.parts.score_panels import draw_scores
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running.contestant import Contestant, MakeGuide
-from zoo.experiments.running.method import Method
+from zoo.experiments.running.method import Method, ivon
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import IVON, SVI
+from zoo.inference import SVI
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
@@ -107,29 +106,6 @@ def sgd(
     )
 
 
-def ivon(
-    model: BayesianNetwork,
-    guide: PyroProgram,
-    *,
-    num_steps: int,
-    lr: float,
-    checkpoint: Path | None,
-    progress: bool,
-) -> IVON:
-    """Return `IVON` in half precision, whose scales start below a third of the weights' spread."""
-    return IVON(
-        model,
-        num_steps=num_steps,
-        lr=lr,
-        beta2=0.999,
-        hess_init=_HESS_INIT,
-        point_lr=1e-2,
-        precision="bf16",
-        checkpoint=checkpoint,
-        progress=progress,
-    )
-
-
 _START = Method(
     epochs=6,
     engine=partial(sgd, warmup=0.3, first=1.0, last=0.6),
@@ -148,7 +124,10 @@ _MORE = Method(
     rates=(0.1,),
     batch_size=_BATCH_SIZE,
 )
-_IVON = Method(epochs=1, engine=ivon, rates=(0.4,), batch_size=_BATCH_SIZE)
+_NATURAL = partial(
+    ivon, beta2=0.999, hess_init=_HESS_INIT, point_lr=1e-2, precision="bf16"
+)
+_IVON = Method(epochs=1, engine=_NATURAL, rates=(0.4,), batch_size=_BATCH_SIZE)
 _SCALES = Method(
     epochs=1,
     engine=partial(SVI, scales_only=True, precision="bf16"),

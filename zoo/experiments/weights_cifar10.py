@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from pathlib import Path
 
 import pyro.distributions as dist
 from torch import nn
@@ -15,9 +14,8 @@ from zoo.experiments.parts.augment import loader
 from zoo.experiments.parts.score_panels import draw_scores
 from zoo.experiments.parts.temperature import TrainedPredictions
 from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
-from zoo.experiments.running.method import Method
+from zoo.experiments.running.method import Method, ivon
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import IVON
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
@@ -29,33 +27,16 @@ _MOMENTUM = 0.02  # of the running statistics
 _NUM_CHOSEN = 2_000  # test images on which the rates were chosen
 _CHECKPOINT_SCORES = (8.27, 0.373)  # error in per cent and NLL, as published with it
 _TRAINED = "ResNet-20"
+_HESS_INIT = 0.05  # scales of 0.02
 
-
-def ivon(
-    model: BayesianNetwork,
-    guide: PyroProgram,
-    *,
-    num_steps: int,
-    lr: float,
-    checkpoint: Path | None,
-    progress: bool,
-) -> IVON:
-    """Return `IVON` in half precision, whose scales start at 0.02."""
-    return IVON(
-        model,
-        num_steps=num_steps,
-        lr=lr,
-        beta2=0.999,
-        hess_init=0.05,
-        precision="bf16",
-        checkpoint=checkpoint,
-        progress=progress,
-    )
-
-
+_NATURAL = partial(ivon, beta2=0.999, hess_init=_HESS_INIT, precision="bf16")
 _METHODS = {
     "IVON": Method(
-        epochs=0.4, engine=ivon, rates=(0.02,), batch_size=_BATCH_SIZE, min_epochs=0.01
+        epochs=0.4,
+        engine=_NATURAL,
+        rates=(0.02,),
+        batch_size=_BATCH_SIZE,
+        min_epochs=0.01,
     ),
 }
 

@@ -114,7 +114,7 @@ class SVIInfo(RunInfo):
         is_half = self.precision == "bf16"
         how = f"{self.compiled}, bf16" if is_half else self.compiled
         found = {
-            "losses": _first_to_last(self.losses),
+            "losses": first_to_last(self.losses),
             "bound": self._bound(),
             "num_parameters": f"{self.num_parameters:,}",
             "seconds": f"{self.seconds:.1f} ({how}), {tracing}",
@@ -247,7 +247,7 @@ class LaplaceInfo(RunInfo):
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""
         found = {
-            "losses": _first_to_last(self.losses),
+            "losses": first_to_last(self.losses),
             "log_marginal_likelihood": f"{self.log_marginal_likelihood:.4g} nats",
             "prior_precision": _extent(self.prior_precision),
             "structure": f"{self.structure!r}, layers {self.layers!r}",
@@ -257,7 +257,7 @@ class LaplaceInfo(RunInfo):
         return found | self._shared()
 
 
-def _first_to_last(losses: Tensor) -> str:
+def first_to_last(losses: Tensor) -> str:
     """Say where losses begin and end, e.g. "1.9 -> 0.4 nats per datum in 300 steps"."""
     number = len(losses)
     if number == 0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from zoo.posterior.bound import Bound, NoBound
-from zoo.posterior.info import RunInfo
+from zoo.posterior.info import RunInfo, first_to_last
 
 
 @dataclass(repr=False, kw_only=True)
@@ -110,14 +110,8 @@ class EnsembleInfo(RunInfo):
 
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""
-        losses = "none, no step was taken"
-        if len(self.losses) > 0:
-            first, last = float(self.losses[0]), float(self.losses[-1])
-            steps = f"{len(self.losses):,} steps"
-            losses = f"{first:.4g} -> {last:.4g} nats per datum in {steps}"
-
         found = {
-            "losses": losses,
+            "losses": first_to_last(self.losses),
             "repulsion": f"{self.repulsion!r}, bandwidth {self.bandwidth:.3g}",
             "bound": "False",
             "num_gradients": f"{self.num_gradients:,}",

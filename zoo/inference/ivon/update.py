@@ -85,8 +85,8 @@ class Update:
         hess = flat.hess - change + 0.5 * change.square() / curvature
 
         momentum = self.beta1 * self.momentum + (1 - self.beta1) * gradient
-        slope = momentum / debias + prior.delta * (flat.mean - prior.mean)
-        mean = flat.mean - alpha * slope / (hess + prior.delta)
+        whole = momentum / debias + prior.delta * (flat.mean - prior.mean)
+        mean = flat.mean - alpha * whole / (hess + prior.delta)
 
         flat.hess.copy_(hess)
         self.momentum.copy_(momentum)
