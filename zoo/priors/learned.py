@@ -19,6 +19,7 @@ from zoo.priors.conditional import (
     normal_given_scale,
 )
 from zoo.priors.plan import Plan
+from zoo.priors.positive import check_positive
 from zoo.priors.selection import Selected
 from zoo.priors.statements import hyperparameter_site
 from zoo.priors.treatment import Rule
@@ -82,11 +83,7 @@ class Learned(Conditional):
     def __init__(
         self, scale: float = 1.0, by: Group = "layer", loc: float = 0.0
     ) -> None:
-        if not scale > 0:
-            raise ValueError(
-                f"scale is a standard deviation and must be positive, not {scale}"
-            )
-
+        check_positive(scale=scale)
         check_group(by)
         self.scale = scale
         self.by = by
