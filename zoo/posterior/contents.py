@@ -68,8 +68,15 @@ class Contents:
 
     def centre(self) -> dict[str, Tensor]:
         """Return the mode of a Laplace approximation by site; {} if the file has none."""
-        what = "mode of site"
-        found = unprefixed("centre/", self._tensors)
+        return self._sites("centre/", "mode of site")
+
+    def mean(self) -> dict[str, Tensor]:
+        """Return the mean of a refined Laplace approximation; {} if the file has none."""
+        return self._sites("mean/", "mean of site")
+
+    def _sites(self, prefix: str, what: str) -> dict[str, Tensor]:
+        """Return the value of each site under names with a prefix; {} if there are none."""
+        found = unprefixed(prefix, self._tensors)
         if not found:
             return {}
 

@@ -229,6 +229,7 @@ class LaplaceInfo(RunInfo):
         layers: "all" or "last".
         num_parameters: Number P of the parameters with a normal distribution.
         num_steps: Gradient steps to the mode.
+        refined: Whether the posterior is that of the network linearised at the mode.
         seconds: Wall time in seconds, the mode and the draws included.
         stopped: Why the search for the mode ended early; "" if it did not.
         error: The exception that ended the search early, if one did.
@@ -243,14 +244,16 @@ class LaplaceInfo(RunInfo):
     layers: str
     num_parameters: int
     num_steps: int
+    refined: bool = False
 
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""
+        refined = ", refined" if self.refined else ""
         found = {
             "losses": first_to_last(self.losses),
             "log_marginal_likelihood": f"{self.log_marginal_likelihood:.4g} nats",
             "prior_precision": _extent(self.prior_precision),
-            "structure": f"{self.structure!r}, layers {self.layers!r}",
+            "structure": f"{self.structure!r}, layers {self.layers!r}{refined}",
             "num_parameters": f"{self.num_parameters:,}",
             "seconds": f"{self.seconds:.1f}",
         }

@@ -18,10 +18,14 @@ from zoo.posterior.storage import prefixed
 class LaplacePosterior(DrawsPosterior):
     """Draws of a normal distribution around the mode, where the network can be linearised.
 
+    Draws of a refined approximation are weights of the linearised network, so that
+    predictions are linearised unless `linearised=False` is written.
+
     Arguments:
         model: The model.
         draws: Values (1, S, *shape) of every latent site.
         centre: The mode: one value (*shape) of every latent site.
+        mean: The mean of a refined approximation, which is another; None for the mode.
         state: Point estimates, frozen weights and buffers by name.
         info: Statistics of the run.
         masks: Which weights of a site are left after pruning, by the site's name.
@@ -35,12 +39,19 @@ class LaplacePosterior(DrawsPosterior):
         *,
         draws: Mapping[str, Tensor],
         centre: Mapping[str, Tensor],
+        mean: Mapping[str, Tensor] | None = None,
         state: Mapping[str, Tensor],
         info: LaplaceInfo | None,
         masks: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(model, draws=draws, state=state, info=info, masks=masks)
         self.centre = centre
+        self.mean = centre if mean is None else mean
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether this is the posterior of the linearised network."""
+        return self.mean is not self.centre
 
     @property
     def source(self) -> str:
@@ -48,12 +59,14 @@ class LaplacePosterior(DrawsPosterior):
         length = self.num_samples // self.num_chains
         return f"{length} draws around the mode"
 
-    def _mode(self) -> Mapping[str, Tensor]:
-        return self.centre
+    def _mode(self, linearised: bool | None) -> Mapping[str, Tensor] | None:
+        is_linearised = self.is_refined if linearised is None else linearised
+
+        return self.centre if is_linearised else None
 
     def _means(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Return the mode, which is the mean of the normal distribution around it."""
-        return {name: self.centre[name] for name in names}
+        """Return the mean of the normal distribution, the mode if it is not refined."""
+        return {name: self.mean[name] for name in names}
 
     def transformed(
         self,
@@ -67,6 +80,7 @@ class LaplacePosterior(DrawsPosterior):
             model,
             draws=transform(self.draws),
             centre=transform(self.centre),
+            mean=transform(self.mean) if self.is_refined else None,
             state=state,
             info=self.info,
             masks=masks,
@@ -79,5 +93,9 @@ class LaplacePosterior(DrawsPosterior):
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the draws and the mode, as the file holds them."""
-        return super().tensors() | prefixed("centre/", self.centre)
+        """Return the draws, the mode and the mean of a refined posterior, as in the file."""
+        found = super().tensors() | prefixed("centre/", self.centre)
+        if self.is_refined:
+            found |= prefixed("mean/", self.mean)
+
+        return found

@@ -99,7 +99,8 @@ def _draws_posterior(contents: Contents, info: Any) -> DrawsPosterior:
 
     centre = contents.centre()
     if centre:
-        return LaplacePosterior(model, centre=centre, **parts)
+        mean = contents.mean() or None
+        return LaplacePosterior(model, centre=centre, mean=mean, **parts)
 
     functions = contents.functions()
     if functions is not None:

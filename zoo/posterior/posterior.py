@@ -142,7 +142,7 @@ class Posterior(DrawSource, Exports):
         self,
         x: Rows,
         num_samples: int | None = None,
-        linearised: bool = False,
+        linearised: bool | None = None,
         progress: bool = True,
         **given: Column,
     ) -> Prediction:
@@ -160,7 +160,7 @@ class Posterior(DrawSource, Exports):
                 set aside.
             num_samples: Number of draws S, as in `sample`.
             linearised: Whether the network is replaced by its tangent at the mode,
-                after `inference.Laplace`.
+                after `inference.Laplace`; by default after `Laplace(refined=True)` alone.
             progress: Whether to show a progress bar when it takes seconds.
             given: Known quantities of each datum that the likelihood asks for, (N, ...),
                 such as `scale` for `Gaussian(scale="given")`; or their keys in the batches
@@ -170,9 +170,8 @@ class Posterior(DrawSource, Exports):
             ValueError: `linearised` for a posterior without a mode; a model without a
                 network; other inputs than those at which function values are kept.
         """
-        mode = self._mode() if linearised else None
+        mode = self._mode(linearised)
         batches = input_batches(self.model, x, self.batch_form, given)
-
         return self._predict_at(batches, num_samples, mode, progress)
 
     def predict_with(
@@ -212,12 +211,13 @@ class Posterior(DrawSource, Exports):
 
         return completed
 
-    def _mode(self) -> Mapping[str, Tensor]:
-        """Return the value of every site at which the network is linearised."""
-        raise ValueError(
-            "linearised=True needs the mode that inference.Laplace finds, "
-            f"but this posterior has none ({self!r}); omit linearised"
-        )
+    def _mode(self, linearised: bool | None) -> Mapping[str, Tensor] | None:
+        """Return the value of every site at which the network is linearised, None if it is not."""
+        if linearised:
+            raise ValueError(
+                "linearised=True needs the mode that inference.Laplace finds, but this "
+                f"posterior has none ({self!r}); omit linearised"
+            )
 
     def require_weights(self, purpose: str) -> BayesianNetwork:
         """Return the model, or refuse a posterior without draws of a network's weights.

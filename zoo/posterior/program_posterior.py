@@ -59,7 +59,7 @@ class ProgramPosterior(DrawsPosterior):
         self,
         x: Rows,
         num_samples: int | None = None,
-        linearised: bool = False,
+        linearised: bool | None = None,
         progress: bool = True,
         **given: Column,
     ) -> NoReturn:

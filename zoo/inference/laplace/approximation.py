@@ -17,12 +17,15 @@ from zoo.inference.laplace.library import (
     gauss_newton_backend,
 )
 from zoo.inference.laplace.prior_vectors import prior_vectors
+from zoo.inference.laplace.refinement import flat, refined_mode
+from zoo.inference.laplace.tangent import Tangent
 from zoo.inference.tempering import Tempering
 from zoo.likelihoods import Gaussian
 from zoo.model import BayesianNetwork
 from zoo.predictive.network_call import in_rows
 from zoo.runtime.derivatives import takes_derivatives
 from zoo.runtime.fixed_rows import num_random
+from zoo.runtime.modes import evaluation_mode
 from zoo.runtime.network_call import copied
 from zoo.runtime.rows import describe
 
@@ -37,6 +40,8 @@ class Approximation:
         names: The names of the random weights; all other tensors are fixed.
         structure: "diag", "kron" or "full".
         tempering: Temperatures of the posterior.
+        is_refined: Whether it is that of the network linearised at the mode, around the
+            mode of this linear model.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Approximation:
         names: list[str],
         structure: str,
         tempering: Tempering,
+        is_refined: bool = False,
     ) -> None:
         mean, precision = prior_vectors(model, names, structure)
         likelihood = model.likelihood
@@ -58,6 +64,9 @@ class Approximation:
         self.names = names
         self.structure = structure
         self.tempering = tempering
+        self.tangent = Tangent(model, values, names)
+        self.is_refined = is_refined
+        self.centre = self.tangent.centre
         self.network = _network_at(model, values, names)
         self.network.register_forward_hook(self._output)
         self.fitted: FittedLaplace = library.Laplace(
@@ -79,15 +88,20 @@ class Approximation:
         return sum(prior.shape().numel() - num_random(prior) for prior in priors)
 
     def fit(self, data: Batches) -> None:
-        """Compute the curvature.
+        """Compute the curvature; for a refined approximation find its mode first.
 
         Raises:
             ValueError: Outputs that are not (N, O), or a layer without a curvature of
                 this structure.
         """
         self._check_outputs(data)
+        loader = Loader(data)
         try:
-            self.fitted.fit(Loader(data))
+            if self.is_refined:
+                temperature = self.tempering.likelihood
+                self.centre = refined_mode(self.tangent, loader, temperature)
+
+            self.fitted.fit(loader)
         except NotImplementedError as error:
             name = type(self.network).__name__
             raise ValueError(
@@ -105,6 +119,8 @@ class Approximation:
                 "curvature cannot be computed; write torch.func.grad inside forward, or fit by "
                 "inference.SVI or inference.HMC"
             ) from error
+
+        self.fitted.mean = flat(self.centre)
 
     def tune_prior_precision(self, prior_structure: str) -> None:
         """Maximise the marginal likelihood over the logarithm of the prior precision.
@@ -149,26 +165,24 @@ class Approximation:
         log_constant = num_targets * math.log(scale * math.sqrt(2 * math.pi))
         return value + log_constant * (1 - 1 / self.tempering.likelihood)
 
-    def sample(
-        self, num_samples: int, centre: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def sample(self, num_samples: int, mode: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Draw every site, (1, S, *shape); sites that are fixed stay at the mode.
 
         Arguments:
             num_samples: Number of draws S.
-            centre: The value of every site at the mode.
+            mode: The value of every site at the mode.
 
         Raises:
             ValueError: The precision is not positive definite.
         """
         draws = {}
-        for name, value in centre.items():
+        for name, value in mode.items():
             draws[name] = value.expand(1, num_samples, *value.shape)
 
-        sizes = [centre[name].numel() for name in self.names]
+        sizes = [mode[name].numel() for name in self.names]
         parts = self._flat_draws(num_samples).split(sizes, dim=-1)
         for name, part in zip(self.names, parts, strict=True):
-            draws[name] = part.reshape(1, -1, *centre[name].shape)
+            draws[name] = part.reshape(1, -1, *mode[name].shape)
 
         return self.model.plan.with_padding(self.model.network, draws)
 
@@ -186,8 +200,18 @@ class Approximation:
         return mean + self.tempering.whole**0.5 * (draws - mean)
 
     def _output(self, _network: nn.Module, inputs: tuple, returned: object) -> Tensor:
-        """Return the output that the model takes of what the network returned."""
-        return in_rows(self.model.output_choice(returned), inputs[0])
+        """Return the output that the model takes of what the network returned.
+
+        A refined approximation has the derivatives of the network at the mode, and the
+        outputs of the linear model at its own. This hook adds the difference, which does
+        not depend on the parameters of the library's network.
+        """
+        output = in_rows(self.model.output_choice(returned), inputs[0])
+        if self.centre is self.tangent.centre:
+            return output
+
+        with evaluation_mode(self.model.network):
+            return output + self.tangent.change(self.centre, inputs[0]).detach()
 
     def _check_outputs(self, data: Batches) -> None:
         x, _ = next(iter(data.epoch()))

@@ -47,6 +47,11 @@ class Laplace:
     not linear in them, so that a wide posterior underfits. With `linearised=True` they
     are weights of f(x; w*) + J(x) (w - w*), the model that the curvature belongs to.
 
+    The mode of this linear model is near that of the network, but not the same, least of all
+    where the search for it ended early. With `refined=True` the normal is that of the linear
+    model, around its own mode, which Newton's method finds: exact for a Gaussian likelihood.
+    Predictions are then linearised.
+
     On Bayesian linear regression the full structure is exact, and its log marginal
     likelihood is the log evidence.
 
@@ -71,6 +76,7 @@ class Laplace:
         prior_structure: Tunes the prior precision by the marginal likelihood: "scalar"
             for one precision, "layerwise" for one per tensor, "diag" for one per
             parameter. The mode is not found again. None keeps the prior of the model.
+        refined: Whether the posterior is that of the linearised network.
         temperature: Temperature T of the whole posterior.
         likelihood_temperature: Temperature T_l of the likelihood alone.
         progress: Whether to show a progress bar.
@@ -97,6 +103,7 @@ class Laplace:
         num_steps: int = 2000,
         lr: float = 1e-2,
         prior_structure: str | None = None,
+        refined: bool = False,
         temperature: float = 1.0,
         likelihood_temperature: float = 1.0,
         progress: bool = True,
@@ -125,6 +132,7 @@ class Laplace:
         self.num_steps = num_steps
         self.lr = lr
         self.prior_structure = prior_structure
+        self.refined = refined
         self.tempering = Tempering(temperature, likelihood_temperature)
         self.progress = progress
 
@@ -173,6 +181,7 @@ class Laplace:
             names=random_weights(self.model, self.layers),
             structure=self.structure,
             tempering=self.tempering,
+            is_refined=self.refined,
         )
         first_inputs = None if parts.x is None else first(parts.x, parts.size)
         with flush_subnormals(), one_if_small(self.model.network, first_inputs):
@@ -190,6 +199,7 @@ class Laplace:
             info=self._info(mode, approximation, evidence, seconds),
             draws=draws,
             centre=mode.centre,
+            mean=mode.centre | approximation.centre if self.refined else None,
         )
         posterior.batch_form = parts.form
 
@@ -221,6 +231,7 @@ class Laplace:
             layers=self.layers,
             num_parameters=fitted.n_params - approximation.num_fixed,
             num_steps=len(mode.losses),
+            refined=self.refined,
             seconds=seconds,
             stopped=mode.stopped,
             error=mode.error,
@@ -229,4 +240,5 @@ class Laplace:
         )
 
     def __repr__(self) -> str:
-        return f"Laplace(structure={self.structure!r}, layers={self.layers!r})"
+        refined = ", refined" if self.refined else ""
+        return f"Laplace(structure={self.structure!r}, layers={self.layers!r}{refined})"
