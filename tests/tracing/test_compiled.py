@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.functional import batch_norm
 
 from zoo.tracing.compiled import CACHED, by_rows, rows_at_once
 from zoo.tracing.traced import Traced
@@ -55,3 +56,24 @@ def test_a_function_compiled_for_a_few_rows_takes_all_rows():
     assert run.how == "compiled"
     shape.add_(1.0)
     torch.testing.assert_close(run(x)[0], function(x)[0], rtol=1e-5, atol=1e-5)
+
+
+# torch's compiler warns about itself
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_shift_without_a_scale_has_its_gradient_in_single_precision():
+    shift = torch.zeros(3, requires_grad=True)
+
+    def function(x):
+        with torch.enable_grad():
+            h = batch_norm(x.bfloat16(), None, None, None, shift, training=True)
+            loss = h.float().square().sum() + h.float().exp().sum()
+
+        return torch.autograd.grad(loss, shift)
+
+    x = torch.randn(8, 3)
+    run = Traced(function, compile="compiled")
+    found = [run(x)[0], run(x)[0]]
+    assert run.how == "compiled"
+    for gradient in found:
+        assert gradient.dtype == torch.float32
+        torch.testing.assert_close(gradient, function(x)[0], rtol=1e-2, atol=1e-2)

@@ -31,7 +31,7 @@ def cheaper(module: GraphModule, inputs: Sequence[Tensor]) -> TracedGraph:
 
     A hyperbolic tangent becomes a rational function. A batch of matrix products with one
     factor in common becomes one product. Products of columns with rows become operations
-    that fuse with their neighbours.
+    that fuse with their neighbours. A normalisation without scale gets one of ones.
 
     Arguments:
         module: A graph of aten's operations, as `trace` returns it.
@@ -90,7 +90,23 @@ class _Cheaper(Interpreter):
         if target is aten.bmm.default:
             return product(*args)
 
+        if target is aten.native_batch_norm_backward.default:
+            args = _with_scale(*args)
+
         return super().call_function(target, args, kwargs)
+
+
+def _with_scale(upstream: Tensor, x: Tensor, scale: Tensor | None, *rest: Any) -> tuple:
+    """Return the arguments of a normalisation's gradient, with ones for a missing scale.
+
+    Without a scale, the compiler rounds the gradient of the shift to the precision of the
+    input, which may be half.
+    """
+    if scale is None:
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        scale = torch.ones(x.shape[1], dtype=dtype)
+
+    return (upstream, x, scale, *rest)
 
 
 def _polynomial(coefficients: Sequence[float], x: Tensor) -> Tensor:
