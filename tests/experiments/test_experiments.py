@@ -12,7 +12,7 @@ from zoo import datasets, experiments, likelihoods, metrics
 from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
 from zoo.experiments import Run, nodes_cifar10
-from zoo.experiments.parts import pruning_curves, trained_resnets
+from zoo.experiments.parts import fast_network, pruning_curves, trained_resnets
 from zoo.experiments.running import planning, trials
 from zoo.experiments.running.method import Method
 from zoo.networks import ResNet
@@ -34,21 +34,27 @@ def module_of(experiment):
 
 
 REFERRED = module_of(experiments.referral_cifar10)._CONTESTANTS
+AROUND = module_of(experiments.weights_cifar10)._CONTESTANTS
 CHECKPOINTS = {20: "resnet20-12fca82f.th"}
 SMALLER = [  # what would take too long in a test
     (trained_resnets, "CHECKPOINTS", CHECKPOINTS),
     (module_of(experiments.nodes_cifar10), "CHECKPOINTS", CHECKPOINTS),
     (module_of(experiments.nodes_cifar10), "_COMPONENTS", (4,)),
-    (module_of(experiments.bayes_alexnet_cifar10), "_PHASES", (0.5,)),
+    (module_of(experiments.bayes_cifar10), "_PHASES", (0.5,)),
     (module_of(experiments.nodes_lenet_width), "_WIDTHS", (50, 100, 150)),
     (pruning_curves, "_FRACTIONS", (0.0, 0.9)),
     (planning, "_SHORTEST_TRIAL", 2),
     (trials, "_PROBE_STEPS", 2),
     (moments, "_NUM_SAMPLES", 20),
-    (module_of(experiments.dropout_nin_cifar10), "_WIDTH", 6),
+    (fast_network, "_WIDTHS", (4, 4, 4)),
     (module_of(experiments.fast_cifar10), "_WIDTHS", (4, 4, 4)),
     (module_of(experiments.fast_cifar10), "_SMALL", 16),
     (module_of(experiments.weights_cifar10), "_NUM_CHOSEN", 5),
+    (
+        module_of(experiments.weights_cifar10),
+        "_CONTESTANTS",
+        dict(list(AROUND.items())[::2]),
+    ),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
     (
         module_of(experiments.referral_cifar10),

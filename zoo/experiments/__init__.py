@@ -1,9 +1,9 @@
 """Experiments of the literature as short programs, with their published numbers."""
 
-from zoo.experiments.bayes_cnn import bayes_alexnet_cifar10, bayes_lenet_mnist
+from zoo.experiments.bayes_cnn import bayes_cifar10, bayes_lenet_mnist
 from zoo.experiments.bbb_mnist import bbb_mnist
 from zoo.experiments.corrupt_mnist import corrupt_mnist
-from zoo.experiments.dropout_cifar10 import dropout_dsn_cifar10, dropout_nin_cifar10
+from zoo.experiments.dropout_cifar10 import dropout_cifar10
 from zoo.experiments.dropout_lenet_mnist import dropout_lenet_mnist
 from zoo.experiments.fast_cifar10 import fast_cifar10
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
@@ -19,13 +19,12 @@ __all__ = [
     "Experiment",
     "Result",
     "Run",
-    "bayes_alexnet_cifar10",
+    "bayes_cifar10",
     "bayes_lenet_mnist",
     "bbb_mnist",
     "corrupt_mnist",
-    "dropout_dsn_cifar10",
+    "dropout_cifar10",
     "dropout_lenet_mnist",
-    "dropout_nin_cifar10",
     "fast_cifar10",
     "nodes_cifar10",
     "nodes_lenet_width",

@@ -2,149 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-import pyro.distributions as dist
 import torch
-from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
+from torch import nn
 
 import guides
-from zoo import datasets, networks, priors
+from zoo import datasets
 from zoo.datasets import Dataset
-from zoo.experiments.parts.augment import loader, resized
+from zoo.experiments.parts.augment import resized
+from zoo.experiments.parts.fast_network import (
+    BATCH_SIZE,
+    DROPPED,
+    PRIOR,
+    RATE,
+    augmented,
+    fast_network,
+    sgd,
+)
 from zoo.experiments.parts.score_panels import draw_scores
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running.contestant import Contestant, MakeGuide
 from zoo.experiments.running.method import Method, ivon
 from zoo.experiments.running.run import Experiment, Run
 from zoo.inference import SVI
-from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
-from zoo.runtime.programs import PyroProgram
 
-_WIDTHS = (32, 128, 128)
-_PUBLISHED_WIDTHS = (64, 256, 256)
+_WIDTHS = (64, 256, 256)  # as published
 _PUBLISHED_ERROR = 6.0  # with flipped and shifted copies of each test image
 _NUM_SAMPLES = 8
 _SMALL = 24  # height and width of the images of the first fit
-_MARGIN = 2  # pixels by which images are shifted
-_BATCH_SIZE = 256
-_BIAS_RATE = 64.0  # times the rate of the weights, as published
 _HESS_INIT = 2.0  # scales of 0.0033 with 45,000 images
+_SHARES = {"start": 0.25, "point": 0.35}  # of the budget; a tenth for each other fit
 _TWINS = {  # of each posterior
     "MC dropout": "dropout, weights averaged",
     "mean field": "point",
     "IVON": "point, longer",
 }
-_DROPPED = ("groups.1.conv2.weight", "groups.2.conv?.weight", "linear.weight")
-
-
-def nesterov(parameters: Sequence[Tensor], lr: float) -> torch.optim.Optimizer:
-    """Return SGD with Nesterov's momentum, with a large rate for biases."""
-    biases = [parameter for parameter in parameters if parameter.dim() == 1]
-    weights = [parameter for parameter in parameters if parameter.dim() > 1]
-    groups = [
-        {"params": weights, "lr": lr},
-        {"params": biases, "lr": _BIAS_RATE * lr},
-    ]
-
-    return torch.optim.SGD(groups, lr=lr, momentum=0.85, nesterov=True)
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A rate that rises from zero, and then changes linearly.
-
-    Arguments:
-        num_steps: Number of steps of the run.
-        warmup: Part of the steps in which the rate rises.
-        first: The rate after that, as a factor of the optimiser's.
-        last: The rate at the end, as a factor of the optimiser's.
-    """
-
-    num_steps: int
-    warmup: float
-    first: float
-    last: float
-
-    def __call__(self, step: int) -> float:
-        """Return the factor of a step."""
-        done = (step + 1) / self.num_steps
-        if done < self.warmup:
-            return self.first * done / self.warmup
-
-        rest = (1 - done) / (1 - self.warmup)
-        return self.last + (self.first - self.last) * rest
-
-
-def sgd(
-    model: BayesianNetwork,
-    guide: PyroProgram,
-    *,
-    num_steps: int,
-    warmup: float,
-    first: float,
-    last: float,
-    **options: Any,
-) -> SVI:
-    """Return `SVI` in half precision by SGD, with a rate that changes linearly."""
-    factor = Linear(num_steps, warmup, first, last)
-    scheduler = partial(LambdaLR, lr_lambda=factor)
-
-    return SVI(
-        model,
-        guide,
-        num_steps=num_steps,
-        optimizer=nesterov,
-        scheduler=scheduler,
-        precision="bf16",
-        **options,
-    )
-
 
 _START = Method(
-    epochs=6,
-    engine=partial(sgd, warmup=0.3, first=1.0, last=0.6),
-    rates=(0.4,),
-    batch_size=_BATCH_SIZE,
+    epochs=12,
+    engine=partial(sgd, warmup=0.3, last=0.55),
+    rates=(RATE,),
+    batch_size=BATCH_SIZE,
 )
 _GO_ON = Method(
-    epochs=5,
-    engine=partial(sgd, warmup=0.02, first=0.6, last=0.0),
-    rates=(0.4,),
-    batch_size=_BATCH_SIZE,
+    epochs=10,
+    engine=partial(sgd, warmup=0.02, first=0.55),
+    rates=(RATE,),
+    batch_size=BATCH_SIZE,
 )
 _MORE = Method(
     epochs=1,
-    engine=partial(sgd, warmup=0.1, first=1.0, last=0.0),
+    engine=partial(sgd, warmup=0.1),
     rates=(0.1,),
-    batch_size=_BATCH_SIZE,
+    batch_size=BATCH_SIZE,
 )
+_DROPOUT = replace(_MORE, epochs=2)
 _NATURAL = partial(
     ivon, beta2=0.999, hess_init=_HESS_INIT, point_lr=1e-2, precision="bf16"
 )
-_IVON = Method(epochs=1, engine=_NATURAL, rates=(0.4,), batch_size=_BATCH_SIZE)
+_IVON = Method(epochs=1, engine=_NATURAL, rates=(0.4,), batch_size=BATCH_SIZE)
 _SCALES = Method(
     epochs=1,
     engine=partial(SVI, scales_only=True, precision="bf16"),
     rates=(1.25e-3,),
-    batch_size=_BATCH_SIZE,
-)
-_PRIOR = priors.WeightPrior(
-    priors.all_but_normalisation(dist.Normal(0.0, 0.1), otherwise=priors.Point())
+    batch_size=BATCH_SIZE,
 )
 _CONTESTANTS = {  # each goes on from the point
-    "point, longer": Contestant(_PRIOR, guides.Delta, _MORE),
+    "point, longer": Contestant(PRIOR, guides.Delta, _MORE),
     "mean field": Contestant(
-        _PRIOR, partial(guides.MeanField, init_scale=0.002), _SCALES
+        PRIOR, partial(guides.MeanField, init_scale=0.002), _SCALES
     ),
-    "IVON": Contestant(_PRIOR, guides.MeanField, _IVON),
+    "IVON": Contestant(PRIOR, guides.MeanField, _IVON),
     "MC dropout": Contestant(
-        _PRIOR, partial(guides.MCDropout, p=0.1, layers=_DROPPED), _MORE
+        PRIOR, partial(guides.MCDropout, p=0.1, layers=DROPPED), _DROPOUT
     ),
 }
 
@@ -152,17 +85,20 @@ _CONTESTANTS = {  # each goes on from the point
 def _run(run: Run) -> None:
     """Fit a point estimate to small and to whole images, and go on from it in several ways."""
     data = run.dataset(datasets.cifar10, num_validation=5_000)
-    small = loader(resized(data.train, _SMALL), _BATCH_SIZE, _MARGIN)
-    whole = loader(data.train, _BATCH_SIZE, _MARGIN)
+    small = augmented(resized(data.train, _SMALL))
+    whole = augmented(data.train)
 
     def fit(
         name: str, network: nn.Module, make_guide: MakeGuide, method: Method
     ) -> Posterior:
         train = small if method is _START else whole
-        build = partial(run.build, network, _PRIOR, make_guide)
-        return run.fit(name, build, data, method, share=0.25, train=train)
+        build = partial(run.build, network, PRIOR, make_guide)
+        share = _SHARES.get(name, 0.1)
+        return run.fit(name, build, data, method, share=share, train=train)
 
-    start = fit("start", _whitened(run, data), guides.Delta, _START)
+    torch.manual_seed(run.seed)
+    network = fast_network(data, _WIDTHS)
+    start = fit("start", network, guides.Delta, _START)
     point = fit("point", start.network(), guides.Delta, _GO_ON)
     run.scores.add_posterior("point", point, data.test, 1)
 
@@ -171,15 +107,6 @@ def _run(run: Run) -> None:
         _score(run, name, posterior, data)
 
     _report(run)
-
-
-def _whitened(run: Run, data: Dataset) -> nn.Module:
-    """Return a new network, whose first filters are of the training images."""
-    torch.manual_seed(run.seed)
-    widths = _PUBLISHED_WIDTHS if run.full else _WIDTHS
-    network = networks.FastConvNet(widths=widths).whiten(data.train.x[:5_000])
-
-    return network.to(memory_format=torch.channels_last)
 
 
 def _score(run: Run, name: str, posterior: Posterior, data: Dataset) -> None:

@@ -15,17 +15,20 @@ _RESIZED_AT_ONCE = 1000
 class Augmented(Dataset):
     """Images that are mirrored at random, and cropped at random after padding.
 
-    Half of the images are mirrored. The padding has the lowest value of the batch. An
-    index is a list of rows, so that a batch is made in one call.
+    Half of the images are mirrored. An index is a list of rows, so that a batch is made
+    in one call.
 
     Arguments:
         part: Images (N, C, H, W) and their labels (N,).
         margin: Number of pixels of padding on each side.
+        padding: "lowest", the lowest value of the batch; or "reflect", the image's own
+            pixels beside the edge.
     """
 
-    def __init__(self, part: Split, margin: int = 4) -> None:
+    def __init__(self, part: Split, margin: int = 4, padding: str = "lowest") -> None:
         self.part = part
         self.margin = margin
+        self.padding = padding
 
     def __len__(self) -> int:
         return len(self.part.x)
@@ -34,20 +37,23 @@ class Augmented(Dataset):
         """Return the images of some rows, changed at random, and their labels."""
         x, y = self.part
         mirrored = _mirror(x[rows])
-        shifted = _shift(mirrored, self.margin)
+        shifted = _shift(mirrored, self.margin, self.padding)
 
         return shifted, y[rows]
 
 
-def loader(part: Split, batch_size: int = 128, margin: int = 4) -> DataLoader:
+def loader(
+    part: Split, batch_size: int = 128, margin: int = 4, padding: str = "lowest"
+) -> DataLoader:
     """Return shuffled batches of a part, augmented.
 
     Arguments:
         part: Images (N, C, H, W) and their labels (N,).
         batch_size: Number of data in a batch.
         margin: Number of pixels of padding on each side.
+        padding: "lowest" or "reflect", what the padding is made of.
     """
-    data = Augmented(part, margin)
+    data = Augmented(part, margin, padding)
     rows = RandomSampler(data)
     batches = BatchSampler(rows, batch_size, drop_last=False)
 
@@ -79,11 +85,14 @@ def _mirror(x: Tensor) -> Tensor:
     return torch.where(random < 0.5, mirrored, x)
 
 
-def _shift(x: Tensor, margin: int) -> Tensor:
+def _shift(x: Tensor, margin: int, padding: str) -> Tensor:
     """Pad each of some images (B, C, H, W), and crop it at a random place."""
     batch_size, _, height, width = x.shape
-    lowest = float(x.min())
-    padded = pad(x, (margin, margin, margin, margin), value=lowest)
+    sides = (margin, margin, margin, margin)
+    if padding == "reflect":
+        padded = pad(x, sides, mode="reflect")
+    else:
+        padded = pad(x, sides, value=float(x.min()))
 
     num_places = 2 * margin + 1
     top, left = torch.randint(num_places, (2, batch_size, 1))  # (B, 1) each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pyro.distributions as dist
@@ -35,6 +35,7 @@ def fit_talk_network(
     *,
     posterior: Method | None = None,
     make_guide: MakeGuide = LOCAL_REPARAM,
+    make_network: Callable[[], nn.Module] | None = None,
 ) -> dict[str, Posterior]:
     """Return two fits of the network, "posterior" and "MAP", with the whole budget.
 
@@ -49,29 +50,32 @@ def fit_talk_network(
         method: How both are fitted.
         posterior: How the posterior is fitted, if it is in another way.
         make_guide: Makes the guide of the posterior.
+        make_network: Makes another network.
     """
+    if make_network is None:
+        channels = PUBLISHED_CHANNELS if run.full else CHANNELS
+        make_network = partial(_make_network, data, channels)
+
     fits = {}
-    build = partial(_build, run, data, make_guide)
+    build = partial(_build, run, make_network, make_guide)
     fits["posterior"] = run.fit(
         "posterior", build, data, posterior or method, share=0.7
     )
 
-    build = partial(_build, run, data, guides.Delta)
+    build = partial(_build, run, make_network, guides.Delta)
     fits["MAP"] = run.fit("MAP", build, data, method, share=0.3)
 
     return fits
 
 
 def _build(
-    run: Run, data: Dataset, make_guide: MakeGuide
+    run: Run, make_network: Callable[[], nn.Module], make_guide: MakeGuide
 ) -> tuple[BayesianNetwork, PyroProgram]:
     """Return the model and a guide."""
-    channels = PUBLISHED_CHANNELS if run.full else CHANNELS
-    network = _make_network(data, channels)
     weight = dist.Normal(0.0, 1.0)
     prior = priors.WeightPrior(weight)
 
-    return run.build(network, prior, make_guide)
+    return run.build(make_network(), prior, make_guide)
 
 
 def _make_network(data: Dataset, channels: Sequence[int]) -> nn.Module:
