@@ -17,30 +17,30 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypedDict
 
 import matplotlib
 import pyro
 import pyro.distributions as dist
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 from pyro.infer import autoguide
 from torch import Tensor
 from tqdm import tqdm
 
 import guides
 import zoo
+from benchmarks.fidelity_figure import draw
+from benchmarks.fidelity_scores import Fit, Results, main_score
 from benchmarks.record import write
 from zoo import inference, priors, references
 from zoo.command.choices import REFERENCES
-from zoo.inference.particles.engine import ParticleEngine
+from zoo.inference.engine import Engine
+from zoo.posterior.laplace_posterior import LaplacePosterior
+from zoo.posterior.posterior import Posterior
 from zoo.references.reference import FOLDER, Reference
 from zoo.reports.bounds import StatedBound
 from zoo.reports.table import Cell, Table
@@ -49,28 +49,13 @@ from zoo.runtime.programs import PyroProgram
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 FIGURE = ROOT / "docs" / "fidelity.png"
-SCORES = ("wasserstein", "total_variation")  # a reference has one of them
+LINEARISED = "Laplace linearised"
 BATCH = 64  # images in a batch; tables and rows of pixels are used all at once
+_FOR_THE_TABLE = 10  # draws of predictions that are not stated here
 LARGEST_FULL = 1000  # dimensions of the largest full covariance
 Model = zoo.BayesianNetwork
 MakeGuide = Callable[[Model], PyroProgram]
 
-
-class Fit(TypedDict):
-    """The scores of one guide on one reference, as in the results file."""
-
-    scores: dict[str, float]
-    bound: Cell  # on the evidence, nats per datum
-    bound_error: Cell
-    fit_kind: Cell
-    errors: dict[str, float]
-    floor: dict[str, float]
-    verdict: str
-    parameters: int
-    seconds: float
-
-
-Results = dict[str, dict[str, Fit]]  # by reference, then by guide
 
 WEIGHTS: dict[str, MakeGuide] = {
     "Delta": guides.Delta,
@@ -102,11 +87,15 @@ OVER_NODES: dict[str, tuple[str, MakeGuide]] = {
     "Rank1": ("both", guides.Rank1),
     "Flow over nodes": ("in", guides.Flow),
 }
-PARTICLES: dict[str, Callable[[Model], ParticleEngine]] = {
+_LAPLACE = partial(inference.Laplace, structure="full", num_samples=400, progress=False)
+ENGINES: dict[str, Callable[[Model], Engine]] = {
+    "Laplace": _LAPLACE,
+    LINEARISED: _LAPLACE,
+    "Laplace refined": partial(_LAPLACE, refined=True),
     "AIS": partial(inference.AIS, progress=False),
     "RepulsiveEnsemble": partial(inference.RepulsiveEnsemble, progress=False),
 }
-LABELS = (*WEIGHTS, *OVER_NODES, *PARTICLES)
+LABELS = (*WEIGHTS, *OVER_NODES, *ENGINES)
 FULL = {"FullRank", "AutoMultivariateNormal"}
 
 
@@ -121,8 +110,8 @@ def score(name: str, label: str, steps: int) -> Fit:
     torch.set_num_threads(1)
     pyro.set_rng_seed(0)
     reference = references.load(REFERENCES[name])
-    if label in PARTICLES:
-        return score_particles(reference, label)
+    if label in ENGINES:
+        return score_engine(reference, label)
 
     model = reference.model
     if label in OVER_NODES:
@@ -140,6 +129,7 @@ def score(name: str, label: str, steps: int) -> Fit:
         num_steps=steps,
         lr=1e-2,
         batch_size=BATCH if has_images else None,
+        num_samples=_FOR_THE_TABLE,
         progress=False,
     )
     card = comparison.fidelities[label]
@@ -159,14 +149,17 @@ def score(name: str, label: str, steps: int) -> Fit:
     }
 
 
-def score_particles(reference: Reference, label: str) -> Fit:
-    """Move particles from the prior to the posterior of a reference, and score them."""
+def score_engine(reference: Reference, label: str) -> Fit:
+    """Fit an engine without a guide to the data of a reference, and score it."""
     model, train = reference.model, reference.data.train
-    posterior = PARTICLES[label](model).fit(train)
-    card = zoo.fidelity(posterior, reference)
+    posterior = ENGINES[label](model).fit(train)
     stated = StatedBound.of(posterior, train).cells()
 
-    size = sum(prior.shape().numel() for prior in model.latents.values())
+    scored: Posterior | Tensor = posterior
+    if label == LINEARISED:
+        scored = posterior.predict(reference.inputs, linearised=True).functions
+
+    card = zoo.fidelity(scored, reference)
     return {
         "bound": stated["bound"],
         "bound_error": stated["bound error"],
@@ -175,9 +168,18 @@ def score_particles(reference: Reference, label: str) -> Fit:
         "errors": card.errors,
         "floor": card.floor,
         "verdict": card.verdict,
-        "parameters": posterior.num_samples * size,
+        "parameters": num_parameters(posterior),
         "seconds": round(posterior.info.seconds, 1),
     }
+
+
+def num_parameters(posterior: Posterior) -> int:
+    """Return the parameters of a normal with a full covariance, or all numbers of particles."""
+    size = sum(prior.shape().numel() for prior in posterior.model.latents.values())
+    if isinstance(posterior, LaplacePosterior):
+        return size + size * (size + 1) // 2
+
+    return posterior.num_samples * size
 
 
 def over_nodes(model: Model, where: str) -> Model:
@@ -218,7 +220,7 @@ def score_all(
             except (ValueError, RuntimeError) as error:
                 tqdm.write(f"{name}, {label}: left out, {error}")
 
-    return found
+    return {name: fits for name, fits in found.items() if fits}
 
 
 def earlier(path: Path) -> Results:
@@ -244,11 +246,6 @@ def size(name: str) -> int:
     return sum(prior.shape().numel() for prior in model.latents.values())
 
 
-def main_score(fit: Fit) -> str:
-    """Return the name of the main score: the first of `SCORES` that there is."""
-    return next(name for name in SCORES if name in fit["scores"])
-
-
 def table_of(results: Results) -> Table:
     """Return a row for each guide with the main score on each reference, after the floors."""
     floors: list[Cell] = ["floor"]
@@ -265,50 +262,6 @@ def table_of(results: Results) -> Table:
         rows.append(row)
 
     return Table(("guide", *results), rows)
-
-
-def draw(results: Results) -> Figure:
-    """Draw a panel for each reference: a dot for each guide, and a line at the floor."""
-    figure = Figure(figsize=(2.2 * len(results) + 2.2, 5.6), layout="constrained")
-    axes = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
-    for ax, (name, fits) in zip(axes, results.items(), strict=True):
-        ax.set_title(name)
-        draw_reference(fits, ax)
-
-    return figure
-
-
-def draw_reference(fits: Mapping[str, Fit], ax: Axes) -> None:
-    """Draw the main score of each guide on one reference."""
-    labels = LABELS[::-1]
-    first = next(iter(fits.values()))
-    score_name = main_score(first)
-    floor = first["floor"][score_name]
-
-    places = []
-    values = []
-    errors = []
-    for place, label in enumerate(labels):
-        if label in fits:
-            places.append(place)
-            values.append(fits[label]["scores"][score_name])
-            errors.append(fits[label]["errors"][score_name])
-
-    ax.errorbar(
-        values,
-        places,
-        xerr=errors,
-        fmt="o",
-        color="#0072B2",
-        markersize=5,
-        elinewidth=1,
-    )
-    ax.axvline(floor, color="#8C8C8C", linewidth=3, alpha=0.6)
-    ax.set(xscale="log", xlabel=score_name.replace("_", " "), xlim=(floor / 2, None))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_yticks(range(len(labels)), labels)
-    ax.grid(axis="y", alpha=0.2)
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def shipped() -> list[str]:
