@@ -22,7 +22,7 @@ from guides._base.log_joint import Joint
 from guides._base.part import Part
 from guides._base.program import PyroModel
 from guides._base.remembered import Remembered
-from guides._base.scales_in import scales_in
+from guides._base.scales_in import named_in, scales_in
 from guides._base.site import Site
 from guides.mean_field import MeanField
 
@@ -209,6 +209,16 @@ class LastLayer(Guide):
             return density
 
         return density + self.rest.log_prob(values)
+
+    def log_scales(self) -> dict[str, Tensor]:
+        """Return the log standard deviations of the rest by the name of their parameter."""
+        return {} if self.rest is None else named_in("rest", self.rest.log_scales())
+
+    def scales_of_means(self) -> dict[str, Tensor]:
+        """Return the standard deviations of the rest by the parameter of the mean."""
+        return (
+            {} if self.rest is None else named_in("rest", self.rest.scales_of_means())
+        )
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return q of a site of the rest.

@@ -22,6 +22,7 @@ from guides._base.component_inits import (
 from guides._base.guide import Guide
 from guides._base.part import Part
 from guides._base.program import PyroModel
+from guides._base.scales_in import named_in
 from guides._base.site import Site
 from guides._base.uniform_mixture import UniformMixture, uniform_mixture
 from guides._lazy.lazy import plain
@@ -195,8 +196,7 @@ class Mixture(Guide):
         """Return values of each component by the name that the mixture has for them."""
         found = {}
         for number, of_one in enumerate(values):
-            for name, value in of_one.items():
-                found[f"components.{number}.{name}"] = value
+            found |= named_in(f"components.{number}", of_one)
 
         return found
 

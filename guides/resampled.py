@@ -19,7 +19,7 @@ from guides._base.log_joint import Joint
 from guides._base.part import Part
 from guides._base.program import PyroModel
 from guides._base.remembered import Remembered
-from guides._base.scales_in import scales_in
+from guides._base.scales_in import named_in, scales_in
 from guides.last_layer import LastLayer
 
 _AT_ONCE = 1000  # candidates
@@ -147,6 +147,14 @@ class Resampled(Guide):
             parts.append({name: value[rows] for name, value in draws.items()})
 
         return {name: torch.cat([part[name] for part in parts]) for name in self.sites}
+
+    def log_scales(self) -> dict[str, Tensor]:
+        """Return the log standard deviations of the candidates, which are what is fitted."""
+        return named_in("candidates", self.candidates.log_scales())
+
+    def scales_of_means(self) -> dict[str, Tensor]:
+        """Return the standard deviations of the candidates by the parameter of the mean."""
+        return named_in("candidates", self.candidates.scales_of_means())
 
     @torch.no_grad()
     def evidence_bound(self, num_samples: int = 20) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Which of three things a fit is: at its optimum at temperature 1, cold, or not converged."""
+"""What a fit is: at its optimum at temperature 1, its scales alone, cold, or not converged."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from zoo.inference.natural_gradients import Gain
 from zoo.inference.tempering import Tempering
 
 OPTIMUM = "optimum"
+SCALES_AT_OPTIMUM = "scales at optimum"
 COLD = "cold"
 NOT_CONVERGED = "scales not converged"
 
@@ -24,8 +25,9 @@ class Verdict(NamedTuple):
     """What a fit of a guide is, and its bound.
 
     Arguments:
-        kind: "optimum" (at temperature 1), "cold" (fitted at a temperature below 1),
-            "scales not converged", or "" if there is no bound, or nothing to say it by.
+        kind: "optimum" (at temperature 1), "scales at optimum" (with the means as they
+            were given), "cold" (fitted at a temperature below 1), "scales not converged",
+            or "" if there is no bound, or nothing to say it by.
         reason: A sentence that says why.
         nats: The bound on the evidence at temperature 1, in nats per datum, None if
             there is none or it is not known.
@@ -56,15 +58,15 @@ def num_evaluations(num_steps: int) -> int:
 
 
 class Refits(NamedTuple):
-    """What a refit of a part of the guide would gain.
+    """What a refit of a part of the guide would gain; None for a part that was not fitted.
 
     Arguments:
         scales: That of the scales alone.
         means: That of the means alone.
     """
 
-    scales: Gain
-    means: Gain
+    scales: Gain | None = None
+    means: Gain | None = None
 
 
 def fit_kind(tempering: Tempering, refits: Refits | None, num_data: int) -> Verdict:
@@ -91,21 +93,24 @@ def fit_kind(tempering: Tempering, refits: Refits | None, num_data: int) -> Verd
     if refits is None:
         return Verdict()
 
-    return Verdict(OPTIMUM, _least(refits, num_data))
+    is_of_scales = refits.scales is not None and refits.means is None
+    kind = SCALES_AT_OPTIMUM if is_of_scales else OPTIMUM
+
+    return Verdict(kind, _least(refits, num_data))
 
 
 def _gains(refits: Refits, num_data: int) -> list[str]:
     """Return a part of a sentence for each refit that would gain much."""
     found = []
     scales, means = refits
-    if _is_large(scales, num_data):
+    if scales is not None and _is_large(scales, num_data):
         found.append(
             "a refit of the scales alone gains at least "
             f"{scales.value / num_data:.2g} nats per datum (their variances are on average "
             f"{_ratio(scales.mean)} times the optimal ones)"
         )
 
-    if _is_large(means, num_data):
+    if means is not None and _is_large(means, num_data):
         gain = f"at least {means.value / num_data:.2g} nats per datum"
         found.append(f"a refit of the means alone gains {gain}")
 
@@ -125,13 +130,25 @@ def _is_large(gain: Gain, num_data: int) -> bool:
 def _least(refits: Refits, num_data: int) -> str:
     """Return the sentence on a fit at its optimum."""
     scales, means = refits
-    of_scales = (scales.value + _NUM_ERRORS * scales.error) / num_data
-    of_means = (means.value + _NUM_ERRORS * means.error) / num_data
+    if scales is None:
+        return "the guide has no parameters, so that nothing is left to fit"
+
+    of_scales = _upper(scales) / num_data
+    if means is None:
+        return (
+            f"a refit of the scales gains less than {of_scales:.1g} nats per datum; the means "
+            "were not fitted"
+        )
 
     return (
         f"refits of the scales and of the means gain less than {of_scales:.1g} and "
-        f"{of_means:.1g} nats per datum"
+        f"{_upper(means) / num_data:.1g} nats per datum"
     )
+
+
+def _upper(gain: Gain) -> float:
+    """Return an upper limit of a gain, in nats over all data."""
+    return gain.value + _NUM_ERRORS * gain.error
 
 
 def _cold(tempering: Tempering) -> str:

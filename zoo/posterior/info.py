@@ -80,6 +80,7 @@ class SVIInfo(RunInfo):
         seconds_tracing: Wall time of tracing and compiling in seconds.
         precision: That of the network's products in the fit, "float32" or "bf16".
         fit_kind: "optimum" if the guide is at the optimum of the bound at temperature 1;
+            "scales at optimum" if its means were not fitted and its scales are there;
             "cold" if it was fitted at a temperature below 1; "scales not converged" if a
             refit of its scales alone would gain much; "" if there is no bound, or if it
             is not known, e.g. after fewer than 100 steps.

@@ -18,13 +18,13 @@ _MANY = 4096  # data, above which each gets fewer draws
 
 @dataclass(frozen=True)
 class StatedBound:
-    """The bound of a fit, or why there is none, and which of three things the fit is.
+    """The bound of a fit, or why there is none, and which kind the fit is.
 
     Arguments:
         bound: The bound, None if there is none.
         without_training: What a prediction without training scores, nats per datum;
             None if the prior is improper.
-        kind: "optimum", "cold", "scales not converged" or "".
+        kind: "optimum", "scales at optimum", "cold", "scales not converged" or "".
         reason: Why it is that, or why there is no bound.
     """
 

@@ -102,6 +102,86 @@ def test_a_planted_fit_is_what_it_is(problem, kind):
     assert kind in repr(info)
 
 
+def means_at_the_mode(model, data, **options):
+    """Return a guide whose means are those of a fit with small scales."""
+    pyro.set_rng_seed(0)
+    guide = guides.LocalReparam(model, **options)
+    engine = inference.SVI(model, guide, num_steps=200, lr=0.02, progress=False)
+    engine.fit(data)
+    return guide
+
+
+@pytest.mark.parametrize("how", ["scales_only", "frozen"])
+def test_scales_alone_are_at_the_optimum_for_their_means(problem, how):
+    model, data = problem
+    guide = means_at_the_mode(model, data)
+    options = {"num_steps": 300, "batch_size": 250}
+    if how == "frozen":
+        guide.freeze("loc.*")
+    else:
+        options["scales_only"] = True
+
+    batch_size = options.pop("batch_size")
+    engine = inference.SVI(model, guide, progress=False, **options)
+    info = engine.fit(data, batch_size=batch_size).info
+    assert info.fit_kind == "scales at optimum"
+    assert "the means were not fitted" in info.fit_reason
+
+    slow = guides.LocalReparam(model, init_scale=0.001)  # the same means, no time
+    slow.loc.load_state_dict(guide.loc.state_dict())
+    engine = inference.SVI(
+        model, slow, progress=False, scale_lr=1e-4, scales_only=True, num_steps=300
+    )
+    assert engine.fit(data, batch_size=250).info.fit_kind == "scales not converged"
+
+
+def small_scales(rest):
+    with torch.no_grad():
+        for rho in rest.rho.parameters():
+            rho.fill_(-9.0)
+
+
+def test_the_rest_of_a_last_layer_is_judged():
+    torch.manual_seed(0)
+    x = torch.randn(40, 2)
+    network = networks.MLP(2, 1, hidden=[3])
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(0.5))
+    data = x, x[:, :1].sin() + 0.5 * torch.randn(40, 1)
+
+    fits = {}
+    for kind, rate in (("optimum", 0.1), ("scales not converged", 1e-5)):
+        guide = guides.LastLayer(model)
+        if kind != "optimum":
+            small_scales(guide.rest)
+
+        fits[kind] = fit_slowly(model, guide, data, rate)
+
+    guide = guides.Resampled(model)
+    small_scales(guide.candidates.rest)
+    resampled = fit_slowly(model, guide, data, 1e-5)
+    assert [info.fit_kind for info in fits.values()] == list(fits)
+    assert resampled.fit_kind == "scales not converged"
+
+
+def fit_slowly(model, guide, data, scale_lr):
+    options = {"num_steps": 300, "scale_lr": scale_lr, "progress": False}
+    return inference.SVI(model, guide, **options).fit(data).info
+
+
+def test_a_last_layer_without_a_rest_is_at_its_optimum(problem):
+    model, data = problem
+    for family in (guides.LastLayer, guides.Resampled):
+        engine = inference.SVI(model, family(model), num_steps=1, progress=False)
+        info = engine.fit(data).info
+        assert info.fit_kind == "optimum"
+        assert "nothing is left to fit" in info.fit_reason
+        assert math.isfinite(info.bound_nats)
+
+    unknown = fit(*problem, num_steps=1)
+    assert unknown.info.fit_kind == ""
+
+
 def digits():
     """A network of ten classes."""
     data = datasets.digits(flatten=True)

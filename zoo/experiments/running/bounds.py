@@ -20,7 +20,7 @@ _NUM_SAMPLES = 8  # for each batch, which has draws of its own
 def bound_values(posterior: Posterior, train: Data) -> dict[str, object]:
     """Return the bound in nats per datum at temperature 1, or the reason why there is none.
 
-    Next to it is which of three things the fit is, see `SVIInfo.fit_kind`.
+    Next to it is which kind the fit is, see `SVIInfo.fit_kind`.
 
     Arguments:
         posterior: The posterior.

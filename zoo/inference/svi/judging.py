@@ -24,7 +24,7 @@ from zoo.runtime.rows import Structure
 from zoo.tracing.trial import Trial
 
 _MOST_BYTES = 2**26  # of recent batches
-_FLATTEST = 0.05  # slope of log scales, below which a scale is at its ceiling
+_FLATTEST = 0.05  # derivative of a log scale, below which the scale is at its ceiling
 
 GradientStep = Callable[..., tuple[Tensor, ...]]
 """Takes the tensors of a batch, and returns the loss and the gradient of each parameter."""
@@ -97,7 +97,7 @@ class Judge:
 
         state = run.values
         number = num_evaluations(run.num_steps)
-        if number == 0:
+        if number == 0 and not self._is_fixed(scoped):
             return fit_kind(self.tempering, None, self.data.num_data)
 
         with Trial(list(state.values())).undone():
@@ -125,28 +125,50 @@ class Judge:
     def _refits(
         self, scoped: ScopedGuide, step: GradientStep, number: int
     ) -> Refits | None:
-        """Return what refits would gain, None for a guide without means or scales."""
+        """Return what refits would gain, None for a guide of which it is not known."""
+        if self._is_fixed(scoped):
+            return Refits()
+
         names = list(scoped.named_parameters())
-        slopes = _slopes(scoped, names)
-        units = _units(scoped, names)
-        if not slopes or not units:
+        first = self._gradients(step, names, 0)
+        derivatives = _fitted(_derivatives(scoped, names), first)
+        units = _fitted(_units(scoped, names), first)
+        if not derivatives:
             return None
 
-        of_scales = NaturalGradients([each.numel() for each in slopes.values()])
+        of_scales = NaturalGradients([each.numel() for each in derivatives.values()])
         of_means = NaturalGradients([each.numel() for each in units.values()])
+        num_data = self.data.num_data
         for index in range(number):
-            tensors, _ = self._recent[index % len(self._recent)]
-            gradients = dict(zip(names, step(*tensors)[1:], strict=False))
-            if any(gradients[name].numel() == 0 for name in [*slopes, *units]):
-                return None  # the loss does not depend on them
+            gradients = self._gradients(step, names, index) if index else first
+            for_scales = []
+            for name, derivative in derivatives.items():
+                for_scales.append(num_data * _over(gradients[name], derivative))
 
-            num_data = self.data.num_data
-            of_scales.add(
-                [num_data * _over(gradients[name], slopes[name]) for name in slopes]
-            )
-            of_means.add([num_data * gradients[name] * units[name] for name in units])
+            of_scales.add(for_scales)
+            if units:
+                for_means = [gradients[name] * units[name] for name in units]
+                of_means.add([num_data * each for each in for_means])
 
-        return Refits(of_scales.gain_of_scales(), of_means.gain_of_means())
+        means = of_means.gain_of_means() if units else None
+
+        return Refits(of_scales.gain_of_scales(), means)
+
+    def _gradients(
+        self, step: GradientStep, names: Sequence[str], index: int
+    ) -> dict[str, Tensor]:
+        """Return the gradient of each parameter of the guide on one of the last batches."""
+        tensors, _ = self._recent[index % len(self._recent)]
+
+        return dict(zip(names, step(*tensors)[1:], strict=False))
+
+    def _is_fixed(self, scoped: ScopedGuide) -> bool:
+        """Return whether nothing at all was fitted."""
+        plan = self.model.plan
+        if plan.points or plan.learned(self.model.network):
+            return False
+
+        return not any(parameter.numel() for parameter in scoped.parameters())
 
     def _bound(
         self, scoped: ScopedGuide, state: Mapping[str, Tensor], number: int
@@ -168,7 +190,7 @@ class Judge:
         )
 
 
-def _slopes(scoped: ScopedGuide, names: Sequence[str]) -> dict[str, Tensor]:
+def _derivatives(scoped: ScopedGuide, names: Sequence[str]) -> dict[str, Tensor]:
     """Return d log scale / d parameter of each element, by the name of the parameter."""
     if not isinstance(scoped.guide, HasScales):
         return {}
@@ -181,9 +203,9 @@ def _slopes(scoped: ScopedGuide, names: Sequence[str]) -> dict[str, Tensor]:
             return {}
 
         total = torch.stack([log_scales[name].sum() for name in trained]).sum()
-        slopes = torch.autograd.grad(total, [parameters[name] for name in trained])
+        found = torch.autograd.grad(total, [parameters[name] for name in trained])
 
-    return dict(zip(trained, slopes, strict=True))
+    return dict(zip(trained, found, strict=True))
 
 
 def _units(scoped: ScopedGuide, names: Sequence[str]) -> dict[str, Tensor]:
@@ -200,8 +222,20 @@ def _units(scoped: ScopedGuide, names: Sequence[str]) -> dict[str, Tensor]:
     return found
 
 
-def _over(gradient: Tensor, slope: Tensor) -> Tensor:
-    """Return the gradient by log scales; 0 for a scale at its ceiling."""
-    is_free = slope > _FLATTEST
+def _fitted(
+    values: Mapping[str, Tensor], gradients: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the values of parameters that have a gradient: the run does not move others."""
+    return {name: each for name, each in values.items() if gradients[name].numel()}
 
-    return torch.where(is_free, gradient / slope.clamp_min(_FLATTEST), 0.0)
+
+def _over(gradient: Tensor, derivative: Tensor) -> Tensor:
+    """Return the gradient by log scales; 0 for a scale at its ceiling.
+
+    Arguments:
+        gradient: The gradient by the parameters that scales are made of.
+        derivative: That of the log scales by these parameters.
+    """
+    is_free = derivative > _FLATTEST
+
+    return torch.where(is_free, gradient / derivative.clamp_min(_FLATTEST), 0.0)
