@@ -6,6 +6,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import guides
 import zoo
@@ -17,6 +18,7 @@ from zoo.experiments.running import scores
 from zoo.experiments.running.bounds import bound_of, bound_values
 from zoo.experiments.running.fit_folder import FitFolder
 from zoo.experiments.running.method import Method
+from zoo.experiments.running.record import info_values
 from zoo.experiments.running.result import Result
 from zoo.experiments.running.scoreboard import Scoreboard
 from zoo.experiments.running.scores import Cases, Number
@@ -141,6 +143,22 @@ def test_a_point_estimate_has_no_bound(data):
     values = bound_values(engine.fit(train), train)
     assert bound_of(values) is None
     assert "Delta" in values["no bound because"]
+
+
+def test_augmented_data_have_no_bound_even_from_the_fit(data):
+    train, _ = map(flat, data)
+    loader = DataLoader(TensorDataset(train.x[:64], train.y[:64]), batch_size=64)
+    model, _ = build()
+    guide = guides.MeanField(model)
+    posterior = zoo.inference.SVI(model, guide, num_steps=100, progress=False).fit(
+        loader
+    )
+    assert posterior.info.bound_nats is not None  # of the augmented batches
+    record = info_values(posterior.info) | bound_values(posterior, loader)
+    assert record["bound_nats"] is None
+    assert record["bound_error"] is None
+    assert bound_of(record) is None
+    assert "augmented" in record["no bound because"]
 
 
 def test_masks_of_elements_vary_from_input_to_input():

@@ -14,6 +14,7 @@ from zoo.posterior.posterior import Posterior
 
 _NAME = "bound, nats per datum"
 _ERROR = "error of the bound"
+_OF_THE_FIT = ("bound_nats", "bound_error")  # fields of its info
 _NUM_SAMPLES = 8  # for each batch, which has draws of its own
 
 
@@ -24,11 +25,13 @@ def bound_values(posterior: Posterior, train: Data) -> dict[str, object]:
 
     Arguments:
         posterior: The posterior.
-        train: The training data; a loader, which augments them, has no bound.
+        train: The training data; a loader, which augments them, has no bound, and the
+            estimate of the fit itself, from its last batches, is none.
     """
     kind = {"kind of fit": getattr(posterior.info, "fit_kind", "")}
     if isinstance(train, DataLoader):
-        return kind | {_NAME: None, "no bound because": "the data are augmented"}
+        no_bound = {_NAME: None, "no bound because": "the data are augmented"}
+        return kind | no_bound | dict.fromkeys(_OF_THE_FIT)
 
     try:
         bound = posterior.bound(train, num_samples=_NUM_SAMPLES)
