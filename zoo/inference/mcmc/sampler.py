@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm.std import tqdm
 
-from zoo.data import Data
+from zoo.inference.all_data_engine import AllDataEngine
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
@@ -29,7 +29,7 @@ from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.mcmc.running.run_options import RunOptions
 from zoo.inference.mcmc.running.store import StoreOptions
 from zoo.inference.mcmc.running.target import describe_target
-from zoo.inference.mcmc.sampled_data import SampledData, device_of, sampled_data
+from zoo.inference.mcmc.sampled_data import SampledData, device_of
 from zoo.inference.reparameterised import as_network
 from zoo.inference.run_writer import claimed
 from zoo.inference.tempering import Tempering
@@ -37,19 +37,17 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.as_tensors import as_tensors
-from zoo.runtime.autograd import autograd_on
 from zoo.runtime.counts import check_count
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
-from zoo.runtime.rows import Column, Rows
+from zoo.runtime.rows import Rows
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.runtime.turn import turn
 from zoo.tracing.mode import mode_name
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class Sampler:
+class Sampler(AllDataEngine):
     """The base of all samplers: a member makes a kernel for a potential.
 
     The chains advance together, in one call of one graph, on the model's device. Point
@@ -162,41 +160,8 @@ class Sampler:
         """Divide warm-up into windows."""
         return stan_windows(self.warmup_steps)
 
-    @turn()
-    @autograd_on()
-    def fit(
-        self,
-        data: Data | tuple[Any, ...],
-        *,
-        target: str | None = None,
-        weights: Column | None = None,
-        num_data: int | None = None,
-        **given: Column,
-    ) -> DrawsPosterior:
-        """Sample the posterior given all data at once.
-
-        Arguments:
-            data: A pair (x, y) of tensors, arrays or tables, where x may be a tuple or a
-                mapping of several inputs; a data set; a `DataLoader`; see `zoo.data.Data`. For
-                a Pyro model that is not one of the zoo's, the tuple of its arguments.
-            target: Key of the target in data, or batches of a loader, that are mappings.
-            weights: Weight of each datum, (N,), which multiplies its log density; or
-                booleans that say which data are observed; or a key, as for `target`.
-            num_data: Number of data N, if rows are copies of others.
-            given: Known quantities of each datum that the likelihood asks for, (N, ...),
-                such as `scale` for `Gaussian(scale="given")`; or keys.
-
-        Raises:
-            ValueError: The data do not fit the model; the model has point estimates or
-                discrete sites; the checkpoint is of another run.
-            TypeError: A known quantity that the likelihood does not ask for.
-        """
-        said: dict[str, Any] = {
-            "target": target,
-            "weights": weights,
-            "num_data": num_data,
-        }
-        read = partial(sampled_data, self.model, data, given=given, **said)
+    def _fit_to(self, read: Callable[[], SampledData]) -> DrawsPosterior:
+        """Run the chains, or those that the files of the checkpoint lack."""
         generators = Generators(device_of(self.model))
         with claimed(self.checkpoint) as path:
             if path is None:

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from torch import Tensor
 from tqdm.std import tqdm
 
-from zoo.data import Data
+from zoo.inference.all_data_engine import AllDataEngine
 from zoo.inference.early_end import despite_interrupt
 from zoo.inference.mcmc.density.deterministic import deterministic_values
 from zoo.inference.mcmc.density.fixed_density import refuse_changing_density
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.running.results import network_state
-from zoo.inference.mcmc.sampled_data import SampledData, sampled_data
+from zoo.inference.mcmc.sampled_data import SampledData
 from zoo.inference.particles.space import Space
 from zoo.inference.reparameterised import as_network
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import RunInfo
 from zoo.posterior.program_posterior import ProgramPosterior
-from zoo.runtime.autograd import autograd_on
 from zoo.runtime.counts import check_count
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
-from zoo.runtime.rows import Column
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.runtime.turn import turn
 from zoo.tracing.mode import mode_name
 
 
-class ParticleEngine:
+class ParticleEngine(AllDataEngine):
     """The base of engines that move K networks at once, in one call of one graph.
 
     A member implements `run`. Point estimates are refused, as by samplers. Batch
@@ -81,42 +78,10 @@ class ParticleEngine:
         """
         raise NotImplementedError
 
-    @turn()
-    @autograd_on()
-    def fit(
-        self,
-        data: Data | tuple[Any, ...],
-        *,
-        target: str | None = None,
-        weights: Column | None = None,
-        num_data: int | None = None,
-        **given: Column,
-    ) -> DrawsPosterior:
-        """Move all particles, and return them as the draws of a posterior.
-
-        Arguments:
-            data: A pair (x, y) of tensors, arrays or tables, a data set, or a `DataLoader`;
-                see `zoo.data.Data`. For a Pyro model that is not one of the zoo's, the
-                tuple of its arguments.
-            target: Key of the target in data, or batches of a loader, that are mappings.
-            weights: Weight of each datum, (N,), which multiplies its log density; or
-                booleans that say which data are observed; or a key, as for `target`.
-            num_data: Number of data N, if rows are copies of others.
-            given: Known quantities of each datum that the likelihood asks for, (N, ...).
-
-        Raises:
-            ValueError: The data do not fit the model; the model has point estimates or
-                discrete sites.
-        """
+    def _fit_to(self, read: Callable[[], SampledData]) -> DrawsPosterior:
+        """Move all particles, and return them as the draws of a posterior."""
         began = time.perf_counter()
-        sampled = sampled_data(
-            self.model,
-            data,
-            target=target,
-            weights=weights,
-            num_data=num_data,
-            given=given,
-        )
+        sampled = read()
         network = None
         if isinstance(self.model, BayesianNetwork):
             network = self.model.network
