@@ -59,6 +59,12 @@ class Bound(NamedTuple):
         return f"{self.value:.4g} ± {self.error:.2g}"
 
 
+UNEVEN = (
+    "data whose weights are neither 0 nor 1 have no bound: the product of powers of densities is "
+    "no density; omit weights"
+)
+
+
 class NoBound(ValueError):
     """A posterior or data without a bound on the evidence; the message says why."""
 
@@ -170,10 +176,7 @@ def estimate_bound(
     num_seen = 0
     for x, y in data.epoch():
         if data.is_weighted:
-            raise NoBound(
-                "data whose weights are neither 0 nor 1 have no bound: the product of powers of "
-                "densities is no density; omit weights"
-            )
+            raise NoBound(UNEVEN)
 
         size = num_rows(x)
         terms = _terms(model, state, x, y, size / data.num_data, num_samples, draw)

@@ -7,13 +7,37 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from zoo.posterior.bound import Bound, NoBound
+from zoo.posterior.bound import UNEVEN, Bound, NoBound
 from zoo.posterior.info import RunInfo, first_to_last
 
 
 @dataclass(repr=False, kw_only=True)
-class AISInfo(RunInfo):
-    """Statistics of annealed importance sampling.
+class ParticleInfo(RunInfo):
+    """What the statistics of all engines of particles have.
+
+    Arguments:
+        num_gradients: Gradients evaluated by all particles.
+        seconds: Wall time in seconds.
+        compiled: How a step was run: "plain", "traced", "compiled" or "captured".
+        stopped: Why the run ended early; "" if it did not.
+        error: The exception that ended the run early, if one did.
+    """
+
+    num_gradients: int
+    compiled: str
+
+    def _shared(self) -> dict[str, str]:
+        """Return the lines on the costs, temperatures and an early end."""
+        costs = {
+            "num_gradients": f"{self.num_gradients:,}",
+            "seconds": f"{self.seconds:.1f} ({self.compiled})",
+        }
+        return costs | super()._shared()
+
+
+@dataclass(repr=False, kw_only=True)
+class AISInfo(ParticleInfo):
+    """Statistics of annealed importance sampling; `ParticleInfo` has the others.
 
     Arguments:
         log_weights: Log weight of each particle's path in nats, (K,). Their mean is at most
@@ -22,11 +46,7 @@ class AISInfo(RunInfo):
         num_data: Number of data N; 1 for a Pyro model that is not one of the zoo's.
         acceptance_rate: Mean acceptance probability of each step, (T,).
         step_size: The last step size, in standard deviations of the prior.
-        num_gradients: Gradients evaluated by all particles.
-        seconds: Wall time in seconds.
-        compiled: How a step was run: "plain", "traced", "compiled" or "captured".
-        stopped: Why the run ended early; "" if it did not.
-        error: The exception that ended the run early, if one did.
+        is_weighted: Whether some data had weights that are neither 0 nor 1.
     """
 
     log_weights: Tensor
@@ -34,16 +54,19 @@ class AISInfo(RunInfo):
     num_data: int
     acceptance_rate: Tensor
     step_size: float
-    num_gradients: int
-    compiled: str
+    is_weighted: bool = False
 
     @property
     def bound(self) -> Bound:
         """The mean of minus the log weights per datum, and its standard error.
 
         Raises:
-            NoBound: The run was interrupted before the power of the likelihood was 1.
+            NoBound: The run was interrupted before the power of the likelihood was 1, or
+                data have weights that are neither 0 nor 1.
         """
+        if self.is_weighted:
+            raise NoBound(UNEVEN)
+
         if self.power < 1.0:
             raise NoBound(
                 f"the particles reached a power of {self.power:.3g} of the likelihood, and only "
@@ -57,7 +80,10 @@ class AISInfo(RunInfo):
 
     @property
     def log_evidence(self) -> float:
-        """The logarithm of the mean weight, in nats over all data."""
+        """The logarithm of the mean weight, in nats over all data.
+
+        If data have weights, it is that of the integral of the powers of their densities.
+        """
         total = float(self.log_weights.logsumexp(0))
         return total - math.log(len(self.log_weights))
 
@@ -78,35 +104,26 @@ class AISInfo(RunInfo):
             "effective_particles": f"{self.effective_particles:.1f} of {number}",
             "acceptance_rate": f"mean {accepted:.3g}",
             "step_size": f"{self.step_size:.3g}",
-            "num_gradients": f"{self.num_gradients:,}",
-            "seconds": f"{self.seconds:.1f} ({self.compiled})",
         }
-        if self.power == 1.0:
+        if self.power == 1.0 and not self.is_weighted:
             found = {"bound": f"{self.bound} nats per datum"} | found
 
         return found | self._shared()
 
 
 @dataclass(repr=False, kw_only=True)
-class EnsembleInfo(RunInfo):
-    """Statistics of a repulsive ensemble, which has no bound.
+class EnsembleInfo(ParticleInfo):
+    """Statistics of a repulsive ensemble, which has no bound; `ParticleInfo` has the others.
 
     Arguments:
         losses: Mean negative log joint density of the particles in nats per datum, (T,).
         repulsion: Where particles repel each other, e.g. "functions".
         bandwidth: Squared width of the kernel at the last step.
-        num_gradients: Gradients evaluated by all particles.
-        seconds: Wall time in seconds.
-        compiled: How a step was run: "plain", "traced", "compiled" or "captured".
-        stopped: Why the run ended early; "" if it did not.
-        error: The exception that ended the run early, if one did.
     """
 
     losses: Tensor
     repulsion: str
     bandwidth: float
-    num_gradients: int
-    compiled: str
 
     def summary(self) -> dict[str, str]:
         """Return the most important fields as text by name."""
@@ -114,7 +131,5 @@ class EnsembleInfo(RunInfo):
             "losses": first_to_last(self.losses),
             "repulsion": f"{self.repulsion!r}, bandwidth {self.bandwidth:.3g}",
             "bound": "False",
-            "num_gradients": f"{self.num_gradients:,}",
-            "seconds": f"{self.seconds:.1f} ({self.compiled})",
         }
         return found | self._shared()

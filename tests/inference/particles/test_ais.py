@@ -1,5 +1,8 @@
 """Annealed importance sampling against the exact posterior and evidence of linear regression."""
 
+import math
+
+import exact
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -87,6 +90,35 @@ def test_bound_is_stated_per_datum_and_is_in_the_file(posterior, tmp_path):
     pruned = zoo.prune(posterior, 0.5)
     with pytest.raises(NoBound, match="a bound needs the density of a guide"):
         pruned.bound(LINEAR.train)
+
+
+def test_weights_of_data_are_powers_of_their_densities_without_a_bound():
+    pyro.set_rng_seed(0)
+    weights = torch.linspace(0.2, 1.5, 20).double()
+    engine = inference.AIS(
+        build(), num_particles=400, num_steps=300, compile=False, progress=False
+    )
+    posterior = engine.fit(LINEAR.train, weights=weights.float())
+
+    root = weights.sqrt()
+    features = root[:, None] * exact.features(LINEAR.train.x.double())
+    targets = root * LINEAR.train.y[:, 0].double()
+    noise = LINEAR.noise
+    known = exact.linear_posterior(features, targets, noise, LINEAR.prior_scale)
+    constants = (1 - weights).sum() / 2 * math.log(2 * math.pi * noise**2)
+    integral = known.log_evidence + constants
+
+    draws = coefficients(posterior)
+    assert off(draws, known.mean) < LIMIT
+    assert off((draws - known.mean).square(), known.covariance.diagonal()) < LIMIT
+    assert above(posterior.info.log_weights, integral) < LIMIT
+    assert off((posterior.info.log_weights - integral).exp(), 1.0) < LIMIT
+    unweighted = LINEAR.exact.log_evidence
+    assert off((posterior.info.log_weights - unweighted).exp(), 1.0) > LIMIT
+
+    with pytest.raises(NoBound, match="weights are neither 0 nor 1 have no bound"):
+        posterior.bound(LINEAR.train)
+    assert "bound" not in posterior.info.summary()
 
 
 def test_interrupted_run_keeps_its_particles_and_has_no_bound(monkeypatch):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from zoo.data import BatchForm, Columns, Data, full
+from zoo.data.columns import are_uneven
 from zoo.data.table_names import names_of_inputs
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
@@ -25,12 +26,14 @@ class SampledData:
         form: Which part of a batch of the data were the inputs.
         inputs: Inputs of one of the zoo's models, or all arguments of another.
         num_data: Number of data N of one of the zoo's models, else 1.
+        is_weighted: Whether some data have weights that are neither 0 nor 1.
     """
 
     arguments: tuple[Any, ...]
     form: BatchForm
     inputs: Rows
     num_data: int = 1
+    is_weighted: bool = False
 
 
 def sampled_data(
@@ -42,7 +45,7 @@ def sampled_data(
     num_data: int | None,
     given: Mapping[str, Any],
 ) -> SampledData:
-    """Return the data of a run; the arguments are those of `Sampler.fit`.
+    """Return the data of a run; the arguments are those of `AllDataEngine.fit`.
 
     Raises:
         ValueError: The data do not fit the model.
@@ -57,7 +60,7 @@ def sampled_data(
 
         number = num_rows(x) if num_data is None else num_data
 
-        return SampledData(arguments, form, x, number)
+        return SampledData(arguments, form, x, number, are_uneven(y))
 
     if given or not (target is None and weights is None and num_data is None):
         raise TypeError(

@@ -32,11 +32,14 @@ class AIS(ParticleEngine):
     accepted or reversed, so it leaves its distribution as it is. The particles are
     independent draws of a distribution that comes close to the posterior as the number of
     steps grows, modes included that no single chain would reach. They share the step size,
-    which is adapted to the acceptance of all and falls as the likelihood sharpens.
+    which is adapted to the acceptance of all and falls as the likelihood sharpens. A step
+    size that depends on the particles makes the mean of w unbiased only up to O(1/K).
 
     `posterior.bound(data)` is the mean of -log w per datum: the bound of a variational
     distribution over whole paths. `info.log_evidence` is the logarithm of the mean of w,
-    nearer to the evidence and usually too low. All data are needed at once.
+    nearer to the evidence and usually too low. All data are needed at once. Weights of data
+    are powers of their densities; there is no bound then, and `info.log_evidence` is of the
+    integral of these powers.
 
     References:
         Annealed importance sampling (Neal, 2001)
@@ -107,6 +110,7 @@ class AIS(ParticleEngine):
             log_weights=path.log_weights.cpu(),
             power=path.power,
             num_data=data.num_data,
+            is_weighted=data.is_weighted,
             acceptance_rate=torch.tensor(path.acceptance),
             step_size=path.step_size,
             num_gradients=self.num_particles * (1 + path.done),
