@@ -163,17 +163,18 @@ def _draw_fit(fit: Fit, score: str, group: Group, place: float, ax: Axes) -> Non
         zorder=2,
     )
     ax.annotate(
-        _text(value),
+        text_of(value),
         (value + fit["errors"][score], place),
         xytext=(7, 0),
         textcoords="offset points",
         va="center",
         fontsize=9,
         color="#333333",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.85},
     )
 
 
-def _text(value: float) -> str:
+def text_of(value: float) -> str:
     """Return a score as text with two digits that matter."""
     if value < 0.1:
         return f"{value:.3f}"

@@ -3,6 +3,7 @@
 import json
 
 import exact
+import matplotlib
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -10,7 +11,16 @@ import torch
 
 import guides
 import zoo
-from benchmarks import continual, exactness, linear_problems, pruning, stress, uci
+from benchmarks import (
+    continual,
+    exactness,
+    fidelity,
+    fidelity_figure,
+    linear_problems,
+    pruning,
+    stress,
+    uci,
+)
 from benchmarks.many import fit_many
 from zoo import datasets, likelihoods, networks, priors
 
@@ -84,6 +94,26 @@ def test_the_closed_forms_of_the_table_of_exactness_are_those_of_the_tests():
     gap, scales = exactness.optimum("diagonal", own)
     assert gap == pytest.approx(float(exact.mean_field_gap(truth.precision)), rel=1e-4)
     assert torch.allclose(scales, truth.precision.diagonal().rsqrt(), rtol=1e-4)
+
+
+def test_files_of_fidelity_are_merged_and_every_row_has_a_place_in_the_figure(tmp_path):
+    matplotlib.use("Agg")
+    grouped = [label for group in fidelity_figure.GROUPS for label in group.labels]
+    assert sorted(grouped) == sorted(fidelity.LABELS)
+
+    committed = fidelity.earlier(fidelity.RESULTS / "fidelity.json")
+    row = committed["moons"].pop("AIS") | {"seconds": -1.0}
+    together = fidelity.merged(committed, {"moons": {"AIS": row}})
+    assert together["moons"]["AIS"]["seconds"] == -1.0
+    assert together["moons"].keys() > committed["moons"].keys()
+    assert "AIS" not in committed["moons"]
+
+    figure = fidelity_figure.draw(together)
+    figure.savefig(tmp_path / "figure.png")
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == list(together)
+    values = [text.get_text() for text in figure.axes[titles.index("moons")].texts]
+    assert fidelity_figure.text_of(row["scores"]["total_variation"]) in values
 
 
 def test_continual_learning_runs_with_few_steps(monkeypatch, tmp_path, capsys):
