@@ -132,7 +132,7 @@ def _add_fits(parser: argparse.ArgumentParser) -> None:
     add(
         "--lr",
         type=float,
-        default=1e-2,
+        default=2e-2,
         metavar="RATE",
         help="learning rate of each guide",
     )

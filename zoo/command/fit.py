@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pyro
-import torch
 
 import guides
 import zoo
@@ -146,7 +145,7 @@ def _make_model_and_engine(
         "warmup_steps": arguments.warmup,
         "num_samples": arguments.draws,
     }
-    if accepted(engine_class, lr=arguments.lr):
+    if "lr" in signature(engine_class).parameters:
         # num_steps counts gradient steps in such an engine, leapfrog steps in a sampler
         options |= {"num_steps": arguments.steps, "lr": arguments.lr}
     options = accepted(engine_class, **options)
@@ -170,8 +169,7 @@ def _make_svi(
         if name not in guide_options:
             engine_options[name] = value
 
-    decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=arguments.steps)
-    options = {"num_steps": arguments.steps, "lr": arguments.lr, "scheduler": decay}
+    options = accepted(inference.SVI, num_steps=arguments.steps, lr=arguments.lr)
     model, guide = make_guide(
         arguments.guide, guide_options, arguments.prior, default_prior, build
     )

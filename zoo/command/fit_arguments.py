@@ -110,16 +110,14 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
     add(
         "--steps",
         type=types.count,
-        default=2000,
         metavar="T",
-        help="gradient steps of SVI and Laplace",
+        help="gradient steps; by default those of the engine",
     )
     add(
         "--lr",
         type=float,
-        default=1e-2,
         metavar="RATE",
-        help="learning rate; SVI decreases it to zero as a cosine",
+        help="learning rate; by default that of the engine",
     )
     add(
         "--batch-size",

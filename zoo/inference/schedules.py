@@ -89,7 +89,7 @@ def cosine(warmup: float = 0.05) -> Schedule:
         >>> inference.SVI(
         ...     model, guides.MeanField(model), scheduler=inference.schedules.cosine(warmup=0.1)
         ... )
-        SVI(MeanField, num_steps=2000)
+        SVI(MeanField, num_steps=8000)
     """
     _check_share("warmup", warmup)
     return Schedule(rise=warmup, begin=0.0, shape=_line)
@@ -110,9 +110,9 @@ def one_cycle(peak: float = 0.3) -> Schedule:
 
     Example:
         >>> inference.SVI(
-        ...     model, guides.MeanField(model), lr=0.02, scheduler=inference.schedules.one_cycle()
+        ...     model, guides.MeanField(model), lr=0.03, scheduler=inference.schedules.one_cycle()
         ... )
-        SVI(MeanField, num_steps=2000)
+        SVI(MeanField, num_steps=8000)
     """
     _check_share("peak", peak)
     return Schedule(rise=peak, begin=_BEGIN_OF_ONE_CYCLE, shape=_half_cosine)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 from torch import Tensor
 
 from zoo.datasets import Dataset, Split
@@ -33,8 +31,8 @@ def compare(
     reference: Posterior | Reference,
     data: Dataset | None = None,
     *,
-    num_steps: int = 2000,
-    lr: float = 1e-2,
+    num_steps: int | None = None,
+    lr: float = 2e-2,
     batch_size: int | None = None,
     num_samples: int = 400,
     progress: bool = True,
@@ -57,7 +55,7 @@ def compare(
         data: The data set; guides are fitted to its training part and scored on its
             test part. Omit it for one of `zoo.references`, which has its own data and
             is compared at its own inputs.
-        num_steps: Gradient steps of each fit.
+        num_steps: Gradient steps of each fit; by default those of `inference.SVI`.
         lr: Learning rate of each fit, which decays to zero as a cosine.
         batch_size: Batch size of each fit; by default all data at once.
         num_samples: Draws for each prediction.
@@ -82,13 +80,11 @@ def compare(
 
     posteriors = {TRUTH: truth.posterior}
     for name, (own_model, guide) in named.items():
-        decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=num_steps)
         engine = SVI(
             own_model,
             guide,
             num_steps=num_steps,
             lr=lr,
-            scheduler=decay,
             progress=progress,
         )
 

@@ -167,7 +167,7 @@ CHANGES = {
     "num_particles": ({}, {"num_particles": 5}, r"num_particles \(then 1, now 5\)"),
     "temperature": ({}, {"temperature": 0.5}, r"temperature \(then 1.0, now 0.5\)"),
     "likelihood_temperature": ({}, {"likelihood_temperature": 0.5}, "likelihood_temperature"),
-    "learning rate": ({}, {"lr": 0.02}, r"learning rate \(then 0.01, now 0.02\)"),
+    "learning rate": ({}, {"lr": 0.05}, r"learning rate \(then 0.02, now 0.05\)"),
     "optimizer": ({}, {"optimizer": torch.optim.SGD}, r"optimizer \(then Adam .*now SGD"),
     "options of the optimizer": ({"optimizer": torch.optim.SGD},
         {"optimizer": partial(torch.optim.SGD, momentum=0.9)}, "in optimizer"),

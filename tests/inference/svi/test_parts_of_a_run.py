@@ -96,7 +96,7 @@ def test_without_noise_the_means_are_fitted_as_point_masses():
     """All but one step have no noise: the losses and means are those of `Delta`."""
     torch.manual_seed(0)
     model = model_of()
-    options = {"num_steps": 30, "scheduler": None}
+    options = {"num_steps": 30, "lr": 0.01, "scheduler": None}
     point = svi(model, guides.Delta(model), **options)
     for family in (guides.MeanField, guides.LocalReparam, guides.FullRank):
         guide = family(model)

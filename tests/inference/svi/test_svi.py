@@ -351,7 +351,7 @@ def test_a_log_gets_lines_instead_of_a_bar(capsys):
 def test_repr():
     model = build()
     assert (
-        repr(inference.SVI(model, guides.Delta(model))) == "SVI(Delta, num_steps=2000)"
+        repr(inference.SVI(model, guides.Delta(model))) == "SVI(Delta, num_steps=8000)"
     )
     assert (
         repr(inference.SVI(model, guides.Delta(model), num_epochs=3))

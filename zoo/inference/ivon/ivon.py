@@ -61,7 +61,7 @@ class IVON(SVI):
 
     Arguments:
         model: The model.
-        num_steps: Gradient steps; 2000 if neither steps nor epochs are given.
+        num_steps: Gradient steps; 8000 if neither steps nor epochs are given.
         num_epochs: Passes through the data, instead of steps.
         lr: Learning rate of the means, the highest one if a scheduler changes it.
         beta1: Decay β₁ of the running mean of gradients, from 0 to below 1.

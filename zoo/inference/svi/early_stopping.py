@@ -30,7 +30,7 @@ class EarlyStopping:
     Example:
         >>> stopping = inference.EarlyStopping(fraction=0.2)
         >>> inference.SVI(model, guides.MeanField(model), early_stopping=stopping)
-        SVI(MeanField, num_steps=2000)
+        SVI(MeanField, num_steps=8000)
     """
 
     fraction: float = 0.1

@@ -27,7 +27,7 @@ from zoo.runtime.counts import check_count
 from zoo.runtime.files.output_path import check_is_path
 from zoo.runtime.programs import PyroProgram
 
-_DEFAULT_NUM_STEPS = 2000
+_DEFAULT_NUM_STEPS = 8000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class SVIOptions:
 
     num_steps: int | None = None
     num_epochs: int | None = None
-    lr: float = 1e-2
+    lr: float = 2e-2
     scale_lr: float | RateOf | None = None
     optimizer: MakeOptimizer = torch.optim.Adam
     scheduler: MakeScheduler | Literal["auto"] | None = "auto"

@@ -58,7 +58,7 @@ class SVI:
         model: The model.
         guide: Any Pyro guide over the latent sites of the model: one of `guides`, a Pyro
             autoguide, or a function.
-        num_steps: Gradient steps; 2000 if neither steps nor epochs are given.
+        num_steps: Gradient steps; 8000 if neither steps nor epochs are given.
         num_epochs: Passes through the data, instead of steps.
         lr: Learning rate, the highest one if a scheduler changes it.
         scale_lr: Learning rate of the guide's scales, which need larger steps than its
@@ -124,7 +124,7 @@ class SVI:
         *,
         num_steps: int | None = None,
         num_epochs: int | None = None,
-        lr: float = 1e-2,
+        lr: float = 2e-2,
         scale_lr: float | RateOf | None = None,
         optimizer: MakeOptimizer = torch.optim.Adam,
         scheduler: MakeScheduler | Literal["auto"] | None = "auto",
