@@ -43,6 +43,8 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.bayes_cifar10), "_PHASES", (0.5,)),
     (module_of(experiments.nodes_lenet_width), "_WIDTHS", (50, 100, 150)),
     (pruning_curves, "_FRACTIONS", (0.0, 0.9)),
+    (module_of(experiments.bbb_mnist), "_NUM_UNITS", {}),
+    (module_of(experiments.bbb_mnist), "_SEEDS", {"scale mixture": 2}),
     (planning, "_SHORTEST_TRIAL", 2),
     (trials, "_PROBE_STEPS", 2),
     (moments, "_NUM_SAMPLES", 20),
