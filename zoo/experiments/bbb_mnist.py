@@ -257,6 +257,6 @@ bbb_mnist = Experiment(
     "enough?",
     reference="Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu, "
     "Wierstra, 2015)",
-    minutes=45,
+    minutes=90,
     run=_run,
 )
