@@ -341,6 +341,14 @@ LIKELIHOODS = {
 }
 
 SHORT = {"warmup_steps": 3, "num_samples": 3, "compile": False, "progress": False}
+FEW_EPOCHS = {
+    "num_epochs": 6,
+    "burn_in": 3,
+    "num_chains": 2,
+    "lr": 1e-3,
+    "compile": False,
+    "progress": False,
+}
 ENGINES = {
     "SVI": lambda model: inference.SVI(
         model, guides.Delta(model), num_steps=3, progress=False
@@ -362,6 +370,7 @@ ENGINES = {
         model, num_chains=2, num_steps=2, adjusted=True, **SHORT
     ),
     "IVON": lambda model: inference.IVON(model, num_steps=3, progress=False),
+    "SGLD": lambda model: inference.SGLD(model, **FEW_EPOCHS),
     "Laplace": lambda model: inference.Laplace(
         model, structure="diag", num_steps=3, num_samples=6, progress=False
     ),
@@ -384,7 +393,8 @@ SCHEDULES = {
 }
 OF_GUIDES = ("SVI", "SVI+EarlyStopping", "IVON")  # engines that fit a guide
 PARTICLES = ["AIS", "RepulsiveEnsemble"]
-OTHERS = (*OF_GUIDES, *PARTICLES, "Laplace")
+STOCHASTIC = ["SGLD"]  # engines that take a step for every batch
+OTHERS = (*OF_GUIDES, *PARTICLES, *STOCHASTIC, "Laplace")
 SAMPLERS = [name for name in ENGINES if name not in OTHERS]
 
 DATASETS = {
@@ -496,7 +506,7 @@ REFUSED_BY_ENGINES = (
     {
         (prior, engine): "a sampler does not optimise point estimates"
         for prior in WITH_POINTS
-        for engine in (*SAMPLERS, *PARTICLES)
+        for engine in (*SAMPLERS, *PARTICLES, *STOCHASTIC)
     }
     | {
         (

@@ -175,7 +175,7 @@ def test_every_engine_keeps_its_promises_and_leaves_the_network_as_it_was(
     before = state_of(model)
     posterior = cases.ENGINES[engine](model).fit((x, y))
     assert posterior.num_samples == (None if engine in cases.OF_GUIDES else 6)
-    if engine in cases.SAMPLERS:
+    if engine in (*cases.SAMPLERS, *cases.STOCHASTIC):
         assert posterior.info.compiled == "traced"
         for name in ("acceptance_rate", "diverging", "n_steps", "lp"):
             assert getattr(posterior.info, name).shape == (2, 3), name

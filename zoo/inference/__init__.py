@@ -10,6 +10,7 @@ from zoo.inference.mcmc.mclmc import MCLMC
 from zoo.inference.mcmc.nuts import NUTS
 from zoo.inference.particles.ais import AIS
 from zoo.inference.particles.repulsive_ensemble import RepulsiveEnsemble
+from zoo.inference.sgmcmc.sgld import SGLD
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.svi import SVI
 
@@ -19,6 +20,7 @@ __all__ = [
     "IVON",
     "MCLMC",
     "NUTS",
+    "SGLD",
     "SVI",
     "ChEES",
     "EarlyStopping",

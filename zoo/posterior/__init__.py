@@ -10,6 +10,7 @@ from zoo.posterior.loading import load
 from zoo.posterior.particle_info import AISInfo, EnsembleInfo
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.program_posterior import ProgramPosterior
+from zoo.posterior.stochastic_info import SGMCMCInfo
 
 __all__ = [
     "AISInfo",
@@ -24,6 +25,7 @@ __all__ = [
     "NoBound",
     "Posterior",
     "ProgramPosterior",
+    "SGMCMCInfo",
     "SVIInfo",
     "load",
 ]

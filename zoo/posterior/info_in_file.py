@@ -13,9 +13,10 @@ from torch import Tensor
 from zoo.posterior.damaged_file import DamagedFile
 from zoo.posterior.info import LaplaceInfo, MCMCInfo, RunInfo, SVIInfo
 from zoo.posterior.particle_info import AISInfo, EnsembleInfo
+from zoo.posterior.stochastic_info import SGMCMCInfo
 from zoo.posterior.storage import unprefixed
 
-_KINDS = (SVIInfo, MCMCInfo, LaplaceInfo, AISInfo, EnsembleInfo)
+_KINDS = (SVIInfo, MCMCInfo, LaplaceInfo, AISInfo, EnsembleInfo, SGMCMCInfo)
 _INFO = {kind.__name__: kind for kind in _KINDS}
 
 

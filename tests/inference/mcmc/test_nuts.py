@@ -12,8 +12,8 @@ from torch.distributions import MultivariateNormal
 from zoo import inference
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels import tree as trees
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.hamiltonian import kinetic_energy
-from zoo.inference.mcmc.kernels.kernel import KernelOptions
 from zoo.inference.mcmc.kernels.no_u_turn import NoUTurn
 from zoo.inference.mcmc.kernels.u_turn import (
     LeafSlots,

@@ -152,7 +152,7 @@ def test_the_progress_bar_names_each_phase(capsys):
     )
     pyro.set_rng_seed(0)
     said = []
-    original = inference.mcmc.sampler.bar
+    original = inference.mcmc.chain_engine.bar
 
     def bar(*args):
         shown = original(*args)
@@ -164,7 +164,7 @@ def test_the_progress_bar_names_each_phase(capsys):
         return shown
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.sampler.bar", bar)
+        patch.setattr("zoo.inference.mcmc.chain_engine.bar", bar)
         patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 5)
         engine.fit((X, Y))
     phases = list(dict.fromkeys(said))
@@ -192,7 +192,7 @@ def test_without_a_progress_bar_nothing_is_printed(capsys):
 def test_the_progress_bar_advances_with_every_draw(name):
     engine = dataclasses.replace(cases.ENGINES[name](build()), num_chains=2)
     updates = []
-    original = inference.mcmc.sampler.bar
+    original = inference.mcmc.chain_engine.bar
 
     def bar(*args):
         shown = original(*args)
@@ -200,7 +200,7 @@ def test_the_progress_bar_advances_with_every_draw(name):
         return shown
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.sampler.bar", bar)
+        patch.setattr("zoo.inference.mcmc.chain_engine.bar", bar)
         engine.fit((X, Y))
     assert sum(updates) == 6
     assert name == "NUTS" or updates == [1] * 6  # chains of NUTS do not wait

@@ -136,12 +136,12 @@ def test_a_resumed_run_has_the_statistics_of_an_uninterrupted_one(
     whole = fit(**options).info
     path = tmp_path / "run"
 
-    def advance(self, stop, original=inference.mcmc.sampler.ChainRun.advance):
+    def advance(self, stop, original=inference.mcmc.chain_engine.ChainRun.advance):
         original(self, stop)
         if stop == 105:
             raise Killed
 
-    monkeypatch.setattr(inference.mcmc.sampler.ChainRun, "advance", advance)
+    monkeypatch.setattr(inference.mcmc.chain_engine.ChainRun, "advance", advance)
     with pytest.raises(Killed):
         fit(**options, checkpoint=path)
     monkeypatch.undo()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.kernel import KernelOptions
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.sampler import Sampler
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from zoo.inference.mcmc.adaptive import Adaptive
 from zoo.inference.mcmc.arguments import check_num_leapfrog
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.kernel import KernelOptions
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.learned_length import LearnedLength
 
 

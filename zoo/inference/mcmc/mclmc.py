@@ -12,7 +12,7 @@ from zoo.inference.mcmc.adaptation.windows import MIN_WARMUP, Window
 from zoo.inference.mcmc.adaptive import Adaptive
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.adjusted_kernel import Adjusted
-from zoo.inference.mcmc.kernels.kernel import KernelOptions
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.microcanonical import INTEGRATORS
 from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin, LangevinOptions
 

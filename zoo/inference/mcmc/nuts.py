@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptive import Adaptive
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.kernel import KernelOptions
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.no_u_turn import NoUTurn
 
 

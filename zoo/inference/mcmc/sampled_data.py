@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,15 @@ class SampledData:
     inputs: Rows
     num_data: int = 1
     is_weighted: bool = False
+
+    @property
+    def generators(self) -> Sequence[torch.Generator]:
+        """Generators that the user gave to a loader, and that batches come from."""
+        return ()
+
+    def described(self) -> dict[str, str] | None:
+        """Return the data as text by name; None if the arguments are all of them."""
+        return None
 
 
 def sampled_data(

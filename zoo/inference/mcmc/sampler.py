@@ -1,151 +1,53 @@
-"""The base of all samplers: many chains in one call, warm-up, storage, checkpoints."""
+"""The base of all samplers, which evaluate the gradient of all data: warm-up and draws."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import partial
-from pathlib import Path
-from typing import Any, Literal, Self
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
-from tqdm.std import tqdm
 
 from zoo.inference.all_data_engine import AllDataEngine
-from zoo.inference.early_end import despite_interrupt
 from zoo.inference.generators import Generators
 from zoo.inference.mcmc.adaptation.windows import Window, stan_windows
-from zoo.inference.mcmc.arguments import check_device, check_dtype, refuse_other_names
-from zoo.inference.mcmc.density.fixed_density import refuse_changing_density
+from zoo.inference.mcmc.chain_engine import ChainEngine
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
-from zoo.inference.mcmc.running.checkpoint import Checkpoint, describe_settings
-from zoo.inference.mcmc.running.initialisation import INITS
-from zoo.inference.mcmc.running.more_chains import divide_chains, run_in_turn
-from zoo.inference.mcmc.running.results import make_posterior
-from zoo.inference.mcmc.running.run import ChainRun
-from zoo.inference.mcmc.running.run_options import RunOptions
-from zoo.inference.mcmc.running.store import StoreOptions
-from zoo.inference.mcmc.running.target import describe_target
+from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
+from zoo.inference.mcmc.running.run_options import MakeKernel
 from zoo.inference.mcmc.sampled_data import SampledData, device_of
-from zoo.inference.reparameterised import as_network
-from zoo.inference.run_writer import claimed
-from zoo.inference.tempering import Tempering
-from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.posterior.posterior import Posterior
-from zoo.runtime.as_tensors import as_tensors
 from zoo.runtime.counts import check_count
-from zoo.runtime.programs import PyroProgram
-from zoo.runtime.progress import bar
-from zoo.runtime.rows import Rows
-from zoo.runtime.subnormals import flush_subnormals
-from zoo.runtime.threads import one_if_small
-from zoo.tracing.mode import mode_name
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class Sampler(AllDataEngine):
+class Sampler(AllDataEngine, ChainEngine):
     """The base of all samplers: a member makes a kernel for a potential.
 
-    The chains advance together, in one call of one graph, on the model's device. Point
-    estimates are refused. Batch normalisation uses its running statistics, and dropout layers
-    are off.
-
     Arguments:
-        model: A model without point estimates: one of the zoo's, or any Pyro model with
-            continuous sites.
-        num_chains: Number of chains C.
         warmup_steps: Draws per chain before sampling, in which the kernel adapts.
         num_samples: Draws per chain S after warm-up.
-        init: Initial positions: "map", a prior draw after a short optimisation, for each chain
-            its own; "prior", a prior draw; "network", the network's own weights; or draws of
-            a `Posterior`, e.g. from SVI.
-        thinning: One in this many draws is stored.
-        max_draws: Largest number of stored draws per chain. If there are more, every second
-            one is dropped, repeatedly; None stores all.
-        functions_at: Inputs (N, ...) at which the network's outputs are stored instead of its
-            weights.
-        store_on: Device on which draws are stored, that of the model by default; "cpu" saves
-            memory of a GPU.
-        dtype: Precision of the chains, that of the model by default; torch.float64 for
-            ill-conditioned targets.
-        temperature: Temperature T of the whole posterior: draws are from a distribution
-            proportional to p(y, z)^(1/T).
-        likelihood_temperature: Temperature T_l of the likelihood alone.
-        checkpoint: File of the run, which is resumed if it exists. With fewer draws than it has,
-            the first ones are returned; with more chains, new ones have a file of their own.
-        compile: How graphs run: "auto" chooses the fastest mode, True compiles, False only
-            traces, "plain" runs the program itself.
-        progress: Whether to show a progress bar.
     """
 
-    model: BayesianNetwork | PyroProgram = field(kw_only=False)
-    num_chains: int = 4
     warmup_steps: int = 500
     num_samples: int = 500
-    init: Literal["map", "network", "prior"] | Posterior = "map"
-    thinning: int = 1
-    max_draws: int | None = None
-    functions_at: Rows | None = None
-    store_on: str | torch.device | None = None
-    dtype: torch.dtype | None = None
-    temperature: float = 1.0
-    likelihood_temperature: float = 1.0
-    checkpoint: str | Path | None = None
-    compile: bool | str = "auto"
-    progress: bool = True
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Refuse names of arguments from other libraries before `__init__` does."""
-        names = [part.name for part in fields(cls)]
-        refuse_other_names(cls.__name__, kwargs, names)
-
-        return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        self.model = as_network(self.model)
-        check_count("num_chains", self.num_chains)
+        super().__post_init__()
         check_count("num_samples", self.num_samples)
         check_count("warmup_steps", self.warmup_steps, minimum=0)
-        check_count("thinning", self.thinning)
 
-        if self.max_draws is not None:
-            check_count("max_draws", self.max_draws, minimum=2)
-
-        if not isinstance(self.init, Posterior) and self.init not in INITS:
-            names = ", ".join(map(repr, INITS))
-            raise ValueError(
-                f"init must be one of {names}, or a Posterior, not {self.init!r}"
-            )
-
-        is_network = isinstance(self.model, BayesianNetwork)
-        if self.functions_at is not None and not is_network:
-            raise ValueError(
-                "functions_at needs a BayesianNetwork; for other models the values of the "
-                "sites are stored, so omit functions_at"
-            )
-
-        if self.functions_at is not None:
-            self.functions_at = as_tensors(self.functions_at)
-
-        mode_name(self.compile)
-        check_dtype(self.dtype)
-
-        if self.store_on is not None:
-            check_device("store_on", self.store_on)
-
-        self.tempering = Tempering(self.temperature, self.likelihood_temperature)
-
-    def kernel(self, potential: Potential, q: Tensor, options: KernelOptions) -> Kernel:
+    def kernel(self, potential: Potential, q: Tensor, options: KernelOptions) -> Chains:
         """Make the kernel for chains with initial positions q (C, P)."""
         raise NotImplementedError
 
-    def kernel_options(self, potential: Potential) -> KernelOptions:
-        """Return the settings of the kernel."""
-        return KernelOptions(compile=self.compile, calls=self.calls)
+    def kernel_maker(self, data: SampledData) -> MakeKernel:
+        """Return the function that makes the kernel for chains with initial positions."""
+        return self.kernel
+
+    @property
+    def num_draws(self) -> tuple[int, int]:
+        """Draws of each chain in warm-up and after it."""
+        return self.warmup_steps, self.num_samples
 
     def steps_per_draw(self) -> int:
         """Estimate the gradient evaluations of one draw, by which "auto" decides to compile."""
@@ -162,91 +64,7 @@ class Sampler(AllDataEngine):
 
     def _fit_to(self, read: Callable[[], SampledData]) -> DrawsPosterior:
         """Run the chains, or those that the files of the checkpoint lack."""
-        generators = Generators(device_of(self.model))
-        with claimed(self.checkpoint) as path:
-            if path is None:
-                return self._fit(read())
-
-            with generators.restored(if_true=path.is_file()):
-                sampled = read()
-                files = divide_chains(path, self.num_chains)
-
-                return run_in_turn(files, partial(self._fit_file, sampled))
-
-    def _fit_file(
-        self, data: SampledData, path: Path, num_chains: int
-    ) -> DrawsPosterior:
-        """Run the chains of one file."""
-        return replace(self, checkpoint=path, num_chains=num_chains)._fit(data)
-
-    def _fit(self, data: SampledData) -> DrawsPosterior:
-        """Run the chains of one file, or those without a file."""
-        began = time.perf_counter()
-        network = None
-        if isinstance(self.model, BayesianNetwork):
-            network = self.model.network
-
-        total = self.warmup_steps + self.num_samples
-        with (
-            flush_subnormals(),
-            one_if_small(network, data.inputs),
-            bar(total, repr(self), self.progress) as progress,
-        ):
-            posterior = self._sample(data.arguments, progress, began)
-
-        posterior.batch_form = data.form
-
-        return posterior
-
-    def _sample(
-        self, arguments: tuple[Any, ...], progress: tqdm, began: float
-    ) -> DrawsPosterior:
-        """Run the chains and return their posterior."""
-        progress.set_postfix_str("checking the model")
-
-        potential = Potential(
-            self.model, *arguments, tempering=self.tempering, dtype=self.dtype
-        )
-        refuse_changing_density(potential)
-        with potential.program.running():
-            options = self._run_options(potential)
-            target = describe_target(self.model, potential)
-            checkpoint = self._open_checkpoint(potential, target)
-            run = ChainRun(options, potential, checkpoint, progress, began)
-            run.go()
-
-        return despite_interrupt(partial(make_posterior, self.model, run, target))
-
-    def _run_options(self, potential: Potential) -> RunOptions:
-        """Return the settings of the run."""
-        store = StoreOptions(
-            self.thinning, self.max_draws, self.functions_at, self.store_on
-        )
-        return RunOptions(
-            sampler=repr(self),
-            num_chains=self.num_chains,
-            num_samples=self.num_samples,
-            windows=self.windows(),
-            init=self.init,
-            tempering=self.tempering,
-            make_kernel=self.kernel,
-            kernel=self.kernel_options(potential),
-            store=store,
-        )
-
-    def _open_checkpoint(
-        self, potential: Potential, target: dict[str, str]
-    ) -> Checkpoint | None:
-        """Return the file of the run, None if there is none."""
-        if self.checkpoint is None:
-            return None
-
-        values = {part.name: getattr(self, part.name) for part in fields(self)}
-        settings = describe_settings(type(self).__name__, values)
-        like = potential.program.like
-        settings["dtype"] = str(like.dtype)
-
-        return Checkpoint(Path(self.checkpoint), settings | target, like)
+        return self.run(read, Generators(device_of(self.model)))
 
     def __repr__(self) -> str:
         kind = type(self).__name__

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -92,6 +94,17 @@ class Potential:
         energy = -sum(terms) - jacobian
 
         return energy.to(q.dtype)  # of a network of several dtypes
+
+    def on(self, *data: Any) -> Potential:
+        """Return the potential of the same model on other data, such as a batch.
+
+        Arguments:
+            data: Arguments of the model, of the same kind as those before.
+        """
+        other = copy(self)
+        other.program = replace(self.program, data=data)
+
+        return other
 
     def gradient(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient (C, P) and the potential (C,) at q (C, P).

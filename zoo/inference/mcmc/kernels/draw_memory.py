@@ -11,6 +11,7 @@ from zoo.inference.mcmc.kernels.draws import TransitionInfo
 
 _COUNTS = ("n_steps", "tree_depth")
 _FLAGS = ("diverging", "reached_max_tree_depth")
+_LAST = "reached_max_tree_depth"  # of the statistics of a tree
 
 
 class DrawMemory(NamedTuple):
@@ -31,7 +32,7 @@ class DrawMemory(NamedTuple):
         """Return a memory for chains at u (C, P)."""
         num_chains, size = u.shape
         num_places = num_draws + 1
-        num_statistics = len(TransitionInfo._fields)
+        num_statistics = TransitionInfo._fields.index(_LAST) + 1
 
         return cls(
             torch.arange(num_chains, device=u.device),

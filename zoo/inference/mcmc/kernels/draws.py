@@ -24,6 +24,10 @@ class TransitionInfo(NamedTuple):
         tree_depth: Doublings of the trajectory; None in kernels without trees.
         reached_max_tree_depth: Whether there were as many doublings as allowed; None in
             kernels without trees.
+        kinetic_temperature: That of the momenta over the temperature of the target; None in
+            kernels that accept or reject, and in those without momenta.
+        configurational_temperature: That of the positions; None in kernels that accept or
+            reject.
     """
 
     acceptance_rate: Tensor
@@ -33,6 +37,8 @@ class TransitionInfo(NamedTuple):
     energy: Tensor | None = None
     tree_depth: Tensor | None = None
     reached_max_tree_depth: Tensor | None = None
+    kinetic_temperature: Tensor | None = None
+    configurational_temperature: Tensor | None = None
 
     def named(self) -> dict[str, Tensor]:
         """Return the statistics by name, without those that are None."""

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
 from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
+from zoo.inference.mcmc.kernels.kernel import Kernel
 
 MAX_ENERGY_ERROR = (
     1000.0  # nats; a trajectory with a larger one is divergent, as in Stan

@@ -1,9 +1,8 @@
-"""The base of all Markov kernels: the state of the chains, and what warm-up adapts."""
+"""The base of Markov kernels in the coordinates of a mass matrix, which warm-up learns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -11,44 +10,19 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.mass_matrix import MassMatrix, estimate_mass_matrix
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
+from zoo.inference.mcmc.kernels.draws import DrawBlock
 from zoo.tracing.compiled import rows_at_once
 from zoo.tracing.traced import Traced
 
 Part = TypeVar("Part", bound=NamedTuple)
-Tick = Callable[
-    [int, str], None
-]  # called as tick(draws done, text of the progress bar)
 _GRADIENTS_AT_ONCE = 8  # draws of every chain whose gradients are evaluated in one call
 
 
-@dataclass(frozen=True)
-class KernelOptions:
-    """Settings of a kernel.
+class Kernel(Chains):
+    """Chains in the whitened coordinates u of a mass matrix.
 
-    Arguments:
-        target_accept_prob: Acceptance probability that step sizes are adapted to.
-        mass_rank: Number of directions of the mass matrix next to its diagonal.
-        shared_mass: Whether all chains share one mass matrix.
-        compile: How graphs run, as in `Traced`.
-        calls: Expected number of gradient evaluations, by which compile="auto" decides.
-    """
-
-    target_accept_prob: float = 0.8
-    mass_rank: int = 0
-    shared_mass: bool = False
-    compile: bool | str = "auto"
-    calls: int = 0
-
-
-class Kernel:
-    """All chains under one transition rule: a mutable state that advances draw by draw.
-
-    A member gives `transition`, which moves every chain by one draw, and overrides `adapt`,
-    `end_window` and `end_warmup` if it adapts anything. It works in the whitened coordinates
-    u of `mass_matrix`, in which the target has about unit scale and the kernel's mass is the
-    identity. Everything that changes is in `state`, a dictionary of tensors, so that a run can
-    be saved and resumed.
+    There the target has about unit scale, and the kernel's mass is the identity.
 
     Arguments:
         potential: The potential energy.
@@ -57,12 +31,7 @@ class Kernel:
     """
 
     def __init__(self, potential: Potential, q: Tensor, options: KernelOptions) -> None:
-        self.potential = potential
-        self.options = options
-        self.num_chains, self.size = q.shape
-        self.num_gradients = 0
-        self.state: dict[str, Tensor] = {}
-        self.programs: list[Traced] = []
+        super().__init__(potential, q, options)
         self._place(q, MassMatrix.identity(q, options.mass_rank))
 
     def traced(
@@ -119,26 +88,6 @@ class Kernel:
         """Positions of the chains in unconstrained space, (C, P)."""
         return self.mass_matrix.colour(self.state["u"])
 
-    @property
-    def step_size(self) -> Tensor:
-        """Step size of every chain, (C,)."""
-        return self.state["step_size"]
-
-    @property
-    def trajectory_length(self) -> float | None:
-        """Length of the longest trajectories, if the kernel learns it."""
-        return None
-
-    @property
-    def max_tree_depth(self) -> int | None:
-        """Largest number of doublings of a trajectory, if the kernel has trees."""
-        return None
-
-    @property
-    def target_accept_prob(self) -> float | None:
-        """Acceptance probability that step sizes are adapted to; None if nothing is rejected."""
-        return self.options.target_accept_prob
-
     def _place(self, q: Tensor, mass_matrix: MassMatrix) -> None:
         """Move the chains to q (C, P) and use a new mass matrix."""
         u = mass_matrix.whiten(q)
@@ -170,56 +119,3 @@ class Kernel:
         self.num_gradients += q.shape[:2].numel()
 
         return torch.cat(parts, 1)
-
-    def transition(self) -> TransitionInfo:
-        """Move every chain by one draw and return the statistics of the draw, (C,) each."""
-        raise NotImplementedError
-
-    def adapt(self, info: TransitionInfo) -> None:
-        """Learn from one draw of warm-up, e.g. the step size."""
-
-    def end_window(self, block: DrawBlock) -> None:
-        """Learn from the draws of a window of warm-up, e.g. the mass matrix."""
-
-    def end_warmup(self) -> None:
-        """Fix everything that was adapted."""
-
-    def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
-        """Draw from every chain; Ctrl-C or an error ends it early and keeps the draws so far.
-
-        Arguments:
-            num_draws: Number of draws of each chain.
-            tick: Function that updates the progress bar.
-            adapting: Whether the kernel adapts after each draw.
-        """
-        positions: list[Tensor] = []
-        infos: list[TransitionInfo] = []
-        ended_by: BaseException | None = None
-
-        try:
-            while len(infos) < num_draws:
-                info = self.transition()
-                if adapting:
-                    self.adapt(info)
-
-                positions.append(self.q)
-                infos.append(info)
-                num_steps = int(info.n_steps.max())
-                tick(len(infos), f"leapfrog steps {num_steps}")
-
-        except (KeyboardInterrupt, Exception) as error:
-            ended_by = error
-
-        if not infos:
-            return DrawBlock.empty(self.q, ended_by)
-
-        return DrawBlock.of_draws(positions[: len(infos)], infos, ended_by)
-
-    @property
-    def mode(self) -> str:
-        """How graphs run: the mode of the program that is called most, the last one made."""
-        for program in reversed(self.programs):
-            if program.how:
-                return program.how
-
-        return "plain"

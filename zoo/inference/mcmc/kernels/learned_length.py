@@ -10,8 +10,8 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import INITIAL_FACTOR
 from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.kernels.kernel import KernelOptions
 from zoo.inference.mcmc.kernels.trajectories import Trajectories
 
 _LEARNING_RATE = 0.05

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.mclmc_tuning import StepSize, decoherence_length
 from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
+from zoo.inference.mcmc.kernels.kernel import Kernel
 from zoo.inference.mcmc.kernels.microcanonical import langevin, unit
 from zoo.inference.mcmc.kernels.phase_space import LangevinPath, PhasePoint
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
 from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels.chains import KernelOptions, Tick
 from zoo.inference.mcmc.kernels.draw_memory import (
     DrawMemory,
     stack_info,
@@ -15,7 +16,6 @@ from zoo.inference.mcmc.kernels.draw_memory import (
 )
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import Hamiltonian
-from zoo.inference.mcmc.kernels.kernel import KernelOptions, Tick
 from zoo.inference.mcmc.kernels.tree import Tree
 
 # leapfrog steps between two reads of a flag; a read makes the CPU wait for a GPU

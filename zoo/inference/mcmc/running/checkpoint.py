@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,19 +42,26 @@ class Checkpoint:
         path: The file.
         meaning: What the run is: its settings, sites and data, as text or hashes.
         like: A tensor with the device of the chains.
+        own: Generators that the user gave to a loader.
 
     Raises:
         ValueError: The file is truncated, foreign, or of another run; the message says which.
     """
 
-    def __init__(self, path: Path, meaning: dict[str, str], like: Tensor) -> None:
+    def __init__(
+        self,
+        path: Path,
+        meaning: dict[str, str],
+        like: Tensor,
+        own: Sequence[torch.Generator] = (),
+    ) -> None:
         self.path = path
         self.meaning = meaning
         self.like = like
         self._writer = RunWriter(path)
         self._written = 0.0  # when, by time.perf_counter
         self._seconds = 0.0  # that the last writing took
-        self._generators = Generators(like.device)
+        self._generators = Generators(like.device, own)
         self._header, self._tensors = read_run(path, "a sampler")
         self.exists = bool(self._header)
         if self.exists:

@@ -61,14 +61,8 @@ def _run_info(run: ChainRun, target: dict[str, str]) -> MCMCInfo:
     tracing = run.seconds_tracing
     tracing += sum(program.seconds for program in kernel.programs)
 
-    return MCMCInfo(
-        acceptance_rate=stored.acceptance_rate,
-        diverging=stored.diverging,
-        n_steps=stored.n_steps,
-        lp=stored.lp,
-        energy=stored.energy,
-        tree_depth=stored.tree_depth,
-        reached_max_tree_depth=stored.reached_max_tree_depth,
+    return kernel.run_info(
+        **stored.named(),
         max_tree_depth=kernel.max_tree_depth,
         bfmi=run.energies.bfmi(),
         target_accept_prob=kernel.target_accept_prob,

@@ -13,8 +13,8 @@ from tqdm.std import tqdm
 
 from zoo.inference.early_end import reason_to_end
 from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels.chains import Chains, Tick
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.kernels.kernel import Kernel, Tick
 from zoo.inference.mcmc.running.checkpoint import Checkpoint
 from zoo.inference.mcmc.running.divergences import Divergences
 from zoo.inference.mcmc.running.energies import Energies
@@ -69,7 +69,7 @@ class ChainRun:
         else:
             self.kernel = self._begun()
 
-    def _begun(self) -> Kernel:
+    def _begun(self) -> Chains:
         """Make the kernel at initial positions."""
         options = self.options
         is_map = options.init == "map"
@@ -85,7 +85,7 @@ class ChainRun:
 
         return kernel
 
-    def _resumed(self, checkpoint: Checkpoint) -> Kernel:
+    def _resumed(self, checkpoint: Checkpoint) -> Chains:
         """Make the kernel with the state in a checkpoint."""
         self._show("resuming from the checkpoint")
         snapshot = checkpoint.read()
@@ -99,10 +99,10 @@ class ChainRun:
 
         return kernel
 
-    def _restore(self, kernel: Kernel, snapshot: Snapshot) -> None:
+    def _restore(self, kernel: Chains, snapshot: Snapshot) -> None:
         """Restore everything from a snapshot."""
         counters = snapshot.counters
-        kernel.state = dict(snapshot.kernel)
+        kernel.restore(snapshot.kernel)
         kernel.num_gradients = counters.num_gradients
 
         compile = self.options.kernel.compile
@@ -134,7 +134,7 @@ class ChainRun:
         return Snapshot(
             counters=counters,
             position=self.kernel.q,
-            kernel=self.kernel.state,
+            kernel=self.kernel.saved(),
             store=self.store.stored(),
             divergences=self.divergences.state,
             energies=self.energies.state,
@@ -149,7 +149,8 @@ class ChainRun:
         """
         total = self.options.num_draws
         try:
-            for stop in block_ends([0, *self.window_ends, total]):
+            bounds = [0, *self.window_ends, total]
+            for stop in block_ends(bounds, self.options.block):
                 if stop > self.done:
                     self.advance(stop)
             if self.store.seen > self.options.num_samples:
@@ -190,7 +191,9 @@ class ChainRun:
         tick = self._tick("warm-up" if is_warmup else "sampling")
 
         block = self.kernel.draw(num_draws, tick, adapting=is_warmup)
-        if not is_warmup:
+        if self.done in self.options.skipped:
+            pass
+        elif not is_warmup:
             self.divergences.add(block)
             self.energies.add(block.info.energy)
             self.store.add(block)
@@ -269,11 +272,12 @@ class ChainRun:
         return tick
 
 
-def block_ends(bounds: Sequence[int]) -> list[int]:
-    """Return where blocks of draws end: at every bound, and in between every `BLOCK` draws."""
+def block_ends(bounds: Sequence[int], block: int | None = None) -> list[int]:
+    """Return where blocks of draws end: at every bound, and in between every `block` draws."""
+    size = block or BLOCK
     ends: list[int] = []
     for first, last in pairwise(bounds):
         if last > first:
-            ends += [*range(first + BLOCK, last, BLOCK), last]
+            ends += [*range(first + size, last, size), last]
 
     return ends

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.windows import Window
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.kernel import Kernel, KernelOptions
+from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
 from zoo.inference.mcmc.running.store import StoreOptions
 from zoo.inference.tempering import Tempering
 from zoo.posterior.posterior import Posterior
 
-MakeKernel = Callable[[Potential, Tensor, KernelOptions], Kernel]
+MakeKernel = Callable[[Potential, Tensor, KernelOptions], Chains]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class RunOptions:
         make_kernel: Makes the kernel for chains at q (C, P).
         kernel: Settings of the kernel.
         store: What to store.
+        block: Largest number of draws between two checkpoints; None for the usual one.
+        skipped: Numbers of draws that are not stored although warm-up has ended, those of
+            warm-up included in the count; the block is one draw then.
     """
 
     sampler: str
@@ -42,6 +45,8 @@ class RunOptions:
     make_kernel: MakeKernel
     kernel: KernelOptions
     store: StoreOptions
+    block: int | None = None
+    skipped: frozenset[int] = frozenset()
 
     @property
     def warmup_steps(self) -> int:

@@ -1,0 +1,1 @@
+"""Stochastic-gradient MCMC: the parts of the engines `SGLD`, `SGHMC` and `SGNHT`."""

@@ -1,0 +1,243 @@
+"""Chains that take a step for every batch, and give a draw at the end of every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
+from zoo.inference.mcmc.kernels.draws import TransitionInfo
+from zoo.inference.sgmcmc.batched_data import BatchedData
+from zoo.inference.sgmcmc.step_sizes import StepSizes
+from zoo.posterior.info import MCMCInfo
+from zoo.posterior.stochastic_info import SGMCMCInfo
+from zoo.runtime.rows import Structure, flatten
+from zoo.tracing.traced import Traced
+
+
+@dataclass(frozen=True)
+class EpochOptions:
+    """Settings of chains that see batches.
+
+    Arguments:
+        data: The batches.
+        steps: The learning rates, in units of the mean gradient of a datum.
+        temperature: Temperature T of the whole posterior, by which the potential is divided.
+    """
+
+    data: BatchedData
+    steps: StepSizes
+    temperature: float
+
+
+class EpochKernel(Chains):
+    r"""The base of stochastic-gradient MCMC: a step for every batch, a draw for every epoch.
+
+    A member moves the chains in `move` with the gradient of the potential of a batch, which
+    contains N/B and the temperature. So the step size in its units is
+
+    .. math:: \epsilon = \eta \, T / N
+
+    for the learning rate η, and noise of variance 2ε samples the target. No temperature and
+    no number of data is anywhere else.
+
+    `state` holds the position, sums over the present epoch, and what a member adds.
+
+    Arguments:
+        potential: The potential energy of the first batch.
+        q: Initial positions of the chains, (C, P).
+        options: The settings of kernels.
+        settings: The settings of these.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        q: Tensor,
+        options: KernelOptions,
+        settings: EpochOptions,
+    ) -> None:
+        super().__init__(potential, q, options)
+        self.settings = settings
+        self.noise = torch.zeros_like(q)
+        zeros = q.new_zeros(self.num_chains)
+        self.state = {
+            "position": q.clone(),
+            "epoch": q.new_zeros(()),
+            "energy": self._reference_energy(q),
+            "step_size": zeros.clone(),
+            "sum_energy": zeros.clone(),
+            "sum_virial": zeros.clone(),
+        }
+        self.state |= self.further_state(q)
+        _, self._structure = flatten(settings.data.arguments[:2])
+        self.programs = [self._program()]
+
+    def further_state(self, q: Tensor) -> dict[str, Tensor]:
+        """Return what a member adds to the state, at initial positions (C, P)."""
+        return {}
+
+    def move(self, gradient: Tensor, step_size: Tensor, noise_scale: Tensor) -> None:
+        """Move the position of every chain in place; to be traced.
+
+        Arguments:
+            gradient: Gradient of the potential of a batch, (C, P).
+            step_size: The step size ε, ().
+            noise_scale: 1, or 0 for a step without noise, ().
+        """
+        raise NotImplementedError
+
+    @property
+    def q(self) -> Tensor:
+        """Positions of the chains in unconstrained space, (C, P)."""
+        return self.state["position"].clone()
+
+    @property
+    def target_accept_prob(self) -> float | None:
+        """None, because nothing is rejected."""
+        return None
+
+    def transition(self) -> TransitionInfo:
+        """Take a step for every batch of an epoch.
+
+        Raises:
+            ValueError: A position is not finite; the message says what to write.
+        """
+        number = int(self.state["epoch"])
+        num_steps = 0
+        for tensors, structure in self.settings.data.epoch():
+            self._step(number + num_steps / self._per_epoch, tensors, structure)
+            num_steps += 1
+
+        self.state["epoch"] += 1
+        self.num_gradients += self.num_chains * num_steps
+        self._check_finite()
+
+        return self._finished(num_steps)
+
+    def _step(self, time: float, tensors: list[Tensor], structure: Structure) -> None:
+        """Take one step at a time in epochs."""
+        if structure != self._structure:
+            self._structure = structure
+            self.programs[0] = self._program()
+
+        rate = self.settings.steps.rate(time)
+        self.state["step_size"].fill_(rate)
+        is_noisy = self.settings.steps.has_noise(time)
+        self.noise.normal_()
+
+        like = self.noise
+        step_size = like.new_tensor(rate * self._unit)
+        noise_scale = like.new_tensor(float(is_noisy))
+        self.programs[0](step_size, noise_scale, *tensors)
+
+    def _program(self) -> Traced:
+        """Return the program of a step for batches of the present structure."""
+        potential = self.potential
+        model = potential.program.model
+        owners = [
+            model,
+            getattr(model, "prior", None),
+            getattr(model, "likelihood", None),
+        ]
+
+        return Traced(
+            self._move_by_batch,
+            compile=self.options.compile,
+            calls=self.options.calls,
+            writes=list(self.state.values()),
+            overwrite=True,
+            owners=[owner for owner in owners if owner is not None],
+        )
+
+    def _move_by_batch(
+        self, step_size: Tensor, noise_scale: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor]:
+        """Move the chains by the gradient of a batch, and add to the sums of the epoch."""
+        state = self.state
+        arguments = self.settings.data.arguments_of(tensors, self._structure)
+        gradient, energy = self.potential.on(*arguments).gradient(state["position"])
+        virial = (state["position"] * gradient).mean(-1)
+
+        self.move(gradient, step_size, noise_scale)
+        state["sum_energy"].add_(energy)
+        state["sum_virial"].add_(virial)
+
+        return (energy,)
+
+    def _finished(self, num_steps: int) -> TransitionInfo:
+        """Return the statistics of an epoch, and begin the sums of the next."""
+        ones = torch.ones_like(self.state["energy"])
+        means = {}
+        for name, total in self.state.items():
+            if name.startswith("sum_"):
+                means[name.removeprefix("sum_")] = total / num_steps
+                total.zero_()
+
+        self.state["energy"].copy_(means["energy"])
+
+        return TransitionInfo(
+            acceptance_rate=ones,
+            diverging=torch.zeros_like(ones, dtype=torch.bool),
+            n_steps=torch.full_like(ones, num_steps, dtype=torch.long),
+            lp=-means["energy"],
+            configurational_temperature=means["virial"],
+            kinetic_temperature=means.get("kinetic"),
+        )
+
+    def _check_finite(self) -> None:
+        """Refuse to go on from a position that is not finite."""
+        if bool(torch.isfinite(self.state["position"]).all()):
+            return
+
+        number = int(self.state["epoch"])
+        rate = float(self.state["step_size"][0])
+        raise ValueError(
+            f"the positions of the chains were not finite in epoch {number} with learning "
+            f"rate {rate:.3g}; write a smaller lr"
+        )
+
+    @property
+    def _unit(self) -> float:
+        """The step size ε of the learning rate 1."""
+        return self.settings.temperature / self.settings.data.num_data
+
+    @property
+    def _per_epoch(self) -> int:
+        return self.settings.data.per_epoch
+
+    def _reference_energy(self, q: Tensor) -> Tensor:
+        """Return the potential (C,) of the first batch, by which a resumed run is checked."""
+        if not self.settings.data.is_repeatable:
+            return q.new_zeros(self.num_chains)
+
+        _, energy = self.potential.gradient(q)  # it batches where values alone may not
+
+        return energy.clone()
+
+    def saved(self) -> dict[str, Tensor]:
+        """Return the state as the file of a run keeps it."""
+        energy = self._reference_energy(self.state["position"])
+        return self.state | {"energy": energy}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state that `saved` returned."""
+        for name, value in self.state.items():
+            value.copy_(state[name])
+
+    def progress_text(self, info: TransitionInfo) -> str:
+        """Return what the progress bar says of a draw."""
+        per_datum = -float(info.lp.mean()) / self.settings.data.num_data
+        return f"potential {per_datum:.4g} nats per datum"
+
+    def run_info(self, **fields: Any) -> MCMCInfo:
+        """Return the statistics of a run of these chains."""
+        batches = self.settings.data.batches
+        size = None if batches is None else batches.size
+
+        return SGMCMCInfo(**fields, batch_size=size)
