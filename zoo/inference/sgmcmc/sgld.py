@@ -43,9 +43,9 @@ class SGLD(StochasticEngine):
         lr: Learning rate η of the mean gradient of a datum, as that of gradient descent.
 
     Example:
-        >>> engine = inference.SGLD(model, num_epochs=10, progress=False)
+        >>> engine = inference.SGLD(model, num_epochs=10, num_chains=2, progress=False)
         >>> engine.fit(data.train, batch_size=4)
-        Posterior over 81 parameters at 4 sites: 1 chain of 5 draws
+        Posterior over 81 parameters at 4 sites: 2 chains of 5 draws
     """
 
     lr: float = 0.2
