@@ -43,7 +43,8 @@ class SGLD(StochasticEngine):
         lr: Learning rate η of the mean gradient of a datum, as that of gradient descent.
 
     Example:
-        >>> engine = inference.SGLD(model, num_epochs=10, num_chains=2, progress=False)
+        >>> short = {"num_epochs": 10, "num_chains": 2, "progress": False}
+        >>> engine = inference.SGLD(model, lr=1e-3, **short)  # noise of scale 0.1 is steep
         >>> engine.fit(data.train, batch_size=4)
         Posterior over 81 parameters at 4 sites: 2 chains of 5 draws
     """
