@@ -371,6 +371,11 @@ ENGINES = {
     ),
     "IVON": lambda model: inference.IVON(model, num_steps=3, progress=False),
     "SGLD": lambda model: inference.SGLD(model, **FEW_EPOCHS),
+    "SGHMC": lambda model: inference.SGHMC(model, **FEW_EPOCHS),
+    "SGHMC+cycles": lambda model: inference.SGHMC(
+        model, **{**FEW_EPOCHS, "burn_in": 0}, cycles=3, explore=0.5
+    ),
+    "SGNHT": lambda model: inference.SGNHT(model, **FEW_EPOCHS),
     "Laplace": lambda model: inference.Laplace(
         model, structure="diag", num_steps=3, num_samples=6, progress=False
     ),
@@ -393,7 +398,12 @@ SCHEDULES = {
 }
 OF_GUIDES = ("SVI", "SVI+EarlyStopping", "IVON")  # engines that fit a guide
 PARTICLES = ["AIS", "RepulsiveEnsemble"]
-STOCHASTIC = ["SGLD"]  # engines that take a step for every batch
+STOCHASTIC = [
+    "SGLD",
+    "SGHMC",
+    "SGHMC+cycles",
+    "SGNHT",
+]  # engines that take a step for every batch
 OTHERS = (*OF_GUIDES, *PARTICLES, *STOCHASTIC, "Laplace")
 SAMPLERS = [name for name in ENGINES if name not in OTHERS]
 

@@ -10,7 +10,9 @@ from zoo.inference.mcmc.mclmc import MCLMC
 from zoo.inference.mcmc.nuts import NUTS
 from zoo.inference.particles.ais import AIS
 from zoo.inference.particles.repulsive_ensemble import RepulsiveEnsemble
+from zoo.inference.sgmcmc.sghmc import SGHMC
 from zoo.inference.sgmcmc.sgld import SGLD
+from zoo.inference.sgmcmc.sgnht import SGNHT
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.svi import SVI
 
@@ -20,7 +22,9 @@ __all__ = [
     "IVON",
     "MCLMC",
     "NUTS",
+    "SGHMC",
     "SGLD",
+    "SGNHT",
     "SVI",
     "ChEES",
     "EarlyStopping",

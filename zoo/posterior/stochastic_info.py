@@ -50,10 +50,9 @@ class SGMCMCInfo(MCMCInfo):
 
     The equipartition and the virial theorem say that at the temperature of the target
 
-    .. math:: E[v_i^2] = \epsilon \quad \text{and} \quad
-        E[z \cdot \nabla U(z)] = P,
+    .. math:: E[p_i^2] = 1 \quad \text{and} \quad E[z \cdot \nabla U(z)] = P,
 
-    for momenta v and positions z in unconstrained space. Both are stated as a share of that,
+    for momenta p and the P positions z in unconstrained space. Both are stated as a share of that,
     so that 1 is right, and a value above 1 says that noise of batches or too large steps
     make the chains too hot.
 

@@ -14,7 +14,7 @@ from zoo import inference
 from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.sgmcmc.kernel import EpochKernel
 
-KINDS = [inference.SGLD]
+KINDS = [inference.SGLD, inference.SGHMC, inference.SGNHT]
 EACH = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
 

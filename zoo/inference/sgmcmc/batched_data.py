@@ -15,7 +15,7 @@ from zoo.inference.generators import Generators
 from zoo.inference.mcmc.sampled_data import SampledData, sampled_data
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Structure, first, flatten
+from zoo.runtime.rows import Structure, first, flatten, num_rows, take, tensors_of
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,13 @@ class BatchedData(SampledData):
             or all arguments of another Pyro model, whose epoch is one step.
         batches: The batches; None for another Pyro model.
         own: Generators that the user gave to a loader.
+        is_independent: Whether each batch of tensors is drawn on its own, with replacement,
+            so that the noise of batches is white; otherwise an epoch sees each datum once.
     """
 
     batches: Batches | None = None
     own: Sequence[torch.Generator] = ()
+    is_independent: bool = False
 
     @property
     def generators(self) -> Sequence[torch.Generator]:
@@ -57,8 +60,21 @@ class BatchedData(SampledData):
             yield flatten(())
             return
 
-        for batch in self.batches.epoch():
+        every = self.batches
+        is_drawn = self.is_independent and every.x is not None
+        if is_drawn and self.per_epoch > 1:
+            yield from self._drawn(every)
+            return
+
+        for batch in every.epoch():
             yield flatten(batch)
+
+    def _drawn(self, every: Batches) -> Iterator[tuple[list[Tensor], Structure]]:
+        """Give as many independent batches as an epoch has."""
+        number, device = num_rows(every.x), tensors_of(every.x)[0].device
+        for _ in range(self.per_epoch):
+            index = torch.randint(number, (every.size,)).to(device)
+            yield flatten((take(every.x, index), take(every.y, index)))
 
     def arguments_of(
         self, tensors: Sequence[Tensor], structure: Structure

@@ -18,11 +18,15 @@ from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.running.run_options import MakeKernel, RunOptions
 from zoo.inference.mcmc.sampled_data import SampledData, device_of
 from zoo.inference.sgmcmc.batched_data import BatchedData, batched_data
-from zoo.inference.sgmcmc.kernel import EpochKernel, EpochOptions
+from zoo.inference.sgmcmc.caveats import caveat
+from zoo.inference.sgmcmc.epoch_options import EpochOptions
+from zoo.inference.sgmcmc.kernel import EpochKernel
+from zoo.inference.sgmcmc.moments import Learned
 from zoo.inference.sgmcmc.step_sizes import StepSizes
 from zoo.inference.svi.arguments import checked_rate
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.posterior import Posterior
 from zoo.runtime.autograd import autograd_on
 from zoo.runtime.counts import check_count
 from zoo.runtime.rows import Column
@@ -43,8 +47,14 @@ class StochasticEngine(ChainEngine):
         cycles: Number of cycles, in each of which the learning rate falls from `lr` to 0 as
             half a cosine; 0 for none.
         explore: Share of each cycle that explores: without noise, and without draws.
-        num_chains: Number of chains C.
-        init: Initial positions, "network" by default.
+        preconditioner: Whether each parameter of each chain has a step size of its own, from
+            the mean square of its gradients (RMSprop). It is learned in burn-in and fixed
+            after it, and so it adds no bias; a method that goes on learning has one.
+        control: A posterior near the mode, whose mean is the centre of control variates,
+            which take noise from the gradients; the chains begin at its draws.
+        num_chains: Number of chains C, which see the same batches.
+        init: Initial positions, as for samplers; None for the draws of `control`, or else
+            for the network's own weights.
     """
 
     num_epochs: int = 60
@@ -53,11 +63,16 @@ class StochasticEngine(ChainEngine):
     decay: float = 0.0
     cycles: int = 0
     explore: float = 0.5
+    preconditioner: bool = False
+    control: Posterior | None = None
     num_chains: int = 1
-    init: Any = "network"
+    init: Any = None
     kernel_type: ClassVar[type[EpochKernel]]
 
     def __post_init__(self) -> None:
+        if self.init is None:
+            self.init = "network" if self.control is None else self.control
+
         super().__post_init__()
         check_count("num_epochs", self.num_epochs)
         check_count("cycles", self.cycles, minimum=0)
@@ -88,6 +103,12 @@ class StochasticEngine(ChainEngine):
                 "write more epochs, or a smaller burn_in"
             )
 
+        if self.preconditioner and self.num_draws[0] == 0:
+            raise ValueError(
+                "a preconditioner is learned in burn-in, of which there is none; write "
+                "burn_in=10 or more"
+            )
+
     @property
     def steps(self) -> StepSizes:
         """The learning rates of the run."""
@@ -116,10 +137,25 @@ class StochasticEngine(ChainEngine):
 
     def kernel_maker(self, data: SampledData) -> MakeKernel:
         """Return the function that makes the kernel for chains with initial positions."""
-        assert isinstance(data, BatchedData)
-        settings = EpochOptions(data, self.steps, self.temperature)
+        return partial(self.kernel_type, settings=self.settings(data))
 
-        return partial(self.kernel_type, settings=settings)
+    @property
+    def assumes_white_noise(self) -> bool:
+        """Whether the method is exact only for batches that are independent of each other."""
+        return False
+
+    def settings(self, data: SampledData) -> EpochOptions:
+        """Return the settings of the kernel."""
+        assert isinstance(data, BatchedData)
+
+        return EpochOptions(
+            replace(data, is_independent=self.assumes_white_noise),
+            self.steps,
+            self.temperature,
+            learned=Learned(self.preconditioner),
+            control=self.control,
+            caveat=caveat(self.model, data),
+        )
 
     def _run_options(self, potential: Potential, data: SampledData) -> RunOptions:
         """Return the settings of the run."""

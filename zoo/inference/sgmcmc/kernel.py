@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,27 +12,13 @@ from torch import Tensor
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
 from zoo.inference.mcmc.kernels.draws import TransitionInfo
-from zoo.inference.sgmcmc.batched_data import BatchedData
-from zoo.inference.sgmcmc.step_sizes import StepSizes
+from zoo.inference.sgmcmc.batch_gradient import BatchGradient, ControlledGradient
+from zoo.inference.sgmcmc.epoch_options import EpochOptions
+from zoo.inference.sgmcmc.moments import learn, observe, share_of_new
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.stochastic_info import SGMCMCInfo
 from zoo.runtime.rows import Structure, flatten
 from zoo.tracing.traced import Traced
-
-
-@dataclass(frozen=True)
-class EpochOptions:
-    """Settings of chains that see batches.
-
-    Arguments:
-        data: The batches.
-        steps: The learning rates, in units of the mean gradient of a datum.
-        temperature: Temperature T of the whole posterior, by which the potential is divided.
-    """
-
-    data: BatchedData
-    steps: StepSizes
-    temperature: float
 
 
 class EpochKernel(Chains):
@@ -65,6 +51,7 @@ class EpochKernel(Chains):
         super().__init__(potential, q, options)
         self.settings = settings
         self.noise = torch.zeros_like(q)
+        self.gradient = self._make_gradient()
         zeros = q.new_zeros(self.num_chains)
         self.state = {
             "position": q.clone(),
@@ -74,6 +61,7 @@ class EpochKernel(Chains):
             "sum_energy": zeros.clone(),
             "sum_virial": zeros.clone(),
         }
+        self.state |= settings.learned.state(q) | self.gradient.state()
         self.state |= self.further_state(q)
         _, self._structure = flatten(settings.data.arguments[:2])
         self.programs = [self._program()]
@@ -91,6 +79,37 @@ class EpochKernel(Chains):
             noise_scale: 1, or 0 for a step without noise, ().
         """
         raise NotImplementedError
+
+    def _make_gradient(self) -> BatchGradient:
+        """Return the estimate of the gradient, with control variates if there is a centre."""
+        control = self.settings.control
+        if control is None:
+            return BatchGradient(self.potential)
+
+        return ControlledGradient(self.potential, self.settings.data, control)
+
+    def scale(self, step_size: Tensor) -> Tensor:
+        """Return the root of the step size ε times the preconditioner, () or (C, P)."""
+        root = step_size.sqrt()
+        return root * self.state["metric"].sqrt() if "metric" in self.state else root
+
+    def noise_of(self, variance: float, scale: Tensor) -> Tensor:
+        """Return noise so that it and that of the batches have a variance together, (C, P).
+
+        Arguments:
+            variance: The variance.
+            scale: The factor of the gradient, from `scale`.
+        """
+        if "noise_variance" not in self.state:
+            return math.sqrt(variance) * self.noise
+
+        of_batches = scale.square() * self.state["noise_variance"]
+
+        return (variance - of_batches).clamp_min(0.0).sqrt() * self.noise
+
+    def adapt(self, info: TransitionInfo) -> None:
+        """Set what is learned, after each epoch of burn-in."""
+        learn(self.state)
 
     @property
     def q(self) -> Tensor:
@@ -110,12 +129,13 @@ class EpochKernel(Chains):
         """
         number = int(self.state["epoch"])
         num_steps = 0
+        num_gradients = self.gradient.num_gradients(self.num_chains)
         for tensors, structure in self.settings.data.epoch():
             self._step(number + num_steps / self._per_epoch, tensors, structure)
             num_steps += 1
 
         self.state["epoch"] += 1
-        self.num_gradients += self.num_chains * num_steps
+        self.num_gradients += num_gradients * num_steps
         self._check_finite()
 
         return self._finished(num_steps)
@@ -134,7 +154,8 @@ class EpochKernel(Chains):
         like = self.noise
         step_size = like.new_tensor(rate * self._unit)
         noise_scale = like.new_tensor(float(is_noisy))
-        self.programs[0](step_size, noise_scale, *tensors)
+        share = like.new_tensor(self._share(time))
+        self.programs[0](step_size, noise_scale, share, *tensors)
 
     def _program(self) -> Traced:
         """Return the program of a step for batches of the present structure."""
@@ -156,13 +177,14 @@ class EpochKernel(Chains):
         )
 
     def _move_by_batch(
-        self, step_size: Tensor, noise_scale: Tensor, *tensors: Tensor
+        self, step_size: Tensor, noise_scale: Tensor, share: Tensor, *tensors: Tensor
     ) -> tuple[Tensor]:
         """Move the chains by the gradient of a batch, and add to the sums of the epoch."""
         state = self.state
         arguments = self.settings.data.arguments_of(tensors, self._structure)
-        gradient, energy = self.potential.on(*arguments).gradient(state["position"])
+        gradient, energy = self.gradient(state, arguments)
         virial = (state["position"] * gradient).mean(-1)
+        observe(state, gradient, share)
 
         self.move(gradient, step_size, noise_scale)
         state["sum_energy"].add_(energy)
@@ -202,6 +224,14 @@ class EpochKernel(Chains):
             f"rate {rate:.3g}; write a smaller lr"
         )
 
+    def _share(self, time: float) -> float:
+        """Return the share of the next gradient in running means, 0 after burn-in."""
+        if self.settings.learned.is_nothing or time >= self.settings.steps.kept[0]:
+            return 0.0
+
+        number = 1 + round(time * self._per_epoch)
+        return share_of_new(number)
+
     @property
     def _unit(self) -> float:
         """The step size ε of the learning rate 1."""
@@ -240,4 +270,4 @@ class EpochKernel(Chains):
         batches = self.settings.data.batches
         size = None if batches is None else batches.size
 
-        return SGMCMCInfo(**fields, batch_size=size)
+        return SGMCMCInfo(**fields, batch_size=size, caveat=self.settings.caveat)

@@ -16,8 +16,9 @@ class LangevinKernel(EpochKernel):
     def move(self, gradient: Tensor, step_size: Tensor, noise_scale: Tensor) -> None:
         """Move the position of every chain in place."""
         position = self.state["position"]
-        noise = noise_scale * (2 * step_size).sqrt() * self.noise
-        position.copy_(position - step_size * gradient + noise)
+        scale = self.scale(step_size)
+        noise = noise_scale * self.noise_of(2.0, scale)
+        position.copy_(position + scale * (noise - scale * gradient))
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
