@@ -17,7 +17,7 @@ from tests.inference.sgmcmc.linear_chains import (
     variances,
 )
 from zoo import inference, likelihoods, priors
-from zoo.inference.sgmcmc.moments import Learned, learn, observe, share_of_new
+from zoo.inference.sgmcmc.moments import Adaptation, learn, observe, share_of_new
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(ESS|R-hat|temperature)")
 N, P, BATCH = 50, 10, 5
@@ -113,7 +113,7 @@ def test_a_preconditioner_that_is_fixed_adds_no_bias(kind):
 
 
 def test_a_preconditioner_is_learned_from_squares_and_then_fixed():
-    state = Learned(preconditioner=True, noise=True).state(torch.zeros(1, 3))
+    state = Adaptation(preconditioner=True, noise=True).state(torch.zeros(1, 3))
     gradients = torch.randn(400, 1, 3) * torch.tensor([1.0, 4.0, 16.0])
     for number, gradient in enumerate(gradients, start=1):
         observe(state, gradient, torch.tensor(share_of_new(number)))

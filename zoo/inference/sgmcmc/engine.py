@@ -21,7 +21,7 @@ from zoo.inference.sgmcmc.batched_data import BatchedData, batched_data
 from zoo.inference.sgmcmc.caveats import caveat
 from zoo.inference.sgmcmc.epoch_options import EpochOptions
 from zoo.inference.sgmcmc.kernel import EpochKernel
-from zoo.inference.sgmcmc.moments import Learned
+from zoo.inference.sgmcmc.moments import Adaptation
 from zoo.inference.sgmcmc.step_sizes import StepSizes
 from zoo.inference.svi.arguments import checked_rate
 from zoo.model import BayesianNetwork
@@ -152,7 +152,7 @@ class StochasticEngine(ChainEngine):
             replace(data, is_independent=self.assumes_white_noise),
             self.steps,
             self.temperature,
-            learned=Learned(self.preconditioner),
+            learned=Adaptation(self.preconditioner),
             control=self.control,
             caveat=caveat(self.model, data),
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.inference.sgmcmc.batched_data import BatchedData
-from zoo.inference.sgmcmc.moments import Learned
+from zoo.inference.sgmcmc.moments import Adaptation
 from zoo.inference.sgmcmc.step_sizes import StepSizes
 from zoo.posterior.posterior import Posterior
 
-_NOTHING = Learned()
+_NOTHING = Adaptation()
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class EpochOptions:
     steps: StepSizes
     temperature: float
     friction: float = 0.0
-    learned: Learned = _NOTHING
+    learned: Adaptation = _NOTHING
     thermostat_rate: float = 0.0
     control: Posterior | None = None
     caveat: str = ""

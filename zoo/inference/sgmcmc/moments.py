@@ -12,7 +12,7 @@ _FLOOR = 0.01  # of the root mean square over elements, for elements without gra
 
 
 @dataclass(frozen=True)
-class Learned:
+class Adaptation:
     """What is learned in burn-in, and fixed after it.
 
     Arguments:

@@ -9,7 +9,7 @@ from torch import Tensor
 from zoo.inference.mcmc.sampled_data import SampledData
 from zoo.inference.sgmcmc.engine import StochasticEngine
 from zoo.inference.sgmcmc.epoch_options import EpochOptions, check_friction
-from zoo.inference.sgmcmc.moments import Learned
+from zoo.inference.sgmcmc.moments import Adaptation
 from zoo.inference.sgmcmc.momentum_kernel import MomentumKernel
 
 
@@ -84,7 +84,7 @@ class SGHMC(StochasticEngine):
 
     def settings(self, data: SampledData) -> EpochOptions:
         """Return the settings of the kernel."""
-        learned = Learned(self.preconditioner, self.noise_estimate)
+        learned = Adaptation(self.preconditioner, self.noise_estimate)
         settings = super().settings(data)
 
         return replace(settings, friction=self.friction, learned=learned)
