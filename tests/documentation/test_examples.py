@@ -12,7 +12,15 @@ from torch import nn
 
 import guides
 import zoo
-from zoo import datasets, inference, likelihoods, metrics, networks, priors
+from zoo import (
+    datasets,
+    inference,
+    landscape,
+    likelihoods,
+    metrics,
+    networks,
+    priors,
+)
 
 MODULES = [
     name
@@ -73,6 +81,7 @@ NAMES = {
     "priors": priors,
     "likelihoods": likelihoods,
     "inference": inference,
+    "landscape": landscape,
     "datasets": datasets,
     "metrics": metrics,
 }

@@ -9,6 +9,7 @@ from zoo.plots.filters import filters
 from zoo.plots.functions import functions
 from zoo.plots.network import network
 from zoo.plots.out_of_distribution import out_of_distribution
+from zoo.plots.profile import profile
 from zoo.plots.pruning import pruning
 from zoo.plots.ranks import ranks
 from zoo.plots.referral import referral
@@ -16,6 +17,7 @@ from zoo.plots.reliability import reliability_diagram
 from zoo.plots.severity import severity
 from zoo.plots.site import site_posterior
 from zoo.plots.strip import strip
+from zoo.plots.surface import surface
 from zoo.plots.trade_off import fidelity
 from zoo.plots.training import training_curve
 
@@ -30,6 +32,7 @@ __all__ = [
     "network",
     "out_of_distribution",
     "predictive_band",
+    "profile",
     "pruning",
     "ranks",
     "referral",
@@ -37,6 +40,7 @@ __all__ = [
     "severity",
     "site_posterior",
     "strip",
+    "surface",
     "training_curve",
 ]
 

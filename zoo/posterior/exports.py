@@ -55,6 +55,27 @@ class Exports:
 
         return mean_network(model, {**self.state, **means})
 
+    def means(self) -> dict[str, Tensor]:
+        """Return the mean of every latent site by name, (*shape).
+
+        That of a guide's site is the mean of 200 draws if it has no closed form. Pruned
+        weights are zero.
+
+        Raises:
+            ValueError: A posterior without the weights of a network.
+
+        Example:
+            >>> engine = inference.SVI(model, guides.Delta(model), num_steps=5, progress=False)
+            >>> engine.fit(data.train).means()["layer1.weight"].shape
+            torch.Size([10, 6])
+        """
+        model = self.require_weights("means() needs the weights of a network")
+        means = self._means(list(model.latents))
+        for name in self.masks.keys() & means.keys():
+            means[name] = means[name].masked_fill(~self.masks[name], 0.0)
+
+        return means
+
     def require_weights(self, purpose: str) -> BayesianNetwork:
         """Return the model, or refuse a posterior without draws of a network's weights."""
         raise NotImplementedError

@@ -41,7 +41,7 @@ def chunk_sizes(
 
     Arguments:
         model: The model whose network is evaluated.
-        draws: Values (S, *shape) by site.
+        draws: Values (S, *shape) by site, and of buffers that differ between draws.
         state: Point estimates, frozen weights and buffers by name.
         x: Inputs (N, ...).
         linearised: Whether the network is linearised, so that draws share one pass.
@@ -105,8 +105,10 @@ def _layer_widths(
             widths.append(output.numel())
 
     values = {name: value.detach() for name, value in state.items()}
+    buffers = dict(model.network.named_buffers())
     for name, value in draws.items():
-        values[name] = value[0].detach().requires_grad_()
+        draw = value[0].detach()
+        values[name] = draw if name in buffers else draw.requires_grad_()
 
     hooks = [
         layer.register_forward_hook(note_width) for layer in model.network.modules()

@@ -1,0 +1,162 @@
+"""Lines and planes: an exact quadratic for linear regression, batch normalisation, refusals."""
+
+import cases
+import pyro.distributions as dist
+import pytest
+import torch
+from torch import nn
+
+import guides
+import zoo
+from zoo import inference, landscape, likelihoods, priors
+from zoo.posterior import DrawsPosterior
+
+Normal = dist.Normal
+
+
+def test_a_line_is_the_exact_parabola(linear):
+    a, b = torch.randn(2, 4, dtype=torch.float64)
+    found = landscape.line(linear.posterior(a), linear.weights(b), linear.data, 7)
+
+    w = a + found.t[:, None] * (b - a)
+    log_joint = linear.exact.log_evidence + torch.distributions.MultivariateNormal(
+        linear.exact.mean, linear.exact.covariance
+    ).log_prob(w)
+    assert torch.allclose(found.values, -log_joint / 40)
+    assert torch.allclose(found.prior + found.loss, found.values)
+
+    assert torch.allclose(found.values.diff(), linear.rise(w).diff())
+    assert not torch.allclose(found.loss.diff(), linear.rise(w).diff())  # a bare loss
+    assert found.barrier == 0.0  # a parabola is below its chord
+
+
+def test_a_plane_is_the_exact_paraboloid(linear):
+    ends = torch.randn(3, 4, dtype=torch.float64)
+    a, b, c = map(linear.posterior, ends)
+    found = landscape.plane(a, b, c, data=linear.data, shape=(5, 6))
+
+    right = (ends[1] - ends[0]) / (ends[1] - ends[0]).norm()
+    rest = ends[2] - ends[0]
+    up = rest - (rest @ right) * right
+    up = up / up.norm()
+    w = ends[0] + found.x[None, :, None] * right + found.y[:, None, None] * up
+
+    lowest = landscape.line(
+        linear.posterior(linear.exact.mean), a, linear.data, 2
+    ).values[0]
+    assert torch.allclose(found.values - lowest, linear.rise(w), atol=1e-6)
+    assert torch.allclose(found.points[1].norm(), (ends[1] - ends[0]).norm())
+    assert torch.allclose(found.points[2].norm(), rest.norm())
+
+
+def test_a_plane_has_pictures_and_the_test_error(linear):
+    ends = map(linear.posterior, torch.randn(3, 4, dtype=torch.float64))
+    found = landscape.plane(*ends, data=linear.data, shape=(4, 4), test=linear.data)
+    assert found.test_error.shape == (4, 4)
+    for quantity in ("values", "prior", "loss", "test_error"):
+        assert found.plot(quantity).axes
+    assert found.plot(solid=True).axes[0].name == "3d"
+    with pytest.raises(ValueError, match="quantity must be one of"):
+        found.plot("accuracy")
+
+
+@pytest.fixture
+def normalised():
+    """Fit a network with batch normalisation twice, from different weights."""
+    x, y = torch.randn(64, 2, 4, 4), torch.randint(3, (64,))
+    fits = []
+    for _ in range(2):
+        network = cases.normalised(3)
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.running_mean.normal_()
+                layer.running_var.uniform_(0.2, 3.0)
+        model = zoo.BayesianNetwork(
+            network, priors.WeightPrior(Normal(0.0, 1.0)), likelihoods.Categorical()
+        )
+        engine = inference.SVI(model, guides.Delta(model), num_steps=3, progress=False)
+        fits.append(engine.fit((x, y)))
+    return *fits, (x, y)
+
+
+def test_statistics_of_batch_normalisation_go_with_the_weights(normalised):
+    a, b, data = normalised
+    own = [float(-fit.predict(data[0], 1).log_prob(data[1]).mean()) for fit in (a, b)]
+
+    carried = landscape.line(a, b, data, 3, batch_norm="carry")
+    assert carried.loss[[0, -1]].tolist() == pytest.approx(own, rel=1e-4)
+    assert carried.batch_norm == "carry"
+
+    # with the statistics of the first end, the second one is another network
+    wrong = landscape.line(a, b.means(), data, 3, batch_norm="carry")
+    assert abs(float(wrong.loss[-1]) - own[1]) > 0.01
+
+    anew = landscape.line(a, b.means(), data, 3)
+    network = b.network().train()
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
+    trained = nn.functional.cross_entropy(network(data[0]), data[1])
+    assert float(anew.loss[-1]) == pytest.approx(float(trained.detach()), rel=0.02)
+    assert anew.batch_norm == "recompute"
+
+
+def scaled(posterior, factor):
+    """Return the same function: the first layer times a factor, the second divided by it."""
+    values = posterior.means()
+    for name, times in (
+        ("0.weight", factor),
+        ("0.bias", factor),
+        ("2.weight", 1 / factor),
+    ):
+        values[name] = values[name] * times
+    draws = {name: value[None, None] for name, value in values.items()}
+    return DrawsPosterior(posterior.model, draws=draws, state={}, info=None)
+
+
+def test_filter_normalised_planes_do_not_change_with_the_scale_of_the_layers():
+    network = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1)).double()
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(Normal(0.0, 1.0)), likelihoods.Gaussian(0.5)
+    )
+    draws = {name: value[None] for name, value in model.prior_draws(1).items()}
+    posterior = DrawsPosterior(model, draws=draws, state={}, info=None)
+    data = (torch.randn(20, 3).double(), torch.randn(20, 1).double())
+
+    losses = []
+    for each in (posterior, scaled(posterior, 10.0)):
+        torch.manual_seed(0)
+        losses.append(landscape.random_plane(each, data, shape=(3, 3)).loss)
+    assert torch.allclose(*losses)
+
+    # the line to a fixed, bare direction does
+    away = {name: torch.randn_like(value) for name, value in posterior.means().items()}
+    bare = []
+    for each in (posterior, scaled(posterior, 10.0)):
+        moved = {name: value + away[name] for name, value in each.means().items()}
+        bare.append(landscape.line(each, moved, data, 3).loss)
+    assert not torch.allclose(*bare, rtol=0.1)
+
+
+def test_what_has_no_landscape_is_refused_with_a_remedy(linear):
+    a, b = map(linear.posterior, torch.randn(2, 4, dtype=torch.float64))
+    with pytest.raises(ValueError, match="not on one line, but these are"):
+        landscape.plane(a, b, b, data=linear.data)
+    with pytest.raises(ValueError, match="give one as a posterior"):
+        landscape.line(a.means(), b.means(), linear.data)
+    with pytest.raises(ValueError, match=r"layer1\.bias has shape"):
+        landscape.line(a, {"layer1.weight": torch.zeros(1, 3)}, linear.data)
+    with pytest.raises(TypeError, match="posteriors or dictionaries of weights"):
+        landscape.line(a, torch.zeros(4), linear.data)
+    with pytest.raises(ValueError, match="'recompute' or 'carry'"):
+        landscape.line(a, b, linear.data, batch_norm="keep")
+
+    model = zoo.BayesianNetwork(
+        linear.model.network,
+        priors.WeightPrior(priors.by_name({"layer1.weight": Normal(0.0, 1.0)})),
+        likelihoods.Gaussian(0.5),
+    )
+    points = inference.SVI(model, guides.Delta(model), num_steps=1, progress=False)
+    fit = points.fit(linear.data)
+    with pytest.raises(ValueError, match=r"point estimates layer1\.bias"):
+        landscape.line(fit, fit, linear.data)

@@ -1,0 +1,13 @@
+"""Landscape: the negative log posterior along lines, curves and planes of weights."""
+
+from zoo.landscape.line import Line, line
+from zoo.landscape.plane import plane
+from zoo.landscape.random_plane import random_plane
+from zoo.landscape.surface import Plane
+
+__all__ = ["Line", "Plane", "line", "plane", "random_plane"]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)
