@@ -376,6 +376,13 @@ ENGINES = {
         model, **{**FEW_EPOCHS, "burn_in": 0}, cycles=3, explore=0.5
     ),
     "SGNHT": lambda model: inference.SGNHT(model, **FEW_EPOCHS),
+    "SWA": lambda model: inference.SWA(model, num_epochs=4, lr=1e-3, progress=False),
+    "SWAG": lambda model: inference.SWAG(
+        model, num_epochs=6, lr=1e-3, rank=2, progress=False
+    ),
+    "SWAG+diagonal": lambda model: inference.SWAG(
+        model, num_epochs=6, lr=1e-3, rank=0, progress=False
+    ),
     "Laplace": lambda model: inference.Laplace(
         model, structure="diag", num_steps=3, num_samples=6, progress=False
     ),
@@ -396,7 +403,8 @@ SCHEDULES = {
     "schedules.cosine(0)": lambda: inference.schedules.cosine(warmup=0.0),
     "schedules.one_cycle": lambda: inference.schedules.one_cycle(),
 }
-OF_GUIDES = ("SVI", "SVI+EarlyStopping", "IVON")  # engines that fit a guide
+SWAS = ["SWA", "SWAG", "SWAG+diagonal"]  # engines that average points of SGD
+OF_GUIDES = ("SVI", "SVI+EarlyStopping", "IVON", *SWAS)  # engines that fit a guide
 PARTICLES = ["AIS", "RepulsiveEnsemble"]
 STOCHASTIC = [
     "SGLD",

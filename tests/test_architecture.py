@@ -64,7 +64,7 @@ LAYERS = [
     ["zoo.model"],
     ["zoo.data"],
     ["zoo.posterior"],
-    ["zoo.inference", "zoo.inference.ivon", "zoo.diagnostics"],
+    ["zoo.inference", "zoo.inference.ivon", "zoo.inference.swag", "zoo.diagnostics"],
     ["zoo.references"],
     ["zoo.reports", "zoo.pruning", "zoo.stress"],
     ["zoo.landscape"],
@@ -72,8 +72,9 @@ LAYERS = [
     ["zoo.command"],
     ["zoo.__main__"],
 ]
-MEETING = {  # where zoo and guides meet: the command line, and an engine with its own guide
+MEETING = {  # where zoo and guides meet: the command line, and engines with guides of their own
     "zoo.inference.ivon",
+    "zoo.inference.swag",
     "zoo.experiments",
     "zoo.command",
     "zoo.__main__",

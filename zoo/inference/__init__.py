@@ -15,6 +15,8 @@ from zoo.inference.sgmcmc.sgld import SGLD
 from zoo.inference.sgmcmc.sgnht import SGNHT
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.svi import SVI
+from zoo.inference.swag.swa import SWA
+from zoo.inference.swag.swag import SWAG
 
 __all__ = [
     "AIS",
@@ -26,6 +28,8 @@ __all__ = [
     "SGLD",
     "SGNHT",
     "SVI",
+    "SWA",
+    "SWAG",
     "ChEES",
     "EarlyStopping",
     "Engine",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn, get_swa_multi_avg_fn
 
-Average = Literal["ema", "swa"] | float
-"""The kind of average, or the decay of an exponential one."""
+Average = Literal["ema", "swa"] | float | Callable[..., Any]
+"""The kind of average, the decay of an exponential one, or what makes an `Averaging`."""
 
 _WINDOWS = 10  # of the exponential average in a run
 _SHARE_OF_SWA = 0.25  # of the steps, the last ones
@@ -38,7 +38,10 @@ class Averaging:
     """
 
     def __init__(
-        self, tensors: Sequence[Tensor], average: Average | None, num_steps: int
+        self,
+        tensors: Sequence[Tensor],
+        average: Literal["ema", "swa"] | float | None,
+        num_steps: int,
     ) -> None:
         self.is_on = average is not None
         self.num_averaged = 0
@@ -102,8 +105,28 @@ class Averaging:
                 torch._foreach_copy_(self._tensors, present)
 
 
+def averaging_of(
+    weights: Sequence[Tensor],
+    others: Sequence[Tensor],
+    average: Average | None,
+    num_steps: int,
+) -> Averaging:
+    """Return the average of the tensors of a run.
+
+    Arguments:
+        weights: The parameters of the guide.
+        others: Point estimates and buffers.
+        average: As in `Averaging`, or a function of the other arguments that makes one.
+        num_steps: Number of steps of the run.
+    """
+    if callable(average):
+        return average(weights, others, num_steps)
+
+    return Averaging([*weights, *others], average, num_steps)
+
+
 def check_average(average: object) -> None:
-    """Check that an argument is None, "ema", "swa" or a decay.
+    """Check that an argument is None, "ema", "swa", a decay, or makes an average.
 
     Raises:
         ValueError: It is not.
@@ -111,7 +134,8 @@ def check_average(average: object) -> None:
     is_kind = isinstance(average, str) and average in ("ema", "swa")
     is_number = isinstance(average, (int, float)) and not isinstance(average, bool)
     is_decay = is_number and 0 < average < 1  # type: ignore[operator]
-    if average is not None and not is_kind and not is_decay:
+    is_known = average is None or is_kind or is_decay or callable(average)
+    if not is_known:
         raise ValueError(
             f"average must be 'ema', 'swa' or a decay between 0 and 1, not {average!r}; write "
             "average='ema'"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.inference.fit_kind import Verdict
-from zoo.inference.svi.averaging import Averaging
+from zoo.inference.svi.averaging import averaging_of
 from zoo.inference.svi.held_out import HeldOutScores
 from zoo.inference.svi.optimizers import build_optimizer, build_scheduler
 from zoo.inference.svi.options import SVIOptions
@@ -74,7 +74,11 @@ class TrainingState:
         )
 
         self.precision = ""  # of products, empty before the first step
-        self.averaging = Averaging(self.tensors, options.average, options.total_steps)
+        weights = list(guide_parameters.values())
+        others = self.tensors[len(weights) :]
+        self.averaging = averaging_of(
+            weights, others, options.average, options.total_steps
+        )
         self.loss_history: list[float] = []
         self.held_out_scores = HeldOutScores()
         self.verdict = Verdict()

@@ -1,0 +1,1 @@
+"""Averages of weights along SGD: the parts of the engines `SWA` and `SWAG`."""

@@ -1,0 +1,127 @@
+"""When a run of SGD collects points, and at which learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from zoo.inference.swag.moments import PathMoments
+from zoo.runtime.counts import check_count
+
+_CONSTANT, _FALLEN = 0.5, 0.9  # shares of the burn-in between which the rate changes
+_END_OF_CYCLE = 0.01  # of the rate at the beginning of a cycle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collecting:
+    """The schedule of a run that averages weights; `SWA` says what each number means.
+
+    It makes the moments of a run as its `average`, and its `rates` are the scheduler.
+
+    Arguments:
+        num_epochs: Passes through the data.
+        burn_in: Those before the first point.
+        cycles: Number of cycles after the burn-in; 0 for a constant rate.
+        lr: Learning rate at the beginning.
+        swa_lr: Learning rate after the burn-in.
+        rank: Number of points to keep; None for the mean alone.
+
+    Raises:
+        ValueError: A number out of range.
+    """
+
+    num_epochs: int
+    burn_in: int
+    cycles: int
+    lr: float
+    swa_lr: float
+    rank: int | None = None
+
+    def __post_init__(self) -> None:
+        check_count("num_epochs", self.num_epochs)
+        check_count("burn_in", self.burn_in, minimum=0)
+        check_count("cycles", self.cycles, minimum=0)
+        left = self.num_epochs - self.burn_in
+        if left < 1:
+            raise ValueError(
+                f"burn_in={self.burn_in} leaves no epoch of {self.num_epochs} to average; write "
+                "a smaller burn_in"
+            )
+
+        if self.cycles > left:
+            raise ValueError(
+                f"cycles must be at most the {left} epochs after the burn-in, not {self.cycles}"
+            )
+
+    @property
+    def num_points(self) -> int:
+        """Number of points that a whole run collects."""
+        return self.cycles or self.num_epochs - self.burn_in
+
+    def begin(self, num_steps: int) -> int:
+        """Return the number of steps of the burn-in, of so many in all."""
+        return num_steps * self.burn_in // self.num_epochs
+
+    def steps(self, num_steps: int) -> list[int]:
+        """Return the numbers of steps after which a point is collected."""
+        begin = self.begin(num_steps)
+        left = num_steps - begin
+
+        return [
+            begin + left * (point + 1) // self.num_points
+            for point in range(self.num_points)
+        ]
+
+    def __call__(
+        self, weights: Sequence[Tensor], others: Sequence[Tensor], num_steps: int
+    ) -> PathMoments:
+        """Return the moments of a run that has not begun."""
+        return PathMoments(weights, others, self.steps(num_steps), self.rank)
+
+    def rates(self, optimizer: Optimizer, num_steps: int) -> LambdaLR:
+        """Return the scheduler of a run of so many steps."""
+        return LambdaLR(optimizer, RateOfStep(self, num_steps))
+
+    def rate(self, step: int, num_steps: int) -> float:
+        """Return the learning rate of a step.
+
+        It is `lr` in the first half of the burn-in and falls to `swa_lr` as a straight line
+        until nine tenths of it. In a cycle it falls as a straight line to a hundredth.
+
+        Arguments:
+            step: Number of steps before it, from 0.
+            num_steps: Number of steps of the run.
+        """
+        begin = self.begin(num_steps)
+        if step < begin:
+            way = (step / begin - _CONSTANT) / (_FALLEN - _CONSTANT)
+            return self.lr + (self.swa_lr - self.lr) * min(1.0, max(0.0, way))
+
+        if self.cycles == 0:
+            return self.swa_lr
+
+        length = (num_steps - begin) / self.cycles
+        place = (step - begin) / length % 1.0
+
+        return self.swa_lr * (1 - (1 - _END_OF_CYCLE) * place)
+
+
+@dataclass(frozen=True)
+class RateOfStep:
+    """The learning rate of a step of one run, as a share of that at the beginning.
+
+    Arguments:
+        collecting: The schedule.
+        num_steps: Number of steps of the run.
+    """
+
+    collecting: Collecting
+    num_steps: int
+
+    def __call__(self, step: int) -> float:
+        """Return the share for the number of steps before it."""
+        return self.collecting.rate(step, self.num_steps) / self.collecting.lr
