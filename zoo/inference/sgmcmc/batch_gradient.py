@@ -42,7 +42,7 @@ class BatchGradient:
             state: The state of the chains.
             arguments: Arguments of the model.
         """
-        return self.potential.on(*arguments).gradient(state["position"])
+        return gradient_of(self.potential.on(*arguments), state["position"])
 
 
 class ControlledGradient(BatchGradient):
@@ -99,3 +99,16 @@ class ControlledGradient(BatchGradient):
         gradient, energy = self.potential.on(*arguments).gradient(both)
 
         return gradient[:-1] - gradient[-1:] + state["whole"], energy[:-1]
+
+
+def gradient_of(potential: Potential, q: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradient (C, P) and the potential (C,) at q (C, P).
+
+    One chain is evaluated by autograd, which is a tenth faster than a batch of one.
+    """
+    if len(q) > 1:
+        return potential.gradient(q)
+
+    gradient, energy = potential.gradient_of_one(q[0])
+
+    return gradient[None], energy[None]

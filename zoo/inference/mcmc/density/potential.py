@@ -114,11 +114,11 @@ class Potential:
         if self.vectorised:
             return vmap(grad_and_value(self.energy))(q)
 
-        gradients, energies = zip(*map(self._gradient_of_one, q), strict=True)
+        gradients, energies = zip(*map(self.gradient_of_one, q), strict=True)
 
         return torch.stack(gradients), torch.stack(energies)
 
-    def _gradient_of_one(self, q: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient_of_one(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient (P,) and the potential () at q (P,) by autograd.
 
         A network may take derivatives itself, which it cannot inside of `torch.func`.
