@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from zoo.diagnostics.run_faults import MIN_ESS, as_sentences, run_faults
+from zoo.diagnostics.temperatures import temperature_faults
 from zoo.likelihoods.likelihood import is_noise_site
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.info import MCMCInfo
@@ -217,7 +218,10 @@ def _faults(posterior: DrawsPosterior) -> list[str]:
     if not isinstance(posterior.info, MCMCInfo):
         return []
 
-    return run_faults(posterior.info)
+    caveat = getattr(posterior.info, "caveat", "")
+    faults = run_faults(posterior.info) + temperature_faults(posterior.info)
+
+    return [*faults, caveat] if caveat else faults
 
 
 def _largest_rhat(posterior: DrawsPosterior) -> dict[str, float]:

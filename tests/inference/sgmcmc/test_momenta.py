@@ -44,11 +44,11 @@ def targets():
 
 
 def location(kind, **options):
-    """Run 8 chains with batches of 5 of 50 data."""
+    """Run 16 chains with batches of 5 of 50 data."""
     y = targets()
     prior = priors.WeightPrior(dist.Normal(0.0, 10.0))
     model = zoo.BayesianNetwork(Location(), prior, likelihoods.Gaussian(1.0))
-    settings = {"num_chains": 8, "num_epochs": 250, "burn_in": 100, "lr": 0.01}
+    settings = {"num_chains": 16, "num_epochs": 120, "burn_in": 40, "lr": 0.01}
     settings |= {"compile": False, "progress": False}
     return kind(model, **settings | options).fit((torch.zeros(N, 1), y), BATCH)
 
