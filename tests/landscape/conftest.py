@@ -10,7 +10,7 @@ import torch
 import zoo
 from zoo import likelihoods, networks, priors
 
-NOISE, PRIOR_SCALE, NUM_DATA = 0.5, 0.7, 40
+NOISE, PRIOR_SCALE, NUM_DATA = 0.5, 0.4, 10
 
 
 class Linear(NamedTuple):

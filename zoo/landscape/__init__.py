@@ -1,11 +1,25 @@
 """Landscape: the negative log posterior along lines, curves and planes of weights."""
 
+from zoo.landscape.align import align
+from zoo.landscape.chain import permuted
+from zoo.landscape.connect import connect
+from zoo.landscape.curve import Curve
 from zoo.landscape.line import Line, line
 from zoo.landscape.plane import plane
 from zoo.landscape.random_plane import random_plane
 from zoo.landscape.surface import Plane
 
-__all__ = ["Line", "Plane", "line", "plane", "random_plane"]
+__all__ = [
+    "Curve",
+    "Line",
+    "Plane",
+    "align",
+    "connect",
+    "line",
+    "permuted",
+    "plane",
+    "random_plane",
+]
 
 
 def __dir__() -> list[str]:

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from zoo.model import BayesianNetwork
 from zoo.posterior.mean_network import mean_network
 from zoo.predictive.network_call import call_arguments
+from zoo.runtime.network_call import copied
 from zoo.runtime.rows import Rows, split
 
 _BATCH = 1000  # data whose statistics are taken at once
@@ -61,6 +62,27 @@ def recomputed(
             rows[name].append(buffers[name])
 
     return {name: torch.stack(values) for name, values in rows.items()}
+
+
+def normalised_by_batch(model: BayesianNetwork) -> BayesianNetwork:
+    """Return a copy of a model whose batch normalisation has the statistics of every batch.
+
+    It has no running statistics, which vectorised calls could not update.
+
+    Arguments:
+        model: The model; without batch normalisation it is returned as it is.
+    """
+    if not statistics(model.network):
+        return model
+
+    copy = copied(model)
+    for module in copy.network.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = None
+            module.num_batches_tracked = None
+            module.track_running_stats = False
+
+    return copy
 
 
 @torch.no_grad()

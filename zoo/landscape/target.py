@@ -89,7 +89,7 @@ class Target:
         self.num_data = num_rows(self.x)
         self.test = _test_part(model, data, test)
         self.state = network_state(model)
-        self.potential = _potential(model, self.x, self.y)
+        self.potential = potential_of(model, self.x, self.y)
         names = statistics(model.network)
         self.batch_norm: str = batch_norm if names else "none"
         self.statistics = names
@@ -180,7 +180,7 @@ def _test_part(
     return None if test is None else full(model, test)
 
 
-def _potential(model: BayesianNetwork, x: Any, y: Any) -> Potential:
+def potential_of(model: BayesianNetwork, x: Any, y: Any) -> Potential:
     """Return the potential of the samplers; what becomes of batch normalisation is said here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the network has batch normalisation")

@@ -70,9 +70,11 @@ class Exports:
             torch.Size([10, 6])
         """
         model = self.require_weights("means() needs the weights of a network")
-        means = self._means(list(model.latents))
-        for name in self.masks.keys() & means.keys():
-            means[name] = means[name].masked_fill(~self.masks[name], 0.0)
+        means = {}
+        for name, value in self._means(list(model.latents)).items():
+            mask = self.masks.get(name)
+            mean = value.detach().clone()
+            means[name] = mean if mask is None else mean.masked_fill(~mask, 0.0)
 
         return means
 
