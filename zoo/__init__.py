@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from zoo.model import BayesianNetwork
     from zoo.posterior.loading import load
     from zoo.posterior.posterior import Posterior
+    from zoo.posterior.renormalising import renormalise
     from zoo.predictive.prediction import Prediction
     from zoo.pruning import prune
     from zoo.reports.comparison import compare
@@ -61,6 +62,7 @@ __all__ = [
     "prune",
     "pruning",
     "references",
+    "renormalise",
     "stress",
 ]
 
@@ -74,6 +76,7 @@ _MODULES = {  # where the names that are no packages are defined
     "fidelity": "zoo.diagnostics",
     "load": "zoo.posterior.loading",
     "prune": "zoo.pruning",
+    "renormalise": "zoo.posterior.renormalising",
 }
 
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name

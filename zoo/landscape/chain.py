@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo.landscape.batch_norm import statistics
 from zoo.landscape.ends import End, model_of, site_values
 from zoo.model import BayesianNetwork
+from zoo.posterior.batch_norm import statistics
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import place_inputs

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from zoo.data import Batches, Data, batches
 from zoo.inference.schedules import cosine
-from zoo.landscape.batch_norm import normalised_by_batch
 from zoo.landscape.curve import Curve, curve_weights
 from zoo.landscape.ends import End, locations, model_of
 from zoo.landscape.line import Line
 from zoo.landscape.location import Location, Span
 from zoo.landscape.target import BatchNorm, Target, potential_of
+from zoo.posterior.batch_norm import normalised_by_batch
 from zoo.runtime.counts import check_count
 from zoo.runtime.progress import bar
 from zoo.runtime.rows import Structure, first, flatten

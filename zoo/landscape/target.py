@@ -15,10 +15,10 @@ from zoo.data.columns import are_uneven
 from zoo.data.forms import DatasetParts
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.running.results import network_state
-from zoo.landscape.batch_norm import recomputed, statistics
 from zoo.landscape.location import Location
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
+from zoo.posterior.batch_norm import recomputed, statistics
 from zoo.posterior.bound import log_likelihood
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.likelihoods.likelihood import is_noise_site
 from zoo.model import BayesianNetwork
+from zoo.posterior.batch_norm import statistics
 from zoo.posterior.file_checks import (
     check_draws,
     check_finite,
@@ -48,6 +49,7 @@ class Contents:
         self._own: dict[str, Tensor] = dict(model.network.named_parameters())
         self._own |= dict(model.network.named_buffers())
         self._own |= model.plan.learned(model.network)
+        self._statistics = statistics(model.network)
         self._shapes = {name: prior.shape() for name, prior in model.latents.items()}
         self._dtypes = {}
         for name in self._shapes:
@@ -62,9 +64,12 @@ class Contents:
         if self._has_functions:
             needed = [name for name in self._shapes if is_noise_site(name)]
 
-        check_names(self.path, what, found, needed, self._shapes)
-        check_draws(self.path, found, self._shapes)
-        return self._fitted(found, self._dtypes, what, {})
+        own = {name: self._own[name] for name in self._statistics}  # of batch norm
+        shapes = self._shapes | {name: value.shape for name, value in own.items()}
+        dtypes = self._dtypes | {name: value.dtype for name, value in own.items()}
+        check_names(self.path, what, found, needed, shapes)
+        check_draws(self.path, found, shapes)
+        return self._fitted(found, dtypes, what, {})
 
     def centre(self) -> dict[str, Tensor]:
         """Return the mode of a Laplace approximation by site; {} if the file has none."""

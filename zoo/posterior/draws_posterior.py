@@ -8,6 +8,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
+from zoo.posterior.batch_norm import statistics
 from zoo.posterior.bound import Bound
 from zoo.posterior.concatenation import (
     Dim,
@@ -35,7 +36,8 @@ class DrawsPosterior(Posterior):
 
     Arguments:
         model: The model.
-        draws: Values (C, S, *shape) of every latent site.
+        draws: Values (C, S, *shape) of every latent site; and of statistics of batch
+            normalisation, if each draw has its own.
         state: Point estimates, frozen weights and buffers by name.
         info: Statistics of the run.
         masks: Which weights of a site are left after pruning, by the site's name.
@@ -200,8 +202,7 @@ class DrawsPosterior(Posterior):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the draws, as the file holds them."""
-        latent = {
-            name: value for name, value in self._draws.items() if name in self.shapes
-        }
+        held = {*self.shapes, *statistics(self.model.network)}
+        latent = {name: value for name, value in self._draws.items() if name in held}
 
         return prefixed("draws/", latent)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from torch import Tensor
 from torch.distributions import biject_to
 
 import guides
@@ -16,6 +17,7 @@ from zoo.inference.svi.trainer import Trainer
 from zoo.inference.swag.moments import PathMoments
 from zoo.inference.swag.normals import Collected, diagonal_normal, low_rank_normal
 from zoo.model import BayesianNetwork
+from zoo.posterior import batch_norm
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
@@ -51,6 +53,7 @@ class AveragedFit(Fit):
     ) -> GuidePosterior:
         """Return the posterior of what the run has collected."""
         point = super()._posterior(trainer, scoped, info)
+        point.state |= recomputed(point, trainer.data)
         moments = cast(PathMoments, trainer.state.averaging)
         if self.scale is None or moments.num_averaged < 2:
             return point
@@ -79,6 +82,17 @@ def _collected(scoped: ScopedGuide, moments: PathMoments) -> dict[str, Collected
         )
 
     return found
+
+
+def recomputed(point: GuidePosterior, data: Batches) -> dict[str, Tensor]:
+    """Return the statistics of batch normalisation of a point on all data; {} for none."""
+    model = point.model
+    if not batch_norm.statistics(model.network, model.plan.frozen):
+        return {}
+
+    found = batch_norm.recomputed(model, point.sample(1), point.state, data)
+
+    return {name: value[0] for name, value in found.items()}
 
 
 def point_at_means(model: BayesianNetwork, posterior: Posterior) -> guides.Delta:

@@ -28,7 +28,8 @@ class SWA(SVI):
     SGD with momentum minimises the negative log posterior per datum. After `burn_in` epochs
     the rate stays at `swa_lr`, and the point at the end of each epoch is averaged. The
     posterior is `guides.Delta` at the mean. The running statistics of batch normalisation
-    are the mean of those at the points, not those at the mean.
+    are recomputed for the mean, in one pass through the data. `zoo.renormalise` gives
+    each of the draws statistics of its own.
 
     References:
         Averaging Weights Leads to Wider Optima and Better Generalization

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from zoo.data import Batches
 from zoo.model import BayesianNetwork
 from zoo.posterior.mean_network import mean_network
+from zoo.predictive.chunks import even
 from zoo.predictive.network_call import call_arguments
+from zoo.runtime.modes import training_mode
 from zoo.runtime.network_call import copied
-from zoo.runtime.rows import Rows, split
+from zoo.runtime.rows import Rows, num_rows, split
 
 _BATCH = 1000  # data whose statistics are taken at once
 
 
-def statistics(network: nn.Module) -> list[str]:
-    """Return the names of the running means and variances of a network."""
+def statistics(network: nn.Module, frozen: Collection[str] = ()) -> list[str]:
+    """Return the names of the running means and variances that a fit changes.
+
+    Those of frozen layers, and of layers that the user has put into evaluation mode, are
+    not among them.
+
+    Arguments:
+        network: The network.
+        frozen: Names of its frozen parameters.
+    """
     names = []
-    for layer, module in network.named_modules():
-        if isinstance(module, _BatchNorm) and module.running_mean is not None:
-            prefix = f"{layer}." if layer else ""
-            names += [f"{prefix}running_mean", f"{prefix}running_var"]
+    with training_mode(network, frozen):
+        for layer, module in network.named_modules():
+            has_statistics = isinstance(module, _BatchNorm) and module.training
+            if has_statistics and module.running_mean is not None:
+                names += _names_of(layer)
 
     return names
 
@@ -32,11 +44,12 @@ def recomputed(
     model: BayesianNetwork,
     draws: Mapping[str, Tensor],
     state: Mapping[str, Tensor],
-    x: Rows,
+    x: Rows | Batches,
 ) -> dict[str, Tensor]:
     """Return the statistics of all data under each draw, (S, *shape) by name.
 
-    Means and variances are those of batches of 1000 data, averaged. Dropout is off.
+    Means and variances are those of batches, averaged: of 1000 data, or of those that a
+    loader gives. Dropout is off.
 
     References:
         Averaging Weights Leads to Wider Optima and Better Generalization (Izmailov,
@@ -46,16 +59,16 @@ def recomputed(
         model: The model.
         draws: Draws (S, *shape) of every latent site.
         state: Point estimates, frozen weights and buffers by name.
-        x: All inputs (N, ...).
+        x: All inputs (N, ...), or batches of them.
     """
-    names = statistics(model.network)
+    names = statistics(model.network, model.plan.frozen)
     num_draws = len(next(iter(draws.values())))
 
     rows: dict[str, list[Tensor]] = {name: [] for name in names}
     for number in range(num_draws):
         draw = {name: value[number] for name, value in draws.items()}
         network = mean_network(model, {**state, **draw})
-        _update(network, x)
+        _update(network, names, x)
 
         buffers = dict(network.named_buffers())
         for name in names:
@@ -86,15 +99,32 @@ def normalised_by_batch(model: BayesianNetwork) -> BayesianNetwork:
 
 
 @torch.no_grad()
-def _update(network: nn.Module, x: Rows) -> None:
-    """Set the statistics of a network to those of the data."""
+def _update(network: nn.Module, names: list[str], x: Rows | Batches) -> None:
+    """Set the named statistics of a network to those of the data."""
     network.eval()
-    for module in network.modules():
-        if isinstance(module, _BatchNorm):
+    for layer, module in network.named_modules():
+        if isinstance(module, _BatchNorm) and _names_of(layer)[0] in names:
             module.reset_running_stats()
             module.momentum = None  # the average over batches
             module.train()
 
-    for part in split(x, _BATCH):
+    for part in _parts(x):
         arguments, keywords = call_arguments(network, part)
         network(*arguments, **keywords)
+
+
+def _parts(x: Rows | Batches) -> Iterator[Rows]:
+    """Give all inputs in parts."""
+    if isinstance(x, Batches) and x.x is None:
+        for inputs, _ in x.epoch():
+            yield inputs
+        return
+
+    inputs = x.x if isinstance(x, Batches) else x
+    yield from split(inputs, even(num_rows(inputs), _BATCH))
+
+
+def _names_of(layer: str) -> list[str]:
+    """Return the names of the statistics of a layer."""
+    prefix = f"{layer}." if layer else ""
+    return [f"{prefix}running_mean", f"{prefix}running_var"]
