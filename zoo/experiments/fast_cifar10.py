@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import torch
@@ -10,7 +9,7 @@ from torch import nn
 
 import guides
 from zoo import datasets
-from zoo.datasets import Dataset
+from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.augment import resized
 from zoo.experiments.parts.fast_network import (
     BATCH_SIZE,
@@ -28,9 +27,11 @@ from zoo.experiments.running.method import Method, ivon
 from zoo.experiments.running.run import Experiment, Run
 from zoo.inference import SVI
 from zoo.posterior.posterior import Posterior
+from zoo.predictive.prediction import Prediction
 
 _WIDTHS = (64, 256, 256)  # as published
 _PUBLISHED_ERROR = 6.0  # with flipped and shifted copies of each test image
+_MIRRORED = "point, with mirror images"
 _NUM_SAMPLES = 8
 _SMALL = 24  # height and width of the images of the first fit
 _HESS_INIT = 2.0  # scales of 0.0033 with 45,000 images
@@ -38,40 +39,39 @@ _SHARES = {"start": 0.25, "point": 0.35}  # of the budget; a tenth for each othe
 _TWINS = {  # of each posterior
     "MC dropout": "dropout, weights averaged",
     "mean field": "point",
-    "IVON": "point, longer",
+    "IVON": "point",
 }
 
 _START = Method(
     epochs=12,
-    engine=partial(sgd, warmup=0.3, last=0.55),
+    engine=partial(sgd, warmup=0.3, first=1.0, last=0.55),
     rates=(RATE,),
     batch_size=BATCH_SIZE,
 )
 _GO_ON = Method(
     epochs=10,
-    engine=partial(sgd, warmup=0.02, first=0.55),
+    engine=partial(sgd, warmup=0.02, first=0.55, last=0.0),
     rates=(RATE,),
     batch_size=BATCH_SIZE,
 )
-_MORE = Method(
+_DROPOUT = Method(
     epochs=1,
     engine=partial(sgd, warmup=0.1),
     rates=(0.1,),
     batch_size=BATCH_SIZE,
 )
-_DROPOUT = replace(_MORE, epochs=2)
 _NATURAL = partial(
     ivon, beta2=0.999, hess_init=_HESS_INIT, point_lr=1e-2, precision="bf16"
 )
 _IVON = Method(epochs=1, engine=_NATURAL, rates=(0.4,), batch_size=BATCH_SIZE)
 _SCALES = Method(
-    epochs=1,
+    epochs=0.5,
     engine=partial(SVI, scales_only=True, precision="bf16"),
     rates=(1.25e-3,),
     batch_size=BATCH_SIZE,
+    min_epochs=0.1,
 )
 _CONTESTANTS = {  # each goes on from the point
-    "point, longer": Contestant(PRIOR, guides.Delta, _MORE),
     "mean field": Contestant(
         PRIOR, partial(guides.MeanField, init_scale=0.002), _SCALES
     ),
@@ -101,12 +101,25 @@ def _run(run: Run) -> None:
     start = fit("start", network, guides.Delta, _START)
     point = fit("point", start.network(), guides.Delta, _GO_ON)
     run.scores.add_posterior("point", point, data.test, 1)
+    _score_mirrored(run, point, data.test)
 
     for name, contestant in _CONTESTANTS.items():
         posterior = fit(name, point.network(), contestant.make_guide, contestant.method)
         _score(run, name, posterior, data)
 
     _report(run)
+
+
+def _score_mirrored(run: Run, point: Posterior, test: Split) -> None:
+    """Score the point with the average prediction of each image and its mirror image."""
+    x, y = test
+
+    def predict() -> Prediction:
+        ways = [point.predict(images, 1, progress=False) for images in (x, x.flip(-1))]
+        outputs = torch.cat([way.outputs for way in ways])
+        return Prediction(point.model.likelihood, outputs)
+
+    run.scores.add(_MIRRORED, predict, y)
 
 
 def _score(run: Run, name: str, posterior: Posterior, data: Dataset) -> None:
@@ -124,7 +137,7 @@ def _report(run: Run) -> None:
     report = run.report
     for name in run.result.scores:
         scores = run.scores[name]
-        theirs = _PUBLISHED_ERROR if name == "point" else None
+        theirs = _PUBLISHED_ERROR if name == _MIRRORED else None
         report.find(f"error, {name}, %", scores["error %"], theirs, headline=True)
         report.find(f"NLL, {name}, nats", scores["nll"], headline=True)
         report.find(f"ECE, {name}", scores["ece"], headline=True)
@@ -141,7 +154,11 @@ def _report(run: Run) -> None:
         f"{_GO_ON.epochs:g} of whole ones, over which the rate falls to zero. The others go on "
         "from it; the mean field keeps its weights."
     )
-    report.note("Test images are evaluated as they are, without flipped copies.")
+    report.note(
+        "Test images are evaluated as they are. The published error is of the average prediction "
+        "of six copies, mirrored and shifted, after a fit to all 50,000 training images with "
+        "smoothed labels; ours has 45,000 and the labels as they are."
+    )
 
 
 fast_cifar10 = Experiment(
