@@ -88,7 +88,7 @@ _QUICK = {
         rate=0.1,
         method=Method(
             epochs=6,
-            engine=partial(sgd, warmup=0.25),
+            engine=partial(sgd, warmup=0.25, first=1.0, last=0.0),
             rates=(RATE,),
             batch_size=BATCH_SIZE,
         ),

@@ -95,8 +95,8 @@ def sgd(
     *,
     num_steps: int,
     warmup: float,
-    first: float = 1.0,
-    last: float = 0.0,
+    first: float,
+    last: float,
     **options: Any,
 ) -> SVI:
     """Return `SVI` in half precision by SGD, with a rate that changes linearly."""
