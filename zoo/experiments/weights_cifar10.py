@@ -21,7 +21,7 @@ from zoo.inference import SVI, Laplace
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
-_NUM_SAMPLES = 8
+_NUM_SAMPLES = 16
 _BATCH_SIZE = 128
 _MOMENTUM = 0.02  # of the running statistics
 _NUM_CHOSEN = 2_000  # test images on which the rates were chosen
