@@ -87,12 +87,23 @@ OVER_NODES: dict[str, tuple[str, MakeGuide]] = {
     "Flow over nodes": ("in", guides.Flow),
 }
 _LAPLACE = partial(inference.Laplace, structure="full", num_samples=400, progress=False)
+_CHAINS = {
+    "num_chains": 4,
+    "num_epochs": 10000,
+    "thinning": 20,
+    "init": "map",
+    "progress": False,
+}
 ENGINES: dict[str, Callable[[Model], Engine]] = {
     "Laplace": _LAPLACE,
     LINEARISED: _LAPLACE,
     "Laplace refined": partial(_LAPLACE, refined=True),
     "AIS": partial(inference.AIS, progress=False),
     "RepulsiveEnsemble": partial(inference.RepulsiveEnsemble, progress=False),
+    "SGLD": partial(inference.SGLD, **_CHAINS),
+    "SGHMC": partial(inference.SGHMC, **_CHAINS),
+    "SGNHT": partial(inference.SGNHT, **_CHAINS),
+    "SGHMC cyclical": partial(inference.SGHMC, cycles=10, **_CHAINS),
 }
 LABELS = (*WEIGHTS, *OVER_NODES, *ENGINES)
 FULL = {"FullRank", "AutoMultivariateNormal"}

@@ -80,7 +80,7 @@ def test_chains_together_are_chains_alone(kind, monkeypatch):
         return self
 
     monkeypatch.setattr(torch.Tensor, "normal_", same)
-    settings = {"num_epochs": 5, "burn_in": 0, "num_chains": 3}
+    settings = {"num_epochs": 5, "burn_in": 0, "num_chains": 3, "lr": 0.05}
     together = fit(kind, 10, **settings)
     for chain in range(3):
         rows[0], count[0] = slice(chain, chain + 1), 0

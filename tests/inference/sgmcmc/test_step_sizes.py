@@ -3,9 +3,11 @@
 import math
 
 import pytest
+import torch
 
-from tests.inference.sgmcmc.linear_chains import build
+from tests.inference.sgmcmc.linear_chains import build, curvatures, fit
 from zoo import inference
+from zoo.inference.sgmcmc.stability import curvature
 from zoo.inference.sgmcmc.step_sizes import StepSizes
 
 
@@ -59,3 +61,28 @@ def test_at_least_half_of_sixty_epochs_give_draws(cycles):
 def test_wrong_arguments_are_refused(options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         inference.SGLD(build(), **options)
+
+
+def test_a_usual_rate_is_lowered_to_the_curvature():
+    """In linear regression the curvature is the same everywhere, and known."""
+    for kind in (inference.SGLD, inference.SGHMC):
+        posterior = fit(kind, num_epochs=12)
+        expected = min(kind.usual_lr, 0.5 / float(curvatures().max()))
+        assert float(posterior.info.step_size[0]) == pytest.approx(expected, rel=0.03)
+
+    given = fit(inference.SGLD, num_epochs=12, lr=0.2)
+    assert float(given.info.step_size[0]) == pytest.approx(0.2)
+
+
+def test_a_curvature_is_the_largest_eigenvalue():
+    matrix = torch.diag(torch.tensor([1.0, 4.0, 9.0]))
+
+    def gradient(q):
+        return q @ matrix, q.new_zeros(len(q))
+
+    q, start = torch.randn(2, 3), torch.randn(2, 3)
+    values, direction = curvature(gradient, q, start, None, 30)
+    assert torch.allclose(values, torch.full((2,), 9.0), rtol=1e-2)
+    metric = torch.tensor([[1.0, 1.0, 0.01]]).expand(2, 3)
+    values, _ = curvature(gradient, q, direction + start, metric, 30)
+    assert torch.allclose(values, torch.full((2,), 4.0), rtol=1e-2)

@@ -32,6 +32,8 @@ from zoo.runtime.counts import check_count
 from zoo.runtime.rows import Column
 from zoo.runtime.turn import turn
 
+_LARGEST = 0.5  # learning rate times curvature, by default
+
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class StochasticEngine(ChainEngine):
@@ -39,7 +41,9 @@ class StochasticEngine(ChainEngine):
 
     Arguments:
         num_epochs: Passes through the data, burn-in included; each after it gives a draw.
-        lr: Learning rate of the mean gradient of a datum.
+        lr: Learning rate of the mean gradient of a datum. None takes the usual one, and lowers
+            it in burn-in to half of one over the largest curvature per datum, after which it
+            stays; one that is given is taken as it is.
         burn_in: Passes that give no draw; half of them by default, with cycles none besides
             their explorations.
         decay: Exponent by which the learning rate falls, (1 + epochs)^(-decay); 0 keeps it
@@ -58,7 +62,7 @@ class StochasticEngine(ChainEngine):
     """
 
     num_epochs: int = 60
-    lr: float = 0.1
+    lr: float | None = None
     burn_in: int | None = None
     decay: float = 0.0
     cycles: int = 0
@@ -68,6 +72,7 @@ class StochasticEngine(ChainEngine):
     num_chains: int = 1
     init: Any = None
     kernel_type: ClassVar[type[EpochKernel]]
+    usual_lr: ClassVar[float]
 
     def __post_init__(self) -> None:
         if self.init is None:
@@ -76,7 +81,7 @@ class StochasticEngine(ChainEngine):
         super().__post_init__()
         check_count("num_epochs", self.num_epochs)
         check_count("cycles", self.cycles, minimum=0)
-        checked_rate(self.lr)
+        checked_rate(self.usual_lr if self.lr is None else self.lr)
         if self.burn_in is not None:
             check_count("burn_in", self.burn_in, minimum=0)
 
@@ -117,7 +122,12 @@ class StochasticEngine(ChainEngine):
             burn_in = self.num_epochs // 2 if self.cycles == 0 else 0
 
         return StepSizes(
-            self.num_epochs, self.lr, self.decay, self.cycles, self.explore, burn_in
+            self.num_epochs,
+            self.usual_lr if self.lr is None else self.lr,
+            self.decay,
+            self.cycles,
+            self.explore,
+            burn_in,
         )
 
     @property
@@ -153,6 +163,7 @@ class StochasticEngine(ChainEngine):
             self.steps,
             self.temperature,
             learned=Adaptation(self.preconditioner),
+            largest=_LARGEST if self.lr is None else None,
             control=self.control,
             caveat=caveat(self.model, data),
         )

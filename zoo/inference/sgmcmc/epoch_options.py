@@ -23,6 +23,8 @@ class EpochOptions:
         friction: Share α of the momentum that is lost at each step, if there are momenta.
         learned: What is learned in burn-in.
         thermostat_rate: How fast a thermostat changes the friction.
+        largest: Largest learning rate times curvature per datum, which burn-in learns; None
+            for no limit.
         control: The posterior whose mean is the centre of control variates; None for none.
         caveat: What is to be said of the draws.
     """
@@ -33,6 +35,7 @@ class EpochOptions:
     friction: float = 0.0
     learned: Adaptation = _NOTHING
     thermostat_rate: float = 0.0
+    largest: float | None = None
     control: Posterior | None = None
     caveat: str = ""
 

@@ -15,10 +15,13 @@ from zoo.inference.mcmc.kernels.draws import TransitionInfo
 from zoo.inference.sgmcmc.batch_gradient import BatchGradient, ControlledGradient
 from zoo.inference.sgmcmc.epoch_options import EpochOptions
 from zoo.inference.sgmcmc.moments import learn, observe, share_of_new
+from zoo.inference.sgmcmc.stability import RateLimit
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.stochastic_info import SGMCMCInfo
 from zoo.runtime.rows import Structure, flatten
 from zoo.tracing.traced import Traced
+
+_FIRST_ITERATIONS, _ITERATIONS = 20, 4  # for the curvature, and after each epoch
 
 
 class EpochKernel(Chains):
@@ -51,6 +54,8 @@ class EpochKernel(Chains):
         super().__init__(potential, q, options)
         self.settings = settings
         self.noise = torch.zeros_like(q)
+        self.limit = RateLimit(settings.largest, settings.steps.lr * self._unit)
+        self._last_arguments = settings.data.arguments
         self.gradient = self._make_gradient()
         zeros = q.new_zeros(self.num_chains)
         self.state = {
@@ -63,8 +68,10 @@ class EpochKernel(Chains):
         }
         self.state |= settings.learned.state(q) | self.gradient.state()
         self.state |= self.further_state(q)
+        self.state |= self.limit.state(q)
         _, self._structure = flatten(settings.data.arguments[:2])
         self.programs = [self._program()]
+        self._limit_rate(_FIRST_ITERATIONS)
 
     def further_state(self, q: Tensor) -> dict[str, Tensor]:
         """Return what a member adds to the state, at initial positions (C, P)."""
@@ -107,9 +114,16 @@ class EpochKernel(Chains):
 
         return (variance - of_batches).clamp_min(0.0).sqrt() * self.noise
 
+    def _limit_rate(self, num_iterations: int) -> None:
+        """Lower the learning rates to what the present curvature allows, if that is asked for."""
+        potential = self.potential.on(*self._last_arguments)
+        number = self.limit.update(potential.gradient, self.state, num_iterations)
+        self.num_gradients += self.num_chains * number
+
     def adapt(self, info: TransitionInfo) -> None:
         """Set what is learned, after each epoch of burn-in."""
         learn(self.state)
+        self._limit_rate(_ITERATIONS)
 
     @property
     def q(self) -> Tensor:
@@ -134,6 +148,7 @@ class EpochKernel(Chains):
             self._step(number + num_steps / self._per_epoch, tensors, structure)
             num_steps += 1
 
+        self._last_arguments = self.settings.data.arguments_of(tensors, structure)
         self.state["epoch"] += 1
         self.num_gradients += num_gradients * num_steps
         self._check_finite()
@@ -146,7 +161,7 @@ class EpochKernel(Chains):
             self._structure = structure
             self.programs[0] = self._program()
 
-        rate = self.settings.steps.rate(time)
+        rate = self.settings.steps.rate(time) * self.limit.share
         self.state["step_size"].fill_(rate)
         is_noisy = self.settings.steps.has_noise(time)
         self.noise.normal_()
@@ -259,6 +274,8 @@ class EpochKernel(Chains):
         """Go on from a state that `saved` returned."""
         for name, value in self.state.items():
             value.copy_(state[name])
+
+        self.limit.restore(state)
 
     def progress_text(self, info: TransitionInfo) -> str:
         """Return what the progress bar says of a draw."""

@@ -52,7 +52,7 @@ class SGHMC(StochasticEngine):
 
     Arguments:
         lr: Learning rate η of the mean gradient of a datum, as that of gradient descent with
-            momentum 1 - α.
+            momentum 1 - α, 0.02 at most by default.
         friction: Share α of the momentum that is lost at each step.
         noise_estimate: Whether the noise of batches is estimated in burn-in, for each
             parameter and chain, and so much less noise added. The batches of tensors are
@@ -63,14 +63,14 @@ class SGHMC(StochasticEngine):
 
     Example:
         >>> short = {"num_epochs": 10, "num_chains": 2, "progress": False}
-        >>> engine = inference.SGHMC(model, lr=1e-4, **short)  # noise of scale 0.1 is steep
+        >>> engine = inference.SGHMC(model, **short)
         >>> engine.fit(data.train, batch_size=4)
         Posterior over 81 parameters at 4 sites: 2 chains of 5 draws
     """
 
-    lr: float = 0.02
     friction: float = 0.1
     noise_estimate: bool = False
+    usual_lr = 0.02
     kernel_type = FrictionKernel
 
     def __post_init__(self) -> None:

@@ -41,14 +41,15 @@ class SGLD(StochasticEngine):
         Wilson, 2020)
 
     Arguments:
-        lr: Learning rate η of the mean gradient of a datum, as that of gradient descent.
+        lr: Learning rate η of the mean gradient of a datum, as that of gradient descent, 0.2
+            at most by default.
 
     Example:
         >>> short = {"num_epochs": 10, "num_chains": 2, "progress": False}
-        >>> engine = inference.SGLD(model, lr=1e-3, **short)  # noise of scale 0.1 is steep
+        >>> engine = inference.SGLD(model, **short)
         >>> engine.fit(data.train, batch_size=4)
         Posterior over 81 parameters at 4 sites: 2 chains of 5 draws
     """
 
-    lr: float = 0.2
+    usual_lr = 0.2
     kernel_type = LangevinKernel

@@ -58,7 +58,7 @@ class SGNHT(StochasticEngine):
 
     Arguments:
         lr: Learning rate η of the mean gradient of a datum, as that of gradient descent with
-            momentum 1 - α.
+            momentum 1 - α, 0.02 at most by default.
         friction: Share α of the momentum that is lost at the first step, and the noise of
             each step.
         thermostat_rate: How fast the friction follows the temperature, κ.
@@ -68,14 +68,14 @@ class SGNHT(StochasticEngine):
 
     Example:
         >>> short = {"num_epochs": 10, "num_chains": 2, "progress": False}
-        >>> engine = inference.SGNHT(model, lr=1e-4, **short)  # noise of scale 0.1 is steep
+        >>> engine = inference.SGNHT(model, **short)
         >>> engine.fit(data.train, batch_size=4)
         Posterior over 81 parameters at 4 sites: 2 chains of 5 draws
     """
 
-    lr: float = 0.02
     friction: float = 0.1
     thermostat_rate: float = 0.01
+    usual_lr = 0.02
     kernel_type = ThermostatKernel
 
     def __post_init__(self) -> None:
