@@ -80,6 +80,12 @@ GROUPS = (
     Group("over nodes", "#009E73", "^", ("NodeMixture", "Rank1", "Flow over nodes")),
     Group("last layer integrated out", "#E69F00", "P", ("LastLayer", "Resampled")),
     Group("particles", "#D55E00", "*", ("AIS", "RepulsiveEnsemble")),
+    Group(
+        "stochastic gradients",
+        "#000000",
+        "X",
+        ("SGLD", "SGHMC", "SGNHT", "SGHMC cyclical"),
+    ),
 )
 
 
