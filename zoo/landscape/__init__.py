@@ -3,18 +3,22 @@
 from zoo.landscape.align import align
 from zoo.landscape.chain import permuted
 from zoo.landscape.connect import connect
+from zoo.landscape.curvature import curvature
 from zoo.landscape.curve import Curve
 from zoo.landscape.line import Line, line
 from zoo.landscape.plane import plane
 from zoo.landscape.random_plane import random_plane
+from zoo.landscape.spectrum import Spectrum
 from zoo.landscape.surface import Plane
 
 __all__ = [
     "Curve",
     "Line",
     "Plane",
+    "Spectrum",
     "align",
     "connect",
+    "curvature",
     "line",
     "permuted",
     "plane",

@@ -16,6 +16,7 @@ from zoo.plots.referral import referral
 from zoo.plots.reliability import reliability_diagram
 from zoo.plots.severity import severity
 from zoo.plots.site import site_posterior
+from zoo.plots.spectrum import spectrum
 from zoo.plots.strip import strip
 from zoo.plots.surface import surface
 from zoo.plots.trade_off import fidelity
@@ -39,6 +40,7 @@ __all__ = [
     "reliability_diagram",
     "severity",
     "site_posterior",
+    "spectrum",
     "strip",
     "surface",
     "training_curve",
