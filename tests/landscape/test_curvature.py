@@ -88,7 +88,7 @@ def test_the_quadrature_of_a_large_network_has_the_right_error(logistic, monkeyp
     assert found.how == "quadrature"
     assert torch.allclose(found.eigenvalues, whole.eigenvalues, rtol=1e-3)
     gap = found.effective_dimension - whole.effective_dimension
-    assert abs(gap) < 4 * found.effective_dimension_error < 4
+    assert abs(gap) < 4 * found.effective_dimension_error < 8
     assert float(found.trace) == pytest.approx(float(whole.trace), rel=0.1)
 
     # the largest eigenvalues alone are a lower bound, and said to be
