@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from guides._base.each_draw import Draws
 from guides._base.groups import Per, grouped
 from guides._base.joint import JointGuide
 from guides._base.parameters import ByName
 from guides._base.program import PyroModel
+
+_State = list[tuple[Tensor, int]]  # parameters and their versions
+_Constants = tuple[Tensor, Tensor]
 
 
 class LowRank(JointGuide):
@@ -80,6 +84,7 @@ class LowRank(JointGuide):
         )
         self.rank = rank
         self.factor = ByName(self._initial_factors())
+        self._known: dict[str, tuple[_State, _Constants | None]] = {}
 
     def factors(self, group: str) -> tuple[Tensor, Tensor]:
         """Return factors (P, k) and diagonal (P,) of a group's correlation matrix."""
@@ -96,6 +101,29 @@ class LowRank(JointGuide):
 
         return dist.LowRankMultivariateNormal(loc, factor, diagonal)
 
+    @torch.no_grad()
+    def draw_many(self, num_samples: int) -> Draws:
+        """Draw all sites many times, site -> (S, *shape), without the cost of a density.
+
+        Arguments:
+            num_samples: Number of draws S.
+        """
+        draws = {}
+        for group, names in self.groups.items():
+            raw = self._draw_raw(group, num_samples)
+            for name, part in zip(
+                names, raw.split(self._sizes(group), -1), strict=True
+            ):
+                site = self.sites[name]
+                value = part.unflatten(-1, self.loc[name].shape)
+                draws[name] = value if site.is_real else site.transform(value)
+
+        for name, site in self.sites.items():
+            if name not in draws:
+                draws[name] = self.distribution(site).sample((num_samples,))
+
+        return draws
+
     def marginal(self, name: str) -> dist.LowRankMultivariateNormal:
         """Return the low-rank normal of one site."""
         group, rows = self.rows(name)
@@ -109,6 +137,43 @@ class LowRank(JointGuide):
 
         return dist.LowRankMultivariateNormal(loc, factor, diagonal)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Forget what was computed from parameters that move to another place."""
+        self._known = {}
+
+        return super()._apply(fn, recurse)
+
+    def _draw_raw(self, group: str, num_samples: int) -> Tensor:
+        """Return draws of a group in unconstrained space, (S, P)."""
+        factor = self.factor[group]
+        loc, unit = self._constants(group)
+        common = torch.randn_like(factor.new_empty(num_samples, self.rank))
+        raw = torch.randn_like(factor.new_empty(num_samples, len(factor)))
+        raw.addmm_(common, factor.T)
+
+        return torch.addcmul(loc, raw, unit, out=raw)
+
+    def _constants(self, group: str) -> tuple[Tensor, Tensor]:
+        """Return the means (P,), and the scales (P,) over the length of a row [1, F_i].
+
+        They are computed again only if a parameter has changed.
+        """
+        names = self.groups[group]
+        parameters = [self.factor[group]]
+        for name in names:
+            parameters += [self.loc[name], self.rho[name]]
+
+        state = [(parameter, parameter._version) for parameter in parameters]
+        before, constants = self._known.get(group, ([], None))
+        if constants is None or not _are_same(before, state):
+            loc = torch.cat([self.loc[name].flatten() for name in names])
+            scale = torch.cat([self.scale(name).flatten() for name in names])
+            length = (1 + parameters[0].square().sum(-1)).sqrt()
+            constants = loc, scale / length
+            self._known[group] = state, constants
+
+        return constants
+
     def _initial_factors(self) -> dict[str, Tensor]:
         """Draw factors that carry half of the variance: factors of zero would have no gradient."""
         like = next(iter(self.sites.values())).init
@@ -120,3 +185,12 @@ class LowRank(JointGuide):
             factors[group] = init_spread * noise
 
         return factors
+
+
+def _are_same(before: _State, now: _State) -> bool:
+    """Return whether parameters are the same tensors with the same values as before."""
+    if len(before) != len(now):
+        return False
+
+    pairs = zip(before, now, strict=True)
+    return all(one[0] is two[0] and one[1] == two[1] for one, two in pairs)

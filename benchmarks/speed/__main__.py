@@ -25,6 +25,7 @@ import pyro
 import torch
 
 from benchmarks.speed import (
+    drawing,
     gpu,
     gradients,
     growth,
@@ -44,6 +45,7 @@ ROWS: dict[str, Callable[[Settings], list[Row]]] = {
     "imports": importing.imports,
     "gradients": gradients.gradients,
     "prediction": predicting.prediction,
+    "swag-draws": drawing.swag_draws,
     "svi-by-hand": svi.lenet_by_hand,
     "svi-guides": svi.lenet_guides,
     "svi-traced": svi.lenet_traced,
