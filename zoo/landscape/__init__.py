@@ -1,6 +1,7 @@
 """Landscape: the negative log posterior along lines, curves and planes of weights."""
 
 from zoo.landscape.align import align
+from zoo.landscape.animation import animate
 from zoo.landscape.chain import permuted
 from zoo.landscape.connect import connect
 from zoo.landscape.curvature import curvature
@@ -10,18 +11,22 @@ from zoo.landscape.plane import plane
 from zoo.landscape.random_plane import random_plane
 from zoo.landscape.spectrum import Spectrum
 from zoo.landscape.surface import Plane
+from zoo.landscape.trajectory import Projection, project
 
 __all__ = [
     "Curve",
     "Line",
     "Plane",
+    "Projection",
     "Spectrum",
     "align",
+    "animate",
     "connect",
     "curvature",
     "line",
     "permuted",
     "plane",
+    "project",
     "random_plane",
 ]
 

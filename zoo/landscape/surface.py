@@ -36,8 +36,7 @@ class Plane:
             None without test data.
         points: Coordinates of the three points, (3, 2).
         span: The three points as weight vectors.
-        batch_norm: What was done about statistics of batch normalisation: "none" for a network
-            that has none, "recompute" or "carry".
+        target: The negative log posterior that was evaluated.
         names: Names of the points that are marked in the picture.
     """
 
@@ -49,8 +48,16 @@ class Plane:
     test_error: Tensor | None
     points: Tensor
     span: Span
-    batch_norm: str
+    target: Target
     names: tuple[str, ...] = ("a", "b", "c")
+
+    @property
+    def batch_norm(self) -> str:
+        """What was done about statistics of batch normalisation.
+
+        "none" for a network that has none, "recompute" or "carry".
+        """
+        return self.target.batch_norm
 
     def plot(
         self,
@@ -133,7 +140,7 @@ def evaluate(target: Target, span: Span, points: Tensor, x: Tensor, y: Tensor) -
         test_error=None if error is None else error.reshape(shape),
         points=points,
         span=span,
-        batch_norm=target.batch_norm,
+        target=target,
     )
 
 

@@ -1,0 +1,115 @@
+"""An animated picture of trajectories of weights over a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.landscape.surface import Plane
+from zoo.landscape.trajectory import Projection, Trajectory, project
+from zoo.plots.canvas import colors
+from zoo.runtime.counts import check_count
+from zoo.runtime.files.atomic import atomically
+from zoo.runtime.files.output_path import check_output_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def animate(
+    plane: Plane,
+    trajectories: Mapping[str, Trajectory],
+    path: str | Path,
+    *,
+    num_frames: int = 60,
+    frames_per_second: int = 12,
+    quantity: str = "values",
+) -> Path:
+    """Write an animated picture (GIF) of trajectories that are projected onto a plane.
+
+    The legend says how much of each trajectory's present distance from the first point is off
+    the plane.
+
+    Arguments:
+        plane: The plane.
+        trajectories: Trajectories by name, e.g. of SGD, SGLD and SWAG.
+        path: The file, which ends in .gif.
+        num_frames: Number of frames.
+        frames_per_second: Frames in a second.
+        quantity: What the contours show, as in `Plane.plot`.
+
+    Raises:
+        ValueError: No trajectory, or another ending of the file's name.
+
+    Example:
+        >>> draws = posterior.sample(3)
+        >>> a, b, c = [{name: draws[name][s] for name in draws} for s in range(3)]
+        >>> plane = landscape.plane(posterior, a, b, data=data, shape=(2, 2))
+        >>> landscape.animate(plane, {"walk": [a, c]}, folder / "walk.gif", num_frames=2).name
+        'walk.gif'
+    """
+    from matplotlib.animation import FuncAnimation, PillowWriter
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    check_count("num_frames", num_frames)
+    path = check_output_path(path, "animation")
+    if path.suffix != ".gif" or not trajectories:
+        raise ValueError(
+            f"animate writes at least one trajectory to a file that ends in .gif, not {path.name} "
+            f"with {len(trajectories)}"
+        )
+
+    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    plane.plot(quantity, figure=figure)
+    walkers = []
+    for color, (name, trajectory) in zip(
+        colors(len(trajectories)), trajectories.items(), strict=True
+    ):
+        walkers.append(_Walker(figure, name, color, project(plane, trajectory)))
+
+    def draw(frame: int) -> list[Any]:
+        for walker in walkers:
+            walker.move((frame + 1) / num_frames)
+
+        figure.axes[0].legend(loc="upper right", fontsize="small")
+        return []
+
+    film = FuncAnimation(figure, draw, frames=num_frames)
+    with atomically(path) as new:
+        film.save(str(new), writer=PillowWriter(fps=frames_per_second))
+
+    return path
+
+
+class _Walker:
+    """A trajectory in a picture, as far as it has come.
+
+    Arguments:
+        figure: The picture of the plane.
+        name: The name of the trajectory.
+        color: Its colour.
+        projection: The trajectory on the plane.
+    """
+
+    def __init__(
+        self, figure: Figure, name: str, color: str, projection: Projection
+    ) -> None:
+        ax = figure.axes[0]
+        self.name = name
+        self.projection = projection
+        (self.line,) = ax.plot([], [], "-", color=color, linewidth=1.5)
+        (self.head,) = ax.plot([], [], "o", color=color, markeredgecolor="white")
+
+    def move(self, share: float) -> None:
+        """Draw the first part of the trajectory, and how far its end is off the plane."""
+        places = self.projection.coordinates
+        number = max(1, round(share * len(places)))
+        x, y = places[:number].T.numpy()
+        self.line.set_data(x, y)
+        self.head.set_data(x[-1:], y[-1:])
+
+        off = float(self.projection.share[number - 1])
+        self.head.set_label(f"{self.name}, {off:.0%} of its distance off the plane")
