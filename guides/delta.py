@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyro.distributions as dist
+import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
+from torch import Tensor
 from torch.distributions import biject_to
 
 from guides._base.guide import Guide
@@ -53,6 +56,17 @@ class Delta(Guide):
     def learned(self) -> list[Site]:
         """Return the sites that have a learned value."""
         return list(self.sites.values())
+
+    @torch.no_grad()
+    def move_to(self, values: Mapping[str, Tensor]) -> None:
+        """Set the value of each learned site.
+
+        Arguments:
+            values: Values (*shape) by site.
+        """
+        for site in self.learned():
+            raw = biject_to(site.support).inv(values[site.name])
+            self.loc[site.name].copy_(raw)
 
     def distribution(self, site: Site) -> TorchDistributionMixin:
         """Return the point mass of a site."""

@@ -19,6 +19,7 @@ from guides._base.component_inits import (
     initialised_at,
     prior_inits,
 )
+from guides._base.each_draw import Draws, many_draws
 from guides._base.guide import Guide
 from guides._base.part import Part
 from guides._base.program import PyroModel
@@ -162,6 +163,30 @@ class Mixture(Guide):
 
         return stated
 
+    @torch.no_grad()
+    def draw_many(self, num_samples: int) -> Draws:
+        """Draw all sites many times, site -> (S, *shape), each from a component of its own.
+
+        Arguments:
+            num_samples: Number of draws S.
+        """
+        like = next(iter(self.sites.values())).init
+        component = torch.randint(self.num_components, (num_samples,))
+
+        draws: Draws = {}
+        for number, each in enumerate(self.components):
+            rows = (component == number).nonzero().squeeze(-1).to(like.device)
+            if len(rows) == 0:
+                continue
+
+            for name, values in _draw_many(each, len(rows)).items():
+                if name not in draws:
+                    draws[name] = values.new_empty(num_samples, *values.shape[1:])
+
+                draws[name][rows] = values
+
+        return draws
+
     def log_scales(self) -> dict[str, Tensor]:
         """Return the log standard deviations of all components by the name of their parameter."""
         return self._of_components([each.log_scales() for each in self.components])
@@ -221,6 +246,12 @@ class Mixture(Guide):
             chosen[name] = stacked[row].squeeze(0)
 
         return chosen
+
+
+def _draw_many(component: Guide, num_samples: int) -> Draws:
+    """Draw all sites of a component many times."""
+    own = getattr(component, "draw_many", None)
+    return many_draws(component, num_samples) if own is None else own(num_samples)
 
 
 def _of_components(patterns: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -1,5 +1,7 @@
 """What SWA and SWAG return: points, draws, files, statistics of batch normalisation."""
 
+from functools import partial
+
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -227,3 +229,66 @@ def test_without_batch_normalisation_draws_need_no_statistics():
 def test_wrong_arguments_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         inference.SWAG(build(), **QUICK | options)
+
+
+def test_several_runs_are_an_equal_mixture(tmp_path):
+    one = fit(inference.SWAG, rank=3)
+    several = fit(inference.SWAG, rank=3, num_runs=3)
+    guide = several.guide
+    assert (type(guide), guide.num_components) == (guides.Mixture, 3)
+    first, second, _ = guide.components
+    own = one.scoped.tensors()
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, own[name]), name
+    assert not torch.allclose(first.loc["layer1.weight"], second.loc["layer1.weight"])
+
+    draws = several.sample(4)
+    each = torch.stack([part.log_prob(draws) for part in guide.components])
+    expected = each.logsumexp(0) - torch.tensor(3.0).log()
+    assert torch.allclose(guide.log_prob(draws), expected)
+    assert len(several.info.losses) == 3 * len(one.info.losses)
+    assert len(several.info.restarts) == 3
+
+    several.save(tmp_path / "several.safetensors")
+    model = build()
+    make = partial(guides.LowRank, rank=3, per="all")
+    anew = guides.Mixture(model, make, num_components=3)
+    again = zoo.load(tmp_path / "several.safetensors", model, guide=anew)
+    assert same(several, again)
+
+
+def test_draws_of_several_runs_come_from_all_of_them():
+    guide = fit(inference.SWAG, rank=3, num_runs=3, lr=1e-9).guide  # at their starts
+    draws = guide.draw_many(600)["layer1.weight"].flatten(1)
+    means = torch.stack([each.loc["layer1.weight"] for each in guide.components])
+    nearest = torch.cdist(draws, means.flatten(1)).argmin(1)
+    shares = nearest.bincount(minlength=3) / 600
+    assert bool(((shares - 1 / 3).abs() < 4.5 * (2 / 9 / 600) ** 0.5).all())
+
+
+def test_several_runs_start_at_draws_of_a_posterior():
+    ensemble = fit(inference.SWAG, rank=0, num_runs=3)
+    resting = {"num_epochs": 2, "lr": 1e-12}
+    found = fit(inference.SWAG, rank=0, num_runs=4, init=ensemble, **resting)
+    starts = [each.loc["layer1.weight"] for each in found.guide.components]
+    spread = torch.stack(starts).var(0)
+    assert bool((spread > 0).all())
+
+
+def test_several_runs_of_normalised_networks_say_what_to_do():
+    with pytest.warns(UserWarning, match=r"predict with zoo\.renormalise"):
+        posterior = fit(inference.SWAG, normalised(), rank=3, num_runs=2)
+    found = zoo.renormalise(posterior, (X, Y), num_samples=5)
+    assert torch.isfinite(found.predict(X).outputs).all()
+
+
+def test_several_runs_refuse_point_estimates():
+    rule = priors.by_name(
+        {"*bias": priors.Point(dist.Normal(0.0, 1.0))}, otherwise=dist.Normal(0.0, 1.0)
+    )
+    network = networks.MLP(3, 1, hidden=[4])
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(rule), likelihoods.Gaussian(1.0)
+    )
+    with pytest.raises(ValueError, match=r"several runs need .* is a point estimate"):
+        inference.SWAG(model, num_runs=2)

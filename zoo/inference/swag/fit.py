@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-import torch
 from torch import Tensor
-from torch.distributions import biject_to
 
 import guides
 from zoo.data import Batches
@@ -16,12 +14,14 @@ from zoo.inference.svi.fit import Fit
 from zoo.inference.svi.trainer import Trainer
 from zoo.inference.swag.moments import PathMoments
 from zoo.inference.swag.normals import Collected, diagonal_normal, low_rank_normal
+from zoo.inference.swag.runs import mixture, starts
 from zoo.model import BayesianNetwork
 from zoo.posterior import batch_norm
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.param_scope import ScopedGuide
+from zoo.runtime.programs import PyroProgram
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,42 @@ class AveragedFit(Fit):
         options: The settings, without those that depend on the data.
         description: The engine in words.
         scale: Factor of the covariance; None for the mean alone.
+        num_runs: Number of runs, of which the posterior is the mixture.
     """
 
     scale: float | None
+    num_runs: int = 1
 
     def to(
         self, data: Batches, path: Path | None, init: Posterior | None
     ) -> GuidePosterior:
         """Fit to batches, from the network or from the means of an earlier posterior."""
-        if init is None:
-            return super().to(data, path, init)
+        if self.num_runs == 1:
+            guide = self.guide if init is None else point_at_means(self.model, init)
+            return self._run_from(guide, data, path, init)
 
-        started = replace(self, guide=point_at_means(self.model, init))
+        runs: list[GuidePosterior] = []
+        for number, guide in enumerate(starts(self.model, init, self.num_runs)):
+            own = path
+            if path is not None and number > 0:
+                own = path.with_name(f"{path.name}.{number}")
+
+            runs.append(self._run_from(guide, data, own, init))
+            if runs[-1].info is not None and runs[-1].info.error is not None:
+                break
+
+        return mixture(self.model, runs)
+
+    def _run_from(
+        self,
+        guide: PyroProgram,
+        data: Batches,
+        path: Path | None,
+        init: Posterior | None,
+    ) -> GuidePosterior:
+        """Fit once, from the present values of a guide."""
+        started = replace(self, guide=guide)
+
         return super(AveragedFit, started).to(data, path, init)
 
     def _posterior(
@@ -103,10 +127,6 @@ def point_at_means(model: BayesianNetwork, posterior: Posterior) -> guides.Delta
         posterior: A posterior of a model with the same sites.
     """
     guide = guides.Delta(model)
-    means = posterior.means()
-    with torch.no_grad():
-        for name, site in guide.sites.items():
-            raw = biject_to(site.support).inv(means[name])
-            guide.loc[name].copy_(raw)
+    guide.move_to(posterior.means())
 
     return guide

@@ -37,11 +37,17 @@ class SWAG(SWA):
         (Maddox, Garipov, Izmailov, Vetrov, Wilson, 2019)
         Stochastic Gradient Descent as Approximate Bayesian Inference
         (Mandt, Hoffman, Blei, 2017)
+        Bayesian Deep Learning and a Probabilistic Perspective of Generalization
+        (Wilson, Izmailov, 2020)
 
     Arguments:
         model: The model.
         rank: Number of the last points in the covariance; 0 for a diagonal one.
         scale: Factor of the whole covariance.
+        num_runs: Number of runs. Of several the posterior is the equal mixture, a
+            `guides.Mixture` (MultiSWAG). The first starts at the network, and each other
+            at weights whose elements have changed places within their tensor, which are
+            new draws of an initialisation; or, given `init`, each at a draw of it.
         options: The other arguments of `SWA`.
 
     Raises:
@@ -68,6 +74,7 @@ class SWAG(SWA):
         cycles: int = 0,
         rank: int = 20,
         scale: float = 1.0,
+        num_runs: int = 1,
         momentum: float = 0.9,
         compile: bool | str = "auto",
         precision: str = "float32",
@@ -76,8 +83,10 @@ class SWAG(SWA):
     ) -> None:
         check_rank(rank)
         check_scale(scale)
+        check_count("num_runs", num_runs)
         self.rank = rank
         self.scale = scale
+        self.num_runs = num_runs
         super().__init__(
             model,
             num_epochs=num_epochs,
@@ -91,6 +100,8 @@ class SWAG(SWA):
             checkpoint=checkpoint,
             progress=progress,
         )
+        if num_runs > 1:
+            refuse_points(self.model)
 
     @property
     def _rank(self) -> int:
@@ -98,7 +109,19 @@ class SWAG(SWA):
 
     def _fit(self) -> AveragedFit:
         guide = guides.Delta(self.model)  # at the present values of the network
-        return AveragedFit(self.model, guide, self.options, repr(self), self.scale)
+        return AveragedFit(
+            self.model, guide, self.options, repr(self), self.scale, self.num_runs
+        )
+
+
+def refuse_points(model: BayesianNetwork) -> None:
+    """Refuse point estimates, which each of several runs would have of its own."""
+    points = [*model.plan.points, *model.plan.learned(model.network)]
+    if points:
+        raise ValueError(
+            f"several runs need weights that are all random, but {points[0]!r} is a point "
+            "estimate; write num_runs=1, or give it a distribution"
+        )
 
 
 def check_rank(rank: int) -> None:
