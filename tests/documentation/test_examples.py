@@ -94,6 +94,7 @@ def test_an_example_does_what_it_says(module, test, prepared, tmp_path, monkeypa
     test.globs = {**NAMES, **vars(module), **prepared, "folder": tmp_path}
     lines = []
     doctest.DocTestRunner(
-        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+        verbose=False,  # else it reads pytest's own -v
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
     ).run(test, out=lines.append)
     assert not lines, "".join(lines)
