@@ -89,8 +89,8 @@ OVER_NODES: dict[str, tuple[str, MakeGuide]] = {
 _LAPLACE = partial(inference.Laplace, structure="full", num_samples=400, progress=False)
 _CHAINS = {
     "num_chains": 4,
-    "num_epochs": 10000,
-    "thinning": 20,
+    "num_epochs": 6000,
+    "thinning": 10,
     "init": "map",
     "progress": False,
 }

@@ -82,7 +82,7 @@ GROUPS = (
     Group("particles", "#D55E00", "*", ("AIS", "RepulsiveEnsemble")),
     Group(
         "stochastic gradients",
-        "#000000",
+        "#F0E442",
         "X",
         ("SGLD", "SGHMC", "SGNHT", "SGHMC cyclical"),
     ),

@@ -21,7 +21,8 @@ from zoo.posterior.stochastic_info import SGMCMCInfo
 from zoo.runtime.rows import Structure, flatten
 from zoo.tracing.traced import Traced
 
-_FIRST_ITERATIONS, _ITERATIONS = 20, 4  # for the curvature, and after each epoch
+_FIRST_ITERATIONS, _ITERATIONS = 20, 5  # for the curvature, at first and in burn-in
+_NUM_LIMITS = 20  # times in burn-in at which it is looked at
 
 
 class EpochKernel(Chains):
@@ -123,7 +124,9 @@ class EpochKernel(Chains):
     def adapt(self, info: TransitionInfo) -> None:
         """Set what is learned, after each epoch of burn-in."""
         learn(self.state)
-        self._limit_rate(_ITERATIONS)
+        every = max(1, self.settings.steps.kept[0] // _NUM_LIMITS)
+        if int(self.state["epoch"]) % every == 0:
+            self._limit_rate(_ITERATIONS)
 
     @property
     def q(self) -> Tensor:
