@@ -58,9 +58,10 @@ class RateLimit:
             gradient, position, state["direction"], metric, num_iterations
         )
         steepest = float(values.max()) * self.step_size
-        self.share = min(1.0, self.largest / max(steepest, 1e-30))
+        share = min(1.0, self.largest / max(steepest, 1e-30))
         state["direction"].copy_(direction)
-        state["share"].fill_(self.share)
+        state["share"].fill_(share)
+        self.share = float(state["share"])  # as a file keeps it
 
         return 1 + num_iterations
 
