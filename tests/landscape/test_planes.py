@@ -160,3 +160,28 @@ def test_what_has_no_landscape_is_refused_with_a_remedy(linear):
     fit = points.fit(linear.data)
     with pytest.raises(ValueError, match=r"point estimates layer1\.bias"):
         landscape.line(fit, fit, linear.data)
+
+
+def test_a_positive_site_moves_on_a_log_scale_with_its_own_density(linear):
+    scale = dist.LogNormal(0.0, 1.0)
+    model = zoo.BayesianNetwork(
+        linear.model.network,
+        priors.WeightPrior(Normal(0.0, 1.0)),
+        likelihoods.Gaussian(scale),
+    )
+    ends = []
+    for noise in (0.5, 2.0):
+        weights = linear.weights(torch.randn(4).double())
+        noise = torch.tensor(noise).double()
+        ends.append(weights | {"likelihood:scale": noise})
+    draws = {name: value[None, None] for name, value in ends[0].items()}
+    posterior = DrawsPosterior(model, draws=draws, state={}, info=None)
+    found = landscape.line(posterior, ends[1], linear.data, 3)
+
+    # the middle of 1/2 and 2 is 1, and no Jacobian is in the density
+    middle = [
+        (ends[0][name] + ends[1][name]) / 2 for name in linear.weights(torch.zeros(4))
+    ]
+    log_prior = scale.log_prob(torch.tensor(1.0))
+    log_prior = log_prior + sum(Normal(0.0, 1.0).log_prob(w).sum() for w in middle)
+    assert torch.allclose(found.prior[1], -log_prior / 10)
