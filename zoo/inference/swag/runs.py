@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -55,7 +55,8 @@ def starts(
 def mixture(model: BayesianNetwork, runs: Sequence[GuidePosterior]) -> GuidePosterior:
     """Return the equal mixture of the posteriors of runs.
 
-    Runs that ended early, and so have other guides than the first, are left out.
+    Runs that ended early, and so have other guides than the first, are left out. Runs of
+    one point each are a deep ensemble.
 
     Arguments:
         model: The model.
@@ -69,13 +70,15 @@ def mixture(model: BayesianNetwork, runs: Sequence[GuidePosterior]) -> GuidePost
     if len(alike) == 1:
         return first
 
-    make = kind
+    make: Callable[..., guides.Guide] = guides.MeanField
+    if isinstance(first.guide, guides.Delta):
+        make = guides.Delta
     if isinstance(first.guide, guides.LowRank):
         make = partial(guides.LowRank, rank=first.guide.rank, per="all")
 
     guide = guides.Mixture(model, make, num_components=len(alike))
     for component, each in zip(guide.components, alike, strict=True):
-        component.load_state_dict(each.guide.state_dict())
+        component.load_state_dict(each.scoped.tensors())
 
     if statistics(model.network, model.plan.frozen):
         warnings.warn(
