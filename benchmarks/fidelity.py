@@ -89,9 +89,10 @@ OVER_NODES: dict[str, tuple[str, MakeGuide]] = {
 _LAPLACE = partial(inference.Laplace, structure="full", num_samples=400, progress=False)
 _CHAINS = {
     "num_chains": 4,
-    "num_epochs": 6000,
-    "thinning": 10,
+    "num_epochs": 3000,
+    "thinning": 5,
     "init": "map",
+    "compile": False,
     "progress": False,
 }
 ENGINES: dict[str, Callable[[Model], Engine]] = {
