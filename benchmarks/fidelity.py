@@ -35,6 +35,7 @@ import guides
 import zoo
 from benchmarks.fidelity_figure import draw
 from benchmarks.fidelity_scores import Fit, Results, main_score
+from benchmarks.fidelity_swag import SWAGByRate
 from benchmarks.record import write
 from zoo import inference, priors, references
 from zoo.command.choices import REFERENCES
@@ -101,6 +102,7 @@ ENGINES: dict[str, Callable[[Model], Engine]] = {
     "Laplace refined": partial(_LAPLACE, refined=True),
     "AIS": partial(inference.AIS, progress=False),
     "RepulsiveEnsemble": partial(inference.RepulsiveEnsemble, progress=False),
+    "SWAG": SWAGByRate,
     "SGLD": partial(inference.SGLD, **_CHAINS),
     "SGHMC": partial(inference.SGHMC, **_CHAINS),
     "SGNHT": partial(inference.SGNHT, **_CHAINS),
