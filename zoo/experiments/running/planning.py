@@ -76,7 +76,7 @@ def plan_training(
     cost = measure_step_cost(fits, rates[0])
     min_seconds = cost.step * min_steps
     if min_seconds > 3 * budget.seconds:
-        raise _too_short(name, budget, min_seconds)
+        raise _too_short(name, budget, min_seconds / (1 - _TRIAL_SHARE))
 
     affordable = _TRIAL_SHARE * budget.seconds / len(rates) / cost.step
     trial_steps = _steps_of_a_trial(affordable, max_steps, fits.steps_per_epoch)
@@ -85,10 +85,10 @@ def plan_training(
 
     spent = time.process_time() - start
     cost = trials.cost
-    left = budget.seconds - spent - cost.tracing
-    num_steps = min(left / cost.step, max_steps)
+    begin = spent + cost.tracing
+    num_steps = min((budget.seconds - begin) / cost.step, max_steps)
     if num_steps < min_steps:
-        raise _too_short(name, budget, cost.step * min_steps)
+        raise _too_short(name, budget, begin + cost.step * min_steps)
 
     steps = max(1, round(num_steps))
     epochs = round(steps / fits.steps_per_epoch, 1)
@@ -112,15 +112,13 @@ def _steps_of_a_trial(affordable: float, max_steps: float, steps_per_epoch: int)
     return max(round(min(longest, affordable)), shortest)
 
 
-def _too_short(name: str, budget: Budget, min_seconds: float) -> ValueError:
+def _too_short(name: str, budget: Budget, needed: float) -> ValueError:
     """Return the error for a budget that is too short for the minimum number of epochs."""
     epochs = "one epoch"
     if budget.min_epochs != 1:
         epochs = f"{budget.min_epochs:g} of an epoch"
 
-    needed = min_seconds / (1 - _TRIAL_SHARE)
-    ratio = needed / budget.seconds
-    factor = math.ceil(1.2 * ratio)
+    factor = max(2, math.ceil(1.2 * needed / budget.seconds))
 
     return ValueError(
         f"the fit {name!r} has {budget.seconds:.2g} s of the budget, but trials of learning rates "
