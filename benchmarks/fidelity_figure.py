@@ -84,7 +84,7 @@ GROUPS = (
         "stochastic gradients",
         "#F0E442",
         "X",
-        ("SGLD", "SGHMC", "SGNHT", "SGHMC cyclical"),
+        ("SWAG", "SGLD", "SGHMC", "SGNHT", "SGHMC cyclical"),
     ),
 )
 
