@@ -292,3 +292,14 @@ def test_several_runs_refuse_point_estimates():
     )
     with pytest.raises(ValueError, match=r"several runs need .* is a point estimate"):
         inference.SWAG(model, num_runs=2)
+
+
+def test_statistics_that_cannot_be_recomputed_do_not_lose_the_run():
+    torch.manual_seed(0)
+    computed = nn.utils.parametrizations.weight_norm(nn.Linear(3, 5))
+    network = nn.Sequential(computed, nn.BatchNorm1d(5), nn.Linear(5, 1))
+    prior = priors.NodePrior(dist.Normal(1.0, 0.3))
+    model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(1.0))
+    with pytest.warns(UserWarning, match="not recomputed: .* a plain network cannot"):
+        posterior = fit(inference.SWA, model)
+    assert torch.isfinite(posterior.predict(X, num_samples=2).outputs).all()

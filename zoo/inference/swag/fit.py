@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -20,6 +21,7 @@ from zoo.posterior import batch_norm
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import SVIInfo
 from zoo.posterior.posterior import Posterior
+from zoo.runtime.caller import stack_level
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
@@ -114,7 +116,15 @@ def recomputed(point: GuidePosterior, data: Batches) -> dict[str, Tensor]:
     if not batch_norm.statistics(model.network, model.plan.frozen):
         return {}
 
-    found = batch_norm.recomputed(model, point.sample(1), point.state, data)
+    try:
+        found = batch_norm.recomputed(model, point.sample(1), point.state, data)
+    except ValueError as error:  # nodes of a computed weight: the run is not lost
+        warnings.warn(
+            "the statistics of batch normalisation are the mean of those of the points, and not "
+            f"recomputed: {error}",
+            stacklevel=stack_level(),
+        )
+        return {}
 
     return {name: value[0] for name, value in found.items()}
 
