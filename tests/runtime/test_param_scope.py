@@ -343,7 +343,9 @@ def test_fit_predict_save_and_load_change_nothing_global(tmp_path):
             posterior.predict(X, num_samples=2).interval()
             posterior.save(tmp_path / "posterior.safetensors")
             guide = None
-            if posterior.guide is not None:
+            if name == "SWAG":
+                guide = guides.LowRank(model, rank=2, per="all")
+            elif posterior.guide is not None:
                 guide = type(posterior.guide)(model)
             zoo.load(tmp_path / "posterior.safetensors", model, guide=guide)
             repr(posterior), model.summary(), model.prior_predictive(X, num_samples=2)

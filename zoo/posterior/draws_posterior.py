@@ -202,7 +202,10 @@ class DrawsPosterior(Posterior):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the draws, as the file holds them."""
-        held = {*self.shapes, *statistics(self.model.network)}
+        held = set(self.shapes)
+        if self.has_network:
+            held.update(statistics(self.model.network))
+
         latent = {name: value for name, value in self._draws.items() if name in held}
 
         return prefixed("draws/", latent)
