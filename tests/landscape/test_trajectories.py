@@ -27,7 +27,7 @@ def test_a_projection_is_the_nearest_point_and_says_how_far_it_is(linear, tmp_pa
     for name in ("layer1.weight", "layer1.bias"):
         draws[name] = torch.stack([linear.weights(w)[name] for w in walk])[None]
     chain = DrawsPosterior(linear.model, draws=draws, state={}, info=None)
-    assert torch.equal(landscape.project(plane, chain).error, found.error)
+    assert torch.allclose(landscape.project(plane, chain).error, found.error, atol=1e-6)
 
     path = landscape.animate(plane, {"chain": chain}, tmp_path / "a.gif", num_frames=3)
     with Image.open(path) as film:
