@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -52,6 +53,14 @@ class Schedule:
         return 0.5 * (1 + math.cos(math.pi * fallen))
 
 
+class HasShare(Protocol):
+    """What knows the learning rate of every step of a run as a share of the first or highest."""
+
+    def share(self, step: int, num_steps: int) -> float:
+        """Return the share for the number of steps before one, of so many in all."""
+        ...
+
+
 @dataclass(frozen=True)
 class ShareOfPeak:
     """The learning rate of a step of one run, as a share of the peak.
@@ -61,7 +70,7 @@ class ShareOfPeak:
         num_steps: Number of steps of the run.
     """
 
-    schedule: Schedule
+    schedule: HasShare
     num_steps: int
 
     def __call__(self, step: int) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from zoo.inference.schedules import ShareOfPeak
 from zoo.inference.swag.moments import PathMoments
 from zoo.runtime.counts import check_count
 
@@ -84,7 +85,7 @@ class Collecting:
 
     def rates(self, optimizer: Optimizer, num_steps: int) -> LambdaLR:
         """Return the scheduler of a run of so many steps."""
-        return LambdaLR(optimizer, RateOfStep(self, num_steps))
+        return LambdaLR(optimizer, ShareOfPeak(self, num_steps))
 
     def rate(self, step: int, num_steps: int) -> float:
         """Return the learning rate of a step.
@@ -109,19 +110,6 @@ class Collecting:
 
         return self.swa_lr * (1 - (1 - _END_OF_CYCLE) * place)
 
-
-@dataclass(frozen=True)
-class RateOfStep:
-    """The learning rate of a step of one run, as a share of that at the beginning.
-
-    Arguments:
-        collecting: The schedule.
-        num_steps: Number of steps of the run.
-    """
-
-    collecting: Collecting
-    num_steps: int
-
-    def __call__(self, step: int) -> float:
-        """Return the share for the number of steps before it."""
-        return self.collecting.rate(step, self.num_steps) / self.collecting.lr
+    def share(self, step: int, num_steps: int) -> float:
+        """Return the learning rate of a step as a share of that at the beginning."""
+        return self.rate(step, num_steps) / self.lr
