@@ -48,6 +48,7 @@ class Result:
         name: The name of the experiment.
         settings: Budget, seed, device, and the sizes of the data sets.
         fits: The plan and the info of each fit, by its name.
+        kept: The seconds of the processor of each kept result that is no fit.
         scores: The scores of each prediction: error, NLL and ECE by its name.
         findings: Numbers next to published numbers.
         tables: Other measurements, e.g. curves: a list of rows for each name.
@@ -57,6 +58,7 @@ class Result:
     name: str
     settings: dict[str, object] = field(default_factory=dict)
     fits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kept: dict[str, float] = field(default_factory=dict)
     scores: dict[str, dict[str, Number]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     tables: dict[str, list[dict[str, object]]] = field(default_factory=dict)
@@ -75,6 +77,15 @@ class Result:
 
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text)
+
+    def add_up_seconds(self) -> None:
+        """Record the seconds of the processor of all fits, with their trials, and the rest."""
+        total = sum(self.kept.values())
+        for record in self.fits.values():
+            plan = record.get("plan", {})
+            total += plan.get("seconds", 0.0) + record.get("seconds of processor", 0.0)
+
+        self.settings["seconds of processor"] = round(total, 1)
 
     @property
     def table(self) -> Table:
@@ -116,6 +127,7 @@ def read(path: Path) -> Result:
         name=content["name"],
         settings=content["settings"],
         fits=content["fits"],
+        kept=content.get("kept", {}),  # results of before have none
         scores=scores,
         findings=findings,
         tables=content["tables"],

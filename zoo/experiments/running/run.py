@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from zoo.data import Data
 from zoo.datasets import Dataset
 from zoo.experiments.running.bounds import bound_of
 from zoo.experiments.running.fit_folder import FitFolder
+from zoo.experiments.running.kept import kept
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.result import Result
@@ -58,9 +59,9 @@ class Experiment:
 class Run:
     """What an experiment works with: data, fits within a budget, scores, and its result.
 
-    Every fit and every scored prediction is kept in a file. A run that starts again
-    reads them and continues after the last one. `scores` scores predictions, `report`
-    takes findings, tables and the figure, `result` holds all of it.
+    Every fit, every scored prediction and every other result that is kept has a file. A
+    run that starts again reads them and continues after the last one. `scores` scores
+    predictions, `report` takes findings, tables and the figure, `result` holds all of it.
 
     Arguments:
         experiment: The experiment.
@@ -213,9 +214,37 @@ class Run:
         posterior, record = training.fit(build, train_data, data.validation, path)
         epochs = method.epochs_of(self.full)
         self.result.fits[name] = record | {"epochs at most": epochs}
-        self._add_up_seconds()
+        self.result.add_up_seconds()
 
         return posterior
+
+    def keep(
+        self, name: str, make: Callable[[], Mapping[str, Any]], **of: object
+    ) -> dict[str, Any]:
+        """Compute a result that is no posterior, or read it from the file of an earlier run.
+
+        It draws from the seed of the run, and the random numbers are restored afterwards.
+        Tensors come back on the CPU, tuples as lists.
+
+        Arguments:
+            name: The name of the result, also in the name of its file.
+            make: Computes it: tensors, numbers and texts by name, also in lists and
+                dictionaries, e.g. grids, curves or weights by name.
+            of: What it is computed from, e.g. posteriors, weights and numbers of points. A
+                file that was computed from something else is refused.
+
+        Raises:
+            ValueError: The file is of another computation.
+            TypeError: A value of another kind.
+        """
+        path = self._files.file(name, "kept")
+        with self.scores.same_draws():
+            found, seconds = kept(path, make, of)
+
+        self.result.kept[name] = seconds
+        self.result.add_up_seconds()
+
+        return found
 
     def state_bound(self, name: str, *, headline: bool = False) -> None:
         """Add the bound of a fit to the findings, if it has one.
@@ -228,15 +257,6 @@ class Run:
         if bound is not None:
             what = f"bound of {name}, nats per datum"
             self.report.find(what, bound, headline=headline)
-
-    def _add_up_seconds(self) -> None:
-        """Record the seconds of the processor of all fits, with their trials."""
-        total = 0.0
-        for record in self.result.fits.values():
-            plan = record.get("plan", {})
-            total += plan.get("seconds", 0.0) + record.get("seconds of processor", 0.0)
-
-        self.result.settings["seconds of processor"] = round(total, 1)
 
     def fit_seeds(
         self,
