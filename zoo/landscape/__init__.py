@@ -6,15 +6,18 @@ from zoo.landscape.chain import permuted
 from zoo.landscape.connect import connect
 from zoo.landscape.curvature import curvature
 from zoo.landscape.curve import Curve
+from zoo.landscape.flatness import Flatness, flatness
 from zoo.landscape.line import Line, line
 from zoo.landscape.plane import plane
 from zoo.landscape.random_plane import random_plane
+from zoo.landscape.rescaled import rescaled
 from zoo.landscape.spectrum import Spectrum
 from zoo.landscape.surface import Plane
 from zoo.landscape.trajectory import Projection, project
 
 __all__ = [
     "Curve",
+    "Flatness",
     "Line",
     "Plane",
     "Projection",
@@ -23,11 +26,13 @@ __all__ = [
     "animate",
     "connect",
     "curvature",
+    "flatness",
     "line",
     "permuted",
     "plane",
     "project",
     "random_plane",
+    "rescaled",
 ]
 
 

@@ -180,16 +180,26 @@ def check_function(
     Raises:
         ValueError: The network is no chain of its layers.
     """
+    if not is_one_function(model, values, other, x):
+        raise ValueError(
+            _no_chain(model, "a permutation of hidden units changes its function")
+        )
+
+
+def is_one_function(
+    model: BayesianNetwork,
+    values: Mapping[str, Tensor],
+    other: Mapping[str, Tensor],
+    x: Rows,
+) -> bool:
+    """Return whether two weight vectors give the same outputs at the first few inputs."""
     both = {name: torch.stack([values[name], other[name]]) for name in values}
     outputs = evaluate_draws(
         model, both, {}, place_inputs(model, first(x, _NUM_INPUTS))
     )
     gap = (outputs[0] - outputs[1]).abs().max()
 
-    if not bool(gap <= _TOLERANCE * outputs.abs().max()):
-        raise ValueError(
-            _no_chain(model, "a permutation of hidden units changes its function")
-        )
+    return bool(gap <= _TOLERANCE * outputs.abs().max())
 
 
 def _axes(

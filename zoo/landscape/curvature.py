@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import pyro
 import torch
-from torch import Tensor
 
 from zoo.data import Data
 from zoo.landscape.curvature_operator import (
@@ -14,6 +13,7 @@ from zoo.landscape.curvature_operator import (
     curvature_operator,
     prior_precision,
 )
+from zoo.landscape.eigen import largest, matrix_of
 from zoo.landscape.ends import End, locations, model_of
 from zoo.landscape.spectrum import Quadrature, Spectrum, lanczos_quadrature
 from zoo.landscape.target import Target
@@ -120,12 +120,12 @@ def _spectrum(
     size = operator.shape[0]
     number = min(num_eigenvalues, size)
     if size <= max(_DENSE, number + 1):
-        every = _all_eigenvalues(operator)
+        every = torch.linalg.eigvalsh(matrix_of(operator)).flip(0).cpu()
         quadrature = Quadrature.exact(every)
 
         return Spectrum(every[:number], alpha, size, kind, quadrature, every.sum())
 
-    eigenvalues = _largest(operator, number)
+    eigenvalues, _ = largest(operator, number)
     if num_probes == 0:
         return Spectrum(eigenvalues, alpha, size, kind, None, None)
 
@@ -135,23 +135,3 @@ def _spectrum(
     trace = hutchpp_trace(operator, _HUTCH).detach()
 
     return Spectrum(eigenvalues, alpha, size, kind, quadrature, trace)
-
-
-def _all_eigenvalues(operator: Any) -> Tensor:
-    """Return all eigenvalues of a small operator, the largest first."""
-    identity = torch.eye(
-        operator.shape[0], dtype=operator.dtype, device=operator.device
-    )
-    matrix = (operator @ identity).detach().double()
-
-    return torch.linalg.eigvalsh((matrix + matrix.T) / 2).flip(0).cpu()
-
-
-def _largest(operator: Any, number: int) -> Tensor:
-    """Return the largest eigenvalues of an operator, by Lanczos iterations."""
-    from scipy.sparse.linalg import eigsh
-
-    start = torch.randn(operator.shape[0]).double().numpy()
-    found = eigsh(operator.to_scipy(), k=number, which="LA", v0=start, tol=1e-4)[0]
-
-    return torch.from_numpy(found.copy()).flip(0)
