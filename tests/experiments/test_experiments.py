@@ -84,7 +84,8 @@ class Small(Run):
         return Dataset(name, part(60), part(20), UNITS, validation=part(20))
 
     def fit(self, name, build, data, method, **options):
-        short = replace(method, epochs=1, published_epochs=None, rates=(1e-3,))
+        epochs = max(1, method.min_epochs)
+        short = replace(method, epochs=epochs, published_epochs=None, rates=(1e-3,))
         return super().fit(name, build, data, short, **options)
 
 

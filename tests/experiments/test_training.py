@@ -1,6 +1,7 @@
 """Training within a budget: the best learning rate, the time limit, and fits that are kept."""
 
 import math
+from functools import partial
 
 import pyro.distributions as dist
 import pytest
@@ -10,12 +11,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import guides
 import zoo
-from zoo import datasets, likelihoods, metrics, networks, priors
+from zoo import datasets, inference, likelihoods, metrics, networks, priors
 from zoo.datasets import Split
 from zoo.experiments.parts.element_masks import predict_by_elements
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running import scores
 from zoo.experiments.running.bounds import bound_of, bound_values
+from zoo.experiments.running.contestant import no_guide
 from zoo.experiments.running.fit_folder import FitFolder
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.record import info_values
@@ -278,3 +280,101 @@ def test_a_calibration_error_has_the_spread_of_fresh_cases(monkeypatch):
 )
 def test_a_number_shows_two_digits_of_its_error(number, text):
     assert str(number) == text
+
+
+def build_without_guide():
+    model, _ = build()
+    return model, no_guide(model)
+
+
+def test_a_sampler_runs_for_whole_epochs_and_its_draws_are_read_again(data, tmp_path):
+    train, validation = map(flat, data)
+    engine = partial(inference.SGHMC, cycles=2, num_chains=2)
+    method = Method(6, engine, rates=(1e-2,), batch_size=256, min_epochs=4)
+    training = Training(method, math.inf, progress=False)
+    path = tmp_path / "a.safetensors"
+    posterior, facts = training.fit(build_without_guide, train, validation, path)
+    assert facts["plan"]["epochs"] == 6
+    assert facts["plan"]["steps"] == 6 * 6  # 1,437 data
+    assert facts["mean n_steps"] == 6
+    assert posterior.info.lp.shape == (2, 2)  # epochs 2 and 5 of 6
+
+    again, known = training.fit(build_without_guide, train, validation, path)
+    assert known == facts
+    assert_same(posterior.draws, again.draws)
+    assert again.info.temperatures() == posterior.info.temperatures()
+
+
+def test_a_sampler_keeps_to_its_time_and_to_rates_that_do_not_diverge(data, tmp_path):
+    train, validation = map(flat, data)
+    method = Method(1e6, inference.SGLD, rates=(1e-2, 1e25), batch_size=256)
+    training = Training(method, 4.0, progress=False)
+    _, facts = training.fit(
+        build_without_guide, train, validation, tmp_path / "a.safetensors"
+    )
+    assert facts["plan"]["trials"]["1e+25"] == math.inf
+    assert facts["plan"]["rate"] < 1
+    assert facts["plan"]["steps"] % 6 == 0
+    assert 5 < facts["plan"]["epochs"] < 1e5
+    assert facts["seconds of processor"] < 10
+
+
+@pytest.mark.parametrize("as_loader", [False, True])
+def test_an_average_starts_at_an_earlier_posterior(data, tmp_path, as_loader):
+    train, validation = map(flat, data)
+
+    def start():
+        model, _ = build()
+        return model, guides.Delta(model)
+
+    def finish():
+        model, _ = build()
+        return model, guides.LowRank(model, rank=2, per="all")
+
+    method = Method(4, rates=(1e-2,), batch_size=256)
+    training = Training(method, math.inf, progress=False)
+    point, _ = training.fit(start, train, validation, tmp_path / "a.safetensors")
+
+    method = Method(
+        4, partial(inference.SWAG, rank=2), (1e-6,), batch_size=256, min_epochs=4
+    )
+    training = Training(method, math.inf, progress=False)
+    path = tmp_path / "b.safetensors"
+    seen = train
+    if as_loader:
+        seen = DataLoader(TensorDataset(*train), batch_size=256, shuffle=True)
+
+    average, _ = training.fit(finish, seen, validation, path, point)
+    means = point.means()
+    for name, value in average.means().items():
+        assert torch.allclose(value, means[name], atol=1e-3)
+
+    again, _ = training.fit(finish, seen, validation, path, point)
+    assert_same(average.scoped.tensors(), again.scoped.tensors())
+    with pytest.raises(ValueError, match=r"differ in init"):
+        training.fit(finish, seen, validation, path)
+
+
+def assert_same(some, others):
+    assert some.keys() == others.keys()
+    for name, value in some.items():
+        assert torch.equal(value, others[name])
+
+
+@pytest.mark.parametrize(
+    ("engine", "takes"),
+    [
+        (inference.SVI, {"guide", "num_steps"}),
+        (partial(inference.SVI, precision="bf16"), {"guide", "num_steps"}),
+        (inference.IVON, {"num_steps"}),
+        (inference.SGHMC, {"init"}),
+        (partial(inference.SGNHT, cycles=2), {"init"}),
+        (inference.SWAG, set()),
+    ],
+)
+def test_an_engine_gets_what_it_takes(engine, takes):
+    method = Method(1, engine)
+    assert {name for name in ("guide", "num_steps", "init") if method.takes(name)} == (
+        takes
+    )
+    assert method.counts_epochs == ("num_steps" not in takes)

@@ -16,10 +16,10 @@ from zoo.datasets import Dataset, Split, Units
 from zoo.experiments.parts.narrowing_spike import NarrowingSpike
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running.contestant import Contestant
-from zoo.experiments.running.method import Method, ivon
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scoreboard import Scoreboard
-from zoo.inference import SVI
+from zoo.inference import IVON, SVI
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.pruning import prune, signal_to_noise
@@ -44,7 +44,7 @@ _NARROWING = partial(
     likelihood_temperature=0.1,
     deterministic=0.3,
 )
-_IVON = partial(ivon, precision="bf16")
+_IVON = partial(IVON, precision="bf16")
 _PUBLISHED_EPOCHS = 600
 
 

@@ -14,10 +14,10 @@ import guides
 from zoo import datasets, stress
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.talk_network import MNIST_METHOD, fit_talk_network
-from zoo.experiments.running.method import ivon
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
+from zoo.inference import IVON
 from zoo.posterior.posterior import Posterior
 from zoo.stress.evaluation import LabelledEvaluation
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _NUM_SAMPLES = {"posterior": 12, "MAP": 1}
 _NUM_IMAGES = 1_000
-_IVON = partial(ivon, precision="bf16", hess_init=0.05)  # scales of about 0.02
+_IVON = partial(IVON, precision="bf16", hess_init=0.05)  # scales of about 0.02
 _NATURAL = replace(MNIST_METHOD, epochs=6, engine=_IVON, rates=(0.3,))
 
 

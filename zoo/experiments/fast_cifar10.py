@@ -23,9 +23,9 @@ from zoo.experiments.parts.fast_network import (
 from zoo.experiments.parts.score_panels import draw_scores
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running.contestant import Contestant, MakeGuide
-from zoo.experiments.running.method import Method, ivon
+from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import SVI
+from zoo.inference import IVON, SVI
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
@@ -61,7 +61,7 @@ _DROPOUT = Method(
     batch_size=BATCH_SIZE,
 )
 _NATURAL = partial(
-    ivon, beta2=0.999, hess_init=_HESS_INIT, point_lr=1e-2, precision="bf16"
+    IVON, beta2=0.999, hess_init=_HESS_INIT, point_lr=1e-2, precision="bf16"
 )
 _IVON = Method(epochs=1, engine=_NATURAL, rates=(0.1,), batch_size=BATCH_SIZE)
 _SCALES = Method(

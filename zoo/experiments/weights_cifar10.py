@@ -15,9 +15,9 @@ from zoo.experiments.parts.score_panels import draw_scores
 from zoo.experiments.parts.temperature import TrainedPredictions
 from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
 from zoo.experiments.running.contestant import Contestant
-from zoo.experiments.running.method import MakeEngine, Method, ivon
+from zoo.experiments.running.method import MakeEngine, Method
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import SVI, Laplace
+from zoo.inference import IVON, SVI, Laplace
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
@@ -47,7 +47,7 @@ _MIXTURE = partial(
     guides.NodeMixture, num_components=4, init_scale=0.05, init_spread=0.1
 )
 _HALF = partial(SVI, precision="bf16")
-_NATURAL = partial(ivon, beta2=0.999, hess_init=_HESS_INIT, precision="bf16")
+_NATURAL = partial(IVON, beta2=0.999, hess_init=_HESS_INIT, precision="bf16")
 _CONTESTANTS = {
     "IVON": Contestant(_WEIGHTS, _MEAN_FIELD, _method(0.4, _NATURAL, 0.02)),
     "scales alone": Contestant(

@@ -12,6 +12,10 @@ _Result = TypeVar("_Result")
 _ONE_ROW = "Expected more than 1 value per channel when training"  # torch's words
 
 
+class Diverged(ValueError):
+    """A run whose positions are no longer finite; a smaller learning rate mends it."""
+
+
 def reason_to_end(error: BaseException, done: int, total: int) -> str:
     """Return why a run ends early, for `info.stopped`; an error is also said in a warning.
 

@@ -10,7 +10,7 @@ from zoo.model import BayesianNetwork
 from zoo.priors.prior import Prior
 from zoo.runtime.programs import PyroProgram
 
-MakeGuide = Callable[[BayesianNetwork], PyroProgram]
+MakeGuide = Callable[[BayesianNetwork], PyroProgram | None]
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,15 @@ class Contestant:
 
     Arguments:
         prior: The prior.
-        make_guide: Makes the guide for a model.
+        make_guide: Makes the guide of the posterior for a model, also for an engine that
+            has one of its own; `no_guide` for an engine whose result is draws.
         method: The engine, its rates, batches and epochs.
     """
 
     prior: Prior
     make_guide: MakeGuide
     method: Method
+
+
+def no_guide(model: BayesianNetwork) -> None:
+    """Return no guide, for a posterior of draws."""

@@ -79,7 +79,9 @@ def plan_training(
         raise _too_short(name, budget, min_seconds / (1 - _TRIAL_SHARE))
 
     affordable = _TRIAL_SHARE * budget.seconds / len(rates) / cost.step
-    trial_steps = _steps_of_a_trial(affordable, max_steps, fits.steps_per_epoch)
+    trial_steps = fits.possible_steps(
+        _steps_of_a_trial(affordable, max_steps, fits.steps_per_epoch)
+    )
     trials = Trials(fits, validation, trial_steps, cost)
     rate = trials.choose(rates) if len(rates) > 1 else rates[0]
 
@@ -90,7 +92,7 @@ def plan_training(
     if num_steps < min_steps:
         raise _too_short(name, budget, begin + cost.step * min_steps)
 
-    steps = max(1, round(num_steps))
+    steps = fits.possible_steps(num_steps)
     epochs = round(steps / fits.steps_per_epoch, 1)
 
     return TrainingPlan(

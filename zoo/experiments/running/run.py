@@ -31,7 +31,7 @@ from zoo.runtime.files.lock import only_one
 from zoo.runtime.files.output_path import check_output_folder
 from zoo.runtime.programs import PyroProgram
 
-_GuideT = TypeVar("_GuideT", bound=PyroProgram)
+_GuideT = TypeVar("_GuideT", bound=PyroProgram | None)
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,7 @@ class Run:
         share: float,
         train: Data | None = None,
         seed: int = 0,
+        init: Posterior | None = None,
     ) -> Posterior:
         """Fit within a share of the budget, at the learning rate with the lowest validation NLL.
 
@@ -198,6 +199,7 @@ class Run:
             share: The share of the budget, 0 to 1; infinite for no limit.
             train: Training data that replace those of the data set.
             seed: A number that is added to the seed of the run.
+            init: An earlier posterior, at which the fit starts; None for none.
 
         Raises:
             ValueError: The data set has no validation part, or the budget is too short.
@@ -211,7 +213,7 @@ class Run:
         training = Training(method, seconds, self.seed + seed, self.progress)
         path = self._files.file(name, "safetensors")
         train_data = (data.train.x, data.train.y) if train is None else train
-        posterior, record = training.fit(build, train_data, data.validation, path)
+        posterior, record = training.fit(build, train_data, data.validation, path, init)
         epochs = method.epochs_of(self.full)
         self.result.fits[name] = record | {"epochs at most": epochs}
         self.result.add_up_seconds()

@@ -76,12 +76,13 @@ class Scoreboard:
             name: The name of the prediction, also in the name of its file.
             posterior: The posterior.
             test: Inputs and class indices.
-            num_samples: Number of draws of the posterior.
+            num_samples: Number of draws, or all of a posterior that has fewer.
         """
 
         def predict() -> Prediction:
+            number = posterior.num_available(num_samples)
             return posterior.predict(
-                test.x, num_samples=num_samples, progress=self._progress
+                test.x, num_samples=number, progress=self._progress
             )
 
         return self.add(name, predict, test.y)

@@ -1,25 +1,33 @@
-"""Fits of one model by one method, at a learning rate and for a number of steps."""
+"""Fits of one model from one seed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import pyro
+import torch
 from torch.utils.data import DataLoader
 
 from zoo.data import Data, batches
-from zoo.experiments.running.method import Method
-from zoo.inference.fingerprint import describe_data, describe_guide
+from zoo.experiments.running.method import Length, Method
+from zoo.inference.fingerprint import (
+    describe_data,
+    describe_guide,
+    fixed_random_numbers,
+)
 from zoo.model import BayesianNetwork
 from zoo.posterior.model_description import describe_model
 from zoo.posterior.posterior import Posterior
+from zoo.runtime.description.digest import digest
 from zoo.runtime.description.objects import describe_value
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
-Build = Callable[[], tuple[BayesianNetwork, PyroProgram]]
+Build = Callable[[], tuple[BayesianNetwork, PyroProgram | None]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class SeededFits:
         method: How the model is fitted.
         seed: Seed of all random numbers.
         progress: Whether to show progress bars.
+        init: An earlier posterior, at which each fit starts; None for none.
     """
 
     build: Build
@@ -39,6 +48,7 @@ class SeededFits:
     method: Method
     seed: int
     progress: bool
+    init: Posterior | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -50,7 +60,16 @@ class SeededFits:
 
         return -(-num_data // self.method.batch_size)
 
-    def build_seeded(self) -> tuple[BayesianNetwork, PyroProgram]:
+    def possible_steps(self, num_steps: float) -> int:
+        """Return the number of steps of a fit that may have so many; if need be, whole epochs."""
+        if not self.method.counts_epochs:
+            return max(1, round(num_steps))
+
+        epochs = math.floor(num_steps / self.steps_per_epoch)
+
+        return max(epochs, self.method.whole_epochs) * self.steps_per_epoch
+
+    def build_seeded(self) -> tuple[BayesianNetwork, PyroProgram | None]:
         """Return the model and the guide as they are before the first step."""
         pyro.set_rng_seed(self.seed)
         return self.build()
@@ -63,7 +82,13 @@ class SeededFits:
         data = batches(model, self.train, batch_size)
 
         words = {"engine": describe_value(self.method.engine)} | describe_model(model)
-        words |= describe_guide(ScopedGuide(guide), model.network)
+        if guide is not None:
+            words |= describe_guide(ScopedGuide(guide), model.network)
+
+        if self.init is not None:
+            with fixed_random_numbers():
+                words["init"] = digest(self.init.sample(1).values())
+
         return words | describe_data(data)
 
     def run(
@@ -78,29 +103,61 @@ class SeededFits:
 
         Arguments:
             learning_rate: The learning rate of the first step.
-            num_steps: Number of gradient steps.
+            num_steps: Number of gradient steps; see `possible_steps`.
             checkpoint: File from which an interrupted fit is resumed; None for none.
             quiet: Whether to hide the progress bar.
 
         Raises:
             BaseException: Ctrl-C, or an error of the program, that ended the fit early.
         """
+        method, init = self.method, self.init
         model, guide = self.build_seeded()
-        engine = self.method.engine(
+        engine = method.make(
             model,
             guide,
-            num_steps=num_steps,
+            Length(num_steps, self.steps_per_epoch),
             lr=learning_rate,
             checkpoint=checkpoint,
             progress=self.progress and not quiet,
+            init=init,
         )
-        if isinstance(self.train, DataLoader):
-            posterior = engine.fit(self.train)
-        else:
-            posterior = engine.fit(self.train, batch_size=self.method.batch_size)
+        options: dict[str, object] = {}
+        if not isinstance(self.train, DataLoader):
+            options["batch_size"] = method.batch_size
+        if init is not None and not method.takes("init"):
+            options["init"] = init
 
+        posterior = engine.fit(self.train, **options)
         error = posterior.info.error
         if error is not None:
             raise error  # half a fit is no result; its checkpoint continues it
 
         return posterior
+
+    def run_briefly(
+        self, learning_rate: float, num_steps: int
+    ) -> tuple[Posterior, int]:
+        """Return the posterior after about so many steps, and their number.
+
+        An engine that counts epochs sees only a few batches of the data.
+        """
+        method = self.method
+        if not method.counts_epochs:
+            return self.run(learning_rate, num_steps, quiet=True), num_steps
+
+        num_batches = math.ceil(num_steps / method.whole_epochs)
+        few = replace(self, train=_first(self.train, num_batches, method.batch_size))
+        steps = few.possible_steps(1)
+
+        return few.run(learning_rate, steps, quiet=True), steps
+
+
+def _first(train: Data, num_batches: int, batch_size: int) -> Data:
+    """Return the data of the first batches."""
+    if not isinstance(train, DataLoader):
+        x, y = train
+        return x[: num_batches * batch_size], y[: num_batches * batch_size]
+
+    x, y = zip(*islice(train, num_batches), strict=True)
+
+    return torch.cat(x), torch.cat(y)

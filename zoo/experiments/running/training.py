@@ -50,7 +50,12 @@ class Training:
     progress: bool = True
 
     def fit(
-        self, build: Build, train: Data, validation: Split, path: Path
+        self,
+        build: Build,
+        train: Data,
+        validation: Split,
+        path: Path,
+        init: Posterior | None = None,
     ) -> tuple[Posterior, dict[str, Any]]:
         """Fit, or read the fit of an earlier run; return the posterior, and its plan and info.
 
@@ -62,11 +67,12 @@ class Training:
             train: The training data.
             validation: Data on which learning rates are compared.
             path: The file of the posterior.
+            init: An earlier posterior, at which the fit starts; None for none.
 
         Raises:
             ValueError: The budget is too short, or the files are of another fit.
         """
-        fits = SeededFits(build, train, self.method, self.seed, self.progress)
+        fits = SeededFits(build, train, self.method, self.seed, self.progress, init)
         description = fits.description()
         record_path = path.with_suffix(".json")
         plan = _read_plan(record_path, description)

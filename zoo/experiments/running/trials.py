@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from zoo import metrics
 from zoo.datasets import Split
 from zoo.experiments.running.seeded_fits import SeededFits
+from zoo.inference.early_end import Diverged
 from zoo.posterior.posterior import Posterior
 
 _WARMUP_STEPS = 2  # of a first run, which also pays for late imports and tracing
@@ -67,7 +68,12 @@ class Trials:
     def _try(self, rate: float) -> None:
         """Score a short fit, and keep the cost of its steps if it is lower."""
         start = time.process_time()
-        posterior = self.fits.run(rate, self.num_steps)
+        try:
+            posterior = self.fits.run(rate, self.num_steps)
+        except Diverged:
+            self.scores[f"{rate:g}"] = math.inf
+            return
+
         seconds = time.process_time() - start
 
         tracing = posterior.info.seconds_tracing
@@ -81,13 +87,13 @@ class Trials:
 
 def measure_step_cost(fits: SeededFits, rate: float) -> StepCost:
     """Return the cost of a step, from a run of some steps after a shorter one."""
-    fits.run(rate, _WARMUP_STEPS, quiet=True)
+    fits.run_briefly(rate, _WARMUP_STEPS)
 
     start = time.process_time()
-    posterior = fits.run(rate, _PROBE_STEPS, quiet=True)
+    posterior, num_steps = fits.run_briefly(rate, _PROBE_STEPS)
     seconds = time.process_time() - start
 
-    return StepCost(seconds / _PROBE_STEPS, posterior.info.seconds_tracing)
+    return StepCost(seconds / num_steps, posterior.info.seconds_tracing)
 
 
 def _beyond(scores: dict[str, float]) -> float | None:
@@ -111,7 +117,8 @@ def _held_out_nll(posterior: Posterior, validation: Split) -> float:
     """Return the validation NLL in nats; infinity if the fit has diverged."""
     x = validation.x[:_NUM_HELD_OUT]
     y = validation.y[:_NUM_HELD_OUT]
-    prediction = posterior.predict(x, num_samples=_NUM_SAMPLES, progress=False)
+    number = posterior.num_available(_NUM_SAMPLES)
+    prediction = posterior.predict(x, num_samples=number, progress=False)
     log_prob = prediction.log_prob(y)
     nll = float(metrics.nll(log_prob))
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.inference.early_end import Diverged
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
 from zoo.inference.mcmc.kernels.draws import TransitionInfo
@@ -142,7 +143,7 @@ class EpochKernel(Chains):
         """Take a step for every batch of an epoch.
 
         Raises:
-            ValueError: A position is not finite; the message says what to write.
+            Diverged: A position is not finite; the message says what to write.
         """
         number = int(self.state["epoch"])
         num_steps = 0
@@ -237,7 +238,7 @@ class EpochKernel(Chains):
 
         number = int(self.state["epoch"])
         rate = float(self.state["step_size"][0])
-        raise ValueError(
+        raise Diverged(
             f"the positions of the chains were not finite in epoch {number} with learning "
             f"rate {rate:.3g}; write a smaller lr"
         )
