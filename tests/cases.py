@@ -383,6 +383,9 @@ ENGINES = {
     "SWAG+diagonal": lambda model: inference.SWAG(
         model, num_epochs=6, lr=1e-3, rank=0, progress=False
     ),
+    "FGE": lambda model: inference.FGE(
+        model, num_epochs=8, burn_in=2, cycles=6, lr=1e-3, progress=False
+    ),
     "Laplace": lambda model: inference.Laplace(
         model, structure="diag", num_steps=3, num_samples=6, progress=False
     ),
@@ -412,7 +415,7 @@ STOCHASTIC = [
     "SGHMC+cycles",
     "SGNHT",
 ]  # engines that take a step for every batch
-OTHERS = (*OF_GUIDES, *PARTICLES, *STOCHASTIC, "Laplace")
+OTHERS = (*OF_GUIDES, *PARTICLES, *STOCHASTIC, "FGE", "Laplace")
 SAMPLERS = [name for name in ENGINES if name not in OTHERS]
 
 DATASETS = {
@@ -527,6 +530,10 @@ REFUSED_BY_ENGINES = (
         for engine in (*SAMPLERS, *PARTICLES, *STOCHASTIC)
     }
     | {
+        (prior, "FGE"): "several points need weights that are all random"
+        for prior in WITH_POINTS
+    }
+    | {
         (
             prior,
             "AIS",
@@ -535,7 +542,10 @@ REFUSED_BY_ENGINES = (
     }
     | {
         ("NodePrior(Bernoulli)", engine): r"is discrete .*guides\.MCDropout takes nodes"
-        for engine in OF_GUIDES  # through Delta and MeanField, their guides here
+        for engine in (
+            *OF_GUIDES,
+            "FGE",
+        )  # through Delta and MeanField, their guides here
     }
 )
 NORMAL_WEIGHTS = [

@@ -15,11 +15,13 @@ from zoo.inference.sgmcmc.sgld import SGLD
 from zoo.inference.sgmcmc.sgnht import SGNHT
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.svi import SVI
+from zoo.inference.swag.fge import FGE
 from zoo.inference.swag.swa import SWA
 from zoo.inference.swag.swag import SWAG
 
 __all__ = [
     "AIS",
+    "FGE",
     "HMC",
     "IVON",
     "MCLMC",

@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch.utils.data import DataLoader
 
-from zoo.data import Columns, Data, batches
-from zoo.inference.generators import Generators
-from zoo.inference.run_writer import claimed
 from zoo.inference.svi.arguments import check_programs, checked_rate
 from zoo.inference.svi.averaging import Average
 from zoo.inference.svi.early_stopping import EarlyStopping
 from zoo.inference.svi.fit import Fit
+from zoo.inference.svi.gradient_engine import GradientEngine
 from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
 from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.phases import NumParticles
@@ -22,16 +19,12 @@ from zoo.inference.svi.rates import RateOf
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
 from zoo.posterior.guide_posterior import GuidePosterior
-from zoo.posterior.posterior import Posterior
-from zoo.runtime.autograd import autograd_on
 from zoo.runtime.half_precision import check_precision
 from zoo.runtime.programs import PyroProgram
-from zoo.runtime.rows import Column
-from zoo.runtime.turn import turn
 from zoo.tracing.mode import mode_name
 
 
-class SVI:
+class SVI(GradientEngine[GuidePosterior]):
     r"""Variational inference: fit a guide by stochastic gradients of the ELBO.
 
     .. math:: \text{loss} = -\frac{1}{N} \Big( \frac{N}{B} \sum_{i \in \text{batch}}
@@ -162,50 +155,6 @@ class SVI:
             checkpoint=checkpoint,
             progress=progress,
         )
-
-    @turn()
-    @autograd_on()
-    def fit(
-        self,
-        data: Data,
-        batch_size: int | None = None,
-        init: Posterior | None = None,
-        *,
-        target: str | None = None,
-        weights: Column | None = None,
-        num_data: int | None = None,
-        **given: Column,
-    ) -> GuidePosterior:
-        """Fit to data and return a snapshot of the result.
-
-        Arguments:
-            data: A pair (x, y) of tensors, arrays or tables, where x may be a tuple or
-                mapping; a data set; a `DataLoader`; see `zoo.data.Data`.
-            batch_size: Size B of a batch of tensors; by default all data at once.
-            init: An earlier posterior that gives the initial values of point estimates
-                and buffers.
-            target: Key of the target in data, or batches of a loader, that are mappings.
-            weights: Weight of each datum, (N,), which multiplies its log density, or
-                booleans that say which are observed; or a key, as for `target`.
-            num_data: Number of data N of an `IterableDataset`, or if rows are copies.
-            given: Known quantities (N, ...) that the likelihood asks for, such as `scale`
-                for `Gaussian(scale="given")`; or keys.
-
-        Raises:
-            ValueError: The data do not fit the model, or the guide was built for another
-                model.
-            TypeError: A known quantity that the likelihood does not ask for.
-        """
-        columns = Columns.of(self.model, target, weights, given)
-        loader = data if isinstance(data, DataLoader) else None
-        device = self.model.first_parameter.device
-        generators = Generators.of_loader(device, loader)
-        with (
-            claimed(self.options.checkpoint) as path,
-            generators.restored(if_true=path is not None and path.is_file()),
-        ):
-            every = batches(self.model, data, batch_size, columns, num_data)
-            return self._fit().to(every, path, init)
 
     def _fit(self) -> Fit:
         return Fit(self.model, self.guide, self.options, repr(self))

@@ -102,11 +102,19 @@ class Collecting:
             way = (step / begin - _CONSTANT) / (_FALLEN - _CONSTANT)
             return self.lr + (self.swa_lr - self.lr) * min(1.0, max(0.0, way))
 
+        return self._rate_of_cycle(step - begin, num_steps - begin)
+
+    def _rate_of_cycle(self, step: int, num_steps: int) -> float:
+        """Return the learning rate of a step after the burn-in.
+
+        Arguments:
+            step: Number of steps before it, without the burn-in.
+            num_steps: Number of steps, without the burn-in.
+        """
         if self.cycles == 0:
             return self.swa_lr
 
-        length = (num_steps - begin) / self.cycles
-        place = (step - begin) / length % 1.0
+        place = step * self.cycles / num_steps % 1.0
 
         return self.swa_lr * (1 - (1 - _END_OF_CYCLE) * place)
 

@@ -79,7 +79,8 @@ class AveragedFit(Fit):
     ) -> GuidePosterior:
         """Return the posterior of what the run has collected."""
         point = super()._posterior(trainer, scoped, info)
-        point.state |= recomputed(point, trainer.data)
+        found = recomputed(point, trainer.data, 1)
+        point.state |= {name: value[0] for name, value in found.items()}
         moments = cast(PathMoments, trainer.state.averaging)
         if self.scale is None or moments.num_averaged < 2:
             return point
@@ -110,14 +111,23 @@ def _collected(scoped: ScopedGuide, moments: PathMoments) -> dict[str, Collected
     return found
 
 
-def recomputed(point: GuidePosterior, data: Batches) -> dict[str, Tensor]:
-    """Return the statistics of batch normalisation of a point on all data; {} for none."""
-    model = point.model
+def recomputed(
+    posterior: Posterior, data: Batches, num_samples: int
+) -> dict[str, Tensor]:
+    """Return the statistics of batch normalisation of draws on all data; {} for none.
+
+    Arguments:
+        posterior: A point, or points.
+        data: All batches.
+        num_samples: Number of draws S.
+    """
+    model = posterior.model
     if not batch_norm.statistics(model.network, model.plan.frozen):
         return {}
 
+    draws = posterior.sample(num_samples)
     try:
-        found = batch_norm.recomputed(model, point.sample(1), point.state, data)
+        return batch_norm.recomputed(model, draws, posterior.state, data)
     except ValueError as error:  # nodes of a computed weight: the run is not lost
         warnings.warn(
             "the statistics of batch normalisation are the mean of those of the points, and not "
@@ -125,8 +135,6 @@ def recomputed(point: GuidePosterior, data: Batches) -> dict[str, Tensor]:
             stacklevel=stack_level(),
         )
         return {}
-
-    return {name: value[0] for name, value in found.items()}
 
 
 def point_at_means(model: BayesianNetwork, posterior: Posterior) -> guides.Delta:

@@ -59,9 +59,13 @@ class PathMoments(Averaging):
         """Return the variance s/T of one of the weights, of its shape."""
         return self.squares[number] / self.num_averaged
 
+    def points(self, number: int) -> Tensor:
+        """Return the last points of one of the weights, (K, *shape)."""
+        return self.last[number][: self.num_kept]
+
     def deviations(self, number: int) -> Tensor:
         """Return the last points of one of the weights minus the mean of all, (K, *shape)."""
-        return self.last[number][: self.num_kept] - self.means[number]
+        return self.points(number) - self.means[number]
 
     def add(self, num_steps: int) -> None:
         """Add the present point, if it is to be collected after so many steps."""

@@ -101,7 +101,7 @@ class SWAG(SWA):
             progress=progress,
         )
         if num_runs > 1:
-            refuse_points(self.model)
+            refuse_points(self.model, "several runs need", "num_runs=1")
 
     @property
     def _rank(self) -> int:
@@ -114,13 +114,19 @@ class SWAG(SWA):
         )
 
 
-def refuse_points(model: BayesianNetwork) -> None:
-    """Refuse point estimates, which each of several runs would have of its own."""
+def refuse_points(model: BayesianNetwork, what: str, instead: str) -> None:
+    """Refuse point estimates, which each of several runs or points would have of its own.
+
+    Arguments:
+        model: The model.
+        what: What has several, the beginning of a sentence such as "several runs need".
+        instead: What to write instead.
+    """
     points = [*model.plan.points, *model.plan.learned(model.network)]
     if points:
         raise ValueError(
-            f"several runs need weights that are all random, but {points[0]!r} is a point "
-            "estimate; write num_runs=1, or give it a distribution"
+            f"{what} weights that are all random, but {points[0]!r} is a point estimate; write "
+            f"{instead}, or give it a distribution"
         )
 
 
