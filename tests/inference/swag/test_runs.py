@@ -101,6 +101,8 @@ def test_the_rate_falls_to_that_of_the_average_and_in_cycles():
     assert schedule.steps(200) == [150, 200]
     constant = inference.SWA(build(), num_epochs=20, burn_in=17).options.average
     assert constant.steps(200) == [180, 190, 200]
+    several = inference.SWA(build(), num_epochs=20, burn_in=18, points=5)
+    assert several.options.average.steps(200) == [184, 188, 192, 196, 200]
 
 
 def test_a_fit_starts_at_the_network_or_at_the_means_of_a_posterior():
@@ -221,6 +223,8 @@ def test_without_batch_normalisation_draws_need_no_statistics():
         ({"momentum": 1.0}, "momentum must be from 0 to below 1"),
         ({"burn_in": 8}, "burn_in=8 leaves no epoch of 8"),
         ({"cycles": 5}, "cycles must be at most the 4 epochs"),
+        ({"points": 0}, "points"),
+        ({"points": 6, "cycles": 2}, "points=6 is of a constant rate.*write cycles=0"),
         ({"lr": -1.0}, "lr"),
         ({"swa_lr": 0.0}, "swa_lr"),
         ({"num_epochs": 0}, "num_epochs"),

@@ -29,10 +29,12 @@ class Collecting:
         cycles: Number of cycles after the burn-in; 0 for a constant rate.
         lr: Learning rate at the beginning.
         swa_lr: Learning rate after the burn-in.
+        points: Number of points after the burn-in, at equal distances; None for one at the
+            end of each cycle, or of each epoch without cycles.
         rank: Number of points to keep; None for the mean alone.
 
     Raises:
-        ValueError: A number out of range.
+        ValueError: A number out of range; a number of points beside cycles.
     """
 
     num_epochs: int
@@ -40,6 +42,7 @@ class Collecting:
     cycles: int
     lr: float
     swa_lr: float
+    points: int | None = None
     rank: int | None = None
 
     def __post_init__(self) -> None:
@@ -58,10 +61,21 @@ class Collecting:
                 f"cycles must be at most the {left} epochs after the burn-in, not {self.cycles}"
             )
 
+        if self.points is not None:
+            self._check_points(self.points)
+
+    def _check_points(self, points: int) -> None:
+        check_count("points", points)
+        if self.cycles > 0:
+            raise ValueError(
+                f"points={points} is of a constant rate, and a cycle has a point at its end; omit "
+                "it, or write cycles=0"
+            )
+
     @property
     def num_points(self) -> int:
         """Number of points that a whole run collects."""
-        return self.cycles or self.num_epochs - self.burn_in
+        return self.points or self.cycles or self.num_epochs - self.burn_in
 
     def begin(self, num_steps: int) -> int:
         """Return the number of steps of the burn-in, of so many in all."""

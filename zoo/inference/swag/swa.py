@@ -44,7 +44,10 @@ class SWA(SVI):
         swa_lr: Learning rate after the burn-in; half of `lr` by default.
         cycles: Number of cycles after the burn-in, in each of which the rate falls from
             `swa_lr` to a hundredth of it and at whose end a point is collected; 0 for a
-            constant rate and a point for each epoch.
+            constant rate.
+        points: Number of points, at equal distances after the burn-in; one at the end of
+            each epoch by default. More than one an epoch fill a `rank` in a short run, but
+            are nearer to each other.
         momentum: Momentum of SGD, from 0 to below 1.
         compile: How a step is run, as for `SVI`.
         precision: That of the network's products, as for `SVI`.
@@ -71,6 +74,7 @@ class SWA(SVI):
         lr: float = 0.1,
         swa_lr: float | None = None,
         cycles: int = 0,
+        points: int | None = None,
         momentum: float = 0.9,
         compile: bool | str = "auto",
         precision: str = "float32",
@@ -89,6 +93,7 @@ class SWA(SVI):
             cycles=cycles,
             lr=lr,
             swa_lr=lr / 2 if swa_lr is None else checked_rate(swa_lr, "swa_lr"),
+            points=points,
             rank=self._rank,
         )
         self.options = SVIOptions(
