@@ -107,6 +107,34 @@ def test_no_deviation_is_zero():
         assert bool((deviations.square().sum(-1) > 1e-3).all())
 
 
+def test_columns_that_add_up_to_zero_have_a_density_in_single_precision():
+    """As they are, the matrix of 40,000 rows of them is singular but for rounding errors."""
+    network = networks.MLP(200, 200, hidden=[])
+    prior, likelihood = (
+        priors.WeightPrior(dist.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(1.0),
+    )
+    model = zoo.BayesianNetwork(network, prior, likelihood)
+    torch.manual_seed(0)
+    found = {}
+    for name, site in model.latents.items():
+        path = torch.randn(4, *site.shape()).cumsum(0)
+        mean = path.mean(0)
+        variance = path.var(0, correction=0)
+        found[name] = Collected(mean, variance, path - mean)
+
+    guide = low_rank_normal(model, found, 1.0)
+    gram = guide.factor["joint"].T @ guide.factor["joint"]
+    assert bool((gram[-1].abs() < 1e-3 * gram[0, 0]).all())
+    draws = guide.draw_many(3)
+    with torch.no_grad():
+        single = guide.log_prob(draws)
+        double = guide.double().log_prob(
+            {name: each.double() for name, each in draws.items()}
+        )
+    assert torch.allclose(single.double(), double, rtol=1e-4)
+
+
 def test_without_columns_the_covariance_is_diagonal():
     values = points()
     guide = diagonal_normal(build(), collected(values, 0), 0.3)

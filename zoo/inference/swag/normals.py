@@ -56,7 +56,7 @@ def low_rank_normal(
         \Big( \operatorname{diag}(v) + \frac{D D^\top}{K - 1} \Big)
 
     K is the number of deviations that there are. `guides.LowRank` has the marginal scales
-    and, in units of √v, the columns of D/√(K - 1).
+    and, in units of √v, the columns of D/√(K - 1), reflected.
 
     Arguments:
         model: The model.
@@ -70,7 +70,7 @@ def low_rank_normal(
     factors: dict[str, Tensor] = {}
     for name, (mean, _, deviations) in collected.items():
         own = _variance(collected[name])
-        factor = deviations / (rank - 1) ** 0.5
+        factor = _reflected(deviations) / (rank - 1) ** 0.5
         variance = 0.5 * scale * (own + factor.square().sum(0))
         guide.loc[name].copy_(mean)
         guide.rho[name].copy_(_inverse_softplus(variance.sqrt()))
@@ -81,6 +81,28 @@ def low_rank_normal(
         guide.factor[group].copy_(rows.T)
 
     return guide
+
+
+def _reflected(deviations: Tensor) -> Tensor:
+    r"""Return columns with the same D Dᵀ, the last of which is the sum of all over √K.
+
+    .. math:: D \Big( I - \frac{v v^\top}{1 + 1/\sqrt K} \Big), \qquad
+        v = \tfrac{1}{\sqrt K} (1, \dots, 1) + (0, \dots, 0, 1)
+
+    If all points were kept, their deviations add up to zero. Then the matrix DᵀD is
+    singular, and its factors are not defined in single precision; that of the reflected
+    columns has zeros for the last of them.
+
+    Arguments:
+        deviations: The columns, (K, *shape).
+    """
+    root = len(deviations) ** 0.5
+    total = deviations.sum(0) / root
+    shift = (total + deviations[-1]) / (1 + 1 / root)
+    columns = deviations - shift / root
+    columns[-1] = -total
+
+    return columns
 
 
 def _variance(collected: Collected) -> Tensor:
