@@ -233,6 +233,23 @@ def test_a_difference_is_paired():
     assert paired.error == pytest.approx(spread, rel=0.15)
 
 
+def test_versions_of_a_case_are_not_cases_of_their_own():
+    torch.manual_seed(0)
+    logits = 2 * torch.randn(400, 10)
+    y = torch.distributions.Categorical(logits=logits).sample()
+    once = sharpened(1.5, logits, y)
+    prediction = Prediction(likelihoods.Categorical(), 1.5 * logits.repeat(5, 1)[None])
+    copies = Cases.of(prediction, y.repeat(5), num_versions=5)
+    for name, number in once.numbers().items():
+        again = copies.numbers()[name]
+        assert again.value == pytest.approx(number.value, abs=1e-6)
+        assert again.error == pytest.approx(number.error, rel=1e-4)
+
+    # the wrong answer: five times as many independent cases
+    as_cases = Cases.of(prediction, y.repeat(5)).numbers()
+    assert as_cases["nll"].error < 0.5 * once.numbers()["nll"].error
+
+
 def sharpened(factor: float, logits: Tensor, y: Tensor) -> Cases:
     """Score the prediction of logits (N, O) that are multiplied by a factor."""
     prediction = Prediction(likelihoods.Categorical(), factor * logits[None])

@@ -45,20 +45,25 @@ class Scoreboard:
         return self._result.scores[name]
 
     def add(
-        self, name: str, predict: Callable[[], Prediction], y: Tensor
+        self,
+        name: str,
+        predict: Callable[[], Prediction],
+        y: Tensor,
+        num_versions: int = 1,
     ) -> dict[str, Number]:
         """Score a prediction, or read the scores of an earlier run.
 
         Arguments:
             name: The name of the prediction, also in the name of its file.
             predict: Makes the prediction of class probabilities.
-            y: Class indices (N,).
+            y: Class indices (R N,).
+            num_versions: Number R of versions of each case, as `Cases.of` takes them.
         """
         path = self._files.file(name, "cases")
         cases = read_whole(path, Cases.read)
         if cases is None:
             with self.same_draws():
-                cases = Cases.of(predict(), y)
+                cases = Cases.of(predict(), y, num_versions)
 
             written(path, partial(cases.write, path))
 

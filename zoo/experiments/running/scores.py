@@ -57,13 +57,15 @@ class Number:
 
 @dataclass(frozen=True)
 class Cases:
-    """The scores of a prediction at each of N test cases.
+    """The scores of a prediction at each of N test cases, or at R versions of each.
+
+    Standard errors are over cases: the versions of a case are not independent of each other.
 
     Arguments:
-        error: 100 if the most probable class is wrong, else 0, (N,). The mean is the
-            error in per cent.
-        nll: Negative log probability of the target in nats, (N,).
-        confidence: Probability of the most probable class, (N,).
+        error: 100 if the most probable class is wrong, else 0, (N,) or (R, N). The mean is
+            the error in per cent.
+        nll: Negative log probability of the target in nats, (N,) or (R, N).
+        confidence: Probability of the most probable class, (N,) or (R, N).
     """
 
     error: Tensor
@@ -71,8 +73,14 @@ class Cases:
     confidence: Tensor
 
     @classmethod
-    def of(cls, prediction: Prediction, y: Tensor) -> Cases:
-        """Score a prediction of class probabilities against class indices (N,)."""
+    def of(cls, prediction: Prediction, y: Tensor, num_versions: int = 1) -> Cases:
+        """Score a prediction of class probabilities against class indices.
+
+        Arguments:
+            prediction: The prediction.
+            y: Class indices (R N,), the N cases one version after the other.
+            num_versions: Number R of versions of each case.
+        """
         y = y.cpu()
         probs = prediction.probs.cpu()  # (N, O)
         wrong = probs.argmax(-1) != y
@@ -80,7 +88,11 @@ class Cases:
         log_prob = prediction.log_prob(y).cpu()
         confidence = probs.amax(-1)
 
-        return cls(error, -log_prob, confidence)
+        values = [error, -log_prob, confidence]
+        if num_versions > 1:
+            values = [value.reshape(num_versions, -1) for value in values]
+
+        return cls(*values)
 
     @classmethod
     def read(cls, path: Path) -> Cases:
@@ -104,8 +116,8 @@ class Cases:
     def numbers(self) -> dict[str, Number]:
         """Return the error in per cent, the NLL in nats and the ECE."""
         return {
-            "error %": Number.mean(self.error),
-            "nll": Number.mean(self.nll),
+            "error %": _mean(self.error),
+            "nll": _mean(self.nll),
             "ece": self._ece(),
         }
 
@@ -115,21 +127,21 @@ class Cases:
         nll = self.nll - other.nll
 
         return {
-            "error %": Number.mean(error),
-            "nll": Number.mean(nll),
+            "error %": _mean(error),
+            "nll": _mean(nll),
             "ece": self._ece_minus(other),
         }
 
     def _ece(self) -> Number:
         """Return the ECE, with its standard deviation over resampled cases."""
-        samples = _resample(len(self.error))
+        samples = _resample(self.error.shape[-1])
         values = [self._ece_of(rows) for rows in samples]
 
         return _bootstrapped(values)
 
     def _ece_minus(self, other: Cases) -> Number:
         """Return the difference of two ECEs, with its standard deviation over resampled cases."""
-        samples = _resample(len(self.error))
+        samples = _resample(self.error.shape[-1])
         values = []
         for rows in samples:
             ours = self._ece_of(rows)
@@ -140,12 +152,19 @@ class Cases:
 
     def _ece_of(self, rows: Tensor) -> float:
         """Return the ECE of some cases, in 15 bins of the confidence."""
-        confidence = self.confidence[rows].double()
-        error = self.error[rows].double()
+        confidence = self.confidence[..., rows].flatten().double()
+        error = self.error[..., rows].flatten().double()
         right = 1 - error / 100
         bins = binned(confidence, right, _EDGES)
 
         return float(gap(bins))
+
+
+def _mean(values: Tensor) -> Number:
+    """Return the mean of values (N,) or (R, N), with its standard error over the N cases."""
+    by_case = values.double().reshape(-1, values.shape[-1]).mean(0)
+
+    return Number.mean(by_case)
 
 
 def _resample(size: int) -> list[Tensor]:
