@@ -12,12 +12,18 @@ from zoo import datasets, experiments, likelihoods, metrics
 from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
 from zoo.experiments import Run, nodes_cifar10
-from zoo.experiments.parts import fast_network, pruning_curves, trained_resnets
+from zoo.experiments.parts import (
+    fast_network,
+    pruning_curves,
+    scored_images,
+    trained_resnets,
+)
 from zoo.experiments.running import planning, trials
 from zoo.experiments.running.method import Method
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
 from zoo.pruning import moments
+from zoo.stress.corruptions import COLOURED
 
 SHAPES = {
     "mnist": (1, 28, 28),
@@ -51,6 +57,10 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.fast_cifar10), "_WIDTHS", (4, 4, 4)),
     (module_of(experiments.fast_cifar10), "_SMALL", 16),
     (module_of(experiments.weights_cifar10), "_NUM_CHOSEN", 5),
+    (module_of(experiments.swag_cifar10), "_NUM_CHOSEN", 5),
+    (module_of(experiments.swag_cifar10), "_NUM_RUNS", 2),
+    (module_of(experiments.swag_cifar10), "_NUM_FEWER", 2),
+    (scored_images, "COLOURED", COLOURED[:2]),
     (
         module_of(experiments.weights_cifar10),
         "_CONTESTANTS",

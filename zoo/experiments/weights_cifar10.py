@@ -11,6 +11,7 @@ import guides
 from zoo import priors
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.augment import loader
+from zoo.experiments.parts.batch_statistics import average_longer
 from zoo.experiments.parts.score_panels import draw_scores
 from zoo.experiments.parts.temperature import TrainedPredictions
 from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
@@ -23,7 +24,6 @@ from zoo.predictive.prediction import Prediction
 
 _NUM_SAMPLES = 16
 _BATCH_SIZE = 128
-_MOMENTUM = 0.02  # of the running statistics
 _NUM_CHOSEN = 2_000  # test images on which the rates were chosen
 _CHECKPOINT_SCORES = (8.27, 0.373)  # error in per cent and NLL, as published with it
 _TRAINED = "ResNet-20"
@@ -64,7 +64,7 @@ def _run(run: Run) -> None:
     network = load_trained(run, 20)
     _score_trained(run, network, data)
     _score_posterior(run, _LAPLACE, _fit_laplace(run, network, data), data.test)
-    _average_longer(network)
+    average_longer(network)
 
     train = loader(data.train, _BATCH_SIZE)
     for name, contestant in _CONTESTANTS.items():
@@ -98,13 +98,6 @@ def _score_trained(run: Run, network: nn.Module, data: Dataset) -> None:
     name = f"{_TRAINED}, temperature"
     run.scores.add(name, predictions.with_temperature, y)
     _report(run, name)
-
-
-def _average_longer(network: nn.Module) -> None:
-    """Let normalisations average over about fifty batches, each of which has its own draw."""
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = _MOMENTUM
 
 
 def _fit_laplace(run: Run, network: nn.Module, data: Dataset) -> Posterior:

@@ -32,7 +32,7 @@ class TrainedPredictions:
 
     def alone(self) -> Prediction:
         """Return the prediction of the network."""
-        return _predict(self._logits)
+        return prediction_of(self._logits)
 
     def with_temperature(self) -> Prediction:
         """Return the prediction with a temperature.
@@ -49,20 +49,26 @@ class TrainedPredictions:
             temperature = metrics.temperature_scaling(logits[other::2], y[other::2])
             scaled[half::2] /= temperature
 
-        return _predict(scaled)
+        return prediction_of(scaled)
 
     @cached_property
     def _logits(self) -> Tensor:
         """The logits of the network, (N, O)."""
-        logits = []
-        with torch.no_grad():
-            for batch in self.x.split(_BATCH_SIZE):
-                batch = batch.to(self.device)
-                logits.append(self.network(batch))
-
-        return torch.cat(logits)
+        return logits_of(self.network, self.x, self.device)
 
 
-def _predict(logits: Tensor) -> Prediction:
+@torch.no_grad()
+def logits_of(network: nn.Module, x: Tensor, device: torch.device) -> Tensor:
+    """Return the logits of a network, (N, O).
+
+    Arguments:
+        network: The network, in evaluation mode.
+        x: Images (N, C, H, W).
+        device: The device of the network.
+    """
+    return torch.cat([network(batch.to(device)) for batch in x.split(_BATCH_SIZE)])
+
+
+def prediction_of(logits: Tensor) -> Prediction:
     """Return the prediction of one draw, given its logits (N, O)."""
     return Prediction(likelihoods.Categorical(), logits.unsqueeze(0))
