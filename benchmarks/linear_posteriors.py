@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import Normal
+
+from zoo.datasets.toy.conjugate import linear_posterior
 
 
 class Moments(NamedTuple):
@@ -23,37 +25,21 @@ class Moments(NamedTuple):
     evidence: Tensor
 
 
-def linear_posterior(
+def linear_moments(
     features: Tensor, y: Tensor, loc: float, scale: float, noise: float
 ) -> Moments:
-    r"""Return the posterior of a linear model's coefficients.
-
-    .. math:: \Lambda = \Phi^T \Phi / \sigma^2 + I / s^2, \qquad
-        p(y) = N(\Phi m_0, s^2 \Phi \Phi^T + \sigma^2 I)
+    """Return the posterior of a linear model's coefficients.
 
     Arguments:
         features: Features, (N, P).
         y: Targets, (N,).
         loc: Prior mean of every coefficient.
-        scale: Prior standard deviation s of every coefficient.
+        scale: Prior standard deviation of every coefficient.
         noise: Standard deviation of the noise.
     """
-    num_data, num_features = features.shape
+    found = linear_posterior(features, y, noise, scale, loc)
 
-    identity = torch.eye(num_features, dtype=torch.float64)
-    precision = features.T @ features / noise**2 + identity / scale**2
-    covariance = torch.linalg.inv(precision)
-
-    centre = torch.full((num_features,), loc, dtype=torch.float64)
-    information = features.T @ y / noise**2 + centre / scale**2
-    mean = covariance @ information
-
-    noise_covariance = noise**2 * torch.eye(num_data, dtype=torch.float64)
-    marginal = scale**2 * features @ features.T + noise_covariance
-    marginal_distribution = MultivariateNormal(features @ centre, marginal)
-    evidence = marginal_distribution.log_prob(y)
-
-    return Moments(mean, covariance, evidence)
+    return Moments(found.mean, found.covariance, found.log_evidence)
 
 
 def mask_posterior(
@@ -96,7 +82,7 @@ def both_sides_posterior(
         noise: Standard deviation of the noise.
     """
     grid = torch.linspace(-1.0, 3.0, 401, dtype=torch.float64)  # values of s
-    given = [linear_posterior(s * features, y, 1.0, scale, noise) for s in grid]
+    given = [linear_moments(s * features, y, 1.0, scale, noise) for s in grid]
     means_of_z, covariances, evidences = map(torch.stack, zip(*given, strict=True))
 
     log_prior = Normal(1.0, scale).log_prob(grid)

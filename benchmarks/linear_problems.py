@@ -14,7 +14,7 @@ import zoo
 from benchmarks.linear_posteriors import (
     Moments,
     both_sides_posterior,
-    linear_posterior,
+    linear_moments,
     mask_posterior,
 )
 from zoo import datasets, likelihoods, networks, priors
@@ -50,7 +50,7 @@ def problems() -> tuple[tuple[Tensor, Tensor], dict[str, Problem]]:
     x = data.train.x.double()
     y = data.train.y.double()
     features = torch.cat([x, torch.ones_like(y)], -1)
-    exact = linear_posterior(features, y.squeeze(-1), 0.0, PRIOR_SCALE, NOISE)
+    exact = linear_moments(features, y.squeeze(-1), 0.0, PRIOR_SCALE, NOISE)
 
     prior = priors.WeightPrior(dist.Normal(0.0, PRIOR_SCALE))
     found = {"weights": Problem(model_of(prior, NOISE), exact, weights_and_bias)}
@@ -82,7 +82,7 @@ def problems_over_nodes(
     return {
         "nodes": Problem(
             model_of(one_side, NOISE, coefficients),
-            linear_posterior(x * weight, y - bias, 1.0, NODE_SCALE, NOISE),
+            linear_moments(x * weight, y - bias, 1.0, NODE_SCALE, NOISE),
             input_nodes,
         ),
         "both sides": Problem(

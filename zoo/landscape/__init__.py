@@ -8,6 +8,7 @@ from zoo.landscape.curvature import curvature
 from zoo.landscape.curve import Curve
 from zoo.landscape.flatness import Flatness, flatness
 from zoo.landscape.line import Line, line
+from zoo.landscape.linear_updates import LinearUpdates, linear_updates
 from zoo.landscape.plane import plane
 from zoo.landscape.random_plane import random_plane
 from zoo.landscape.rescaled import rescaled
@@ -19,6 +20,7 @@ __all__ = [
     "Curve",
     "Flatness",
     "Line",
+    "LinearUpdates",
     "Plane",
     "Projection",
     "Spectrum",
@@ -28,6 +30,7 @@ __all__ = [
     "curvature",
     "flatness",
     "line",
+    "linear_updates",
     "permuted",
     "plane",
     "project",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from zoo.landscape.film import check_film_path, empty_figure, write_film
 from zoo.landscape.surface import Plane
 from zoo.landscape.trajectory import Projection, Trajectory, project
 from zoo.plots.canvas import colors
 from zoo.runtime.counts import check_count
-from zoo.runtime.files.atomic import atomically
-from zoo.runtime.files.output_path import check_output_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,20 +48,15 @@ def animate(
         >>> landscape.animate(plane, {"walk": [a, c]}, folder / "walk.gif", num_frames=2).name
         'walk.gif'
     """
-    from matplotlib.animation import FuncAnimation, PillowWriter
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     check_count("num_frames", num_frames)
-    path = check_output_path(path, "animation")
-    if path.suffix != ".gif" or not trajectories:
+    path = check_film_path(path)
+    if not trajectories:
         raise ValueError(
-            f"animate writes at least one trajectory to a file that ends in .gif, not {path.name} "
-            f"with {len(trajectories)}"
+            "animate needs at least one trajectory, but there is none; write "
+            'animate(plane, {"SGD": steps}, path)'
         )
 
-    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure((6.4, 5.0))
     plane.plot(quantity, figure=figure)
     walkers = []
     for color, (name, trajectory) in zip(
@@ -70,16 +64,13 @@ def animate(
     ):
         walkers.append(_Walker(figure, name, color, project(plane, trajectory)))
 
-    def draw(frame: int) -> list[Any]:
+    def draw(frame: int) -> None:
         for walker in walkers:
             walker.move((frame + 1) / num_frames)
 
         figure.axes[0].legend(loc="upper right", fontsize="small")
-        return []
 
-    film = FuncAnimation(figure, draw, frames=num_frames)
-    with atomically(path) as new:
-        film.save(str(new), writer=PillowWriter(fps=frames_per_second))
+    write_film(figure, draw, num_frames, path, frames_per_second)
 
     return path
 

@@ -4,38 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from zoo.datasets.dataset import Dataset, Split, regression_dataset
+from zoo.datasets.toy.conjugate import LinearPosterior, linear_posterior
 from zoo.datasets.toy.sizes import check_scales, check_sizes
-
-
-class LinearPosterior(NamedTuple):
-    r"""Exact normal posterior of a linear model's coefficients [weight_1, ..., weight_D, bias].
-
-    .. math:: \Lambda = \Phi^T \Phi / \text{noise}^2 + I / \text{prior\_scale}^2, \quad
-              m = \Lambda^{-1} \Phi^T y / \text{noise}^2, \quad \Phi = [x, 1]
-
-    References:
-        Pattern Recognition and Machine Learning (Bishop, 2006), sections 3.3 and 3.5
-
-    Arguments:
-        mean: Posterior mean m, (D + 1,), float64. The bias comes last, here and
-            in the others.
-        covariance: Posterior covariance, the inverse of the precision, (D + 1, D + 1).
-        precision: Posterior precision, (D + 1, D + 1). The optimal mean-field normal
-            guide has scales 1 / sqrt(diag(precision)), which are smaller than the
-            marginal standard deviations.
-        log_evidence: log p(y | x) in nats, summed over the data, ().
-    """
-
-    mean: Tensor
-    covariance: Tensor
-    precision: Tensor
-    log_evidence: Tensor
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -152,33 +127,8 @@ def posterior(
     x: Tensor, y: Tensor, noise: float, prior_scale: float
 ) -> LinearPosterior:
     """Solve the linear model in closed form, in float64, for x (N, D) and y (N, 1)."""
-    variance = noise**2
-    prior_variance = prior_scale**2
-
     x = x.double()
-    y = y.double().squeeze(-1)  # (N, 1) -> (N,)
     ones = torch.ones_like(x[:, :1])
     features = torch.cat([x, ones], -1)  # (N, D + 1)
 
-    gram = features.T @ features
-    identity = torch.eye(len(gram), dtype=torch.float64)
-    precision = gram / variance + identity / prior_variance
-
-    factor = torch.linalg.cholesky(precision)
-    covariance = torch.cholesky_inverse(factor)
-    projected = features.T @ y / variance  # (D + 1,)
-    mean = torch.cholesky_solve(projected.unsqueeze(-1), factor)
-    mean = mean.squeeze(-1)  # (D + 1,)
-
-    # log N(y | Phi m, noise^2) + log N(m | 0, prior_scale^2) - log N(m | m, precision^-1)
-    residual = y - features @ mean
-    data_misfit = residual.square().sum() / variance
-    prior_misfit = mean.square().sum() / prior_variance
-    misfit = data_misfit + prior_misfit
-
-    log_noise = len(y) * math.log(2 * math.pi * variance)
-    log_prior = len(mean) * math.log(prior_variance)
-    log_det = 2.0 * factor.diagonal().log().sum()
-    log_evidence = -0.5 * (misfit + log_noise + log_prior + log_det)
-
-    return LinearPosterior(mean, covariance, precision, log_evidence)
+    return linear_posterior(features, y.squeeze(-1), noise, prior_scale)
