@@ -14,7 +14,7 @@ from zoo.data import Data
 from zoo.datasets.toy.conjugate import linear_posterior
 from zoo.landscape.film import check_film_path, empty_figure, write_film
 from zoo.landscape.linear_model import LinearModel
-from zoo.landscape.updates_picture import SIZE, Update, UpdatesPicture
+from zoo.landscape.updates_picture import SIZE, LinearUpdate, UpdatesPicture
 from zoo.reports.table import Table, Tabled
 from zoo.runtime.counts import check_count
 from zoo.runtime.rows import Rows
@@ -143,9 +143,9 @@ class LinearUpdates(Tabled):
 
         return path
 
-    def _update(self, index: int) -> Update:
+    def _update(self, index: int) -> LinearUpdate:
         """Return the state after some data."""
-        return Update(
+        return LinearUpdate(
             int(self.sizes[index]),
             self.mle[index],
             self.map[index],

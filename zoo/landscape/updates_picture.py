@@ -25,7 +25,7 @@ _POSTERIOR, _MLE, _MAP = COLORS[0], COLORS[1], COLORS[2]
 _WIDTH = 3.0  # of the picture of the weights, in standard deviations of the prior
 
 
-class Update(NamedTuple):
+class LinearUpdate(NamedTuple):
     """What is known of the coefficients after some data.
 
     Arguments:
@@ -73,7 +73,7 @@ class UpdatesPicture:
         generator = torch.Generator().manual_seed(0)
         self.normals = torch.randn(_NUM_LINES, 2, generator=generator).double()
 
-    def draw(self, figure: Figure, update: Update) -> None:
+    def draw(self, figure: Figure, update: LinearUpdate) -> None:
         """Draw the state after some data on an empty figure."""
         left, right = figure.subplots(1, 2)
         self._draw_weights(left, update)
@@ -84,7 +84,7 @@ class UpdatesPicture:
             f"after {data}: the posterior has {100 * update.volume:.3g} % of the prior's volume"
         )
 
-    def _draw_weights(self, ax: Axes, update: Update) -> None:
+    def _draw_weights(self, ax: Axes, update: LinearUpdate) -> None:
         """Draw the posterior in the space of the weights, with the prior and the estimates."""
         loc, scale = self.model.loc, self.model.scale
         hide_frame(ax)
@@ -107,7 +107,7 @@ class UpdatesPicture:
         ax.set_title("posterior: 50, 90, 99 %; dashed: prior, 90 %", fontsize="medium")
         ax.legend(loc="upper right", framealpha=0.7, edgecolor="none", fontsize="small")
 
-    def _draw_lines(self, ax: Axes, update: Update) -> None:
+    def _draw_lines(self, ax: Axes, update: LinearUpdate) -> None:
         """Draw the band of new targets, draws of the line, and both estimates."""
         hide_frame(ax)
         x, grid = self.x.numpy(), self.grid.numpy()
