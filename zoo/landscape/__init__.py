@@ -12,6 +12,8 @@ from zoo.landscape.linear_updates import LinearUpdates, linear_updates
 from zoo.landscape.plane import plane
 from zoo.landscape.random_plane import random_plane
 from zoo.landscape.rescaled import rescaled
+from zoo.landscape.simplex import simplex
+from zoo.landscape.simplicial_complex import SimplicialComplex
 from zoo.landscape.spectrum import Spectrum
 from zoo.landscape.surface import Plane
 from zoo.landscape.trajectory import Projection, project
@@ -23,6 +25,7 @@ __all__ = [
     "LinearUpdates",
     "Plane",
     "Projection",
+    "SimplicialComplex",
     "Spectrum",
     "align",
     "animate",
@@ -36,6 +39,7 @@ __all__ = [
     "project",
     "random_plane",
     "rescaled",
+    "simplex",
 ]
 
 
