@@ -26,8 +26,12 @@ class ByName(nn.Module):
             module.register_parameter(last, parameter)
 
     def __getitem__(self, name: str) -> Tensor:
-        path, _, last = name.rpartition(".")
-        return getattr(self.get_submodule(path), last)
+        *path, last = name.split(".")
+        module: nn.Module | None = self
+        for part in path:
+            module = module._modules[part]  # several times as fast as get_submodule
+
+        return getattr(module, last)
 
     def _submodule(self, path: list[str]) -> nn.Module:
         """Return the module at a path, and make the modules that are missing on the way."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,7 @@ class Posterior(DrawSource, Exports):
         """Whether the model has a network to predict with, unlike a Pyro program."""
         return True
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, torch.Size]:
         """The shape of every latent site by name."""
         return {name: prior.shape() for name, prior in self.model.latents.items()}

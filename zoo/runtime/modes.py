@@ -15,7 +15,9 @@ from zoo.runtime.turn import turn
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
     """Put a network into evaluation mode, and every layer back into its own mode afterwards."""
     with _own_modes(network):
-        network.eval()
+        if any(layer.training for layer in network.modules()):
+            network.eval()
+
         yield
 
 
@@ -90,7 +92,8 @@ def _own_modes(network: nn.Module) -> Iterator[None]:
                 embedding.sparse = True
 
             for layer, was_training in before:
-                layer.training = was_training
+                if layer.training != was_training:
+                    layer.training = was_training
 
 
 def _has_sparse_gradient(
