@@ -17,7 +17,8 @@ def renormalise(
 
     A posterior has one set of running means and variances for all its draws. Those of the
     network at a draw are others, and their error can cost more than the draws gain. Each
-    draw takes one pass through the data. Dropout is off in it.
+    draw takes one pass through the data. Dropout is off in it. Where a fit sees augmented
+    data, these must be augmented too, by the same loader: other data have other statistics.
 
     References:
         A Simple Baseline for Bayesian Uncertainty in Deep Learning

@@ -282,8 +282,24 @@ def test_several_runs_start_at_draws_of_a_posterior():
 def test_several_runs_of_normalised_networks_say_what_to_do():
     with pytest.warns(UserWarning, match=r"predict with zoo\.renormalise"):
         posterior = fit(inference.SWAG, normalised(), rank=3, num_runs=2)
-    found = zoo.renormalise(posterior, (X, Y), num_samples=5)
+
+    torch.manual_seed(0)
+    found = zoo.renormalise(posterior, (X, Y), num_samples=8)
     assert torch.isfinite(found.predict(X).outputs).all()
+    draws = found.sample()
+    means = torch.stack([each.loc["0.weight"] for each in posterior.guide.components])
+    distances = torch.cdist(draws["0.weight"].flatten(1), means.flatten(1))
+    assert set(distances.argmin(1).tolist()) == {0, 1}  # draws of both runs
+    for number in range(8):
+        values = {name: value[number] for name, value in draws.items()}
+        mean, variance = by_hand(found.model.network, values)
+        assert torch.allclose(values["1.running_mean"], mean, atol=1e-4)
+        assert torch.allclose(values["1.running_var"], variance, atol=1e-4)
+
+    # the wrong answer: the statistics of the first run for the draws of the second
+    of_the_second = draws["1.running_mean"][distances.argmin(1) == 1]
+    of_the_first = posterior.state["1.running_mean"]
+    assert bool(((of_the_second - of_the_first).norm(dim=1) > 0.1).all())
 
 
 def test_several_runs_refuse_point_estimates():
