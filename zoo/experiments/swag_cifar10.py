@@ -46,8 +46,8 @@ _NUM_NORMALISED = 2_000  # training images for the statistics of a draw
 _SEVERITY = 3
 _BATCH_SIZE = 128
 _NUM_RUNS = 3
-_NUM_SAMPLES = 21
-_NUM_FEWER = 9  # draws on corrupted images
+_NUM_SAMPLES = 12
+_NUM_FEWER = 6  # draws on corrupted images
 _RANK = 20
 _SWAG_RATE = 0.03  # of SGD with momentum 0.9
 _SGHMC_RATE = 0.02
@@ -74,9 +74,13 @@ _SAMPLER = partial(SGHMC, cycles=3, temperature=_COLD)
 _HALF = partial(SVI, precision="bf16")
 
 
-def _method(epochs: float, engine: Callable[..., Any], rate: float) -> Method:
-    """Return a method with one learning rate."""
-    return Method(epochs, engine, rates=(rate,), batch_size=_BATCH_SIZE, min_epochs=6)
+def _method(
+    epochs: float, engine: Callable[..., Any], rate: float, least: float
+) -> Method:
+    """Return a method with one learning rate, and its least number of epochs."""
+    return Method(
+        epochs, engine, rates=(rate,), batch_size=_BATCH_SIZE, min_epochs=least
+    )
 
 
 _WEIGHTS = priors.WeightPrior(dist.Normal(0.0, 1.0))  # a weight decay of 1e-4
@@ -84,15 +88,15 @@ _CONTESTANTS = {
     "SWAG": Contestant(
         _WEIGHTS,
         partial(guides.LowRank, rank=_RANK, per="all"),
-        _method(12, _SWAG, _SWAG_RATE),
+        _method(8, _SWAG, _SWAG_RATE, 4),
     ),
-    _CSGHMC: Contestant(_WEIGHTS, no_guide, _method(24, _SAMPLER, _SGHMC_RATE)),
+    _CSGHMC: Contestant(_WEIGHTS, no_guide, _method(12, _SAMPLER, _SGHMC_RATE, 6)),
     _NODES: Contestant(
         priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Frozen()),
         partial(
             guides.NodeMixture, num_components=16, init_scale=0.05, init_spread=0.1
         ),
-        _method(6, _HALF, 0.05),
+        _method(4, _HALF, 0.05, 0.5),
     ),
 }
 _SHARES = {"SWAG": 0.18, _CSGHMC: 0.3, _NODES: 0.15}
@@ -133,8 +137,8 @@ def _score_trained(test: ScoredImages, network: nn.Module) -> None:
     recomputed = normalised_by(network, loader(test.data.train, _BATCH_SIZE), device)
 
     chosen = logits_of(network, test.chosen.x, device)
-    temperature = metrics.temperature_scaling(chosen, test.chosen.y.to(device))
-    temperature = float(temperature)
+    best = metrics.temperature_scaling(chosen, test.chosen.y.to(device))
+    temperature = float(best)
     test.run.report.find("temperature of the network", temperature)
 
     alone = partial(_predict_alone, device)
