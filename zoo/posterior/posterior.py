@@ -186,7 +186,6 @@ class Posterior(DrawSource, Exports):
             given: Known quantities of each datum, as in `predict`.
         """
         batches = input_batches(self.model, x, self.batch_form, given)
-
         return predict_in_batches(self.model, draws, self.state, batches)
 
     def _predict_at(
