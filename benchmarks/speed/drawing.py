@@ -18,18 +18,30 @@ TARGET = Target(1.05, 1.0)
 
 
 def swag_draws(settings: Settings) -> list[Row]:
-    """Draw all weights of LeNet-5 and of ResNet-20 thirty times, in turn with bare draws."""
+    """Draw all weights of LeNet-5 and of ResNet-20 thirty times, in turn with bare draws.
+
+    The draws are asked for in one call, as predictions do, and in thirty.
+    """
     lenet, _ = problems.lenet(settings.device)
     resnet, _ = problems.resnet(settings.device)
+    networks = {"LeNet-5": lenet, "ResNet-20": resnet}
 
-    return [
-        row_of("LeNet-5", lenet, settings),
-        row_of("ResNet-20", resnet, settings),
-    ]
+    rows = []
+    for at_once, target in ((DRAWS, TARGET), (1, None)):
+        for name, network in networks.items():
+            rows.append(row_of(name, network, settings, at_once, target))
+
+    return rows
 
 
-def row_of(name: str, network: nn.Module, settings: Settings) -> Row:
-    """Measure one network."""
+def row_of(
+    name: str,
+    network: nn.Module,
+    settings: Settings,
+    at_once: int,
+    target: Target | None,
+) -> Row:
+    """Measure one network, of which so many draws are asked for at once."""
     model = problems.over_weights(network)
     guide = guides.LowRank(model, rank=RANK, per="all")
     scoped = ScopedGuide(guide)
@@ -40,7 +52,10 @@ def row_of(name: str, network: nn.Module, settings: Settings) -> Row:
     def bare() -> list[Tensor]:
         return [draw_by_hand(mean, scale, columns) for _ in range(DRAWS)]
 
-    sides = {"ours": lambda: posterior.sample(DRAWS), "bare": bare}
+    def ours() -> list[dict[str, Tensor]]:
+        return [posterior.sample(at_once) for _ in range(DRAWS // at_once)]
+
+    sides = {"ours": ours, "bare": bare}
     rounds = int(settings.pick(5, 40))
     times = in_turn(sides, rounds=rounds)
     facts: Facts = {}
@@ -48,10 +63,10 @@ def row_of(name: str, network: nn.Module, settings: Settings) -> Row:
         facts[f"{side} ms"] = round(1000 * seconds, 2)
 
     return Row(
-        work=f"{DRAWS} draws of rank {RANK}, {name}",
+        work=f"{DRAWS} draws of rank {RANK}, {at_once} at once, {name}",
         compared="ours / copies of the weights, normal numbers and their product by hand",
         ratio=times["ours"] / times["bare"],
-        target=TARGET,
+        target=target,
         facts=facts | {"weights": len(mean)},
     )
 
