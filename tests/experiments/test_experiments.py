@@ -18,6 +18,7 @@ from zoo.experiments.parts import (
     scored_images,
     trained_resnets,
 )
+from zoo.experiments.parts.surroundings import Look
 from zoo.experiments.running import planning, trials
 from zoo.experiments.running.method import Method
 from zoo.networks import ResNet
@@ -67,6 +68,8 @@ SMALLER = [  # what would take too long in a test
         dict(list(AROUND.items())[::2]),
     ),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
+    (module_of(experiments.surface_skips), "_DEPTHS", {8: 0.5}),
+    (module_of(experiments.surface_skips), "_LOOK", Look(4, 4, (3, 3), (3, 3), 1)),
     (
         module_of(experiments.referral_cifar10),
         "_CONTESTANTS",

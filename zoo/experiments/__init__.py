@@ -13,6 +13,7 @@ from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
 from zoo.experiments.referral_cifar10 import referral_cifar10
 from zoo.experiments.running.result import Result, read
 from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.surface_skips import surface_skips
 from zoo.experiments.swag_cifar10 import swag_cifar10
 from zoo.experiments.weights_cifar10 import weights_cifar10
 
@@ -35,6 +36,7 @@ __all__ = [
     "prune_mnist",
     "read",
     "referral_cifar10",
+    "surface_skips",
     "swag_cifar10",
     "weights_cifar10",
 ]

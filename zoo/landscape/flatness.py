@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pyro
 import torch
@@ -34,7 +35,8 @@ class Flatness(Tabled):
     Arguments:
         loss: Training loss at the weights, in nats per datum.
         eigenvalue: The largest eigenvalue of its Hessian.
-        trace: The trace of its Hessian, exact up to 200 weights, else an estimate.
+        trace: The trace of its Hessian, exact up to 200 weights, else an estimate; None if
+            it was left out.
         sharpness: The largest rise that was found within the radius, in nats per datum.
         rise: The mean rise under Gaussian noise, in nats per datum.
         rise_error: Its standard error.
@@ -45,7 +47,7 @@ class Flatness(Tabled):
 
     loss: float
     eigenvalue: float
-    trace: float
+    trace: float | None
     sharpness: float
     rise: float
     rise_error: float
@@ -62,7 +64,11 @@ class Flatness(Tabled):
             f"sharpness within {self.radius:g}": self.sharpness,
             f"mean rise under noise of {self.noise:g}": self.rise,
         }
-        rows = [(name, f"{score:.3g}") for name, score in scores.items()]
+        rows = [
+            (name, f"{score:.3g}")
+            for name, score in scores.items()
+            if score is not None
+        ]
         units = "relative to each weight" if self.relative else "of the weights"
 
         return Table((f"flatness, in units {units}", "score"), rows)
@@ -110,7 +116,7 @@ def flatness(
         relative: Whether s is the size of each weight; else it is 1.
         num_draws: Number of draws of the noise.
         num_products: Products with the Hessian from which the trace of more than 200 weights is
-            estimated, by Hutch++; rounded to a multiple of 3.
+            estimated, by Hutch++; rounded to a multiple of 3; 0 leaves it out.
         batch_size: Data at once in a gradient.
 
     Raises:
@@ -130,7 +136,7 @@ def flatness(
         True
     """
     check_count("num_draws", num_draws, minimum=2)
-    check_count("num_products", num_products, minimum=3)
+    check_count("num_products", num_products, minimum=0)
     if not (radius > 0 and noise > 0):
         raise ValueError(
             f"radius and noise must be positive, not {radius} and {noise}; write radius=0.1"
@@ -196,7 +202,7 @@ class _Neighbourhood:
     scale: Tensor
     batch_size: int
 
-    def spectrum(self, num_products: int) -> tuple[float, Tensor, float]:
+    def spectrum(self, num_products: int) -> tuple[float, Tensor, float | None]:
         """Return the largest eigenvalue of the Hessian, its eigenvector (P,), and the trace.
 
         Arguments:
@@ -205,19 +211,17 @@ class _Neighbourhood:
         operator = curvature_operator(
             self.target, self.at, self.scale, "hessian", self.batch_size
         )
+        mean = 1 / self.target.num_data
         if operator.shape[0] <= max(_DENSE, num_products):
             values, vectors = torch.linalg.eigh(matrix_of(operator))
-            trace = values.sum()
+            trace: float | None = mean * float(values.sum())
         else:
-            from curvlinops import hutchpp_trace
-
             values, vectors = largest(operator, 1, _TOLERANCE)
-            trace = hutchpp_trace(operator, 3 * (num_products // 3)).detach()
+            trace = _trace(operator, num_products, mean)
 
-        mean = 1 / self.target.num_data
         direction = vectors[:, -1].to(self.at.q)
 
-        return mean * float(values[-1]), direction, mean * float(trace)
+        return mean * float(values[-1]), direction, trace
 
     def sharpness(self, direction: Tensor, radius: float) -> float:
         """Return the largest rise within a radius, from both ends of a direction (P,)."""
@@ -245,3 +249,14 @@ class _Neighbourhood:
         (gradient,), loss = operator.gradient_and_loss()
 
         return gradient, float(loss) / self.target.num_data
+
+
+def _trace(operator: Any, num_products: int, scale: float) -> float | None:
+    """Return an estimate of the trace times a scale; None from too few products."""
+    number = 3 * (num_products // 3)
+    if number == 0:
+        return None
+
+    from curvlinops import hutchpp_trace
+
+    return scale * float(hutchpp_trace(operator, number).detach())

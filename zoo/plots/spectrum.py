@@ -21,7 +21,8 @@ def spectrum(
 ) -> Axes:
     """Draw positive eigenvalues against their ranks, and the precision of the prior.
 
-    The data determine directions whose eigenvalues are above the precision.
+    The data determine directions whose eigenvalues are above the precision. Both axes are
+    logarithmic; the label says how many eigenvalues are negative.
 
     References:
         Rethinking Parameter Counting in Deep Models: Effective Dimensionality Revisited
@@ -44,13 +45,16 @@ def spectrum(
     values = as_array(eigenvalues, "eigenvalues", "K")
     places = as_array(ranks, "ranks", f"{len(values)}")
     is_positive = values > 0
+    number = places[-1] - places[is_positive].max(initial=0)
+    others = f"; {number:,.0f} are negative" if number >= 1 else ""
 
     ax = axis(ax)
     ax.plot(
         places[is_positive], values[is_positive], "o-", color=COLORS[0], markersize=3
     )
     ax.axhline(alpha, color=GREY, linestyle="--", label="precision of the prior")
-    ax.set(xlabel="rank", ylabel="eigenvalue, nats", yscale="log")
+    ax.set(xlabel=f"rank{others}", ylabel="eigenvalue, nats")
+    ax.set(xscale="log", yscale="log")
     ax.legend(frameon=False)
 
     return ax

@@ -6,16 +6,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.colors import BoundaryNorm
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from zoo.plots.canvas import as_array, sheet
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.contour import ContourSet
     from matplotlib.figure import Figure
     from torch import Tensor
 
 _AXIS = "coordinate of the weights"
 _NUM_LEVELS = 12
 _UPPER = 0.9  # quantile of the values above which all have one colour
+_TALLEST = 4.0  # times that, above the smallest value, in three dimensions
 
 
 def surface(
@@ -31,8 +37,10 @@ def surface(
 ) -> Figure:
     """Draw values over a plane as filled contours, or as a surface in three dimensions.
 
-    Levels are evenly spaced on a log scale above the smallest value; the highest tenth of the
-    values has one colour.
+    Levels are evenly spaced on a log scale above the smallest value, with colours at equal
+    steps; the highest tenth of the values has one colour, to which the end of the colour bar
+    points. A surface in three dimensions is cut where it is more than four times as high as
+    that, and its label says so.
 
     References:
         Visualizing the Loss Landscape of Neural Nets (Li, Xu, Taylor, Studer, Goldstein,
@@ -45,7 +53,7 @@ def surface(
         points: Coordinates of points to mark, (K, 2).
         names: Their names.
         label: The name of the values.
-        solid: Whether to draw a surface in three dimensions, up to the highest level.
+        solid: Whether to draw a surface in three dimensions.
         figure: An empty figure to draw on; by default a new one.
 
     Raises:
@@ -62,28 +70,42 @@ def surface(
     right = as_array(x, "x", "W")
     up = as_array(y, "y", "H")
     heights = as_array(values, "values", f"{len(up)}, {len(right)}")
-    levels = _levels(heights)
+    levels = levels_of(heights)
 
     figure = sheet(figure, (6.4, 5.0))
     if solid:
-        _draw_solid(figure, right, up, heights.clip(max=levels[-1]), label)
+        _draw_solid(figure, right, up, heights, levels, label)
         return figure
 
     ax = figure.subplots()
-    filled = ax.contourf(right, up, heights, levels, cmap="viridis", extend="both")
+    filled = draw_contours(ax, right, up, heights, levels)
     figure.colorbar(filled, ax=ax, label=label, format="%.3g")
     if points is not None:
         places = as_array(points, "points", "K, 2")
         ax.scatter(*places.T, color="white", edgecolor="black", zorder=3)
         for name, place in zip(names, places, strict=False):
-            ax.annotate(name, place, (6, 6), textcoords="offset points", color="white")
+            text = ax.annotate(
+                name, place, (6, 6), textcoords="offset points", color="white"
+            )
+            text.set_path_effects([withStroke(linewidth=2, foreground="black")])
 
     ax.set(xlabel=_AXIS, ylabel=_AXIS)
 
     return figure
 
 
-def _levels(heights: np.ndarray) -> np.ndarray:
+def draw_contours(
+    ax: Axes, right: np.ndarray, up: np.ndarray, heights: np.ndarray, levels: np.ndarray
+) -> ContourSet:
+    """Draw filled contours between levels, and return what a colour bar takes."""
+    norm = BoundaryNorm(levels, ncolors=256, extend="both")
+
+    return ax.contourf(
+        right, up, heights, levels, norm=norm, cmap="viridis", extend="both"
+    )
+
+
+def levels_of(heights: np.ndarray) -> np.ndarray:
     """Return levels above the smallest value, evenly spaced on a log scale."""
     finite = heights[np.isfinite(heights)]
     low = finite.min()
@@ -100,10 +122,24 @@ def _draw_solid(
     right: np.ndarray,
     up: np.ndarray,
     heights: np.ndarray,
+    levels: np.ndarray,
     label: str,
 ) -> None:
-    """Draw a surface in three dimensions."""
+    """Draw a surface in three dimensions, cut where it is far above the highest level."""
+    low, high = levels[0], levels[-1]
+    top = low + _TALLEST * (high - low)
+    if not (heights <= top).all():
+        heights = np.nan_to_num(heights, nan=top, posinf=top).clip(max=top)
+        label = f"{label}, cut at {top:.3g}"
+
+    norm = BoundaryNorm(np.append(levels, top), ncolors=256, extend="both")
     ax = figure.add_subplot(projection="3d")
     columns, rows = np.meshgrid(right, up)
-    ax.plot_surface(columns, rows, heights, cmap="viridis", linewidth=0)
-    ax.set(xlabel=_AXIS, ylabel=_AXIS, zlabel=label)
+    ax.plot_surface(columns, rows, heights, norm=norm, cmap="viridis", linewidth=0)
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_major_locator(MaxNLocator(5))
+
+    ax.set_xlabel(_AXIS, labelpad=8)
+    ax.set_ylabel(_AXIS, labelpad=8)
+    ax.set_zlabel(label.replace(", ", ",\n"), labelpad=14)
+    ax.set_box_aspect(None, zoom=0.85)
