@@ -185,3 +185,66 @@ def test_a_positive_site_moves_on_a_log_scale_with_its_own_density(linear):
     log_prior = scale.log_prob(torch.tensor(1.0))
     log_prior = log_prior + sum(Normal(0.0, 1.0).log_prob(w).sum() for w in middle)
     assert torch.allclose(found.prior[1], -log_prior / 10)
+
+
+def chain_of(linear, draws):
+    """Return a posterior with draws (S, 4) of coefficients."""
+    sites = {
+        "layer1.weight": draws[None, :, None, :3],
+        "layer1.bias": draws[None, :, 3:],
+    }
+    return DrawsPosterior(linear.model, draws=sites, state={}, info=None)
+
+
+def test_the_plane_of_one_posterior_has_the_largest_variance_of_its_draws(linear):
+    frame = torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64)).Q
+    center = torch.randn(4, dtype=torch.float64)
+    steps = torch.randn(60, 4, dtype=torch.float64) * torch.tensor([3.0, 1.0, 0.1, 0.1])
+    draws = center + steps @ frame.T
+    found = landscape.plane(chain_of(linear, draws), data=linear.data, shape=(4, 5))
+
+    away = draws - draws.mean(0)
+    _, sizes, axes = torch.linalg.svd(away, full_matrices=False)
+    variances = sizes**2 / 60
+    assert found.share == pytest.approx(float(variances[:2].sum() / variances.sum()))
+    assert torch.allclose(found.draws.abs(), (away @ axes[:2].T).abs())
+    assert torch.allclose(found.points[1:].diagonal(), variances[:2].sqrt())
+    assert repr(found).endswith("of the variance of its draws)")
+    assert len(found.plot().axes[0].collections) >= 3  # contours, draws, their mean
+
+    # the grid goes beyond the draws, and its middle coordinates are those of a Mahalanobis bowl
+    assert float(found.x[0]) < float(found.draws[:, 0].min())
+    signs = (found.draws[0] * (away @ axes[:2].T)[0]).sign()
+    at = (
+        draws.mean(0)
+        + (found.x[2] * signs[0]) * axes[0]
+        + found.y[1] * signs[1] * axes[1]
+    )
+    level = landscape.line(
+        linear.posterior(at), linear.posterior(center), linear.data, 2
+    )
+    assert float(found.values[1, 2]) == pytest.approx(float(level.values[0]), rel=1e-5)
+
+
+def test_the_plane_of_three_points_goes_through_them(linear):
+    ends = torch.randn(3, 4, dtype=torch.float64)
+    found = landscape.plane(chain_of(linear, ends), data=linear.data, shape=(3, 3))
+    assert found.share == pytest.approx(1.0)
+    off = landscape.project(found, [linear.weights(end) for end in ends]).error
+    assert torch.allclose(off, torch.zeros(3).double(), atol=1e-6)
+    assert torch.allclose(
+        torch.cdist(found.draws, found.draws), torch.cdist(ends, ends)
+    )
+
+
+def test_a_plane_needs_draws_that_differ_or_three_ends(linear):
+    a, b = map(linear.posterior, torch.randn(2, 4, dtype=torch.float64))
+    with pytest.raises(
+        ValueError, match=r"one point, or on one line; write .*random_plane"
+    ):
+        landscape.plane(a, data=linear.data)
+    two = chain_of(linear, torch.randn(2, 4, dtype=torch.float64))
+    with pytest.raises(ValueError, match="one point, or on one line"):
+        landscape.plane(two, data=linear.data)
+    with pytest.raises(ValueError, match="but these are two ends; write"):
+        landscape.plane(a, b, data=linear.data)

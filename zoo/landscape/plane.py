@@ -1,6 +1,8 @@
-"""The negative log posterior on the plane through three weight vectors."""
+"""The negative log posterior on a plane: through three weight vectors, or of largest variance."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -8,15 +10,17 @@ from torch import Tensor
 from zoo.data import Data
 from zoo.landscape.ends import End, locations, model_of
 from zoo.landscape.location import Location, Span
+from zoo.landscape.principal import principal_plane
 from zoo.landscape.surface import Plane, evaluate
 from zoo.landscape.target import BatchNorm, Target
+from zoo.posterior.posterior import Posterior
 from zoo.runtime.counts import check_count
 
 
 def plane(
     a: End,
-    b: End,
-    c: End,
+    b: End | None = None,
+    c: End | None = None,
     *,
     data: Data,
     shape: tuple[int, int] = (25, 25),
@@ -24,17 +28,23 @@ def plane(
     test: Data | None = None,
     batch_norm: BatchNorm = "recompute",
 ) -> Plane:
-    r"""Evaluate the negative log posterior on the plane through three weight vectors.
+    r"""Evaluate the negative log posterior on a plane of weights.
 
     .. math:: z(u, v) = z_a + u \, e_1 + v \, e_2, \quad e_1 \propto z_b - z_a, \quad
         e_2 \propto (z_c - z_a) - \langle z_c - z_a, e_1 \rangle e_1
+
+    Three weight vectors span a plane. One posterior alone gives the plane of the largest
+    variance of its draws: through their mean, along the first two principal directions. For a
+    mixture of three points it is the plane through them; for a Bezier curve, the plane that
+    the curve is in. `Plane.share` says how much of the variance it shows.
 
     References:
         Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs (Garipov, Izmailov,
             Podoprikhin, Vetrov, Wilson, 2018)
 
     Arguments:
-        a: The origin: a posterior, which stands for its mean, or weights by name.
+        a: The origin: a posterior, which stands for its mean, or weights by name. Alone, a
+            posterior whose draws differ: of a sampler, an ensemble, a guide, a curve.
         b: It lies on the horizontal axis.
         c: The third point, such as the bend of a curve.
         data: The data that were fitted, in any form; of a data set with a test part, the
@@ -46,7 +56,7 @@ def plane(
             every point; "carry" moves them along with the weights.
 
     Raises:
-        ValueError: Points on one line, ends of different models, or point estimates.
+        ValueError: Points on one line, two ends, ends of different models.
 
     Example:
         >>> ends = [{name: draws[s] for name, draws in posterior.sample(2).items()}
@@ -54,22 +64,46 @@ def plane(
         >>> surface = landscape.plane(posterior, *ends, data=data, shape=(3, 4))
         >>> surface.values.shape
         torch.Size([3, 4])
+        >>> landscape.plane(posterior, data=data, shape=(3, 4)).draws.shape
+        torch.Size([100, 2])
     """
     num_rows, num_columns = shape
     check_count("rows of shape", num_rows, minimum=2)
     check_count("columns of shape", num_columns, minimum=2)
 
-    ends = [a, b, c]
+    ends = [end for end in (a, b, c) if end is not None]
+    if len(ends) == 2:
+        raise ValueError(
+            "a plane is through three weight vectors or of one posterior, but these are two ends; "
+            "write landscape.plane(a, b, c, data=data), or landscape.line(a, b, data)"
+        )
+
     target = Target(model_of(ends), data, test, batch_norm)
+    if len(ends) == 1 and isinstance(a, Posterior):
+        span, points, draws, share = principal_plane(a, target)
+        found = evaluate(target, span, points, *_axes(draws, shape, margin))
+
+        return replace(found, names=("mean",), draws=draws, share=share)
+
     corners = locations(ends, target)
     points = _coordinates(corners)
 
-    low, high = points.min(0).values, points.max(0).values
-    extent = margin * (high - low)
-    x = torch.linspace(float((low - extent)[0]), float((high + extent)[0]), num_columns)
-    y = torch.linspace(float((low - extent)[1]), float((high + extent)[1]), num_rows)
+    return evaluate(target, Span(corners), points, *_axes(points, shape, margin))
 
-    return evaluate(target, Span(corners), points, x, y)
+
+def _axes(
+    places: Tensor, shape: tuple[int, int], margin: float
+) -> tuple[Tensor, Tensor]:
+    """Return coordinates x (W,) and y (H,) of a grid around places (K, 2)."""
+    low, high = places.min(0).values, places.max(0).values
+    beyond = margin * (high - low)
+    (left, bottom), (right, top) = (low - beyond).tolist(), (high + beyond).tolist()
+    num_rows, num_columns = shape
+
+    x = torch.linspace(left, right, num_columns)
+    y = torch.linspace(bottom, top, num_rows)
+
+    return x, y
 
 
 def _coordinates(corners: list[Location]) -> Tensor:

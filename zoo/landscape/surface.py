@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,9 @@ class Plane:
         span: The three points as weight vectors.
         target: The negative log posterior that was evaluated.
         names: Names of the points that are marked in the picture.
+        draws: Coordinates of the draws of which it is the plane of largest variance, (S, 2);
+            None for a plane through given points.
+        share: Share of the variance of these draws that is in the plane; NaN without draws.
     """
 
     x: Tensor
@@ -50,6 +54,8 @@ class Plane:
     span: Span
     target: Target
     names: tuple[str, ...] = ("a", "b", "c")
+    draws: Tensor | None = None
+    share: float = math.nan
 
     @property
     def batch_norm(self) -> str:
@@ -66,7 +72,7 @@ class Plane:
         solid: bool = False,
         figure: Figure | None = None,
     ) -> Figure:
-        """Draw filled contours with the three points, or a surface in three dimensions.
+        """Draw filled contours with the points and draws, or a surface in three dimensions.
 
         Arguments:
             quantity: What is drawn: "values", "prior", "loss" or "test_error".
@@ -84,6 +90,7 @@ class Plane:
             self._grid(quantity),
             points=self.points[: len(self.names)],
             names=self.names,
+            draws=self.draws,
             label=QUANTITIES[quantity],
             solid=solid,
             figure=figure,
@@ -111,7 +118,11 @@ class Plane:
         if self.batch_norm != "none":
             norm = f", batch_norm={self.batch_norm!r}"
 
-        return f"Plane({size}, {low:.4g} to {high:.4g} nats per datum{norm})"
+        share = ""
+        if self.draws is not None:
+            share = f", {self.share:.0%} of the variance of its draws"
+
+        return f"Plane({size}, {low:.4g} to {high:.4g} nats per datum{norm}{share})"
 
 
 def evaluate(target: Target, span: Span, points: Tensor, x: Tensor, y: Tensor) -> Plane:

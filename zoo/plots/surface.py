@@ -31,6 +31,7 @@ def surface(
     *,
     points: Tensor | None = None,
     names: Sequence[str] = ("a", "b", "c"),
+    draws: Tensor | None = None,
     label: str = "",
     solid: bool = False,
     figure: Figure | None = None,
@@ -52,6 +53,7 @@ def surface(
         values: Values, (H, W).
         points: Coordinates of points to mark, (K, 2).
         names: Their names.
+        draws: Coordinates of draws, small dots, (S, 2).
         label: The name of the values.
         solid: Whether to draw a surface in three dimensions.
         figure: An empty figure to draw on; by default a new one.
@@ -80,6 +82,10 @@ def surface(
     ax = figure.subplots()
     filled = draw_contours(ax, right, up, heights, levels)
     figure.colorbar(filled, ax=ax, label=label, format="%.3g")
+    if draws is not None:
+        dots = as_array(draws, "draws", "S, 2")
+        ax.scatter(*dots.T, s=9, color="white", edgecolor="black", linewidth=0.4)
+
     if points is not None:
         places = as_array(points, "points", "K, 2")
         ax.scatter(*places.T, color="white", edgecolor="black", zorder=3)
