@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -19,10 +19,12 @@ from zoo import metrics, priors
 from zoo.datasets import Split
 from zoo.experiments.parts.augment import loader
 from zoo.experiments.parts.batch_statistics import average_longer, normalised_by
+from zoo.experiments.parts.calibration_panels import draw_nll_over_ece
+from zoo.experiments.parts.half_way import rise_half_way
 from zoo.experiments.parts.scored_images import (
+    NUM_FAMILIES,
     Predict,
     ScoredImages,
-    others,
     under_corruption,
 )
 from zoo.experiments.parts.temperature import logits_of, prediction_of
@@ -30,14 +32,10 @@ from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
 from zoo.experiments.running.contestant import Contestant, no_guide
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
-from zoo.experiments.running.scores import Number
 from zoo.inference import SGHMC, SVI, SWAG
 from zoo.inference.swag.fit import point_at_means
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _NUM_TRAIN = 10_000
 _NUM_CHOSEN = 2_000  # test images on which rates and temperatures were chosen
@@ -169,6 +167,31 @@ def _score_averages(test: ScoredImages, network: nn.Module) -> None:
     _score(test, "SWAG", each[0])
     _score(test, "MultiSWAG", partial(_predict_together, each))
     test.compare("MultiSWAG", "SWAG")
+    _state_rises(test, network, runs)
+
+
+def _state_rises(
+    test: ScoredImages, network: nn.Module, runs: Sequence[Posterior]
+) -> None:
+    """State whether the runs have left the basin of the network, and each other's."""
+    rise = partial(rise_half_way, train=_few(test))
+
+    def make() -> dict[str, float]:
+        return {
+            "the network and SWA": rise(network.state_dict(), runs[0]),
+            "SWA of two runs": rise(*runs[:2]),
+        }
+
+    found = test.run.keep("half way", make, first=runs[0], second=runs[1])
+    for name, value in found.items():
+        what = f"training loss half way between {name}, minus that of both, nats"
+        test.run.report.find(what, value)
+
+
+def _few(test: ScoredImages) -> Split:
+    """Return the training images for the statistics of a draw."""
+    x, y = test.data.train
+    return Split(x[:_NUM_NORMALISED], y[:_NUM_NORMALISED])
 
 
 def _fit(
@@ -211,12 +234,10 @@ def _predict_normalised(
     test: ScoredImages, posterior: Posterior, x: Tensor, num_samples: int
 ) -> Prediction:
     """Predict with the statistics of batch normalisation of each draw, on augmented images."""
-    train = test.data.train
-    few = Split(train.x[:_NUM_NORMALISED], train.y[:_NUM_NORMALISED])
     if isinstance(posterior.guide, guides.Delta):
         num_samples = 1
 
-    draws = zoo.renormalise(posterior, loader(few, _BATCH_SIZE), num_samples)
+    draws = zoo.renormalise(posterior, loader(_few(test), _BATCH_SIZE), num_samples)
 
     return draws.predict(x, progress=test.run.progress)
 
@@ -234,31 +255,15 @@ def _predict_together(
 
 def _draw_figure(run: Run) -> None:
     """Draw NLL over calibration error, on clean and on corrupted images."""
-    names = [
-        name for name in run.result.scores if f"{name}, corrupted" in run.result.scores
-    ]
-    titles = {others: "clean test images", under_corruption: f"severity {_SEVERITY}"}
-    with run.report.panels(columns=2, title="ResNet-20 on CIFAR-10") as axes:
-        for ax, (key, title) in zip(axes[0], titles.items(), strict=True):
-            _draw_points(ax, {name: run.scores[key(name)] for name in names})
-            ax.set(title=title, xlabel="calibration error", ylabel="NLL, nats")
-
-        axes[0, 0].legend(frameon=False, fontsize="small")
-
-
-def _draw_points(ax: Axes, scores: Mapping[str, Mapping[str, Number]]) -> None:
-    """Draw a point for each prediction, with two standard errors."""
-    for name, numbers in scores.items():
-        ece, nll = numbers["ece"], numbers["nll"]
-        marker = "s" if name.startswith(_NETWORK) else "o"
-        ax.errorbar(
-            ece.value,
-            nll.value,
-            xerr=ece.two_errors,
-            yerr=nll.two_errors,
-            fmt=marker,
-            label=name,
-        )
+    scored = run.result.scores
+    names = [name for name in scored if under_corruption(name) in scored]
+    panels = {
+        "clean test images": {name: name for name in names},
+        f"{NUM_FAMILIES} corruptions, severity {_SEVERITY}": {
+            name: under_corruption(name) for name in names
+        },
+    }
+    draw_nll_over_ece(run, panels)
 
 
 def _add_notes(run: Run) -> None:
@@ -277,8 +282,8 @@ def _add_notes(run: Run) -> None:
     run.report.note(
         f"Rates and temperatures were chosen on the first {_NUM_CHOSEN:,} test images, because "
         "the network has seen every training image. Differences are on the other images. "
-        f"Corrupted are the {_NUM_CORRUPTED:,} images after those, by each of the 17 families at "
-        f"severity {_SEVERITY}, with {_NUM_FEWER} draws; errors are over images."
+        f"Corrupted are the {_NUM_CORRUPTED:,} images after those, by each of {NUM_FAMILIES} "
+        f"families at severity {_SEVERITY}, with {_NUM_FEWER} draws; errors are over images."
     )
 
 

@@ -17,6 +17,8 @@ from zoo.stress.pixels import corrupted, images
 
 Predict = Callable[[Tensor, int], Prediction]  # of images, with a number of draws
 
+NUM_FAMILIES = len(COLOURED)
+
 _SCORES = ("error %", "nll", "ece")
 
 
