@@ -40,6 +40,11 @@ def module_of(experiment):
     return sys.modules[experiment.run.__module__]
 
 
+def untrained(run, depth):
+    """Return a smaller network in place of a trained one."""
+    return ResNet(8, num_classes=10)
+
+
 REFERRED = module_of(experiments.referral_cifar10)._CONTESTANTS
 AROUND = module_of(experiments.weights_cifar10)._CONTESTANTS
 CHECKPOINTS = {20: "resnet20-12fca82f.th"}
@@ -60,6 +65,7 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.weights_cifar10), "_NUM_CHOSEN", 5),
     (module_of(experiments.swag_cifar10), "_NUM_CHOSEN", 5),
     (module_of(experiments.swag_cifar10), "_NUM_RUNS", 2),
+    (module_of(experiments.swag_cifar10), "load_trained", untrained),
     (module_of(experiments.swag_cifar10), "_NUM_FEWER", 2),
     (scored_images, "COLOURED", COLOURED[:2]),
     (
