@@ -17,7 +17,7 @@ from zoo.runtime.modes import training_mode
 from zoo.runtime.network_call import copied
 from zoo.runtime.rows import Rows, num_rows, split
 
-_BATCH = 1000  # data whose statistics are taken at once
+_BATCH = 250  # data whose statistics are taken at once: more leave the caches
 
 
 def statistics(network: nn.Module, frozen: Collection[str] = ()) -> list[str]:
@@ -48,7 +48,7 @@ def recomputed(
 ) -> dict[str, Tensor]:
     """Return the statistics of all data under each draw, (S, *shape) by name.
 
-    Means and variances are those of batches, averaged: of 1000 data, or of those that a
+    Means and variances are those of batches, averaged: of 250 data, or of those that a
     loader gives. Dropout is off.
 
     References:
