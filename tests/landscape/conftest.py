@@ -19,6 +19,7 @@ class Linear(NamedTuple):
     model: zoo.BayesianNetwork
     data: tuple[torch.Tensor, torch.Tensor]
     exact: exact.LinearPosterior
+    noise: float = NOISE
 
     def posterior(self, w):
         """Return a posterior with one draw, at coefficients w (P,), the bias last."""

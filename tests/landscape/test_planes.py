@@ -63,6 +63,11 @@ def test_a_plane_has_pictures_and_the_test_error(linear):
 @pytest.fixture
 def normalised():
     """Fit a network with batch normalisation twice, from different weights."""
+    return normalised_fits(priors.WeightPrior(Normal(0.0, 1.0)))
+
+
+def normalised_fits(prior):
+    """Return two fits from different weights and statistics, with their data."""
     x, y = torch.randn(64, 2, 4, 4), torch.randint(3, (64,))
     fits = []
     for _ in range(2):
@@ -71,9 +76,7 @@ def normalised():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.running_mean.normal_()
                 layer.running_var.uniform_(0.2, 3.0)
-        model = zoo.BayesianNetwork(
-            network, priors.WeightPrior(Normal(0.0, 1.0)), likelihoods.Categorical()
-        )
+        model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
         engine = inference.SVI(model, guides.Delta(model), num_steps=3, progress=False)
         fits.append(engine.fit((x, y)))
     return *fits, (x, y)
@@ -99,6 +102,18 @@ def test_statistics_of_batch_normalisation_go_with_the_weights(normalised):
     trained = nn.functional.cross_entropy(network(data[0]), data[1])
     assert float(anew.loss[-1]) == pytest.approx(float(trained.detach()), rel=0.02)
     assert anew.batch_norm == "recompute"
+
+
+@pytest.mark.parametrize("batch_norm", ["carry", "recompute"])
+def test_normalisations_may_be_point_estimates(batch_norm):
+    rule = priors.all_but_normalisation(Normal(0.0, 1.0), otherwise=priors.Point())
+    a, b, data = normalised_fits(priors.WeightPrior(rule))
+    found = landscape.line(a, b, data, 3, batch_norm=batch_norm)
+    for fit, loss in zip((a, b), found.loss[[0, -1]], strict=True):
+        if batch_norm == "recompute":
+            fit = zoo.renormalise(fit, data)
+        own = -fit.predict(data[0], 1).log_prob(data[1]).mean()
+        assert float(loss) == pytest.approx(float(own), rel=1e-3)
 
 
 def scaled(posterior, factor):
@@ -151,15 +166,66 @@ def test_what_has_no_landscape_is_refused_with_a_remedy(linear):
     with pytest.raises(ValueError, match="'recompute' or 'carry'"):
         landscape.line(a, b, linear.data, batch_norm="keep")
 
-    model = zoo.BayesianNetwork(
-        linear.model.network,
-        priors.WeightPrior(priors.by_name({"layer1.weight": Normal(0.0, 1.0)})),
-        likelihoods.Gaussian(0.5),
+    own = {"layer1.bias": priors.Point(Normal(0.0, 1.0))}
+    model = with_point_bias(linear, own)
+    fit = inference.SVI(model, guides.Delta(model), num_steps=1, progress=False)
+    with pytest.raises(
+        ValueError, match=r"priors of their own, layer1\.bias; write the"
+    ):
+        landscape.line(*2 * [fit.fit(linear.data)], linear.data)
+    fit = point_fit(linear, torch.zeros(4).double())
+    with pytest.raises(ValueError, match=r"the point estimate layer1\.bias; give it a"):
+        landscape.connect(fit, fit, linear.data, num_epochs=1, progress=False)
+
+
+def with_point_bias(linear, treatments=None):
+    """Return the model with a point estimate of the bias."""
+    weight = {"layer1.weight": Normal(0.0, 0.4), "layer1.bias": priors.Point()}
+    prior = priors.WeightPrior(priors.by_name(weight | (treatments or {})))
+    return zoo.BayesianNetwork(
+        linear.model.network, prior, likelihoods.Gaussian(linear.noise)
     )
-    points = inference.SVI(model, guides.Delta(model), num_steps=1, progress=False)
-    fit = points.fit(linear.data)
-    with pytest.raises(ValueError, match=r"point estimates layer1\.bias"):
-        landscape.line(fit, fit, linear.data)
+
+
+def point_fit(linear, w):
+    """Return a fit with coefficients w (4,), whose bias is a point estimate."""
+    weights = linear.weights(w)
+    draws = {"layer1.weight": weights["layer1.weight"][None, None]}
+    state = {"layer1.bias": weights["layer1.bias"]}
+    return DrawsPosterior(with_point_bias(linear), draws=draws, state=state, info=None)
+
+
+def test_point_estimates_move_along_without_a_prior(linear):
+    a, b, c = ends = torch.randn(3, 4, dtype=torch.float64)
+    x, y = linear.data
+
+    def loss(w):
+        mean = x @ w[:3, None] + w[3]
+        return -Normal(mean, linear.noise).log_prob(y).sum() / len(x)
+
+    def prior(w):
+        return -Normal(0.0, 0.4).log_prob(w[:3]).sum() / len(x)
+
+    fits = [point_fit(linear, end) for end in ends]
+    found = landscape.line(fits[0], fits[1], linear.data, 3)
+    middle = (a + b) / 2
+    assert torch.allclose(found.loss, torch.stack([loss(w) for w in (a, middle, b)]))
+    assert torch.allclose(found.prior, torch.stack([prior(w) for w in (a, middle, b)]))
+    held = torch.cat(
+        [middle[:3], a[3:]]
+    )  # the bias of the first end is another function
+    assert abs(float(found.loss[1] - loss(held))) > 1e-3
+
+    plane = landscape.plane(*fits, data=linear.data, shape=(2, 2), margin=0.0)
+    assert float(plane.points[1, 0]) == pytest.approx(float((b - a)[:3].norm()))
+    assert float(plane.loss[0, 0]) > 0
+    around = landscape.random_plane(fits[0], linear.data, shape=(3, 3))
+    assert float(around.loss[1, 1]) == pytest.approx(float(loss(a)))
+
+    flat = landscape.flatness(fits[2], linear.data, radius=1e-4)
+    hessian = x.T @ x / linear.noise**2 / len(x)
+    assert flat.loss == pytest.approx(float(loss(c)))
+    assert flat.eigenvalue == pytest.approx(float(torch.linalg.eigvalsh(hessian)[-1]))
 
 
 def test_a_positive_site_moves_on_a_log_scale_with_its_own_density(linear):

@@ -47,7 +47,8 @@ def model_of(ends: Sequence[End]) -> BayesianNetwork:
 def locations(ends: Sequence[End], target: Target) -> list[Location]:
     """Return the ends as locations, and check that they are of the model of the target.
 
-    Buffers that an end does not have are those of the first end that has them.
+    Statistics and point estimates that an end does not have are those of the first end that has
+    them.
 
     Raises:
         ValueError: An end without a site of the model, or of another shape.
@@ -71,11 +72,11 @@ def site_values(end: End) -> Mapping[str, Tensor]:
 
 
 def _buffers(end: End, target: Target) -> dict[str, Tensor]:
-    """Return the statistics of batch normalisation that an end has."""
+    """Return the statistics of batch normalisation and the point estimates that an end has."""
     state: Any = end.state if isinstance(end, Posterior) else end
     like = target.model.first_parameter
 
-    return {name: state[name].to(like) for name in target.statistics if name in state}
+    return {name: state[name].to(like) for name in target.carried if name in state}
 
 
 def _checked(values: Mapping[str, Tensor], target: Target) -> dict[str, Tensor]:

@@ -122,7 +122,7 @@ def line(
             every point; "carry" moves them along with the weights.
 
     Raises:
-        ValueError: Ends of different models, or a model with point estimates.
+        ValueError: Ends of different models.
 
     Example:
         >>> straight = landscape.line(posterior, posterior, data, num_points=3)

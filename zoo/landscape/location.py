@@ -15,7 +15,7 @@ class Location:
 
     Arguments:
         q: All latent sites in unconstrained coordinates, (*S, P).
-        buffers: Statistics of batch normalisation by name, (*S, *shape).
+        buffers: Statistics of batch normalisation and point estimates by name, (*S, *shape).
     """
 
     q: Tensor

@@ -41,7 +41,7 @@ class MeanFit:
         what: What is done, for the progress bar; "" for none.
 
     Raises:
-        ValueError: A number out of range.
+        ValueError: A number out of range; point estimates.
     """
 
     target: Target
@@ -52,6 +52,13 @@ class MeanFit:
 
     def __post_init__(self) -> None:
         check_count("num_epochs", self.num_epochs)
+        points = self.target.model.plan.points
+        if points:
+            raise ValueError(
+                "curves and simplexes are fitted in weights with a distribution, but this model "
+                f"has the point estimate {points[0]}; give it a prior, or write priors.Frozen()"
+            )
+
         if not self.lr > 0:
             raise ValueError(
                 f"lr must be a positive learning rate, not {self.lr}; write lr=0.02"

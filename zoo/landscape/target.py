@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -22,6 +23,8 @@ from zoo.posterior.batch_norm import recomputed, statistics
 from zoo.posterior.bound import log_likelihood
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
+from zoo.priors.treatment import Frozen, Point
+from zoo.runtime.network_call import copied
 from zoo.runtime.rows import first, num_rows
 
 BatchNorm = Literal["recompute", "carry"]
@@ -56,7 +59,8 @@ class Target:
 
     The potential of the samplers gives the prior and the gradients; the likelihood is that of
     predictions. Sites are in unconstrained coordinates, in which every weight vector is
-    possible, but the density is that of the sites themselves.
+    possible, but the density is that of the sites themselves. Point estimates have no prior,
+    so they are in the loss alone, at the values that a location has.
 
     Arguments:
         model: The model.
@@ -66,8 +70,8 @@ class Target:
             every weight vector, or carried along with the weights.
 
     Raises:
-        ValueError: Point estimates or discrete sites, which have no posterior; data with uneven
-            weights.
+        ValueError: Learned hyperparameters, point estimates with a prior of their own, or
+            discrete sites; data with uneven weights.
     """
 
     def __init__(
@@ -92,7 +96,7 @@ class Target:
         self.potential = potential_of(model, self.x, self.y)
         names = statistics(model.network)
         self.batch_norm: str = batch_norm if names else "none"
-        self.statistics = names
+        self.carried = [*names, *model.plan.points]  # by a location, beside its sites
 
     def terms(self, at: Location) -> Terms:
         """Return the terms at several weight vectors, a chunk of them at a time.
@@ -111,14 +115,12 @@ class Target:
         return Terms(torch.cat(priors), torch.cat(losses), found)
 
     def draws(self, at: Location) -> dict[str, Tensor]:
-        """Return the value of every site and moving buffer at locations, (S, *shape) by name."""
+        """Return sites, point estimates and moving buffers at locations, (S, *shape) by name."""
         values, _ = self.potential.unpack(at.q)
         values = self.model.plan.complete(self.model.network, values)
-        if self.batch_norm == "none":
+        values |= at.buffers
+        if self.batch_norm != "recompute":
             return values
-
-        if self.batch_norm == "carry":
-            return values | at.buffers
 
         return values | recomputed(self.model, values, self.state, self.x)
 
@@ -181,7 +183,13 @@ def _test_part(
 
 
 def potential_of(model: BayesianNetwork, x: Any, y: Any) -> Potential:
-    """Return the potential of the samplers; what becomes of batch normalisation is said here."""
+    """Return the potential of the samplers; what becomes of batch normalisation is said here.
+
+    Its likelihood has the network's own values of point estimates.
+    """
+    if model.plan.points:
+        model = _frozen(model)
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the network has batch normalisation")
 
@@ -189,16 +197,33 @@ def potential_of(model: BayesianNetwork, x: Any, y: Any) -> Potential:
 
 
 def _check(model: BayesianNetwork, batch_norm: str) -> None:
-    """Refuse a model without a posterior of its weights, and a wrong name."""
+    """Refuse a model with priors that are not in its density, and a wrong name."""
     if batch_norm not in ("recompute", "carry"):
         raise ValueError(
             f"batch_norm must be 'recompute' or 'carry', not {batch_norm!r}"
         )
 
-    points = [*model.plan.points, *model.plan.learned(model.network)]
-    if points:
-        names = ", ".join(points[:3]) + (", ..." if len(points) > 3 else "")
+    names = list(model.plan.learned(model.network))
+    for name, treatment in model.plan.weights.items():
+        if isinstance(treatment, Point) and treatment.prior is not None:
+            names.append(name)
+
+    if names:
+        listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise ValueError(
-            "a landscape needs a distribution of every tensor that was fitted, but this model "
-            f"has the point estimates {names}; give them a prior, or write priors.Frozen()"
+            "a landscape needs the prior of every tensor in its density, but this model has "
+            f"estimates with priors of their own, {listed}; write the distribution in place of "
+            "priors.Point, priors.Learned.fixed(posterior), or priors.Frozen()"
         )
+
+
+def _frozen(model: BayesianNetwork) -> BayesianNetwork:
+    """Return a copy of a model that keeps its point estimates at the network's values."""
+    weights = dict(model.plan.weights)
+    for name in model.plan.points:
+        weights[name] = Frozen()
+
+    copy = copied(model)
+    copy.plan = replace(model.plan, weights=weights)
+
+    return copy
