@@ -161,11 +161,12 @@ def _score_averages(test: ScoredImages, network: nn.Module) -> None:
 
     mean = runs[0].with_guide(point_at_means(runs[0].model, runs[0]))
     _score(test, "SWA", partial(_predict_normalised, test, mean))
-    _score(test, _SHARED, partial(_predict, test.run, runs[0]))
-
     each = [partial(_predict_normalised, test, posterior) for posterior in runs]
     _score(test, "SWAG", each[0])
     _score(test, "MultiSWAG", partial(_predict_together, each))
+    shared = [partial(_predict, test.run, posterior) for posterior in runs]
+    _score(test, _SHARED, shared[0])
+    _score(test, f"Multi{_SHARED}", partial(_predict_together, shared))
     test.compare("MultiSWAG", "SWAG")
     _state_rises(test, network, runs)
 
