@@ -49,7 +49,7 @@ _ENGINE = partial(
     precision="bf16",
 )
 _METHOD = Method(
-    epochs=8,
+    epochs=6,
     engine=_ENGINE,
     rates=(0.1,),  # as published
     batch_size=_BATCH_SIZE,
@@ -182,6 +182,6 @@ surface_skips = Experiment(
     "seen at depths of 8 and 20?",
     reference="Visualizing the Loss Landscape of Neural Nets "
     "(Li, Xu, Taylor, Studer, Goldstein, 2018)",
-    minutes=30,
+    minutes=25,
     run=_run,
 )
