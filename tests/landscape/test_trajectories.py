@@ -4,7 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo import landscape
+import guides
+from zoo import inference, landscape
 from zoo.posterior import DrawsPosterior
 
 
@@ -32,5 +33,12 @@ def test_a_projection_is_the_nearest_point_and_says_how_far_it_is(linear, tmp_pa
     path = landscape.animate(plane, {"chain": chain}, tmp_path / "a.gif", num_frames=3)
     with Image.open(path) as film:
         assert film.n_frames == 3
+
+    guide = guides.MeanField(linear.model)
+    engine = inference.SVI(linear.model, guide, num_steps=1, progress=False)
+    fit = engine.fit(linear.data)
+    assert landscape.project(plane, fit).coordinates.shape == (60, 2)
+    ways = {"guide": fit, "chain": chain}
+    landscape.animate(plane, ways, tmp_path / "b.gif", num_frames=2)
     with pytest.raises(ValueError, match=r"ends in \.gif, not a\.png"):
         landscape.animate(plane, {"chain": chain}, tmp_path / "a.png")

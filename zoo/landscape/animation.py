@@ -10,6 +10,7 @@ from zoo.landscape.film import check_film_path, empty_figure, write_film
 from zoo.landscape.surface import Plane
 from zoo.landscape.trajectory import Projection, Trajectory, project
 from zoo.plots.canvas import colors
+from zoo.posterior.posterior import Posterior
 from zoo.runtime.counts import check_count
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def animate(
 ) -> Path:
     """Write an animated picture (GIF) of trajectories that are projected onto a plane.
 
-    The legend says how much of each trajectory's present distance from the first point is off
-    the plane.
+    The legend says how much of each trajectory's present distance from the plane's first point
+    is off the plane. Draws from a guide have no order, so they are dots without a line.
 
     Arguments:
         plane: The plane.
@@ -62,17 +63,33 @@ def animate(
     for color, (name, trajectory) in zip(
         colors(len(trajectories)), trajectories.items(), strict=True
     ):
-        walkers.append(_Walker(figure, name, color, project(plane, trajectory)))
+        line = "none" if _has_no_order(trajectory) else "-"
+        walkers.append(_Walker(figure, name, color, line, project(plane, trajectory)))
+
+    legend = figure.legend(
+        [walker.line for walker in walkers],
+        [walker.label for walker in walkers],
+        loc="outside lower center",
+        ncols=len(walkers),
+        fontsize="small",
+        frameon=False,
+    )
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the axes stay where they are in all frames
 
     def draw(frame: int) -> None:
-        for walker in walkers:
+        for walker, text in zip(walkers, legend.get_texts(), strict=True):
             walker.move((frame + 1) / num_frames)
-
-        figure.axes[0].legend(loc="upper right", fontsize="small")
+            text.set_text(walker.label)
 
     write_film(figure, draw, num_frames, path, frames_per_second)
 
     return path
+
+
+def _has_no_order(trajectory: Trajectory) -> bool:
+    """Return whether a trajectory is a guide, which draws anew."""
+    return isinstance(trajectory, Posterior) and trajectory.draws is None
 
 
 class _Walker:
@@ -82,25 +99,32 @@ class _Walker:
         figure: The picture of the plane.
         name: The name of the trajectory.
         color: Its colour.
+        line: The style of its line, or "none" for dots.
         projection: The trajectory on the plane.
     """
 
     def __init__(
-        self, figure: Figure, name: str, color: str, projection: Projection
+        self, figure: Figure, name: str, color: str, line: str, projection: Projection
     ) -> None:
         ax = figure.axes[0]
         self.name = name
         self.projection = projection
-        (self.line,) = ax.plot([], [], "-", color=color, linewidth=1.5)
+        self.number = 1
+        dots = "." if line == "none" else ""
+        (self.line,) = ax.plot([], [], line, marker=dots, color=color, linewidth=1.5)
         (self.head,) = ax.plot([], [], "o", color=color, markeredgecolor="white")
 
+    @property
+    def label(self) -> str:
+        """The name, with the share of its present distance that is off the plane."""
+        off = float(self.projection.share[self.number - 1])
+
+        return f"{self.name}, {off:4.0%} off the plane"
+
     def move(self, share: float) -> None:
-        """Draw the first part of the trajectory, and how far its end is off the plane."""
+        """Draw the first part of the trajectory."""
         places = self.projection.coordinates
-        number = max(1, round(share * len(places)))
-        x, y = places[:number].T.numpy()
+        self.number = max(1, round(share * len(places)))
+        x, y = places[: self.number].T.numpy()
         self.line.set_data(x, y)
         self.head.set_data(x[-1:], y[-1:])
-
-        off = float(self.projection.share[number - 1])
-        self.head.set_label(f"{self.name}, {off:.0%} of its distance off the plane")

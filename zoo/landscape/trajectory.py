@@ -13,7 +13,9 @@ from zoo.landscape.surface import Plane
 from zoo.posterior.posterior import Posterior
 
 Trajectory = Posterior | Sequence[Mapping[str, Tensor]]
-"""Stored draws in the order of their chain, or a sequence of weights by name."""
+"""Stored draws in the order of their chain, a guide, or a sequence of weights by name."""
+
+_NUM_DRAWS = 60  # from a guide
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,9 @@ def project(plane: Plane, trajectory: Trajectory) -> Projection:
 
     Arguments:
         plane: The plane.
-        trajectory: A posterior with stored draws, in their order, chains one after the other; or
-            a sequence of weights by name.
+        trajectory: A posterior with stored draws, in their order, chains one after the other; a
+            posterior with a guide, from which 60 draws are taken, in no order; or a sequence
+            of weights by name.
 
     Example:
         >>> draws = posterior.sample(3)
@@ -74,15 +77,14 @@ def project(plane: Plane, trajectory: Trajectory) -> Projection:
 def _packed(plane: Plane, trajectory: Trajectory) -> Tensor:
     """Return the weights of a trajectory, (T, P)."""
     target = plane.target
-    if isinstance(trajectory, Posterior):
-        draws = trajectory.draws
-        if draws is None:
-            raise ValueError(
-                f"a trajectory needs stored draws in order, but this posterior has a "
-                f"{trajectory.source}; give that of a sampler, or a list of weights by name"
-            )
+    if not isinstance(trajectory, Posterior):
+        return torch.stack([end.q for end in locations(trajectory, target)])
 
-        sites = {name: draws[name].flatten(0, 1) for name in target.model.latents}
-        return target.potential.pack(sites)
+    draws = trajectory.draws
+    if draws is None:
+        drawn = trajectory.sample(_NUM_DRAWS)
+        return target.potential.pack({n: drawn[n] for n in target.model.latents})
 
-    return torch.stack([end.q for end in locations(trajectory, target)])
+    sites = {name: draws[name].flatten(0, 1) for name in target.model.latents}
+
+    return target.potential.pack(sites)
