@@ -7,6 +7,7 @@ from zoo.landscape.connect import connect
 from zoo.landscape.curvature import curvature
 from zoo.landscape.curve import Curve
 from zoo.landscape.flatness import Flatness, flatness
+from zoo.landscape.heights import heights
 from zoo.landscape.line import Line, line
 from zoo.landscape.linear_updates import LinearUpdates, linear_updates
 from zoo.landscape.plane import plane
@@ -32,6 +33,7 @@ __all__ = [
     "connect",
     "curvature",
     "flatness",
+    "heights",
     "line",
     "linear_updates",
     "permuted",
