@@ -464,9 +464,13 @@ plt.show()
 
 # %% [markdown]
 # A single draw of the posterior predicts worse than a single fit: it is far above the mode.
-# With ten and more draws this turns around. SWAG here is its mode again, and MultiSWAG the
-# ensemble again. One run of one seed proves little: `benchmarks/averaging.py` has five
-# seeds and three problems.
+# Ten draws make up for it, and thirty of SGHMC come nearest to the prediction of the posterior.
+# Five fits predict as one: exercise 2 has shown that they are almost one function, with its
+# units in another order. SWAG stays at its mode, so it and MultiSWAG predict as the fit does.
+#
+# The posterior is not better than the fit on these images, by the NLL. Nobody has promised
+# that: it is the right answer to this prior and this likelihood, and the prior may be a bad
+# one. `benchmarks/averaging.py` has five seeds and two problems more, on which averages help.
 #
 # ### Exercise 5: within or between?
 # `functions` are class probabilities of MultiSWAG, 20 draws of each of five runs:
@@ -515,7 +519,8 @@ check_5(my_between)
 #   With more data for each weight the modes are deeper, and barriers separate them.
 # - **A rate that fits the result.** SWAG is as wide as the noise of SGD at its learning rate.
 #   At a larger rate it is wider, and another method. Choose it on held-out training data.
-# - **One seed and 360 images.** Differences of 0.02 in NLL are noise.
+# - **One seed and 360 images.** Differences of a few hundredths in NLL are noise, and so is
+#   the score of five or ten draws.
 #
 # ## Further reading
 # - Garipov et al. (2018), *Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs*;
@@ -565,7 +570,8 @@ assert near(dimension, 2 - updates.covariance[20].trace())
 assert check_4(lambda num_weights, num_data: num_weights / 2 / num_data)
 
 # %% [markdown]
-# 5. Nearly everything lies between the runs, if SWAG is narrow.
+# 5. Little lies between the runs. The five fits are almost one function, so five narrow
+#    normals around them are no more than one. On other problems it is the other way round.
 
 # %%
 between = functions.mean(1).var(0, correction=0).sum()

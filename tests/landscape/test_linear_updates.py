@@ -143,6 +143,13 @@ def test_what_is_not_linear_regression_is_refused():
     model = zoo.BayesianNetwork(line().network, laplace, likelihoods.Gaussian(NOISE))
     with pytest.raises(ValueError, match=r"normal priors, but that of layer1\.weight"):
         landscape.linear_updates(model, (x, y))
+    by_name = priors.by_name(
+        {"*.bias": priors.Point()}, otherwise=dist.Normal(0.0, 1.0)
+    )
+    points_too = priors.WeightPrior(by_name)
+    model = zoo.BayesianNetwork(line().network, points_too, likelihoods.Gaussian(NOISE))
+    with pytest.raises(ValueError, match=r"every weight, but layer1\.bias is a point"):
+        landscape.linear_updates(model, (x, y))
     with pytest.raises(ValueError, match="at most the number of data, 5, not 6"):
         landscape.linear_updates(line(), (x, y), [6])
 

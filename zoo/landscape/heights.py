@@ -52,8 +52,9 @@ def heights(
     q = target.potential.pack({name: draws[name] for name in target.model.latents})
 
     buffers = {}
-    for name in target.statistics:
-        value = draws.get(name, posterior.state[name].expand(number, -1))
+    for name in target.carried:
+        state = posterior.state[name]
+        value = draws.get(name, state.expand(number, *state.shape))
         buffers[name] = value.to(q)
 
     return target.terms(Location(q, buffers))

@@ -59,6 +59,12 @@ class LinearModel:
 
         noise = _fixed_noise(model)
         target = Target(model, data)
+        if model.plan.points:
+            raise ValueError(
+                "linear_updates needs a normal prior of every weight, but "
+                f"{next(iter(model.plan.points))} is a point estimate; write dist.Normal(0.0, 1.0)"
+            )
+
         y = _targets(target.y)
         loc, scale = _prior_moments(target)
         names = _coefficient_names(target)
