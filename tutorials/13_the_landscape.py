@@ -360,6 +360,8 @@ for name, values in above.items():
 # since the network fits all 160 images. The cycles are too short to climb up.
 #
 # The plane above shows nothing of this: 95 % of the way from the mode to a draw is off it.
+# In the film the chains walk half way between the fits, as if they stood on the barrier. There
+# the plane is nearest to zero, around which the draws lie in all the other directions.
 
 # %%
 for name in ("SGHMC", "SGHMC, cyclical"):
