@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -73,10 +74,12 @@ def _run(run: Run) -> None:
             run.scores.add_posterior(name, fit, data.test, _NUM_SAMPLES)
             around[name] = look_around(run, name, fit, data.train, _LOOK)
 
+    names = []
     for depth in sorted(depths):
         _report(run, depth, around)
+        names += [_name(depth, skips) for skips in (True, False)]
 
-    _draw(run, around)
+    _draw(run, around, names)
     _note(run)
 
 
@@ -134,24 +137,14 @@ def _report(run: Run, depth: int, around: dict[str, Surroundings]) -> None:
     report.find(f"NLL, {what}, nats", loss["nll"], headline=True)
 
 
-def _draw(run: Run, around: dict[str, Surroundings]) -> None:
-    """Draw the planes, the shallow networks above the deep ones."""
+def _draw(run: Run, around: dict[str, Surroundings], names: Sequence[str]) -> None:
+    """Draw the planes of networks by name, in their order."""
     panels = {}
-    for name in reversed(_pairs(around)):
+    for name in names:
         error = run.scores[name]["error %"]
         panels[f"{name}\ntest error {error.value:.1f} %"] = around[name].planes[0]
 
     draw_surfaces(run, panels, "negative log posterior, nats per datum")
-
-
-def _pairs(around: dict[str, Surroundings]) -> list[str]:
-    """Return the names with those of a depth in the other order, so that skips come first."""
-    names = list(around)
-    swapped = []
-    for number in range(0, len(names), 2):
-        swapped += [names[number + 1], names[number]]
-
-    return swapped
 
 
 def _note(run: Run) -> None:
