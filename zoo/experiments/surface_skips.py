@@ -36,10 +36,10 @@ _BATCH_SIZE = 128
 _PRIOR_SCALE = 0.2  # as the published weight decay: 5e-4 = 1 / (50,000 * 0.2^2)
 _NUM_SAMPLES = 1  # of a point estimate
 _LOOK = Look(
-    num_images=500,
-    num_curved=200,
+    num_images=300,
+    num_curved=100,
     shape=(21, 21),
-    other_shape=(9, 9),
+    other_shape=(7, 7),
     num_others=2,
 )
 
