@@ -44,7 +44,7 @@ def fail_after(monkeypatch, epochs):
     ("kind", "options"),
     [
         (inference.SGLD, {"thinning": 2}),
-        (inference.SGHMC, {"cycles": 2}),
+        (inference.SGHMC, {"cycles": 2, "draws_per_epoch": 2}),
         (inference.SGHMC, {"preconditioner": True, "noise_estimate": True}),
         (inference.SGNHT, {}),
     ],
@@ -66,6 +66,25 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
     with pytest.raises(ValueError, match="lr"):
         fit(kind, 8, checkpoint=path, **settings | {"lr": 0.01})
+
+
+@pytest.mark.parametrize("options", [{}, {"cycles": 2}, {"preconditioner": True}])
+def test_draws_within_an_epoch_are_of_the_same_run(options):
+    settings = {"num_chains": 2, "num_epochs": 8} | options
+    last = fit(inference.SGHMC, 8, **settings)
+    each = fit(inference.SGHMC, 8, draws_per_epoch=3, **settings)
+    two = fit(inference.SGHMC, 8, draws_per_epoch=2, **settings)
+    assert each.info.n_steps.unique().tolist() == [1]
+    assert two.info.n_steps[0].tolist() == [1, 2] * last.info.lp.shape[1]
+    for name, value in last.draws.items():
+        assert torch.equal(value, each.draws[name][:, 2::3])
+        assert torch.equal(value, two.draws[name][:, 1::2])
+        assert torch.equal(each.draws[name][:, ::3], two.draws[name][:, ::2])
+
+    means = each.info.lp.unflatten(1, (-1, 3)).mean(-1)
+    assert torch.allclose(means, last.info.lp)
+    with pytest.raises(ValueError, match=r"draws_per_epoch=4 is more than the 3 steps"):
+        fit(inference.SGHMC, 8, draws_per_epoch=4, **settings)
 
 
 @EACH

@@ -40,7 +40,8 @@ class StochasticEngine(ChainEngine):
     """The base of engines that sample with the gradients of batches.
 
     Arguments:
-        num_epochs: Passes through the data, burn-in included; each after it gives a draw.
+        num_epochs: Passes through the data, burn-in included; each after it gives draws.
+        draws_per_epoch: Number of draws in such a pass, after equal parts of its steps.
         lr: Learning rate of the mean gradient of a datum. None takes the usual one, and lowers
             it in burn-in to half of one over the largest curvature per datum, after which it
             stays; one that is given is taken as it is.
@@ -62,6 +63,7 @@ class StochasticEngine(ChainEngine):
     """
 
     num_epochs: int = 60
+    draws_per_epoch: int = 1
     lr: float | None = None
     burn_in: int | None = None
     decay: float = 0.0
@@ -80,6 +82,7 @@ class StochasticEngine(ChainEngine):
 
         super().__post_init__()
         check_count("num_epochs", self.num_epochs)
+        check_count("draws_per_epoch", self.draws_per_epoch)
         check_count("cycles", self.cycles, minimum=0)
         checked_rate(self.usual_lr if self.lr is None else self.lr)
         if self.burn_in is not None:
@@ -132,9 +135,9 @@ class StochasticEngine(ChainEngine):
 
     @property
     def num_draws(self) -> tuple[int, int]:
-        """Epochs before the first draw, and from it on."""
-        first = self.steps.kept[0]
-        return first, self.num_epochs - first
+        """Draws that could be made in the epochs before the first kept one, and from it on."""
+        first, each = self.steps.kept[0], self.draws_per_epoch
+        return first * each, (self.num_epochs - first) * each
 
     @property
     def calls(self) -> int:
@@ -157,6 +160,11 @@ class StochasticEngine(ChainEngine):
     def settings(self, data: SampledData) -> EpochOptions:
         """Return the settings of the kernel."""
         assert isinstance(data, BatchedData)
+        if self.draws_per_epoch > data.per_epoch:
+            raise ValueError(
+                f"draws_per_epoch={self.draws_per_epoch} is more than the {data.per_epoch} steps "
+                "of an epoch; write fewer, or a smaller batch_size"
+            )
 
         return EpochOptions(
             replace(data, is_independent=self.assumes_white_noise),
@@ -166,6 +174,7 @@ class StochasticEngine(ChainEngine):
             largest=_LARGEST if self.lr is None else None,
             control=self.control,
             caveat=caveat(self.model, data),
+            parts=self.draws_per_epoch,
         )
 
     def _run_options(self, potential: Potential, data: SampledData) -> RunOptions:
@@ -174,11 +183,11 @@ class StochasticEngine(ChainEngine):
         options = super()._run_options(potential, data)
         calls = self.num_epochs * data.per_epoch
         kernel = KernelOptions(compile=self.compile, calls=calls)
-        skipped = frozenset(range(self.num_epochs)) - frozenset(self.steps.kept)
-        first = self.num_draws[0]
-        between = frozenset(epoch for epoch in skipped if epoch >= first)
+        kept, each = self.steps.kept, self.draws_per_epoch
+        skipped = set(range(kept[0], self.num_epochs)) - set(kept)
+        between = frozenset(epoch * each for epoch in skipped)
 
-        return replace(options, kernel=kernel, block=1, skipped=between)
+        return replace(options, kernel=kernel, block=each, skipped=between)
 
     @turn()
     @autograd_on()

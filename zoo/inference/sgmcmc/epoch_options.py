@@ -27,6 +27,7 @@ class EpochOptions:
             for no limit.
         control: The posterior whose mean is the centre of control variates; None for none.
         caveat: What is to be said of the draws.
+        parts: Number of parts of an epoch, each of which gives a draw.
     """
 
     data: BatchedData
@@ -38,6 +39,7 @@ class EpochOptions:
     largest: float | None = None
     control: Posterior | None = None
     caveat: str = ""
+    parts: int = 1
 
 
 def check_friction(friction: float) -> None:

@@ -1,4 +1,4 @@
-"""Chains that take a step for every batch, and give a draw at the end of every epoch."""
+"""Chains that take a step for every batch, and give draws in every epoch."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from zoo.inference.mcmc.kernels.draws import TransitionInfo
 from zoo.inference.sgmcmc.batch_gradient import BatchGradient, ControlledGradient
 from zoo.inference.sgmcmc.epoch_options import EpochOptions
 from zoo.inference.sgmcmc.moments import learn, observe, share_of_new
+from zoo.inference.sgmcmc.parts import EpochParts
 from zoo.inference.sgmcmc.stability import RateLimit
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.stochastic_info import SGMCMCInfo
@@ -27,7 +28,7 @@ _NUM_LIMITS = 20  # times in burn-in at which it is looked at
 
 
 class EpochKernel(Chains):
-    r"""The base of stochastic-gradient MCMC: a step for every batch, a draw for every epoch.
+    r"""The base of stochastic-gradient MCMC: a step for every batch, draws in every epoch.
 
     A member moves the chains in `move` with the gradient of the potential of a batch, which
     contains N/B and the temperature. So the step size in its units is
@@ -37,7 +38,8 @@ class EpochKernel(Chains):
     for the learning rate η, and noise of variance 2ε samples the target. No temperature and
     no number of data is anywhere else.
 
-    `state` holds the position, sums over the present epoch, and what a member adds.
+    An epoch has parts, each of which gives a draw. A run is saved only between epochs.
+    `state` holds the position, sums over the present part, and what a member adds.
 
     Arguments:
         potential: The potential energy of the first batch.
@@ -58,6 +60,7 @@ class EpochKernel(Chains):
         self.noise = torch.zeros_like(q)
         self.limit = RateLimit(settings.largest, settings.steps.lr * self._unit)
         self._last_arguments = settings.data.arguments
+        self.parts = EpochParts(settings.data, settings.parts)
         self.gradient = self._make_gradient()
         zeros = q.new_zeros(self.num_chains)
         self.state = {
@@ -124,6 +127,9 @@ class EpochKernel(Chains):
 
     def adapt(self, info: TransitionInfo) -> None:
         """Set what is learned, after each epoch of burn-in."""
+        if not self.parts.is_between:
+            return
+
         learn(self.state)
         every = max(1, self.settings.steps.kept[0] // _NUM_LIMITS)
         if int(self.state["epoch"]) % every == 0:
@@ -140,21 +146,19 @@ class EpochKernel(Chains):
         return None
 
     def transition(self) -> TransitionInfo:
-        """Take a step for every batch of an epoch.
+        """Take a step for every batch of a part of an epoch.
 
         Raises:
             Diverged: A position is not finite; the message says what to write.
         """
-        number = int(self.state["epoch"])
-        num_steps = 0
-        num_gradients = self.gradient.num_gradients(self.num_chains)
-        for tensors, structure in self.settings.data.epoch():
-            self._step(number + num_steps / self._per_epoch, tensors, structure)
+        number, num_steps = int(self.state["epoch"]), 0
+        for share, tensors, structure in self.parts.take():
+            self._step(number + share, tensors, structure)
             num_steps += 1
 
         self._last_arguments = self.settings.data.arguments_of(tensors, structure)
-        self.state["epoch"] += 1
-        self.num_gradients += num_gradients * num_steps
+        self.state["epoch"] += self.parts.is_between
+        self.num_gradients += self.gradient.num_gradients(self.num_chains) * num_steps
         self._check_finite()
 
         return self._finished(num_steps)
@@ -212,7 +216,7 @@ class EpochKernel(Chains):
         return (energy,)
 
     def _finished(self, num_steps: int) -> TransitionInfo:
-        """Return the statistics of an epoch, and begin the sums of the next."""
+        """Return the statistics of a part of an epoch, and begin the sums of the next."""
         ones = torch.ones_like(self.state["energy"])
         means = {}
         for name, total in self.state.items():

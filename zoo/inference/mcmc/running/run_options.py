@@ -32,8 +32,8 @@ class RunOptions:
         kernel: Settings of the kernel.
         store: What to store.
         block: Largest number of draws between two checkpoints; None for the usual one.
-        skipped: Numbers of draws that are not stored although warm-up has ended, those of
-            warm-up included in the count; the block is one draw then.
+        skipped: Numbers of the first draws of blocks that are not stored although warm-up has
+            ended, those of warm-up included in the count.
     """
 
     sampler: str
