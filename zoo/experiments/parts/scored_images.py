@@ -55,19 +55,25 @@ class ScoredImages:
         x, y = self.data.test
         return Split(x[: self.num_chosen], y[: self.num_chosen])
 
-    @cached_property
-    def corrupted(self) -> Split:
-        """Images under each family, one family after the other, and their labels."""
+    @property
+    def following(self) -> Split:
+        """The images after those, which are corrupted."""
         x, y = self.data.test
         rows = slice(self.num_chosen, self.num_chosen + self.num_corrupted)
-        test = images(replace(self.data, test=Split(x[rows], y[rows])))
+
+        return Split(x[rows], y[rows])
+
+    @cached_property
+    def corrupted(self) -> Tensor:
+        """Images under each family, one family after the other."""
+        test = images(replace(self.data, test=self.following))
 
         versions = []
         for family in COLOURED:
             pixels = corrupted(test.pixels, family, self.severity)
             versions.append(test.standardised(pixels))
 
-        return Split(torch.cat(versions), test.y.repeat(len(versions)))
+        return torch.cat(versions)
 
     def score(self, name: str, predict: Predict) -> None:
         """Score a prediction on all images, on the others, and on those that are corrupted.
@@ -86,15 +92,15 @@ class ScoredImages:
             return Prediction(prediction.likelihood, outputs)
 
         def predict_corrupted() -> Prediction:
-            return predict(self.corrupted.x, fewer)
+            return predict(self.corrupted, fewer)
 
         scores, families = self.run.scores, len(COLOURED)
-        labels = self.corrupted.y
+        labels = self.following.y.repeat(families)
         scores.add(name, predict_all, y)
         scores.add(others(name), predict_others, y[self.num_chosen :])
         scores.add(under_corruption(name), predict_corrupted, labels, families)
 
-    def report(self, name: str, published: Mapping[str, float]) -> None:
+    def report(self, name: str, published: Mapping[str, float | str]) -> None:
         """State error, NLL and calibration error, on all images and on corrupted ones.
 
         Arguments:
@@ -108,13 +114,22 @@ class ScoredImages:
                 what = f"{score}, {key}"
                 self.run.report.find(what, scores[score], theirs, headline=True)
 
-    def compare(self, name: str, other: str) -> None:
-        """State the paired differences of two predictions, on clean and on corrupted images."""
+    def compare(
+        self, name: str, other: str, published: Mapping[str, float | str]
+    ) -> None:
+        """State the paired differences of two predictions, on clean and on corrupted images.
+
+        Arguments:
+            name: The name of the prediction.
+            other: The name of the one that is subtracted.
+            published: Published differences on clean images.
+        """
         for key in (others, under_corruption):
             gain = self.run.scores.difference(key(name), key(other))
             for score in _SCORES:
+                theirs = published.get(score) if key is others else None
                 what = f"{score}, {key(name)}, minus {other}"
-                self.run.report.find(what, gain[score], headline=score == "nll")
+                self.run.report.find(what, gain[score], theirs, headline=score == "nll")
 
 
 def others(name: str) -> str:
