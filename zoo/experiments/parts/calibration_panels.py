@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from zoo.experiments.running.run import Run
 
-_MARKERS = "osD^vPX"
+_MARKERS = "osD^vPX*"  # one more than colours, so that no point is like another
 
 
 def draw_nll_over_ece(run: Run, panels: Mapping[str, Mapping[str, str]]) -> None:
