@@ -108,11 +108,13 @@ class ScoredImages:
             published: Published scores on all images.
         """
         for key in (name, under_corruption(name)):
-            scores = self.run.scores[key]
+            is_clean = key == name
             for score in _SCORES:
-                theirs = published.get(score) if key == name else None
+                theirs = published.get(score) if is_clean else None
+                is_headline = score == "nll" or (is_clean and score == "error %")
+                ours = self.run.scores[key][score]
                 what = f"{score}, {key}"
-                self.run.report.find(what, scores[score], theirs, headline=True)
+                self.run.report.find(what, ours, theirs, headline=is_headline)
 
     def compare(
         self, name: str, other: str, published: Mapping[str, float | str]
@@ -129,7 +131,8 @@ class ScoredImages:
             for score in _SCORES:
                 theirs = published.get(score) if key is others else None
                 what = f"{score}, {key(name)}, minus {other}"
-                self.run.report.find(what, gain[score], theirs, headline=score == "nll")
+                is_headline = theirs is not None
+                self.run.report.find(what, gain[score], theirs, headline=is_headline)
 
 
 def others(name: str) -> str:
