@@ -73,6 +73,8 @@ SMALLER = [  # what would take too long in a test
         "_CONTESTANTS",
         dict(list(AROUND.items())[::2]),
     ),
+    (module_of(experiments.connect_lenet), "_NUM_POINTS", 3),
+    (module_of(experiments.connect_lenet), "_EPOCHS", {"curve": 1, "vertex": 1}),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
     (module_of(experiments.surface_skips), "_DEPTHS", {8: 0.5}),
     (module_of(experiments.surface_skips), "_LOOK", Look(4, 4, (3, 3), (3, 3), 1)),
