@@ -1,10 +1,9 @@
-"""Curves between two fits, and the order of hidden units."""
+"""Curves between two fits."""
 
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from torch import nn
 
 import guides
 import zoo
@@ -88,72 +87,6 @@ def test_a_curve_has_a_lower_barrier_than_the_line_and_predicts(tmp_path):
 
     aligned = landscape.align(a, b, x)
     assert landscape.line(a, aligned, (x, y), 5).barrier == pytest.approx(0, abs=1e-5)
-
-
-def chain():
-    return nn.Sequential(
-        nn.Conv2d(1, 5, 3),
-        nn.BatchNorm2d(5),
-        nn.ReLU(),
-        nn.Conv2d(5, 6, 3, bias=False),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(96, 7),
-        nn.ReLU(),
-        nn.Linear(7, 3),
-    )
-
-
-def test_units_of_a_convolutional_chain_are_put_back_in_order():
-    network = chain()
-    network[1].running_mean.normal_()
-    network[1].running_var.uniform_(0.3, 3.0)
-    posterior = fit(network, likelihoods.Categorical())
-    x, y = torch.randn(20, 1, 8, 8), torch.randint(3, (20,))
-
-    other = landscape.permuted(posterior, x)
-    assert not torch.equal(other["3.weight"], posterior.means()["3.weight"])
-    back = landscape.align(posterior, other, x)
-    for name, value in posterior.means().items():
-        assert torch.equal(back[name], value)
-    assert torch.equal(back["1.running_mean"], network[1].running_mean)
-
-    curve = landscape.connect(
-        posterior, other, (x, y), num_epochs=2, num_points=3, progress=False
-    )
-    assert curve.profile.batch_norm == "recompute"
-    assert curve.sample()["1.running_mean"].shape == (3, 5)  # each point has its own
-    assert torch.isfinite(curve.predict(x).probs).all()
-
-
-class Skip(nn.Module):
-    """A network whose hidden units are used twice."""
-
-    def __init__(self):
-        super().__init__()
-        self.into, self.on = nn.Linear(4, 4), nn.Linear(4, 4)
-
-    def forward(self, x):
-        hidden = self.into(x).relu()
-        return hidden + self.on(hidden)
-
-
-def test_a_network_that_is_no_chain_is_refused():
-    posterior = fit(Skip(), likelihoods.Gaussian(1.0))
-    with pytest.raises(
-        ValueError, match="in Skip a permutation of hidden units changes"
-    ):
-        landscape.permuted(posterior, torch.randn(5, 4))
-
-    grouped = nn.Sequential(nn.Conv2d(1, 4, 1), nn.Conv2d(4, 4, 1, groups=2))
-    with pytest.raises(ValueError, match="1 does not follow 0"):
-        landscape.permuted(
-            fit(grouped, likelihoods.Gaussian(1.0)), torch.randn(2, 1, 3, 3)
-        )
-
-    recurrent = nn.Sequential(nn.GRU(2, 3))
-    with pytest.raises(ValueError, match="0 is GRU"):
-        landscape.permuted(fit(recurrent, likelihoods.Gaussian(1.0)), None)
 
 
 def test_a_curve_of_another_kind_is_refused(linear):

@@ -2,7 +2,6 @@
 
 from zoo.landscape.align import align
 from zoo.landscape.animation import animate
-from zoo.landscape.chain import permuted
 from zoo.landscape.connect import connect
 from zoo.landscape.curvature import curvature
 from zoo.landscape.curve import Curve
@@ -10,6 +9,7 @@ from zoo.landscape.flatness import Flatness, flatness
 from zoo.landscape.heights import heights
 from zoo.landscape.line import Line, line
 from zoo.landscape.linear_updates import LinearUpdates, linear_updates
+from zoo.landscape.permuted import permuted
 from zoo.landscape.plane import plane
 from zoo.landscape.random_plane import random_plane
 from zoo.landscape.rescaled import rescaled

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from zoo.landscape.chain import chain_values, hidden_layers, is_one_function
 from zoo.landscape.ends import model_of
+from zoo.landscape.hidden_units import hidden_units
+from zoo.landscape.permuted import is_one_function, network_values
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.rows import Rows
@@ -47,11 +48,11 @@ def rescaled(a: Posterior, factor: float, x: Rows) -> DrawsPosterior:
         raise ValueError(f"factor must be above 0, not {factor}; write 10.0")
 
     model = model_of([a])
-    hidden = hidden_layers(model)[0]
+    hidden = hidden_units(model, x)[0]
     *own, following = [axis.name for axis in hidden.axes]
     last, _, _ = own[-1].rpartition(".")  # the layer, or its normalisation
 
-    old = chain_values(a, model)
+    old = network_values(a, model)
     new = dict(old)
     new[following] = old[following] / factor
     for name in (f"{last}.weight", f"{last}.bias"):

@@ -14,7 +14,7 @@ from zoo import landscape
 from zoo.datasets import Split
 from zoo.experiments.running.run import Run
 from zoo.landscape import Line
-from zoo.landscape.chain import chain_values
+from zoo.landscape.permuted import network_values
 from zoo.landscape.simplicial_complex import Inside
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
@@ -224,7 +224,7 @@ def ensemble(fits: Sequence[Posterior]) -> DrawsPosterior:
         fits: The points, posteriors of one model.
     """
     first = fits[0]
-    values = [chain_values(each, first.model) for each in fits]
+    values = [network_values(each, first.model) for each in fits]
     draws = {}
     for name in values[0]:
         draws[name] = torch.stack([each[name] for each in values])[None]
