@@ -32,7 +32,7 @@ def rescaled(a: Posterior, factor: float, x: Rows) -> DrawsPosterior:
         A posterior with one draw, the other weights.
 
     Raises:
-        ValueError: A network that is not a chain of layers, or whose activation depends on the
+        ValueError: A network whose units cannot be followed, or whose activation depends on the
             scale, such as tanh.
 
     Example:
