@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.landscape.ends import End, model_of
 from zoo.landscape.hidden_units import hidden_units
 from zoo.landscape.permuted import check_function, network_values
-from zoo.landscape.units import Move, Units, moved
+from zoo.landscape.units import Move, UnitGroup, moved
 from zoo.runtime.rows import Rows
 
 _MOST_SWEEPS = 100
@@ -60,7 +60,7 @@ def align(a: End, b: End, x: Rows) -> dict[str, Tensor]:
 
 
 def _matching(
-    a: Mapping[str, Tensor], b: Mapping[str, Tensor], groups: Sequence[Units]
+    a: Mapping[str, Tensor], b: Mapping[str, Tensor], groups: Sequence[UnitGroup]
 ) -> list[Move]:
     """Return the places of the units of b, for each group."""
     moves = [units.still() for units in groups]
@@ -94,7 +94,7 @@ class _Gains:
     """
 
     def __init__(
-        self, a: Mapping[str, Tensor], b: Mapping[str, Tensor], units: Units
+        self, a: Mapping[str, Tensor], b: Mapping[str, Tensor], units: UnitGroup
     ) -> None:
         zero = torch.zeros(units.size, units.size, dtype=torch.float64)
         self.is_odd = units.is_odd

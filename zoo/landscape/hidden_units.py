@@ -12,10 +12,10 @@ from zoo.landscape.unit_labels import (
     ZERO,
     LabelMode,
     Labels,
-    Place,
+    LabelledAxis,
     UnknownFunction,
 )
-from zoo.landscape.units import Axis, Units
+from zoo.landscape.units import Axis, UnitGroup
 from zoo.model import BayesianNetwork
 from zoo.predictive.inputs import place_inputs
 from zoo.predictive.network_call import call_arguments
@@ -25,7 +25,7 @@ from zoo.runtime.rows import Rows, first
 _Key = tuple[str, int]  # a tensor and a dimension of it
 
 
-def hidden_units(model: BayesianNetwork, x: Rows) -> list[Units]:
+def hidden_units(model: BayesianNetwork, x: Rows) -> list[UnitGroup]:
     """Return the groups of units that can change places, in the order of the network.
 
     The network runs once. The units of a layer are a group. Where layers are added to each
@@ -63,7 +63,7 @@ class _Places:
 
     def __init__(self) -> None:
         self._labels = Labels()
-        self._found: dict[_Key, Place] = {}
+        self._found: dict[_Key, LabelledAxis] = {}
 
     @torch.no_grad()
     def follow(self, network: nn.Module, x: Rows) -> None:
@@ -89,7 +89,7 @@ class _Places:
         for place in mode.places:
             self._add(place)
 
-    def groups(self) -> list[Units]:
+    def groups(self) -> list[UnitGroup]:
         """Return the groups of units that are in the same tensors equally often."""
         entries: dict[int, dict[_Key, list[int]]] = {}
         for key, place in self._found.items():
@@ -108,20 +108,22 @@ class _Places:
             for (is_odd, *_), labels in groups.items()
         ]
 
-    def _add(self, place: Place) -> None:
+    def _add(self, place: LabelledAxis) -> None:
         """Add a place; a tensor that is used twice joins the units of both uses."""
         key = place.name, place.dim
         earlier = self._found.setdefault(key, place)
         self._labels.join(earlier.labels, place.labels)
 
-    def _units(self, units: Sequence[Mapping[_Key, list[int]]], is_odd: bool) -> Units:
+    def _units(
+        self, units: Sequence[Mapping[_Key, list[int]]], is_odd: bool
+    ) -> UnitGroup:
         """Return a group of units, given the entries of each."""
         axes = []
         for name, dim in units[0]:
             entries = torch.tensor([unit[name, dim] for unit in units])
             axes.append(Axis(name, dim, entries, self._found[name, dim].flips))
 
-        return Units(len(units), axes, is_odd)
+        return UnitGroup(len(units), axes, is_odd)
 
 
 def _refusal(network: nn.Module, reason: str) -> str:

@@ -39,7 +39,7 @@ class UnknownFunction(ValueError):
 
 
 @dataclass(frozen=True)
-class Place:
+class LabelledAxis:
     """The labels of the entries along a dimension of a tensor.
 
     Arguments:
@@ -125,7 +125,7 @@ class LabelMode(TorchFunctionMode):
     def __init__(self, names: Mapping[int, str], inputs: Sequence[Tensor]) -> None:
         super().__init__()
         self.labels = Labels()
-        self.places: list[Place] = []
+        self.places: list[LabelledAxis] = []
         self._names = names
         self._of: dict[int, Tensor] = {}
         self._kept: list[Tensor] = []  # so that no id is used twice
@@ -226,7 +226,7 @@ class LabelMode(TorchFunctionMode):
         if name is None:
             raise UnknownFunction("a layer with a computed weight")
 
-        self.places.append(Place(name, dim, labels, flips))
+        self.places.append(LabelledAxis(name, dim, labels, flips))
 
     def _rearranged(self, func: Callable, args: Any, kwargs: Any) -> Tensor:
         """Do to the labels what a function does to values."""

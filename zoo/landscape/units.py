@@ -64,7 +64,7 @@ class Axis:
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
+class UnitGroup:
     """Hidden units that can change places with each other.
 
     Arguments:
@@ -92,7 +92,7 @@ class Units:
 
 
 def moved(
-    values: Mapping[str, Tensor], groups: Sequence[Units], moves: Sequence[Move]
+    values: Mapping[str, Tensor], groups: Sequence[UnitGroup], moves: Sequence[Move]
 ) -> dict[str, Tensor]:
     """Return weights with the units of all groups in other places.
 
