@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from zoo.landscape.unit_labels import (
     FIXED,
     ZERO,
+    LabelledAxis,
     LabelMode,
     Labels,
-    LabelledAxis,
     UnknownFunction,
 )
 from zoo.landscape.units import Axis, UnitGroup
