@@ -43,7 +43,8 @@ def test_a_tutorial_runs(path, tmp_path, monkeypatch, capsys):
     with pyro.get_param_store().scope():
         names = runpy.run_path(str(path), run_name="__main__")
 
-    for check, wrong, message in WRONG_ANSWERS.get(path.stem, list)(names):
+    wrong_answers = WRONG_ANSWERS.get(path.stem, lambda _: [])
+    for check, wrong, message in wrong_answers(names):
         capsys.readouterr()
         assert not names[check](*wrong)
         assert message in capsys.readouterr().out
