@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -19,6 +20,19 @@ SHORTER = {  # the program in a page, with few steps
         "num_chains=2, warmup_steps=4, num_samples=4, compile=False, progress=False)"
     ),
     '"posterior.safetensors"': 'path / "posterior.safetensors"',
+}
+FEWER = {  # of the pages about weights
+    "num_epochs=60, cycles=3": "num_epochs=6, progress=False, cycles=3",
+    "num_epochs=60": "num_epochs=2, progress=False",
+    "landscape.connect(a, b, data)": (
+        "landscape.connect(a, b, data, num_epochs=2, num_points=5, progress=False)"
+    ),
+    "landscape.curvature(a, data)": (
+        "landscape.curvature(a, data, 2, num_probes=1, num_steps=3)"
+    ),
+    "torch.randn(20, 1)": "torch.randn(3, 1)",
+    '"line.gif"': '"line.gif", dpi=30',
+    "data=data)": "data=data, shape=(3, 3))",
 }
 
 
@@ -46,6 +60,20 @@ def test_the_readme_runs(tmp_path):
     new_frame = frame[["age", "length", "width"]].head()
     found = run(own_data, **names | {"frame": frame, "new_frame": new_frame})
     assert found["prediction"].mean.shape == (5, 1)
+
+
+@pytest.mark.parametrize("page", ["docs/landscape.md", "docs/sgmcmc.md"])
+def test_a_page_about_weights_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plt.switch_backend("Agg")
+    names = {}
+    for program in programs(page):
+        for long, short in FEWER.items():
+            program = program.replace(long, short)
+        exec(compile(program, page, "exec"), names)
+
+    plt.close("all")
+    assert names["data"].name == "digits"
 
 
 @pytest.mark.usefixtures("at_the_prior")

@@ -99,15 +99,15 @@ class LinearModel:
         return output.flatten(0 if output.dim() == 1 else -2)
 
     def features(self, x: Rows) -> Tensor:
-        """Return the features φ(x), (N, P), the derivatives of the outputs."""
-        zero = self._zero()
+        """Return the features φ(x), (N, P), the outputs at coefficients of one and zeros."""
+        units = torch.eye(len(self.loc)).to(self._zero())
+        offset = self.offset(x)
+        columns = []
+        with torch.no_grad():
+            for unit in units:
+                columns.append(self.outputs(unit, x).double() - offset)
 
-        def outputs(q: Tensor) -> Tensor:
-            return self.outputs(q, x)
-
-        jacobian = torch.autograd.functional.jacobian(outputs, zero)
-
-        return jacobian.double()
+        return torch.stack(columns, -1)
 
     def offset(self, x: Rows) -> Tensor:
         """Return the outputs f_0(x) without any coefficient, (N,)."""
