@@ -73,6 +73,8 @@ SMALLER = [  # what would take too long in a test
         "_CONTESTANTS",
         dict(list(AROUND.items())[::2]),
     ),
+    (module_of(experiments.connect_cifar10), "_NUM_POINTS", 2),
+    (module_of(experiments.connect_cifar10), "_EPOCHS", 1),
     (module_of(experiments.connect_lenet), "_NUM_POINTS", 3),
     (module_of(experiments.connect_lenet), "_EPOCHS", {"curve": 1, "vertex": 1}),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),

@@ -2,6 +2,7 @@
 
 from zoo.experiments.bayes_cnn import bayes_cifar10, bayes_lenet_mnist
 from zoo.experiments.bbb_mnist import bbb_mnist
+from zoo.experiments.connect_cifar10 import connect_cifar10
 from zoo.experiments.connect_lenet import connect_lenet
 from zoo.experiments.corrupt_mnist import corrupt_mnist
 from zoo.experiments.dropout_cifar10 import dropout_cifar10
@@ -25,6 +26,7 @@ __all__ = [
     "bayes_cifar10",
     "bayes_lenet_mnist",
     "bbb_mnist",
+    "connect_cifar10",
     "connect_lenet",
     "corrupt_mnist",
     "dropout_cifar10",

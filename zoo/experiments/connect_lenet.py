@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import pyro.distributions as dist
@@ -10,6 +9,7 @@ import pyro.distributions as dist
 import guides
 from zoo import datasets, landscape, networks, priors
 from zoo.datasets import Dataset
+from zoo.experiments.parts.connection_panels import draw_connections
 from zoo.experiments.parts.connections import (
     Connections,
     ensemble,
@@ -81,7 +81,7 @@ def _run(run: Run) -> None:
         for score in ("error %", "nll"):
             run.report.find(f"{score}, {one} minus {other}", gain[score])
 
-    _draw_figure(run, lines)
+    draw_connections(run, lines, "LeNet-5 on MNIST")
     _add_notes(run)
 
 
@@ -142,27 +142,6 @@ def _score(run: Run, name: str, posterior: Posterior, data: Dataset) -> None:
     run.report.find(f"error, {name}, %", scores["error %"], headline=True)
     run.report.find(f"NLL, {name}, nats", scores["nll"], headline=True)
     run.report.find(f"ECE, {name}", scores["ece"])
-
-
-def _draw_figure(run: Run, lines: Mapping[str, Line]) -> None:
-    """Draw training loss and test error along lines and curves, and the NLL of predictions."""
-    with run.report.panels(columns=3, title="LeNet-5 on MNIST") as axes:
-        losses, errors, predictions = axes[0]
-        for name, line in lines.items():
-            style = "--" if "copy" in name else "-"
-            losses.plot(line.t, line.loss, style, label=name)
-            assert line.test_error is not None
-            errors.plot(line.t, 100 * line.test_error, style, label=name)
-
-        for ax, label in ((losses, "training loss, nats"), (errors, "test error, %")):
-            ax.set(yscale="log", xlabel="position t", ylabel=label)
-
-        losses.legend(frameon=False, fontsize="x-small")
-        for name, scores in run.result.scores.items():
-            nll = scores["nll"]
-            predictions.errorbar(nll.value, name, xerr=nll.two_errors, fmt="o")
-
-        predictions.set(xlabel="NLL, nats, ± 2 standard errors")
 
 
 def _add_notes(run: Run) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.modules.conv import _ConvNd
 
 from zoo.data import Batches
 from zoo.inference.schedules import cosine
 from zoo.landscape.target import Target, potential_of
+from zoo.model import BayesianNetwork
 from zoo.posterior.batch_norm import normalised_by_batch
 from zoo.runtime.counts import check_count
 from zoo.runtime.progress import bar
@@ -123,6 +125,9 @@ class MeanStep:
     ) -> None:
         model = normalised_by_batch(target.model)
         self.potential = potential_of(model, target.x, target.y)
+        if _is_faster_one_by_one(model):
+            self.potential.vectorised = False
+
         self.fixed = fixed
         self.num_data = num_data
         self.structure: Structure | None = None
@@ -149,3 +154,11 @@ class MeanStep:
         of_free = weights[:, len(self.fixed) :].T @ gradients / len(q)
 
         return energies.mean() / self.num_data, of_free / self.num_data
+
+
+def _is_faster_one_by_one(model: BayesianNetwork) -> bool:
+    """Return whether several weights of a network are faster one by one: convolutions on a CPU."""
+    is_on_cpu = model.first_parameter.device.type == "cpu"
+    layers = model.network.modules()
+
+    return is_on_cpu and any(isinstance(layer, _ConvNd) for layer in layers)

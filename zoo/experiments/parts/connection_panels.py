@@ -1,0 +1,37 @@
+"""The figure of connected fits: training loss and test error along lines, NLL of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from zoo.experiments.running.run import Run
+from zoo.landscape import Line
+
+_PER_CENT = 100
+
+
+def draw_connections(run: Run, lines: Mapping[str, Line], title: str) -> None:
+    """Draw training loss and test error along lines and curves, and the NLL of predictions.
+
+    Arguments:
+        run: The run.
+        lines: Profiles of lines and curves by name.
+        title: The title of the figure.
+    """
+    with run.report.panels(columns=3, title=title) as axes:
+        losses, errors, predictions = axes[0]
+        for name, line in lines.items():
+            style = "--" if "copy" in name else "-"
+            losses.plot(line.t, line.loss, style, label=name)
+            assert line.test_error is not None
+            errors.plot(line.t, _PER_CENT * line.test_error, style)
+
+        for ax, label in ((losses, "training loss, nats"), (errors, "test error, %")):
+            ax.set(yscale="log", xlabel="position t", ylabel=label)
+
+        losses.legend(frameon=False, fontsize="x-small")
+        for name, scores in run.result.scores.items():
+            nll = scores["nll"]
+            predictions.errorbar(nll.value, name, xerr=nll.two_errors, fmt="o")
+
+        predictions.set(xlabel="NLL, nats, ± 2 standard errors")
