@@ -159,12 +159,12 @@ class Target:
 
         errors = []
         for values in prediction.functions:
-            errors.append(_error(values, observed.y, prediction.has_classes))
+            errors.append(error_of(values, observed.y, prediction.has_classes))
 
         return torch.stack(errors)
 
 
-def _error(values: Tensor, y: Any, has_classes: bool) -> Tensor:
+def error_of(values: Tensor, y: Any, has_classes: bool) -> Tensor:
     """Return the share of wrong classes, or the root mean squared error."""
     if has_classes:
         return 1 - metrics.accuracy(values, y)

@@ -9,6 +9,7 @@ from zoo.plots.filters import filters
 from zoo.plots.functions import functions
 from zoo.plots.network import network
 from zoo.plots.out_of_distribution import out_of_distribution
+from zoo.plots.pattern import pattern
 from zoo.plots.profile import profile
 from zoo.plots.pruning import pruning
 from zoo.plots.ranks import ranks
@@ -32,6 +33,7 @@ __all__ = [
     "functions",
     "network",
     "out_of_distribution",
+    "pattern",
     "predictive_band",
     "profile",
     "pruning",
