@@ -14,6 +14,8 @@ from zoo.datasets import Dataset, Split, Units
 from zoo.experiments import Run, nodes_cifar10
 from zoo.experiments.parts import (
     fast_network,
+    minima_cases,
+    minima_scores,
     pruning_curves,
     scored_images,
     trained_resnets,
@@ -21,6 +23,7 @@ from zoo.experiments.parts import (
 from zoo.experiments.parts.surroundings import Look
 from zoo.experiments.running import planning, trials
 from zoo.experiments.running.method import Method
+from zoo.landscape import level
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
 from zoo.pruning import moments
@@ -43,6 +46,11 @@ def module_of(experiment):
 def untrained(run, depth):
     """Return a smaller network in place of a trained one."""
     return ResNet(8, num_classes=10)
+
+
+def few_scores(_end, _train, _number):
+    """Return numbers in place of the scores of a minimum, which have a test of their own."""
+    return {score.name: torch.rand(()).item() for score in minima_scores.SCORES}
 
 
 REFERRED = module_of(experiments.referral_cifar10)._CONTESTANTS
@@ -80,6 +88,17 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
     (module_of(experiments.surface_skips), "_DEPTHS", {8: 0.5}),
     (module_of(experiments.surface_skips), "_LOOK", Look(4, 4, (3, 3), (3, 3), 1)),
+    (module_of(experiments.bad_minima), "_NUM_SEEDS", 2),
+    (module_of(experiments.bad_minima), "_MODE_STEPS", 3),
+    (module_of(experiments.bad_minima), "scores_of", few_scores),
+    (
+        module_of(experiments.bad_minima),
+        "_CASES",
+        {"moons": minima_cases.moons_case},
+    ),
+    (minima_cases, "_LONG", (2, 1)),
+    (level, "_LONGEST", 5),
+    (module_of(experiments.pattern_mnist), "_MINUTES", 120),
     (
         module_of(experiments.referral_cifar10),
         "_CONTESTANTS",
@@ -149,12 +168,14 @@ def small(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.filterwarnings("ignore:the bad weights have .* wrong")
+@pytest.mark.filterwarnings("ignore:the training loss came down to")
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_runs_and_writes_what_it_found(name, small, tmp_path):
     result = small(EXPERIMENTS[name]).run()
     assert len(result.findings) >= 3
     assert result.scores
-    assert result.fits
+    assert result.fits or result.kept
     assert all(math.isfinite(finding.ours.value) for finding in result.findings)
     known = experiments.read(tmp_path / "out" / f"{name}.json")
     assert known.findings == result.findings

@@ -1,5 +1,6 @@
 """Experiments of the literature as short programs, with their published numbers."""
 
+from zoo.experiments.bad_minima import bad_minima
 from zoo.experiments.bayes_cnn import bayes_cifar10, bayes_lenet_mnist
 from zoo.experiments.bbb_mnist import bbb_mnist
 from zoo.experiments.connect_cifar10 import connect_cifar10
@@ -11,6 +12,7 @@ from zoo.experiments.fast_cifar10 import fast_cifar10
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
 from zoo.experiments.ood_mnist import ood_mnist
+from zoo.experiments.pattern_mnist import pattern_mnist
 from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
 from zoo.experiments.referral_cifar10 import referral_cifar10
 from zoo.experiments.running.result import Result, read
@@ -23,6 +25,7 @@ __all__ = [
     "Experiment",
     "Result",
     "Run",
+    "bad_minima",
     "bayes_cifar10",
     "bayes_lenet_mnist",
     "bbb_mnist",
@@ -35,6 +38,7 @@ __all__ = [
     "nodes_cifar10",
     "nodes_lenet_width",
     "ood_mnist",
+    "pattern_mnist",
     "prune_cifar10",
     "prune_ecg",
     "prune_mnist",
