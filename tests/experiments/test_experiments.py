@@ -18,6 +18,7 @@ from zoo.experiments.parts import (
     minima_scores,
     pruning_curves,
     scored_images,
+    temperature_curve,
     trained_resnets,
 )
 from zoo.experiments.parts.surroundings import Look
@@ -55,6 +56,17 @@ def few_scores(_end, _train, _number):
 
 REFERRED = module_of(experiments.referral_cifar10)._CONTESTANTS
 AROUND = module_of(experiments.weights_cifar10)._CONTESTANTS
+SAMPLED = module_of(experiments.sgmcmc_cifar10)._CONTESTANTS
+TEMPERED = {
+    name: replace(
+        setting,
+        temperatures=(1.0, 0.1),
+        checked=setting.checked[1:],
+        num_samples=2,
+    )
+    for name, setting in module_of(experiments.cold_posterior)._SETTINGS.items()
+    if name != "CIFAR-10"
+}
 CHECKPOINTS = {20: "resnet20-12fca82f.th"}
 SMALLER = [  # what would take too long in a test
     (trained_resnets, "CHECKPOINTS", CHECKPOINTS),
@@ -99,6 +111,14 @@ SMALLER = [  # what would take too long in a test
     (minima_cases, "_LONG", (2, 1)),
     (level, "_LONGEST", 5),
     (module_of(experiments.pattern_mnist), "_MINUTES", 120),
+    (
+        module_of(experiments.sgmcmc_cifar10),
+        "_CONTESTANTS",
+        {name: SAMPLED[name] for name in ("MAP", "SGHMC")},
+    ),
+    (module_of(experiments.cold_posterior), "_SETTINGS", TEMPERED),
+    (temperature_curve, "_NUM_DRAWS", 2),
+    (temperature_curve, "_MAX_STEPS", 2),
     (
         module_of(experiments.referral_cifar10),
         "_CONTESTANTS",

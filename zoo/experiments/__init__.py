@@ -3,6 +3,7 @@
 from zoo.experiments.bad_minima import bad_minima
 from zoo.experiments.bayes_cnn import bayes_cifar10, bayes_lenet_mnist
 from zoo.experiments.bbb_mnist import bbb_mnist
+from zoo.experiments.cold_posterior import cold_posterior
 from zoo.experiments.connect_cifar10 import connect_cifar10
 from zoo.experiments.connect_lenet import connect_lenet
 from zoo.experiments.corrupt_mnist import corrupt_mnist
@@ -17,6 +18,7 @@ from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
 from zoo.experiments.referral_cifar10 import referral_cifar10
 from zoo.experiments.running.result import Result, read
 from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.sgmcmc_cifar10 import sgmcmc_cifar10
 from zoo.experiments.surface_skips import surface_skips
 from zoo.experiments.swag_cifar10 import swag_cifar10
 from zoo.experiments.weights_cifar10 import weights_cifar10
@@ -29,6 +31,7 @@ __all__ = [
     "bayes_cifar10",
     "bayes_lenet_mnist",
     "bbb_mnist",
+    "cold_posterior",
     "connect_cifar10",
     "connect_lenet",
     "corrupt_mnist",
@@ -44,6 +47,7 @@ __all__ = [
     "prune_mnist",
     "read",
     "referral_cifar10",
+    "sgmcmc_cifar10",
     "surface_skips",
     "swag_cifar10",
     "weights_cifar10",
