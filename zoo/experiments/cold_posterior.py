@@ -13,7 +13,7 @@ from zoo import datasets, networks
 from zoo.datasets import Dataset
 from zoo.experiments.parts.augment import resized
 from zoo.experiments.parts.frn_network import frn_resnet
-from zoo.experiments.parts.temperature_curve import POINT, Curve, Setting
+from zoo.experiments.parts.temperature_curve import POINT, Setting, TemperatureCurve
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.inference import SGHMC, SVI
@@ -88,7 +88,7 @@ def _run(run: Run) -> None:
         if load is datasets.cifar10:
             data = _smaller(data)
 
-        Curve(run, name, setting, data).measure()
+        TemperatureCurve(run, name, setting, data).measure()
 
     _draw(run)
     _add_notes(run)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import guides
 from zoo import datasets
 from zoo.datasets import Dataset
-from zoo.experiments.parts.chains import Chains
 from zoo.experiments.parts.frn_network import PRIOR, frn_resnet
+from zoo.experiments.parts.repeated_fits import RepeatedFits
 from zoo.experiments.running.contestant import Contestant, MakeGuide, no_guide
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
@@ -104,7 +104,7 @@ def _run(run: Run) -> None:
     _add_notes(run)
 
 
-def _fit(run: Run, data: Dataset, name: str, contestant: Contestant) -> Chains:
+def _fit(run: Run, data: Dataset, name: str, contestant: Contestant) -> RepeatedFits:
     """Fit one method from several seeds."""
     build = partial(_build, run, contestant.make_guide)
     fits = run.fit_seeds(
@@ -116,7 +116,7 @@ def _fit(run: Run, data: Dataset, name: str, contestant: Contestant) -> Chains:
         number=_NUM_FITS.get(name, 2),
     )
 
-    return Chains(run, fits, data.test, _NUM_SAMPLES)
+    return RepeatedFits(run, fits, data.test, _NUM_SAMPLES)
 
 
 def _build(
@@ -126,7 +126,7 @@ def _build(
     return run.build(frn_resnet(_DEPTH, _WIDTH), PRIOR, make_guide)
 
 
-def _score(run: Run, chains: Chains) -> None:
+def _score(run: Run, chains: RepeatedFits) -> None:
     """State scores of a method, the agreement of its parts, and its temperatures."""
     name = chains.name
     if name == _POINT:
@@ -144,7 +144,7 @@ def _score(run: Run, chains: Chains) -> None:
         run.report.find(what, temperature.mean, 1.0)
 
 
-def _state(run: Run, name: str, chains: Chains, number: int) -> None:
+def _state(run: Run, name: str, chains: RepeatedFits, number: int) -> None:
     """State the scores of a prediction, and how two parts of as many fits agree."""
     report, scores = run.report, run.scores[name]
     error = _PUBLISHED_ERRORS.get(name)

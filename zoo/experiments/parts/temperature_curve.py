@@ -16,7 +16,7 @@ from zoo import priors
 from zoo.data import Data
 from zoo.datasets import Dataset
 from zoo.experiments.parts.augment import loader
-from zoo.experiments.parts.chains import Chains
+from zoo.experiments.parts.repeated_fits import RepeatedFits
 from zoo.experiments.running.contestant import MakeGuide, no_guide
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Run
@@ -62,7 +62,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Curve:
+class TemperatureCurve:
     """The error and the NLL of one setting against its temperature.
 
     Arguments:
@@ -107,7 +107,7 @@ class Curve:
         method: Method,
         share: float,
         temperature: float,
-    ) -> Chains:
+    ) -> RepeatedFits:
         """Fit, and score the draws."""
         run, name = self.run, self._key(key)
         train: Data | None = None
@@ -117,7 +117,9 @@ class Curve:
         build = partial(self._build, make_guide, temperature)
         fit = run.fit(name, build, self.data, method, share=share, train=train)
 
-        chains = Chains(run, {name: fit}, self.data.test, self.setting.num_samples)
+        chains = RepeatedFits(
+            run, {name: fit}, self.data.test, self.setting.num_samples
+        )
         chains.score(name)
         scores = run.scores[name]
         run.report.find(f"error, {name}, %", scores["error %"])
@@ -139,7 +141,7 @@ class Curve:
 
         return self.run.build(network, prior, make_guide)
 
-    def _state_temperatures(self, chains: Chains) -> None:
+    def _state_temperatures(self, chains: RepeatedFits) -> None:
         """State the temperatures that were measured, as a share of the target's."""
         row: dict[str, object] = {"fit": chains.name}
         for kind, measured in chains.temperatures().items():

@@ -1,4 +1,4 @@
-"""Several fits of one method as chains: their predictions, agreement and temperatures."""
+"""Several fits of one method: their predictions together, agreement and temperatures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.posterior.stochastic_info import SGMCMCInfo, Temperature
 from zoo.predictive.prediction import Prediction
 
 
-class Chains:
+class RepeatedFits:
     """Fits of one method from several seeds, whose draws are one posterior.
 
     Arguments:
