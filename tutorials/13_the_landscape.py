@@ -466,7 +466,7 @@ plt.show()
 
 # %% [markdown]
 # A single draw of the posterior predicts worse than a single fit: it is far above the mode.
-# Ten draws make up for it, and thirty of SGHMC come nearest to the prediction of the posterior.
+# Ten draws make up for it, and thirty come nearer to the posterior's prediction than any fit.
 # Five fits predict as one: exercise 2 has shown that they are almost one function, with its
 # units in another order. SWAG stays at its mode, so it and MultiSWAG predict as the fit does.
 #
