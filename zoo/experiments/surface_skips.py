@@ -142,9 +142,9 @@ def _draw(run: Run, around: dict[str, Surroundings], names: Sequence[str]) -> No
     panels = {}
     for name in names:
         error = run.scores[name]["error %"]
-        panels[f"{name}\ntest error {error.value:.1f} %"] = around[name].planes[0]
+        panels[f"{name}\ntest error {error.value:.1f} %"] = around[name].rise
 
-    draw_surfaces(run, panels, "negative log posterior, nats per datum")
+    draw_surfaces(run, panels, "negative log posterior above the fit, nats per datum")
 
 
 def _note(run: Run) -> None:

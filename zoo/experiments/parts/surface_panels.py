@@ -36,4 +36,5 @@ def draw_surfaces(
             ax.set_aspect("equal")
 
         figure = axes.flat[0].figure
+        figure.supxlabel("along two random directions, in norms of the filters")
         figure.colorbar(filled, ax=list(axes.flat), label=label, format="%.3g")

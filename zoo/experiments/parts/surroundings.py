@@ -53,9 +53,19 @@ class Surroundings:
     flatness: dict[str, dict[str, Any]]
 
     @property
+    def rise(self) -> dict[str, Tensor]:
+        """The drawn plane, with values above that of the fit, whatever their constants are."""
+        drawn = self.planes[0]
+
+        return drawn | {"values": _rise(drawn["values"])}
+
+    @property
     def share_above(self) -> Number:
         """Per cent of the grid more than a nat above the fit, with its error over planes."""
-        shares = [100 * _share_above(plane["values"]) for plane in self.planes]
+        shares = []
+        for plane in self.planes:
+            is_high = _rise(plane["values"]) > _HIGH
+            shares.append(100 * float(is_high.double().mean()))
 
         return Number.mean(torch.tensor(shares))
 
@@ -120,12 +130,11 @@ def look_around(
     return Surroundings(planes, scores)
 
 
-def _share_above(values: Tensor) -> float:
-    """Return the share of grid points that are far above the centre."""
+def _rise(values: Tensor) -> Tensor:
+    """Return values of a grid above the one in the middle, that of the fit."""
     rows, columns = values.shape
-    rise = values - values[rows // 2, columns // 2]
 
-    return float((rise > _HIGH).double().mean())
+    return values - values[rows // 2, columns // 2]
 
 
 def _arguments(plane: Mapping[str, Tensor]) -> dict[str, Tensor]:
