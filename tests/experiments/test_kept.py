@@ -3,9 +3,13 @@
 import math
 import time
 
+import pyro.distributions as dist
 import pytest
 import torch
 
+import guides
+import zoo
+from zoo import inference, likelihoods, priors
 from zoo.experiments import Experiment, Run, read
 
 WEIGHTS = {
@@ -87,6 +91,26 @@ def test_a_result_of_another_computation_is_refused(tmp_path):
         match=r"a_curve.kept is of another computation: .*points \(then 61, now",
     ):
         start(tmp_path, points=11)
+
+
+def test_a_result_of_a_posterior_that_was_read_again_is_the_same(tmp_path):
+    network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
+    data = torch.randn(8, 2), torch.randint(3, (8,))
+
+    def fit(lr):
+        guide = guides.Delta(model)
+        return inference.SVI(model, guide, num_steps=1, lr=lr, progress=False).fit(data)
+
+    first = fit(0.1)
+    first.save(tmp_path / "fit.safetensors")
+    again = zoo.load(tmp_path / "fit.safetensors", model, guides.Delta(model))
+    for posterior, compute in ((first, make), (again, None)):
+        run = run_of(lambda run: None, tmp_path)
+        assert run.keep("a grid", compute, fit=posterior)["barrier"] == 0.25
+    with pytest.raises(ValueError, match="of another computation: they differ in fit"):
+        run.keep("a grid", make, fit=fit(0.2))
 
 
 @pytest.mark.parametrize("content", [b"", b"half"])

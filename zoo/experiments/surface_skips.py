@@ -117,9 +117,9 @@ def _report(run: Run, depth: int, around: dict[str, Surroundings]) -> None:
 
         bare, relative = found.flatness["bare"], found.flatness["relative"]
         report.find(f"training loss at the fit, {name}, nats", bare["loss"])
-        share = f"grid points more than 1 nat above the fit, {name}, %"
+        share = f"share of the plane more than 1 nat above the fit, {name}, %"
         report.find(share, found.share_above, headline=True)
-        curved = f"grid points where the surface is not convex, {name}, %"
+        curved = f"share of the plane that is not convex, {name}, %"
         report.find(curved, found.nonconvex, headline=True)
         report.find(f"minima of the grid, {name}", found.minima)
         report.find(f"largest eigenvalue of the Hessian, {name}", bare["eigenvalue"])

@@ -61,11 +61,13 @@ class Surroundings:
 
     @property
     def share_above(self) -> Number:
-        """Per cent of the grid more than a nat above the fit, with its error over planes."""
+        """Per cent of the area more than a nat above the fit, with its error over planes."""
         shares = []
         for plane in self.planes:
-            is_high = _rise(plane["values"]) > _HIGH
-            shares.append(100 * float(is_high.double().mean()))
+            is_high = (_rise(plane["values"]) > _HIGH).double()
+            area = torch.trapezoid(torch.trapezoid(is_high))  # in cells of the grid
+            rows, columns = is_high.shape
+            shares.append(100 * float(area) / ((rows - 1) * (columns - 1)))
 
         return Number.mean(torch.tensor(shares))
 

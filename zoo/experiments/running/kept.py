@@ -76,9 +76,11 @@ def _read(path: Path, words: Mapping[str, str]) -> tuple[dict[str, Any], float]:
 
 
 def _describe(value: object) -> str:
-    """Return a text that is equal for equal values."""
+    """Return a text that is equal for equal values, also of a posterior that was read again."""
     if isinstance(value, Posterior):
-        return describe_value(value.tensors() | value.state)
+        tensors = value.tensors() | value.state
+        plain = {name: tensors[name].detach() for name in sorted(tensors)}
+        return describe_value(plain)
 
     return describe_value(value)
 
