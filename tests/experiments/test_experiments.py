@@ -110,7 +110,7 @@ SMALLER = [  # what would take too long in a test
     ),
     (minima_cases, "_LONG", (2, 1)),
     (level, "_LONGEST", 5),
-    (module_of(experiments.pattern_mnist), "_MINUTES", 120),
+    (module_of(experiments.pattern_mnist), "_MINUTES", 60),
     (
         module_of(experiments.sgmcmc_cifar10),
         "_CONTESTANTS",

@@ -38,7 +38,7 @@ _ELEPHANT = """
     .##..##....##...
     ................
 """
-_EPOCHS, _MINUTES = 4, 15  # of the default budget
+_EPOCHS, _MINUTES = 2, 8  # of the default budget
 _PUBLISHED_EPOCHS = 100
 _NUM_SAMPLES = 2000  # training images, and test images, at which cells are evaluated
 _RESAMPLED = 200
