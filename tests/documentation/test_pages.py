@@ -30,6 +30,9 @@ FEWER = {  # of the pages about weights
     "landscape.curvature(a, data)": (
         "landscape.curvature(a, data, 2, num_probes=1, num_steps=3)"
     ),
+    "make(4), data)": "make(4), data, num_epochs=1, num_evaluated=9, progress=False)",
+    "test=data.test)": "test=data.test, num_epochs=1, loss=9.0, progress=False)",
+    "pair.bad, train)": "pair.bad, train, ceiling=10.0, num_directions=2)",
     "torch.randn(20, 1)": "torch.randn(3, 1)",
     '"line.gif"': '"line.gif", dpi=30',
     "data=data)": "data=data, shape=(3, 3))",
@@ -62,6 +65,7 @@ def test_the_readme_runs(tmp_path):
     assert found["prediction"].mean.shape == (5, 1)
 
 
+@pytest.mark.filterwarnings("ignore:the bad weights have .* wrong")
 @pytest.mark.parametrize("page", ["docs/landscape.md", "docs/sgmcmc.md"])
 def test_a_page_about_weights_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
