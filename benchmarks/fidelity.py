@@ -35,7 +35,7 @@ import guides
 import zoo
 from benchmarks.fidelity_figure import draw
 from benchmarks.fidelity_scores import Fit, Results, main_score
-from benchmarks.fidelity_swag import SWAGByRate
+from benchmarks.fidelity_swag import ALONG_SGD
 from benchmarks.record import write
 from zoo import inference, priors, references
 from zoo.command.choices import REFERENCES
@@ -102,7 +102,7 @@ ENGINES: dict[str, Callable[[Model], Engine]] = {
     "Laplace refined": partial(_LAPLACE, refined=True),
     "AIS": partial(inference.AIS, progress=False),
     "RepulsiveEnsemble": partial(inference.RepulsiveEnsemble, progress=False),
-    "SWAG": SWAGByRate,
+    **ALONG_SGD,
     "SGLD": partial(inference.SGLD, **_CHAINS),
     "SGHMC": partial(inference.SGHMC, **_CHAINS),
     "SGNHT": partial(inference.SGNHT, **_CHAINS),

@@ -84,7 +84,7 @@ GROUPS = (
         "stochastic gradients",
         "#F0E442",
         "X",
-        ("SWAG", "SGLD", "SGHMC", "SGNHT", "SGHMC cyclical"),
+        ("SWAG", "MultiSWAG", "FGE", "SGLD", "SGHMC", "SGNHT", "SGHMC cyclical"),
     ),
 )
 

@@ -8,6 +8,7 @@ from zoo.experiments.running.run import Run
 from zoo.landscape import Line
 
 _PER_CENT = 100
+_ROOM = 100  # above the curves, for the legend
 
 
 def draw_connections(run: Run, lines: Mapping[str, Line], title: str) -> None:
@@ -29,7 +30,8 @@ def draw_connections(run: Run, lines: Mapping[str, Line], title: str) -> None:
         for ax, label in ((losses, "training loss, nats"), (errors, "test error, %")):
             ax.set(yscale="log", xlabel="position t", ylabel=label)
 
-        losses.legend(frameon=False, fontsize="x-small")
+        losses.set_ylim(top=_ROOM * losses.get_ylim()[1])
+        losses.legend(frameon=False, fontsize="x-small", loc="upper center")
         for name, scores in run.result.scores.items():
             nll = scores["nll"]
             predictions.errorbar(nll.value, name, xerr=nll.two_errors, fmt="o")
