@@ -233,7 +233,7 @@ def _add_notes(run: Run) -> None:
         "of 9,500 other digits, or of about a thousand points that are farther than "
         f"{GAP} from every training point. The informed one is fitted to the right labels of the "
         "same other data. Then each descends the loss of the training data alone until it is "
-        "exactly the same."
+        "the same; only informed minima of the moons are below it, and so not quite comparable."
     )
     note(
         "Test errors are of 10,000 digits and 1,000 points; errors of findings are over "
