@@ -84,7 +84,8 @@ def surface(
     figure.colorbar(filled, ax=ax, label=label, format="%.3g")
     if draws is not None:
         dots = as_array(draws, "draws", "S, 2")
-        ax.scatter(*dots.T, s=9, color="white", edgecolor="black", linewidth=0.4)
+        across, along = dots.T
+        ax.scatter(across, along, s=9, color="white", edgecolor="black", linewidth=0.4)
 
     if points is not None:
         places = as_array(points, "points", "K, 2")

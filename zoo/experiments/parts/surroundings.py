@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -118,16 +119,14 @@ def look_around(
     planes = []
     for number in range(1 + look.num_others):
         key = f"plane {number}, {name}"
-        kept = run.keep(key, lambda number=number: plane(number), fit=fit, look=look)
+        kept = run.keep(key, partial(plane, number), fit=fit, look=look)
         planes.append(kept)
 
     scores = {}
     for units in ("bare", "relative"):
         key = f"flatness, {units}, {name}"
-        relative = units == "relative"
-        scores[units] = run.keep(
-            key, lambda relative=relative: flatness(relative), fit=fit, look=look
-        )
+        make = partial(flatness, units == "relative")
+        scores[units] = run.keep(key, make, fit=fit, look=look)
 
     return Surroundings(planes, scores)
 
