@@ -10,6 +10,8 @@ from typing import Any
 import guides
 import zoo
 from zoo import inference
+from zoo.inference.engine import Engine
+from zoo.inference.swag.runs import mixture, starts
 from zoo.posterior.posterior import Posterior
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)  # a narrow likelihood needs a small one
@@ -21,7 +23,7 @@ NUM_RUNS = 5  # of MultiSWAG
 
 @dataclass
 class ByRate:
-    """An engine along SGD at four rates, of which the one with the lowest mean loss is kept.
+    """An engine from the mode at four rates, of which the one with the lowest mean loss is kept.
 
     The loss is that of the steps after the burn-in, on the training data. Runs that
     diverge are left out.
@@ -29,23 +31,21 @@ class ByRate:
     Arguments:
         model: The model.
         engine: Makes the engine.
-        from_mode: Whether it starts at the mode, which SVI has found; else at the network,
-            and further runs at other weights.
     """
 
     model: zoo.BayesianNetwork
     engine: Callable[..., Any]
-    from_mode: bool = True
 
-    def fit(self, data: Any) -> Posterior:
-        """Fit to all data."""
-        mode = None
-        if self.from_mode:
-            delta = guides.Delta(self.model)
-            options = {"progress": False, "num_steps": STEPS}
-            mode = inference.SVI(self.model, delta, **options).fit(data)
+    def fit(self, data: Any) -> Any:
+        """Fit to all data, from the network."""
+        return self.fit_from(guides.Delta(self.model), data)
 
+    def fit_from(self, guide: guides.Delta, data: Any) -> Any:
+        """Fit to all data, from the mode that SVI finds from the present point of a guide."""
+        options = {"progress": False, "num_steps": STEPS}
+        mode = inference.SVI(self.model, guide, **options).fit(data)
         batch_size = max(1, len(data.y) // BATCHES)
+
         found = {}
         for rate in RATES:
             engine = self.engine(self.model, num_epochs=EPOCHS, lr=rate, progress=False)
@@ -57,10 +57,29 @@ class ByRate:
         return found[min(found)]
 
 
-ALONG_SGD: dict[str, Callable[[zoo.BayesianNetwork], ByRate]] = {
+@dataclass
+class SeveralModes:
+    """MultiSWAG: the equal mixture of SWAG from several modes, each at its best rate.
+
+    Arguments:
+        model: The model.
+    """
+
+    model: zoo.BayesianNetwork
+
+    def fit(self, data: Any) -> Posterior:
+        """Fit to all data."""
+        by_rate = ByRate(self.model, inference.SWAG)
+        runs = [
+            by_rate.fit_from(guide, data)
+            for guide in starts(self.model, None, NUM_RUNS)
+        ]
+
+        return mixture(self.model, runs)
+
+
+ALONG_SGD: dict[str, Callable[[zoo.BayesianNetwork], Engine]] = {
     "SWAG": partial(ByRate, engine=inference.SWAG),
-    "MultiSWAG": partial(
-        ByRate, engine=partial(inference.SWAG, num_runs=NUM_RUNS), from_mode=False
-    ),
+    "MultiSWAG": SeveralModes,
     "FGE": partial(ByRate, engine=inference.FGE),
 }
