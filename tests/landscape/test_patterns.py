@@ -38,7 +38,7 @@ def find(data, **options):
 
 @pytest.fixture(scope="module")
 def found(data):
-    return find(data, num_epochs=300)
+    return find(data, num_epochs=200)
 
 
 def test_the_surface_shows_the_mask(found, data):
@@ -77,7 +77,7 @@ def test_the_directions_are_orthogonal_and_of_one_length(found):
 
 
 def test_without_a_ceiling_the_loss_of_other_cells_has_no_end(found, data):
-    without = find(data, num_epochs=300, ceiling=1e6)
+    without = find(data, num_epochs=150, ceiling=1e6)
     assert found.loss[~MASK].mean() < 30
     assert without.loss[~MASK].mean() > 10 * found.loss[~MASK].mean()
 
