@@ -113,12 +113,9 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.bad_minima), "_NUM_SEEDS", 2),
     (module_of(experiments.bad_minima), "_MODE_STEPS", 3),
     (module_of(experiments.bad_minima), "scores_of", few_scores),
-    (
-        module_of(experiments.bad_minima),
-        "_CASES",
-        {"moons": minima_cases.moons_case},
-    ),
-    (minima_cases, "_LONG", (2, 1)),
+    (minima_cases, "_NUM_RIGHT", 20),
+    (minima_cases, "_HIDDEN", (8,)),
+    (minima_cases, "_EPOCHS", {"MNIST": (2, 1), "moons": (2, 1)}),
     (level, "_LONGEST", 5),
     (module_of(experiments.pattern_mnist), "_MINUTES", 60),
     (

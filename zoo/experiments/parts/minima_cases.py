@@ -16,7 +16,7 @@ from zoo.model import BayesianNetwork
 GAP = 0.05  # between a training point of the moons and any other
 _NUM_RIGHT, _NUM_DIGITS = 500, 10_000
 _HIDDEN = (256, 256)
-_LONG = (1000, 50)  # passes through the moons
+_EPOCHS = {"MNIST": (30, 10), "moons": (1000, 50)}  # through wrong labels, right ones
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def digits_case(run: Run, seed: int) -> Case:
     others = Split(x[_NUM_RIGHT:], y[_NUM_RIGHT:])
     test = Split(data.test.x.flatten(1), data.test.y)
 
-    return Case("MNIST", train, others, test, _HIDDEN, (30, 10), "93, the talk")
+    epochs = _EPOCHS["MNIST"]
+
+    return Case("MNIST", train, others, test, _HIDDEN, epochs, "93, the talk")
 
 
 def moons_case(_run: Run, seed: int) -> Case:
@@ -77,8 +79,8 @@ def moons_case(_run: Run, seed: int) -> Case:
     x, y = datasets.toy.moons(1000, noise=0.1, seed=1000 + seed).train
     is_far = torch.cdist(x, data.train.x).amin(1) > GAP
     others = Split(x[is_far], y[is_far])
-    published = "92, swiss roll"
+    hidden, epochs = (100, 100, 100), _EPOCHS["moons"]
 
     return Case(
-        "moons", data.train, others, data.test, (100,) * 3, (1000, 50), published
+        "moons", data.train, others, data.test, hidden, epochs, "92, swiss roll"
     )
