@@ -67,7 +67,7 @@ TEMPERED = {
     for name, setting in module_of(experiments.cold_posterior)._SETTINGS.items()
     if name != "CIFAR-10"
 }
-FLATNESS = sys.modules["zoo.landscape.flatness"]
+FLATNESS = sys.modules["zoo.landscape.spectra.flatness"]
 
 
 def spectrum(self, num_products):

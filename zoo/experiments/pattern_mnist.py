@@ -16,7 +16,7 @@ from zoo import datasets, landscape, likelihoods, networks, priors
 from zoo.datasets import Dataset
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
-from zoo.landscape.pattern_grid import rank_correlation
+from zoo.landscape.patterns.pattern_grid import rank_correlation
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 

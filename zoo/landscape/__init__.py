@@ -1,28 +1,28 @@
 """Landscape: the negative log posterior along lines, curves and planes of weights."""
 
-from zoo.landscape.align import align
-from zoo.landscape.animation import animate
-from zoo.landscape.bad_minimum import bad_minimum
-from zoo.landscape.basin import Basin, basin
-from zoo.landscape.connect import connect
-from zoo.landscape.curvature import curvature
-from zoo.landscape.curve import Curve
-from zoo.landscape.flatness import Flatness, flatness
-from zoo.landscape.heights import heights
-from zoo.landscape.line import Line, line
-from zoo.landscape.linear_updates import LinearUpdates, linear_updates
-from zoo.landscape.minima import Minima
-from zoo.landscape.pattern import pattern
-from zoo.landscape.pattern_grid import Pattern
-from zoo.landscape.permuted import permuted
-from zoo.landscape.plane import plane
-from zoo.landscape.random_plane import random_plane
-from zoo.landscape.rescaled import rescaled
-from zoo.landscape.simplex import simplex
-from zoo.landscape.simplicial_complex import SimplicialComplex
-from zoo.landscape.spectrum import Spectrum
-from zoo.landscape.surface import Plane
-from zoo.landscape.trajectory import Projection, project
+from zoo.landscape.curves.connect import connect
+from zoo.landscape.curves.curve import Curve
+from zoo.landscape.curves.simplex import simplex
+from zoo.landscape.curves.simplicial_complex import SimplicialComplex
+from zoo.landscape.films.animation import animate
+from zoo.landscape.films.trajectory import Projection, project
+from zoo.landscape.linear.linear_updates import LinearUpdates, linear_updates
+from zoo.landscape.minima.bad_minimum import bad_minimum
+from zoo.landscape.minima.basin import Basin, basin
+from zoo.landscape.minima.minima import Minima
+from zoo.landscape.patterns.pattern import pattern
+from zoo.landscape.patterns.pattern_grid import Pattern
+from zoo.landscape.points.heights import heights
+from zoo.landscape.spectra.curvature import curvature
+from zoo.landscape.spectra.flatness import Flatness, flatness
+from zoo.landscape.spectra.spectrum import Spectrum
+from zoo.landscape.surfaces.line import Line, line
+from zoo.landscape.surfaces.plane import plane
+from zoo.landscape.surfaces.random_plane import random_plane
+from zoo.landscape.surfaces.surface import Plane
+from zoo.landscape.units.align import align
+from zoo.landscape.units.permuted import permuted
+from zoo.landscape.units.rescaled import rescaled
 
 __all__ = [
     "Basin",

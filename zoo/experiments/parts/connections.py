@@ -14,8 +14,8 @@ from zoo import landscape
 from zoo.datasets import Split
 from zoo.experiments.running.run import Run
 from zoo.landscape import Line
-from zoo.landscape.permuted import network_values
-from zoo.landscape.simplicial_complex import Inside
+from zoo.landscape.curves.simplicial_complex import Inside
+from zoo.landscape.units.permuted import network_values
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 

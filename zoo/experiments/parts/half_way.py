@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoo import landscape
 from zoo.datasets import Split
 from zoo.experiments.parts.augment import loader
-from zoo.landscape.ends import End
+from zoo.landscape.points.ends import End
 
 
 def rise_half_way(a: End, b: End, train: Split) -> float:

@@ -14,7 +14,7 @@ from zoo import landscape
 from zoo.datasets import Split
 from zoo.experiments.running.run import Run
 from zoo.experiments.running.scores import Number
-from zoo.landscape.grid_curvature import nonconvex_share, num_minima
+from zoo.landscape.surfaces.grid_curvature import nonconvex_share, num_minima
 from zoo.posterior.posterior import Posterior
 
 _HIGH = 1.0  # nats per datum above the fit

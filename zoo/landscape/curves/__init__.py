@@ -1,0 +1,1 @@
+"""Curves and simplexes of low negative log posterior."""

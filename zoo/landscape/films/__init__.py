@@ -1,0 +1,1 @@
+"""Trajectories over planes, and moving pictures."""

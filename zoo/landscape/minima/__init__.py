@@ -1,0 +1,1 @@
+"""Good and bad minima, and the size of their basins."""

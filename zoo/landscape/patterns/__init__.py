@@ -1,0 +1,1 @@
+"""Planes whose surface shows a picture."""

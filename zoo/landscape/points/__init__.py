@@ -1,0 +1,1 @@
+"""Points of weights, and the negative log posterior there."""

@@ -1,0 +1,1 @@
+"""Curvature and flatness at a fit."""

@@ -1,0 +1,1 @@
+"""Lines and planes of weights."""

@@ -1,0 +1,1 @@
+"""Hidden units: their order, signs and scales."""
