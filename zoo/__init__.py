@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from zoo.reports.comparison import compare
     from zoo.reports.explanation import explain
 
-__version__ = "0.9.0"
+__version__ = "0.10.0"
 
 __all__ = [
     "BayesianNetwork",
