@@ -24,7 +24,7 @@ from zoo.experiments.parts import (
 from zoo.experiments.parts.surroundings import Look
 from zoo.experiments.running import planning, trials
 from zoo.experiments.running.method import Method
-from zoo.landscape import level
+from zoo.landscape.minima import level
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
 from zoo.pruning import moments

@@ -10,7 +10,7 @@ from scipy import stats
 
 import zoo
 from zoo import landscape, likelihoods, networks, priors
-from zoo.landscape import level
+from zoo.landscape.minima import level
 from zoo.landscape.minima.misfit import misfit_gradient
 from zoo.landscape.points.target import potential_of
 
