@@ -13,6 +13,7 @@ from zoo import datasets, networks
 from zoo.datasets import Dataset
 from zoo.experiments.parts.augment import resized
 from zoo.experiments.parts.frn_network import frn_resnet
+from zoo.experiments.parts.residual_sgd import RATE, residual_sgd
 from zoo.experiments.parts.temperature_curve import POINT, Setting, TemperatureCurve
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
@@ -41,7 +42,6 @@ def _perceptron() -> nn.Module:
     return nn.Sequential(nn.Flatten(), networks.MLP(784, 10, hidden=[30]))
 
 
-_HALF = partial(SVI, precision="bf16")
 _CHAINS = partial(SGHMC, num_chains=4, thinning=20)
 _CHAIN = partial(SGHMC, compile=False)
 _SETTINGS = {
@@ -59,7 +59,7 @@ _SETTINGS = {
         make=partial(frn_resnet, 8, 8),
         scale=0.2**0.5,
         temperatures=(1.0, 0.3, 0.1, 0.03, 0.01),
-        point=_method(40, _HALF, 1e-2, 128),
+        point=_method(40, residual_sgd, RATE, 128),
         sampler=_method(150, _CHAIN, 0.1, 128),
         share=0.4,
         num_samples=_NUM_SAMPLES["CIFAR-10"],
@@ -69,7 +69,7 @@ _SETTINGS = {
         make=partial(frn_resnet, 8, 8),
         scale=0.2**0.5,
         temperatures=(1.0, 0.1, 0.01),
-        point=_method(40, _HALF, 1e-2, 128),
+        point=_method(40, residual_sgd, RATE, 128),
         sampler=_method(150, _CHAIN, 0.1, 128),
         share=0.25,
         num_samples=_NUM_SAMPLES["CIFAR-10"],

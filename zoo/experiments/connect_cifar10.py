@@ -20,12 +20,13 @@ from zoo.experiments.parts.connections import (
     epochs,
     state_rise,
 )
+from zoo.experiments.parts.residual_sgd import RATE, residual_sgd
 from zoo.experiments.parts.temperature import logits_of, prediction_of
 from zoo.experiments.parts.trained_resnets import load_trained
 from zoo.experiments.running.contestant import no_guide
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import FGE, SVI, schedules
+from zoo.inference import FGE
 from zoo.landscape import Line
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
@@ -40,16 +41,10 @@ _BATCH_SIZE = 128
 _EPOCHS = 5  # of a curve
 _PUBLISHED_EPOCHS = 200
 _PRIOR = priors.WeightPrior(dist.Normal(0.0, 0.3))  # a weight decay of 1.1e-3
-_ENGINE = partial(
-    SVI,
-    optimizer=partial(torch.optim.SGD, momentum=0.9, nesterov=True),
-    scheduler=schedules.cosine(0.1),
-    precision="bf16",
-)
 _ENDS = Method(
     epochs=20,
-    engine=_ENGINE,
-    rates=(0.1,),
+    engine=residual_sgd,
+    rates=(RATE,),
     batch_size=_BATCH_SIZE,
     published_epochs=150,
 )

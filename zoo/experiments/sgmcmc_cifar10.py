@@ -11,10 +11,11 @@ from zoo import datasets
 from zoo.datasets import Dataset
 from zoo.experiments.parts.frn_network import PRIOR, frn_resnet
 from zoo.experiments.parts.repeated_fits import RepeatedFits
+from zoo.experiments.parts.residual_sgd import RATE, residual_sgd
 from zoo.experiments.running.contestant import Contestant, MakeGuide, no_guide
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import IVON, SGHMC, SGLD, SGNHT, SVI
+from zoo.inference import IVON, SGHMC, SGLD, SGNHT
 from zoo.model import BayesianNetwork
 from zoo.runtime.programs import PyroProgram
 
@@ -26,7 +27,6 @@ _NUM_VALIDATION = 2_000
 _NUM_SAMPLES = 20
 _DEPTH, _WIDTH = 8, 8
 _BATCH_SIZE = 128
-_RATES = (3e-3, 1e-2, 3e-2)  # of MAP
 _POINT = "MAP"
 _ENSEMBLE = "deep ensemble"
 _MEAN_FIELD = "mean field"
@@ -46,7 +46,6 @@ def _method(
     )
 
 
-_HALF = partial(SVI, precision="bf16")
 _NATURAL = partial(IVON, hess_init=0.05, beta2=0.9995, precision="bf16")
 _FROM_PRIOR: dict[str, Any] = {"init": "prior", "compile": False}
 _CYCLES = {"cycles": 3, "explore": 0.6}
@@ -55,11 +54,11 @@ _CYCLES = {"cycles": 3, "explore": 0.6}
 def _sampler(engine: Callable[..., Any], rate: float, **options: Any) -> Contestant:
     """Return chains that start at draws of the prior."""
     make = partial(engine, **_FROM_PRIOR, **options)
-    return Contestant(PRIOR, no_guide, _method(60, make, rate, min_epochs=6))
+    return Contestant(PRIOR, no_guide, _method(60, make, rate, min_epochs=15))
 
 
 _CONTESTANTS = {
-    _POINT: Contestant(PRIOR, guides.Delta, Method(40, _HALF, _RATES, _BATCH_SIZE)),
+    _POINT: Contestant(PRIOR, guides.Delta, _method(40, residual_sgd, RATE)),
     _MEAN_FIELD: Contestant(PRIOR, guides.MeanField, _method(40, _NATURAL, 0.2)),
     "SGLD": _sampler(SGLD, 0.1),
     "SGHMC": _sampler(SGHMC, 0.1),

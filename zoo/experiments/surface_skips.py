@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import pyro.distributions as dist
 import torch
@@ -13,11 +12,11 @@ import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset
 from zoo.experiments.parts.augment import loader
+from zoo.experiments.parts.residual_sgd import RATE, residual_sgd
 from zoo.experiments.parts.surface_panels import draw_surfaces
 from zoo.experiments.parts.surroundings import Look, Surroundings, look_around
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import SVI, schedules
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 
@@ -43,16 +42,10 @@ _LOOK = Look(
     num_others=2,
 )
 
-_ENGINE = partial(
-    SVI,
-    optimizer=partial(torch.optim.SGD, momentum=0.9, nesterov=True),
-    scheduler=schedules.cosine(0.1),
-    precision="bf16",
-)
 _METHOD = Method(
     epochs=6,
-    engine=_ENGINE,
-    rates=(0.1,),  # as published
+    engine=residual_sgd,
+    rates=(RATE,),
     batch_size=_BATCH_SIZE,
     published_epochs=300,
 )
