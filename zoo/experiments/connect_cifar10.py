@@ -18,7 +18,9 @@ from zoo.experiments.parts.connections import (
     Connections,
     ensemble,
     epochs,
+    state_gains,
     state_rise,
+    state_scores,
 )
 from zoo.experiments.parts.residual_sgd import RATE, residual_sgd
 from zoo.experiments.parts.temperature import logits_of, prediction_of
@@ -91,10 +93,7 @@ def _run(run: Run) -> None:
 
     _score(run, "both fits", ensemble([first, second]), data)
     _go_on(run, data)
-    for one, other in _PAIRS:
-        gain = run.scores.difference(one, other)
-        for score in ("error %", "nll"):
-            run.report.find(f"{score}, {one} minus {other}", gain[score])
+    state_gains(run, _PAIRS)
 
     draw_connections(run, lines, "residual networks on CIFAR-10")
     _add_notes(run)
@@ -149,7 +148,7 @@ def _go_on(run: Run, data: Dataset) -> None:
         return prediction_of(logits_of(network, data.test.x, run.device))
 
     run.scores.add(_TRAINED, predict, data.test.y)
-    _report(run, _TRAINED)
+    state_scores(run, _TRAINED)
 
     make = partial(run.build, network, _WIDE, no_guide)
     with warnings.catch_warnings():  # a note says it
@@ -165,15 +164,7 @@ def _score(run: Run, name: str, posterior: Posterior, data: Dataset) -> None:
     is_one = name in ("first fit", "second fit")
     number = 1 if is_one else posterior.num_available(_NUM_SAMPLES)
     run.scores.add_posterior(name, posterior, data.test, number)
-    _report(run, name)
-
-
-def _report(run: Run, name: str) -> None:
-    """State error, NLL and calibration error."""
-    scores = run.scores[name]
-    run.report.find(f"error, {name}, %", scores["error %"], headline=True)
-    run.report.find(f"NLL, {name}, nats", scores["nll"], headline=True)
-    run.report.find(f"ECE, {name}", scores["ece"])
+    state_scores(run, name)
 
 
 def _add_notes(run: Run) -> None:

@@ -14,7 +14,9 @@ from zoo.experiments.parts.connections import (
     Connections,
     ensemble,
     epochs,
+    state_gains,
     state_rise,
+    state_scores,
 )
 from zoo.experiments.running.contestant import no_guide
 from zoo.experiments.running.method import Method
@@ -76,10 +78,7 @@ def _run(run: Run) -> None:
     for name, posterior in members.items():
         _score(run, name, posterior, data)
 
-    for one, other in _PAIRS:
-        gain = run.scores.difference(one, other)
-        for score in ("error %", "nll"):
-            run.report.find(f"{score}, {one} minus {other}", gain[score])
+    state_gains(run, _PAIRS)
 
     draw_connections(run, lines, "LeNet-5 on MNIST")
     _add_notes(run)
@@ -138,10 +137,8 @@ def _score(run: Run, name: str, posterior: Posterior, data: Dataset) -> None:
     if name in ("first fit", "second fit"):
         number = 1
 
-    scores = run.scores.add_posterior(name, posterior, data.test, number)
-    run.report.find(f"error, {name}, %", scores["error %"], headline=True)
-    run.report.find(f"NLL, {name}, nats", scores["nll"], headline=True)
-    run.report.find(f"ECE, {name}", scores["ece"])
+    run.scores.add_posterior(name, posterior, data.test, number)
+    state_scores(run, name)
 
 
 def _add_notes(run: Run) -> None:

@@ -201,6 +201,32 @@ def state_rise(run: Run, name: str, line: Line, published: Mapping[str, str]) ->
     )
 
 
+def state_scores(run: Run, name: str) -> None:
+    """State error, NLL and calibration error of a prediction.
+
+    Arguments:
+        run: The run.
+        name: The name of the prediction, which has been scored.
+    """
+    scores = run.scores[name]
+    run.report.find(f"error, {name}, %", scores["error %"], headline=True)
+    run.report.find(f"NLL, {name}, nats", scores["nll"], headline=True)
+    run.report.find(f"ECE, {name}", scores["ece"])
+
+
+def state_gains(run: Run, pairs: Sequence[tuple[str, str]]) -> None:
+    """State the paired differences of predictions in error and NLL.
+
+    Arguments:
+        run: The run.
+        pairs: Names of two predictions each; the second one is subtracted.
+    """
+    for one, other in pairs:
+        gain = run.scores.difference(one, other)
+        for score in ("error %", "nll"):
+            run.report.find(f"{score}, {one} minus {other}", gain[score])
+
+
 def epochs(run: Run, at_default: int, published: int) -> int:
     """Return the number of epochs of a curve within the budget of a run.
 

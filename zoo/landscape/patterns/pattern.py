@@ -217,11 +217,11 @@ class _Fit:
         height = (1 - grey) * self.ceiling
 
         is_high, is_low = loss > height, loss < height
-        slope = (is_high & (grey > 0)).to(loss) - is_low.to(loss)
-        misfit = slope * (loss - height)
+        sign = (is_high & (grey > 0)).to(loss) - is_low.to(loss)
+        misfit = sign * (loss - height)
         objective = misfit + prior / self.num_data
 
-        gradient = slope[:, None] * of_loss / size + of_prior / self.num_data
+        gradient = sign[:, None] * of_loss / size + of_prior / self.num_data
 
         return objective.mean(), gradient / len(q)
 
