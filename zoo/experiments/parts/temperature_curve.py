@@ -40,7 +40,7 @@ class Setting:
         scale: Standard deviation of the prior.
         temperatures: The temperatures, 1 at first.
         point: How the point estimate is fitted.
-        sampler: How a temperature is sampled.
+        sampler: Returns how a temperature is sampled.
         share: Share of the budget.
         num_samples: Number of draws with which images are predicted.
         checked: Temperatures at which HMC is run too.
@@ -53,7 +53,7 @@ class Setting:
     scale: float
     temperatures: tuple[float, ...]
     point: Method
-    sampler: Method
+    sampler: Callable[[float], Method]
     share: float
     num_samples: int
     checked: tuple[float, ...] = ()
@@ -83,8 +83,9 @@ class TemperatureCurve:
         share = setting.share / (len(setting.temperatures) + 0.3)
         self._fit(POINT, guides.Delta, setting.point, 0.3 * share, 1.0)
         for temperature in setting.temperatures:
-            engine = partial(setting.sampler.engine, temperature=temperature)
-            method = replace(setting.sampler, engine=engine)
+            method = setting.sampler(temperature)
+            engine = partial(method.engine, temperature=temperature)
+            method = replace(method, engine=engine)
             key = f"T = {temperature:g}"
             chains = self._fit(key, no_guide, method, share, temperature)
             self._state_temperatures(chains)
