@@ -434,6 +434,8 @@ DATASETS = {
     "classification": lambda: datasets.classification(
         torch.randn(20, 3), ["cat", "dog"] * 10
     ),
+    "split": lambda: datasets.split(datasets.digits(), [(3, 8), (0, 1)])[0],
+    "permuted": lambda: datasets.permuted(datasets.digits(), 2)[1],
     "toy.cubic": datasets.toy.cubic,
     "toy.linear": datasets.toy.linear,
     "toy.moons": datasets.toy.moons,

@@ -11,7 +11,9 @@ from zoo.datasets.ecg import ecg5000
 from zoo.datasets.fashion_mnist import fashion_mnist
 from zoo.datasets.kmnist import kmnist_test
 from zoo.datasets.mnist import mnist
+from zoo.datasets.permuted import permuted
 from zoo.datasets.regression import regression
+from zoo.datasets.split import split
 from zoo.datasets.uci import uci
 from zoo.datasets.units import Units
 from zoo.runtime.other_names import missing
@@ -27,7 +29,9 @@ __all__ = [
     "fashion_mnist",
     "kmnist_test",
     "mnist",
+    "permuted",
     "regression",
+    "split",
     "toy",
     "uci",
 ]
@@ -39,6 +43,8 @@ _OTHER_NAMES = {
     "FashionMNIST": "datasets.fashion_mnist(path)",
     "KMNIST": "datasets.kmnist_test(path)",
     "MNIST": "datasets.mnist(path)",
+    "PermutedMNIST": "datasets.permuted(datasets.mnist(path))",
+    "SplitMNIST": "datasets.split(datasets.mnist(path))",
     "UCI": 'datasets.uci("yacht")',
     "boston": 'datasets.uci("boston", path=path)',
     "concrete": 'datasets.uci("concrete")',
