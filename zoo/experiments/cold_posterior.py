@@ -56,7 +56,7 @@ def _residual_chain(temperature: float) -> Method:
     Batches of B data heat a chain by a share that is proportional to 1/(B T), so that one
     of B T data is as exact at each temperature.
     """
-    epochs = 150 / temperature**0.3
+    epochs = 150 / temperature**0.5
     batch_size = round(_BATCH_SIZE / temperature)
 
     return _method(epochs, _CHAIN, 0.1, batch_size)
@@ -66,10 +66,10 @@ _SETTINGS = {
     "MNIST": Setting(
         make=_perceptron,
         scale=0.2,
-        temperatures=(1.0, 0.3, 0.1),
+        temperatures=(1.0, 0.3, 0.1, 0.03, 0.01),
         point=_method(400, SVI, 1e-2, 500),
         sampler=_perceptron_chains,
-        share=0.1,
+        share=0.06,
         num_samples=_NUM_SAMPLES["MNIST"],
         checked=(1.0, 0.1),
     ),
@@ -79,7 +79,7 @@ _SETTINGS = {
         temperatures=(1.0, 0.3, 0.1),
         point=_method(40, residual_sgd, RATE, 128),
         sampler=_residual_chain,
-        share=0.5,
+        share=0.52,
         num_samples=_NUM_SAMPLES["CIFAR-10"],
         published={0.1: 3.43},
     ),
@@ -89,7 +89,7 @@ _SETTINGS = {
         temperatures=(1.0, 0.1),
         point=_method(40, residual_sgd, RATE, 128),
         sampler=_residual_chain,
-        share=0.4,
+        share=0.42,
         num_samples=_NUM_SAMPLES["CIFAR-10"],
         margin=2,
         published={0.1: -4.16},
@@ -169,6 +169,9 @@ def _add_notes(run: Run) -> None:
         "Larger batches cost steps, so that CIFAR-10 has no colder chain than 0.1."
     )
     run.report.note(
+        "Errors are those of test images. That of 80 draws of HMC is about 0.003 nats besides."
+    )
+    run.report.note(
         "Augmented images have no posterior: a datum is another one in each pass, but counts as "
         "one, so that the likelihood is too weak for what has been seen."
     )
@@ -179,6 +182,6 @@ cold_posterior = Experiment(
     question="does a posterior predict better when it is cold, with and without augmentation?",
     reference="How Good is the Bayes Posterior in Deep Neural Networks Really? (Wenzel et al., "
     "2020)",
-    minutes=25,
+    minutes=30,
     run=_run,
 )
