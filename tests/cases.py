@@ -72,6 +72,12 @@ def normalised(outputs: int) -> nn.Module:
     )
 
 
+def one_label_an_image(outputs: int) -> nn.Module:
+    """The mean logits of the pixels of a SegNet-Basic."""
+    network = networks.SegNet(outputs, basic=True, width=2, kernel_size=3)
+    return nn.Sequential(network, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
 def function_guide(model: Callable[..., object]) -> Callable[..., object]:
     """Write a guide by hand, as in Pyro's tutorials, with its parameters in the store."""
     sites = {
@@ -213,6 +219,7 @@ FAMILIES = {  # of the same layers: one fit over weights and one over nodes each
         lambda outputs: networks.PreActResNet(18, num_classes=outputs, width=4),
         (3, 8, 8),
     ),
+    "SegNet": Network(one_label_an_image, (3, 9, 8)),
     "VGG16": Network(lambda outputs: networks.VGG16(outputs, width=4), (3, 32, 32)),
     "WideResNet": Network(
         lambda outputs: networks.WideResNet(10, 1, num_classes=outputs), (3, 8, 8)
@@ -306,6 +313,13 @@ LIKELIHOODS = {
     ),
     "Categorical": Likelihood(
         likelihoods.Categorical, 3, lambda n: torch.arange(n).remainder(3)
+    ),
+    "Categorical(class_weight)": Likelihood(
+        lambda: likelihoods.Categorical(
+            class_weight=likelihoods.median_frequency(torch.tensor([0, 0, 1, 2, 2]), 3)
+        ),
+        3,
+        lambda n: torch.arange(n).remainder(3),
     ),
     "Censored": Likelihood(
         lambda: likelihoods.Censored(exponential),
@@ -430,6 +444,7 @@ DATASETS = {
         datasets.fashion_mnist, num_train=50, num_test=20
     ),
     "cifar10": lambda: by_folder(datasets.cifar10, num_train=50, num_test=20),
+    "camvid": lambda: by_folder(datasets.camvid, size=(18, 24), num_images=20),
     "regression": lambda: datasets.regression(torch.randn(20, 3), torch.randn(20)),
     "classification": lambda: datasets.classification(
         torch.randn(20, 3), ["cat", "dog"] * 10
@@ -568,6 +583,7 @@ REFUSED_BY_ENGINES |= {
 }
 REFUSED_BY_LAPLACE = {
     "Bernoulli": "Gaussian with one fixed scale, or Categorical, not Bernoulli",
+    "Categorical(class_weight)": "cannot take the weights of classes of Categorical",
     "Censored": "needs likelihoods.Gaussian .* not Censored",
     "DeeplySupervised": "needs likelihoods.Gaussian .* not DeeplySupervised",
     "From(Poisson)": "Gaussian with one fixed scale, or Categorical, not From",

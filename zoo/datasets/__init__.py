@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NoReturn
 
 from zoo.datasets import toy
+from zoo.datasets.camvid import camvid
 from zoo.datasets.cifar10 import cifar10
 from zoo.datasets.classification import classification
 from zoo.datasets.dataset import Dataset, Split
@@ -22,6 +23,7 @@ __all__ = [
     "Dataset",
     "Split",
     "Units",
+    "camvid",
     "cifar10",
     "classification",
     "digits",
@@ -38,6 +40,7 @@ __all__ = [
 
 _OTHER_NAMES = {
     "CIFAR10": "datasets.cifar10(path)",
+    "CamVid": "datasets.camvid(path)",
     "Digits": "datasets.digits()",
     "ECG5000": "datasets.ecg5000(path)",
     "FashionMNIST": "datasets.fashion_mnist(path)",
