@@ -24,7 +24,6 @@ MENUS = [
 PACKAGES = [
     *MENUS,
     "zoo",
-    "zoo.acquisition",
     "zoo.diagnostics",
     "zoo.experiments",
     "zoo.landscape",
@@ -61,7 +60,7 @@ LAYERS = [
     ["zoo.tracing"],
     ["zoo.networks", "zoo.metrics", "zoo.datasets", "zoo.plots", "guides"],
     ["zoo.priors", "zoo.likelihoods"],
-    ["zoo.reports.summary", "zoo.predictive", "zoo.acquisition"],
+    ["zoo.reports.summary", "zoo.predictive"],
     ["zoo.model"],
     ["zoo.data"],
     ["zoo.posterior"],

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo import (
-        acquisition,
         datasets,
         diagnostics,
         experiments,
@@ -44,7 +43,6 @@ __all__ = [
     "BayesianNetwork",
     "Posterior",
     "Prediction",
-    "acquisition",
     "compare",
     "convergence",
     "datasets",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NoReturn
 
 from zoo.networks.alexnet import AlexNet
+from zoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from zoo.networks.dsn import DSN
 from zoo.networks.fast_conv_net import FastConvNet
 from zoo.networks.filter_response import FilterResponseNorm
@@ -11,7 +12,6 @@ from zoo.networks.mlp import MLP
 from zoo.networks.nin import NIN
 from zoo.networks.preact_resnet import PreActResNet
 from zoo.networks.resnet import ResNet
-from zoo.networks.segnet import SegNet
 from zoo.networks.series import ConvNet1d
 from zoo.networks.vgg import VGG16
 from zoo.networks.wide_resnet import WideResNet
@@ -24,13 +24,14 @@ __all__ = [
     "VGG16",
     "AlexNet",
     "ConvNet1d",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
     "FastConvNet",
     "FilterResponseNorm",
     "LeNet",
     "LeNet5",
     "PreActResNet",
     "ResNet",
-    "SegNet",
     "WideResNet",
 ]
 
@@ -38,6 +39,7 @@ _MLP = "networks.MLP(num_inputs, num_outputs, hidden=[50])"
 _OTHER_NAMES = {
     "Airbench": "networks.FastConvNet(num_classes)",
     "Conv1d": "networks.ConvNet1d(num_classes)",
+    "DCGAN": "networks.DCGANGenerator(num_latents) and networks.DCGANDiscriminator()",
     "Dense": _MLP,
     "FRN": "networks.FilterResponseNorm(channels)",
     "FeedForward": _MLP,
@@ -49,7 +51,6 @@ _OTHER_NAMES = {
     "ResNet32": "networks.ResNet(32)",
     "ResNet44": "networks.ResNet(44)",
     "ResNet56": "networks.ResNet(56)",
-    "SegNetBasic": "networks.SegNet(num_classes, basic=True)",
     "VGG": "networks.VGG16(num_classes)",
     "WRN": "networks.WideResNet(28, 10)",
     "WideResNet28_10": "networks.WideResNet(28, 10)",

@@ -1,0 +1,1 @@
+"""Adversarial chains: posteriors of generators and discriminators, each given the other."""
