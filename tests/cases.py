@@ -72,6 +72,12 @@ def normalised(outputs: int) -> nn.Module:
     )
 
 
+def one_label_an_image(outputs: int) -> nn.Module:
+    """The mean logits of the pixels of a SegNet-Basic."""
+    network = networks.SegNet(outputs, basic=True, width=2, kernel_size=3)
+    return nn.Sequential(network, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
 def generated(outputs: int) -> nn.Module:
     """Read numbers from the images that a generator makes."""
     generator = networks.DCGANGenerator(2, channels=1, width=2)
@@ -223,6 +229,7 @@ FAMILIES = {  # of the same layers: one fit over weights and one over nodes each
         lambda outputs: networks.PreActResNet(18, num_classes=outputs, width=4),
         (3, 8, 8),
     ),
+    "SegNet": Network(one_label_an_image, (3, 9, 8)),
     "VGG16": Network(lambda outputs: networks.VGG16(outputs, width=4), (3, 32, 32)),
     "WideResNet": Network(
         lambda outputs: networks.WideResNet(10, 1, num_classes=outputs), (3, 8, 8)
@@ -316,6 +323,13 @@ LIKELIHOODS = {
     ),
     "Categorical": Likelihood(
         likelihoods.Categorical, 3, lambda n: torch.arange(n).remainder(3)
+    ),
+    "Categorical(class_weight)": Likelihood(
+        lambda: likelihoods.Categorical(
+            class_weight=likelihoods.median_frequency(torch.tensor([0, 0, 1, 2, 2]), 3)
+        ),
+        3,
+        lambda n: torch.arange(n).remainder(3),
     ),
     "Censored": Likelihood(
         lambda: likelihoods.Censored(exponential),
@@ -441,10 +455,13 @@ DATASETS = {
         datasets.fashion_mnist, num_train=50, num_test=20
     ),
     "cifar10": lambda: by_folder(datasets.cifar10, num_train=50, num_test=20),
+    "camvid": lambda: by_folder(datasets.camvid, size=(18, 24), num_images=20),
     "regression": lambda: datasets.regression(torch.randn(20, 3), torch.randn(20)),
     "classification": lambda: datasets.classification(
         torch.randn(20, 3), ["cat", "dog"] * 10
     ),
+    "split": lambda: datasets.split(datasets.digits(), [(3, 8), (0, 1)])[0],
+    "permuted": lambda: datasets.permuted(datasets.digits(), 2)[1],
     "toy.cubic": datasets.toy.cubic,
     "toy.linear": datasets.toy.linear,
     "toy.moons": datasets.toy.moons,
@@ -577,6 +594,7 @@ REFUSED_BY_ENGINES |= {
 }
 REFUSED_BY_LAPLACE = {
     "Bernoulli": "Gaussian with one fixed scale, or Categorical, not Bernoulli",
+    "Categorical(class_weight)": "cannot take the weights of classes of Categorical",
     "Censored": "needs likelihoods.Gaussian .* not Censored",
     "DeeplySupervised": "needs likelihoods.Gaussian .* not DeeplySupervised",
     "From(Poisson)": "Gaussian with one fixed scale, or Categorical, not From",

@@ -24,6 +24,7 @@ MENUS = [
 PACKAGES = [
     *MENUS,
     "zoo",
+    "zoo.acquisition",
     "zoo.diagnostics",
     "zoo.experiments",
     "zoo.landscape",
@@ -60,7 +61,7 @@ LAYERS = [
     ["zoo.tracing"],
     ["zoo.networks", "zoo.metrics", "zoo.datasets", "zoo.plots", "guides"],
     ["zoo.priors", "zoo.likelihoods"],
-    ["zoo.reports.summary", "zoo.predictive"],
+    ["zoo.reports.summary", "zoo.predictive", "zoo.acquisition"],
     ["zoo.model"],
     ["zoo.data"],
     ["zoo.posterior"],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo import (
+        acquisition,
         datasets,
         diagnostics,
         experiments,
@@ -43,6 +44,7 @@ __all__ = [
     "BayesianNetwork",
     "Posterior",
     "Prediction",
+    "acquisition",
     "compare",
     "convergence",
     "datasets",

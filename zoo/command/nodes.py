@@ -38,6 +38,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "PreActResNet-18": networks.PreActResNet,
     "WRN-28-10": networks.WideResNet,
     "ConvNet1d": networks.ConvNet1d,
+    "SegNet-Basic": partial(networks.SegNet, basic=True),
+    "SegNet": networks.SegNet,
 }
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NoReturn
 
 from zoo.datasets import toy
+from zoo.datasets.camvid import camvid
 from zoo.datasets.cifar10 import cifar10
 from zoo.datasets.classification import classification
 from zoo.datasets.dataset import Dataset, Split
@@ -12,7 +13,9 @@ from zoo.datasets.emoji import emoji
 from zoo.datasets.fashion_mnist import fashion_mnist
 from zoo.datasets.kmnist import kmnist_test
 from zoo.datasets.mnist import mnist
+from zoo.datasets.permuted import permuted
 from zoo.datasets.regression import regression
+from zoo.datasets.split import split
 from zoo.datasets.uci import uci
 from zoo.datasets.units import Units
 from zoo.runtime.other_names import missing
@@ -21,6 +24,7 @@ __all__ = [
     "Dataset",
     "Split",
     "Units",
+    "camvid",
     "cifar10",
     "classification",
     "digits",
@@ -29,19 +33,24 @@ __all__ = [
     "fashion_mnist",
     "kmnist_test",
     "mnist",
+    "permuted",
     "regression",
+    "split",
     "toy",
     "uci",
 ]
 
 _OTHER_NAMES = {
     "CIFAR10": "datasets.cifar10(path)",
+    "CamVid": "datasets.camvid(path)",
     "Digits": "datasets.digits()",
     "ECG5000": "datasets.ecg5000(path)",
     "Emoji": "datasets.emoji(path)",
     "FashionMNIST": "datasets.fashion_mnist(path)",
     "KMNIST": "datasets.kmnist_test(path)",
     "MNIST": "datasets.mnist(path)",
+    "PermutedMNIST": "datasets.permuted(datasets.mnist(path))",
+    "SplitMNIST": "datasets.split(datasets.mnist(path))",
     "UCI": 'datasets.uci("yacht")',
     "boston": 'datasets.uci("boston", path=path)',
     "concrete": 'datasets.uci("concrete")',

@@ -245,7 +245,7 @@ def _add_notes(run: Run) -> None:
     )
     note(
         "These are minima of the training loss, not modes of the posterior, whose prior is "
-        "N(0, 1) for each weight. So Laplace's evidence leaves out the slope of the prior. The "
+        "N(0, 1) for each weight. So Laplace's evidence leaves out the gradient of the prior. The "
         f"modes are found from each minimum by {_MODE_STEPS:,} steps of Adam."
     )
     note(

@@ -10,6 +10,7 @@ from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
 from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.median_frequency import median_frequency
 from zoo.likelihoods.ordinal import Ordinal
 from zoo.runtime.other_names import missing
 
@@ -23,6 +24,7 @@ __all__ = [
     "HeteroscedasticGaussian",
     "Likelihood",
     "Ordinal",
+    "median_frequency",
 ]
 
 _BERNOULLI = "likelihoods.Bernoulli() for targets 0 and 1, with one logit for each"

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
+from zoo.likelihoods.class_weighted import (
+    ClassWeighted,
+    check_number,
+    checked_class_weight,
+    in_words,
+)
 from zoo.likelihoods.labels import check_labels, describe_labels, refuse_other_shape
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.observed import Observed
@@ -24,8 +31,15 @@ class Categorical(Likelihood):
     outputs (N, O), (N, T) for sequences (N, T, O), (N, H, W) for images (N, O, H, W). In
     a prediction the classes are always last: `probs` is (N, H, W, O).
 
+    With `class_weight` a fit multiplies the log density of a label by the weight of its
+    class, as torch's `cross_entropy(..., reduction="sum")` does. The posterior is a
+    generalised one, of powers of densities: `bound` is False, as at a temperature other
+    than 1. Predictions, `log_prob` and `posterior.bound(data)` are of the density itself. A
+    weight for each datum is another thing, `fit(data, weights=...)`; both multiply.
+
     References:
         Probabilistic interpretation of feedforward classification network outputs (Bridle, 1990)
+        A General Framework for Updating Belief Distributions (Bissiri, Holmes, Walker, 2016)
 
     Arguments:
         dim: Dimension of the classes in the output (N, ...): 1 as in torch's
@@ -33,9 +47,12 @@ class Categorical(Likelihood):
             outputs and labels, and asks if both would fit; without labels it is the last.
         ignore_index: Label of the targets that are left out, -100 as in torch; None if
             every target has a class.
+        class_weight: Weight of each class in a fit, (O,), such as those of
+            `median_frequency`; 1 by default.
 
     Raises:
-        ValueError: The dimension of the data, or labels that fit two dimensions.
+        ValueError: The dimension of the data, or labels that fit two dimensions; weights
+            of classes that are negative, or of another number.
 
     Example:
         >>> Categorical().distribution(torch.zeros(8, 10), {}).probs[0, 0]
@@ -45,19 +62,35 @@ class Categorical(Likelihood):
     target = "class indices"
     discrete = True
 
-    def __init__(self, dim: int | None = None, ignore_index: int | None = -100) -> None:
+    def __init__(
+        self,
+        dim: int | None = None,
+        ignore_index: int | None = -100,
+        class_weight: Tensor | Sequence[float] | None = None,
+    ) -> None:
         if dim == 0:
             raise ValueError(
                 "dim=0 is the dimension of the data; write dim=1 as in torch, or dim=-1"
             )
         self.dim = dim
         self.ignore_index = ignore_index
+        self.class_weight = checked_class_weight(class_weight)
+        self.is_weighted = class_weight is not None
+        self.bound = self.bound and not self.is_weighted
 
     def distribution(
         self, output: Tensor, noise: Mapping[str, Tensor]
     ) -> dist.Categorical:
         """Return Categorical(logits=output); the classes are last, as `arranged` puts them."""
         return dist.Categorical(logits=output)
+
+    def as_fitted(self, distribution: TorchDistributionMixin) -> TorchDistributionMixin:
+        """Return the distribution whose log density a fit sums, with the weights of classes."""
+        if self.class_weight is None:
+            return distribution
+
+        logits = distribution.logits
+        return ClassWeighted(logits, self.class_weight.to(logits))
 
     def arranged(self, output: Tensor, batch_dim: int = 0) -> Tensor:
         """Return the output with the classes last, (*, N, ..., O)."""
@@ -114,6 +147,7 @@ class Categorical(Likelihood):
         """Refuse labels that are not class indices."""
         decided = self.for_data(output, y)
         arranged = decided.arranged(output)
+        check_number(self.class_weight, arranged.shape[-1])
         labels = Observed.of(y).y
         if labels is not None:
             check_labels(labels, output, arranged)
@@ -132,6 +166,8 @@ class Categorical(Likelihood):
             words.append(f"dim={self.dim}")
         if self.ignore_index != -100:
             words.append(f"ignore_index={self.ignore_index}")
+        if self.class_weight is not None:
+            words.append(f"class_weight={in_words(self.class_weight)}")
 
         return f"Categorical({', '.join(words)})"
 

@@ -42,6 +42,7 @@ class Likelihood(Targets):
         bound: Whether the observed density is the density of y alone. If it is not, the
             ELBO is no lower bound on the log evidence, and `posterior.info.bound` is
             False.
+        is_weighted: Whether a fit multiplies some log densities by weights of their own.
         given: Names of what must be known of each datum, such as the noise scale; see
             `Observed`. `distribution` finds it in `noise` under "likelihood:NAME".
         missing: "nan" if targets may be NaN, which are left out; None refuses them.
@@ -57,6 +58,7 @@ class Likelihood(Targets):
     """
 
     bound: bool = True
+    is_weighted: bool = False
 
     def distribution(
         self, output: Tensor, noise: Mapping[str, Tensor]
@@ -137,6 +139,7 @@ class Likelihood(Targets):
         distribution = self.as_observed(self.distribution(output, noise))
         event_dim = len(distribution.batch_shape) - 1
         if y is not None:
+            distribution = self.as_fitted(distribution)
             _check_dimensions(self, distribution, output, y)
             distribution, y = left_out(distribution, y, counts)
 

@@ -69,6 +69,13 @@ class Targets(Uncertainty):
         """
         return distribution
 
+    def as_fitted(self, distribution: TorchDistributionMixin) -> TorchDistributionMixin:
+        """Return the distribution whose log density a fit sums, by default the same.
+
+        They differ if the posterior is a generalised one, e.g. with weights of classes.
+        """
+        return distribution
+
     def check_units(self) -> None:
         """Refuse other units of targets, where an affine map of them has no meaning.
 

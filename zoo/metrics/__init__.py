@@ -6,6 +6,7 @@ from zoo.metrics.accuracy import accuracy
 from zoo.metrics.auroc import auroc
 from zoo.metrics.brier import brier
 from zoo.metrics.calibration import Reliability, calibration_error, reliability
+from zoo.metrics.continual import average_accuracy, backward_transfer, forgetting
 from zoo.metrics.coverage import coverage
 from zoo.metrics.nll import nll
 from zoo.metrics.rmse import rmse
@@ -18,9 +19,12 @@ __all__ = [
     "VarianceSplit",
     "accuracy",
     "auroc",
+    "average_accuracy",
+    "backward_transfer",
     "brier",
     "calibration_error",
     "coverage",
+    "forgetting",
     "nll",
     "reliability",
     "rmse",
@@ -29,6 +33,7 @@ __all__ = [
 ]
 
 _OTHER_NAMES = {
+    "bwt": "metrics.backward_transfer(R)",
     "ece": "metrics.calibration_error(probs, y)",
     "expected_calibration_error": "metrics.calibration_error(probs, y)",
     "brier_score": "metrics.brier(probs, y)",

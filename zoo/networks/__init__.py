@@ -12,6 +12,7 @@ from zoo.networks.mlp import MLP
 from zoo.networks.nin import NIN
 from zoo.networks.preact_resnet import PreActResNet
 from zoo.networks.resnet import ResNet
+from zoo.networks.segnet import SegNet
 from zoo.networks.series import ConvNet1d
 from zoo.networks.vgg import VGG16
 from zoo.networks.wide_resnet import WideResNet
@@ -32,6 +33,7 @@ __all__ = [
     "LeNet5",
     "PreActResNet",
     "ResNet",
+    "SegNet",
     "WideResNet",
 ]
 
@@ -51,6 +53,7 @@ _OTHER_NAMES = {
     "ResNet32": "networks.ResNet(32)",
     "ResNet44": "networks.ResNet(44)",
     "ResNet56": "networks.ResNet(56)",
+    "SegNetBasic": "networks.SegNet(num_classes, basic=True)",
     "VGG": "networks.VGG16(num_classes)",
     "WRN": "networks.WideResNet(28, 10)",
     "WideResNet28_10": "networks.WideResNet(28, 10)",

@@ -6,6 +6,7 @@ from zoo.plots.comparison import comparison
 from zoo.plots.corruptions import corruptions
 from zoo.plots.extrapolation import extrapolation
 from zoo.plots.filters import filters
+from zoo.plots.forgetting import forgetting
 from zoo.plots.functions import functions
 from zoo.plots.network import network
 from zoo.plots.out_of_distribution import out_of_distribution
@@ -30,6 +31,7 @@ __all__ = [
     "extrapolation",
     "fidelity",
     "filters",
+    "forgetting",
     "functions",
     "network",
     "out_of_distribution",

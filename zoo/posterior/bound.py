@@ -60,8 +60,8 @@ class Bound(NamedTuple):
 
 
 UNEVEN = (
-    "data whose weights are neither 0 nor 1 have no bound: the product of powers of densities is "
-    "no density; omit weights"
+    "data or classes whose weights are neither 0 nor 1 have no bound: the product of powers of "
+    "densities is no density; omit weights"
 )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler
+from torch.utils.data import Dataset as TorchDataset
 
-from zoo.datasets import Split
+from zoo.datasets import Dataset, Split
 
 _RESIZED_AT_ONCE = 1000
 
 
-class Augmented(Dataset):
+class Augmented(TorchDataset):
     """Images that are mirrored at random, and cropped at random after padding.
 
     Half of the images are mirrored. An index is a list of rows, so that a batch is made
@@ -75,6 +78,23 @@ def resized(part: Split, size: int) -> Split:
         small.append(images)
 
     return Split(torch.cat(small), part.y)
+
+
+def smaller(data: Dataset, size: int) -> Dataset:
+    """Return a data set whose images have another height and width.
+
+    Arguments:
+        data: The data set, with a validation part.
+        size: Height and width in pixels.
+    """
+    assert data.validation is not None
+    parts = {
+        "train": resized(data.train, size),
+        "validation": resized(data.validation, size),
+        "test": resized(data.test, size),
+    }
+
+    return replace(data, **parts)
 
 
 def _mirror(x: Tensor) -> Tensor:

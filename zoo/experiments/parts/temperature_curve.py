@@ -27,6 +27,7 @@ from zoo.runtime.programs import PyroProgram
 
 POINT = "MAP"
 MEASURED = "measured temperatures"  # the name of the table
+_POINT_SHARE = 0.08  # of the share of a setting
 _NUM_DRAWS = 40  # of HMC, in each of two chains
 _MAX_STEPS = 200  # of a trajectory
 
@@ -40,8 +41,8 @@ class Setting:
         scale: Standard deviation of the prior.
         temperatures: The temperatures, 1 at first.
         point: How the point estimate is fitted.
-        sampler: How a temperature is sampled.
-        share: Share of the budget.
+        sampler: Returns how a temperature is sampled.
+        share: Share of the budget, which temperatures have in proportion to their epochs.
         num_samples: Number of draws with which images are predicted.
         checked: Temperatures at which HMC is run too.
         margin: Number of pixels by which images are shifted in training, where they are
@@ -53,7 +54,7 @@ class Setting:
     scale: float
     temperatures: tuple[float, ...]
     point: Method
-    sampler: Method
+    sampler: Callable[[float], Method]
     share: float
     num_samples: int
     checked: tuple[float, ...] = ()
@@ -80,13 +81,18 @@ class TemperatureCurve:
     def measure(self) -> None:
         """Fit the point estimate and every temperature, score them, and state differences."""
         setting = self.setting
-        share = setting.share / (len(setting.temperatures) + 0.3)
-        self._fit(POINT, guides.Delta, setting.point, 0.3 * share, 1.0)
-        for temperature in setting.temperatures:
-            engine = partial(setting.sampler.engine, temperature=temperature)
-            method = replace(setting.sampler, engine=engine)
+        methods = {x: setting.sampler(x) for x in setting.temperatures}
+        total = sum(method.epochs for method in methods.values())
+        point_share = _POINT_SHARE * setting.share
+        share = setting.share - point_share  # of all temperatures
+
+        self._fit(POINT, guides.Delta, setting.point, point_share, 1.0)
+        for temperature, method in methods.items():
+            own_share = share * method.epochs / total
+            engine = partial(method.engine, temperature=temperature)
+            method = replace(method, engine=engine)
             key = f"T = {temperature:g}"
-            chains = self._fit(key, no_guide, method, share, temperature)
+            chains = self._fit(key, no_guide, method, own_share, temperature)
             self._state_temperatures(chains)
             if temperature in setting.checked:
                 self._check(temperature, chains.name)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from zoo.data import Columns
-from zoo.likelihoods import Categorical, Gaussian
+from zoo.likelihoods import Categorical, Gaussian, Likelihood
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.runtime.distributions import describe
@@ -63,7 +63,15 @@ def check_model(model: BayesianNetwork) -> None:
                 "scalar; make it nn.Parameter(torch.ones(1)), or give it priors.Point()"
             )
 
-    likelihood = model.likelihood
+    _check_likelihood(model.likelihood)
+
+
+def _check_likelihood(likelihood: Likelihood) -> None:
+    """Refuse likelihoods whose curvature laplace-torch does not know.
+
+    Raises:
+        ValueError: Another family, a random noise scale, or weights of classes.
+    """
     is_categorical = type(likelihood) is Categorical
     has_one_scale = (
         type(likelihood) is Gaussian
@@ -74,6 +82,12 @@ def check_model(model: BayesianNetwork) -> None:
         raise ValueError(
             "inference.Laplace needs likelihoods.Gaussian with one fixed scale, or Categorical, "
             f"not {likelihood!r}"
+        )
+
+    if likelihood.is_weighted:
+        raise ValueError(
+            "inference.Laplace cannot take the weights of classes of "
+            f"{likelihood!r} into account; omit class_weight, or fit a guide"
         )
 
 

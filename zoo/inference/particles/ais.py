@@ -110,7 +110,7 @@ class AIS(ParticleEngine):
             log_weights=path.log_weights.cpu(),
             power=path.power,
             num_data=data.num_data,
-            is_weighted=data.is_weighted,
+            is_weighted=data.is_weighted or self.model.likelihood.is_weighted,
             acceptance_rate=torch.tensor(path.acceptance),
             step_size=path.step_size,
             num_gradients=self.num_particles * (1 + path.done),
