@@ -359,6 +359,11 @@ LIKELIHOODS = {
         2,
         lambda n: torch.linspace(-1, 1, n).reshape(n, 1),
     ),
+    "LogitAdjusted": Likelihood(
+        lambda: likelihoods.LogitAdjusted([4, 2, 1]),
+        3,
+        lambda n: torch.arange(n).remainder(3),
+    ),
     "Ordinal": Likelihood(
         lambda: likelihoods.Ordinal(4), 1, lambda n: torch.arange(n).remainder(4)
     ),
@@ -456,6 +461,7 @@ DATASETS = {
     ),
     "cifar10": lambda: by_folder(datasets.cifar10, num_train=50, num_test=20),
     "camvid": lambda: by_folder(datasets.camvid, size=(18, 24), num_images=20),
+    "long_tailed": lambda: datasets.long_tailed(datasets.digits(), ratio=10),
     "regression": lambda: datasets.regression(torch.randn(20, 3), torch.randn(20)),
     "classification": lambda: datasets.classification(
         torch.randn(20, 3), ["cat", "dog"] * 10
@@ -600,6 +606,7 @@ REFUSED_BY_LAPLACE = {
     "From(Poisson)": "Gaussian with one fixed scale, or Categorical, not From",
     "Gaussian(HalfNormal)": "site 'likelihood:scale' is not a weight; use .* a fixed noise scale",
     "HeteroscedasticGaussian": "needs likelihoods.Gaussian .* not HeteroscedasticGaussian",
+    "LogitAdjusted": "needs likelihoods.Gaussian .* not LogitAdjusted",
     "Ordinal": "site 'likelihood:first_cut' is not a weight",
 }
 

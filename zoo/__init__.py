@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from zoo.posterior.posterior import Posterior
     from zoo.posterior.renormalising import renormalise
     from zoo.predictive.prediction import Prediction
+    from zoo.predictive.reweighting import reweighted
     from zoo.pruning import prune
     from zoo.reports.comparison import compare
     from zoo.reports.explanation import explain
@@ -65,6 +66,7 @@ __all__ = [
     "pruning",
     "references",
     "renormalise",
+    "reweighted",
     "stress",
 ]
 
@@ -79,6 +81,7 @@ _MODULES = {  # where the names that are no packages are defined
     "load": "zoo.posterior.loading",
     "prune": "zoo.pruning",
     "renormalise": "zoo.posterior.renormalising",
+    "reweighted": "zoo.predictive.reweighting",
 }
 
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name

@@ -2,6 +2,7 @@
 
 from zoo.data.batch_form import BatchForm
 from zoo.data.checks import Batch, checked, on_device, pair
+from zoo.data.class_balance import balanced_loader, class_weights
 from zoo.data.columns import Columns
 from zoo.data.forms import Data, DatasetParts, batches, check_all_data, full
 from zoo.data.minibatches import Batches
@@ -13,9 +14,11 @@ __all__ = [
     "Columns",
     "Data",
     "DatasetParts",
+    "balanced_loader",
     "batches",
     "check_all_data",
     "checked",
+    "class_weights",
     "full",
     "on_device",
     "pair",

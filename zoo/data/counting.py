@@ -59,12 +59,7 @@ def count_data(loader: DataLoader) -> int:
 
 def gives_each_once(loader: DataLoader) -> bool:
     """Return whether a pass through a loader gives each datum once, as far as it says."""
-    sampler: Any = (
-        loader.sampler if loader.batch_sampler is None else loader.batch_sampler
-    )
-    while isinstance(sampler, BatchSampler):
-        sampler = sampler.sampler
-
+    sampler = _sampler_of_data(loader)
     if getattr(sampler, "replacement", False):
         return False
 
@@ -72,6 +67,29 @@ def gives_each_once(loader: DataLoader) -> bool:
         return sampler.num_samples == _count(sampler, 0)
 
     return True
+
+
+def draws_unevenly(loader: DataLoader) -> bool:
+    """Return whether a loader draws some of its data more often than others, as weights do."""
+    sampler = _sampler_of_data(loader)
+    if not isinstance(sampler, WeightedRandomSampler):
+        return False
+
+    drawn = sampler.weights[sampler.weights > 0]
+    is_even = bool((drawn == drawn[0]).all())
+
+    return not is_even and not gives_each_once(loader)
+
+
+def _sampler_of_data(loader: DataLoader) -> Any:
+    """Return the sampler of data, without those that make batches of them."""
+    sampler: Any = (
+        loader.sampler if loader.batch_sampler is None else loader.batch_sampler
+    )
+    while isinstance(sampler, BatchSampler):
+        sampler = sampler.sampler
+
+    return sampler
 
 
 def _count(sampler: Any, num_data: int) -> int:

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from zoo.data.batch_form import BatchForm
 from zoo.data.checks import Batch, checked, on_device
 from zoo.data.columns import Columns, are_uneven
+from zoo.data.counting import draws_unevenly
 from zoo.data.missing import report_missing
 from zoo.data.table_names import Names
 from zoo.likelihoods.observed import Observed
@@ -65,7 +66,7 @@ class Batches:
 
     @property
     def is_weighted(self) -> bool:
-        """Whether data have weights that are neither 0 nor 1."""
+        """Whether some data count more than others, so that the density is not of the data."""
         raise NotImplementedError
 
     def epoch(self) -> Iterator[Batch]:
@@ -205,8 +206,8 @@ class LoaderBatches(Batches):
 
     @property
     def is_weighted(self) -> bool:
-        """Whether a datum so far had a weight that is neither 0 nor 1."""
-        return self._is_weighted
+        """Whether a datum so far had a weight, or is drawn more often than others."""
+        return self._is_weighted or draws_unevenly(self.loader)
 
     def check_first(self) -> None:
         """Check the first batch, which says what the others are like.

@@ -12,6 +12,7 @@ from zoo.datasets.ecg import ecg5000
 from zoo.datasets.emoji import emoji
 from zoo.datasets.fashion_mnist import fashion_mnist
 from zoo.datasets.kmnist import kmnist_test
+from zoo.datasets.long_tailed import long_tailed
 from zoo.datasets.mnist import mnist
 from zoo.datasets.permuted import permuted
 from zoo.datasets.regression import regression
@@ -32,6 +33,7 @@ __all__ = [
     "emoji",
     "fashion_mnist",
     "kmnist_test",
+    "long_tailed",
     "mnist",
     "permuted",
     "regression",
@@ -57,6 +59,7 @@ _OTHER_NAMES = {
     "cubic": "datasets.toy.cubic()",
     "energy": 'datasets.uci("energy")',
     "kmnist": "datasets.kmnist_test(path)",
+    "imbalanced": "datasets.long_tailed(data, ratio=100)",
     "linear": "datasets.toy.linear()",
     "load_digits": "datasets.digits()",
     "make_moons": "datasets.toy.moons()",

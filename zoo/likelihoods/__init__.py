@@ -10,6 +10,7 @@ from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
 from zoo.likelihoods.likelihood import Likelihood
+from zoo.likelihoods.logit_adjusted import LogitAdjusted
 from zoo.likelihoods.median_frequency import median_frequency
 from zoo.likelihoods.ordinal import Ordinal
 from zoo.runtime.other_names import missing
@@ -23,6 +24,7 @@ __all__ = [
     "Gaussian",
     "HeteroscedasticGaussian",
     "Likelihood",
+    "LogitAdjusted",
     "Ordinal",
     "median_frequency",
 ]
@@ -41,6 +43,7 @@ _OTHER_NAMES = {
     "Dirichlet": "likelihoods.From(lambda f: dist.Dirichlet(f.exp()))",
     "Laplace": "likelihoods.From(lambda f: dist.Laplace(f, 0.1))",
     "Logistic": _BERNOULLI,
+    "BalancedSoftmax": "likelihoods.LogitAdjusted(y.bincount())",
     "MSE": _GAUSSIAN,
     "MultivariateNormal": (
         "likelihoods.From(lambda f: dist.MultivariateNormal(f, covariance))"

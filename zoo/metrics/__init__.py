@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from zoo.metrics.accuracy import accuracy
 from zoo.metrics.auroc import auroc
+from zoo.metrics.balanced_accuracy import balanced_accuracy
 from zoo.metrics.brier import brier
+from zoo.metrics.by_class import ByClass, by_class
 from zoo.metrics.calibration import Reliability, calibration_error, reliability
 from zoo.metrics.continual import average_accuracy, backward_transfer, forgetting
 from zoo.metrics.coverage import coverage
@@ -15,13 +17,16 @@ from zoo.metrics.variance_split import VarianceSplit, variance_split
 from zoo.runtime.other_names import missing
 
 __all__ = [
+    "ByClass",
     "Reliability",
     "VarianceSplit",
     "accuracy",
     "auroc",
     "average_accuracy",
     "backward_transfer",
+    "balanced_accuracy",
     "brier",
+    "by_class",
     "calibration_error",
     "coverage",
     "forgetting",

@@ -1,5 +1,6 @@
 """Predictions: networks evaluated over draws, and the mixtures that these make."""
 
 from zoo.predictive.prediction import Prediction
+from zoo.predictive.reweighting import reweighted
 
-__all__ = ["Prediction"]
+__all__ = ["Prediction", "reweighted"]

@@ -55,7 +55,8 @@ class _Misfit(nn.Module):
         """Return the sum over data, ()."""
         (likelihood,) = self.parts
         arranged = likelihood.arranged(outputs, batch_dim=0)
-        distribution = likelihood.as_observed(likelihood.distribution(arranged, {}))
+        predicted = likelihood.distribution(arranged, {})
+        distribution = likelihood.as_fitted(likelihood.as_observed(predicted))
 
         return -distribution.log_prob(likelihood.encode(y, outputs)).sum()
 
