@@ -4,6 +4,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro import poutine
 from torch import nn
 from torch.utils.data import (
     BatchSampler,
@@ -17,7 +18,6 @@ import zoo
 from zoo import inference, likelihoods, priors
 from zoo.data import balanced_loader, batches, class_weights
 from zoo.data.counting import draws_unevenly
-from zoo.inference.mcmc.density.potential import Potential
 from zoo.likelihoods.observed import Observed
 
 N, TAIL = 24, 2
@@ -48,21 +48,27 @@ def test_weights_are_inverse_to_effective_numbers_and_add_up_to_the_data():
         assert weights[y].sum().item() == pytest.approx(40, rel=1e-6)
 
 
+def log_density(x, y, num_data=None):
+    """Return the log joint density of data and of one weight."""
+    conditioned = poutine.condition(
+        model(), {"weight": torch.full((1, 1), 0.7).double()}
+    )
+    return poutine.trace(conditioned).get_trace(x, y, num_data).log_prob_sum()
+
+
 def test_an_average_batch_has_the_density_of_weighted_data():
     """The expectation over the sampler, by enumeration, is exact."""
-    at = torch.tensor([0.7], dtype=torch.float64)
     chances = WEIGHTS / WEIGHTS.sum()
     expected = 0.0
     for row, chance in enumerate(chances):
-        alone = Potential(model(), X[row : row + 1], Y[row : row + 1], N)
-        expected += chance * alone.energy(at)
+        rows = slice(row, row + 1)
+        expected += chance * log_density(X[rows], Y[rows], num_data=N)
 
-    def energy(weights):
-        return Potential(model(), X, Observed(Y, weights)).energy(at).item()
-
-    assert energy(WEIGHTS) == pytest.approx(expected.item(), rel=1e-6)
-    wrong = WEIGHTS * 2 / WEIGHTS.unique().sum()  # weights of classes that add up to C
-    assert energy(wrong) != pytest.approx(expected.item(), rel=0.1)
+    found = log_density(X, Observed(Y, WEIGHTS))
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+    paper = WEIGHTS * 2 / class_weights(LABELS).sum()  # of classes, adding up to 2
+    found = log_density(X, Observed(Y, paper))
+    assert found.item() != pytest.approx(expected.item(), rel=0.1)
 
 
 def test_the_conjugate_posterior_under_resampling_is_the_weighted_one():

@@ -2,7 +2,7 @@
 
 from zoo.data.batch_form import BatchForm
 from zoo.data.checks import Batch, checked, on_device, pair
-from zoo.data.class_balance import balanced_loader, class_weights
+from zoo.data.class_balance import balanced_loader, balanced_sampler, class_weights
 from zoo.data.columns import Columns
 from zoo.data.forms import Data, DatasetParts, batches, check_all_data, full
 from zoo.data.minibatches import Batches
@@ -15,6 +15,7 @@ __all__ = [
     "Data",
     "DatasetParts",
     "balanced_loader",
+    "balanced_sampler",
     "batches",
     "check_all_data",
     "checked",

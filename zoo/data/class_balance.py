@@ -59,10 +59,8 @@ def class_weights(
     return (weights * counts.sum() / total).float()
 
 
-def balanced_loader(
-    data: tuple[Tensor, Tensor], batch_size: int, beta: float = 1.0
-) -> DataLoader:
-    r"""Return batches drawn with replacement, in which classes are equally frequent.
+def balanced_sampler(y: Tensor, beta: float = 1.0) -> WeightedRandomSampler:
+    r"""Return a sampler with replacement that draws all classes equally often.
 
     .. math:: q_i = w_{y_i} / N, \qquad E\Big[\tfrac{N}{B} \sum_{i \in \text{batch}}
         \log p(y_i | f)\Big] = \sum_i w_{y_i} \log p(y_i | f)
@@ -74,6 +72,30 @@ def balanced_loader(
     References:
         Decoupling Representation and Classifier for Long-Tailed Recognition (Kang, Xie,
         Rohrbach, Yan, Gordo, Feng, Kalantidis, 2020)
+
+    Arguments:
+        y: Class indices (N,).
+        beta: 1 for equally frequent classes, 0 for the frequencies of the data, as in
+            `class_weights`.
+
+    Raises:
+        ValueError: A beta outside [0, 1], or labels that are no class indices (N,).
+
+    Example:
+        >>> len(balanced_sampler(torch.tensor([0, 0, 0, 1])))
+        4
+    """
+    weights = class_weights(y, beta)[y.cpu()]
+
+    return WeightedRandomSampler(weights.tolist(), len(y))
+
+
+def balanced_loader(
+    data: tuple[Tensor, Tensor], batch_size: int, beta: float = 1.0
+) -> DataLoader:
+    r"""Return batches drawn with replacement, in which classes are equally frequent.
+
+    The batches have the rows of `balanced_sampler`, which other loaders may have too.
 
     Arguments:
         data: Inputs and class indices (N,), e.g. `data.train`.
@@ -91,8 +113,7 @@ def balanced_loader(
     """
     check_count("batch_size", batch_size)
     x, y = data
-    rows = WeightedRandomSampler(class_weights(y, beta)[y].tolist(), len(y))
-    batches = BatchSampler(rows, batch_size, drop_last=False)
+    batches = BatchSampler(balanced_sampler(y, beta), batch_size, drop_last=False)
 
     return DataLoader(TensorDataset(x, y), sampler=batches, batch_size=None)
 
