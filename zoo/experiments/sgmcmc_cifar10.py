@@ -193,24 +193,22 @@ def _draw(run: Run) -> None:
 
         axes[0, 0].set_xlabel("test error, %, ± 2 standard errors")
         axes[0, 1].set_xlabel("NLL, nats, ± 2 standard errors")
-        for row in rows:
+        for index, row in enumerate(rows):
             axes[1, 0].plot(row["agreement, %"], row["method"], "o")
-            _draw_temperatures(axes[1, 1], row)
+            _draw_temperatures(axes[1, 1], row, f"C{index}")
 
         axes[1, 0].set_xlabel("agreement of two parts of the fits, %")
-        axes[1, 1].set_xlabel(
-            "temperature, interval of 95 %: ● kinetic, x of positions"
-        )
+        axes[1, 1].set_xlabel("temperature: ● kinetic, x of positions")
         axes[1, 1].axvline(1.0, color="0.6", linewidth=0.8)
 
 
-def _draw_temperatures(ax: Axes, row: Mapping[str, Any]) -> None:
-    """Draw the temperatures of a sampler with their intervals."""
+def _draw_temperatures(ax: Axes, row: Mapping[str, Any], color: str) -> None:
+    """Draw the temperatures of a sampler with their intervals of 95 %."""
     for kind, marker in {"kinetic": "o", "configurational": "x"}.items():
         if kind in row:
             mean, low, high = row[kind]
             bar = [[mean - low], [high - mean]]
-            ax.errorbar(mean, row["method"], xerr=bar, fmt=marker)
+            ax.errorbar(mean, row["method"], xerr=bar, fmt=marker, color=color)
 
 
 def _add_notes(run: Run) -> None:

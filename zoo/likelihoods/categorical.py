@@ -61,6 +61,7 @@ class Categorical(Likelihood):
 
     target = "class indices"
     discrete = True
+    class_weight: Tensor | None = None
 
     def __init__(
         self,
@@ -74,9 +75,10 @@ class Categorical(Likelihood):
             )
         self.dim = dim
         self.ignore_index = ignore_index
-        self.class_weight = checked_class_weight(class_weight)
-        self.is_weighted = class_weight is not None
-        self.bound = self.bound and not self.is_weighted
+        if class_weight is not None:  # else as in files that were written before
+            self.class_weight = checked_class_weight(class_weight)
+            self.is_weighted = True
+            self.bound = False
 
     def distribution(
         self, output: Tensor, noise: Mapping[str, Tensor]

@@ -39,15 +39,12 @@ class ClassWeighted(dist.Categorical):
         return self.weight[value] * super().log_prob(value)
 
 
-def checked_class_weight(weight: Tensor | Sequence[float] | None) -> Tensor | None:
-    """Return weights of classes as a tensor (O,), None for none.
+def checked_class_weight(weight: Tensor | Sequence[float]) -> Tensor:
+    """Return weights of classes as a tensor (O,).
 
     Raises:
         ValueError: Another shape, or weights that are negative, not finite, or all 0.
     """
-    if weight is None:
-        return None
-
     values = torch.as_tensor(weight).detach()
     if not values.is_floating_point():
         values = values.float()
