@@ -14,6 +14,9 @@ from zoo.datasets import Dataset, Split, Units
 from zoo.experiments import Run, nodes_cifar10
 from zoo.experiments.parts import (
     fast_network,
+    gan_case,
+    gan_fits,
+    gan_pictures,
     minima_cases,
     minima_scores,
     pruning_curves,
@@ -35,6 +38,7 @@ SHAPES = {
     "fashion_mnist": (1, 28, 28),
     "cifar10": (3, 32, 32),
     "ecg5000": (1, 140),
+    "emoji": (3, 32, 32),
 }
 UNITS = Units(torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.25))
 
@@ -110,6 +114,18 @@ SMALLER = [  # what would take too long in a test
     (FLATNESS._Neighbourhood, "spectrum", spectrum),
     (FLATNESS, "_NUM_ASCENTS", 1),
     (module_of(experiments.surface_skips), "_LOOK", Look(4, 4, (3, 3), (3, 3), 1)),
+    (module_of(experiments.bayesian_gan), "_NUM_SEEDS", 2),
+    (module_of(experiments.bayesian_gan), "_NUM_SYNTHETIC", 60),
+    (module_of(experiments.bayesian_gan), "_PICTURES", ("emoji",)),
+    (
+        module_of(experiments.bayesian_gan),
+        "_EPOCHS",
+        dict.fromkeys(("synthetic", "pictures", "semi", "supervised"), 2),
+    ),
+    (gan_fits, "_NUM_MADE", 20),
+    (gan_fits, "NUM_CHAINS", 2),
+    (gan_case, "NUM_CHAINS", 2),
+    (gan_pictures, "_WIDTH", 2),
     (module_of(experiments.bad_minima), "_NUM_SEEDS", 2),
     (module_of(experiments.bad_minima), "_MODE_STEPS", 3),
     (module_of(experiments.bad_minima), "scores_of", few_scores),

@@ -2,6 +2,7 @@
 
 from zoo.experiments.bad_minima import bad_minima
 from zoo.experiments.bayes_cnn import bayes_cifar10, bayes_lenet_mnist
+from zoo.experiments.bayesian_gan import bayesian_gan
 from zoo.experiments.bbb_mnist import bbb_mnist
 from zoo.experiments.cold_posterior import cold_posterior
 from zoo.experiments.connect_cifar10 import connect_cifar10
@@ -30,6 +31,7 @@ __all__ = [
     "bad_minima",
     "bayes_cifar10",
     "bayes_lenet_mnist",
+    "bayesian_gan",
     "bbb_mnist",
     "cold_posterior",
     "connect_cifar10",

@@ -1,0 +1,195 @@
+"""bayesian-gan: draws of generators and discriminators by SGHMC, and GANs by Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo import datasets, likelihoods
+from zoo.experiments.parts.gan_case import NUM_CHAINS
+from zoo.experiments.parts.gan_fits import (
+    BAYES,
+    ENSEMBLE,
+    LONG,
+    RELEASED,
+    fit_pictures,
+    fit_synthetic,
+)
+from zoo.experiments.parts.gan_labels import (
+    NUM_CLASSES,
+    few_labels,
+    flat,
+    semi_supervised,
+    supervised,
+)
+from zoo.experiments.parts.gan_panels import draw_gans
+from zoo.experiments.parts.gan_pictures import pictures_of
+from zoo.experiments.parts.gan_synthetic import PROBLEMS
+from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.running.scores import Number
+from zoo.predictive.prediction import Prediction
+
+_NUM_SEEDS = 3
+_NUM_SAMPLES = 20  # draws for a prediction of classes
+_NUM_SYNTHETIC = 10_000
+_NUM_PICTURES = 3_900
+_NUM_UNLABELLED = 10_000
+_NUM_LABELS = 100
+_EPOCHS = {"synthetic": 15, "pictures": 24, "semi": 20, "supervised": 1_000}
+_PICTURES = ("fashion_mnist", "emoji")
+_METHODS = {"supervised": "posterior, 100 labels", "semi": "Bayesian GAN, 100 labels"}
+
+
+def _run(run: Run) -> None:
+    """Fit the synthetic problems, pictures and digits of which few have a label."""
+    synthetic = {name: _synthetic(run, name) for name in PROBLEMS}
+    pictures = {name: _pictures(run, name) for name in _PICTURES}
+    _labels(run)
+
+    for name, found in synthetic.items():
+        _state_synthetic(run, name, found)
+    for name, found in pictures.items():
+        _state_pictures(run, name, found)
+    _state_labels(run)
+
+    draw_gans(run, synthetic["clusters"][0]["plane"], pictures, _errors(run))
+    _add_notes(run)
+
+
+def _epochs(run: Run, kind: str) -> int:
+    """Return the passes through the data that fit into the budget of the run."""
+    share = min(1.0, run.minutes / bayesian_gan.minutes)
+    return max(2, round(share * _EPOCHS[kind]))
+
+
+def _synthetic(run: Run, problem: str) -> list[dict[str, Any]]:
+    """Fit one synthetic problem from several seeds; seed 0 was used to choose rates."""
+    epochs = _epochs(run, "synthetic")
+    found = []
+    for number in range(1, _NUM_SEEDS + 1):
+        seed = run.seed + number
+        make = partial(fit_synthetic, problem, _NUM_SYNTHETIC, epochs, seed)
+        key = f"{problem}, seed {number}"
+        found.append(run.keep(key, make, problem=problem, epochs=epochs, seed=seed))
+
+    return found
+
+
+def _pictures(run: Run, name: str) -> dict[str, Any]:
+    """Fit DCGANs to pictures in both ways, and return a row of pictures for each generator."""
+    data = run.dataset(getattr(datasets, name), num_train=_NUM_PICTURES)
+    x = pictures_of(data)
+    epochs = _epochs(run, "pictures")
+    make = partial(fit_pictures, x, epochs, run.seed)
+
+    return run.keep(name, make, pictures=x, epochs=epochs, seed=run.seed)
+
+
+def _labels(run: Run) -> None:
+    """Score both methods on draws of 100 labels."""
+    data = run.dataset(datasets.mnist, num_train=_NUM_UNLABELLED)
+    train, test = flat(data.train, data), flat(data.test, data)
+    for number in range(1, _NUM_SEEDS + 1):
+        seed = run.seed + number
+        few = few_labels(train, _NUM_LABELS // NUM_CLASSES, seed)
+        options = {"few": few, "x": test.x, "seed": seed, "num_draws": _NUM_SAMPLES}
+        fits = {
+            "supervised": partial(supervised, **options),
+            "semi": partial(semi_supervised, unlabelled=train.x, **options),
+        }
+        for kind, fit in fits.items():
+            name = f"{_METHODS[kind]}, draw {number}"
+            epochs = _epochs(run, kind)
+            make = partial(_probabilities, fit, epochs)
+            found = run.keep(name, make, few=few.x, epochs=epochs, seed=seed)
+            outputs = found["probabilities"].clamp_min(1e-12).log()[None]
+            predict = partial(Prediction, likelihoods.Categorical(), outputs)
+            run.scores.add(name, predict, test.y)
+
+
+def _probabilities(fit: Callable[[int], Tensor], epochs: int) -> dict[str, Tensor]:
+    """Return class probabilities as they are kept."""
+    return {"probabilities": fit(epochs)}
+
+
+def _state_synthetic(run: Run, problem: str, found: list[dict[str, Any]]) -> None:
+    """State the divergence of each method over seeds, and gains of the Bayesian GAN."""
+    by_name = {}
+    for name in found[0]["divergence"]:
+        by_name[name] = torch.tensor([each["divergence"][name] for each in found])
+
+    by_name[f"one draw of the {BAYES}"] = torch.tensor(
+        [each["of one"] for each in found]
+    ).mean(1)
+    for name, values in by_name.items():
+        what = f"Jensen-Shannon divergence, {problem}, {name}, nats"
+        run.report.find(what, Number.mean(values), headline=name == BAYES)
+
+    for other in (ENSEMBLE, LONG, RELEASED):
+        gain = Number.mean(by_name[BAYES] - by_name[other])
+        what = f"Jensen-Shannon divergence, {problem}, {BAYES} minus {other}, nats"
+        run.report.find(what, gain, headline=other == ENSEMBLE)
+
+    for side, place in (("generators", 0), ("discriminators", 1)):
+        values = torch.tensor([each["temperatures"][place] for each in found])
+        what = f"kinetic temperature, {problem}, {side}"
+        run.report.find(what, Number.mean(values), 1.0)
+
+
+def _state_pictures(run: Run, name: str, found: dict[str, Any]) -> None:
+    """State how far pictures are from real ones, and how different those of generators are."""
+    for method in (BAYES, ENSEMBLE):
+        scores = found[method]
+        what = f"distance, {name}, {method}, variances of the data"
+        run.report.find(what, scores["distance"])
+        singles = Number.mean(torch.tensor(scores["distances of one"]))
+        run.report.find(f"distance, {name}, one of the {method}", singles)
+        what = f"share of variance between generators, {name}, {method}"
+        run.report.find(what, scores["spread"])
+
+
+def _errors(run: Run) -> dict[str, Tensor]:
+    """Return the test error in per cent of each method, a value for each draw of labels."""
+    found = {}
+    for kind, name in _METHODS.items():
+        keys = [f"{name}, draw {number}" for number in range(1, _NUM_SEEDS + 1)]
+        values = [run.scores[key]["error %"].value for key in keys]
+        found[_METHODS[kind]] = torch.tensor(values)
+
+    return found
+
+
+def _state_labels(run: Run) -> None:
+    """State errors over draws of the labels."""
+    errors = _errors(run)
+    for name, values in errors.items():
+        run.report.find(f"error, {name}, %", Number.mean(values), headline=True)
+        spread = float(values.std())
+        run.report.find(f"standard deviation over draws of labels, {name}, %", spread)
+
+    one, other = errors[_METHODS["semi"]], errors[_METHODS["supervised"]]
+    gain = Number.mean(one - other)
+    run.report.find("error, Bayesian GAN minus posterior, 100 labels, %", gain)
+
+
+def _add_notes(run: Run) -> None:
+    """Say what the numbers are of."""
+    note = run.report.note
+    note(
+        f"All chains are at temperature 1: {NUM_CHAINS} generators and {NUM_CHAINS} "
+        "discriminators, which move in turn by SGHMC. The two conditional posteriors are not "
+        "those of one joint density."
+    )
+
+
+bayesian_gan = Experiment(
+    name="bayesian-gan",
+    question="do draws of generators by SGHMC make what one trained generator leaves out?",
+    reference="Bayesian GAN (Saatci, Wilson, 2017)",
+    minutes=25,
+    run=_run,
+)

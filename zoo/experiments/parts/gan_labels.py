@@ -1,0 +1,118 @@
+"""Digits of which few have a label: discriminators of ten classes and of made images."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pyro
+import torch
+from torch import Tensor, nn
+
+from zoo import likelihoods, networks
+from zoo.datasets import Dataset, Split
+from zoo.experiments.parts.gan_case import NUM_CHAINS, PRIOR, GanCase, chains
+from zoo.inference import SGHMC
+from zoo.inference.adversarial.real_classes import class_probabilities
+from zoo.model import BayesianNetwork
+
+NUM_CLASSES = 10
+_NUM_LATENTS = 50
+_HIDDEN = 300
+_LEAKY = partial(nn.LeakyReLU, 0.2)
+
+
+def few_labels(data: Split, per_class: int, seed: int) -> Split:
+    """Draw as many labelled data of each class."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(data.y), generator=generator)
+    chosen = []
+    for label in range(NUM_CLASSES):
+        of_class = order[data.y[order] == label]
+        chosen.append(of_class[:per_class])
+
+    return data.take(torch.cat(chosen))
+
+
+def flat(part: Split, data: Dataset) -> Split:
+    """Return images as rows of pixels between -1 and 1."""
+    assert data.x_units is not None
+    pixels = data.x_units.restore(part.x)
+
+    return Split((2 * pixels - 1).flatten(1), part.y)
+
+
+def supervised(
+    num_epochs: int, few: Split, x: Tensor, seed: int, num_draws: int
+) -> Tensor:
+    """Return class probabilities (N, K) at x by a posterior of the labelled data alone.
+
+    Arguments:
+        num_epochs: Passes through them, a step each.
+        few: The labelled data.
+        x: Where to predict, (N, D).
+        seed: Seed of all random numbers.
+        num_draws: Number of draws for the prediction, if there are as many.
+    """
+    pyro.set_rng_seed(seed)
+    network = _classifier(NUM_CLASSES)
+    model = BayesianNetwork(network, PRIOR, likelihoods.Categorical())
+    engine = SGHMC(
+        model,
+        num_chains=NUM_CHAINS,
+        num_epochs=num_epochs,
+        init="prior",
+        compile=False,
+        progress=False,
+    )
+    posterior = engine.fit(tuple(few))
+
+    return posterior.predict(
+        x, posterior.num_available(num_draws), progress=False
+    ).probs
+
+
+def semi_supervised(
+    num_epochs: int,
+    few: Split,
+    unlabelled: Tensor,
+    x: Tensor,
+    seed: int,
+    num_draws: int,
+) -> Tensor:
+    """Return class probabilities (N, K) at x by discriminators that also see other data.
+
+    Arguments:
+        num_epochs: Passes through the data without a label.
+        few: The labelled data.
+        unlabelled: Data without a label, (M, D).
+        x: Where to predict, (N, D).
+        seed: Seed of all random numbers.
+        num_draws: Number of draws for the prediction, if there are as many.
+    """
+    found = chains(_case(), unlabelled, num_epochs, seed, labelled=tuple(few))
+    judges = found.discriminator
+    prediction = judges.predict(x, judges.num_available(num_draws), progress=False)
+
+    return class_probabilities(prediction.outputs)
+
+
+def _case() -> GanCase:
+    """Return two multilayer perceptrons for images of 28x28 pixels between -1 and 1."""
+    return GanCase(
+        generator=_generator,
+        discriminator=partial(_classifier, NUM_CLASSES + 1),
+        num_latents=_NUM_LATENTS,
+        batch_size=100,
+    )
+
+
+def _classifier(num_outputs: int) -> nn.Module:
+    hidden = [_HIDDEN, _HIDDEN]
+    return networks.MLP(28 * 28, num_outputs, hidden=hidden, activation=_LEAKY)
+
+
+def _generator() -> nn.Module:
+    hidden = [_HIDDEN]
+    network = networks.MLP(_NUM_LATENTS, 28 * 28, hidden=hidden, activation=_LEAKY)
+
+    return nn.Sequential(network, nn.Tanh())

@@ -1,0 +1,111 @@
+"""Pictures of 32x32 pixels by DCGAN, and numbers that say how good and how different they are."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from zoo import networks
+from zoo.datasets import Dataset
+from zoo.experiments.parts.gan_case import GanCase
+
+_NUM_LATENTS = 32
+_WIDTH = 16
+_NUM_COMPONENTS = 50
+
+
+def picture_case(channels: int, *, as_published: bool = False) -> GanCase:
+    """Return the networks of DCGAN.
+
+    Arguments:
+        channels: Channels of the pictures.
+        as_published: Whether batches are normalised; filter responses are otherwise.
+    """
+    options = {"width": _WIDTH}
+    if as_published:
+        options["normalise"] = nn.BatchNorm2d
+
+    return GanCase(
+        generator=partial(networks.DCGANGenerator, _NUM_LATENTS, channels, **options),
+        discriminator=partial(networks.DCGANDiscriminator, 1, channels, **options),
+        num_latents=_NUM_LATENTS,
+        precision="bf16",
+    )
+
+
+def pictures_of(data: Dataset) -> Tensor:
+    """Return the training pictures between -1 and 1, (N, C, 32, 32), with a dark margin."""
+    x, units = data.train.x, data.x_units
+    assert units is not None
+    margin = (32 - x.shape[-1]) // 2
+
+    return pad(2 * units.restore(x) - 1, [margin] * 4, value=-1.0)
+
+
+class PictureScores:
+    r"""Scores of pictures in the space of the first 50 principal components of real ones.
+
+    .. math:: \lVert m - \hat m \rVert^2
+        + \operatorname{tr} \big( C + \hat C - 2 (C^{1/2} \hat C C^{1/2})^{1/2} \big)
+
+    is the Fréchet distance of two normal distributions with the means and covariances of
+    real and made pictures, here over the variance of real ones.
+
+    References:
+        GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium
+        (Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter, 2017), which takes the features of
+        a network instead of principal components
+
+    Arguments:
+        real: Real pictures, (N, ...).
+    """
+
+    def __init__(self, real: Tensor) -> None:
+        flat = real.flatten(1)
+        self._mean = flat.mean(0)
+        number = min(_NUM_COMPONENTS, len(flat) - 1)
+        _, _, axes = torch.pca_lowrank(flat, q=number)
+        self._axes = axes
+        self._moments = _moments(self._coordinates(real))
+        self._variance = float(self._moments[1].trace())
+
+    def distance(self, made: Tensor) -> float:
+        """Return the Fréchet distance of made pictures (M, ...) over the variance of real ones."""
+        mean, covariance = self._moments
+        other_mean, other = _moments(self._coordinates(made))
+        root = _square_root(covariance)
+        cross = _square_root(root @ other @ root)
+        spread = (covariance + other - 2 * cross).trace()
+        shift = (mean - other_mean).square().sum()
+
+        return float(shift + spread) / self._variance
+
+    def spread(self, made: Tensor) -> float:
+        """Return the share of variance between generators, of their pictures (C, M, ...).
+
+        It is 0 if all make the same pictures, and 1 if each makes one of its own.
+        """
+        coordinates = torch.stack([self._coordinates(each) for each in made])
+        between = coordinates.mean(1).var(0, correction=0).sum()
+        total = coordinates.flatten(0, 1).var(0, correction=0).sum()
+
+        return float(between / total)
+
+    def _coordinates(self, pictures: Tensor) -> Tensor:
+        """Return principal components (N, K) of pictures (N, ...)."""
+        return (pictures.flatten(1) - self._mean) @ self._axes
+
+
+def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and the covariance of values (N, K)."""
+    values = values.double()
+    return values.mean(0), values.T.cov()
+
+
+def _square_root(matrix: Tensor) -> Tensor:
+    """Return the root of a symmetric matrix without negative eigenvalues."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors * values.clamp_min(0).sqrt() @ vectors.T
