@@ -80,6 +80,16 @@ def test_a_page_about_weights_runs(page, tmp_path, monkeypatch):
     assert names["data"].name == "digits"
 
 
+@pytest.mark.filterwarnings("ignore:.*(ESS|R-hat|temperature)")
+def test_the_page_about_generators_runs():
+    (program,) = programs("docs/gan.md")
+    short = '"num_epochs": 2, "compile": False, "progress": False'
+    program = program.replace('"num_epochs": 60', short)
+    program = program.replace("to_event(1),", "to_event(1), progress=False,")
+    made = run(program)["posterior"].generator
+    assert made.predict(torch.randn(8, 3)).outputs.shape == (5, 8, 20)
+
+
 @pytest.mark.usefixtures("at_the_prior")
 def test_the_description_of_the_package_runs():
     (program,) = programs("docs/package.md")

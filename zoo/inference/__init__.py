@@ -1,6 +1,6 @@
 """Inference engines: each fits a model to data and returns a `Posterior`."""
 
-from zoo.inference import schedules
+from zoo.inference import adversarial, schedules
 from zoo.inference.engine import Engine
 from zoo.inference.ivon.ivon import IVON
 from zoo.inference.laplace.laplace import Laplace
@@ -37,6 +37,7 @@ __all__ = [
     "Engine",
     "Laplace",
     "RepulsiveEnsemble",
+    "adversarial",
     "schedules",
 ]
 

@@ -12,9 +12,13 @@ from torch import Tensor, nn
 
 from zoo import likelihoods, priors
 from zoo.inference import SGHMC
-from zoo.inference.adversarial.engine import Adversarial, AdversarialPosterior
-from zoo.inference.adversarial.judged import Judged
-from zoo.inference.adversarial.real_classes import RealClasses, realness
+from zoo.inference.adversarial import (
+    Adversarial,
+    AdversarialPosterior,
+    Judged,
+    RealClasses,
+)
+from zoo.inference.adversarial.real_classes import realness
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 

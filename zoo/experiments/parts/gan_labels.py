@@ -12,7 +12,7 @@ from zoo import likelihoods, networks
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.gan_case import NUM_CHAINS, PRIOR, GanCase, chains
 from zoo.inference import SGHMC
-from zoo.inference.adversarial.real_classes import class_probabilities
+from zoo.inference.adversarial import RealClasses
 from zoo.model import BayesianNetwork
 
 NUM_CLASSES = 10
@@ -93,7 +93,7 @@ def semi_supervised(
     judges = found.discriminator
     prediction = judges.predict(x, judges.num_available(num_draws), progress=False)
 
-    return class_probabilities(prediction.outputs)
+    return RealClasses().given_real(prediction.outputs)
 
 
 def _case() -> GanCase:

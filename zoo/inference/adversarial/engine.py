@@ -85,6 +85,24 @@ class Adversarial:
         TypeError: An engine of another kind, or a generator with another likelihood.
         ValueError: Engines of different models or numbers of epochs, or arguments that these
             runs do not have.
+
+    Example:
+        >>> prior = priors.WeightPrior(priors.fan_in())
+        >>> network = networks.MLP(6, 1)
+        >>> judge = zoo.BayesianNetwork(network, prior, likelihoods.Bernoulli())
+        >>> made = zoo.BayesianNetwork(networks.MLP(2, 6), prior, Judged(judge))
+        >>> short = {"num_epochs": 4, "num_chains": 3, "init": "prior", "compile": False}
+        >>> engine = Adversarial(
+        ...     generator=inference.SGHMC(made, **short),
+        ...     discriminator=inference.SGHMC(judge, **short),
+        ...     latent=dist.Normal(torch.zeros(2), 1.0).to_event(1),
+        ...     progress=False,
+        ... )
+        >>> found = engine.fit(data.train.x, batch_size=100)
+        >>> found.generator
+        Posterior over 456 parameters at 4 sites: 3 chains of 2 draws
+        >>> found.generator.predict(torch.randn(8, 2)).outputs.shape
+        torch.Size([6, 8, 6])
     """
 
     generator: StochasticEngine

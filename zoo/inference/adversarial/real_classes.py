@@ -51,6 +51,14 @@ class RealClasses(Likelihood):
         """Return class indices as int64."""
         return y.long()
 
+    def given_real(self, outputs: Tensor) -> Tensor:
+        """Return the probability of each class of real data, averaged over draws, (N, K).
+
+        Arguments:
+            outputs: Outputs of discriminators, (S, N, K + 1).
+        """
+        return outputs[..., FAKE + 1 :].softmax(-1).mean(0)
+
 
 class _SomeClass(dist.Categorical):
     """A distribution of classes in which one more value stands for all but the first."""
@@ -72,8 +80,3 @@ class _SomeClass(dist.Categorical):
 def realness(output: Tensor) -> Tensor:
     """Return the logit of being real (*, N) of the outputs (*, N, K + 1) of a discriminator."""
     return output[..., 1:].logsumexp(-1) - output[..., FAKE]
-
-
-def class_probabilities(outputs: Tensor) -> Tensor:
-    """Return the probabilities (N, K) of real data of outputs (S, N, K + 1), averaged."""
-    return outputs[..., 1:].softmax(-1).mean(0)
