@@ -78,7 +78,7 @@ def moments(posterior):
     return torch.stack([w.square().sum((-1, -2)), b[..., 0]], -1).double().mean(1)
 
 
-def released(network, num_steps=800, alpha=0.01, lr=2e-3):
+def released(network, num_steps=400, alpha=0.01, lr=1e-2):
     """Return what the released program's generators end at: noise in a loss, under Adam."""
     w = torch.randn(NUM_CHAINS, NUM_LATENTS).requires_grad_()
     b = torch.randn(NUM_CHAINS, 1).requires_grad_()
