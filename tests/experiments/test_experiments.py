@@ -13,6 +13,7 @@ from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
 from zoo.experiments import Run, nodes_cifar10
 from zoo.experiments.parts import (
+    class_scores,
     fast_network,
     gan_case,
     gan_fits,
@@ -21,6 +22,7 @@ from zoo.experiments.parts import (
     minima_scores,
     pruning_curves,
     scored_images,
+    tail_settings,
     temperature_curve,
     trained_resnets,
 )
@@ -71,6 +73,7 @@ TEMPERED = {
     for name, setting in module_of(experiments.cold_posterior)._SETTINGS.items()
     if name != "CIFAR-10"
 }
+TAILS = {"MNIST-LT": replace(tail_settings.SETTINGS["MNIST-LT"], augments=True)}
 FLATNESS = sys.modules["zoo.landscape.spectra.flatness"]
 
 
@@ -100,6 +103,10 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.swag_cifar10), "load_trained", untrained),
     (module_of(experiments.swag_cifar10), "_NUM_FEWER", 2),
     (scored_images, "COLOURED", COLOURED[:2]),
+    (module_of(experiments.long_tail), "_NUM_MEMBERS", 2),
+    (module_of(experiments.long_tail), "SETTINGS", TAILS),
+    (tail_settings, "RATIO", 3.0),
+    (class_scores, "TAIL_SHARE", 0.6),
     (
         module_of(experiments.weights_cifar10),
         "_CONTESTANTS",

@@ -11,6 +11,7 @@ from zoo.experiments.corrupt_mnist import corrupt_mnist
 from zoo.experiments.dropout_cifar10 import dropout_cifar10
 from zoo.experiments.dropout_lenet_mnist import dropout_lenet_mnist
 from zoo.experiments.fast_cifar10 import fast_cifar10
+from zoo.experiments.long_tail import long_tail
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
 from zoo.experiments.ood_mnist import ood_mnist
@@ -40,6 +41,7 @@ __all__ = [
     "dropout_cifar10",
     "dropout_lenet_mnist",
     "fast_cifar10",
+    "long_tail",
     "nodes_cifar10",
     "nodes_lenet_width",
     "ood_mnist",

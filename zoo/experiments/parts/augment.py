@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from zoo.datasets import Dataset, Split
@@ -46,18 +46,23 @@ class Augmented(TorchDataset):
 
 
 def loader(
-    part: Split, batch_size: int = 128, margin: int = 4, padding: str = "lowest"
+    part: Split,
+    batch_size: int = 128,
+    margin: int = 4,
+    padding: str = "lowest",
+    sampler: Sampler | None = None,
 ) -> DataLoader:
-    """Return shuffled batches of a part, augmented.
+    """Return batches of a part, augmented.
 
     Arguments:
         part: Images (N, C, H, W) and their labels (N,).
         batch_size: Number of data in a batch.
         margin: Number of pixels of padding on each side.
         padding: "lowest" or "reflect", what the padding is made of.
+        sampler: Draws the rows; by default all of them, shuffled.
     """
     data = Augmented(part, margin, padding)
-    rows = RandomSampler(data)
+    rows = RandomSampler(data) if sampler is None else sampler
     batches = BatchSampler(rows, batch_size, drop_last=False)
 
     return DataLoader(data, sampler=batches, batch_size=None)

@@ -11,7 +11,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from zoo import networks, priors
 from zoo.datasets import Dataset, Split
@@ -46,9 +46,17 @@ def fast_network(data: Dataset, widths: Sequence[int] | None = None) -> nn.Modul
     return network.to(memory_format=torch.channels_last)
 
 
-def augmented(part: Split) -> DataLoader:
-    """Return shuffled batches of images that are mirrored and shifted, as published."""
-    return loader(part, BATCH_SIZE, _MARGIN, "reflect")
+def augmented(
+    part: Split, batch_size: int = BATCH_SIZE, sampler: Sampler | None = None
+) -> DataLoader:
+    """Return batches of images that are mirrored and shifted, as published.
+
+    Arguments:
+        part: Images (N, C, H, W) and their labels (N,).
+        batch_size: Number of images in a batch.
+        sampler: Draws the rows; by default all of them, shuffled.
+    """
+    return loader(part, batch_size, _MARGIN, "reflect", sampler)
 
 
 def nesterov(parameters: Sequence[Tensor], lr: float) -> torch.optim.Optimizer:
