@@ -84,6 +84,13 @@ def generated(outputs: int) -> nn.Module:
     return nn.Sequential(generator, nn.Flatten(), nn.Linear(32 * 32, outputs))
 
 
+def super_resolved(outputs: int) -> nn.Module:
+    """Outputs of a larger image, whose pixels are shuffled channels."""
+    return nn.Sequential(
+        networks.ESPCN(2, widths=(3, 2)), nn.Flatten(), nn.Linear(16, outputs)
+    )
+
+
 def function_guide(model: Callable[..., object]) -> Callable[..., object]:
     """Write a guide by hand, as in Pyro's tutorials, with its parameters in the store."""
     sites = {
@@ -179,6 +186,7 @@ class Earlier:
             "linear.bias",
             "3.bias",
             "encode.bias_ih_l0",
+            "0.conv1.bias",
         )
         return {name: Normal(0.1, 0.3) for name in names}
 
@@ -198,6 +206,13 @@ def by_folder(
         pytest.skip(f"{load.__name__}: {error}")
 
 
+def pair_of_images(image: datasets.Split) -> datasets.Dataset:
+    """Make a data set of one image, which is both parts."""
+    return datasets.Dataset(
+        "image", image, image, y_units=datasets.luminance.LUMINANCE_UNITS
+    )
+
+
 NETWORKS = {
     "MLP": Network(lambda outputs: networks.MLP(2, outputs, hidden=[3]), (2,)),
     "LeNet5": Network(
@@ -207,6 +222,7 @@ NETWORKS = {
         lambda outputs: networks.ResNet(8, num_classes=outputs, width=2), (3, 8, 8)
     ),
     "BatchNorm": Network(normalised, (2, 4, 4)),
+    "ESPCN": Network(super_resolved, (1, 2, 2)),
     "GRU": Network(Recurrent, (4, 2)),
 }
 FAMILIES = {  # of the same layers: one fit over weights and one over nodes each
@@ -364,6 +380,11 @@ LIKELIHOODS = {
         3,
         lambda n: torch.arange(n).remainder(3),
     ),
+    "LaplaceNoise": Likelihood(
+        lambda: likelihoods.LaplaceNoise(dist.HalfNormal(1.0)),
+        2,
+        lambda n: torch.linspace(-1, 1, 2 * n).reshape(n, 2),
+    ),
     "Ordinal": Likelihood(
         lambda: likelihoods.Ordinal(4), 1, lambda n: torch.arange(n).remainder(4)
     ),
@@ -467,6 +488,13 @@ DATASETS = {
         torch.randn(20, 3), ["cat", "dog"] * 10
     ),
     "split": lambda: datasets.split(datasets.digits(), [(3, 8), (0, 1)])[0],
+    "super_resolution": lambda: by_folder(datasets.super_resolution),
+    "super_resolution_images": lambda: pair_of_images(
+        by_folder(datasets.super_resolution_images)["bird"]
+    ),
+    "super_resolution_pair": lambda: pair_of_images(
+        datasets.super_resolution_pair(torch.randint(256, (3, 6, 9)))
+    ),
     "permuted": lambda: datasets.permuted(datasets.digits(), 2)[1],
     "toy.cubic": datasets.toy.cubic,
     "toy.linear": datasets.toy.linear,
@@ -607,6 +635,7 @@ REFUSED_BY_LAPLACE = {
     "Gaussian(HalfNormal)": "site 'likelihood:scale' is not a weight; use .* a fixed noise scale",
     "HeteroscedasticGaussian": "needs likelihoods.Gaussian .* not HeteroscedasticGaussian",
     "LogitAdjusted": "needs likelihoods.Gaussian .* not LogitAdjusted",
+    "LaplaceNoise": "site 'likelihood:scale' is not a weight",
     "Ordinal": "site 'likelihood:first_cut' is not a weight",
 }
 

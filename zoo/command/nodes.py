@@ -40,6 +40,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "ConvNet1d": networks.ConvNet1d,
     "SegNet-Basic": partial(networks.SegNet, basic=True),
     "SegNet": networks.SegNet,
+    "ESPCN, x3": networks.ESPCN,
 }
 
 

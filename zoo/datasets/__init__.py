@@ -17,6 +17,11 @@ from zoo.datasets.mnist import mnist
 from zoo.datasets.permuted import permuted
 from zoo.datasets.regression import regression
 from zoo.datasets.split import split
+from zoo.datasets.super_resolution import super_resolution
+from zoo.datasets.super_resolution_images import (
+    super_resolution_images,
+    super_resolution_pair,
+)
 from zoo.datasets.uci import uci
 from zoo.datasets.units import Units
 from zoo.runtime.other_names import missing
@@ -38,6 +43,9 @@ __all__ = [
     "permuted",
     "regression",
     "split",
+    "super_resolution",
+    "super_resolution_images",
+    "super_resolution_pair",
     "toy",
     "uci",
 ]
@@ -53,6 +61,9 @@ _OTHER_NAMES = {
     "MNIST": "datasets.mnist(path)",
     "PermutedMNIST": "datasets.permuted(datasets.mnist(path))",
     "SplitMNIST": "datasets.split(datasets.mnist(path))",
+    "Set14": 'datasets.super_resolution_images(path, "Set14")',
+    "Set5": 'datasets.super_resolution_images(path, "Set5")',
+    "T91": "datasets.super_resolution(path)",
     "UCI": 'datasets.uci("yacht")',
     "boston": 'datasets.uci("boston", path=path)',
     "concrete": 'datasets.uci("concrete")',

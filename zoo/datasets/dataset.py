@@ -146,7 +146,7 @@ class Dataset:
                 "use the predicted probabilities as they are"
             )
         if isinstance(prediction, Tensor):
-            self._check_means(prediction, num_outputs=len(self.y_units.loc))
+            self._check_means(prediction, self.y_units.loc)
             return self.y_units.restore(prediction)
 
         if not callable(getattr(prediction, "affine", None)):
@@ -157,14 +157,20 @@ class Dataset:
 
         return prediction.affine(self.y_units.loc, self.y_units.scale)
 
-    def _check_means(self, means: Tensor, *, num_outputs: int) -> None:
+    def _check_means(self, means: Tensor, loc: Tensor) -> None:
+        """Refuse what has not one column, or one channel of images, for each of the units."""
         shape = tuple(means.shape)
-        if len(shape) < 2 or shape[-1] != num_outputs:
-            raise ValueError(
-                f"prediction has shape {shape}, but the targets of {self.name!r} "
-                f"have {num_outputs} column(s); pass means of shape (N, {num_outputs}) or "
-                f"(S, N, {num_outputs})"
-            )
+        place = -loc.dim()  # of the columns or channels
+        if len(shape) > loc.dim() and shape[place] == len(loc):
+            return
+
+        number = len(loc)
+        kind = "column" if place == -1 else "channel"
+        one = ", ".join([f"{number}", "H", "W"][:-place])
+        raise ValueError(
+            f"prediction has shape {shape}, but the targets of {self.name!r} "
+            f"have {number} {kind}(s); pass means of shape (N, {one}) or (S, N, {one})"
+        )
 
     def __repr__(self) -> str:
         arguments = [repr(self.name)]
@@ -198,7 +204,7 @@ class Dataset:
             info["classes"] = str(len(self.classes or ()))
             return info
 
-        info["outputs"] = str(y.shape[-1])
+        info["outputs"] = "x".join(map(str, y.shape[1:]))
         info["targets"] = "standardised"
         if self.y_units.are_original():
             info["targets"] = "in original units"

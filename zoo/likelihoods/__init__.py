@@ -9,6 +9,7 @@ from zoo.likelihoods.deeply_supervised import DeeplySupervised
 from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
+from zoo.likelihoods.laplace_noise import LaplaceNoise
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.logit_adjusted import LogitAdjusted
 from zoo.likelihoods.median_frequency import median_frequency
@@ -23,6 +24,7 @@ __all__ = [
     "From",
     "Gaussian",
     "HeteroscedasticGaussian",
+    "LaplaceNoise",
     "Likelihood",
     "LogitAdjusted",
     "Ordinal",
@@ -34,6 +36,7 @@ _CATEGORICAL = (
     "likelihoods.Categorical() for class indices, with a logit for each class"
 )
 _GAUSSIAN = "likelihoods.Gaussian(scale=0.1), where scale is a standard deviation"
+_LAPLACE = "likelihoods.LaplaceNoise(scale=0.1), where scale is a mean absolute error"
 _OTHER_NAMES = {
     "BCE": _BERNOULLI,
     "Binary": _BERNOULLI,
@@ -41,7 +44,9 @@ _OTHER_NAMES = {
     "Gamma": "likelihoods.From(lambda f: dist.Gamma(2.0, f.exp()))",
     "Heteroscedastic": "likelihoods.HeteroscedasticGaussian()",
     "Dirichlet": "likelihoods.From(lambda f: dist.Dirichlet(f.exp()))",
-    "Laplace": "likelihoods.From(lambda f: dist.Laplace(f, 0.1))",
+    "L1": _LAPLACE,
+    "Laplace": _LAPLACE,
+    "MAE": _LAPLACE,
     "Logistic": _BERNOULLI,
     "BalancedSoftmax": "likelihoods.LogitAdjusted(y.bincount())",
     "MSE": _GAUSSIAN,

@@ -11,7 +11,9 @@ from zoo.metrics.calibration import Reliability, calibration_error, reliability
 from zoo.metrics.continual import average_accuracy, backward_transfer, forgetting
 from zoo.metrics.coverage import coverage
 from zoo.metrics.nll import nll
+from zoo.metrics.psnr import psnr, ssim
 from zoo.metrics.rmse import rmse
+from zoo.metrics.sparsification import Sparsification, sparsification
 from zoo.metrics.temperature_scaling import temperature_scaling
 from zoo.metrics.variance_split import VarianceSplit, variance_split
 from zoo.runtime.other_names import missing
@@ -19,6 +21,7 @@ from zoo.runtime.other_names import missing
 __all__ = [
     "ByClass",
     "Reliability",
+    "Sparsification",
     "VarianceSplit",
     "accuracy",
     "auroc",
@@ -31,8 +34,11 @@ __all__ = [
     "coverage",
     "forgetting",
     "nll",
+    "psnr",
     "reliability",
     "rmse",
+    "sparsification",
+    "ssim",
     "temperature_scaling",
     "variance_split",
 ]
@@ -41,6 +47,9 @@ _OTHER_NAMES = {
     "bwt": "metrics.backward_transfer(R)",
     "ece": "metrics.calibration_error(probs, y)",
     "expected_calibration_error": "metrics.calibration_error(probs, y)",
+    "ause": "metrics.sparsification(error, uncertainty).area",
+    "peak_signal_noise_ratio": "metrics.psnr(mean, y, data_range=255)",
+    "structural_similarity": "metrics.ssim(mean, y, data_range=255)",
     "brier_score": "metrics.brier(probs, y)",
     "negative_log_likelihood": "metrics.nll(prediction.log_prob(y))",
     "roc_auc": "metrics.auroc(scores, positive)",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 from zoo.networks.alexnet import AlexNet
 from zoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from zoo.networks.dsn import DSN
+from zoo.networks.espcn import ESPCN
 from zoo.networks.fast_conv_net import FastConvNet
 from zoo.networks.filter_response import FilterResponseNorm
 from zoo.networks.lenet import LeNet, LeNet5
@@ -20,6 +21,7 @@ from zoo.runtime.other_names import missing
 
 __all__ = [
     "DSN",
+    "ESPCN",
     "MLP",
     "NIN",
     "VGG16",
@@ -54,6 +56,8 @@ _OTHER_NAMES = {
     "ResNet44": "networks.ResNet(44)",
     "ResNet56": "networks.ResNet(56)",
     "SegNetBasic": "networks.SegNet(num_classes, basic=True)",
+    "SubPixel": "networks.ESPCN(factor)",
+    "SuperResolution": "networks.ESPCN(factor)",
     "VGG": "networks.VGG16(num_classes)",
     "WRN": "networks.WideResNet(28, 10)",
     "WideResNet28_10": "networks.WideResNet(28, 10)",

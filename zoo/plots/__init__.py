@@ -18,8 +18,10 @@ from zoo.plots.referral import referral
 from zoo.plots.reliability import reliability_diagram
 from zoo.plots.severity import severity
 from zoo.plots.site import site_posterior
+from zoo.plots.sparsification import sparsification
 from zoo.plots.spectrum import spectrum
 from zoo.plots.strip import strip
+from zoo.plots.super_resolution import super_resolution
 from zoo.plots.surface import surface
 from zoo.plots.trade_off import fidelity
 from zoo.plots.training import training_curve
@@ -44,8 +46,10 @@ __all__ = [
     "reliability_diagram",
     "severity",
     "site_posterior",
+    "sparsification",
     "spectrum",
     "strip",
+    "super_resolution",
     "surface",
     "training_curve",
 ]
