@@ -157,11 +157,36 @@ SMALLER = [  # what would take too long in a test
 ]
 
 
+def pairs_of_images(_path, _name="Set5", *, factor):
+    """Return two small and large images of noise."""
+    generator = torch.Generator().manual_seed(0)
+    images = {}
+    for name in ("butterfly", "other"):
+        x = torch.rand(1, 1, 8, 9, generator=generator)
+        images[name] = Split(
+            x, x.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+        )
+
+    return images
+
+
+def patches(**_options):
+    """Return small and large patches of noise."""
+    x = torch.rand(20, 1, 5, 5)
+    y = x.repeat_interleave(3, -1).repeat_interleave(3, -2)
+    part = Split(x, y)
+
+    return Dataset("T91, x3", part, part, UNITS, UNITS, validation=part)
+
+
 class Small(Run):
     """A run on a few data of noise, whose fits take a step or two."""
 
     def dataset(self, load, **options):
         name = load.__name__
+        if name == "super_resolution":
+            return patches(**options)
+
         num_classes = 5 if name == "ecg5000" else 10
         shape = SHAPES[name]
         generator = torch.Generator().manual_seed(0)  # a run started again has the same
@@ -207,6 +232,7 @@ def small(tmp_path, monkeypatch):
 
     monkeypatch.setattr(metrics, "temperature_scaling", temperature_scaling)
     monkeypatch.setattr(datasets, "kmnist_test", kmnist_test)
+    monkeypatch.setattr(datasets, "super_resolution_images", pairs_of_images)
     checkpoints(tmp_path)
     return lambda experiment, **options: Small(
         experiment,

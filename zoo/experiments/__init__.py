@@ -21,6 +21,7 @@ from zoo.experiments.referral_cifar10 import referral_cifar10
 from zoo.experiments.running.result import Result, read
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.sgmcmc_cifar10 import sgmcmc_cifar10
+from zoo.experiments.super_resolution import super_resolution
 from zoo.experiments.surface_skips import surface_skips
 from zoo.experiments.swag_cifar10 import swag_cifar10
 from zoo.experiments.weights_cifar10 import weights_cifar10
@@ -52,6 +53,7 @@ __all__ = [
     "read",
     "referral_cifar10",
     "sgmcmc_cifar10",
+    "super_resolution",
     "surface_skips",
     "swag_cifar10",
     "weights_cifar10",

@@ -58,9 +58,9 @@ def sparsification(
     Example:
         >>> import torch
         >>> from zoo import metrics
-        >>> error = torch.linspace(0, 1, 1000)
+        >>> error = torch.arange(1.0, 1001.0)
         >>> curve = metrics.sparsification(error, uncertainty=error.square())
-        >>> curve.error[25], curve.area  # half of the points are left
+        >>> curve.oracle[25].round(decimals=2), curve.area  # half of the points are left
         (tensor(0.5000), tensor(0.))
     """
     errors, order = checked(error=error, uncertainty=uncertainty)
