@@ -481,6 +481,9 @@ DATASETS = {
         datasets.fashion_mnist, num_train=50, num_test=20
     ),
     "cifar10": lambda: by_folder(datasets.cifar10, num_train=50, num_test=20),
+    "cifar10h": lambda: datasets.Dataset(
+        "CIFAR10H", DATASETS["cifar10"]().train, by_folder(datasets.cifar10h)
+    ),
     "camvid": lambda: by_folder(datasets.camvid, size=(18, 24), num_images=20),
     "long_tailed": lambda: datasets.long_tailed(datasets.digits(), ratio=10),
     "regression": lambda: datasets.regression(torch.randn(20, 3), torch.randn(20)),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 from zoo.datasets import toy
 from zoo.datasets.camvid import camvid
 from zoo.datasets.cifar10 import cifar10
+from zoo.datasets.cifar10h import cifar10h
 from zoo.datasets.classification import classification
 from zoo.datasets.dataset import Dataset, Split
 from zoo.datasets.digits import digits
@@ -32,6 +33,7 @@ __all__ = [
     "Units",
     "camvid",
     "cifar10",
+    "cifar10h",
     "classification",
     "digits",
     "ecg5000",
@@ -53,6 +55,7 @@ __all__ = [
 _OTHER_NAMES = {
     "CIFAR10": "datasets.cifar10(path)",
     "CamVid": "datasets.camvid(path)",
+    "CIFAR10H": "datasets.cifar10h(path)",
     "Digits": "datasets.digits()",
     "ECG5000": "datasets.ecg5000(path)",
     "Emoji": "datasets.emoji(path)",

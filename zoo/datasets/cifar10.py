@@ -9,7 +9,7 @@ from zoo.datasets.images import Sizes, load_images, per_channel
 from zoo.datasets.units import Units
 
 # Mean and standard deviation of the training pixels.
-_UNITS = per_channel([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616])
+CHANNELS = per_channel([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616])
 _SOURCE = "unpack cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html there"
 
 
@@ -19,7 +19,7 @@ def cifar10(
     num_train: int | None = None,
     num_validation: int = 0,
     num_test: int | None = None,
-    units: Units = _UNITS,
+    units: Units = CHANNELS,
     download: bool = False,
 ) -> Dataset:
     r"""Colour photographs, 32 x 32 pixels, ten classes.

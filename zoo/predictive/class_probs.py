@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.predictive.prediction import Prediction
+from zoo.predictive.moments import PredictiveMoments
 from zoo.runtime.distributions import without_events
 
 
-def class_probs(prediction: Prediction) -> Tensor:
+def class_probs(prediction: PredictiveMoments) -> Tensor:
     """Return the class probabilities of every draw, (S, N, ..., O): the classes are last.
 
     Those of a Bernoulli are of the labels 0 and 1. Without its last dimension the result

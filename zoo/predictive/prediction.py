@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from html import escape
 
 import torch
-from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
-from zoo.likelihoods.likelihood import Likelihood
-from zoo.predictive.density import (
-    aligned_noise,
-    distribution_of_draws,
-    noise_draws,
-    pointwise,
-)
+from zoo.predictive.class_probs import class_probs
+from zoo.predictive.decisions import Decision, Loss, decide
+from zoo.predictive.density import pointwise
+from zoo.predictive.moments import PredictiveMoments
 from zoo.predictive.quantiles import check_quantile, quantile_in_units
 from zoo.predictive.units import TargetUnits
 
 
-class Prediction:
+class Prediction(PredictiveMoments):
     r"""The posterior predictive at N inputs: a mixture over S draws of all random variables.
 
     .. math:: p(y \mid x, D) \approx \frac{1}{S} \sum_s p(y \mid f(x; w_s), \text{noise}_s)
@@ -51,118 +46,11 @@ class Prediction:
         (torch.Size([8, 1]), torch.Size([8]))
     """
 
-    def __init__(
-        self,
-        likelihood: Likelihood,
-        outputs: Tensor,
-        noise: Mapping[str, Tensor] | None = None,
-        loc: Tensor | float = 0.0,
-        scale: Tensor | float = 1.0,
-        given: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        self.likelihood = likelihood
-        self.outputs = outputs
-        self.noise = noise_draws(noise)
-        self.given = given
-        self.loc = loc
-        self.scale = scale
-        self._units = TargetUnits(loc, scale)
-        if given is not None:
-            likelihood.check_given(given, outputs[0])
-
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.mean, self.uncertainty))
 
     def __len__(self) -> int:
         return self.outputs.shape[1]
-
-    @cached_property
-    def distribution(self) -> TorchDistributionMixin:
-        """p(y | draw) for every draw: batch shape (S, N, ...), in the units of the model."""
-        return distribution_of_draws(
-            self.likelihood, self.outputs, self.noise, self.given
-        )
-
-    @property
-    def has_classes(self) -> bool:
-        """Whether targets are classes, so that uncertainty is entropy in nats."""
-        lacks_noise = bool(self.likelihood.given) and self.given is None
-        if self.likelihood.discrete or lacks_noise:
-            return self.likelihood.discrete
-
-        return self.likelihood.has_classes(self.distribution)
-
-    @property
-    def functions(self) -> Tensor:
-        """Each draw's function without noise, (S, N, ...): E[y | f] or class probabilities."""
-        outputs = self.likelihood.arranged(self.outputs, batch_dim=1)
-        noise = aligned_noise(self.likelihood, self.noise, outputs, self.given)
-        values = self.likelihood.functions(outputs, noise)
-
-        return values if self.has_classes else self._units.to(values)
-
-    @property
-    def mean(self) -> Tensor:
-        """Predictive mean, (N, ...); for classification the class probabilities (N, ..., O)."""
-        return self.functions.mean(0)
-
-    @property
-    def probs(self) -> Tensor:
-        """Class probabilities averaged over draws, (N, ..., O): the classes are last.
-
-        They have the shape of targets and a dimension more, whatever the dimension of the
-        classes in the network's output.
-        """
-        if not self.has_classes:
-            raise AttributeError(
-                f"{self.likelihood!r} has no classes; use mean, std or interval"
-            )
-
-        return self.mean
-
-    @property
-    def epistemic(self) -> Tensor:
-        """Uncertainty about the function: variance (N, ...) or mutual information (N,) in nats."""
-        if not self.has_classes:
-            return self.functions.var(0, correction=0)
-
-        epistemic, _ = self.likelihood.split(self.distribution)
-        return epistemic
-
-    @property
-    def aleatoric(self) -> Tensor:
-        """Uncertainty due to noise: expected variance (N, ...), or entropy (N,) in nats."""
-        _, aleatoric = self.likelihood.split(self.distribution)
-
-        return aleatoric if self.has_classes else aleatoric * self.scale**2
-
-    @property
-    def std(self) -> Tensor:
-        """Standard deviation (N, ...): the root of epistemic plus aleatoric variance."""
-        if self.has_classes:
-            raise AttributeError(
-                f"{self.likelihood!r} is of classes, which have no standard deviation; use entropy"
-            )
-
-        epistemic, aleatoric = self.likelihood.split(self.distribution)
-        variance = (epistemic + aleatoric) * self.scale**2
-
-        return variance.sqrt()
-
-    @property
-    def entropy(self) -> Tensor:
-        """Entropy of the averaged class probabilities, (N,), in nats: epistemic plus aleatoric."""
-        if not self.has_classes:
-            raise AttributeError(
-                f"the entropy under {self.likelihood!r} has no closed form; use std"
-            )
-
-        return self.likelihood.uncertainty(self.distribution)
-
-    @property
-    def uncertainty(self) -> Tensor:
-        """Entropy in nats for classification, else standard deviation."""
-        return self.entropy if self.has_classes else self.std
 
     def log_prob(self, y: Tensor) -> Tensor:
         r"""Return the log density of the mixture at targets y, (N,), in nats per datum.
@@ -249,6 +137,42 @@ class Prediction:
         upper = quantile_in_units(self.distribution, 0.5 + half, self._units)
 
         return lower, upper
+
+    def decide(self, loss: Loss) -> Decision:
+        r"""Return the decision of least expected loss at each input, not the likeliest class.
+
+        .. math:: a(x) = \arg\min_a \sum_k L_{ak} \, p(y = k \mid x, D)
+
+        With the loss 1 of every error it is the likeliest class. Of two classes it is 1
+        where p(1 | x) is above L10 / (L01 + L10), if right decisions cost nothing.
+
+        References:
+            Statistical Decision Theory and Bayesian Analysis (Berger, 1985)
+
+        Arguments:
+            loss: Loss of each decision (rows) under each true class (columns): (O, O), or
+                (A, O) with other decisions, such as to ask a person at a price. The
+                classes of a Bernoulli are 0 and 1.
+
+        Raises:
+            AttributeError: Targets that are no classes.
+            ValueError: Not a column for each class, or a loss that is not finite.
+
+        Example:
+            >>> logits = torch.tensor([[[0.8, 0.2], [0.5, 0.5], [0.1, 0.9]]]).log()
+            >>> prediction = Prediction(likelihoods.Categorical(), logits)
+            >>> ask = [0.15, 0.15]  # a third decision, whatever the class is
+            >>> prediction.decide([[0, 1], [1, 0], ask]).chosen
+            tensor([2, 2, 1])
+        """
+        if not self.has_classes:
+            raise AttributeError(
+                f"{self.likelihood!r} has no classes to decide between; report prediction.mean "
+                "for a squared loss, and prediction.quantile(a / (a + b)) if a target above it "
+                "costs a per unit, and one below it b"
+            )
+
+        return decide(class_probs(self).mean(0), loss)
 
     def affine(self, loc: Tensor | float, scale: Tensor | float) -> Prediction:
         """Return the prediction of loc + scale * y, for targets in other units.
