@@ -11,7 +11,7 @@ from torch import Tensor
 Loss = Tensor | Sequence[Sequence[float]]
 
 
-class Decision(NamedTuple):
+class Decisions(NamedTuple):
     """What is decided at each input, and what every decision is expected to cost.
 
     Arguments:
@@ -29,7 +29,7 @@ class Decision(NamedTuple):
         return self.expected_losses.amin(-1)
 
 
-def decide(probs: Tensor, loss: Loss) -> Decision:
+def decide(probs: Tensor, loss: Loss) -> Decisions:
     """Return the decision of least expected loss at each input.
 
     Arguments:
@@ -43,7 +43,7 @@ def decide(probs: Tensor, loss: Loss) -> Decision:
     _check(matrix, probs.shape[-1])
     expected = probs @ matrix.T  # (N, ..., A)
 
-    return Decision(expected.argmin(-1), expected)
+    return Decisions(expected.argmin(-1), expected)
 
 
 def _check(matrix: Tensor, num_classes: int) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.predictive.class_probs import class_probs
-from zoo.predictive.decisions import Decision, Loss, decide
+from zoo.predictive.decisions import Decisions, Loss, decide
 from zoo.predictive.density import pointwise
 from zoo.predictive.moments import PredictiveMoments
 from zoo.predictive.quantiles import check_quantile, quantile_in_units
@@ -138,7 +138,7 @@ class Prediction(PredictiveMoments):
 
         return lower, upper
 
-    def decide(self, loss: Loss) -> Decision:
+    def decide(self, loss: Loss) -> Decisions:
         r"""Return the decision of least expected loss at each input, not the likeliest class.
 
         .. math:: a(x) = \arg\min_a \sum_k L_{ak} \, p(y = k \mid x, D)
@@ -147,7 +147,7 @@ class Prediction(PredictiveMoments):
         where p(1 | x) is above L10 / (L01 + L10), if right decisions cost nothing.
 
         References:
-            Statistical Decision Theory and Bayesian Analysis (Berger, 1985)
+            Statistical Decisions Theory and Bayesian Analysis (Berger, 1985)
 
         Arguments:
             loss: Loss of each decision (rows) under each true class (columns): (O, O), or
