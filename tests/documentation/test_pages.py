@@ -66,7 +66,9 @@ def test_the_readme_runs(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:the bad weights have .* wrong")
-@pytest.mark.parametrize("page", ["docs/landscape.md", "docs/sgmcmc.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/decisions.md", "docs/landscape.md", "docs/sgmcmc.md"]
+)
 def test_a_page_about_weights_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plt.switch_backend("Agg")

@@ -62,6 +62,18 @@ def few_scores(_end, _train, _number):
 
 REFERRED = module_of(experiments.referral_cifar10)._CONTESTANTS
 AROUND = module_of(experiments.weights_cifar10)._CONTESTANTS
+ASKING = module_of(experiments.active_mnist)
+
+
+def fewer_labels(learners):
+    """Return the first learners, which ask for a few labels."""
+    few = list(learners.items())[:4]
+    return {
+        name: replace(learner, most=40, each=10, num_steps=2, num_samples=2)
+        for name, learner in few
+    }
+
+
 SAMPLED = module_of(experiments.sgmcmc_cifar10)._CONTESTANTS
 TEMPERED = {
     name: replace(
@@ -112,6 +124,11 @@ SMALLER = [  # what would take too long in a test
         "_CONTESTANTS",
         dict(list(AROUND.items())[::2]),
     ),
+    (ASKING, "_LEARNERS", fewer_labels(ASKING._LEARNERS)),
+    (ASKING, "_DIGITS", fewer_labels(ASKING._DIGITS)),
+    (ASKING, "_NUM_SEEDS", 2),
+    (ASKING, "_NUMBERS", (30, 40)),
+    (module_of(experiments.people_cifar10), "_CHECKPOINTS", CHECKPOINTS),
     (module_of(experiments.connect_cifar10), "_NUM_POINTS", 2),
     (module_of(experiments.connect_cifar10), "_EPOCHS", 1),
     (module_of(experiments.connect_lenet), "_NUM_POINTS", 3),
@@ -231,8 +248,16 @@ def small(tmp_path, monkeypatch):
         return Split(torch.randn(20, 1, 28, 28), torch.zeros(20))
 
     monkeypatch.setattr(metrics, "temperature_scaling", temperature_scaling)
+
+    def cifar10h(path, **options):
+        counts = torch.randint(
+            1, 9, (20, 10), generator=torch.Generator().manual_seed(0)
+        )
+        return Split(torch.randn(20, 3, 32, 32), counts)
+
     monkeypatch.setattr(datasets, "kmnist_test", kmnist_test)
     monkeypatch.setattr(datasets, "super_resolution_images", pairs_of_images)
+    monkeypatch.setattr(datasets, "cifar10h", cifar10h)
     checkpoints(tmp_path)
     return lambda experiment, **options: Small(
         experiment,

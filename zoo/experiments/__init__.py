@@ -1,5 +1,6 @@
 """Experiments of the literature as short programs, with their published numbers."""
 
+from zoo.experiments.active_mnist import active_mnist
 from zoo.experiments.bad_minima import bad_minima
 from zoo.experiments.bayes_cnn import bayes_cifar10, bayes_lenet_mnist
 from zoo.experiments.bayesian_gan import bayesian_gan
@@ -16,6 +17,7 @@ from zoo.experiments.nodes_cifar10 import nodes_cifar10
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
 from zoo.experiments.ood_mnist import ood_mnist
 from zoo.experiments.pattern_mnist import pattern_mnist
+from zoo.experiments.people_cifar10 import people_cifar10
 from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
 from zoo.experiments.referral_cifar10 import referral_cifar10
 from zoo.experiments.running.result import Result, read
@@ -30,6 +32,7 @@ __all__ = [
     "Experiment",
     "Result",
     "Run",
+    "active_mnist",
     "bad_minima",
     "bayes_cifar10",
     "bayes_lenet_mnist",
@@ -47,6 +50,7 @@ __all__ = [
     "nodes_lenet_width",
     "ood_mnist",
     "pattern_mnist",
+    "people_cifar10",
     "prune_cifar10",
     "prune_ecg",
     "prune_mnist",

@@ -4,6 +4,7 @@ from zoo.plots.band import predictive_band
 from zoo.plots.card import card
 from zoo.plots.comparison import comparison
 from zoo.plots.corruptions import corruptions
+from zoo.plots.cost_curve import cost_curve
 from zoo.plots.extrapolation import extrapolation
 from zoo.plots.filters import filters
 from zoo.plots.forgetting import forgetting
@@ -30,6 +31,7 @@ __all__ = [
     "card",
     "comparison",
     "corruptions",
+    "cost_curve",
     "extrapolation",
     "fidelity",
     "filters",
