@@ -247,14 +247,13 @@ def small(tmp_path, monkeypatch):
     def kmnist_test(path):
         return Split(torch.randn(20, 1, 28, 28), torch.zeros(20))
 
-    monkeypatch.setattr(metrics, "temperature_scaling", temperature_scaling)
-
     def cifar10h(path, **options):
         counts = torch.randint(
             1, 9, (20, 10), generator=torch.Generator().manual_seed(0)
         )
         return Split(torch.randn(20, 3, 32, 32), counts)
 
+    monkeypatch.setattr(metrics, "temperature_scaling", temperature_scaling)
     monkeypatch.setattr(datasets, "kmnist_test", kmnist_test)
     monkeypatch.setattr(datasets, "super_resolution_images", pairs_of_images)
     monkeypatch.setattr(datasets, "cifar10h", cifar10h)

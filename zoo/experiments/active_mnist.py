@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import guides
 from zoo import acquisition, datasets, likelihoods, networks, priors
 from zoo.datasets import Split
-from zoo.experiments.parts.active_curve import Curve, Learner, balanced, learn
+from zoo.experiments.parts.active_curve import LabelCurve, Learner, balanced, learn
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
 from zoo.predictive.prediction import Prediction
@@ -114,7 +114,9 @@ def _run(run: Run) -> None:
     _note(run)
 
 
-def _curve(run: Run, name: str, learner: Learner, train: Split, test: Split) -> Curve:
+def _curve(
+    run: Run, name: str, learner: Learner, train: Split, test: Split
+) -> LabelCurve:
     """Return the accuracies of one learner from all seeds, and score its last fits."""
     labels: list[int] = []
     accuracies, asked = [], []
@@ -133,7 +135,7 @@ def _curve(run: Run, name: str, learner: Learner, train: Split, test: Split) -> 
         accuracies.append(torch.tensor(found["accuracy"]))
         asked.append(found["rows"])
 
-    return Curve(labels, torch.stack(accuracies), torch.stack(asked))
+    return LabelCurve(labels, torch.stack(accuracies), torch.stack(asked))
 
 
 def _of_probs(probs: Tensor) -> Prediction:
@@ -142,7 +144,7 @@ def _of_probs(probs: Tensor) -> Prediction:
 
 
 def _report(
-    run: Run, name: str, curves: Mapping[str, Curve], published: Mapping[str, int]
+    run: Run, name: str, curves: Mapping[str, LabelCurve], published: Mapping[str, int]
 ) -> None:
     """State the labels that each learner needs, and the accuracies with as many labels."""
     for key, curve in curves.items():
@@ -159,7 +161,9 @@ def _report(
         _compare(run, name, curves, number)
 
 
-def _compare(run: Run, name: str, curves: Mapping[str, Curve], number: int) -> None:
+def _compare(
+    run: Run, name: str, curves: Mapping[str, LabelCurve], number: int
+) -> None:
     """State accuracies with a number of labels, and what others have less, paired by seed."""
     with_number = {k: c for k, c in curves.items() if number in c.labels}
     for key, curve in with_number.items():
@@ -172,7 +176,9 @@ def _compare(run: Run, name: str, curves: Mapping[str, Curve], number: int) -> N
             run.report.find(what, Number.mean(less))
 
 
-def _draw_figure(run: Run, x: Tensor, found: Mapping[str, Mapping[str, Curve]]) -> None:
+def _draw_figure(
+    run: Run, x: Tensor, found: Mapping[str, Mapping[str, LabelCurve]]
+) -> None:
     """Draw accuracy over labels with bands, and the images x of MNIST that are asked for."""
     title = "labels that are asked for"
     with run.report.panels(columns=len(found) + 1, title=title) as axes:
@@ -184,7 +190,7 @@ def _draw_figure(run: Run, x: Tensor, found: Mapping[str, Mapping[str, Curve]]) 
         _draw_images(last, x, found["MNIST"])
 
 
-def _draw_curves(ax: Axes, curves: Mapping[str, Curve]) -> None:
+def _draw_curves(ax: Axes, curves: Mapping[str, LabelCurve]) -> None:
     """Draw the accuracy of each learner over its labels."""
     for name, curve in curves.items():
         low = curve.mean - 2 * curve.error
@@ -198,7 +204,7 @@ def _draw_curves(ax: Axes, curves: Mapping[str, Curve]) -> None:
     ax.legend(frameon=False, fontsize="small")
 
 
-def _draw_images(ax: Axes, x: Tensor, curves: Mapping[str, Curve]) -> None:
+def _draw_images(ax: Axes, x: Tensor, curves: Mapping[str, LabelCurve]) -> None:
     """Draw the images that each learner asks for after its first fit, in their order."""
     sheets = []
     for curve in curves.values():

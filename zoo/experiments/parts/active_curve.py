@@ -56,7 +56,7 @@ class Learner:
 
 
 @dataclass(frozen=True)
-class Curve:
+class LabelCurve:
     """The accuracy of one learner after every fit, from several seeds.
 
     Arguments:
