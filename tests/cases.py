@@ -241,6 +241,9 @@ FAMILIES = {  # of the same layers: one fit over weights and one over nodes each
     ),
     "LeNet": Network(lambda outputs: networks.LeNet(outputs, width=50), (1, 28, 28)),
     "NIN": Network(lambda outputs: networks.NIN(outputs, width=6), (3, 8, 8)),
+    "NormalisingFlow": Network(
+        lambda outputs: networks.NormalisingFlow(outputs - 1), (2,)
+    ),
     "PreActResNet": Network(
         lambda outputs: networks.PreActResNet(18, num_classes=outputs, width=4),
         (3, 8, 8),
@@ -387,6 +390,23 @@ LIKELIHOODS = {
     ),
     "Ordinal": Likelihood(
         lambda: likelihoods.Ordinal(4), 1, lambda n: torch.arange(n).remainder(4)
+    ),
+}
+
+_OF_FLOWS = likelihoods.GaussianClasses(3.0 * torch.eye(3)[:, :2])
+OF_FLOWS = {  # likelihoods of `networks.NormalisingFlow(2)`
+    "GaussianClasses": Likelihood(
+        lambda: _OF_FLOWS, 3, lambda n: torch.arange(n).remainder(3)
+    ),
+    "GaussianClasses(Normal)": Likelihood(
+        lambda: likelihoods.GaussianClasses(Normal(torch.zeros(3, 2), 2.0)),
+        3,
+        lambda n: torch.arange(n).remainder(3),
+    ),
+    "Recalled": Likelihood(
+        lambda: likelihoods.Recalled(_OF_FLOWS, scale=0.3),
+        3,
+        lambda n: torch.arange(n).remainder(3),
     ),
 }
 

@@ -34,6 +34,7 @@ PACKAGES = [
     "zoo.posterior",
     "zoo.pruning",
     "zoo.references",
+    "zoo.streams",
     "zoo.stress",
 ]
 INTERFACES = {"Engine", "Guide", "Likelihood", "Prior"}
@@ -68,7 +69,7 @@ LAYERS = [
     ["zoo.posterior"],
     ["zoo.inference", "zoo.inference.ivon", "zoo.inference.swag", "zoo.diagnostics"],
     ["zoo.references"],
-    ["zoo.reports", "zoo.pruning", "zoo.stress", "zoo.people"],
+    ["zoo.reports", "zoo.pruning", "zoo.stress", "zoo.streams", "zoo.people"],
     ["zoo.landscape"],
     ["zoo.experiments"],
     ["zoo.command"],

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         priors,
         pruning,
         references,
+        streams,
         stress,
     )
     from zoo.diagnostics.convergence import convergence
@@ -69,6 +70,7 @@ __all__ = [
     "references",
     "renormalise",
     "reweighted",
+    "streams",
     "stress",
 ]
 

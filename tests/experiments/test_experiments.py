@@ -33,6 +33,7 @@ from zoo.landscape.minima import level
 from zoo.networks import ResNet
 from zoo.predictive.prediction import Prediction
 from zoo.pruning import moments
+from zoo.streams import typicality
 from zoo.stress.corruptions import COLOURED
 
 SHAPES = {
@@ -86,6 +87,16 @@ TEMPERED = {
     if name != "CIFAR-10"
 }
 TAILS = {"MNIST-LT": replace(tail_settings.SETTINGS["MNIST-LT"], augments=True)}
+STREAMS = {
+    name: replace(
+        setting,
+        sizes=replace(setting.sizes, layers=1, hidden=4, steps=2),
+        batches=replace(setting.batches, size=2, number=1),
+        num_seeds=2,
+        has_other_writers=name == "digits",  # MNIST has too few data of noise
+    )
+    for name, setting in module_of(experiments.hcl_mnist)._SETTINGS.items()
+}
 FLATNESS = sys.modules["zoo.landscape.spectra.flatness"]
 
 
@@ -134,6 +145,8 @@ SMALLER = [  # what would take too long in a test
     (module_of(experiments.connect_lenet), "_NUM_POINTS", 3),
     (module_of(experiments.connect_lenet), "_EPOCHS", {"curve": 1, "vertex": 1}),
     (module_of(experiments.ood_mnist), "_NUM_RESAMPLED", 5),
+    (module_of(experiments.hcl_mnist), "_SETTINGS", STREAMS),
+    (typicality, "_NUM_RESAMPLED", 100),
     (module_of(experiments.surface_skips), "_DEPTHS", {8: 0.5}),
     (FLATNESS._Neighbourhood, "spectrum", spectrum),
     (FLATNESS, "_NUM_ASCENTS", 1),

@@ -12,6 +12,7 @@ from zoo.experiments.corrupt_mnist import corrupt_mnist
 from zoo.experiments.dropout_cifar10 import dropout_cifar10
 from zoo.experiments.dropout_lenet_mnist import dropout_lenet_mnist
 from zoo.experiments.fast_cifar10 import fast_cifar10
+from zoo.experiments.hcl_mnist import hcl_mnist
 from zoo.experiments.long_tail import long_tail
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
@@ -45,6 +46,7 @@ __all__ = [
     "dropout_cifar10",
     "dropout_lenet_mnist",
     "fast_cifar10",
+    "hcl_mnist",
     "long_tail",
     "nodes_cifar10",
     "nodes_lenet_width",

@@ -8,12 +8,14 @@ from zoo.likelihoods.censored import Censored
 from zoo.likelihoods.deeply_supervised import DeeplySupervised
 from zoo.likelihoods.from_callable import From
 from zoo.likelihoods.gaussian import Gaussian
+from zoo.likelihoods.gaussian_classes import GaussianClasses
 from zoo.likelihoods.heteroscedastic import HeteroscedasticGaussian
 from zoo.likelihoods.laplace_noise import LaplaceNoise
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.likelihoods.logit_adjusted import LogitAdjusted
 from zoo.likelihoods.median_frequency import median_frequency
 from zoo.likelihoods.ordinal import Ordinal
+from zoo.likelihoods.recalled import Recalled
 from zoo.runtime.other_names import missing
 
 __all__ = [
@@ -23,11 +25,13 @@ __all__ = [
     "DeeplySupervised",
     "From",
     "Gaussian",
+    "GaussianClasses",
     "HeteroscedasticGaussian",
     "LaplaceNoise",
     "Likelihood",
     "LogitAdjusted",
     "Ordinal",
+    "Recalled",
     "median_frequency",
 ]
 
@@ -41,6 +45,7 @@ _OTHER_NAMES = {
     "BCE": _BERNOULLI,
     "Binary": _BERNOULLI,
     "CrossEntropy": _CATEGORICAL,
+    "GaussianMixture": "likelihoods.GaussianClasses(means)",
     "Gamma": "likelihoods.From(lambda f: dist.Gamma(2.0, f.exp()))",
     "Heteroscedastic": "likelihoods.HeteroscedasticGaussian()",
     "Dirichlet": "likelihoods.From(lambda f: dist.Dirichlet(f.exp()))",

@@ -11,6 +11,7 @@ from zoo.networks.filter_response import FilterResponseNorm
 from zoo.networks.lenet import LeNet, LeNet5
 from zoo.networks.mlp import MLP
 from zoo.networks.nin import NIN
+from zoo.networks.normalising_flow import NormalisingFlow
 from zoo.networks.preact_resnet import PreActResNet
 from zoo.networks.resnet import ResNet
 from zoo.networks.segnet import SegNet
@@ -33,6 +34,7 @@ __all__ = [
     "FilterResponseNorm",
     "LeNet",
     "LeNet5",
+    "NormalisingFlow",
     "PreActResNet",
     "ResNet",
     "SegNet",
@@ -48,9 +50,12 @@ _OTHER_NAMES = {
     "FRN": "networks.FilterResponseNorm(channels)",
     "FeedForward": _MLP,
     "FullyConnected": _MLP,
+    "Flow": "networks.NormalisingFlow(features)",
     "Linear": "networks.MLP(num_inputs, num_outputs, hidden=[])",
+    "NormalizingFlow": "networks.NormalisingFlow(features)",
     "PreActResNet18": "networks.PreActResNet(18)",
     "PreActResNet34": "networks.PreActResNet(34)",
+    "RealNVP": "networks.NormalisingFlow(features)",
     "ResNet20": "networks.ResNet(20)",
     "ResNet32": "networks.ResNet(32)",
     "ResNet44": "networks.ResNet(44)",
