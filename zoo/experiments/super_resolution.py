@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -20,7 +21,9 @@ from zoo.experiments.running.method import MakeEngine, Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.inference import SVI, SWAG
 from zoo.likelihoods import Likelihood
+from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
+from zoo.runtime.programs import PyroProgram
 
 _FACTOR = 3
 _SIZE = 17  # pixels of the small patches, which do not overlap: each pixel counts once
@@ -40,6 +43,7 @@ _UNCERTAINTY = {  # a score in words, and what is published or nominal
     "epistemic sd": ("epistemic sd, {}, grey values", None),
 }
 
+_SCALE = "likelihood:scale"
 _NOISE = dist.LogNormal(-2.0, 1.0)  # its median is 6.5 grey values
 _GAUSSIAN = likelihoods.Gaussian(_NOISE)
 _LAPLACE = likelihoods.LaplaceNoise(_NOISE)
@@ -74,7 +78,8 @@ _DROPOUT = _of(
     _method(_HALF, 3e-3),
 )
 _AVERAGES = _of(
-    partial(guides.LowRank, rank=_RANK, per="all"), _method(_SWAG, 3e-7, 1e-6, 3e-6)
+    partial(guides.LowRank, rank=_RANK, per="all"),
+    replace(_method(_SWAG, 3e-7, 1e-6, 3e-6), min_epochs=4),
 )
 _LINES = {
     "MAP": _Line(_POINT, _GAUSSIAN, None, 0.18),
@@ -110,23 +115,35 @@ def _run(run: Run) -> None:
 def _fit(
     run: Run, name: str, line: _Line, data: Dataset, start: Posterior | None
 ) -> Posterior:
-    """Fit a contestant, from a new network or from the weights of an earlier point."""
-    if start is None:
-        torch.manual_seed(run.seed)
-        network: nn.Module = networks.ESPCN(_FACTOR, residual=True)
-    else:
+    """Fit a contestant, from a new network or from an earlier point."""
+    torch.manual_seed(run.seed)
+    network: nn.Module = networks.ESPCN(_FACTOR, residual=True)
+    if start is not None:
         network = start.network()
 
     contestant = line.contestant
-    build = partial(
-        run.build,
-        network.to(memory_format=torch.channels_last),
-        contestant.prior,
-        contestant.make_guide,
-        line.noise,
-    )
+    is_average = contestant is _AVERAGES  # it starts at a draw of all sites
+    make_guide = contestant.make_guide
+    if start is not None and not is_average:
+        make_guide = partial(_from_noise_of, start, make_guide)
 
-    return run.fit(name, build, data, contestant.method, share=line.share)
+    network = network.to(memory_format=torch.channels_last)
+    build = partial(run.build, network, contestant.prior, make_guide, line.noise)
+    init = start if is_average else None
+
+    return run.fit(name, build, data, contestant.method, share=line.share, init=init)
+
+
+def _from_noise_of(
+    start: Posterior, make_guide: MakeGuide, model: BayesianNetwork
+) -> PyroProgram | None:
+    """Return a guide whose noise scale begins at that of a point, as its weights do."""
+    guide: Any = make_guide(model)
+    scale = start.means()[_SCALE]
+    with torch.no_grad():
+        guide.loc[_SCALE].copy_(scale.log())
+
+    return guide
 
 
 def _report(run: Run, scores: PixelScores) -> None:
