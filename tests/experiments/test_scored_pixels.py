@@ -9,12 +9,7 @@ import torch
 from zoo import likelihoods, metrics
 from zoo.datasets import Split
 from zoo.datasets.luminance import LUMINANCE_UNITS
-from zoo.experiments.parts.scored_pixels import (
-    by_pixel,
-    pixel_targets,
-    probability_below,
-    score_image,
-)
+from zoo.experiments.parts.scored_pixels import score_image
 from zoo.predictive.prediction import Prediction
 
 SCALE = float(LUMINANCE_UNITS.scale)
@@ -67,6 +62,22 @@ def test_scores_are_of_the_mixture_at_each_pixel(noise):
     assert scores["epistemic sd"] == pytest.approx(SCALE * epistemic, rel=1e-4)
 
 
+def test_a_noise_scale_of_each_pixel_ranks_its_errors():
+    torch.manual_seed(0)
+    scales = torch.rand(1, 1, 100, 100) + 0.05
+    raw = scales.expm1().log()  # of softplus
+    outputs = torch.cat([torch.zeros_like(raw), raw], 1).unsqueeze(0)
+    y = scales * torch.randn(1, 1, 100, 100)
+    noise = likelihoods.HeteroscedasticGaussian(min_scale=1e-6, dim=-3)
+    scores, _ = score_image(Prediction(noise, outputs), Split(y, y), border=0)
+    assert scores["coverage %"] == pytest.approx(90, abs=4 * 0.3)
+    at_random, _ = score_image(
+        Prediction(likelihoods.Gaussian(0.6), outputs[:, :, :1]), Split(y, y), border=0
+    )
+    assert scores["ause"] < 0.7 * at_random["ause"]
+    assert scores["nll"] < at_random["nll"] - 0.1
+
+
 def test_a_point_ranks_at_random_and_covers_by_its_noise():
     torch.manual_seed(0)
     outputs = torch.zeros(1, 1, 1, 100, 100)
@@ -77,14 +88,3 @@ def test_a_point_ranks_at_random_and_covers_by_its_noise():
     torch.testing.assert_close(curve.error, torch.ones(50))
     assert scores["epistemic sd"] == 0
     assert scores["sd"] == pytest.approx(0.5 * SCALE)
-
-
-def test_the_probability_below_a_target_of_the_prediction_is_uniform():
-    torch.manual_seed(0)
-    prediction, image = of_draws(likelihoods.Gaussian(0.3), num_draws=1)
-    pixels = by_pixel(prediction, 0)
-    assert pixel_targets(image.y, 0).shape == (400, 1)
-    below = probability_below(pixels, pixels.samples()[0])
-    assert below.shape == (400, 1)
-    assert abs(float(below.mean()) - 0.5) < 4 * (12 * 400) ** -0.5
-    assert abs(float(below.square().mean()) - 1 / 3) < 0.07

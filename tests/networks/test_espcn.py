@@ -41,6 +41,34 @@ def test_a_residual_network_adds_the_repeated_pixels():
         torch.testing.assert_close(network(x), alone(x) + repeated)
 
 
+def test_further_channels_of_the_output_are_noise_scales():
+    torch.manual_seed(0)
+    x, y = torch.randn(6, 1, 4, 5), torch.randn(6, 1, 8, 10)
+    network = networks.ESPCN(2, widths=(4, 3), out_channels=2, residual=True)
+    for layer in (network.conv3.weight, network.conv3.bias):
+        torch.nn.init.zeros_(layer)
+
+    mean, raw = network(x).unbind(1)
+    repeated = x[:, 0].repeat_interleave(2, -1).repeat_interleave(2, -2)
+    assert torch.equal(mean, repeated)
+    assert not raw.any()
+    noise = likelihoods.HeteroscedasticGaussian(dim=-3)
+    model = zoo.BayesianNetwork(
+        network, priors.WeightPrior(dist.Normal(0.0, 0.1)), noise
+    )
+    guide = guides.MeanField(model)
+    engine = inference.SVI(model, guide, num_steps=2, progress=False)
+    prediction = engine.fit((x, y)).predict(x, 3)
+    assert prediction.mean.shape == prediction.std.shape == y.shape
+    assert prediction.distribution.scale.shape == (3, *y.shape)
+    with pytest.raises(ValueError, match="must have two outputs for each target"):
+        noise.distribution(torch.zeros(2, 3, 4, 4), {})
+    with pytest.raises(ValueError, match="write -1, or -3 for images, not 1"):
+        likelihoods.HeteroscedasticGaussian(dim=1)
+    with pytest.raises(ValueError, match=r"at least the 2 channel.* not 1"):
+        networks.ESPCN(2, channels=2, out_channels=1)
+
+
 def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match=r"factor must be a whole number .* not 0"):
         networks.ESPCN(0)

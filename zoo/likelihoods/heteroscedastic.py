@@ -28,9 +28,11 @@ class HeteroscedasticGaussian(Likelihood):
         min_scale: Smallest standard deviation in units of y; it keeps the density
             bounded.
         missing: "nan" if targets may be NaN, which are left out element by element.
+        dim: The dimension of the 2 O outputs, counted from the last, -1; -3 for images
+            (N, 2 C, H, W) and targets (N, C, H, W).
 
     Raises:
-        ValueError: A min_scale that is not positive.
+        ValueError: A min_scale that is not positive, or a dim that is not below 0.
 
     Example:
         >>> likelihood = HeteroscedasticGaussian()
@@ -41,26 +43,35 @@ class HeteroscedasticGaussian(Likelihood):
     target = "finite real numbers"
 
     def __init__(
-        self, min_scale: float = 1e-3, missing: Literal["nan"] | None = None
+        self,
+        min_scale: float = 1e-3,
+        missing: Literal["nan"] | None = None,
+        dim: int = -1,
     ) -> None:
         check_missing(missing)
         if min_scale <= 0:
             raise ValueError(
                 f"min_scale is a standard deviation and must be positive, not {min_scale}"
             )
+        if dim >= 0:
+            raise ValueError(
+                f"dim is counted from the last dimension, because draws may come first; write -1, "
+                f"or -3 for images, not {dim}"
+            )
         self.min_scale = min_scale
         self.missing = missing
+        self.dim = dim
 
     def distribution(self, output: Tensor, noise: Mapping[str, Tensor]) -> dist.Normal:
         """Return Normal(mean, scale) from outputs (*, N, 2 O)."""
-        num_outputs = output.shape[-1]
+        num_outputs = output.shape[self.dim]
         if num_outputs % 2:
             raise ValueError(
                 "the network must have two outputs for each target, a mean and a scale, not "
                 f"{num_outputs} in all"
             )
 
-        mean, raw = output.chunk(2, dim=-1)
+        mean, raw = output.chunk(2, dim=self.dim)
         scale = self.min_scale + softplus(raw)
 
         return dist.Normal(mean, scale)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 _KERNELS = (5, 3, 3)
 
@@ -32,14 +33,18 @@ class ESPCN(nn.Module):
     Arguments:
         factor: How many times as high and as wide the large image is.
         channels: Channels of the image, 1 for the luminance.
+        out_channels: Channels of the output, e.g. 2 for the mean and the noise scale of each
+            pixel under `likelihoods.HeteroscedasticGaussian(dim=-3)`; by default those of
+            the image.
         widths: Channels after the first and the second convolution.
         activation: Makes the module after each of them.
         residual: Whether the small image, with repeated pixels, is added to the output.
             The paper does not do this; the network then learns what is missing, and
-            needs several times fewer steps.
+            needs several times fewer steps. Further channels of the output get nothing.
 
     Raises:
-        ValueError: A factor below 1, or not two positive widths.
+        ValueError: A factor below 1, not two positive widths, or fewer channels of the
+            output than of the image.
 
     Example:
         >>> network = ESPCN(factor=3)
@@ -54,6 +59,7 @@ class ESPCN(nn.Module):
         factor: int = 3,
         *,
         channels: int = 1,
+        out_channels: int | None = None,
         widths: Sequence[int] = (64, 32),
         activation: Callable[[], nn.Module] = nn.Tanh,
         residual: bool = False,
@@ -68,10 +74,18 @@ class ESPCN(nn.Module):
                 f"widths must be two numbers of channels, e.g. (64, 32), not {widths}"
             )
 
+        if out_channels is None:
+            out_channels = channels
+        if out_channels < channels:
+            raise ValueError(
+                f"out_channels must be at least the {channels} channel(s) of the image, not "
+                f"{out_channels}"
+            )
+
         first, second = widths
         self.conv1 = _convolution(channels, first, _KERNELS[0])
         self.conv2 = _convolution(first, second, _KERNELS[1])
-        self.conv3 = _convolution(second, channels * factor**2, _KERNELS[2])
+        self.conv3 = _convolution(second, out_channels * factor**2, _KERNELS[2])
         self.activation = activation()
         self.shuffle = nn.PixelShuffle(factor)
         self.residual = residual
@@ -84,7 +98,9 @@ class ESPCN(nn.Module):
 
         f = self.conv3(f)  # (N, C factor², H, W)
         if self.residual:
-            f = f + x.repeat_interleave(self.shuffle.upscale_factor**2, 1)
+            repeated = x.repeat_interleave(self.shuffle.upscale_factor**2, 1)
+            num_further = f.shape[1] - repeated.shape[1]
+            f = f + pad(repeated, (0, 0, 0, 0, 0, num_further))
 
         return self.shuffle(f)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -33,72 +36,43 @@ def fidelity(mean: Tensor, y: Tensor, border: int) -> dict[str, float]:
     }
 
 
-def by_pixel(prediction: Prediction, border: int) -> Prediction:
-    """Return the prediction of the pixels of one image as data of their own, (S, H' W', 1).
-
-    Its log density is that of the mixture at each pixel, and not of the image as a whole,
-    and in grey values from 16 to 235.
-
-    Arguments:
-        prediction: The prediction of one standardised image, outputs (S, 1, 1, H, W).
-        border: Pixels at each side that are left out.
-    """
-    outputs = _inner(prediction.outputs, border).flatten(1).unsqueeze(-1)
-    pixels = Prediction(prediction.likelihood, outputs, prediction.noise)
-    loc, scale = (value.flatten() for value in LUMINANCE_UNITS)
-
-    return pixels.affine(loc, scale)
-
-
-def pixel_targets(y: Tensor, border: int) -> Tensor:
-    """Return the grey values (H' W', 1) of one standardised image (1, 1, H, W)."""
-    true = LUMINANCE_UNITS.restore(y)
-    return _inner(true, border).reshape(-1, 1)
-
-
 def score_image(
     prediction: Prediction, image: Split, border: int
 ) -> tuple[dict[str, float], Sparsification]:
     """Return the scores of one image, and its sparsification curve.
 
+    The log density is that of the mixture over draws at each pixel, and not of the image as
+    a whole. A pixel is inside its central interval of mass p if the mixture has less than it
+    with a probability between (1 - p) / 2 and (1 + p) / 2, so the ends need not be found.
+
     Arguments:
-        prediction: The prediction of the image.
-        image: The image, standardised.
+        prediction: The prediction of the standardised image, outputs (S, 1, ..., H, W).
+        image: The image.
         border: Pixels at each side that are left out.
     """
-    scores = fidelity(prediction.mean, image.y, border)
-    pixels = by_pixel(prediction, border)
-    y = pixel_targets(image.y, border)
+    distribution = prediction.distribution  # (S, 1, 1, H, W)
+    scale = float(LUMINANCE_UNITS.scale)
+    num_draws = len(prediction.outputs)
 
-    below = probability_below(pixels, y)
+    each = distribution.log_prob(image.y)
+    log_prob = each.logsumexp(0) - math.log(num_draws * scale)
+    below = distribution.cdf(image.y).mean(0)
     tail = (1 - NOMINAL) / 2
     is_inside = (below >= tail) & (below <= 1 - tail)
-    std = pixels.std
-    curve = metrics.sparsification(pixels.mean - y, std)
 
-    return scores | {
-        "nll": float(metrics.nll(pixels.log_prob(y))),
-        "coverage %": 100 * float(is_inside.double().mean()),
-        "sd": float(std.square().mean().sqrt()),
-        "epistemic sd": float(pixels.epistemic.mean().sqrt()),
+    error = scale * (prediction.mean - image.y)
+    variance = scale**2 * prediction.std.square()
+    epistemic = scale**2 * prediction.epistemic
+    inner = partial(_inner, border=border)
+    curve = metrics.sparsification(inner(error), inner(variance))
+
+    return fidelity(prediction.mean, image.y, border) | {
+        "nll": -float(inner(log_prob).double().mean()),
+        "coverage %": 100 * float(inner(is_inside).double().mean()),
+        "sd": float(inner(variance).mean().sqrt()),
+        "epistemic sd": float(inner(epistemic).mean().sqrt()),
         "ause": float(curve.area),
     }, curve
-
-
-def probability_below(pixels: Prediction, y: Tensor) -> Tensor:
-    """Return the probability under the mixture of less than y, (N, 1).
-
-    y is inside the central interval of mass p if it is between (1 - p) / 2 and (1 + p) / 2.
-    So the ends of intervals need not be found.
-
-    Arguments:
-        pixels: The prediction of N pixels.
-        y: Grey values (N, 1).
-    """
-    loc, scale = pixels.loc, pixels.scale
-    standardised = (y - loc) / scale
-
-    return pixels.distribution.cdf(standardised).mean(0)
 
 
 def _inner(images: Tensor, border: int) -> Tensor:
