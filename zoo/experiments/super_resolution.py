@@ -217,6 +217,6 @@ super_resolution = Experiment(
     reference="Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel "
     "Convolutional Neural Network (Shi, Caballero, Huszár, Totz, Aitken, Bishop, Rueckert, "
     "Wang, 2016)",
-    minutes=14,
+    minutes=10,
     run=_run,
 )
