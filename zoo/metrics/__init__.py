@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, NoReturn
 from zoo.metrics.accuracy import accuracy
 from zoo.metrics.auroc import auroc
 from zoo.metrics.balanced_accuracy import balanced_accuracy
+from zoo.metrics.border_profile import BorderProfile, border_profile
 from zoo.metrics.brier import brier
 from zoo.metrics.by_class import ByClass, by_class
 from zoo.metrics.calibration import Reliability, calibration_error, reliability
+from zoo.metrics.confusion import confusion
 from zoo.metrics.continual import average_accuracy, backward_transfer, forgetting
 from zoo.metrics.coverage import coverage
+from zoo.metrics.mean_iou import mean_iou, mean_iou_of_kept
 from zoo.metrics.nll import nll
 from zoo.metrics.psnr import psnr, ssim
 from zoo.metrics.rmse import rmse
@@ -19,6 +22,7 @@ from zoo.metrics.variance_split import VarianceSplit, variance_split
 from zoo.runtime.other_names import missing
 
 __all__ = [
+    "BorderProfile",
     "ByClass",
     "Reliability",
     "Sparsification",
@@ -28,11 +32,15 @@ __all__ = [
     "average_accuracy",
     "backward_transfer",
     "balanced_accuracy",
+    "border_profile",
     "brier",
     "by_class",
     "calibration_error",
+    "confusion",
     "coverage",
     "forgetting",
+    "mean_iou",
+    "mean_iou_of_kept",
     "nll",
     "psnr",
     "reliability",
@@ -44,6 +52,10 @@ __all__ = [
 ]
 
 _OTHER_NAMES = {
+    "class_accuracy": "metrics.balanced_accuracy(probs, y)",
+    "confusion_matrix": "metrics.confusion(probs, y)",
+    "iou": "metrics.mean_iou(probs, y)",
+    "jaccard_index": "metrics.mean_iou(probs, y)",
     "bwt": "metrics.backward_transfer(R)",
     "ece": "metrics.calibration_error(probs, y)",
     "expected_calibration_error": "metrics.calibration_error(probs, y)",

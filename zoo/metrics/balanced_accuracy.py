@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from zoo.metrics.by_class import by_class
-from zoo.metrics.validation import cast_like, checked_classification
+from zoo.metrics.confusion import confusion, recall_of
+from zoo.metrics.validation import cast_like
 
 
-def balanced_accuracy(probs: Tensor, y: Tensor) -> Tensor:
+def balanced_accuracy(probs: Tensor, y: Tensor, ignore_index: int = -100) -> Tensor:
     r"""Accuracy in which every class counts the same, whatever its size, between 0 and 1.
 
     .. math:: \frac{1}{O} \sum_c \frac{1}{|I_c|} \sum_{n \in I_c}
@@ -26,6 +26,7 @@ def balanced_accuracy(probs: Tensor, y: Tensor) -> Tensor:
         probs: Predictive probabilities, averaged over draws, (N, O) or (N, ..., O); for a
             Bernoulli the probability of label 1, (N,) or (N, 1).
         y: Class indices, (N,) or (N, ...); for a Bernoulli 0 or 1.
+        ignore_index: Label of the data that are left out, besides -100.
 
     Raises:
         ValueError: probs are no probabilities, y no class indices, or the shapes do not
@@ -38,7 +39,6 @@ def balanced_accuracy(probs: Tensor, y: Tensor) -> Tensor:
         >>> metrics.balanced_accuracy(probs, torch.tensor([0, 0, 0, 1]))
         tensor(0.5000)
     """
-    values, labels = checked_classification(probs, y)
-    is_right = (values.argmax(-1) == labels).double()
+    counts = confusion(probs, y, ignore_index).double()
 
-    return cast_like(by_class(is_right, labels).balanced, probs)
+    return cast_like(recall_of(counts).nanmean(), probs)

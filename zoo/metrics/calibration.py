@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo.metrics.validation import cast_like, checked_classification
+from zoo.metrics.confusion import parts
+from zoo.metrics.validation import cast_like
 
 
 class Reliability(NamedTuple):
@@ -26,7 +28,9 @@ class Reliability(NamedTuple):
     count: Tensor  # type: ignore[assignment]  # hides tuple.count
 
 
-def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
+def reliability(
+    probs: Tensor, y: Tensor, bins: int = 15, ignore_index: int = -100
+) -> Reliability:
     r"""Confidence and accuracy of the predicted class in bins of the confidence.
 
     .. math:: B_b = \{ n : (b - 1)/\text{bins} < \max_k \text{probs}_{nk} \le b/\text{bins} \}
@@ -39,11 +43,12 @@ def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
         On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
 
     Arguments:
-        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli
-            the probability of label 1, (N,) or (N, 1), whose confidence is max(p, 1 -
-            p).
-        y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
+        probs: Predictive probabilities, averaged over draws, (N, O) or (N, ..., O); for a
+            Bernoulli the probability of label 1, (N,) or (N, 1), whose confidence is
+            max(p, 1 - p). A million pixels are copied at a time.
+        y: Class indices, (N,) or (N, ...); for a Bernoulli 0 or 1, (N,) or (N, 1).
         bins: Number of bins of equal width on [0, 1].
+        ignore_index: Label of the data that are left out, besides -100.
 
     Raises:
         ValueError: probs are no probabilities, y no class indices, the shapes do not
@@ -56,7 +61,7 @@ def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
         >>> metrics.reliability(probs, torch.tensor([0, 1, 0]), bins=2).count
         tensor([0, 3])
     """
-    confidence, accuracy, count = _in_bins(probs, y, bins)
+    confidence, accuracy, count = _in_bins(probs, y, bins, ignore_index)
     return Reliability(
         confidence=cast_like(confidence, probs),
         accuracy=cast_like(accuracy, probs),
@@ -64,7 +69,9 @@ def reliability(probs: Tensor, y: Tensor, bins: int = 15) -> Reliability:
     )
 
 
-def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
+def calibration_error(
+    probs: Tensor, y: Tensor, bins: int = 15, ignore_index: int = -100
+) -> Tensor:
     r"""Expected calibration error (ECE) of the predicted class, between 0 and 1.
 
     .. math:: \sum_b \frac{|B_b|}{N} \, |\text{accuracy}(B_b) - \text{confidence}(B_b)|
@@ -77,11 +84,12 @@ def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
         On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
 
     Arguments:
-        probs: Predictive probabilities, averaged over draws, (N, O); for a Bernoulli
-            the probability of label 1, (N,) or (N, 1), whose confidence is max(p, 1 -
-            p).
-        y: Class indices, (N,); for a Bernoulli 0 or 1, (N,) or (N, 1).
+        probs: Predictive probabilities, averaged over draws, (N, O) or (N, ..., O); for a
+            Bernoulli the probability of label 1, (N,) or (N, 1), whose confidence is
+            max(p, 1 - p). A million pixels are copied at a time.
+        y: Class indices, (N,) or (N, ...); for a Bernoulli 0 or 1, (N,) or (N, 1).
         bins: Number of bins of equal width on [0, 1].
+        ignore_index: Label of the data that are left out, besides -100.
 
     Raises:
         ValueError: probs are no probabilities, y no class indices, the shapes do not
@@ -93,7 +101,7 @@ def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> Tensor:
         >>> metrics.calibration_error(torch.tensor([[0.8, 0.2], [0.8, 0.2]]), torch.tensor([0, 1]))
         tensor(0.3000)
     """
-    error = gap(_in_bins(probs, y, bins))
+    error = gap(_in_bins(probs, y, bins, ignore_index))
     return cast_like(error, probs)
 
 
@@ -108,7 +116,7 @@ def gap(found: Reliability) -> Tensor:
     return (found.count * gaps).sum() / found.count.sum()
 
 
-def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
+def _in_bins(probs: Tensor, y: Tensor, bins: int, ignore_index: int) -> Reliability:
     """Sort points into bins, in float64 on the CPU."""
     is_integer = isinstance(bins, int) and not isinstance(bins, bool)
     if not is_integer or bins < 1:
@@ -116,15 +124,34 @@ def _in_bins(probs: Tensor, y: Tensor, bins: int) -> Reliability:
             f"bins is {bins!r}; write an integer of at least 1, such as 15"
         )
 
-    values, labels = checked_classification(probs, y)
-    confidence, predicted = values.max(-1)  # (N, O) -> (N,)
-    right = (predicted == labels).double()
-
     edges = torch.arange(1, bins, dtype=torch.float64) / bins
     if probs.is_floating_point():
         edges = edges.to(probs.dtype).double()
 
-    return binned(confidence, right, edges)
+    found = []
+    for values, labels in parts(probs, y, ignore_index):
+        confidence, predicted = values.max(-1)  # (M, O) -> (M,)
+        right = (predicted == labels).double()
+        found.append(binned(confidence, right, edges))
+
+    return joined(found)
+
+
+def joined(found: Sequence[Reliability]) -> Reliability:
+    """Return the diagram of several parts of the data together.
+
+    Arguments:
+        found: The diagrams of the parts, with the same bins.
+    """
+    counts = torch.stack([part.count for part in found])
+    total = counts.sum(0)
+    means = []
+    for name in ("confidence", "accuracy"):
+        values = torch.stack([getattr(part, name) for part in found])
+        sums = (values.nan_to_num(0.0) * counts).sum(0)
+        means.append(sums / total)
+
+    return Reliability(*means, total)
 
 
 def binned(confidence: Tensor, right: Tensor, edges: Tensor) -> Reliability:

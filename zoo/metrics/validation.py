@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_IGNORED = -100  # the label that torch's cross_entropy leaves out
+IGNORED = -100  # the label that torch's cross_entropy leaves out
 
 
 class Classification(NamedTuple):
@@ -33,7 +33,7 @@ def checked(**tensors: Tensor) -> list[Tensor]:
         ValueError: No elements, NaNs, or several shapes.
     """
     for name, tensor in tensors.items():
-        _check_tensor(name, tensor)
+        check_tensor(name, tensor)
 
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if len(set(shapes.values())) > 1:
@@ -90,24 +90,18 @@ def checked_classification(probs: Tensor, y: Tensor) -> Classification:
     else:
         _check_sums(values, tolerance)
 
-    is_label = labels != _IGNORED
+    is_label = labels != IGNORED
     if labels.shape == (len(values),) and not bool(is_label.all()):
         values, labels = values[is_label], labels[is_label]
         if not len(labels):
-            raise ValueError(f"all labels are {_IGNORED}, which are left out; give one")
+            raise ValueError(f"all labels are {IGNORED}, which are left out; give one")
 
     num_data, num_classes = values.shape
     _check_labels(labels, tuple(probs.shape), num_data, num_classes)
     return Classification(values, labels.long())
 
 
-def cast_like(result: Tensor, source: Tensor) -> Tensor:
-    """Return a result on the device of its source, in its dtype or float32 if that is finer."""
-    dtype = torch.promote_types(source.dtype, torch.float32)
-    return result.to(source.device, dtype)
-
-
-def _check_tensor(name: str, tensor: Tensor) -> None:
+def check_tensor(name: str, tensor: Tensor) -> None:
     """Refuse what is not a tensor, has no elements or contains NaN."""
     if not isinstance(tensor, Tensor):
         kind = type(tensor).__name__
@@ -122,6 +116,12 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
     num_nan = int(tensor.isnan().sum())
     if num_nan:
         raise ValueError(f"{name} has {num_nan} NaN(s); remove or impute them")
+
+
+def cast_like(result: Tensor, source: Tensor) -> Tensor:
+    """Return a result on the device of its source, in its dtype or float32 if that is finer."""
+    dtype = torch.promote_types(source.dtype, torch.float32)
+    return result.to(source.device, dtype)
 
 
 def _tolerance(dtype: torch.dtype) -> float:

@@ -12,6 +12,7 @@ from zoo.plots.functions import functions
 from zoo.plots.network import network
 from zoo.plots.out_of_distribution import out_of_distribution
 from zoo.plots.pattern import pattern
+from zoo.plots.pixels import pixels
 from zoo.plots.profile import profile
 from zoo.plots.pruning import pruning
 from zoo.plots.ranks import ranks
@@ -40,6 +41,7 @@ __all__ = [
     "network",
     "out_of_distribution",
     "pattern",
+    "pixels",
     "predictive_band",
     "profile",
     "pruning",

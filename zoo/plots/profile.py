@@ -1,4 +1,4 @@
-"""Profile: quantities along a line or a curve of weights."""
+"""Profile: quantities along a line or a curve of weights, or along a distance."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def profile(
     curves: Mapping[str, Tensor | Sequence[float]],
     *,
     ylabel: str = "nats per datum",
+    xlabel: str = "position t",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw quantities along a line or a curve of weights.
+    """Draw quantities along a line or a curve of weights, or along a distance.
 
     References:
         Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs (Garipov, Izmailov,
@@ -29,6 +30,7 @@ def profile(
         t: Positions along the line, (T,).
         curves: Values at these positions, (T,), by name.
         ylabel: The name of the values.
+        xlabel: The name of the positions.
         ax: The axis, by default that of a new figure.
 
     Raises:
@@ -45,7 +47,7 @@ def profile(
         heights = as_array(values, name, f"{len(places)}")
         ax.plot(places, heights, "o-", color=color, markersize=3, label=name)
 
-    ax.set(xlabel="position t", ylabel=ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(frameon=False)
 
     return ax

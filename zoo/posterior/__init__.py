@@ -1,5 +1,6 @@
 """Posteriors: what is known after a fit, a class for each source of draws, and their files."""
 
+from zoo.posterior.average_classes import AveragedClasses, average_classes
 from zoo.posterior.bound import Bound, NoBound
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.function_posterior import FunctionPosterior
@@ -14,6 +15,7 @@ from zoo.posterior.stochastic_info import SGMCMCInfo
 
 __all__ = [
     "AISInfo",
+    "AveragedClasses",
     "Bound",
     "DrawsPosterior",
     "EnsembleInfo",
@@ -27,6 +29,7 @@ __all__ = [
     "ProgramPosterior",
     "SGMCMCInfo",
     "SVIInfo",
+    "average_classes",
     "load",
 ]
 
