@@ -37,6 +37,7 @@ from zoo.streams import typicality
 from zoo.stress.corruptions import COLOURED
 
 SHAPES = {
+    "camvid": (3, 12, 16),
     "mnist": (1, 28, 28),
     "fashion_mnist": (1, 28, 28),
     "cifar10": (3, 32, 32),
@@ -140,6 +141,8 @@ SMALLER = [  # what would take too long in a test
     (ASKING, "_NUM_SEEDS", 2),
     (ASKING, "_NUMBERS", (30, 40)),
     (module_of(experiments.people_cifar10), "_CHECKPOINTS", CHECKPOINTS),
+    (module_of(experiments.segnet_camvid), "_WIDTH", 4),
+    (module_of(experiments.segnet_camvid), "_KERNEL", 3),
     (module_of(experiments.connect_cifar10), "_NUM_POINTS", 2),
     (module_of(experiments.connect_cifar10), "_EPOCHS", 1),
     (module_of(experiments.connect_lenet), "_NUM_POINTS", 3),
@@ -217,7 +220,7 @@ class Small(Run):
         if name == "super_resolution":
             return patches(**options)
 
-        num_classes = 5 if name == "ecg5000" else 10
+        num_classes = {"ecg5000": 5, "camvid": 11}.get(name, 10)
         shape = SHAPES[name]
         generator = torch.Generator().manual_seed(0)  # a run started again has the same
 
@@ -226,6 +229,10 @@ class Small(Run):
             brightness = (1 + y) / num_classes
             pixels = torch.rand(number, *shape, generator=generator)
             pixels = pixels * brightness.reshape(-1, *[1] * len(shape))
+            if name == "camvid":  # each pixel has a class
+                y = (y.reshape(-1, 1, 1) + torch.arange(16) // 4) % num_classes
+                y = y.expand(number, *shape[1:])
+
             return Split(UNITS.standardise(pixels), y)
 
         return Dataset(name, part(60), part(20), UNITS, validation=part(20))

@@ -23,6 +23,7 @@ from zoo.experiments.prune import prune_cifar10, prune_ecg, prune_mnist
 from zoo.experiments.referral_cifar10 import referral_cifar10
 from zoo.experiments.running.result import Result, read
 from zoo.experiments.running.run import Experiment, Run
+from zoo.experiments.segnet_camvid import segnet_camvid
 from zoo.experiments.sgmcmc_cifar10 import sgmcmc_cifar10
 from zoo.experiments.super_resolution import super_resolution
 from zoo.experiments.surface_skips import surface_skips
@@ -58,6 +59,7 @@ __all__ = [
     "prune_mnist",
     "read",
     "referral_cifar10",
+    "segnet_camvid",
     "sgmcmc_cifar10",
     "super_resolution",
     "surface_skips",
