@@ -52,7 +52,8 @@ def average_by_elements(
 ) -> AveragedClasses:
     """Average classes over masks of single elements, as `zoo.posterior.average_classes` does.
 
-    Normalisations use their running statistics.
+    Normalisations use their running statistics, and products are in single precision: in
+    half precision neighbours have equal values, and maxima have no place.
 
     Arguments:
         posterior: A fit of `guides.MCDropout` with masks of elements.
@@ -67,7 +68,6 @@ def average_by_elements(
         torch.no_grad(),
         evaluation_mode(model.network),
         posterior.scoped.scope(),
-        products_in("bf16"),
     ):
         for batch in x.to(model.first_parameter.device).split(_FEW):
             probs, aleatoric = 0.0, 0.0
