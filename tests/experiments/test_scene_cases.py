@@ -63,9 +63,9 @@ def test_scores_are_those_of_the_metrics(found):
 
 def test_an_error_is_over_images(found):
     averaged, y = found
-    twice = AveragedClasses(
-        *(value.repeat(4, 1, 1, *[1] * (value.dim() - 3)) for value in averaged)
-    )
+    probs, total, aleatoric = averaged
+    maps = (total.repeat(4, 1, 1), aleatoric.repeat(4, 1, 1))
+    four = AveragedClasses(probs.repeat(4, 1, 1, 1), *maps)
     once = number_of(PixelCases.of(averaged, y, VOID), SCORES["NLL"])
     fourfold = number_of(PixelCases.of(four, y.repeat(4, 1, 1), VOID), SCORES["NLL"])
     assert fourfold.value == pytest.approx(once.value)
