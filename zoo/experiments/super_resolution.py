@@ -30,6 +30,7 @@ _SIZE = 17  # pixels of the small patches, which do not overlap: each pixel coun
 _NUM_SAMPLES = 16
 _BATCH_SIZE = 16
 _RANK = 20
+_DROPPED = ("conv2.weight", "conv3.weight")  # not the image
 _BICUBIC = "bicubic"
 _PUBLISHED = {  # of ESPCN trained with T91, as quoted; a public repository has 32.31, 28.78
     "Set5": 32.55,
@@ -75,7 +76,7 @@ def _of(make_guide: MakeGuide, method: Method) -> Contestant:
 _POINT = _of(guides.Delta, _method(_HALF, 1e-2))
 _MEAN_FIELD = _of(partial(guides.MeanField, init_scale=1e-3), _method(_HALF, 1e-3))
 _DROPOUT = _of(
-    partial(guides.MCDropout, p=0.05, layers=("conv2.weight", "conv3.weight")),
+    partial(guides.MCDropout, p=0.05, layers=_DROPPED, masks="element"),
     _method(_HALF, 3e-3),
 )
 _AVERAGES = _of(
