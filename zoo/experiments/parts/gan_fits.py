@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.experiments.parts.gan_case import (
     NUM_CHAINS,
@@ -44,10 +46,19 @@ def fit_synthetic(
     data = PROBLEMS[problem](num_data + 2 * _NUM_MADE, seed)
     x, held_out, others = data.split([num_data, _NUM_MADE, _NUM_MADE])
     case = synthetic_case()
+    start = time.process_time()
     posterior = chains(case, x, num_epochs, seed)
+    seconds = {BAYES: time.process_time() - start}
     made = {"data": others, BAYES: made_by_all(posterior.generator, case, _NUM_MADE)}
     single = made_by_each(posterior.generator, case, _NUM_MADE)
-    made |= _twins(case, x, case.num_steps(x, num_epochs), seed)
+
+    num_steps = case.num_steps(x, num_epochs)
+    for name, make in _twins(case, x, num_steps, seed).items():
+        start = time.process_time()
+        generators = make()
+        seconds[name] = time.process_time() - start
+        each = _NUM_MADE // len(generators)
+        made[name] = made_by_networks(generators, case, each).flatten(0, 1)
 
     measure = PlaneDivergence(held_out)
     plane = {name: measure.plane(sample) for name, sample in made.items()}
@@ -57,6 +68,7 @@ def fit_synthetic(
         "of one": [measure(sample) for sample in single],
         "plane": {name: points[:_NUM_IN_PLANE] for name, points in plane.items()},
         "temperatures": _temperatures(posterior.generator, posterior.discriminator),
+        "seconds": seconds,
     }
 
 
@@ -94,18 +106,16 @@ def fit_pictures(x: Tensor, num_epochs: int, seed: int) -> dict[str, Any]:
     return found
 
 
-def _twins(case: GanCase, x: Tensor, num_steps: int, seed: int) -> dict[str, Tensor]:
-    """Return what networks make that were trained by Adam, at about equal cost."""
+def _twins(
+    case: GanCase, x: Tensor, num_steps: int, seed: int
+) -> dict[str, Callable[[], list[nn.Module]]]:
+    """Return functions that train generators by Adam, by the name of the method."""
     seeds = [1000 * seed + number for number in range(NUM_CHAINS)]
-    each = _NUM_MADE // NUM_CHAINS
-    several = [adam_gan(case, x, num_steps, one) for one in seeds]
-    long = [adam_gan(case, x, NUM_CHAINS * num_steps, seeds[0])]
-    released = released_gans(case, x, num_steps, seed, NUM_CHAINS)
 
     return {
-        ENSEMBLE: made_by_networks(several, case, each).flatten(0, 1),
-        LONG: made_by_networks(long, case, _NUM_MADE)[0],
-        RELEASED: made_by_networks(released, case, each).flatten(0, 1),
+        ENSEMBLE: lambda: [adam_gan(case, x, num_steps, one) for one in seeds],
+        LONG: lambda: [adam_gan(case, x, NUM_CHAINS * num_steps, seeds[0])],
+        RELEASED: lambda: released_gans(case, x, num_steps, seed, NUM_CHAINS),
     }
 
 
