@@ -154,7 +154,11 @@ SMALLER = [  # what would take too long in a test
     (FLATNESS._Neighbourhood, "spectrum", spectrum),
     (FLATNESS, "_NUM_ASCENTS", 1),
     (module_of(experiments.surface_skips), "_LOOK", Look(4, 4, (3, 3), (3, 3), 1)),
-    (module_of(experiments.bayesian_gan), "_NUM_SEEDS", 2),
+    (
+        module_of(experiments.bayesian_gan),
+        "_NUM_SEEDS",
+        {"synthetic": 2, "labels": 2},
+    ),
     (module_of(experiments.bayesian_gan), "_NUM_SYNTHETIC", 60),
     (module_of(experiments.bayesian_gan), "_PICTURES", ("emoji",)),
     (

@@ -33,7 +33,7 @@ from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
 from zoo.predictive.prediction import Prediction
 
-_NUM_SEEDS = 3
+_NUM_SEEDS = {"synthetic": 6, "labels": 3}
 _NUM_SAMPLES = 20  # draws for a prediction of classes
 _NUM_SYNTHETIC = 10_000
 _NUM_PICTURES = 3_900
@@ -70,7 +70,7 @@ def _synthetic(run: Run, problem: str) -> list[dict[str, Any]]:
     """Fit one synthetic problem from several seeds; seed 0 was used to choose rates."""
     epochs = _epochs(run, "synthetic")
     found = []
-    for number in range(1, _NUM_SEEDS + 1):
+    for number in range(1, _NUM_SEEDS["synthetic"] + 1):
         seed = run.seed + number
         make = partial(fit_synthetic, problem, _NUM_SYNTHETIC, epochs, seed)
         key = f"{problem}, seed {number}"
@@ -93,7 +93,7 @@ def _labels(run: Run) -> None:
     """Score both methods on draws of 100 labels."""
     data = run.dataset(datasets.mnist, num_train=_NUM_UNLABELLED)
     train, test = flat(data.train, data), flat(data.test, data)
-    for number in range(1, _NUM_SEEDS + 1):
+    for number in range(1, _NUM_SEEDS["labels"] + 1):
         seed = run.seed + number
         few = few_labels(train, _NUM_LABELS // NUM_CLASSES, seed)
         options = {"few": few, "x": test.x, "seed": seed, "num_draws": _NUM_SAMPLES}
@@ -161,7 +161,9 @@ def _errors(run: Run) -> dict[str, Tensor]:
     """Return the test error in per cent of each method, a value for each draw of labels."""
     found = {}
     for kind, name in _METHODS.items():
-        keys = [f"{name}, draw {number}" for number in range(1, _NUM_SEEDS + 1)]
+        keys = [
+            f"{name}, draw {number}" for number in range(1, _NUM_SEEDS["labels"] + 1)
+        ]
         values = [run.scores[key]["error %"].value for key in keys]
         found[_METHODS[kind]] = torch.tensor(values)
 
