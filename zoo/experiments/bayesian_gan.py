@@ -97,23 +97,26 @@ def _labels(run: Run) -> None:
         seed = run.seed + number
         few = few_labels(train, _NUM_LABELS // NUM_CLASSES, seed)
         options = {"few": few, "x": test.x, "seed": seed, "num_draws": _NUM_SAMPLES}
+        alone, together = _epochs(run, "supervised"), _epochs(run, "semi")
         fits = {
-            "supervised": partial(supervised, **options),
-            "semi": partial(semi_supervised, unlabelled=train.x, **options),
+            "supervised": partial(supervised, alone, **options),
+            "semi": partial(
+                semi_supervised, (alone, together), unlabelled=train.x, **options
+            ),
         }
         for kind, fit in fits.items():
             name = f"{_METHODS[kind]}, draw {number}"
-            epochs = _epochs(run, kind)
-            make = partial(_probabilities, fit, epochs)
+            epochs = [alone, together][: 1 + (kind == "semi")]
+            make = partial(_probabilities, fit)
             found = run.keep(name, make, few=few.x, epochs=epochs, seed=seed)
             outputs = found["probabilities"].clamp_min(1e-12).log()[None]
             predict = partial(Prediction, likelihoods.Categorical(), outputs)
             run.scores.add(name, predict, test.y)
 
 
-def _probabilities(fit: Callable[[int], Tensor], epochs: int) -> dict[str, Tensor]:
+def _probabilities(fit: Callable[[], Tensor]) -> dict[str, Tensor]:
     """Return class probabilities as they are kept."""
-    return {"probabilities": fit(epochs)}
+    return {"probabilities": fit()}
 
 
 def _state_synthetic(run: Run, problem: str, found: list[dict[str, Any]]) -> None:

@@ -21,6 +21,7 @@ from zoo.inference.adversarial import (
 from zoo.inference.adversarial.real_classes import realness
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
+from zoo.posterior.posterior import Posterior
 
 PRIOR = priors.WeightPrior(priors.fan_in(2**0.5))
 NUM_CHAINS = 5  # generators, and as many discriminators
@@ -67,6 +68,7 @@ def chains(
     *,
     temperature: float = 1.0,
     labelled: tuple[Tensor, Tensor] | None = None,
+    init: str | Posterior = "prior",
 ) -> AdversarialPosterior:
     """Return draws of generators and discriminators, of which the last half of epochs gives one.
 
@@ -77,6 +79,7 @@ def chains(
         seed: Seed of all random numbers.
         temperature: Temperature T of both sides.
         labelled: Labelled data, for a discriminator of classes; None for none.
+        init: Where the discriminators begin, as in `SGHMC`.
     """
     pyro.set_rng_seed(seed)
     likelihood = likelihoods.Bernoulli() if labelled is None else RealClasses()
@@ -96,7 +99,7 @@ def chains(
     }
     engine = Adversarial(
         generator=SGHMC(maker, **options),
-        discriminator=SGHMC(judge, **options),
+        discriminator=SGHMC(judge, **options | {"init": init}),
         latent=dist.Normal(torch.zeros(case.num_latents), 1.0).to_event(1),
         precision=case.precision,
         progress=False,

@@ -14,6 +14,7 @@ from zoo.experiments.parts.gan_case import NUM_CHAINS, PRIOR, GanCase, chains
 from zoo.inference import SGHMC
 from zoo.inference.adversarial import RealClasses
 from zoo.model import BayesianNetwork
+from zoo.posterior.draws_posterior import DrawsPosterior
 
 NUM_CLASSES = 10
 _NUM_LATENTS = 50
@@ -53,8 +54,49 @@ def supervised(
         seed: Seed of all random numbers.
         num_draws: Number of draws for the prediction, if there are as many.
     """
+    posterior = _of_labels(NUM_CLASSES, tuple(few), num_epochs, seed)
+    number = posterior.num_available(num_draws)
+
+    return posterior.predict(x, number, progress=False).probs
+
+
+def semi_supervised(
+    num_epochs: tuple[int, int],
+    few: Split,
+    unlabelled: Tensor,
+    x: Tensor,
+    seed: int,
+    num_draws: int,
+) -> Tensor:
+    """Return class probabilities (N, K) at x by discriminators that also see other data.
+
+    They begin at draws of the posterior of the labelled data alone. These are a hundredth of
+    the evidence here, which chains from the prior would learn last.
+
+    Arguments:
+        num_epochs: Passes through the labelled data alone, and through the others after it.
+        few: The labelled data.
+        unlabelled: Data without a label, (M, D).
+        x: Where to predict, (N, D).
+        seed: Seed of all random numbers.
+        num_draws: Number of draws for the prediction, if there are as many.
+    """
+    alone, together = num_epochs
+    init = _of_labels(NUM_CLASSES + 1, (few.x, few.y + 1), alone, seed)
+    found = chains(_case(), unlabelled, together, seed, labelled=tuple(few), init=init)
+    judges = found.discriminator
+    number = judges.num_available(num_draws)
+    outputs = judges.predict(x, number, progress=False).outputs
+
+    return RealClasses().given_real(outputs)
+
+
+def _of_labels(
+    num_outputs: int, few: tuple[Tensor, Tensor], num_epochs: int, seed: int
+) -> DrawsPosterior:
+    """Return a posterior of labelled data alone."""
     pyro.set_rng_seed(seed)
-    network = _classifier(NUM_CLASSES)
+    network = _classifier(num_outputs)
     model = BayesianNetwork(network, PRIOR, likelihoods.Categorical())
     engine = SGHMC(
         model,
@@ -64,36 +106,8 @@ def supervised(
         compile=False,
         progress=False,
     )
-    posterior = engine.fit(tuple(few))
 
-    return posterior.predict(
-        x, posterior.num_available(num_draws), progress=False
-    ).probs
-
-
-def semi_supervised(
-    num_epochs: int,
-    few: Split,
-    unlabelled: Tensor,
-    x: Tensor,
-    seed: int,
-    num_draws: int,
-) -> Tensor:
-    """Return class probabilities (N, K) at x by discriminators that also see other data.
-
-    Arguments:
-        num_epochs: Passes through the data without a label.
-        few: The labelled data.
-        unlabelled: Data without a label, (M, D).
-        x: Where to predict, (N, D).
-        seed: Seed of all random numbers.
-        num_draws: Number of draws for the prediction, if there are as many.
-    """
-    found = chains(_case(), unlabelled, num_epochs, seed, labelled=tuple(few))
-    judges = found.discriminator
-    prediction = judges.predict(x, judges.num_available(num_draws), progress=False)
-
-    return RealClasses().given_real(prediction.outputs)
+    return engine.fit(few)
 
 
 def _case() -> GanCase:

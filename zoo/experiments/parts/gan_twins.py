@@ -78,16 +78,16 @@ def _train(
     discriminator = case.discriminator()
     generators = [case.generator() for _ in range(number)]
     steps = [_adam(network, case.adam_lr) for network in (discriminator, *generators)]
-    with flush_subnormals(), products_in(case.precision), half_products(x):
+    with flush_subnormals(), products_in(case.precision):
         for real in _batches(x, case.batch_size, num_steps):
-            made = [each(case.latents(len(real))) for each in generators]
+            made = [_output(each, case.latents(len(real))) for each in generators]
             share = torch.cat([part[: len(real) // number + 1] for part in made])
-            refused = softplus(_logit(discriminator, share.detach())).mean()
-            loss = softplus(-_logit(discriminator, real)).mean() + refused
+            refused = softplus(_output(discriminator, share.detach())).mean()
+            loss = softplus(-_output(discriminator, real)).mean() + refused
             _step(steps[0], loss, discriminator, len(x), is_released)
 
             for part, step, network in zip(made, steps[1:], generators, strict=True):
-                loss = softplus(-_logit(discriminator, part)).mean()
+                loss = softplus(-_output(discriminator, part)).mean()
                 _step(step, loss, network, len(x), is_released)
 
     return generators
@@ -108,9 +108,15 @@ def _batches(x: Tensor, size: int, number: int) -> Iterator[Tensor]:
         yield x[order[first : first + size]]
 
 
-def _logit(discriminator: nn.Module, x: Tensor) -> Tensor:
-    """Return the logit of being real in single precision."""
-    return in_single(discriminator(in_single(x)))
+def _output(network: nn.Module, x: Tensor) -> Tensor:
+    """Return the output of a network in single precision.
+
+    The context ends with the call: it keeps copies of weights in half precision.
+    """
+    with half_products(x):
+        output = network(x)
+
+    return in_single(output)
 
 
 def _step(
