@@ -240,6 +240,12 @@ FAMILIES = {  # of the same layers: one fit over weights and one over nodes each
         lambda outputs: networks.FastConvNet(outputs, widths=(4, 4)), (3, 8, 8)
     ),
     "LeNet": Network(lambda outputs: networks.LeNet(outputs, width=50), (1, 28, 28)),
+    "MultiHead": Network(
+        lambda outputs: networks.MultiHead(
+            nn.Linear(2, 3), [nn.Linear(3, outputs), nn.Linear(3, outputs)], task=1
+        ),
+        (2,),
+    ),
     "NIN": Network(lambda outputs: networks.NIN(outputs, width=6), (3, 8, 8)),
     "NormalisingFlow": Network(
         lambda outputs: networks.NormalisingFlow(outputs - 1), (2,)
@@ -519,6 +525,10 @@ DATASETS = {
         datasets.super_resolution_pair(torch.randint(256, (3, 6, 9)))
     ),
     "permuted": lambda: datasets.permuted(datasets.digits(), 2)[1],
+    "coreset+k_centre": lambda: datasets.coreset(datasets.digits(), 40)[0],
+    "coreset+random_rows": lambda: datasets.coreset(
+        datasets.digits(), 40, datasets.random_rows
+    )[0],
     "toy.cubic": datasets.toy.cubic,
     "toy.linear": datasets.toy.linear,
     "toy.moons": datasets.toy.moons,

@@ -12,7 +12,6 @@ import torch
 import guides
 import zoo
 from benchmarks import (
-    continual,
     exactness,
     fidelity,
     fidelity_figure,
@@ -114,27 +113,6 @@ def test_files_of_fidelity_are_merged_and_every_row_has_a_place_in_the_figure(tm
     assert titles == list(together)
     values = [text.get_text() for text in figure.axes[titles.index("moons")].texts]
     assert fidelity_figure.text_of(row["scores"]["total_variation"]) in values
-
-
-def test_continual_learning_runs_with_few_steps(monkeypatch, tmp_path, capsys):
-    out = tmp_path / "continual.json"
-    monkeypatch.setattr(
-        "sys.argv",
-        [
-            "continual",
-            "--seeds",
-            "1",
-            "--steps",
-            "2",
-            "--hidden",
-            "3",
-            "--out",
-            str(out),
-        ],
-    )
-    continual.main()
-    assert len(json.loads(out.read_text())["table"]) == 4
-    assert "old tasks" in capsys.readouterr().out
 
 
 def test_the_uci_table_runs_once(monkeypatch, tmp_path, capsys):

@@ -124,3 +124,36 @@ def test_a_stream_is_a_sequence():
     assert tasks[-1].classes == (8, 9)
     with pytest.raises(IndexError):
         tasks[5]
+
+
+@pytest.mark.parametrize("choose", [datasets.k_centre, datasets.random_rows])
+def test_a_coreset_and_the_rest_are_all_rows_once(choose):
+    data = datasets.digits(flatten=True)
+    rest, core = datasets.coreset(data, 30, choose, seed=2)
+    both = torch.cat([rest.train.x, core.x])
+    assert len(core.x) == len(core.y) == 30
+    assert torch.equal(both.sum(-1).sort().values, data.train.x.sum(-1).sort().values)
+    assert rest.test is data.test
+    again = datasets.coreset(data, 30, choose, seed=2)[1]
+    assert torch.equal(core.x, again.x)
+
+
+def test_k_centre_leaves_no_row_far_away():
+    """Greedy centres are at most twice as far as the best; random ones are farther."""
+    x = torch.cat([torch.randn(200, 2), torch.randn(3, 2) + torch.tensor([60.0, 0.0])])
+    radius = {}
+    for choose in (datasets.k_centre, datasets.random_rows):
+        rows = choose(x, 10, seed=0)
+        assert len(rows.unique()) == 10
+        radius[choose] = torch.cdist(x, x[rows]).amin(-1).max()
+    assert radius[datasets.k_centre] < 4 < radius[datasets.random_rows]
+
+
+def test_k_centre_takes_each_row_once_even_if_rows_are_equal():
+    rows = datasets.k_centre(torch.zeros(5, 2), 4)
+    assert len(rows.unique()) == 4
+
+
+def test_a_coreset_of_no_row_or_of_all_is_refused():
+    with pytest.raises(ValueError, match="has 1 to 1436 of its 1437 rows, not 0"):
+        datasets.coreset(datasets.digits(), 0)

@@ -23,6 +23,8 @@ SHORTER = {  # the program in a page, with few steps
 }
 FEWER = {  # of the pages about weights
     "num_epochs=60, cycles=3": "num_epochs=6, progress=False, cycles=3",
+    "num_steps=400, beta2=1 - 12 / 400": "num_steps=4",
+    "num_steps=50, progress": "num_steps=2, progress",
     "num_epochs=60": "num_epochs=2, progress=False",
     "landscape.connect(a, b, data)": (
         "landscape.connect(a, b, data, num_epochs=2, num_points=5, progress=False)"
@@ -67,7 +69,8 @@ def test_the_readme_runs(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:the bad weights have .* wrong")
 @pytest.mark.parametrize(
-    "page", ["docs/decisions.md", "docs/landscape.md", "docs/sgmcmc.md"]
+    "page",
+    ["docs/decisions.md", "docs/landscape.md", "docs/sgmcmc.md", "docs/streams.md"],
 )
 def test_a_page_about_weights_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

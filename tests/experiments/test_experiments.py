@@ -98,6 +98,15 @@ STREAMS = {
     )
     for name, setting in module_of(experiments.hcl_mnist)._SETTINGS.items()
 }
+LEARNED = {
+    name: replace(
+        setting,
+        stream=lambda data, make=setting.stream: make(data)[:2],
+        width=4,
+        num_core=3,
+    )
+    for name, setting in module_of(experiments.vcl_mnist)._SETTINGS.items()
+}
 FLATNESS = sys.modules["zoo.landscape.spectra.flatness"]
 
 
@@ -178,6 +187,8 @@ SMALLER = [  # what would take too long in a test
     (minima_cases, "_EPOCHS", {"MNIST": (2, 1), "moons": (2, 1)}),
     (level, "_LONGEST", 5),
     (module_of(experiments.pattern_mnist), "_MINUTES", 60),
+    (module_of(experiments.vcl_mnist), "_MINUTES", 30_000),
+    (module_of(experiments.vcl_mnist), "_SETTINGS", LEARNED),
     (
         module_of(experiments.sgmcmc_cifar10),
         "_CONTESTANTS",

@@ -7,6 +7,7 @@ from zoo.datasets.camvid import camvid
 from zoo.datasets.cifar10 import cifar10
 from zoo.datasets.cifar10h import cifar10h
 from zoo.datasets.classification import classification
+from zoo.datasets.coreset import coreset, k_centre, random_rows
 from zoo.datasets.dataset import Dataset, Split
 from zoo.datasets.digits import digits
 from zoo.datasets.ecg import ecg5000
@@ -35,14 +36,17 @@ __all__ = [
     "cifar10",
     "cifar10h",
     "classification",
+    "coreset",
     "digits",
     "ecg5000",
     "emoji",
     "fashion_mnist",
+    "k_centre",
     "kmnist_test",
     "long_tailed",
     "mnist",
     "permuted",
+    "random_rows",
     "regression",
     "split",
     "super_resolution",

@@ -28,6 +28,7 @@ from zoo.experiments.sgmcmc_cifar10 import sgmcmc_cifar10
 from zoo.experiments.super_resolution import super_resolution
 from zoo.experiments.surface_skips import surface_skips
 from zoo.experiments.swag_cifar10 import swag_cifar10
+from zoo.experiments.vcl_mnist import vcl_mnist
 from zoo.experiments.weights_cifar10 import weights_cifar10
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "super_resolution",
     "surface_skips",
     "swag_cifar10",
+    "vcl_mnist",
     "weights_cifar10",
 ]
 

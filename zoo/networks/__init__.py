@@ -10,6 +10,7 @@ from zoo.networks.fast_conv_net import FastConvNet
 from zoo.networks.filter_response import FilterResponseNorm
 from zoo.networks.lenet import LeNet, LeNet5
 from zoo.networks.mlp import MLP
+from zoo.networks.multi_head import MultiHead
 from zoo.networks.nin import NIN
 from zoo.networks.normalising_flow import NormalisingFlow
 from zoo.networks.preact_resnet import PreActResNet
@@ -34,6 +35,7 @@ __all__ = [
     "FilterResponseNorm",
     "LeNet",
     "LeNet5",
+    "MultiHead",
     "NormalisingFlow",
     "PreActResNet",
     "ResNet",

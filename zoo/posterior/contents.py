@@ -79,6 +79,10 @@ class Contents:
         """Return the mean of a refined Laplace approximation; {} if the file has none."""
         return self._sites("mean/", "mean of site")
 
+    def scale(self) -> dict[str, Tensor]:
+        """Return the scales of a diagonal Laplace approximation; {} if the file has none."""
+        return self._sites("scale/", "scale of site")
+
     def _sites(self, prefix: str, what: str) -> dict[str, Tensor]:
         """Return the value of each site under names with a prefix; {} if there are none."""
         found = unprefixed(prefix, self._tensors)

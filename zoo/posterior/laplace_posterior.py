@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+import pyro.distributions as dist
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 
 from zoo.model import BayesianNetwork
@@ -26,6 +28,8 @@ class LaplacePosterior(DrawsPosterior):
         draws: Values (1, S, *shape) of every latent site.
         centre: The mode: one value (*shape) of every latent site.
         mean: The mean of a refined approximation, which is another; None for the mode.
+        scale: Standard deviations (*shape) of the sites whose elements are independent;
+            None if there are none.
         state: Point estimates, frozen weights and buffers by name.
         info: Statistics of the run.
         masks: Which weights of a site are left after pruning, by the site's name.
@@ -40,6 +44,7 @@ class LaplacePosterior(DrawsPosterior):
         draws: Mapping[str, Tensor],
         centre: Mapping[str, Tensor],
         mean: Mapping[str, Tensor] | None = None,
+        scale: Mapping[str, Tensor] | None = None,
         state: Mapping[str, Tensor],
         info: LaplaceInfo | None,
         masks: Mapping[str, Tensor] | None = None,
@@ -47,6 +52,7 @@ class LaplacePosterior(DrawsPosterior):
         super().__init__(model, draws=draws, state=state, info=info, masks=masks)
         self.centre = centre
         self.mean = centre if mean is None else mean
+        self.scale = {} if scale is None else scale
 
     @property
     def is_refined(self) -> bool:
@@ -67,6 +73,32 @@ class LaplacePosterior(DrawsPosterior):
     def _means(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the mean of the normal distribution, the mode if it is not refined."""
         return {name: self.mean[name] for name in names}
+
+    def distributions(self) -> dict[str, TorchDistributionMixin]:
+        """Return the normal of each site, as `priors.previous` takes them.
+
+        As the prior of the next task, which again has a Laplace approximation, it is elastic
+        weight consolidation in its recursive form: the curvatures of all tasks add up.
+
+        References:
+            Overcoming catastrophic forgetting in neural networks (Kirkpatrick et al., 2017)
+            Note on the quadratic penalties in elastic weight consolidation (Huszár, 2018)
+
+        Raises:
+            ValueError: Another structure than "diag", or a pruned posterior.
+        """
+        if not self.scale:
+            raise ValueError(
+                "this posterior has correlated or fixed elements, or it is pruned, so its sites "
+                'have no distributions; write inference.Laplace(model, structure="diag")'
+            )
+
+        found = {}
+        for name, scale in self.scale.items():
+            normal = dist.Normal(self.mean[name], scale)
+            found[name] = normal.to_event(scale.dim())
+
+        return found
 
     def transformed(
         self,
@@ -93,9 +125,9 @@ class LaplacePosterior(DrawsPosterior):
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the draws, the mode and the mean of a refined posterior, as in the file."""
+        """Return draws, mode, the mean if it is another, and scales, as in the file."""
         found = super().tensors() | prefixed("centre/", self.centre)
         if self.is_refined:
             found |= prefixed("mean/", self.mean)
 
-        return found
+        return found | prefixed("scale/", self.scale)

@@ -100,7 +100,8 @@ def _draws_posterior(contents: Contents, info: Any) -> DrawsPosterior:
     centre = contents.centre()
     if centre:
         mean = contents.mean() or None
-        return LaplacePosterior(model, centre=centre, mean=mean, **parts)
+        scale = contents.scale()
+        return LaplacePosterior(model, centre=centre, mean=mean, scale=scale, **parts)
 
     functions = contents.functions()
     if functions is not None:

@@ -187,6 +187,22 @@ class Approximation:
         return self.model.plan.with_padding(self.model.network, draws)
 
     @torch.no_grad()
+    def scales(self) -> dict[str, Tensor]:
+        """Return the standard deviations of each site; {} if elements are correlated or fixed."""
+        is_everywhere = len(self.names) == len(self.model.latents)
+        if self.structure != "diag" or not is_everywhere:
+            return {}
+
+        precision = self.fitted.posterior_precision  # (P,)
+        scale = (self.tempering.whole / precision).sqrt()
+        sizes = [self.centre[name].numel() for name in self.names]
+        found = {}
+        for name, part in zip(self.names, scale.split(sizes), strict=True):
+            found[name] = part.reshape(self.centre[name].shape)
+
+        return found
+
+    @torch.no_grad()
     def _flat_draws(self, num_samples: int) -> Tensor:
         """Draw all random weights as one vector, (S, P)."""
         mean = self.fitted.mean

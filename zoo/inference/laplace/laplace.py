@@ -183,8 +183,8 @@ class Laplace:
             tempering=self.tempering,
             is_refined=self.refined,
         )
-        first_inputs = None if parts.x is None else first(parts.x, parts.size)
-        with flush_subnormals(), one_if_small(self.model.network, first_inputs):
+        inputs = None if parts.x is None else first(parts.x, parts.size)
+        with flush_subnormals(), one_if_small(self.model.network, inputs):
             approximation.fit(parts)
             if self.prior_structure is not None:
                 approximation.tune_prior_precision(self.prior_structure)
@@ -192,14 +192,14 @@ class Laplace:
             draws = approximation.sample(self.num_samples, mode.centre)
 
         evidence = approximation.log_marginal_likelihood(parts.num_data)
-        seconds = time.perf_counter() - began
         posterior = LaplacePosterior(
             self.model,
             state=mode.state,
-            info=self._info(mode, approximation, evidence, seconds),
+            info=self._info(mode, approximation, evidence, began),
             draws=draws,
             centre=mode.centre,
             mean=mode.centre | approximation.centre if self.refined else None,
+            scale=approximation.scales(),
         )
         posterior.batch_form = parts.form
 
@@ -220,7 +220,7 @@ class Laplace:
         )
 
     def _info(
-        self, mode: Mode, approximation: Approximation, evidence: float, seconds: float
+        self, mode: Mode, approximation: Approximation, evidence: float, began: float
     ) -> LaplaceInfo:
         fitted = approximation.fitted
         return LaplaceInfo(
@@ -232,7 +232,7 @@ class Laplace:
             num_parameters=fitted.n_params - approximation.num_fixed,
             num_steps=len(mode.losses),
             refined=self.refined,
-            seconds=seconds,
+            seconds=time.perf_counter() - began,
             stopped=mode.stopped,
             error=mode.error,
             temperature=self.tempering.whole,

@@ -24,6 +24,7 @@ class FittedLaplace(Protocol):
     n_outputs: int
     prior_precision: Tensor
     prior_precision_diag: Tensor
+    posterior_precision: Tensor
 
     def fit(self, train_loader: Iterable[tuple[Tensor, Tensor]]) -> None:
         """Compute the curvature of all data."""
