@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pyro.distributions as dist
@@ -20,7 +21,6 @@ from zoo.priors.prior import Prior
 BATCH_SIZE = 256
 _POINT_LR = 1e-3
 _NODE_LR = 1e-2
-_HESS_INIT = 0.03  # scales start at 0.05 with 12,000 images
 _NUM_CURVED = 500  # images for the curvature, which stand for all of a task
 _CURVED_AT_ONCE = 32  # their Jacobians take 120 MB
 _FLAT = priors.WeightPrior(dist.ImproperUniform(constraints.real, (), ()))
@@ -31,7 +31,7 @@ def ways(
     num_tasks: int,
     num_steps: int,
     num_core_steps: int,
-    forgotten: float,
+    fit: Callable[..., Posterior],
     num_samples: int,
 ) -> dict[str, Way]:
     """Return the ways to learn a stream by name.
@@ -40,12 +40,12 @@ def ways(
         num_tasks: Number of tasks T.
         num_steps: Gradient steps of each task; a joint fit has T times as many.
         num_core_steps: Gradient steps of a fit to coresets.
-        forgotten: How often the curvature of a variational fit forgets its start by a
-            factor e: with few times scales stay small, with many they find their optimum.
+        fit: Fits a mean-field normal in a number of steps, such as `fit_natural` with its
+            first two arguments.
         num_samples: Draws of a prediction.
     """
-    natural = partial(fit_natural, num_steps, forgotten)
-    to_core = partial(fit_natural, num_core_steps, forgotten)
+    natural = partial(fit, num_steps)
+    to_core = partial(fit, num_core_steps)
     with_core = partial(Way, natural, fit_core=to_core, num_samples=num_samples)
     point = partial(fit_point, num_steps)
     jointly = partial(fit_point, num_steps * num_tasks)
@@ -64,14 +64,28 @@ def ways(
 
 
 def fit_natural(
-    num_steps: int, forgotten: float, model: BayesianNetwork, rows: Rows, _task: int
+    hess_init: float,
+    forgotten: float,
+    num_steps: int,
+    model: BayesianNetwork,
+    rows: Rows,
+    _task: int,
 ) -> Posterior:
-    """Fit a mean-field normal by natural gradients."""
+    """Fit a mean-field normal by natural gradients.
+
+    Arguments:
+        hess_init: Curvature per datum at the start.
+        forgotten: How often the curvature forgets its start by a factor e: with few times
+            scales stay small, with many they find their optimum.
+        num_steps: Gradient steps.
+        model: The model.
+        rows: What is learned.
+    """
     engine = IVON(
         model,
         num_steps=num_steps,
         beta2=1 - forgotten / max(num_steps, 24),
-        hess_init=_HESS_INIT,
+        hess_init=hess_init,
         progress=False,
     )
 
