@@ -27,6 +27,7 @@ _NUM_SAMPLES = 20
 _TARGET = 0.95
 _EVERY = 5  # of the test images of MNIST, each such one tests all fits
 _FIRST = 2  # labels of each class at the start
+_TINY = 1e-9  # probability of a class, whose logarithm is finite
 _SHOWN = 12  # images that are asked for first
 _DENSE = priors.WeightPrior(  # weights of convolutions are point estimates
     priors.by_type(
@@ -140,7 +141,9 @@ def _curve(
 
 def _of_probs(probs: Tensor) -> Prediction:
     """Return the prediction of class probabilities that are averaged over draws, (N, O)."""
-    return Prediction(likelihoods.Categorical(), probs.log().unsqueeze(0))
+    return Prediction(
+        likelihoods.Categorical(), probs.clamp_min(_TINY).log().unsqueeze(0)
+    )
 
 
 def _report(
