@@ -259,7 +259,7 @@ def _draw_severe(ax: Axes, costs: Mapping[str, Mapping[str, Number]]) -> None:
                 label=rule if index == 0 else None,
             )
 
-    ax.set_xlabel(f"cost of an answer; an animal called vehicle costs {_SEVERE:g}")
+    ax.set_xlabel(f"cost of an answer; animal called vehicle: {_SEVERE:g}")
     ax.legend(frameon=False, fontsize="small")
 
 

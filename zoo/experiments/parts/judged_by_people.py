@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PRICES = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 _SPREAD = 1.0  # an answer of half of the people more, spread over classes
+_TINY = 1e-30  # a probability that is rounded to zero
 _HALF = "half of the people"
 _NUM_BINS = 10
 _MEASURES = {
@@ -58,7 +59,8 @@ class JudgedByPeople:
         for measure, function in _MEASURES.items():
             found[measure] = {}
             for name, prediction in self.predictions.items():
-                found[measure][name] = function(prediction.probs, self.counts)
+                probs = prediction.probs.clamp_min(_TINY)
+                found[measure][name] = function(probs, self.counts)
 
             half = smoothed if function is people.cross_entropy else plain
             found[measure][_HALF] = function(half, other)
