@@ -16,7 +16,11 @@ from zoo.datasets import Dataset
 from zoo.datasets.images import IMAGENET
 from zoo.experiments.parts.augment import loader
 from zoo.experiments.parts.batch_statistics import average_longer
-from zoo.experiments.parts.judged_by_people import JudgedByPeople
+from zoo.experiments.parts.judged_by_people import (
+    CROSS_ENTROPY,
+    TOTAL_VARIATION,
+    JudgedByPeople,
+)
 from zoo.experiments.parts.temperature import logits_of
 from zoo.experiments.parts.trained_resnets import CHECKPOINTS, load_cifar10, resnet
 from zoo.experiments.running.contestant import Contestant
@@ -106,21 +110,21 @@ def _predict(run: Run, data: Dataset, answers: Tensor) -> dict[str, Prediction]:
     x, y = data.test
     networks = _trained(run)
     alone = _logits(run, _DEPTHS, partial(_of_all, run, networks, x))
-    posteriors = {_LAPLACE: _fit_laplace(run, networks[0], data)}
-    average_longer(networks[0])
-    train = loader(data.train, _BATCH_SIZE)
-    for name, contestant in _CONTESTANTS.items():
-        build = partial(run.build, networks[0], contestant.prior, contestant.make_guide)
-        posteriors[name] = run.fit(
-            name, build, data, contestant.method, share=0.4, train=train
-        )
-
+    laplace = _logits(run, _LAPLACE, partial(_of_laplace, run, networks[0], data))
     found = {
         _TRAINED: alone[:1],
         f"{_TRAINED}, temperature": _cooled(alone[:1], y),
         f"{_TRAINED}, temperature of people": _cooled(alone[:1], answers),
+        _LAPLACE: laplace,
     }
-    for name, posterior in posteriors.items():
+
+    average_longer(networks[0])
+    train = loader(data.train, _BATCH_SIZE)
+    for name, contestant in _CONTESTANTS.items():
+        build = partial(run.build, networks[0], contestant.prior, contestant.make_guide)
+        posterior = run.fit(
+            name, build, data, contestant.method, share=0.4, train=train
+        )
         found[name] = _logits(run, name, partial(_of_draws, posterior, x))
 
     found[_DEPTHS] = alone
@@ -173,8 +177,8 @@ def _cooled(logits: Tensor, y: Tensor) -> Tensor:
     return scaled.unsqueeze(0)
 
 
-def _fit_laplace(run: Run, network: nn.Module, data: Dataset) -> Posterior:
-    """Return the Laplace approximation of the last layer, around the trained weights."""
+def _of_laplace(run: Run, network: nn.Module, data: Dataset) -> Tensor:
+    """Return the logits of draws of the last layer, by Laplace around the trained weights."""
     model, _ = run.build(network, _LAST_LAYER, guides.Delta)
     engine = Laplace(
         model,
@@ -185,7 +189,9 @@ def _fit_laplace(run: Run, network: nn.Module, data: Dataset) -> Posterior:
         progress=run.progress,
     )
 
-    return engine.fit(data.train, batch_size=_BATCH_SIZE)
+    posterior = engine.fit(data.train, batch_size=_BATCH_SIZE)
+
+    return _of_draws(posterior, data.test.x)
 
 
 def _itself(prediction: Prediction) -> Prediction:
@@ -238,11 +244,20 @@ def _draw_figure(
     run: Run, judged: JudgedByPeople, severe: Mapping[str, Mapping[str, Number]]
 ) -> None:
     """Draw distances from people, costs by the price of asking, uncertainties, and decisions."""
-    with run.report.panels(2, 2, title="ResNets on CIFAR-10, and fifty people") as axes:
-        judged.draw_agreement(axes[0, 0])
-        judged.draw_costs(axes[0, 1], (_TRAINED, "IVON", _DEPTHS))
-        judged.draw_disagreement(axes[1, 0], _DEPTHS)
-        _draw_severe(axes[1, 1], severe)
+    drawn = (_TRAINED, "IVON", _DEPTHS)
+    title = "ResNets on CIFAR-10, and fifty people"
+    with run.report.panels(2, 3, title=title) as axes:
+        left, middle, right = axes[0]
+        judged.draw_distances(left, CROSS_ENTROPY)
+        judged.draw_distances(middle, TOTAL_VARIATION)
+        _draw_severe(right, severe)
+        for ax in (middle, right):
+            ax.set_ylim(left.get_ylim())
+            ax.tick_params(labelleft=False)
+
+        judged.draw_costs(axes[1, 0], drawn)
+        judged.draw_asked(axes[1, 1], drawn)
+        judged.draw_disagreement(axes[1, 2], _DEPTHS)
 
 
 def _draw_severe(ax: Axes, costs: Mapping[str, Mapping[str, Number]]) -> None:
@@ -259,7 +274,8 @@ def _draw_severe(ax: Axes, costs: Mapping[str, Mapping[str, Number]]) -> None:
                 label=rule if index == 0 else None,
             )
 
-    ax.set_xlabel(f"cost of an answer; animal called vehicle: {_SEVERE:g}")
+    ax.set_xlabel("cost of an answer, errors")
+    ax.set_title(f"animal taken for a vehicle: {_SEVERE:g} errors", fontsize="small")
     ax.legend(frameon=False, fontsize="small")
 
 

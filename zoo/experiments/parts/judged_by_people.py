@@ -25,9 +25,11 @@ _SPREAD = 1.0  # an answer of half of the people more, spread over classes
 _TINY = 1e-30  # a probability that is rounded to zero
 _HALF = "half of the people"
 _NUM_BINS = 10
+CROSS_ENTROPY = "cross-entropy with people, nats"
+TOTAL_VARIATION = "total variation from people"
 _MEASURES = {
-    "cross-entropy with people, nats": people.cross_entropy,
-    "total variation from people": people.total_variation,
+    CROSS_ENTROPY: people.cross_entropy,
+    TOTAL_VARIATION: people.total_variation,
 }
 
 
@@ -134,6 +136,9 @@ class JudgedByPeople:
         """
         report = self.run.report
         theirs = people.disagreement(self.counts)
+        one, other = people.halves(self.counts, self.run.seed)
+        ceiling = rank_correlation(people.disagreement(one), people.disagreement(other))
+        report.find("rank correlation of the entropies of half and half", ceiling)
         for name, prediction in self.predictions.items():
             what = f"rank correlation with people's entropy, {name}, entropy"
             report.find(what, rank_correlation(prediction.entropy, theirs))
@@ -152,20 +157,25 @@ class JudgedByPeople:
             what = f"rank correlation, {name}, aleatoric minus epistemic"
             report.find(what, difference(*parts.values(), theirs))
 
-    def draw_agreement(self, ax: Axes) -> None:
-        """Draw cross-entropy over total variation, a point for each prediction."""
-        names = [*self.predictions, _HALF]
-        for name in names:
-            x, y = (Number.mean(values[name]) for values in self.distances.values())
-            ax.errorbar(
-                y.value, x.value, x.two_errors, y.two_errors, fmt="o", label=name
-            )
+    def draw_distances(self, ax: Axes, measure: str) -> None:
+        """Draw one distance from people, a row for each prediction.
 
-        entropy = float(people.disagreement(self.counts).mean())
-        ax.axhline(entropy, color="grey", linestyle="--", label="entropy of people")
-        measure, other = self.distances
-        ax.set(xlabel=other, ylabel=measure, ylim=(0, None))
-        ax.legend(frameon=False, fontsize="x-small")
+        Arguments:
+            ax: Axis to draw on.
+            measure: The name of the distance.
+        """
+        for name, values in self.distances[measure].items():
+            number = Number.mean(values)
+            color = "grey" if name == _HALF else "#0072B2"
+            bar = number.two_errors
+            ax.errorbar(number.value, name, xerr=bar, fmt="o", color=color)
+
+        if measure == CROSS_ENTROPY:
+            entropy = float(people.disagreement(self.counts).mean())
+            ax.axvline(entropy, color="grey", linestyle="--")
+            ax.set_title("dashed: entropy of people's answers", fontsize="small")
+
+        ax.set(xlabel=measure, xlim=(0, None))
 
     def draw_costs(self, ax: Axes, names: Sequence[str]) -> None:
         """Draw the cost of an answer over the price of asking.
@@ -186,7 +196,22 @@ class JudgedByPeople:
 
         lines["at best"] = first.best.mean(1)
         plots.cost_curve(_PRICES, lines, ax=ax)
-        ax.set(xlim=(0, 0.2), ylim=(0, 0.12))
+        ax.set(xlim=(0, 0.2), ylim=(0, 0.16))
+        ax.legend(frameon=False, fontsize="x-small", loc="upper right")
+
+    def draw_asked(self, ax: Axes, names: Sequence[str]) -> None:
+        """Draw how many images a person is asked about, over the price of asking.
+
+        Arguments:
+            ax: Axis to draw on.
+            names: Predictions that have a line.
+        """
+        for name in names:
+            asked = self.curves[name].asked.double().mean(1)
+            ax.plot(_PRICES, 100 * asked, label=name)
+
+        ax.set(xlabel="price of asking, errors", ylabel="asked, %", xlim=(0, 0.2))
+        ax.legend(frameon=False, fontsize="small")
 
     def draw_disagreement(self, ax: Axes, name: str) -> None:
         """Draw people's entropy in tenths of the images, by either part of the uncertainty."""
