@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pyro.distributions as dist
 import torch
@@ -21,6 +20,7 @@ from zoo.experiments.parts.judged_by_people import (
     TOTAL_VARIATION,
     JudgedByPeople,
 )
+from zoo.experiments.parts.severe_errors import draw_severe, state_severe
 from zoo.experiments.parts.temperature import logits_of
 from zoo.experiments.parts.trained_resnets import CHECKPOINTS, load_cifar10, resnet
 from zoo.experiments.running.contestant import Contestant
@@ -31,9 +31,6 @@ from zoo.inference import IVON, SVI, Laplace
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 _NUM_SAMPLES = 16
 _BATCH_SIZE = 128
 _TRAINED = "ResNet-20"
@@ -43,8 +40,6 @@ _CHECKPOINTS = CHECKPOINTS | {  # by depth
 }
 _CHECKPOINT_SCORES = {"error %": 8.27, "nll": 0.373}  # as published with ResNet-20
 _PRICE = 0.05  # of asking, for findings
-_VEHICLES = (0, 1, 8, 9)  # aeroplane, car, ship, lorry
-_SEVERE = 10.0  # errors that an animal taken for a vehicle costs
 
 
 def _method(epochs: float, engine: MakeEngine, rate: float) -> Method:
@@ -94,7 +89,7 @@ def _run(run: Run) -> None:
     judged.state_agreement(_TRAINED)
     judged.state_costs(_PRICE, _TRAINED)
     judged.state_disagreement(_SPLIT)
-    severe = _state_severe(run, data.test.y, found)
+    severe = state_severe(run, data.test.y, found)
     _draw_figure(run, judged, severe)
     _note(run)
 
@@ -206,40 +201,6 @@ def _state_scores(run: Run, name: str) -> None:
         run.report.find(f"{score}, {name}", run.scores[name][score], published)
 
 
-def _state_severe(
-    run: Run, y: Tensor, found: Mapping[str, Prediction]
-) -> dict[str, dict[str, Number]]:
-    """State what decisions cost where an animal must not be taken for a vehicle."""
-    loss = _severe_loss()
-    costs: dict[str, dict[str, Number]] = {}
-    for name, prediction in found.items():
-        likeliest = loss[prediction.probs.argmax(-1), y]
-        decision = prediction.decide(loss)
-        decided = loss[decision.chosen, y]
-        costs[name] = {
-            "likeliest class": Number.mean(likeliest),
-            "expected loss": Number.mean(decided),
-        }
-        what = f"cost of an answer if animals matter, {name}"
-        run.report.find(f"{what}, likeliest class", Number.mean(likeliest))
-        run.report.find(f"{what}, least expected loss", Number.mean(decided))
-        run.report.find(f"{what}, difference", Number.mean(decided - likeliest))
-        surprise = decided - decision.expected_loss
-        run.report.find(f"{what}, minus what is expected", Number.mean(surprise))
-
-    return costs
-
-
-def _severe_loss() -> Tensor:
-    """Return the loss 1 of every error, and more of an animal that is taken for a vehicle."""
-    loss = 1 - torch.eye(10)
-    is_vehicle = torch.zeros(10, dtype=torch.bool)
-    is_vehicle[list(_VEHICLES)] = True
-    taken_for_one = is_vehicle.unsqueeze(1) & ~is_vehicle
-
-    return loss.masked_fill(taken_for_one, _SEVERE)
-
-
 def _draw_figure(
     run: Run, judged: JudgedByPeople, severe: Mapping[str, Mapping[str, Number]]
 ) -> None:
@@ -250,7 +211,7 @@ def _draw_figure(
         left, middle, right = axes[0]
         judged.draw_distances(left, CROSS_ENTROPY)
         judged.draw_distances(middle, TOTAL_VARIATION)
-        _draw_severe(right, severe)
+        draw_severe(right, severe)
         for ax in (middle, right):
             ax.set_ylim(left.get_ylim())
             ax.tick_params(labelleft=False)
@@ -258,25 +219,6 @@ def _draw_figure(
         judged.draw_costs(axes[1, 0], drawn)
         judged.draw_asked(axes[1, 1], drawn)
         judged.draw_disagreement(axes[1, 2], _DEPTHS)
-
-
-def _draw_severe(ax: Axes, costs: Mapping[str, Mapping[str, Number]]) -> None:
-    """Draw the cost of the likeliest class and of the decision, a row for each prediction."""
-    for rule, color in (("likeliest class", "grey"), ("expected loss", "#0072B2")):
-        for index, (name, found) in enumerate(costs.items()):
-            number = found[rule]
-            ax.errorbar(
-                number.value,
-                name,
-                xerr=number.two_errors,
-                fmt="o",
-                color=color,
-                label=rule if index == 0 else None,
-            )
-
-    ax.set_xlabel("cost of an answer, errors")
-    ax.set_title(f"animal taken for a vehicle: {_SEVERE:g} errors", fontsize="small")
-    ax.legend(frameon=False, fontsize="small")
 
 
 def _note(run: Run) -> None:
