@@ -66,7 +66,8 @@ def _run(run: Run) -> None:
         tails[name] = tail
 
     rows = {name: tail.found for name, tail in tails.items()}
-    draw_classes(run, rows, _FRACTION)
+    compared = (_POINT, *_CHANGES, adjusted(_POINT), adjusted(_ENSEMBLE))
+    draw_classes(run, rows, compared, _FRACTION)
     _add_notes(run)
 
 

@@ -14,7 +14,7 @@ from zoo import datasets, likelihoods, networks, priors
 from zoo.data import Data, balanced_loader, balanced_sampler, class_weights
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.augment import resized
-from zoo.experiments.parts.fast_network import PRIOR, augmented, fast_network, sgd
+from zoo.experiments.parts.fast_network import augmented, fast_network, sgd
 from zoo.experiments.running.contestant import Contestant, no_guide
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Run
@@ -140,14 +140,17 @@ def _small_photographs(run: Run) -> Dataset:
 
 
 _DIGITS = priors.WeightPrior(dist.Normal(0.0, 0.1))
+_PHOTOGRAPHS = priors.WeightPrior(
+    priors.all_but_normalisation(dist.Normal(0.0, 0.3), otherwise=priors.Point())
+)
 _BEATS = priors.WeightPrior(dist.Normal(0.0, 0.3))
 _SCALES = Contestant(
-    PRIOR,
+    _PHOTOGRAPHS,
     partial(guides.MeanField, init_scale=0.001),
     _method(2, partial(SVI, scales_only=True, precision="bf16"), 5e-4, 0.1),
 )
 _AVERAGE = Contestant(
-    PRIOR,
+    _PHOTOGRAPHS,
     partial(guides.LowRank, rank=10, per="all"),
     _method(5, partial(SWAG, burn_in=1, points=20, rank=10, precision="bf16"), 0.02, 2),
 )
@@ -167,10 +170,10 @@ SETTINGS = {
         load=_small_photographs,
         has_tail=False,
         make_network=fast_network,
-        prior=PRIOR,
-        method=_method(12, partial(sgd, warmup=0.25, first=1.0, last=0.0), 0.2),
+        prior=_PHOTOGRAPHS,
+        method=_method(14, partial(sgd, warmup=0.25, first=1.0, last=0.0), 0.2),
         posteriors={_MEAN_FIELD: _SCALES, "SWAG": _AVERAGE},
-        share=0.075,
+        share=0.095,
         augments=True,
     ),
     "ECG5000": TailSetting(

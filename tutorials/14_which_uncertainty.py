@@ -1,0 +1,523 @@
+# %% [markdown]
+# # Which uncertainty can more data remove?
+#
+# *A prediction is uncertain. Should we collect more data, ask a person, or leave it?* There
+# are two kinds of uncertainty, and only one of them falls with data. This lesson begins with
+# a coin, where both are known exactly. Then it makes both by hand in images of digits, and
+# uses the difference to ask for labels. Shapes: S draws, N data, O classes.
+#
+# **You will learn**
+# - how the entropy of a prediction divides into an aleatoric and an epistemic part, in nats;
+# - which part more data remove, and how fast;
+# - why noise in labels and rare classes look alike in a prediction, and how to tell them apart;
+# - why active learning by entropy asks for coin tosses, and BALD does not;
+# - when an answer is worth its price.
+#
+# There are four exercises. Replace the dots, and run the cell: it says what is wrong with
+# your answer. The answers are at the end.
+
+# %%
+import math
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import nn
+
+import guides
+import zoo
+from zoo import acquisition, datasets, inference, likelihoods, networks, priors
+from zoo.datasets import Split
+from zoo.reports.table import Table
+
+SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
+NUM_STEPS = 40 if SMOKE else 1500
+NUM_FEWER = 20 if SMOKE else 500  # of a fit in active learning
+NUM_ROUNDS = 1 if SMOKE else 5
+NUM_EPOCHS = 1 if SMOKE else 12  # of pixels
+CAMVID = Path(os.environ.get("CAMVID", "../shared/data/camvid"))
+
+pyro.set_rng_seed(0)
+
+
+def check(answer, tests):
+    """Say what is wrong with an answer; return whether it is right."""
+    if answer is ...:
+        print("no answer yet")
+        return False
+    for is_wrong, message in tests:
+        if is_wrong(answer):
+            print(f"not yet: {message}")
+            return False
+    print("right")
+    return True
+
+
+def near(a, b, rtol=1e-3):
+    a, b = torch.as_tensor(a).double(), torch.as_tensor(b).double()
+    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=1e-5)
+
+
+def entropy(probs):
+    """Return the entropy of probabilities (..., O) in nats."""
+    return torch.special.entr(probs).sum(-1)
+
+
+# %% [markdown]
+# ## A coin
+# A coin shows heads with probability θ, which we do not know. Before the first toss every θ
+# is as probable, and after h heads in n tosses its posterior is Beta(1 + h, 1 + n - h). The
+# next toss is uncertain for two reasons: θ is unknown, and it is a toss.
+#
+# total = entropy of the predicted toss = **aleatoric** + **epistemic**,
+#
+# aleatoric = the entropy of a toss of known θ, averaged over θ; epistemic = the rest, the
+# mutual information of toss and θ. All are in closed form.
+
+
+# %%
+def coin(heads, tosses):
+    """Return total and aleatoric uncertainty of the next toss, in nats."""
+    a, b = 1 + heads, 1 + tosses - heads
+    p = a / (a + b)
+    total = entropy(torch.stack([p, 1 - p], -1))
+    known = torch.digamma(a + b + 1)
+    aleatoric = p * (known - torch.digamma(a + 1))
+    aleatoric = aleatoric + (1 - p) * (known - torch.digamma(b + 1))
+
+    return total, aleatoric
+
+
+tosses = torch.logspace(0, 4, 50).round().double()
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+for theta, color in ((0.5, "C0"), (0.95, "C1")):
+    total, aleatoric = coin(theta * tosses, tosses)
+    axes[0].plot(tosses, aleatoric, color=color, label=f"θ = {theta}")
+    axes[1].plot(tosses, total - aleatoric, color=color)
+axes[1].plot(tosses, 1 / (2 * tosses), "k:", label="1 / 2n")
+axes[0].set(title="aleatoric, nats", xscale="log", xlabel="tosses")
+axes[1].set(title="epistemic, nats", xscale="log", yscale="log", xlabel="tosses")
+for ax in axes:
+    ax.legend(frameon=False)
+plt.show()
+
+# %% [markdown]
+# More tosses do not make a fair coin more predictable. Its aleatoric uncertainty goes to
+# ln 2 = 0.693 nats, that of the other coin to 0.199. The epistemic part falls as 1/(2n) for
+# both. With P unknown numbers it would fall as P/(2n).
+#
+# ### Exercise 1: by hand
+# Three draws of a posterior say that a coin shows heads with probability 0.2, 0.5 and 0.8.
+# How large is the epistemic uncertainty of the next toss, in nats?
+
+# %%
+my_epistemic = ...
+
+
+def check_1(value):
+    theta = torch.tensor([0.2, 0.5, 0.8]).double()
+    each = entropy(torch.stack([theta, 1 - theta], -1))
+    right = math.log(2) - each.mean()
+    tests = [
+        (lambda v: near(v, right / math.log(2)), "these are bits: take ln, not log2"),
+        (lambda v: near(v, math.log(2)), "this is the total"),
+        (lambda v: near(v, each.mean()), "this is the aleatoric part"),
+        (
+            lambda v: near(v, theta.var()) or near(v, theta.var(correction=0)),
+            "a variance is another measure: subtract entropies",
+        ),
+        (lambda v: float(v) <= 0, "the average draw is more uncertain than the draws"),
+        (lambda v: not near(v, right), "the total minus the mean entropy of the draws"),
+    ]
+    return check(value, tests)
+
+
+check_1(my_epistemic)
+
+# %% [markdown]
+# ## Both kinds in images
+# Now a network, and images of digits of 8 x 8 pixels. We make two kinds of difficult inputs.
+# - **Blends**: the average of a 3 and an 8, whose label is tossed. Nobody can know it, ever.
+# - A **rare class**: of the 5 there are few examples.
+#
+# The training sets grow. Every set has one blend to five images, and the number of 5s grows
+# from one to all. The posterior is by SGHMC, four chains from the mode, a prior N(0, 1).
+
+# %%
+data = datasets.digits(flatten=True)
+RARE, PAIR = 5, (3, 8)
+RANDOM = torch.Generator().manual_seed(0)
+
+
+def blends(part, number):
+    """Return averages of a 3 and an 8, with labels that are tossed."""
+    halves = []
+    for label in PAIR:
+        own = part.x[part.y == label]
+        halves.append(own[torch.randint(len(own), (number,), generator=RANDOM)])
+    tossed = torch.randint(2, (number,), generator=RANDOM)
+    return Split((halves[0] + halves[1]) / 2, torch.tensor(PAIR)[tossed])
+
+
+def joined(*parts):
+    return Split(torch.cat([part.x for part in parts]), torch.cat([p.y for p in parts]))
+
+
+def training_set(number, num_rare):
+    """Return images of other digits, some 5s, and blends."""
+    order = torch.randperm(len(data.train.y), generator=torch.manual_seed(1))
+    is_rare = data.train.y[order] == RARE
+    rows = torch.cat([order[~is_rare][:number], order[is_rare][:num_rare]])
+    return joined(data.train.take(rows), blends(data.train, number // 5))
+
+
+def fit(part, num_steps):
+    """Return draws of the posterior of a small network."""
+    pyro.set_rng_seed(0)
+    prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    network = networks.MLP(64, 10, hidden=[50])
+    model = zoo.BayesianNetwork(network, prior, likelihoods.Categorical())
+    batches = math.ceil(len(part.y) / 128)
+    engine = inference.SGHMC(
+        model,
+        num_epochs=max(4, num_steps // batches),
+        num_chains=4,
+        init="network" if SMOKE else "map",
+        max_draws=60,
+        progress=False,
+    )
+    return engine.fit(part, batch_size=128)
+
+
+is_rare = data.test.y == RARE
+tests = {
+    "blends": blends(data.test, 100),
+    "rare class": data.test.take(is_rare),
+    "other digits": data.test.take(~is_rare),
+}
+SIZES = ((100, 1), (300, 4), (900, 16), (1250, 130))
+found = {name: [] for name in tests}
+predictions = []
+for number, num_rare in SIZES:
+    posterior = fit(training_set(number, num_rare), NUM_STEPS)
+    predictions.append({n: posterior.predict(part.x) for n, part in tests.items()})
+    for name, prediction in predictions[-1].items():
+        parts = prediction.aleatoric.mean(), prediction.epistemic.mean()
+        found[name].append([float(part) for part in parts])
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
+for column, title in enumerate(("aleatoric, nats", "epistemic, nats")):
+    ax = axes[column]
+    for (name, values), marker in zip(found.items(), "os^", strict=True):
+        numbers = [number for number, _ in SIZES]
+        ax.plot(numbers, [pair[column] for pair in values], marker=marker, label=name)
+    ax.axhline(math.log(2), color="grey", linestyle=":", linewidth=0.8)
+    ax.set(title=title, xscale="log", xlabel="training images")
+axes[1].legend(frameon=False)
+plt.show()
+
+rows = []
+for name, values in found.items():
+    for (number, num_rare), pair in zip(SIZES, values, strict=True):
+        rows.append((name, number, num_rare, *pair))
+print(Table(("test images", "images", "5s", "aleatoric", "epistemic"), rows))
+
+# %% [markdown]
+# With few data everything is epistemic. With all of them the blends have 0.70 nats of
+# aleatoric uncertainty, which is the ln 2 of their coin, and their epistemic uncertainty is
+# that of any other digit. The rare class had the most epistemic uncertainty of all, and with
+# its 130 examples it has lost it. In the total the two kinds look alike: with 16 examples of
+# the 5, both have about one nat or a bit less. **Only the division says for which of them
+# labels help.**
+#
+# Aleatoric uncertainty is estimated too. With one example of the 5 the network does not know
+# that there is no coin in it: a part of the 0.6 nats that it calls aleatoric goes away later.
+#
+# ### Exercise 2: the best NLL
+# Another team says that with a million images its network will have an NLL of less than b
+# nats on blends. Below which b can nobody get, on average?
+
+# %%
+my_bound = ...
+
+
+def check_2(bound):
+    tests = [
+        (lambda b: float(b) == 0, "no image shows how the coin will fall"),
+        (lambda b: near(b, 1.0), "one bit, but the NLL is in nats"),
+        (lambda b: near(b, 0.5), "this is the error; take the NLL of a toss"),
+        (lambda b: near(b, math.log(10)), "eight of the ten classes can be excluded"),
+        (lambda b: not near(b, math.log(2), 1e-2), "the entropy of the label"),
+    ]
+    return check(bound, tests)
+
+
+check_2(my_bound)
+
+# %% [markdown]
+# ### Exercise 3: the division
+# Write it as a function of the class probabilities of every draw, (S, N, O), which are
+# `prediction.functions`: return the share of the total that is epistemic, (N,).
+
+# %%
+my_share = ...  # lambda functions: ...
+
+
+def check_3(share):
+    if share is ...:
+        return check(..., [])
+
+    prediction = predictions[1]["rare class"]
+    right = prediction.epistemic / prediction.entropy
+    functions = prediction.functions
+    each = entropy(functions).mean(0)
+    tests = [
+        (lambda s: tuple(s.shape) != (len(right),), "one share for each input, (N,)"),
+        (lambda s: near(s, 1 - right, 1e-2), "this share is aleatoric"),
+        (lambda s: near(s, right * prediction.entropy, 1e-2), "divide by the total"),
+        (
+            lambda s: near(s, (prediction.entropy - each) / each, 1e-2),
+            "the total is both",
+        ),
+        (lambda s: not near(s, right, 2e-2), "entropy of the mean, mean of entropies"),
+    ]
+    return check(share(functions), tests)
+
+
+check_3(my_share)
+
+# %% [markdown]
+# ## Which labels to ask for
+# Labels cost something. We have 20, and may ask for 15 more in each of five rounds. A third
+# of the pool are blends. Three rules: the highest entropy, the highest mutual information
+# of label and weights (BALD, the epistemic part), and random choice.
+
+# %%
+order = torch.randperm(len(data.train.y), generator=RANDOM)[:600]
+source = joined(data.train.take(order), blends(data.train, 300))
+START = order.new_tensor(range(20))  # no blend
+rules = {
+    "BALD": acquisition.bald,
+    "entropy": acquisition.max_entropy,
+    "random": acquisition.random,
+}
+learned, shares = {}, {}
+for name, rule in rules.items():
+    torch.manual_seed(0)
+    pool = acquisition.Pool(source, labelled=START)
+    errors = []
+    for _ in range(NUM_ROUNDS):
+        posterior = fit(pool.labelled, NUM_FEWER)
+        scores = rule(posterior.predict(pool.candidates))
+        pool.label(scores, 15)
+        probs = posterior.predict(data.test.x).probs
+        errors.append(100 * float((probs.argmax(-1) != data.test.y).double().mean()))
+    probs = fit(pool.labelled, NUM_FEWER).predict(data.test.x).probs
+    errors.append(100 * float((probs.argmax(-1) != data.test.y).double().mean()))
+    learned[name] = errors
+    shares[name] = float((pool.rows[20:] >= len(order)).double().mean())
+
+# %%
+figure, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
+for (name, errors), marker in zip(learned.items(), "os^", strict=True):
+    ax.plot(
+        [20 + 15 * k for k in range(len(errors))], errors, marker=marker, label=name
+    )
+ax.set(xlabel="labels", ylabel="test error without blends, %")
+ax.legend(frameon=False)
+plt.show()
+
+for name, share in shares.items():
+    print(f"{name:8s} {share:4.0%} of the labels were of blends")
+
+# %% [markdown]
+# Entropy asks for blends, for they stay uncertain whatever it learns. BALD leaves most of
+# them, as soon as it has seen that the draws agree on them. At the start it cannot know:
+# with few data a blend has epistemic uncertainty as well.
+#
+# ### Exercise 4: what is an answer worth?
+# A person can be asked instead. She knows the right network: the draws say what it may be.
+# She sees the same images, and cannot know how a coin falls. A wrong answer costs 1, and
+# asking costs 0.2. Return for which inputs she should be asked, (N,) booleans, from
+# the probabilities of every draw, (S, N, O). (Hint: how often is the network right alone?
+# How often is she, if draw s is the truth?)
+
+# %%
+my_ask = ...  # lambda functions: ...
+
+
+def check_4(ask):
+    if ask is ...:
+        return check(..., [])
+
+    functions = torch.cat(
+        [predictions[1][name].functions for name in ("blends", "rare class")], 1
+    )
+    mean = functions.mean(0)
+    alone = mean.amax(-1)
+    gain = functions.amax(-1).mean(0) - alone
+    clear = (gain - 0.2).abs() > 1e-4
+
+    def same(chosen, other):
+        return torch.equal(chosen[clear], other[clear])
+
+    tests = [
+        (lambda c: c.shape != gain.shape or c.dtype != torch.bool, "(N,) booleans"),
+        (
+            lambda c: same(c, 1 - alone > 0.2),
+            "this asks about coins, which nobody knows",
+        ),
+        (
+            lambda c: same(c, entropy(mean) - entropy(functions).mean(0) > 0.2),
+            "nats are not errors: an error costs 1",
+        ),
+        (lambda c: same(c, gain < 0.2), "the other way round"),
+        (lambda c: not same(c, gain > 0.2), "compare how often each is right"),
+    ]
+    return check(ask(functions), tests)
+
+
+check_4(my_ask)
+
+# %% [markdown]
+# ## Borders and rare classes of a street
+# In CamVid every pixel has a class. At the borders of things two people draw the line
+# differently: more images do not help. Poles and bicyclists are rare: they would. A small
+# network, MC dropout, images of 45 x 60 pixels, with few images and with six times as many.
+
+# %%
+RARE_PIXELS = (2, 6, 9, 10)  # pole, sign, pedestrian, bicyclist
+VOID = 11
+
+
+def at_border(y):
+    """Return which pixels (N, H, W) have a neighbour of another class."""
+    y = y.float().unsqueeze(1)
+    largest = nn.functional.max_pool2d(y, 3, stride=1, padding=1)
+    smallest = -nn.functional.max_pool2d(-y, 3, stride=1, padding=1)
+    return (largest != smallest).squeeze(1)
+
+
+def pixel_model():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 24, 5, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(24, 24, 5, padding=4, dilation=2),
+        nn.ReLU(),
+        nn.Conv2d(24, 11, 1),
+    )
+    likelihood = likelihoods.Categorical(dim=1, ignore_index=VOID)
+    prior = priors.WeightPrior(dist.Normal(0.0, 0.3))
+    return zoo.BayesianNetwork(network, prior, likelihood)
+
+
+def streets():
+    """Return epistemic and aleatoric uncertainty by kind of pixel and number of images."""
+    scenes = datasets.camvid(CAMVID, size=(45, 60), num_images=96)
+    x, y = scenes.test.x[:30], scenes.test.y[:30]
+    border = at_border(y) & (y != VOID)
+    rare = torch.isin(y, torch.tensor(RARE_PIXELS))
+    kinds = {
+        "border": border & ~rare,
+        "rare class": rare,
+        "inside": ~border & ~rare & (y != VOID),
+    }
+    rows = []
+    for number in (16, 96):
+        model = pixel_model()
+        guide = guides.MCDropout(model, p=0.3, layers=["2.weight", "4.weight"])
+        engine = inference.SVI(
+            model, guide, num_steps=12 * NUM_EPOCHS, lr=5e-3, progress=False
+        )
+        part = scenes.train.take(torch.linspace(0, 95, number).long())
+        prediction = engine.fit(part, batch_size=8).predict(x, 20)
+        for name, chosen in kinds.items():
+            wrong = (prediction.probs.argmax(-1) != y)[chosen].double().mean()
+            aleatoric = float(prediction.aleatoric[chosen].mean())
+            epistemic = float(prediction.epistemic[chosen].mean())
+            rows.append((name, number, float(wrong), aleatoric, epistemic))
+    return sorted(rows)
+
+
+if CAMVID.is_dir():
+    columns = ("pixels", "images", "error", "aleatoric", "epistemic")
+    print(Table(columns, streets()))
+else:
+    print(f"{CAMVID} is absent: this part needs CamVid, see datasets.camvid")
+
+# %% [markdown]
+# ## What would make this result wrong
+# - **A wrong posterior.** The division is the model's. Draws that agree too much (a narrow
+#   mean field, dropout at a small rate) call everything aleatoric.
+#   [How close is your guide](02_how_close_is_your_guide.py) shows how to test that.
+# - **A wrong model.** What a network cannot express it calls noise. More data do not remove
+#   it, a larger network does: aleatoric is what is left *under this model and these inputs*.
+#   Another sensor can remove it as well.
+# - **Noise that depends on who labels.** Blends had one fair coin. People's errors differ
+#   (CIFAR-10H has 51 answers for each image), and a person who is asked may be one of them.
+# - **A test set like the training set.** Inputs of another kind may have little of both:
+#   see [corrupted inputs](05_corrupted_inputs.py).
+# - **One seed and a few rounds.** The curves of active learning differ by some points from
+#   seed to seed. Repeat them before you believe an order.
+#
+# ## Further reading
+# - Houlsby et al. (2011), *Bayesian Active Learning for Classification and Preference
+#   Learning*; Gal, Islam, Ghahramani (2017), *Deep Bayesian Active Learning with Image Data*.
+# - Kendall and Gal (2017), *What Uncertainties Do We Need in Bayesian Deep Learning for
+#   Computer Vision?*; Depeweg et al. (2018), *Decomposition of Uncertainty in Bayesian Deep
+#   Learning*.
+# - Raiffa and Schlaifer (1961), *Applied Statistical Decision Theory*, on the value of
+#   information.
+# - `zoo reproduce long-tail` asks whether epistemic uncertainty marks rare classes of MNIST,
+#   CIFAR-10 and heart beats.
+#
+# ## Answers
+# 1. The mean of the draws is one half, so the total is ln 2. The draws have 0.50, 0.69 and
+#    0.50 nats.
+
+# %%
+theta = torch.tensor([0.2, 0.5, 0.8])
+each = entropy(torch.stack([theta, 1 - theta], -1))
+epistemic = math.log(2) - each.mean()
+assert check_1(epistemic)
+
+# %% [markdown]
+# 2. The NLL is at least the entropy of the label given the image: a fair coin has ln 2.
+
+# %%
+assert check_2(math.log(2))
+
+# %% [markdown]
+# 3. The entropy of the mean minus the mean of the entropies, divided by the former.
+
+
+# %%
+def epistemic_share(functions):
+    total = entropy(functions.mean(0))
+    return (total - entropy(functions).mean(0)) / total
+
+
+assert check_3(epistemic_share)
+
+# %% [markdown]
+# 4. Alone the network is right with probability max p̄. If draw s is the truth, she is right
+#    with probability max p_s. The mean of the difference is what the answer is worth, the
+#    epistemic uncertainty in units of errors. For a blend both are one half.
+
+
+# %%
+def ask(functions):
+    alone = functions.mean(0).amax(-1)
+    knowing = functions.amax(-1).mean(0)
+    return knowing - alone > 0.2
+
+
+assert check_4(ask)
+for name in ("blends", "rare class"):
+    asked = ask(predictions[1][name].functions).double().mean()
+    print(f"{name}: {asked:.0%} are asked for")
