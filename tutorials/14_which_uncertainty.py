@@ -36,7 +36,7 @@ from zoo.reports.table import Table
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
 NUM_STEPS = 40 if SMOKE else 1500
 NUM_FEWER = 20 if SMOKE else 500  # of a fit in active learning
-NUM_ROUNDS = 1 if SMOKE else 5
+NUM_ROUNDS = 1 if SMOKE else 6
 NUM_EPOCHS = 1 if SMOKE else 12  # of pixels
 CAMVID = Path(os.environ.get("CAMVID", "../shared/data/camvid"))
 
@@ -64,6 +64,10 @@ def near(a, b, rtol=1e-3):
 def entropy(probs):
     """Return the entropy of probabilities (..., O) in nats."""
     return torch.special.entr(probs).sum(-1)
+
+
+spread = torch.logspace(-1, 1, 60).reshape(-1, 1)  # of inputs that are made up
+MADE_UP = (spread * torch.randn(30, 60, 10) + 3 * torch.randn(60, 10)).softmax(-1)
 
 
 # %% [markdown]
@@ -198,7 +202,7 @@ tests = {
     "rare class": data.test.take(is_rare),
     "other digits": data.test.take(~is_rare),
 }
-SIZES = ((100, 1), (300, 4), (900, 16), (1250, 130))
+SIZES = ((100, 1), (300, 4), (900, 16), (1250, 130))[: 2 if SMOKE else 4]
 found = {name: [] for name in tests}
 predictions = []
 for number, num_rare in SIZES:
@@ -271,10 +275,8 @@ def check_3(share):
     if share is ...:
         return check(..., [])
 
-    prediction = predictions[1]["rare class"]
-    right = prediction.epistemic / prediction.entropy
-    functions = prediction.functions
-    each = entropy(functions).mean(0)
+    total, each = entropy(MADE_UP.mean(0)), entropy(MADE_UP).mean(0)
+    right = (total - each) / total
     tests = [
         (lambda s: tuple(s.shape) != (len(right),), "one share for each input, (N,)"),
         (lambda s: near(s, 1 - right, 1e-2), "this share is aleatoric"),
@@ -292,7 +294,7 @@ check_3(my_share)
 
 # %% [markdown]
 # ## Which labels to ask for
-# Labels cost something. We have 20, and may ask for 15 more in each of five rounds. A third
+# Labels cost something. We have 20, and may ask for 15 more in each of six rounds. A third
 # of the pool are blends. Three rules: the highest entropy, the highest mutual information
 # of label and weights (BALD, the epistemic part), and random choice.
 
@@ -312,12 +314,9 @@ for name, rule in rules.items():
     errors = []
     for _ in range(NUM_ROUNDS):
         posterior = fit(pool.labelled, NUM_FEWER)
-        scores = rule(posterior.predict(pool.candidates))
-        pool.label(scores, 15)
         probs = posterior.predict(data.test.x).probs
         errors.append(100 * float((probs.argmax(-1) != data.test.y).double().mean()))
-    probs = fit(pool.labelled, NUM_FEWER).predict(data.test.x).probs
-    errors.append(100 * float((probs.argmax(-1) != data.test.y).double().mean()))
+        pool.label(rule(posterior.predict(pool.candidates)), 15)
     learned[name] = errors
     shares[name] = float((pool.rows[20:] >= len(order)).double().mean())
 
@@ -354,12 +353,10 @@ def check_4(ask):
     if ask is ...:
         return check(..., [])
 
-    functions = torch.cat(
-        [predictions[1][name].functions for name in ("blends", "rare class")], 1
-    )
-    mean = functions.mean(0)
+    mean = MADE_UP.mean(0)
     alone = mean.amax(-1)
-    gain = functions.amax(-1).mean(0) - alone
+    gain = MADE_UP.amax(-1).mean(0) - alone
+    epistemic = entropy(mean) - entropy(MADE_UP).mean(0)
     clear = (gain - 0.2).abs() > 1e-4
 
     def same(chosen, other):
@@ -371,14 +368,11 @@ def check_4(ask):
             lambda c: same(c, 1 - alone > 0.2),
             "this asks about coins, which nobody knows",
         ),
-        (
-            lambda c: same(c, entropy(mean) - entropy(functions).mean(0) > 0.2),
-            "nats are not errors: an error costs 1",
-        ),
+        (lambda c: same(c, epistemic > 0.2), "nats are not errors: an error costs 1"),
         (lambda c: same(c, gain < 0.2), "the other way round"),
         (lambda c: not same(c, gain > 0.2), "compare how often each is right"),
     ]
-    return check(ask(functions), tests)
+    return check(ask(MADE_UP), tests)
 
 
 check_4(my_ask)

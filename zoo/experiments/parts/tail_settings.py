@@ -171,7 +171,7 @@ SETTINGS = {
         has_tail=False,
         make_network=fast_network,
         prior=_PHOTOGRAPHS,
-        method=_method(14, partial(sgd, warmup=0.25, first=1.0, last=0.0), 0.2),
+        method=_method(14, partial(sgd, warmup=0.25, first=1.0, last=0.0), 0.4),
         posteriors={_MEAN_FIELD: _SCALES, "SWAG": _AVERAGE},
         share=0.095,
         augments=True,
