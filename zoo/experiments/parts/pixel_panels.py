@@ -102,14 +102,16 @@ def _draw_score(
 ) -> None:
     """Draw a score of every prediction, with two standard errors over images."""
     for images, color in _COLORS.items():
-        for name in names:
-            number = scores.number(name, images, score)
-            ax.errorbar(
-                number.value, name, xerr=number.two_errors, fmt="o", color=color
-            )
+        numbers = [scores.number(name, images, score) for name in names]
+        values = [number.value for number in numbers]
+        bars = [number.two_errors for number in numbers]
+        ax.errorbar(values, names, xerr=bars, fmt="o", color=color, label=images)
 
     if score == "coverage %":
         ax.axvline(100 * NOMINAL, color="grey", linewidth=1, linestyle="--")
+
+    if score == "psnr":
+        ax.legend(frameon=False, fontsize="x-small")
 
     ax.invert_yaxis()
     ax.set_xlabel(_SCORES[score], fontsize="small")
