@@ -55,7 +55,7 @@ def super_resolution(
 
     Example:
         >>> datasets.super_resolution("data", factor=3)  # doctest: +SKIP
-        Dataset('T91, x3', train=2186, validation=157, test=108, inputs=1x17x17, ...)
+        Dataset('T91, x3', train=2164, validation=171, test=199, inputs=1x17x17, ...)
     """
     if size < 1 or stride < 1:
         raise ValueError(
