@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _NUM_SEEDS = 5
 _NUM_SAMPLES = 20
-_TARGET = 0.95
 _EVERY = 5  # of the test images of MNIST, each such one tests all fits
 _FIRST = 2  # labels of each class at the start
 _TINY = 1e-9  # probability of a class, whose logarithm is finite
@@ -87,7 +86,10 @@ _DIGITS = {
         _OF_DIGITS, acquire=acquisition.random, num_steps=200, each=20, most=400
     ),
 }
-_PUBLISHED = {"BALD": 335, "variation ratios": 295, "entropy": 355, "random": 835}
+_PUBLISHED = {  # labels for these accuracies on MNIST
+    0.90: {"BALD": 145, "variation ratios": 120, "entropy": 165, "random": 255},
+    0.95: {"BALD": 335, "variation ratios": 295, "entropy": 355, "random": 835},
+}
 _COMPARED = "BALD"  # with all others
 _NUMBERS = (100, 200, 300)  # of labels with which accuracies are compared
 
@@ -101,7 +103,7 @@ def _run(run: Run) -> None:
         name: _curve(run, f"MNIST, {name}", learner, mnist.train, few)
         for name, learner in _LEARNERS.items()
     }
-    _report(run, "MNIST", curves, _PUBLISHED)
+    _report(run, "MNIST", curves)
 
     digits = datasets.digits()
     run.result.settings[digits.name] = {"train": len(digits.train.x)}
@@ -109,7 +111,7 @@ def _run(run: Run) -> None:
         name: _curve(run, f"digits, {name}", learner, digits.train, digits.test)
         for name, learner in _DIGITS.items()
     }
-    _report(run, "digits", of_digits, {})
+    _report(run, "digits", of_digits)
 
     _draw_figure(run, mnist.train.x, {"MNIST": curves, "digits": of_digits})
     _note(run)
@@ -146,18 +148,20 @@ def _of_probs(probs: Tensor) -> Prediction:
     )
 
 
-def _report(
-    run: Run, name: str, curves: Mapping[str, LabelCurve], published: Mapping[str, int]
-) -> None:
+def _report(run: Run, name: str, curves: Mapping[str, LabelCurve]) -> None:
     """State the labels that each learner needs, and the accuracies with as many labels."""
+    for target, published in _PUBLISHED.items():
+        for key, curve in curves.items():
+            theirs = published.get(key) if name == "MNIST" else None
+            needed = curve.needed(target)
+            reached = needed.isfinite()
+            number = Number.mean(needed.where(reached, torch.tensor(curve.labels[-1])))
+            what = f"labels for {target:.0%}, {name}, {key}"
+            run.report.find(what, number, theirs, headline=True)
+            what = f"seeds of {len(needed)} that reach {target:.0%}, {name}, {key}"
+            run.report.find(what, int(reached.sum()))
+
     for key, curve in curves.items():
-        needed = curve.needed(_TARGET)
-        reached = needed.isfinite()
-        number = Number.mean(needed.where(reached, torch.tensor(curve.labels[-1])))
-        what = f"labels for {_TARGET:.0%}, {name}, {key}"
-        run.report.find(what, number, published.get(key), headline=True)
-        what = f"seeds of {len(needed)} that reach {_TARGET:.0%}, {name}, {key}"
-        run.report.find(what, int(reached.sum()))
         run.report.tabulate(f"{name}, {key}", curve.rows())
 
     for number in _NUMBERS:
@@ -202,7 +206,9 @@ def _draw_curves(ax: Axes, curves: Mapping[str, LabelCurve]) -> None:
         color = line.get_color()
         ax.fill_between(curve.labels, 100 * low, 100 * high, color=color, alpha=0.15)
 
-    ax.axhline(100 * _TARGET, color="grey", linewidth=1, linestyle="--")
+    for target in _PUBLISHED:
+        ax.axhline(100 * target, color="grey", linewidth=1, linestyle="--")
+
     ax.set(xlabel="labels", ylabel="test accuracy, %", ylim=(70, 100), xlim=(0, 420))
     ax.legend(frameon=False, fontsize="small")
 
@@ -226,9 +232,9 @@ def _draw_images(ax: Axes, x: Tensor, curves: Mapping[str, LabelCurve]) -> None:
 def _note(run: Run) -> None:
     """State what the numbers are of."""
     run.report.note(
-        "Published are the labels for an error of 5 % under the same acquisition function, of a "
-        "network with convolutions at every pixel, whose weight decay was chosen anew with 100 "
-        "further labels. They are recalled, not read again in the paper."
+        "Published are the labels for errors of 10 and 5 % under the same acquisition function, "
+        "by a network with convolutions at every pixel, whose weight decay was chosen anew with "
+        "100 further labels. They are recalled, not read again in the paper."
     )
     run.report.note(
         "A learner has 20 labels at the start, two of each class. A fit goes on from the weights "
