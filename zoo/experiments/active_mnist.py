@@ -209,7 +209,10 @@ def _draw_curves(ax: Axes, curves: Mapping[str, LabelCurve]) -> None:
     for target in _PUBLISHED:
         ax.axhline(100 * target, color="grey", linewidth=1, linestyle="--")
 
-    ax.set(xlabel="labels", ylabel="test accuracy, %", ylim=(70, 100), xlim=(0, 420))
+    longest = 1.4 * curves[_COMPARED].labels[-1]
+    ax.set(
+        xlabel="labels", ylabel="test accuracy, %", ylim=(70, 100), xlim=(0, longest)
+    )
     ax.legend(frameon=False, fontsize="small")
 
 
