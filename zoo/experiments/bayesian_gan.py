@@ -37,9 +37,9 @@ _NUM_SEEDS = {"synthetic": 6, "labels": 3}
 _NUM_SAMPLES = 20  # draws for a prediction of classes
 _NUM_SYNTHETIC = 10_000
 _NUM_PICTURES = 3_900
-_NUM_UNLABELLED = 10_000
+_NUM_UNLABELLED = 1_000
 _NUM_LABELS = 100
-_EPOCHS = {"synthetic": 10, "pictures": 20, "semi": 10, "supervised": 500}
+_EPOCHS = {"synthetic": 10, "pictures": 20, "semi": 60, "supervised": 500}
 _PICTURES = ("fashion_mnist",)
 _METHODS = {"supervised": "posterior, 100 labels", "semi": "Bayesian GAN, 100 labels"}
 
@@ -210,7 +210,7 @@ def _add_notes(run: Run) -> None:
     note(
         "Pictures: 3,900 of Fashion-MNIST; the chains have filter response normalisation, the "
         f"{ENSEMBLE} normalise batches as published. Distances are in 50 principal components of "
-        "pixels. Digits: 10,000 without a label and a multilayer perceptron; the published "
+        "pixels. Digits: 1,000 without a label and a multilayer perceptron; the published "
         "networks are convolutional."
     )
 

@@ -70,7 +70,7 @@ def semi_supervised(
 ) -> Tensor:
     """Return class probabilities (N, K) at x by discriminators that also see other data.
 
-    They begin at draws of the posterior of the labelled data alone. These are a hundredth of
+    They begin at draws of the posterior of the labelled data alone. These are a twentieth of
     the evidence here, which chains from the prior would learn last.
 
     Arguments:
@@ -116,7 +116,7 @@ def _case() -> GanCase:
         generator=_generator,
         discriminator=partial(_classifier, NUM_CLASSES + 1),
         num_latents=_NUM_LATENTS,
-        batch_size=100,
+        batch_size=50,
     )
 
 
