@@ -95,6 +95,15 @@ def test_the_page_about_generators_runs():
     assert made.predict(torch.randn(8, 3)).outputs.shape == (5, 8, 20)
 
 
+def test_the_page_about_pixels_runs():
+    plt.switch_backend("Agg")
+    (program,) = programs("docs/pixels.md")
+    program = program.replace("num_epochs=40", "num_epochs=1, progress=False")
+    found = run(program.replace("num_samples=30", "num_samples=2"))
+    plt.close("all")
+    assert found["kept"].shape == (3,)
+
+
 @pytest.mark.usefixtures("at_the_prior")
 def test_the_description_of_the_package_runs():
     (program,) = programs("docs/package.md")
