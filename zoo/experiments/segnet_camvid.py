@@ -71,7 +71,9 @@ _CONTESTANTS = {
     _MC: Contestant(_WEIGHTS, _dropout, _METHOD),
     _PLAIN: Contestant(_WEIGHTS, guides.Delta, _METHOD),
     "nodes": Contestant(_NODES, _NODE_GUIDE, _METHOD),
-    "last layer": Contestant(_LAST_LAYER, guides.FullRank, _METHOD),
+    "last layer": Contestant(
+        _LAST_LAYER, partial(guides.MeanField, init_scale=0.01), _METHOD
+    ),
 }
 
 
