@@ -9,6 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from guides._base.factor_normal import FactorNormal
 from guides._base.groups import Per, grouped
 from guides._base.joint import JointGuide
 from guides._base.parameters import ByName, correlation_factor
@@ -87,10 +88,10 @@ class FullRank(JointGuide):
         """Return the Cholesky factor (P, P) of a group's correlation matrix."""
         return correlation_factor(self.lower[group], self.size(group))
 
-    def joint_distribution(self, group: str) -> dist.MultivariateNormal:
+    def joint_distribution(self, group: str) -> FactorNormal:
         """Return the normal with the group's correlation matrix."""
         factor = self.factor(group)
-        return dist.MultivariateNormal(torch.zeros_like(factor[0]), scale_tril=factor)
+        return FactorNormal(torch.zeros_like(factor[0]), factor)
 
     def marginal(self, name: str) -> dist.MultivariateNormal:
         """Return the multivariate normal of one site."""
