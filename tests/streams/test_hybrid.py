@@ -16,7 +16,7 @@ from zoo import inference, likelihoods, networks, priors, streams
 from zoo.datasets import Split
 from zoo.streams.memory import Latents
 
-CENTRES = torch.tensor([[-4.0, 0.0], [4.0, 0.0], [0.0, 4.0], [0.0, -4.0]])
+CENTRES = 4 * torch.eye(4)
 
 
 class Affine(nn.Module):
@@ -24,8 +24,8 @@ class Affine(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.weight = nn.Parameter(torch.eye(2))
-        self.bias = nn.Parameter(torch.zeros(2))
+        self.weight = nn.Parameter(torch.eye(4))
+        self.bias = nn.Parameter(torch.zeros(4))
 
     def forward(self, x):
         z = x @ self.weight.T + self.bias
@@ -42,7 +42,7 @@ class Affine(nn.Module):
         return MultivariateNormal(centre.detach(), (factor @ factor.T).detach())
 
 
-def engine(network, likelihood, num_steps=250, lr=5e-3):
+def engine(network, likelihood, num_steps=500, lr=1e-2):
     prior = priors.WeightPrior(dist.Normal(0.0, 10.0))
     model = zoo.BayesianNetwork(network, prior, likelihood)
     return inference.SVI(
@@ -52,15 +52,15 @@ def engine(network, likelihood, num_steps=250, lr=5e-3):
 
 def task(*labels, number=600):
     y = torch.tensor(labels)[torch.arange(number) % len(labels)]
-    return Split(CENTRES[y] + 0.7 * torch.randn(number, 2), y)
+    return Split(CENTRES[y] + 0.7 * torch.randn(number, 4), y)
 
 
 @cache
 def learned(memory):
     """Return what is known after two tasks of two classes each, and after the first."""
     pyro.set_rng_seed(0)
-    make = partial(zuko.flows.MAF, passes=2, transforms=3, hidden_features=(32,))
-    flow = networks.NormalisingFlow(2, make)
+    make = partial(zuko.flows.MAF, passes=2, transforms=4, hidden_features=(64,))
+    flow = networks.NormalisingFlow(4, make)
     learner = streams.HybridLearner(flow, engine, memory, spread=5.0)
     first = learner.learn(task(0, 1), task(0, 1).x)
     return first, learner.learn(task(2, 3), task(2, 3).x, first)
@@ -74,17 +74,19 @@ def accuracy(known, *labels):
 FORGET, REPLAY, RECALL = streams.Forget(), streams.Replay(), streams.Recall(scale=0.5)
 
 
-@pytest.mark.parametrize("memory", [REPLAY, RECALL])
+@pytest.mark.parametrize(
+    "memory", [REPLAY, pytest.param(RECALL, marks=pytest.mark.slow)]
+)
 def test_an_earlier_task_is_remembered_that_fine_tuning_forgets(memory):
     _, forgetful = learned(FORGET)
     first, known = learned(memory)
     assert accuracy(first, 0, 1) > 0.95
     assert accuracy(forgetful, 0, 1) < 0.6
-    assert accuracy(known, 0, 1) > 0.9
-    assert accuracy(known, 2, 3) > 0.9
+    assert accuracy(known, 0, 1) > 0.8
+    assert accuracy(known, 2, 3) > 0.8
     tasks = known.predict(task(2, 3).x).tasks
     assert tasks.shape == (600, 2)
-    assert (tasks.argmax(-1) == 1).double().mean() > 0.9
+    assert (tasks.argmax(-1) == 1).double().mean() > 0.8
 
 
 def test_a_new_task_is_noticed_and_the_known_ones_are_not_taken_for_new():
@@ -98,7 +100,7 @@ def test_a_new_task_is_noticed_and_the_known_ones_are_not_taken_for_new():
 
 
 def test_replay_of_an_exact_snapshot_keeps_the_density():
-    """2 N KL of the fit to N replayed data is chi-squared: five moments of a Gaussian in 2-D."""
+    """2 N KL of the fit to N replayed data is chi-squared: a Gaussian has 14 moments."""
     pyro.set_rng_seed(0)
     learner = streams.HybridLearner(Affine(), engine)
     before = learner.learn(task(1), task(1).x)
@@ -107,20 +109,20 @@ def test_replay_of_an_exact_snapshot_keeps_the_density():
     number = 2_000
     likelihood = likelihoods.GaussianClasses(before.components.means)
     replayed = before.sample(torch.tensor([number]))
-    nothing = torch.empty(0, 2), torch.empty(0, dtype=torch.long)
+    nothing = torch.empty(0, 4), torch.empty(0, dtype=torch.long)
     lesson = streams.Replay().lesson(likelihood, *nothing, replayed)
     narrow = Latents(before.network.inverse(0.7 * replayed.z), replayed.y, replayed.z)
     wrong = streams.Replay().lesson(likelihood, *nothing, narrow)
 
     divergences = []
     for each in (lesson, wrong):
-        fit = engine(before.network, each.likelihood, num_steps=800, lr=0.02)
+        fit = engine(before.network, each.likelihood, num_steps=500, lr=0.03)
         after = fit.fit(each.data).network()
         found = after.law(before.components.means[0])
         divergences.append(2 * number * float(kl_divergence(law, found)))
 
-    assert divergences[0] < 25  # of five degrees of freedom, once in 7,000 times
-    assert divergences[1] > 100
+    assert divergences[0] < 41  # of 14 degrees of freedom, passed once in 5,000 times
+    assert divergences[1] > 200
 
 
 def test_samples_have_their_components_and_latents():

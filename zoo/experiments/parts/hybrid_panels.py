@@ -46,10 +46,12 @@ def draw_sequences(
             accuracy_matrix(ax, matrix.numpy(), name)
 
         for ax, name in zip(axes[1], flows, strict=False):
-            draw_trace(ax, found[name][0]["batches"][HELD_OUT], name)
+            table = found[name][0]["batches"][HELD_OUT]
+            draw_trace(ax, table, f"{name}: batches")
 
         for ax, name in zip(axes[2], flows, strict=False):
-            _draw_samples(ax, images.decode(found[name][0]["samples"]), name)
+            samples = images.decode(found[name][0]["samples"])
+            _draw_samples(ax, samples, f"{name}: samples")
 
         average_curves(axes[1, -1], matrices)
         shown = len(found[flows[0]][0]["samples"]) // _NUM_CLASSES  # of each class
