@@ -25,6 +25,7 @@ FEWER = {  # of the pages about weights
     "num_epochs=60, cycles=3": "num_epochs=6, progress=False, cycles=3",
     "num_steps=400, beta2=1 - 12 / 400": "num_steps=4",
     "num_steps=50, progress": "num_steps=2, progress",
+    "num_steps=300, progress": "num_steps=2, progress",
     "num_epochs=60": "num_epochs=2, progress=False",
     "landscape.connect(a, b, data)": (
         "landscape.connect(a, b, data, num_epochs=2, num_points=5, progress=False)"
