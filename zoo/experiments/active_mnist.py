@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import guides
-from zoo import acquisition, datasets, likelihoods, networks, priors
+from zoo import acquisition, datasets, likelihoods, priors
 from zoo.datasets import Split
 from zoo.experiments.parts.active_curve import LabelCurve, Learner, balanced, learn
 from zoo.experiments.running.run import Experiment, Run
@@ -59,9 +59,19 @@ def _network() -> nn.Module:
     )
 
 
-def _perceptron() -> nn.Module:
-    """Return a network for digits of 8x8 pixels."""
-    return nn.Sequential(nn.Flatten(), networks.MLP(64, 10, hidden=[128]))
+def _small_network() -> nn.Module:
+    """Return a network of the same kind for digits of 8x8 pixels."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32 * 2 * 2, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
+    )
 
 
 _BALD = Learner(_network, _DENSE, _DROPOUT, acquisition.bald)
@@ -78,13 +88,18 @@ _LEARNERS = {  # on MNIST
     "nodes, BALD": replace(_BALD, prior=_NODES, make_guide=_MIXTURE),
     "BALD, cold": replace(_BALD, warm=False),
 }
-_OF_DIGITS = replace(_BALD, make_network=_perceptron, each=5, most=200)
+_OF_DIGITS = Learner(
+    _small_network,
+    _DENSE,
+    partial(guides.MCDropout, p=0.25),
+    acquisition.bald,
+    most=200,
+    lr=1e-2,
+)
 _DIGITS = {
     "BALD": _OF_DIGITS,
     "entropy": replace(_OF_DIGITS, acquire=acquisition.max_entropy),
-    "random": replace(
-        _OF_DIGITS, acquire=acquisition.random, num_steps=200, each=20, most=400
-    ),
+    "random": replace(_OF_DIGITS, acquire=acquisition.random, most=300),
 }
 _PUBLISHED = {  # labels for these accuracies on MNIST
     0.90: {"BALD": 145, "variation ratios": 120, "entropy": 165, "random": 255},
@@ -177,7 +192,7 @@ def _compare(
         found = curve.at(number)
         what = f"accuracy with {number} labels, {name}, {key}, %"
         run.report.find(what, Number.mean(found), headline=number == _NUMBERS[-1])
-        if key != _COMPARED:
+        if key != _COMPARED and _COMPARED in with_number:
             less = with_number[_COMPARED].at(number) - found
             what = f"accuracy with {number} labels, {name}, {_COMPARED} minus {key}, %"
             run.report.find(what, Number.mean(less))
@@ -248,7 +263,8 @@ def _note(run: Run) -> None:
     run.report.note(
         "On validation images of one seed, BALD had 93 % right with 300 labels after fits of 50 "
         "steps that go on, 78 % after 100 steps from new weights, 90 % after 200, and 11 % after "
-        "20: of a network that has learned nothing, it asks for noise. So fits go on."
+        "20: of a network that has learned nothing, it asks for noise. So fits go on. Rates and "
+        "dropout were chosen in such trials, of digits on a fifth of the training part."
     )
     run.report.note(
         "The number of labels is where the mean of three fits reaches the accuracy. A seed that "
