@@ -172,6 +172,9 @@ def _report(run: Run, name: str, curves: Mapping[str, LabelCurve]) -> None:
             reached = needed.isfinite()
             number = Number.mean(needed.where(reached, torch.tensor(curve.labels[-1])))
             what = f"labels for {target:.0%}, {name}, {key}"
+            if not reached.all():
+                what, theirs = f"{what}, at least", theirs and str(theirs)
+
             run.report.find(what, number, theirs, headline=True)
             what = f"seeds of {len(needed)} that reach {target:.0%}, {name}, {key}"
             run.report.find(what, int(reached.sum()))
