@@ -254,7 +254,8 @@ class Small(Run):
 
     def fit(self, name, build, data, method, **options):
         epochs = max(1, method.min_epochs)
-        short = replace(method, epochs=epochs, published_epochs=None, rates=(1e-3,))
+        rates = (min(1e-3, *method.rates),)
+        short = replace(method, epochs=epochs, published_epochs=None, rates=rates)
         return super().fit(name, build, data, short, **options)
 
 

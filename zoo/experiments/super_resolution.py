@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -48,10 +49,11 @@ _UNCERTAINTY = {  # a score in words, and what is published or nominal
 }
 
 _SCALE = "likelihood:scale"
-_NOISE = dist.LogNormal(-2.0, 1.0)  # its median is 6.5 grey values
+_FIRST_SCALE = 0.135  # 6.5 grey values
+_NOISE = dist.LogNormal(math.log(_FIRST_SCALE), 1.0)
 _GAUSSIAN = likelihoods.Gaussian(_NOISE)
 _LAPLACE = likelihoods.LaplaceNoise(_NOISE)
-_EACH = likelihoods.HeteroscedasticGaussian(min_scale=0.01, dim=-3)  # half a grey value
+_EACH = likelihoods.HeteroscedasticGaussian(min_scale=0.02, dim=-3)  # one grey value
 _PRIOR = priors.WeightPrior(dist.Normal(0.0, 0.3))
 _HALF = partial(SVI, precision="bf16")
 _SWAG = partial(SWAG, points=40, rank=_RANK, precision="bf16")
@@ -77,6 +79,7 @@ def _of(make_guide: MakeGuide, method: Method) -> Contestant:
 
 
 _POINT = _of(guides.Delta, _method(_HALF, 1e-2))
+_POINT_SLOWLY = _of(guides.Delta, _method(_HALF, 5e-3))
 _MEAN_FIELD = _of(partial(guides.MeanField, init_scale=1e-3), _method(_HALF, 1e-3))
 _DROPOUT = _of(
     partial(guides.MCDropout, p=0.05, layers=_DROPPED, masks="element"),
@@ -84,12 +87,12 @@ _DROPOUT = _of(
 )
 _AVERAGES = _of(
     partial(guides.LowRank, rank=_RANK, per="all"),
-    replace(_method(_SWAG, 3e-7, 1e-6, 3e-6), min_epochs=4),
+    replace(_method(_SWAG, 2e-6), min_epochs=4),
 )
 _LINES = {
     "MAP": _Line(_POINT, _GAUSSIAN, None, 0.17),
     "MAP, Laplace noise": _Line(_POINT, _LAPLACE, None, 0.17),
-    "MAP, noise of each pixel": _Line(_POINT, _EACH, None, 0.17),
+    "MAP, noise of each pixel": _Line(_POINT_SLOWLY, _EACH, None, 0.17),
     "mean field": _Line(_MEAN_FIELD, _GAUSSIAN, "MAP", 0.12),
     "mean field, Laplace noise": _Line(
         _MEAN_FIELD, _LAPLACE, "MAP, Laplace noise", 0.12
@@ -123,16 +126,14 @@ def _fit(
 ) -> Posterior:
     """Fit a contestant, from a new network or from an earlier point."""
     torch.manual_seed(run.seed)
-    channels = 2 if line.noise is _EACH else 1  # a mean, and a noise scale
-    network: nn.Module = networks.ESPCN(_FACTOR, out_channels=channels, residual=True)
-    if start is not None:
-        network = start.network()
+    network = _network(line.noise) if start is None else start.network()
 
     contestant = line.contestant
     is_average = contestant is _AVERAGES  # it starts at a draw of all sites
     make_guide = contestant.make_guide
-    if start is not None and not is_average:
-        make_guide = partial(_from_noise_of, start, make_guide)
+    if line.noise is not _EACH and not is_average:
+        scale = _FIRST_SCALE if start is None else float(start.means()[_SCALE])
+        make_guide = partial(_from_scale, scale, make_guide)
 
     network = network.to(memory_format=torch.channels_last)
     build = partial(run.build, network, contestant.prior, make_guide, line.noise)
@@ -141,14 +142,29 @@ def _fit(
     return run.fit(name, build, data, contestant.method, share=line.share, init=init)
 
 
-def _from_noise_of(
-    start: Posterior, make_guide: MakeGuide, model: BayesianNetwork
-) -> PyroProgram | None:
-    """Return a guide whose noise scale begins at that of a point, as its weights do."""
-    guide: Any = make_guide(model)
-    scale = start.means()[_SCALE]
+def _network(noise: Likelihood) -> nn.Module:
+    """Return a new network, with a second output if the noise has a scale at each pixel."""
+    if noise is not _EACH:
+        return networks.ESPCN(_FACTOR, residual=True)
+
+    network = networks.ESPCN(_FACTOR, out_channels=2, residual=True)
     with torch.no_grad():
-        guide.loc[_SCALE].copy_(scale.log())
+        network.conv3.bias[_FACTOR**2 :] = math.log(math.expm1(_FIRST_SCALE))
+
+    return network
+
+
+def _from_scale(
+    scale: float, make_guide: MakeGuide, model: BayesianNetwork
+) -> PyroProgram | None:
+    """Return a guide whose noise scale begins at a value.
+
+    Where it begins at 1, gradients grow by a factor of 25 until it has come down, faster than
+    Adam takes notice, and the weights are lost.
+    """
+    guide: Any = make_guide(model)
+    with torch.no_grad():
+        guide.loc[_SCALE].fill_(math.log(scale))
 
     return guide
 
