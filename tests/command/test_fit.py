@@ -194,7 +194,9 @@ def test_no_network_is_without_a_name():
     made = [
         getattr(make, "func", make).__name__ for make in choices.IMAGE_NETWORKS.values()
     ]
-    assert {"MLP", "ConvNet1d", "FilterResponseNorm", *made} == set(networks.__all__)
+    other = {"MLP", "ConvNet1d", "FilterResponseNorm", "MultiHead", "NormalisingFlow"}
+    of_images = {"SegNet", "ESPCN", "DCGANGenerator", "DCGANDiscriminator"}
+    assert {*other, *of_images, *made} == set(networks.__all__)
 
 
 def test_heart_beats_are_fitted_by_their_name(tmp_path):

@@ -14,7 +14,9 @@ def test_a_misspelt_name_is_answered_with_the_nearest():
 
 
 def test_any_other_name_is_answered_with_all_names():
-    with pytest.raises(AttributeError, match=r"'xyzzy'; it has DSN, MLP, .*WideResNet"):
+    with pytest.raises(
+        AttributeError, match=r"'xyzzy'; it has DSN, ESPCN, MLP, .*WideResNet"
+    ):
         _ = networks.xyzzy
 
 

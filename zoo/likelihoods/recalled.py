@@ -44,7 +44,7 @@ class Recalled(Likelihood):
             quantities of each datum.
 
     Example:
-        >>> Recalled(Categorical(), scale=0.1)
+        >>> Recalled(likelihoods.Categorical(), scale=0.1)
         Recalled(Categorical(), scale=0.1)
     """
 

@@ -87,8 +87,8 @@ def disagreement(counts: Tensor) -> Tensor:
 
     Example:
         >>> from zoo import people
-        >>> people.disagreement(torch.tensor([[5, 0], [3, 3]]))
-        tensor([0.0000, 0.6931])
+        >>> people.disagreement(torch.tensor([[4, 1], [3, 3]]))
+        tensor([0.5004, 0.6931])
     """
     q = shares(counts)
 

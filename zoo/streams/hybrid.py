@@ -48,10 +48,12 @@ class HybridLearner:
     Example:
         >>> def engine(network, likelihood):
         ...     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
-        ...     model = BayesianNetwork(network, prior, likelihood)
-        ...     return inference.SVI(model, guides.Delta(model), num_steps=20)
-        >>> learner = HybridLearner(networks.NormalisingFlow(2), engine, memory=Replay())
-        >>> known = learner.learn(Split(torch.randn(80, 2), torch.arange(80) % 2), held_out)
+        ...     model = zoo.BayesianNetwork(network, prior, likelihood)
+        ...     guide = guides.Delta(model)
+        ...     return inference.SVI(model, guide, num_steps=20, progress=False)
+        >>> learner = HybridLearner(networks.NormalisingFlow(2), engine)
+        >>> train = Split(torch.randn(80, 2), torch.arange(80) % 2)
+        >>> known = learner.learn(train, held_out=torch.randn(40, 2))
         >>> known.predict(torch.randn(5, 2)).classes.shape
         torch.Size([5, 2])
     """

@@ -110,7 +110,7 @@ class AIS(ParticleEngine):
             log_weights=path.log_weights.cpu(),
             power=path.power,
             num_data=data.num_data,
-            is_weighted=data.is_weighted or self.model.likelihood.is_weighted,
+            is_weighted=data.is_weighted or _weighs_classes(self.model),
             acceptance_rate=torch.tensor(path.acceptance),
             step_size=path.step_size,
             num_gradients=self.num_particles * (1 + path.done),
@@ -119,6 +119,11 @@ class AIS(ParticleEngine):
             stopped=stopped,
             error=error,
         )
+
+
+def _weighs_classes(model: PyroProgram) -> bool:
+    """Return whether a model's likelihood weighs classes; a Pyro model of yours does not."""
+    return isinstance(model, BayesianNetwork) and model.likelihood.is_weighted
 
 
 def _refuse_improper(potential: Potential) -> None:
