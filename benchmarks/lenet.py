@@ -22,7 +22,7 @@ from benchmarks.trained_networks import lenet
 from zoo import datasets, metrics
 from zoo.datasets.fashion_mnist import UNITS
 from zoo.posterior.storage import write_file
-from zoo.references.lenet_nodes import NUM_AWAY, NUM_TEST, TRAINED
+from zoo.references.problems.lenet_nodes import NUM_AWAY, NUM_TEST, TRAINED
 
 NUM_TRAIN = 1000
 

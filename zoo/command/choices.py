@@ -10,9 +10,10 @@ import pyro.distributions as dist
 from torch import nn
 
 import guides
-from zoo import datasets, experiments, networks, priors, references
+from zoo import datasets, experiments, networks, priors
 from zoo.datasets.uci import EMBEDDED
 from zoo.priors import Prior
+from zoo.references.names import PROBLEMS
 
 _POINT = priors.Point(dist.Normal(0.0, 1.0))
 
@@ -95,10 +96,7 @@ IMAGE_NETWORKS: dict[str, Callable[..., nn.Module]] = {
 IMAGE_SIZES = {"LeNet": 28, "AlexNet": 32, "VGG16": 32}  # the others take any size
 NETWORKS = ["MLP", *IMAGE_NETWORKS, "ConvNet1d"]
 
-REFERENCES: dict[str, Callable[[], references.Problem]] = {}
-for _name in references.__all__:
-    if _name.islower() and _name not in ("load", "make"):
-        REFERENCES[_name.replace("_", "-")] = getattr(references, _name)
+REFERENCES = dict(PROBLEMS)
 
 EXPERIMENTS: dict[str, experiments.Experiment] = {}
 for _value in vars(experiments).values():

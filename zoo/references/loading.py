@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from zoo.posterior.function_posterior import FunctionPosterior
 from zoo.posterior.storage import unprefixed
-from zoo.references.cubic import cubic
-from zoo.references.digits_mlp import digits_mlp
-from zoo.references.lenet_nodes import lenet_nodes
-from zoo.references.linear import linear
-from zoo.references.moons import moons
+from zoo.references.names import problem_of
 from zoo.references.problem import Problem
 from zoo.references.reference import Reference, default_path
 from zoo.references.reference_file import Header, check_checksum, read_reference_file
-from zoo.references.sinusoid import sinusoid
-from zoo.references.uci import concrete_50, energy_50, yacht_50
-
-_PROBLEMS: Mapping[str, Callable[[], Problem]] = {
-    "concrete-50": concrete_50,
-    "cubic": cubic,
-    "digits-mlp": digits_mlp,
-    "energy-50": energy_50,
-    "lenet-nodes": lenet_nodes,
-    "linear": linear,
-    "moons": moons,
-    "sinusoid": sinusoid,
-    "yacht-50": yacht_50,
-}
 
 
 def load(
@@ -37,7 +19,8 @@ def load(
     """Load the reference posterior of a problem.
 
     Arguments:
-        problem: The name of a problem, the function that makes it, or the problem.
+        problem: The name of a reference, one of `references.names()`; or the function
+            that makes the problem, or the problem.
         path: The file; by default the file in the package.
 
     Raises:
@@ -51,7 +34,7 @@ def load(
         >>> reference.inputs.shape
         torch.Size([61, 1])
     """
-    problem = _make_problem(problem)
+    problem = problem_of(problem)
     path = default_path(problem.name) if path is None else Path(path)
     if not path.is_file():
         raise FileNotFoundError(
@@ -75,21 +58,8 @@ def load(
         )
 
     weights = unprefixed("weights/", tensors)
-    return Reference(problem, runs, weights, header["evidence"])
-
-
-def _make_problem(problem: str | Callable[[], Problem] | Problem) -> Problem:
-    """Return the problem that a name, a function or a problem stands for."""
-    if isinstance(problem, Problem):
-        return problem
-    if not isinstance(problem, str):
-        return problem()
-
-    name = problem.replace("_", "-")
-    if name not in _PROBLEMS:
-        names = ", ".join(_PROBLEMS)
-        raise ValueError(f"there is no reference {problem!r}; write one of: {names}")
-    return _PROBLEMS[name]()
+    made = header.get("made", {})  # files of version 0.8 and earlier lack it
+    return Reference(problem, runs, weights, header["evidence"], made)
 
 
 def _check_problem(problem: Problem, header: Header, path: Path) -> None:

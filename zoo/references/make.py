@@ -20,8 +20,6 @@ from zoo.references.evidence import convergence_evidence, thin_chains
 from zoo.references.problem import Problem
 from zoo.references.reference import Reference
 
-_NUM_SAVED_WEIGHTS = 25  # draws of each run whose weights are stored
-
 
 def make(
     problem: Problem,
@@ -135,7 +133,7 @@ def _sample_weights(
     """Return some draws of every site from all runs together, (S, *shape)."""
     samples = []
     for posterior in posteriors.values():
-        samples.append(posterior.sample(_NUM_SAVED_WEIGHTS))
+        samples.append(posterior.sample(problem.num_weights))
 
     weights = {}
     for site in problem.model.latents:

@@ -35,6 +35,8 @@ class Problem:
         num_saved: Number of draws of each chain whose function values are stored.
         label: A remark on the posterior, e.g. that it is the posterior of one mode.
         log_evidence: The exact log p(y | x) in nats; None if it is not known.
+        source: Where the data are from, and their licence.
+        num_weights: Number of draws of each run whose weights are stored.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Problem:
     num_saved: int = 200
     label: str = ""
     log_evidence: float | None = None
+    source: str = ""
+    num_weights: int = 25
 
     def fingerprint(self) -> str:
         """Return a hash of the data, of the inputs, and of what the model does with them.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,12 +38,15 @@ class Reference:
         weights: Some draws of every site from all runs together, (S, *shape).
         evidence: The rows of the evidence; see
             `zoo.references.evidence.convergence_evidence`.
+        made: How it was made: the command, the samplers with their options, the versions.
+            Files of version 0.8 and earlier say nothing.
     """
 
     problem: Problem
     runs: Mapping[str, FunctionPosterior]
     weights: Mapping[str, Tensor]
     evidence: list[EvidenceRow]
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -154,6 +158,7 @@ class Reference:
             "fingerprint": self.problem.fingerprint(),
             "runs": list(self.runs),
             "evidence": self.evidence,
+            "made": dict(self.made),
         }
         write_reference_file(path, header, tensors)
         return path

@@ -8,7 +8,7 @@ import torch
 from zoo import datasets, likelihoods, networks, priors
 from zoo.model import BayesianNetwork
 from zoo.references.problem import Problem, inputs_away_from
-from zoo.references.runs import hamiltonian_and_microcanonical
+from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 _NUM_TEST = 40
 _NUM_AWAY = 20

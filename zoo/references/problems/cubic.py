@@ -6,7 +6,7 @@ from zoo import likelihoods, networks, priors
 from zoo.datasets import toy
 from zoo.model import BayesianNetwork
 from zoo.references.problem import Problem
-from zoo.references.runs import hamiltonian_and_microcanonical
+from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 
 def cubic() -> Problem:

@@ -16,7 +16,7 @@ from zoo.inference import NUTS
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.references.problem import Problem, inputs_away_from
-from zoo.references.runs import NUM_CHAINS
+from zoo.references.problems.runs import NUM_CHAINS
 
 _NUM_TEST = 40
 _NUM_AWAY = 20

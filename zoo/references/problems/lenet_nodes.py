@@ -15,9 +15,9 @@ from zoo.datasets.fashion_mnist import UNITS
 from zoo.model import BayesianNetwork
 from zoo.posterior.storage import read_file
 from zoo.references.problem import Problem
-from zoo.references.runs import hamiltonian_and_microcanonical
+from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
-TRAINED = Path(__file__).parent / "trained" / "lenet.safetensors"
+TRAINED = Path(__file__).parent.parent / "trained" / "lenet.safetensors"
 NUM_TEST = 30
 NUM_AWAY = 10
 

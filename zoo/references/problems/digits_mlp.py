@@ -11,7 +11,7 @@ from zoo import datasets, likelihoods, networks, priors
 from zoo.datasets import Split
 from zoo.model import BayesianNetwork
 from zoo.references.problem import Problem
-from zoo.references.runs import hamiltonian_and_microcanonical
+from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 _NUM_TRAIN = 160
 _NUM_TEST = 30
