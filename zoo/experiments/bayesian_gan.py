@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
@@ -21,8 +22,8 @@ from zoo.experiments.parts.gan_fits import (
 )
 from zoo.experiments.parts.gan_labels import (
     NUM_CLASSES,
+    LabelCase,
     few_labels,
-    flat,
     semi_supervised,
     supervised,
 )
@@ -36,12 +37,12 @@ from zoo.predictive.prediction import Prediction
 _NUM_SEEDS = {"synthetic": 6, "labels": 3}
 _NUM_SAMPLES = 20  # draws for a prediction of classes
 _NUM_SYNTHETIC = 10_000
-_NUM_PICTURES = 3_900
-_NUM_UNLABELLED = 1_000
+_NUM_UNLABELLED = 20_000
 _NUM_LABELS = 100
-_EPOCHS = {"synthetic": 10, "pictures": 20, "semi": 60, "supervised": 500}
-_PICTURES = ("fashion_mnist",)
-_METHODS = {"supervised": "posterior, 100 labels", "semi": "Bayesian GAN, 100 labels"}
+_EPOCHS = {"synthetic": 10, "semi": 4, "supervised": 300}
+_PICTURES = {"emoji": (3_900, 25), "fashion_mnist": (20_000, 5)}  # and epochs
+_EXACT, _WEIGHTED = "each label once", "labels as often as images"
+_ALONE, _GAN = "posterior of labels", "Bayesian GAN"
 
 
 def _run(run: Run) -> None:
@@ -56,19 +57,20 @@ def _run(run: Run) -> None:
         _state_pictures(run, name, found)
     _state_labels(run)
 
-    draw_gans(run, synthetic["clusters"][0]["plane"], pictures, _errors(run))
+    plane = synthetic["clusters"][0]["plane"]
+    draw_gans(run, plane, pictures, _errors(run), _NUM_LABELS)
     _add_notes(run)
 
 
-def _epochs(run: Run, kind: str) -> int:
-    """Return the passes through the data that fit into the budget of the run."""
+def _epochs(run: Run, number: int) -> int:
+    """Return how many of so many passes through the data fit into the budget of the run."""
     share = min(1.0, run.minutes / bayesian_gan.minutes)
-    return max(2, round(share * _EPOCHS[kind]))
+    return max(2, round(share * number))
 
 
 def _synthetic(run: Run, problem: str) -> list[dict[str, Any]]:
     """Fit one synthetic problem from several seeds; seed 0 was used to choose rates."""
-    epochs = _epochs(run, "synthetic")
+    epochs = _epochs(run, _EPOCHS["synthetic"])
     found = []
     for number in range(1, _NUM_SEEDS["synthetic"] + 1):
         seed = run.seed + number
@@ -81,37 +83,42 @@ def _synthetic(run: Run, problem: str) -> list[dict[str, Any]]:
 
 def _pictures(run: Run, name: str) -> dict[str, Any]:
     """Fit DCGANs to pictures in both ways, and return a row of pictures for each generator."""
-    data = run.dataset(getattr(datasets, name), num_train=_NUM_PICTURES)
-    x = pictures_of(data)
-    epochs = _epochs(run, "pictures")
+    number, epochs = _PICTURES[name]
+    data = run.dataset(getattr(datasets, name), num_train=number)
+    x, epochs = pictures_of(data.train, data).x, _epochs(run, epochs)
     make = partial(fit_pictures, x, epochs, run.seed)
 
     return run.keep(name, make, pictures=x, epochs=epochs, seed=run.seed)
 
 
 def _labels(run: Run) -> None:
-    """Score both methods on draws of 100 labels."""
+    """Score all methods on draws of 100 labels."""
     data = run.dataset(datasets.mnist, num_train=_NUM_UNLABELLED)
-    train, test = flat(data.train, data), flat(data.test, data)
+    train, test = pictures_of(data.train, data), pictures_of(data.test, data)
+    alone, together = (_epochs(run, _EPOCHS[kind]) for kind in ("supervised", "semi"))
     for number in range(1, _NUM_SEEDS["labels"] + 1):
         seed = run.seed + number
         few = few_labels(train, _NUM_LABELS // NUM_CLASSES, seed)
-        options = {"few": few, "x": test.x, "seed": seed, "num_draws": _NUM_SAMPLES}
-        alone, together = _epochs(run, "supervised"), _epochs(run, "semi")
-        fits = {
-            "supervised": partial(supervised, alone, **options),
-            "semi": partial(
-                semi_supervised, (alone, together), unlabelled=train.x, **options
-            ),
-        }
-        for kind, fit in fits.items():
-            name = f"{_METHODS[kind]}, draw {number}"
-            epochs = [alone, together][: 1 + (kind == "semi")]
-            make = partial(_probabilities, fit)
-            found = run.keep(name, make, few=few.x, epochs=epochs, seed=seed)
-            outputs = found["probabilities"].clamp_min(1e-12).log()[None]
-            predict = partial(Prediction, likelihoods.Categorical(), outputs)
-            run.scores.add(name, predict, test.y)
+        weights = {_EXACT: 1.0, _WEIGHTED: len(train.x) / len(few.x)}
+        for weighting, weight in weights.items():
+            case = LabelCase(few, test.x, alone, weight, seed, _NUM_SAMPLES)
+            fits = {
+                _ALONE: partial(supervised, case),
+                _GAN: partial(semi_supervised, case, train.x, together),
+            }
+            for method, fit in fits.items():
+                name = _draw_name(method, weighting, number)
+                epochs = [alone] if method == _ALONE else [alone, together]
+                of = {"few": few.x, "epochs": epochs, "weight": weight, "seed": seed}
+                found = run.keep(name, partial(_probabilities, fit), **of)
+                outputs = found["probabilities"].clamp_min(1e-12).log()[None]
+                predict = partial(Prediction, likelihoods.Categorical(), outputs)
+                run.scores.add(name, predict, test.y)
+
+
+def _draw_name(method: str, weighting: str, number: int) -> str:
+    """Return the name of a method with a draw of the labels."""
+    return f"{method}, {weighting}, draw {number}"
 
 
 def _probabilities(fit: Callable[[], Tensor]) -> dict[str, Tensor]:
@@ -160,30 +167,33 @@ def _state_pictures(run: Run, name: str, found: dict[str, Any]) -> None:
         run.report.find(what, scores["spread"])
 
 
-def _errors(run: Run) -> dict[str, Tensor]:
+def _errors(run: Run) -> dict[tuple[str, str], Tensor]:
     """Return the test error in per cent of each method, a value for each draw of labels."""
     found = {}
-    for kind, name in _METHODS.items():
-        keys = [
-            f"{name}, draw {number}" for number in range(1, _NUM_SEEDS["labels"] + 1)
-        ]
-        values = [run.scores[key]["error %"].value for key in keys]
-        found[_METHODS[kind]] = torch.tensor(values)
+    for method, weighting in product((_ALONE, _GAN), (_EXACT, _WEIGHTED)):
+        values = []
+        for number in range(1, _NUM_SEEDS["labels"] + 1):
+            scores = run.scores[_draw_name(method, weighting, number)]
+            values.append(scores["error %"].value)
+
+        found[method, weighting] = torch.tensor(values)
 
     return found
 
 
 def _state_labels(run: Run) -> None:
-    """State errors over draws of the labels."""
+    """State errors over draws of the labels, and what data without a label give."""
     errors = _errors(run)
-    for name, values in errors.items():
+    for (method, weighting), values in errors.items():
+        name = f"{method}, {weighting}"
         run.report.find(f"error, {name}, %", Number.mean(values), headline=True)
         spread = float(values.std())
         run.report.find(f"standard deviation over draws of labels, {name}, %", spread)
 
-    one, other = errors[_METHODS["semi"]], errors[_METHODS["supervised"]]
-    gain = Number.mean(one - other)
-    run.report.find("error, Bayesian GAN minus posterior, 100 labels, %", gain)
+    for weighting in (_EXACT, _WEIGHTED):
+        gain = Number.mean(errors[_GAN, weighting] - errors[_ALONE, weighting])
+        what = f"error, {_GAN} minus {_ALONE}, {weighting}, %"
+        run.report.find(what, gain, headline=True)
 
 
 def _add_notes(run: Run) -> None:

@@ -103,11 +103,12 @@ def test_any_real_class_has_the_sum_of_their_probabilities():
     torch.testing.assert_close(realness(output).sigmoid(), any_class)
 
 
-def test_all_data_count_once_in_the_mean_over_batches():
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_all_data_count_once_in_the_mean_over_batches_and_labels_by_weight(weight):
     pyro.set_rng_seed(0)
     x, labelled = torch.randn(40, 3), torch.randn(6, 3)
     y = torch.arange(6) % 2
-    real = RealData(x, 8, (labelled, y), num_labelled=4)
+    real = RealData(x, 8, (labelled, y), num_labelled=4, label_weight=weight)
     batches = MixedBatches.of(real, made=lambda number: torch.zeros(number, 3))
     _, judge = pair(3)
     values = {name: value[0] for name, value in judge.prior_draws(1).items()}
@@ -130,8 +131,8 @@ def test_all_data_count_once_in_the_mean_over_batches():
     seeming = F.logsigmoid(realness(judge.output(values, x))).sum()
     total = seeming + 40 * log_probs(torch.zeros(1, 3))[0, 0]
     chosen = log_probs(labelled)[torch.arange(6), y + 1].sum()
-    assert off(found, (total + chosen).detach().double()) < LIMIT
-    assert off(found, (total + 40 / 6 * chosen).detach().double()) > 2 * LIMIT
+    assert off(found, (total + weight * chosen).detach().double()) < LIMIT
+    assert off(found, (total + weight * 40 / 6 * chosen).detach().double()) > 2 * LIMIT
 
 
 def test_few_labels_teach_discriminators_classes():
@@ -152,6 +153,14 @@ def test_what_does_not_fit_gets_a_sentence():
         engine().fit(x, 50)
     with pytest.raises(ValueError, match=r"write labelled=\(x, y\) with RealClasses"):
         engine(pair(3, realness=realness)).fit(x, 10)
+    with pytest.raises(
+        ValueError, match="label_weight must be a number above 0, not 0"
+    ):
+        engine().fit(x, 10, label_weight=0)
+    with pytest.raises(
+        ValueError, match=r"label_weight=5\.0 is of labelled data, of wh"
+    ):
+        engine().fit(x, 10, label_weight=5.0)
     with pytest.raises(ValueError, match="judged by another model"):
         engine((made, pair()[1]))
     with pytest.raises(

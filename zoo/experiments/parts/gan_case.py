@@ -67,10 +67,12 @@ def chains(
     seed: int,
     *,
     temperature: float = 1.0,
+    draws_per_epoch: int = 1,
     labelled: tuple[Tensor, Tensor] | None = None,
+    label_weight: float = 1.0,
     init: str | Posterior = "prior",
 ) -> AdversarialPosterior:
-    """Return draws of generators and discriminators, of which the last half of epochs gives one.
+    """Return draws of generators and discriminators from the last half of the epochs.
 
     Arguments:
         case: The networks.
@@ -78,7 +80,9 @@ def chains(
         num_epochs: Passes through the data.
         seed: Seed of all random numbers.
         temperature: Temperature T of both sides.
+        draws_per_epoch: Number of draws of such an epoch.
         labelled: Labelled data, for a discriminator of classes; None for none.
+        label_weight: How often each of them counts.
         init: Where the discriminators begin, as in `SGHMC`.
     """
     pyro.set_rng_seed(seed)
@@ -90,6 +94,7 @@ def chains(
     options = {
         "num_chains": NUM_CHAINS,
         "num_epochs": num_epochs,
+        "draws_per_epoch": draws_per_epoch,
         "lr": case.lr,
         "friction": case.friction,
         "temperature": temperature,
@@ -107,7 +112,7 @@ def chains(
 
     size = min(case.batch_size, len(x))
 
-    return engine.fit(x, size, labelled=labelled)
+    return engine.fit(x, size, labelled=labelled, label_weight=label_weight)
 
 
 def made_by_each(posterior: DrawsPosterior, case: GanCase, number: int) -> Tensor:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 
 import pyro
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo import likelihoods, networks
-from zoo.datasets import Dataset, Split
-from zoo.experiments.parts.gan_case import NUM_CHAINS, PRIOR, GanCase, chains
+from zoo import likelihoods
+from zoo.datasets import Split
+from zoo.experiments.parts.gan_case import NUM_CHAINS, PRIOR, chains
+from zoo.experiments.parts.gan_pictures import picture_case
 from zoo.inference import SGHMC
 from zoo.inference.adversarial import RealClasses
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 
 NUM_CLASSES = 10
-_NUM_LATENTS = 50
-_HIDDEN = 300
-_LEAKY = partial(nn.LeakyReLU, 0.2)
+_DRAWS_PER_EPOCH = 5
+_LR = 0.02
 
 
 def few_labels(data: Split, per_class: int, seed: int) -> Split:
@@ -34,99 +34,81 @@ def few_labels(data: Split, per_class: int, seed: int) -> Split:
     return data.take(torch.cat(chosen))
 
 
-def flat(part: Split, data: Dataset) -> Split:
-    """Return images as rows of pixels between -1 and 1."""
-    assert data.x_units is not None
-    pixels = data.x_units.restore(part.x)
-
-    return Split((2 * pixels - 1).flatten(1), part.y)
-
-
-def supervised(
-    num_epochs: int, few: Split, x: Tensor, seed: int, num_draws: int
-) -> Tensor:
-    """Return class probabilities (N, K) at x by a posterior of the labelled data alone.
+@dataclass(frozen=True)
+class LabelCase:
+    """Labelled data and where to predict, shared by all methods.
 
     Arguments:
-        num_epochs: Passes through them, a step each.
-        few: The labelled data.
-        x: Where to predict, (N, D).
+        few: The labelled data, (L, 1, 32, 32).
+        x: Where to predict, (N, 1, 32, 32).
+        num_epochs: Passes through the labelled data alone, a step each.
+        label_weight: How often each labelled datum counts, w.
         seed: Seed of all random numbers.
-        num_draws: Number of draws for the prediction, if there are as many.
+        num_draws: Number of draws for a prediction, if there are as many.
     """
-    posterior = _of_labels(NUM_CLASSES, tuple(few), num_epochs, seed)
-    number = posterior.num_available(num_draws)
 
-    return posterior.predict(x, number, progress=False).probs
+    few: Split
+    x: Tensor
+    num_epochs: int
+    label_weight: float
+    seed: int
+    num_draws: int
 
 
-def semi_supervised(
-    num_epochs: tuple[int, int],
-    few: Split,
-    unlabelled: Tensor,
-    x: Tensor,
-    seed: int,
-    num_draws: int,
-) -> Tensor:
-    """Return class probabilities (N, K) at x by discriminators that also see other data.
+def supervised(case: LabelCase) -> Tensor:
+    """Return class probabilities (N, K) by a posterior of the labelled data alone."""
+    posterior = _of_labels(case, NUM_CLASSES, case.few.y)
+    number = posterior.num_available(case.num_draws)
 
-    They begin at draws of the posterior of the labelled data alone. These are a twentieth of
-    the evidence here, which chains from the prior would learn last.
+    return posterior.predict(case.x, number, progress=False).probs
+
+
+def semi_supervised(case: LabelCase, unlabelled: Tensor, num_epochs: int) -> Tensor:
+    """Return class probabilities (N, K) by discriminators that also see other data.
+
+    They begin at draws of the posterior of the labelled data alone.
 
     Arguments:
-        num_epochs: Passes through the labelled data alone, and through the others after it.
-        few: The labelled data.
-        unlabelled: Data without a label, (M, D).
-        x: Where to predict, (N, D).
-        seed: Seed of all random numbers.
-        num_draws: Number of draws for the prediction, if there are as many.
+        case: The labelled data.
+        unlabelled: Data without a label, (M, 1, 32, 32).
+        num_epochs: Passes through them.
     """
-    alone, together = num_epochs
-    init = _of_labels(NUM_CLASSES + 1, (few.x, few.y + 1), alone, seed)
-    found = chains(_case(), unlabelled, together, seed, labelled=tuple(few), init=init)
+    networks = picture_case(1, NUM_CLASSES + 1)
+    found = chains(
+        networks,
+        unlabelled,
+        num_epochs,
+        case.seed,
+        draws_per_epoch=min(_DRAWS_PER_EPOCH, networks.num_steps(unlabelled, 1)),
+        labelled=tuple(case.few),
+        label_weight=case.label_weight,
+        init=_of_labels(case, NUM_CLASSES + 1, case.few.y + 1),
+    )
     judges = found.discriminator
-    number = judges.num_available(num_draws)
-    outputs = judges.predict(x, number, progress=False).outputs
+    number = judges.num_available(case.num_draws)
+    outputs = judges.predict(case.x, number, progress=False).outputs
 
     return RealClasses().given_real(outputs)
 
 
-def _of_labels(
-    num_outputs: int, few: tuple[Tensor, Tensor], num_epochs: int, seed: int
-) -> DrawsPosterior:
-    """Return a posterior of labelled data alone."""
-    pyro.set_rng_seed(seed)
-    network = _classifier(num_outputs)
+def _of_labels(case: LabelCase, num_outputs: int, y: Tensor) -> DrawsPosterior:
+    """Return a posterior of labelled data alone, each of which counts w times.
+
+    That is the likelihood to the power w. Its gradient is w times that of a datum, so that
+    the learning rate is divided by w.
+    """
+    pyro.set_rng_seed(case.seed)
+    network = picture_case(1, num_outputs).discriminator()
     model = BayesianNetwork(network, PRIOR, likelihoods.Categorical())
     engine = SGHMC(
         model,
         num_chains=NUM_CHAINS,
-        num_epochs=num_epochs,
+        num_epochs=case.num_epochs,
+        lr=_LR / case.label_weight,
+        likelihood_temperature=1 / case.label_weight,
         init="prior",
         compile=False,
         progress=False,
     )
 
-    return engine.fit(few)
-
-
-def _case() -> GanCase:
-    """Return two multilayer perceptrons for images of 28x28 pixels between -1 and 1."""
-    return GanCase(
-        generator=_generator,
-        discriminator=partial(_classifier, NUM_CLASSES + 1),
-        num_latents=_NUM_LATENTS,
-        batch_size=50,
-    )
-
-
-def _classifier(num_outputs: int) -> nn.Module:
-    hidden = [_HIDDEN, _HIDDEN]
-    return networks.MLP(28 * 28, num_outputs, hidden=hidden, activation=_LEAKY)
-
-
-def _generator() -> nn.Module:
-    hidden = [_HIDDEN]
-    network = networks.MLP(_NUM_LATENTS, 28 * 28, hidden=hidden, activation=_LEAKY)
-
-    return nn.Sequential(network, nn.Tanh())
+    return engine.fit((case.few.x, y))

@@ -12,14 +12,16 @@ from zoo.experiments.running.run import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NUM_COLUMNS = 3
+_NUM_COLUMNS = 2
+_TITLES = {"fashion_mnist": "Fashion-MNIST"}
 
 
 def draw_gans(
     run: Run,
     plane: Mapping[str, Tensor],
     pictures: Mapping[str, Mapping[str, Any]],
-    errors: Mapping[str, Tensor],
+    errors: Mapping[tuple[str, str], Tensor],
+    num_labels: int,
 ) -> None:
     """Draw samples of a synthetic problem, pictures of each generator, and errors.
 
@@ -27,24 +29,26 @@ def draw_gans(
         run: The run.
         plane: Coordinates (M, 2) of samples by method, and of "data".
         pictures: Rows of pictures by method, for each set of pictures.
-        errors: Test errors in per cent of each draw of labels, by method.
+        errors: Test errors in per cent of each draw of labels, by method and weighting.
+        num_labels: Number of labels.
     """
     grids = []
     for name, found in pictures.items():
         for method, scores in found.items():
             if "rows" in scores:
-                grids.append((f"{name}, {method}", scores["rows"]))
+                title = f"{_TITLES.get(name, name)}, {method}"
+                grids.append((title, scores["rows"]))
 
     number = len(plane) + len(grids) + 1
     rows = -(-number // _NUM_COLUMNS)
-    title = "What draws of generators make (a row of pictures is one generator)"
+    title = "What draws of generators make (each row of pictures is by one)"
     with run.report.panels(rows=rows, columns=_NUM_COLUMNS, title=title) as axes:
         places = iter(axes.flat)
         for name, points in plane.items():
             _draw_points(next(places), name, points, plane["data"])
+        _draw_errors(next(places), errors, num_labels)
         for name, grid in grids:
             _draw_rows(next(places), name, grid)
-        _draw_errors(next(places), errors)
         for ax in places:
             ax.set_axis_off()
 
@@ -71,12 +75,16 @@ def _draw_rows(ax: Axes, name: str, grid: Tensor) -> None:
     ax.set_title(name)
 
 
-def _draw_errors(ax: Axes, errors: Mapping[str, Tensor]) -> None:
+def _draw_errors(
+    ax: Axes, errors: Mapping[tuple[str, str], Tensor], num_labels: int
+) -> None:
     """Draw the error of each draw of labels."""
+    names = [",\n".join(key) for key in errors]
     for place, values in enumerate(errors.values()):
-        ax.plot([place] * len(values), values, "o")
+        ax.plot(values, [place] * len(values), "o", alpha=0.6)
 
-    ax.set_xticks(range(len(errors)), [name.replace(", ", "\n") for name in errors])
-    ax.set_xlim(-0.5, len(errors) - 0.5)
-    ax.set_ylim(bottom=0)
-    ax.set_title("MNIST, test error in %")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("test error in %")
+    ax.set_title(f"MNIST, {num_labels} labels")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from zoo import networks
-from zoo.datasets import Dataset
+from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.gan_case import GanCase
 
 _NUM_LATENTS = 32
@@ -17,11 +17,14 @@ _WIDTH = 16
 _NUM_COMPONENTS = 50
 
 
-def picture_case(channels: int, *, as_published: bool = False) -> GanCase:
+def picture_case(
+    channels: int, num_outputs: int = 1, *, as_published: bool = False
+) -> GanCase:
     """Return the networks of DCGAN.
 
     Arguments:
         channels: Channels of the pictures.
+        num_outputs: Number of outputs of the discriminator.
         as_published: Whether batches are normalised; filter responses are otherwise.
     """
     options = {"width": _WIDTH}
@@ -30,19 +33,23 @@ def picture_case(channels: int, *, as_published: bool = False) -> GanCase:
 
     return GanCase(
         generator=partial(networks.DCGANGenerator, _NUM_LATENTS, channels, **options),
-        discriminator=partial(networks.DCGANDiscriminator, 1, channels, **options),
+        discriminator=partial(
+            networks.DCGANDiscriminator, num_outputs, channels, **options
+        ),
         num_latents=_NUM_LATENTS,
+        lr=0.02,
+        adam_lr=1e-3,
         precision="bf16",
     )
 
 
-def pictures_of(data: Dataset) -> Tensor:
-    """Return the training pictures between -1 and 1, (N, C, 32, 32), with a dark margin."""
-    x, units = data.train.x, data.x_units
-    assert units is not None
-    margin = (32 - x.shape[-1]) // 2
+def pictures_of(part: Split, data: Dataset) -> Split:
+    """Return pictures between -1 and 1, (N, C, 32, 32), with a dark margin."""
+    assert data.x_units is not None
+    pixels = data.x_units.restore(part.x)
+    margin = (32 - pixels.shape[-1]) // 2
 
-    return pad(2 * units.restore(x) - 1, [margin] * 4, value=-1.0)
+    return Split(pad(2 * pixels - 1, [margin] * 4, value=-1.0), part.y)
 
 
 class PictureScores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -55,11 +56,15 @@ class Adversarial:
         p(\theta_d \mid \theta_g) \propto p(\theta_d) \prod_{i=1}^N D(x_i; \theta_d) \,
         \exp\Big( N \, E_z \, \overline{\log (1 - D(G(z; \theta_g); \theta_d))} \Big)
 
-    The bars are means over the present discriminators and generators. A round moves all
-    discriminators by a step on a batch of real data and as many made ones, and then all
-    generators by `steps` steps on new latent variables. Each side is a model and an engine
-    of stochastic-gradient MCMC like any other. With the other side fixed, its chains draw
-    from the conditional posterior above, with the bias and the diagnostics of the engine.
+    The bars are means over the present discriminators and generators. Labelled data multiply
+    the second density by :math:`\prod_{l=1}^L p(y_l \mid x_l; \theta_d)^w`, where w is the
+    `label_weight` of `fit`.
+
+    A round moves all discriminators by a step on a batch of real data and as many made ones,
+    and then all generators by `steps` steps on new latent variables. Each side is a model
+    and an engine of stochastic-gradient MCMC like any other. With the other side fixed, its
+    chains draw from the conditional posterior above, with the bias and the diagnostics of
+    the engine.
 
     These conditionals are in general not those of one joint density. The chains of both
     sides settle at a distribution all the same, as those of a dependency network do, but it
@@ -147,6 +152,7 @@ class Adversarial:
         *,
         labelled: tuple[Tensor, Tensor] | None = None,
         num_labelled: int | None = None,
+        label_weight: float = 1.0,
     ) -> AdversarialPosterior:
         """Run the chains of both sides.
 
@@ -156,16 +162,25 @@ class Adversarial:
             labelled: Further data (L, ...) and their classes (L,), for a discriminator with
                 `RealClasses()`.
             num_labelled: Number of labelled data in a batch, B or L by default.
+            label_weight: How often each labelled datum counts, w. With w = 1 there is a
+                posterior of N real data and L labels; programs for few labels have N/L, so
+                that a batch is half of labelled data. This is a generalised posterior, whose
+                L labels are as sure as N of them.
+
+        References:
+            Assigning a value to a power likelihood in a general Bayesian model (Holmes,
+            Walker, 2017)
 
         Raises:
             ValueError: Data without rows, or fewer than a batch; labels for a discriminator
-                of two classes, or none for one of more.
+                of two classes, or none for one of more; a weight that is not above 0.
         """
         began = time.perf_counter()
         self._check(x, batch_size, labelled)
+        _check_weight(label_weight, labelled)
         with flush_subnormals(), ExitStack() as stack, products_in(self.precision):
             stack.enter_context(one_if_small(self.discriminator.model.network, x))
-            data = RealData(x, batch_size, labelled, num_labelled)
+            data = RealData(x, batch_size, labelled, num_labelled, label_weight)
             sides = Sides(
                 self.generator, self.discriminator, self.latent, self.steps, data
             )
@@ -218,6 +233,21 @@ class Adversarial:
     def __repr__(self) -> str:
         numbers = self.generator.num_chains, self.discriminator.num_chains
         return f"Adversarial({numbers[0]} generators, {numbers[1]} discriminators)"
+
+
+def _check_weight(weight: float, labelled: tuple[Tensor, Tensor] | None) -> None:
+    """Refuse a weight of labels that is none, or that has no labels."""
+    if not 0 < weight < math.inf:
+        raise ValueError(
+            f"label_weight must be a number above 0, not {weight}; write 1.0 for a posterior, or "
+            "len(x) / len(labels) for labels that count as much as the other data"
+        )
+
+    if labelled is None and weight != 1:
+        raise ValueError(
+            f"label_weight={weight} is of labelled data, of which there are none; omit it, or "
+            "write labelled=(x, y)"
+        )
 
 
 def _check_engine(side: str, engine: object) -> None:

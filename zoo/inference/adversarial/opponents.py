@@ -63,12 +63,14 @@ class RealData:
         size: Number B of them in a batch.
         labelled: Labelled data, (L, ...), and their classes (L,) from 0; None for none.
         num_labelled: Number of labelled data in a batch; by default B, and at most L.
+        label_weight: How often each labelled datum counts.
     """
 
     x: Tensor
     size: int
     labelled: tuple[Tensor, Tensor] | None = None
     num_labelled: int | None = None
+    label_weight: float = 1.0
 
     @property
     def per_epoch(self) -> int:
@@ -147,7 +149,7 @@ class MixedBatches(Rounds):
 
     @classmethod
     def of(cls, real: RealData, made: Draw) -> MixedBatches:
-        """Return batches in which real and made data count N times each, labelled ones once."""
+        """Return batches in which real and made data count N times each, labelled ones w L."""
         number = len(real.x)
         num_labelled = 0 if real.labelled is None else len(real.labelled[0])
         data = cls(
@@ -197,7 +199,7 @@ class MixedBatches(Rounds):
         assert self.real.labelled is not None
         number, size = self.real.labels_per_batch, len(real)
         of_plate = self.plate / (2 * size + number)
-        of_labelled = len(self.real.labelled[0]) / number
+        of_labelled = self.real.label_weight * len(self.real.labelled[0]) / number
         weights = real.new_full((2 * size + number,), len(self.real.x) / size)
         weights[2 * size :] = of_labelled
 
