@@ -74,19 +74,19 @@ def _small_network() -> nn.Module:
     )
 
 
-_BALD = Learner(_network, _DENSE, _DROPOUT, acquisition.bald)
+_BALD = Learner(_network, _DENSE, _DROPOUT, acquisition.bald, most=500)
 _LEARNERS = {  # on MNIST
     "BALD": _BALD,
     "variation ratios": replace(_BALD, acquire=acquisition.variation_ratios),
     "entropy": replace(_BALD, acquire=acquisition.max_entropy),
     "random": replace(
-        _BALD, acquire=acquisition.random, num_steps=200, each=40, most=820
+        _BALD, acquire=acquisition.random, num_steps=200, each=40, most=1_020
     ),
     "point, entropy": replace(
         _BALD, make_guide=guides.Delta, acquire=acquisition.max_entropy, num_samples=1
     ),
-    "nodes, BALD": replace(_BALD, prior=_NODES, make_guide=_MIXTURE),
-    "BALD, cold": replace(_BALD, warm=False),
+    "nodes, BALD": replace(_BALD, prior=_NODES, make_guide=_MIXTURE, most=300),
+    "BALD, cold": replace(_BALD, warm=False, most=300),
 }
 _OF_DIGITS = Learner(
     _small_network,
@@ -279,6 +279,6 @@ active_mnist = Experiment(
     name="active-mnist",
     question="how many labels does a network need that asks for those from which it learns most?",
     reference="Deep Bayesian Active Learning with Image Data (Gal, Islam, Ghahramani, 2017)",
-    minutes=25,
+    minutes=30,
     run=_run,
 )
