@@ -58,6 +58,20 @@ def test_the_noise_is_learned(prior):
     assert noise.item() == pytest.approx((y - x).std().item(), rel=0.15)
 
 
+@pytest.mark.parametrize(
+    ("prior", "start"),
+    [(dist.LogNormal(-3.0, 1.0), math.exp(-3.0)), (dist.Gamma(2.0, 2.0), 1.0)],
+)
+def test_fits_begin_at_the_median_of_the_noise_or_where_it_is_not_known_at_one(
+    prior, start
+):
+    network = networks.MLP(1, 1, hidden=[])
+    weights = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    model = zoo.BayesianNetwork(network, weights, likelihoods.Gaussian(prior))
+    site = guides.Delta(model).sites["likelihood:scale"]
+    assert site.init.item() == pytest.approx(start, rel=1e-5)
+
+
 def test_heteroscedastic():
     y = torch.randn(6, 1)
     mean, scale = F[:, :1], 1e-3 + softplus(F[:, 1:])

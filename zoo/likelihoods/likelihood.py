@@ -13,6 +13,7 @@ from zoo.likelihoods.checks import check_shape
 from zoo.likelihoods.missing import counted, left_out
 from zoo.likelihoods.observed import PREFIX, Observed
 from zoo.likelihoods.targets import Targets
+from zoo.runtime.distributions import median
 
 
 def is_noise_site(name: str) -> bool:
@@ -80,10 +81,12 @@ class Likelihood(Targets):
         )
 
     def sample(self, like: Tensor) -> dict[str, Tensor]:
-        """Draw the likelihood's own sites by `pyro.sample`."""
+        """Draw the likelihood's own sites by `pyro.sample`; fits begin at their medians."""
         values = {}
         for name, prior in self.priors(like).items():
-            values[name] = pyro.sample(name, prior)
+            init = median(prior)
+            infer = {} if init is None else {"init": init}
+            values[name] = pyro.sample(name, prior, infer=infer)
         return values
 
     def observe(

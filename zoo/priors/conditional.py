@@ -11,7 +11,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions import biject_to
 
-from zoo.runtime.distributions import support_of, to
+from zoo.runtime.distributions import median, support_of, to
 
 Group = Literal["layer", "input", "weight"]
 
@@ -140,9 +140,8 @@ def initial_value(
         shape: Shape of the result.
     """
     moved = to(distribution, like)
-    try:
-        value = moved.icdf(like.new_tensor(0.5))
-    except NotImplementedError:
-        zero = like.new_tensor(0.0)
-        value = biject_to(support_of(moved))(zero)
+    value = median(moved)
+    if value is None:
+        value = biject_to(support_of(moved))(like.new_tensor(0.0))
+
     return value.expand(shape)

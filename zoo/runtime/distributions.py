@@ -6,6 +6,7 @@ import contextlib
 import copy
 from typing import TypeVar
 
+import torch
 from pyro.distributions import ImproperUniform, Independent, MaskedDistribution
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
@@ -145,6 +146,20 @@ def without_events(distribution: TorchDistributionMixin) -> TorchDistributionMix
         distribution = distribution.base_dist
 
     return distribution
+
+
+def median(distribution: TorchDistributionMixin) -> Tensor | None:
+    """Return the median of every element of a distribution, or None where it is not known.
+
+    It is known of distributions with a quantile function, `icdf`. The elements of an
+    `Independent` distribution have their own medians.
+    """
+    try:
+        value = without_events(distribution).icdf(torch.tensor(0.5))
+    except NotImplementedError:
+        return None
+
+    return value.expand(distribution.shape())
 
 
 def _parameter_text(value: Tensor) -> str:

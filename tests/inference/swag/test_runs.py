@@ -161,6 +161,15 @@ def test_a_run_that_ends_before_two_points_is_a_point():
     assert type(fit(inference.SWAG, burn_in=7).guide) is guides.Delta
 
 
+def test_points_without_a_covariance_are_refused_with_a_remedy(monkeypatch):
+    def fails(*_):
+        raise torch.linalg.LinAlgError("not positive-definite")
+
+    monkeypatch.setattr("zoo.inference.swag.fit.low_rank_normal", fails)
+    with pytest.raises(ValueError, match="write a smaller swa_lr"):
+        fit(inference.SWAG)
+
+
 def by_hand(network, values):
     """Return the mean and the variance of the first layer's outputs at weights."""
     outputs = nn.functional.linear(X, values["0.weight"], values["0.bias"])

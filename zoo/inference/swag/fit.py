@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import Tensor
 
 import guides
@@ -86,15 +87,23 @@ class AveragedFit(Fit):
             return point
 
         collected = _collected(scoped, moments)
-        if moments.rank == 0:
-            guide = diagonal_normal(self.model, collected, self.scale)
-        else:
-            guide = low_rank_normal(self.model, collected, self.scale)
+        make = diagonal_normal if moments.rank == 0 else low_rank_normal
+        try:
+            posterior = point.with_guide(make(self.model, collected, self.scale))
+        except torch.linalg.LinAlgError as error:
+            raise ValueError(_drifted(moments)) from error
 
-        posterior = point.with_guide(guide)
         posterior.batch_form = point.batch_form
 
         return posterior
+
+
+def _drifted(moments: PathMoments) -> str:
+    """Return the error that the collected weights have no covariance in single precision."""
+    return (
+        f"the {moments.num_averaged} collected points lie on a line, because the weights ran "
+        "away or drifted meanwhile; write a smaller swa_lr, or a longer burn_in"
+    )
 
 
 def _collected(scoped: ScopedGuide, moments: PathMoments) -> dict[str, Collected]:
