@@ -26,6 +26,7 @@ from zoo.streams.memory import TaskMemory
 
 Classify = Callable[[Tensor], Tensor]  # the probabilities (N, C) of classes at inputs
 _NUM_SHOWN = 8  # samples of each class
+_OF_CLASSIFIER = 0.3  # standard deviation of its prior, at 0.1 few data leave it at zero
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class FlowSizes:
             as many.
         steps: Number of gradient steps for each task.
         rate: Learning rate.
-        prior: Standard deviation of the prior of the weights.
+        prior: Standard deviation of the prior of the flow's weights.
         spread: Standard deviation of the means of the Gaussians.
     """
 
@@ -146,6 +147,7 @@ def learn_by_classifier(
         sizes = sizes.times(len(stream.tasks))
 
     rows: list[Tensor] = []
+    sizes = replace(sizes, prior=_OF_CLASSIFIER)
     for lesson in lessons:
         engine = sizes.engine(network, likelihoods.Categorical())
         network = engine.fit(lesson, batch_size=256).network().eval()
