@@ -26,7 +26,9 @@ from zoo.streams.memory import TaskMemory
 
 Classify = Callable[[Tensor], Tensor]  # the probabilities (N, C) of classes at inputs
 _NUM_SHOWN = 8  # samples of each class
-_OF_CLASSIFIER = 0.3  # standard deviation of its prior, at 0.1 few data leave it at zero
+_OF_CLASSIFIER = (
+    0.3  # standard deviation of its prior, at 0.1 few data leave it at zero
+)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,19 @@ class OptimizerSteps:
         """Set the gradient of every parameter."""
         for parameter, gradient in zip(self.parameters, results[1:], strict=True):
             is_reached = gradient.numel() > 0
-            parameter.grad = gradient if is_reached else None
+            parameter.grad = _like(parameter, gradient) if is_reached else None
+
+
+def _like(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """Return a gradient with the order in memory of its parameter.
+
+    A fused optimiser pairs their elements in the order of memory, and does not check it.
+    Convolutions return gradients channels last where the weights are not, and the reverse.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 class NoiseState:
