@@ -17,6 +17,7 @@ from zoo.posterior.posterior import Posterior
 from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.references.evidence import convergence_evidence, thin_chains
+from zoo.references.how_made import how_made
 from zoo.references.problem import Problem
 from zoo.references.reference import Reference
 
@@ -67,7 +68,7 @@ def make(
 
     weights = _sample_weights(problem, posteriors)
     evidence = convergence_evidence(functions, posteriors)
-    return Reference(problem, runs, weights, evidence)
+    return Reference(problem, runs, weights, evidence, how_made(problem, seed))
 
 
 def checkpoints(problem: Problem, seed: int, folder: Path) -> dict[str, Path]:
@@ -89,6 +90,9 @@ def checkpoints(problem: Problem, seed: int, folder: Path) -> dict[str, Path]:
 
 def _evaluate_at_inputs(problem: Problem, posterior: Posterior) -> Tensor:
     """Return the outputs of the network at the inputs of the problem, (C, S, N, O)."""
+    if isinstance(posterior, FunctionPosterior):  # it has no weights
+        return posterior.functions.values
+
     draws = _flatten_chains(posterior.draws)
     outputs = evaluate_draws(
         problem.model, draws, posterior.state, problem.inputs, progress=True
@@ -133,7 +137,8 @@ def _sample_weights(
     """Return some draws of every site from all runs together, (S, *shape)."""
     samples = []
     for posterior in posteriors.values():
-        samples.append(posterior.sample(problem.num_weights))
+        if not isinstance(posterior, FunctionPosterior):  # which has no weights
+            samples.append(posterior.sample(problem.num_weights))
 
     weights = {}
     for site in problem.model.latents:

@@ -5,24 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from zoo.references.problem import Problem
+from zoo.references.problems.cifar_last_layer import cifar_last_layer
 from zoo.references.problems.cubic import cubic
 from zoo.references.problems.digits_mlp import digits_mlp
+from zoo.references.problems.digits_nodes import digits_nodes
+from zoo.references.problems.ecg import ecg
+from zoo.references.problems.heteroscedastic import heteroscedastic
+from zoo.references.problems.hierarchical import hierarchical
+from zoo.references.problems.horseshoe import horseshoe
 from zoo.references.problems.lenet_nodes import lenet_nodes
 from zoo.references.problems.linear import linear
+from zoo.references.problems.logistic import logistic
 from zoo.references.problems.moons import moons
+from zoo.references.problems.poisson import poisson
+from zoo.references.problems.relu import relu
 from zoo.references.problems.sinusoid import sinusoid
+from zoo.references.problems.two_modes import two_modes
 from zoo.references.problems.uci import concrete_50, energy_50, yacht_50
+from zoo.references.problems.wide import wide
 from zoo.references.reference import default_path
 
 PROBLEMS: Mapping[str, Callable[[], Problem]] = {
+    "cifar-last-layer": cifar_last_layer,
     "concrete-50": concrete_50,
     "cubic": cubic,
     "digits-mlp": digits_mlp,
+    "digits-nodes": digits_nodes,
+    "ecg": ecg,
     "energy-50": energy_50,
+    "heteroscedastic": heteroscedastic,
+    "hierarchical": hierarchical,
+    "horseshoe": horseshoe,
     "lenet-nodes": lenet_nodes,
     "linear": linear,
+    "logistic": logistic,
     "moons": moons,
+    "poisson": poisson,
+    "relu": relu,
     "sinusoid": sinusoid,
+    "two-modes": two_modes,
+    "wide": wide,
     "yacht-50": yacht_50,
 }
 

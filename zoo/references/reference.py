@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from zoo.references.evidence import EvidenceRow
 from zoo.references.problem import Problem
 from zoo.references.reference_file import write_reference_file
 from zoo.reports.table import Table
+
+if TYPE_CHECKING:
+    from zoo.posterior.labelled import Labelled
 
 FOLDER = Path(__file__).parent / "posteriors"
 
@@ -111,6 +114,10 @@ class Reference:
         for site, value in self.weights.items():
             draws[site] = value.unsqueeze(0)  # one chain
         return DrawsPosterior(self.model, state=state, info=None, draws=draws)
+
+    def to_arviz(self) -> Labelled:
+        """Return function values `f` and the noise of all chains as ArviZ's container."""
+        return self.posterior.to_arviz(x=self.inputs)
 
     @property
     def table(self) -> Table:

@@ -43,4 +43,5 @@ def cubic() -> Problem:
         away=away,
         targets=None,
         runs=runs,
+        source="artificial, zoo.datasets.toy.cubic(); no licence needed",
     )

@@ -54,6 +54,8 @@ def digits_mlp() -> Problem:
         targets=test.y[:_NUM_TEST],
         runs=runs,
         num_saved=100,
+        source="Optical Recognition of Handwritten Digits of the UCI repository, in "
+        "scikit-learn; CC BY 4.0, Alpaydin, Kaynak (1998), doi.org/10.24432/C50P49",
     )
 
 

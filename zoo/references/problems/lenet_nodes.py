@@ -73,6 +73,7 @@ def lenet_nodes() -> Problem:
         targets=test.y,
         runs=runs,
         num_saved=100,
+        source="Fashion-MNIST, Xiao, Rasul, Vollgraf (2017), MIT licence",
     )
 
 

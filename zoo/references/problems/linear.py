@@ -63,6 +63,7 @@ def linear() -> Problem:
         targets=y[:_NUM_TEST],
         runs={"exact": exact, "NUTS": nuts},
         log_evidence=float(data.exact.log_evidence),
+        source="artificial, zoo.datasets.toy.linear(); no licence needed",
     )
 
 

@@ -53,4 +53,5 @@ def moons() -> Problem:
         away=away,
         targets=y[:_NUM_TEST],
         runs=runs,
+        source="artificial, zoo.datasets.toy.moons(); no licence needed",
     )

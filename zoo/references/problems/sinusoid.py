@@ -45,4 +45,5 @@ def sinusoid() -> Problem:
         away=away,
         targets=None,
         runs=runs,
+        source="artificial, zoo.datasets.toy.sinusoid(); no licence needed",
     )

@@ -10,6 +10,11 @@ from zoo.model import BayesianNetwork
 from zoo.references.problem import Problem, inputs_away_from
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
+_CREDITS = {
+    "yacht": "Gerritsma, Onnink, Versluis (1981), doi.org/10.24432/C5XG7R",
+    "energy": "Tsanas, Xifara (2012), doi.org/10.24432/C51307",
+    "concrete": "Yeh (1998), doi.org/10.24432/C5PK67",
+}
 _NUM_TEST = 40
 _NUM_AWAY = 20
 
@@ -72,4 +77,5 @@ def _table(name: str, num_steps: int) -> Problem:
         away=away,
         targets=targets,
         runs=runs,
+        source=f"UCI repository, CC BY 4.0, {_CREDITS[name]}",
     )

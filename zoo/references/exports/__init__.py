@@ -1,0 +1,1 @@
+"""References as files for other programs: tables of text, posteriordb's layout, NetCDF."""
