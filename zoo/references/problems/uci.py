@@ -20,17 +20,32 @@ _NUM_AWAY = 20
 
 
 def yacht_50() -> Problem:
-    """Yacht hydrodynamics, 277 rows, split 0: a table with almost no noise."""
+    """Yacht hydrodynamics, 277 rows, split 0: a table with almost no noise.
+
+    References:
+        Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
+        (Hernández-Lobato and Adams, 2015)
+    """
     return _table("yacht", num_steps=300)
 
 
 def energy_50() -> Problem:
-    """Energy efficiency, 691 rows, split 0."""
+    """Energy efficiency, 691 rows, split 0.
+
+    References:
+        Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
+        (Hernández-Lobato and Adams, 2015)
+    """
     return _table("energy", num_steps=200)
 
 
 def concrete_50() -> Problem:
-    """Concrete compressive strength, 927 rows, split 0."""
+    """Concrete compressive strength, 927 rows, split 0.
+
+    References:
+        Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
+        (Hernández-Lobato and Adams, 2015)
+    """
     return _table("concrete", num_steps=200)
 
 
