@@ -130,9 +130,8 @@ def _fit(
     contestant = line.contestant
     is_average = contestant is _AVERAGES  # it starts at a draw of all sites
     make_guide = contestant.make_guide
-    if line.noise is not _EACH and not is_average:
-        scale = _FIRST_SCALE if start is None else float(start.means()[_SCALE])
-        make_guide = partial(_from_scale, scale, make_guide)
+    if start is not None and not is_average:
+        make_guide = partial(_from_scale, float(start.means()[_SCALE]), make_guide)
 
     network = network.to(memory_format=torch.channels_last)
     build = partial(run.build, network, contestant.prior, make_guide, line.noise)
@@ -156,11 +155,7 @@ def _network(noise: Likelihood) -> nn.Module:
 def _from_scale(
     scale: float, make_guide: MakeGuide, model: BayesianNetwork
 ) -> PyroProgram | None:
-    """Return a guide whose noise scale begins at a value.
-
-    Where it begins at 1, gradients grow by a factor of 25 until it has come down, faster than
-    Adam takes notice, and the weights are lost.
-    """
+    """Return a guide whose noise scale begins at a value."""
     guide: Any = make_guide(model)
     with torch.no_grad():
         guide.loc[_SCALE].fill_(math.log(scale))
