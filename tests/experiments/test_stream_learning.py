@@ -10,7 +10,7 @@ from zoo.experiments.parts.stream_learning import StreamLearner, Way, as_before
 from zoo.experiments.parts.stream_ways import curvature, fit_natural
 
 TASKS = datasets.split(datasets.digits(flatten=True), [(0, 1), (2, 3)])
-NATURAL = partial(fit_natural, 0.1, 2.0, 3)
+NATURAL = partial(fit_natural, 0.5, 0.1, 2.0, 3)
 
 
 def learner(way, has_heads=True):

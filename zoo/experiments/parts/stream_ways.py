@@ -41,7 +41,7 @@ def ways(
         num_steps: Gradient steps of each task; a joint fit has T times as many.
         num_core_steps: Gradient steps of a fit to coresets.
         fit: Fits a mean-field normal in a number of steps, such as `fit_natural` with its
-            first two arguments.
+            first three arguments.
         num_samples: Draws of a prediction.
     """
     natural = partial(fit, num_steps)
@@ -64,6 +64,7 @@ def ways(
 
 
 def fit_natural(
+    lr: float,
     hess_init: float,
     forgotten: float,
     num_steps: int,
@@ -74,6 +75,7 @@ def fit_natural(
     """Fit a mean-field normal by natural gradients.
 
     Arguments:
+        lr: Learning rate.
         hess_init: Curvature per datum at the start.
         forgotten: How often the curvature forgets its start by a factor e: with few times
             scales stay small, with many they find their optimum.
@@ -84,6 +86,7 @@ def fit_natural(
     engine = IVON(
         model,
         num_steps=num_steps,
+        lr=lr,
         beta2=1 - forgotten / max(num_steps, 24),
         hess_init=hess_init,
         progress=False,
