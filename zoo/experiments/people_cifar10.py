@@ -20,6 +20,7 @@ from zoo.experiments.parts.judged_by_people import (
     TOTAL_VARIATION,
     JudgedByPeople,
 )
+from zoo.experiments.parts.last_layer import fit_last_layer
 from zoo.experiments.parts.severe_errors import draw_severe, state_severe
 from zoo.experiments.parts.temperature import logits_of
 from zoo.experiments.parts.trained_resnets import CHECKPOINTS, load_cifar10, resnet
@@ -27,7 +28,7 @@ from zoo.experiments.running.contestant import Contestant
 from zoo.experiments.running.method import MakeEngine, Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
-from zoo.inference import IVON, SVI, Laplace
+from zoo.inference import IVON, SVI
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
@@ -49,9 +50,6 @@ def _method(epochs: float, engine: MakeEngine, rate: float) -> Method:
     )
 
 
-_LAST_LAYER = priors.WeightPrior(
-    priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Frozen())
-)
 _WEIGHTS = priors.WeightPrior(dist.Normal(0.0, 0.3))
 _NODES = priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Frozen())
 _MIXTURE = partial(
@@ -174,17 +172,9 @@ def _cooled(logits: Tensor, y: Tensor) -> Tensor:
 
 def _of_laplace(run: Run, network: nn.Module, data: Dataset) -> Tensor:
     """Return the logits of draws of the last layer, by Laplace around the trained weights."""
-    model, _ = run.build(network, _LAST_LAYER, guides.Delta)
-    engine = Laplace(
-        model,
-        structure="full",
-        num_samples=_NUM_SAMPLES,
-        num_steps=0,
-        prior_structure="scalar",
-        progress=run.progress,
+    posterior = fit_last_layer(
+        run, network, data, num_samples=_NUM_SAMPLES, batch_size=_BATCH_SIZE
     )
-
-    posterior = engine.fit(data.train, batch_size=_BATCH_SIZE)
 
     return _of_draws(posterior, data.test.x)
 

@@ -12,13 +12,14 @@ from zoo import priors
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.augment import loader
 from zoo.experiments.parts.batch_statistics import average_longer
+from zoo.experiments.parts.last_layer import fit_last_layer
 from zoo.experiments.parts.score_panels import draw_scores
 from zoo.experiments.parts.temperature import TrainedPredictions
 from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
 from zoo.experiments.running.contestant import Contestant
 from zoo.experiments.running.method import MakeEngine, Method
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import IVON, SVI, Laplace
+from zoo.inference import IVON, SVI
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
@@ -38,9 +39,6 @@ def _method(epochs: float, engine: MakeEngine, rate: float) -> Method:
 
 
 _WEIGHTS = priors.WeightPrior(dist.Normal(0.0, 0.3))
-_LAST_LAYER = priors.WeightPrior(
-    priors.last_layer(dist.Normal(0.0, 1.0), otherwise=priors.Frozen())
-)
 _NODES = priors.NodePrior(dist.Normal(1.0, 0.1), weights=priors.Frozen())
 _MEAN_FIELD = partial(guides.MeanField, init_scale=0.01)
 _MIXTURE = partial(
@@ -63,7 +61,10 @@ def _run(run: Run) -> None:
     data = load_cifar10(run)
     network = load_trained(run, 20)
     _score_trained(run, network, data)
-    _score_posterior(run, _LAPLACE, _fit_laplace(run, network, data), data.test)
+    laplace = fit_last_layer(
+        run, network, data, num_samples=_NUM_SAMPLES, batch_size=_BATCH_SIZE
+    )
+    _score_posterior(run, _LAPLACE, laplace, data.test)
     average_longer(network)
 
     train = loader(data.train, _BATCH_SIZE)
@@ -98,21 +99,6 @@ def _score_trained(run: Run, network: nn.Module, data: Dataset) -> None:
     name = f"{_TRAINED}, temperature"
     run.scores.add(name, predictions.with_temperature, y)
     _report(run, name)
-
-
-def _fit_laplace(run: Run, network: nn.Module, data: Dataset) -> Posterior:
-    """Return the Laplace approximation of the last layer, around the trained weights."""
-    model, _ = run.build(network, _LAST_LAYER, guides.Delta)
-    engine = Laplace(
-        model,
-        structure="full",
-        num_samples=_NUM_SAMPLES,
-        num_steps=0,
-        prior_structure="scalar",
-        progress=run.progress,
-    )
-
-    return engine.fit(data.train, batch_size=_BATCH_SIZE)
 
 
 def _score_posterior(run: Run, name: str, posterior: Posterior, test: Split) -> None:
