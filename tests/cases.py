@@ -445,6 +445,9 @@ ENGINES = {
     "MCLMC+adjusted": lambda model: inference.MCLMC(
         model, num_chains=2, num_steps=2, adjusted=True, **SHORT
     ),
+    "ParallelTempering": lambda model: inference.ParallelTempering(
+        model, num_chains=2, num_temperatures=3, num_steps=2, **SHORT
+    ),
     "IVON": lambda model: inference.IVON(model, num_steps=3, progress=False),
     "SGLD": lambda model: inference.SGLD(model, **FEW_EPOCHS),
     "SGHMC": lambda model: inference.SGHMC(model, **FEW_EPOCHS),

@@ -61,6 +61,7 @@ ENGINES = [
     "ChEES",
     "Laplace",
     "AIS",
+    "ParallelTempering",
     "RepulsiveEnsemble",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from zoo.diagnostics.mixing import bulk_ess, rank_rhat
 from zoo.posterior.info import MCMCInfo
+from zoo.posterior.tempering_info import TemperingInfo
 from zoo.runtime.caller import stack_level
 
 # numbers of draws per chain from which a statistic has a meaning
@@ -58,6 +60,8 @@ def run_faults(info: MCMCInfo) -> list[str]:
     sentences = [_divergences(info)]
     if info.lp.shape[1] >= _MIN_DRAWS:
         sentences += [_saturated_trees(info), _low_energies(info), _stuck_chains(info)]
+        if isinstance(info, TemperingInfo):
+            sentences.append(_few_round_trips(info))
 
     return [sentence for sentence in sentences if sentence]
 
@@ -161,6 +165,21 @@ def _low_energies(info: MCMCInfo) -> str:
     return (
         f"E-BFMI is {smallest:.2f} (below {_MIN_BFMI}) in {_chains(low)}, so the tails of the "
         f"posterior are hardly explored; warm up longer, or {_REPARAMETERISE}"
+    )
+
+
+def _few_round_trips(info: TemperingInfo) -> str:
+    """Say that positions hardly came from the prior to the posterior; "" if they did."""
+    num_chains, num_powers = info.powers.shape
+    trips = int(info.round_trips.sum())
+    if trips >= num_chains:
+        return ""
+
+    enough = max(math.ceil(2 * info.barrier), num_powers + 1)
+    return (
+        f"{trips} round trips between prior and posterior in {num_chains} chains, so modes may "
+        f"have other weights than in the posterior; write num_temperatures={enough}, or run "
+        f"longer chains (the barrier is {info.barrier:.1f})"
     )
 
 

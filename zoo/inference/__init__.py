@@ -8,6 +8,7 @@ from zoo.inference.mcmc.chees import ChEES
 from zoo.inference.mcmc.hmc import HMC
 from zoo.inference.mcmc.mclmc import MCLMC
 from zoo.inference.mcmc.nuts import NUTS
+from zoo.inference.mcmc.parallel_tempering import ParallelTempering
 from zoo.inference.particles.ais import AIS
 from zoo.inference.particles.repulsive_ensemble import RepulsiveEnsemble
 from zoo.inference.sgmcmc.sghmc import SGHMC
@@ -36,6 +37,7 @@ __all__ = [
     "EarlyStopping",
     "Engine",
     "Laplace",
+    "ParallelTempering",
     "RepulsiveEnsemble",
     "adversarial",
     "schedules",

@@ -18,6 +18,7 @@ from zoo.runtime.programs import PyroProgram
 Dim = Literal["chain", "draw"]
 _AXES = {"chain": 0, "draw": 1}
 _MOST_NAMED = 4  # differences in an error message
+_OF_CHAINS = ("powers", "rejection_rates")  # (C, R), not of draws
 _SUMS = ("num_gradients", "seconds", "seconds_warmup", "seconds_tracing")
 
 Info = TypeVar("Info", bound=MCMCInfo)
@@ -154,7 +155,8 @@ def joined_info(infos: Sequence[Info | None], dim: Dim) -> Info | None:
 def _joined_field(name: str, parts: list[Any], dim: Dim) -> Any:
     """Join one field of the statistics of runs."""
     if all(isinstance(part, Tensor) for part in parts):
-        is_of_chains = parts[0].dim() < 2  # (C,), such as the step size
+        # (C,), such as the step size
+        is_of_chains = parts[0].dim() < 2 or name in _OF_CHAINS
         if is_of_chains and dim == "draw":
             return parts[-1]
 

@@ -15,8 +15,17 @@ from zoo.posterior.info import LaplaceInfo, MCMCInfo, RunInfo, SVIInfo
 from zoo.posterior.particle_info import AISInfo, EnsembleInfo
 from zoo.posterior.stochastic_info import SGMCMCInfo
 from zoo.posterior.storage import unprefixed
+from zoo.posterior.tempering_info import TemperingInfo
 
-_KINDS = (SVIInfo, MCMCInfo, LaplaceInfo, AISInfo, EnsembleInfo, SGMCMCInfo)
+_KINDS = (
+    SVIInfo,
+    MCMCInfo,
+    LaplaceInfo,
+    AISInfo,
+    EnsembleInfo,
+    SGMCMCInfo,
+    TemperingInfo,
+)
 _INFO = {kind.__name__: kind for kind in _KINDS}
 
 

@@ -9,14 +9,13 @@ from torch import Tensor
 from tqdm.std import tqdm
 
 from zoo.inference.early_end import reason_to_end
-from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.density.proper_prior import refuse_improper
 from zoo.inference.mcmc.sampled_data import SampledData
 from zoo.inference.particles.annealed_path import AnnealedPath
 from zoo.inference.particles.engine import ParticleEngine
 from zoo.inference.particles.space import Space
 from zoo.model import BayesianNetwork
 from zoo.posterior.particle_info import AISInfo
-from zoo.runtime.distributions import describe, is_proper
 from zoo.runtime.programs import PyroProgram
 from zoo.tracing.traced import Traced
 
@@ -90,7 +89,7 @@ class AIS(ParticleEngine):
         Raises:
             ValueError: A prior that does not integrate to one, or an infinite likelihood.
         """
-        _refuse_improper(space.potential)
+        refuse_improper("AIS", space.potential)
         program = Traced(space.energies, compile=self.compile, calls=self.num_steps)
         u = space.from_prior(self.num_particles)
         path = AnnealedPath(program, u, self.num_steps)
@@ -124,14 +123,3 @@ class AIS(ParticleEngine):
 def _weighs_classes(model: PyroProgram) -> bool:
     """Return whether a model's likelihood weighs classes; a Pyro model of yours does not."""
     return isinstance(model, BayesianNetwork) and model.likelihood.is_weighted
-
-
-def _refuse_improper(potential: Potential) -> None:
-    """Refuse a prior that particles cannot be drawn from."""
-    for name, prior in potential.program.latents.items():
-        if not is_proper(prior):
-            raise ValueError(
-                f"AIS begins at draws of the prior, but that of site {name!r} is improper "
-                f"({describe(prior)}); give the site a proper prior such as "
-                "dist.Normal(0.0, 1.0), or use inference.NUTS"
-            )

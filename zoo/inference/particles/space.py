@@ -10,8 +10,6 @@ from torch import Tensor
 from torch.func import grad_and_value, vmap
 
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.runtime.distributions import unvalidated
-from zoo.runtime.sites import log_prob, stochastic
 
 Energy = Callable[[Tensor], Tensor]
 _NUM_DRAWS = 100  # of the prior, behind the scale of each coordinate
@@ -102,13 +100,12 @@ class Space:
         return self._energy(u, latent=False)
 
     def _energy(self, u: Tensor, latent: bool) -> Tensor:
-        values, jacobian = self.potential.unpack(self.scale * u)
+        sites, jacobian = self.potential.densities(self.scale * u)
 
         energy = -jacobian if latent else torch.zeros_like(jacobian)
-        for name, site in stochastic(self.potential.program.trace(values)).items():
-            if (name in values) == latent:
-                density = log_prob(site | {"fn": unvalidated(site["fn"])})
-                energy = energy - density
+        for site in sites:
+            if site.is_latent == latent:
+                energy = energy - site.raw
 
         return energy.to(u.dtype)
 

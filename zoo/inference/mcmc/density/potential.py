@@ -15,6 +15,7 @@ from torch.func import grad_and_value, vmap
 
 from zoo.inference.mcmc.density.inspection import make_program
 from zoo.inference.mcmc.density.program import Program
+from zoo.inference.mcmc.density.site_density import SiteDensity
 from zoo.inference.mcmc.density.widest_result import WidestResult
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
@@ -78,22 +79,32 @@ class Potential:
         """Return the number of elements of every unconstrained site."""
         return [shape.numel() for shape in self.shapes.values()]
 
-    def energy(self, q: Tensor) -> Tensor:
-        """Return the potential () at q (P,), by running the Pyro program."""
-        values, jacobian = self.unpack(q)
+    def energy(self, q: Tensor, *own: Tensor) -> Tensor:
+        """Return the potential () at q (P,), by running the Pyro program.
 
-        terms = []
-        for name, site in stochastic(self.program.trace(values)).items():
-            distribution = unvalidated(site["fn"])
-            density = log_prob(site | {"fn": distribution})
-
-            is_latent = name in values
-            term = self.tempering.cool(density, site, latent=is_latent)
-            terms.append(term)
-
-        energy = -sum(terms) - jacobian
+        Arguments:
+            q: The position.
+            own: What else `rows` has of this position.
+        """
+        sites, jacobian = self.densities(q)
+        energy = -sum(site.cooled for site in sites) - jacobian
 
         return energy.to(q.dtype)  # of a network of several dtypes
+
+    def densities(self, q: Tensor) -> tuple[list[SiteDensity], Tensor]:
+        """Return the log density of every site at q (P,), and the log determinant ()."""
+        values, jacobian = self.unpack(q)
+
+        found = []
+        for name, site in stochastic(self.program.trace(values)).items():
+            distribution = unvalidated(site["fn"])
+            raw = log_prob(site | {"fn": distribution})
+
+            is_latent = name in values
+            cooled = self.tempering.cool(raw, site, latent=is_latent)
+            found.append(SiteDensity(raw, cooled, is_latent))
+
+        return found, jacobian
 
     def on(self, *data: Any) -> Potential:
         """Return the potential of the same model on other data, such as a batch.
@@ -111,21 +122,26 @@ class Potential:
 
         This runs the program and is meant to be traced. Call it inside `program.running()`.
         """
+        rows = self.rows(q)
         if self.vectorised:
-            return vmap(grad_and_value(self.energy))(q)
+            return vmap(grad_and_value(self.energy))(*rows)
 
-        gradients, energies = zip(*map(self.gradient_of_one, q), strict=True)
+        gradients, energies = zip(*map(self.gradient_of_one, *rows), strict=True)
 
         return torch.stack(gradients), torch.stack(energies)
 
-    def gradient_of_one(self, q: Tensor) -> tuple[Tensor, Tensor]:
+    def rows(self, q: Tensor) -> tuple[Tensor, ...]:
+        """Return the arguments of `energy` at positions q (C, P), (C, ...) each."""
+        return (q,)
+
+    def gradient_of_one(self, q: Tensor, *own: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient (P,) and the potential () at q (P,) by autograd.
 
         A network may take derivatives itself, which it cannot inside of `torch.func`.
         """
         with torch.enable_grad():
             q = q.detach().requires_grad_()
-            energy = self.energy(q)
+            energy = self.energy(q, *own)
             (gradient,) = torch.autograd.grad(energy, q)
 
         return gradient, energy.detach()
