@@ -2,8 +2,10 @@
 
     python -m benchmarks.fidelity
 
-It takes an hour on two cores, most of it for `Resampled` on the three largest references,
-and writes results/fidelity.json and docs/fidelity.png.
+It takes an hour on two cores for six references and one seed, most of it for `Resampled` on
+the three largest, and writes results/fidelity.json and docs/fidelity.png. Every fit is made
+with three seeds, and its errors are standard errors over them. Rows are written as soon as all
+their seeds have ended; `--references NAME --guides NAME,NAME` adds rows to the file.
 
 The score of regression is the Wasserstein-1 distance of function values in units of the
 reference's standard deviation, that of classification the total variation of class
@@ -34,7 +36,7 @@ from tqdm import tqdm
 import guides
 import zoo
 from benchmarks.fidelity_figure import draw
-from benchmarks.fidelity_scores import Fit, Results, main_score
+from benchmarks.fidelity_scores import Fit, Results, cell_of, main_score, over_seeds
 from benchmarks.fidelity_swag import ALONG_SGD
 from benchmarks.record import write
 from zoo import inference, priors, references
@@ -53,6 +55,8 @@ FIGURE = ROOT / "docs" / "fidelity.png"
 LINEARISED = "Laplace linearised"
 BATCH = 64  # images in a batch; tables and rows of pixels are used all at once
 LARGEST_FULL = 1000  # dimensions of the largest full covariance
+COLUMNS = 6  # references of a printed table
+MANY_ROWS = 20  # of a reference in the figure
 Model = zoo.BayesianNetwork
 MakeGuide = Callable[[Model], PyroProgram]
 
@@ -112,16 +116,17 @@ LABELS = (*WEIGHTS, *OVER_NODES, *ENGINES)
 FULL = {"FullRank", "AutoMultivariateNormal"}
 
 
-def score(name: str, label: str, steps: int) -> Fit:
+def score(name: str, label: str, steps: int, seed: int) -> Fit:
     """Fit one guide or engine to the data of one reference, and score it.
 
     Arguments:
         name: The name of the reference.
         label: The name of the row.
         steps: Gradient steps of a guide.
+        seed: Seed of all random numbers.
     """
     torch.set_num_threads(1)
-    pyro.set_rng_seed(0)
+    pyro.set_rng_seed(seed)
     reference = references.load(REFERENCES[name])
     train = reference.data.train
     if label in ENGINES:
@@ -201,22 +206,39 @@ def jobs_of(names: Sequence[str], labels: Sequence[str]) -> list[tuple[str, str]
 
 
 def score_all(
-    names: Sequence[str], labels: Sequence[str], steps: int, workers: int
-) -> Results:
-    """Score guides on references, some at once; guides that fail are omitted."""
-    jobs = jobs_of(names, labels)
-    found: Results = {name: {} for name in names}
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        running = {pool.submit(score, *job, steps): job for job in jobs}
-        for done in tqdm(as_completed(running), total=len(jobs), desc="fits"):
-            name, label = running[done]
-            try:
-                found[name][label] = done.result()
-            except (ValueError, RuntimeError) as error:
-                tqdm.write(f"{name}, {label}: left out, {error}")
+    names: Sequence[str],
+    labels: Sequence[str],
+    arguments: argparse.Namespace,
+    keep: Callable[[Results], None],
+) -> None:
+    """Score guides on references, some at once; guides that fail are omitted.
 
-    return {name: fits for name, fits in found.items() if fits}
+    Arguments:
+        names: The names of the references.
+        labels: The names of the rows.
+        arguments: Steps, seeds and workers.
+        keep: Called with every row whose seeds have all ended.
+    """
+    jobs = jobs_of(names, labels)
+    fits: dict[tuple[str, str], dict[int, Fit]] = {job: {} for job in jobs}
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(arguments.workers, mp_context=spawn) as pool:
+        running = {}
+        for job in jobs:
+            for seed in range(arguments.seeds):
+                running[pool.submit(score, *job, arguments.steps, seed)] = (job, seed)
+
+        for done in tqdm(as_completed(running), total=len(running), desc="fits"):
+            (name, label), seed = running[done]
+            try:
+                fits[name, label][seed] = done.result()
+            except (ValueError, RuntimeError) as error:
+                tqdm.write(f"{name}, {label}, seed {seed}: left out, {error}")
+
+            found = fits[name, label]
+            if len(found) == arguments.seeds:
+                in_order = [found[number] for number in sorted(found)]
+                keep({name: {label: over_seeds(in_order)}})
 
 
 def earlier(path: Path) -> Results:
@@ -254,12 +276,20 @@ def table_of(results: Results) -> Table:
         row: list[Cell] = [label]
         for fits in results.values():
             fit = fits.get(label)
-            row.append(None if fit is None else fit["scores"][main_score(fit)])
+            row.append(None if fit is None else cell_of(fit))
 
         if any(cell is not None for cell in row[1:]):
             rows.append(row)
 
     return Table(("guide", *results), rows)
+
+
+def print_tables(results: Results) -> None:
+    """Print the table, some references at a time."""
+    names = list(results)
+    for first in range(0, len(names), COLUMNS):
+        part = {name: results[name] for name in names[first : first + COLUMNS]}
+        print(f"{table_of(part)}\n")
 
 
 def shipped() -> list[str]:
@@ -275,20 +305,28 @@ def shipped() -> list[str]:
 
 def results_of(arguments: argparse.Namespace) -> Results:
     """Return the results of fits or of files, with the other rows of the file of results."""
+    results = earlier(arguments.out)
     if arguments.merge is not None:
-        results = earlier(arguments.out)
         for path in arguments.merge:
             results = merged(results, earlier(path))
 
         return results
 
+    def keep(row: Results) -> None:
+        nonlocal results
+        results = merged(results, row)
+        save(results, arguments)
+
     names = arguments.references.split(",")
     labels = arguments.guides.split(",") if arguments.guides else LABELS
-    results = score_all(names, labels, arguments.steps, arguments.workers)
-    if arguments.guides:
-        results = merged(earlier(arguments.out), results)
-
+    score_all(names, labels, arguments, keep)
     return results
+
+
+def save(results: Results, arguments: argparse.Namespace) -> None:
+    """Write the results."""
+    settings = {"steps": arguments.steps, "seeds": arguments.seeds}
+    write(arguments.out, {"results": results, "settings": settings})
 
 
 def main() -> None:
@@ -314,6 +352,9 @@ def main() -> None:
         "--steps", type=int, default=2000, help="gradient steps of each guide"
     )
     parser.add_argument(
+        "--seeds", type=int, default=3, help="fits of each row, of seeds 0, 1, ..."
+    )
+    parser.add_argument(
         "--workers", type=int, default=2, help="fits at a time, a thread each"
     )
     parser.add_argument(
@@ -328,9 +369,12 @@ def main() -> None:
     arguments = parser.parse_args()
 
     results = results_of(arguments)
-    write(arguments.out, {"results": results, "settings": {"steps": arguments.steps}})
-    print(table_of(results))
-    draw(results).savefig(arguments.figure, dpi=110)
+    save(results, arguments)
+    print_tables(results)
+
+    drawn = {name: fits for name, fits in results.items() if len(fits) >= MANY_ROWS}
+    if drawn:
+        draw(drawn).savefig(arguments.figure, dpi=110)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from benchmarks import (
     exactness,
     fidelity,
     fidelity_figure,
+    fidelity_scores,
     linear_problems,
     pruning,
     stress,
@@ -93,6 +94,27 @@ def test_the_closed_forms_of_the_table_of_exactness_are_those_of_the_tests():
     gap, scales = exactness.optimum("diagonal", own)
     assert gap == pytest.approx(float(exact.mean_field_gap(truth.precision)), rel=1e-4)
     assert torch.allclose(scales, truth.precision.diagonal().rsqrt(), rtol=1e-4)
+
+
+def test_a_row_of_several_seeds_has_their_mean_and_its_standard_error():
+    committed = fidelity.earlier(fidelity.RESULTS / "fidelity.json")
+    one = {**committed["linear"]["MeanField"], "bound": 1.0}
+    fits = []
+    for value in (1.0, 2.0, 4.5):
+        fits.append({**one, "scores": {"wasserstein": value}, "bound": value})
+
+    row = fidelity_scores.over_seeds(fits)
+    assert row["scores"]["wasserstein"] == pytest.approx(2.5)
+    # the deviations are -1.5, -0.5 and 2: their squares add up to 6.5
+    expected = (6.5 / 2 / 3) ** 0.5
+    assert row["errors"]["wasserstein"] == pytest.approx(expected)
+    assert row["bound_error"] == pytest.approx(expected)
+    assert row["by_seed"] == [1.0, 2.0, 4.5]
+    assert fidelity_scores.cell_of(row) == "2.500 ± 1.041"
+
+    alone = fidelity_scores.over_seeds(fits[:1])
+    assert alone["errors"] == one["errors"]  # of its draws
+    assert fidelity_scores.cell_of(alone) == 1.0
 
 
 def test_files_of_fidelity_are_merged_and_every_row_has_a_place_in_the_figure(tmp_path):
