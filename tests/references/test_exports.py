@@ -61,7 +61,7 @@ def test_tables_have_the_draws_of_each_chain_in_its_place(concrete, tmp_path):
 
 
 def test_the_layout_is_that_of_posteriordb(concrete, tmp_path):
-    """The keys are those that its package for Python, version 0.2.0, asks for."""
+    """Keys and their order are those that its packages for Python, Julia and R ask for."""
     references.export(concrete, tmp_path, "posteriordb")
     references.export("linear", tmp_path, "posteriordb")
     names = sorted(path.stem for path in (tmp_path / "posteriors").iterdir())
@@ -70,7 +70,9 @@ def test_the_layout_is_that_of_posteriordb(concrete, tmp_path):
     entry = json.loads((tmp_path / "posteriors" / "concrete-50.json").read_text())
     assert entry["dimensions"] == {"f": 60, "likelihood:scale": 1}
     data_info = tmp_path / "data" / "info" / f"{entry['data_name']}.info.json"
-    place = json.loads(data_info.read_text())["data_file"]
+    described = json.loads(data_info.read_text())
+    place = described["data_file"]
+    assert "CC BY 4.0" in described["description"]
     data = _zipped(tmp_path / f"{place}.zip")
     assert torch.equal(torch.tensor(data["x"]), concrete.data.train.x)
     assert torch.equal(torch.tensor(data["x_new"]), concrete.inputs)
@@ -88,7 +90,11 @@ def test_the_layout_is_that_of_posteriordb(concrete, tmp_path):
     assert np.array_equal(found, values[5, :, 1, 0].numpy())
 
     text = (draws_folder / "info" / f"{reference_name}.info.json").read_text()
-    diagnostics = json.loads(text)["diagnostics"]
+    info = json.loads(text)
+    assert " ".join(info) == (
+        "name inference diagnostics checks_made comments added_by added_date versions"
+    )
+    diagnostics = info["diagnostics"]
     assert diagnostics["nchains"] == len(chains)
     assert list(chains[0]) == diagnostics["diagnostic_information"]["names"]
     assert max(diagnostics["r_hat"]) < 1.05

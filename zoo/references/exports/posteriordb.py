@@ -95,7 +95,10 @@ def _posterior_files(
 def _draws_info(
     reference: Reference, name: str, variables: Variables
 ) -> dict[str, Any]:
-    """Return how draws were made, with R-hat and ESS if they are of several chains."""
+    """Return how draws were made, with R-hat and ESS if they are of several chains.
+
+    The package for R wants exactly these keys in this order, and as versions only R's.
+    """
     made = reference.made or how_made(reference.problem, seed=0)
     stacked = np.stack(list(variables.values()), -1)  # (C, S, P)
     num_chains, num_samples, _ = stacked.shape
@@ -108,17 +111,16 @@ def _draws_info(
         diagnostics["effective_sample_size_bulk"] = ess(stacked).tolist()
         diagnostics["r_hat"] = rhat(stacked).tolist()
 
+    arguments = {"command": made["command"], **made["samplers"]}
+    arguments["versions"] = made["versions"] if reference.made else "zoo 0.8 or earlier"
     return {
         "name": name,
-        "inference": {
-            "method": "zoo",
-            "method_arguments": {"command": made["command"], **made["samplers"]},
-        },
+        "inference": {"method": "zoo", "method_arguments": arguments},
         "diagnostics": diagnostics,
         "checks_made": {"evidence": reference.evidence},
         "comments": "draws are thinned; the evidence is of all draws",
-        "versions": made["versions"] if reference.made else {"zoo": "0.8 or earlier"},
         **_added(),
+        "versions": None,
     }
 
 
@@ -141,10 +143,8 @@ def _data_info(reference: Reference) -> dict[str, Any]:
         "name": problem.name,
         "keywords": ["neural network"],
         "title": repr(problem.data),
-        "description": "x and y as the model takes them; x_new are the inputs of f",
-        "urls": [],
-        "references": [],
-        "licence": problem.source,
+        "description": "x and y as the model takes them; x_new are the inputs of f. "
+        f"Source and licence: {problem.source or 'not stated'}",
         "data_file": f"data/data/{problem.name}.json",
         **_added(),
     }
@@ -158,8 +158,6 @@ def _model_info(reference: Reference) -> dict[str, Any]:
         "keywords": ["neural network"],
         "title": repr(reference.model),
         "description": description_of(reference.problem),
-        "urls": [],
-        "references": [],
         "model_implementations": {"pyro": {"model_code": f"models/pyro/{name}.py"}},
         **_added(),
     }
