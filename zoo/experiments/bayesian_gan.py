@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from zoo import datasets, likelihoods
-from zoo.experiments.parts.gan_case import NUM_CHAINS
 from zoo.experiments.parts.gan_fits import (
     BAYES,
     ENSEMBLE,
@@ -29,7 +28,7 @@ from zoo.experiments.parts.gan_labels import (
 )
 from zoo.experiments.parts.gan_panels import draw_gans
 from zoo.experiments.parts.gan_pictures import pictures_of
-from zoo.experiments.parts.gan_synthetic import PROBLEMS
+from zoo.experiments.parts.gan_synthetic import NUM_CHAINS, PROBLEMS
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
 from zoo.predictive.prediction import Prediction
@@ -37,10 +36,10 @@ from zoo.predictive.prediction import Prediction
 _NUM_SEEDS = {"synthetic": 6, "labels": 3}
 _NUM_SAMPLES = 20  # draws for a prediction of classes
 _NUM_SYNTHETIC = 10_000
-_NUM_UNLABELLED = 20_000
+_NUM_UNLABELLED = 15_000
 _NUM_LABELS = 100
 _EPOCHS = {"synthetic": 10, "semi": 4, "supervised": 300}
-_PICTURES = {"emoji": (3_900, 25), "fashion_mnist": (20_000, 5)}  # and epochs
+_PICTURES = {"emoji": (3_900, 16), "fashion_mnist": (15_000, 4)}  # and epochs
 _EXACT, _WEIGHTED = "each label once", "labels as often as images"
 _ALONE, _GAN = "posterior of labels", "Bayesian GAN"
 
@@ -157,8 +156,10 @@ def _state_synthetic(run: Run, problem: str, found: list[dict[str, Any]]) -> Non
 
 def _state_pictures(run: Run, name: str, found: dict[str, Any]) -> None:
     """State how far pictures are from real ones, and how different those of generators are."""
-    for method in (BAYES, ENSEMBLE):
-        scores = found[method]
+    for method, scores in found.items():
+        if "rows" not in scores:
+            continue
+
         what = f"distance, {name}, {method}, variances of the data"
         run.report.find(what, scores["distance"])
         singles = Number.mean(torch.tensor(scores["distances of one"]))

@@ -24,7 +24,6 @@ from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 
 PRIOR = priors.WeightPrior(priors.fan_in(2**0.5))
-NUM_CHAINS = 5  # generators, and as many discriminators
 
 
 @dataclass(frozen=True)
@@ -35,21 +34,25 @@ class GanCase:
         generator: Makes the generator.
         discriminator: Makes the discriminator.
         num_latents: Number of latent variables L.
+        num_chains: Number of generators, and of discriminators.
         batch_size: Size B of a batch.
         lr: Learning rate of SGHMC.
         friction: Friction of SGHMC.
         adam_lr: Learning rate of Adam.
         precision: Precision of products and convolutions.
+        prior: Prior of both networks.
     """
 
     generator: Callable[[], nn.Module]
     discriminator: Callable[[], nn.Module]
     num_latents: int
+    num_chains: int = 5
     batch_size: int = 64
     lr: float = 0.005
     friction: float = 0.5
     adam_lr: float = 2e-4
     precision: str = "float32"
+    prior: priors.WeightPrior = PRIOR
 
     def latents(self, number: int) -> Tensor:
         """Draw latent variables, (number, L)."""
@@ -87,12 +90,12 @@ def chains(
     """
     pyro.set_rng_seed(seed)
     likelihood = likelihoods.Bernoulli() if labelled is None else RealClasses()
-    judge = BayesianNetwork(case.discriminator(), PRIOR, likelihood)
+    judge = BayesianNetwork(case.discriminator(), case.prior, likelihood)
     judged = Judged(judge) if labelled is None else Judged(judge, realness=realness)
-    maker = BayesianNetwork(case.generator(), PRIOR, judged)
+    maker = BayesianNetwork(case.generator(), case.prior, judged)
 
     options = {
-        "num_chains": NUM_CHAINS,
+        "num_chains": case.num_chains,
         "num_epochs": num_epochs,
         "draws_per_epoch": draws_per_epoch,
         "lr": case.lr,

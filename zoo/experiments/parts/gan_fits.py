@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from zoo.experiments.parts.gan_case import (
-    NUM_CHAINS,
     GanCase,
     chains,
     made_by_all,
@@ -17,6 +16,7 @@ from zoo.experiments.parts.gan_case import (
 )
 from zoo.experiments.parts.gan_pictures import PictureScores, picture_case
 from zoo.experiments.parts.gan_synthetic import (
+    NUM_CHAINS,
     PROBLEMS,
     PlaneDivergence,
     synthetic_case,
@@ -82,14 +82,15 @@ def fit_pictures(x: Tensor, num_epochs: int, seed: int) -> dict[str, Any]:
     """
     case = picture_case(x.shape[1])
     posterior = chains(case, x, num_epochs, seed)
-    per_row = _NUM_MADE // NUM_CHAINS
+    number = case.num_chains
+    per_row = _NUM_MADE // number
     made = {BAYES: made_by_each(posterior.generator, case, per_row)}
 
     published = picture_case(x.shape[1], as_published=True)
     num_steps = case.num_steps(x, num_epochs)
-    seeds = [1000 * seed + number for number in range(NUM_CHAINS)]
+    seeds = [1000 * seed + place for place in range(number)]
     several = [adam_gan(published, x, num_steps, one) for one in seeds]
-    made[ENSEMBLE] = made_by_networks(several, published, per_row)
+    made[f"{number} GANs"] = made_by_networks(several, published, per_row)
 
     scores = PictureScores(x)
     found: dict[str, Any] = {}
@@ -110,12 +111,13 @@ def _twins(
     case: GanCase, x: Tensor, num_steps: int, seed: int
 ) -> dict[str, Callable[[], list[nn.Module]]]:
     """Return functions that train generators by Adam, by the name of the method."""
-    seeds = [1000 * seed + number for number in range(NUM_CHAINS)]
+    number = case.num_chains
+    seeds = [1000 * seed + place for place in range(number)]
 
     return {
         ENSEMBLE: lambda: [adam_gan(case, x, num_steps, one) for one in seeds],
-        LONG: lambda: [adam_gan(case, x, NUM_CHAINS * num_steps, seeds[0])],
-        RELEASED: lambda: released_gans(case, x, num_steps, seed, NUM_CHAINS),
+        LONG: lambda: [adam_gan(case, x, number * num_steps, seeds[0])],
+        RELEASED: lambda: released_gans(case, x, num_steps, seed, number),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyro
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo import likelihoods
 from zoo.datasets import Split
-from zoo.experiments.parts.gan_case import NUM_CHAINS, PRIOR, chains
+from zoo.experiments.parts.gan_case import chains
 from zoo.experiments.parts.gan_pictures import picture_case
 from zoo.inference import SGHMC
 from zoo.inference.adversarial import RealClasses
@@ -73,7 +73,7 @@ def semi_supervised(case: LabelCase, unlabelled: Tensor, num_epochs: int) -> Ten
         unlabelled: Data without a label, (M, 1, 32, 32).
         num_epochs: Passes through them.
     """
-    networks = picture_case(1, NUM_CLASSES + 1)
+    networks = replace(picture_case(1, NUM_CLASSES + 1), batch_size=64)
     found = chains(
         networks,
         unlabelled,
@@ -98,11 +98,13 @@ def _of_labels(case: LabelCase, num_outputs: int, y: Tensor) -> DrawsPosterior:
     the learning rate is divided by w.
     """
     pyro.set_rng_seed(case.seed)
-    network = picture_case(1, num_outputs).discriminator()
-    model = BayesianNetwork(network, PRIOR, likelihoods.Categorical())
+    networks = picture_case(1, num_outputs)
+    model = BayesianNetwork(
+        networks.discriminator(), networks.prior, likelihoods.Categorical()
+    )
     engine = SGHMC(
         model,
-        num_chains=NUM_CHAINS,
+        num_chains=networks.num_chains,
         num_epochs=case.num_epochs,
         lr=_LR / case.label_weight,
         likelihood_temperature=1 / case.label_weight,

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 from functools import partial
 
+import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from zoo import networks
+from zoo import networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.gan_case import GanCase
 
 _NUM_LATENTS = 32
+_NUM_CHAINS = 3  # generators, and as many discriminators
 _WIDTH = 16
 _NUM_COMPONENTS = 50
+
+
+def _prior(name: str, tensor: Tensor) -> dist.Normal:
+    """Return a prior in which the size of the pictures of a generator depends on z.
+
+    Gains of the normalisation are near 1, and biases small: with both of N(0, 2) a draw of the
+    prior makes nearly the same picture of all latent variables.
+    """
+    if name.endswith("bias"):
+        return dist.Normal(0.0, 0.1)
+
+    if tensor.dim() == 1:
+        return dist.Normal(1.0, 0.1)
+
+    is_transposed = name.startswith("grow")
+    inputs = tensor[:, 0].numel() / 4 if is_transposed else tensor[0].numel()
+
+    return dist.Normal(0.0, (2 / inputs) ** 0.5)
 
 
 def picture_case(
@@ -37,9 +57,12 @@ def picture_case(
             networks.DCGANDiscriminator, num_outputs, channels, **options
         ),
         num_latents=_NUM_LATENTS,
+        num_chains=_NUM_CHAINS,
+        batch_size=32,
         lr=0.02,
         adam_lr=1e-3,
         precision="bf16",
+        prior=priors.WeightPrior(_prior),
     )
 
 

@@ -13,6 +13,7 @@ from zoo import networks
 from zoo.experiments.parts.gan_case import GanCase
 
 NUM_OUTPUTS, NUM_LATENTS = 100, 10  # D and d
+NUM_CHAINS = 5  # generators, and as many discriminators
 _HIDDEN = 200  # units; the paper's networks have 1000
 _NUM_CLUSTERS = 10
 _LEAKY = partial(nn.LeakyReLU, 0.2)
@@ -25,6 +26,7 @@ def synthetic_case() -> GanCase:
         generator=partial(networks.MLP, NUM_LATENTS, NUM_OUTPUTS, **hidden),
         discriminator=partial(networks.MLP, NUM_OUTPUTS, 1, **hidden),
         num_latents=NUM_LATENTS,
+        num_chains=NUM_CHAINS,
     )
 
 
