@@ -59,7 +59,7 @@ def picture_case(
         num_latents=_NUM_LATENTS,
         num_chains=_NUM_CHAINS,
         batch_size=32,
-        lr=0.02,
+        lr=0.01,
         adam_lr=1e-3,
         precision="bf16",
         prior=priors.WeightPrior(_prior),
