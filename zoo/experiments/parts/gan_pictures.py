@@ -20,10 +20,10 @@ _NUM_COMPONENTS = 50
 
 
 def _prior(name: str, tensor: Tensor) -> dist.Normal:
-    """Return a prior in which the size of the pictures of a generator depends on z.
+    """Return the prior of a tensor: He's scales, gains near 1 and small biases.
 
-    Gains of the normalisation are near 1, and biases small: with both of N(0, 2) a draw of the
-    prior makes nearly the same picture of all latent variables.
+    With gains and biases of N(0, 2) a draw of the prior makes nearly the same picture of all
+    latent variables, and many of these generators never leave it.
     """
     if name.endswith("bias"):
         return dist.Normal(0.0, 0.1)

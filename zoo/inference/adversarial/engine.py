@@ -156,6 +156,10 @@ class Adversarial:
     ) -> AdversarialPosterior:
         """Run the chains of both sides.
 
+        References:
+            Assigning a value to a power likelihood in a general Bayesian model (Holmes,
+            Walker, 2017)
+
         Arguments:
             x: Real data, (N, ...). The generators are judged as if they had made as many.
             batch_size: Number B of real data, of made ones and of latent variables in a batch.
@@ -166,10 +170,6 @@ class Adversarial:
                 posterior of N real data and L labels; programs for few labels have N/L, so
                 that a batch is half of labelled data. This is a generalised posterior, whose
                 L labels are as sure as N of them.
-
-        References:
-            Assigning a value to a power likelihood in a general Bayesian model (Holmes,
-            Walker, 2017)
 
         Raises:
             ValueError: Data without rows, or fewer than a batch; labels for a discriminator
