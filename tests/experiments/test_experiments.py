@@ -28,7 +28,7 @@ from zoo.experiments.parts import (
     trained_resnets,
 )
 from zoo.experiments.parts.surroundings import Look
-from zoo.experiments.running import planning, trials
+from zoo.experiments.running import planning, step_cost
 from zoo.experiments.running.method import Method
 from zoo.landscape.minima import level
 from zoo.networks import ResNet
@@ -126,7 +126,7 @@ SMALLER = [  # what would take too long in a test
     (pruning_curves, "_FRACTIONS", (0.0, 0.9)),
     (module_of(experiments.bbb_mnist), "_SEEDS", {"Gaussian": 2}),
     (planning, "_SHORTEST_TRIAL", 2),
-    (trials, "_PROBE_STEPS", 2),
+    (step_cost, "_SHORT_STEPS", 2),
     (moments, "_NUM_SAMPLES", 20),
     (fast_network, "_WIDTHS", (4, 4, 4)),
     (module_of(experiments.fast_cifar10), "_WIDTHS", (4, 4, 4)),

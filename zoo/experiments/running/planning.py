@@ -7,29 +7,15 @@ import time
 from dataclasses import dataclass
 
 from zoo.datasets import Split
+from zoo.experiments.running.budget import Budget
 from zoo.experiments.running.seeded_fits import SeededFits
-from zoo.experiments.running.trials import Trials, measure_step_cost
+from zoo.experiments.running.step_cost import measure_step_cost
+from zoo.experiments.running.trials import Trials
 
 _TRIAL_SHARE = 0.25  # of the time, for trials of learning rates
 _LONGEST_TRIAL = 0.25  # of the steps of the fit
 _LONGEST_TRIAL_EPOCHS = 3
 _SHORTEST_TRIAL = 12  # steps
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The limits of a fit.
-
-    Arguments:
-        seconds: The seconds of the processor that the fit may take; infinite for no
-            limit.
-        epochs: The number of passes through the data, which is the maximum.
-        min_epochs: The number of epochs below which the budget is too short.
-    """
-
-    seconds: float
-    epochs: float
-    min_epochs: float
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,7 @@ def plan_training(
     max_steps = budget.epochs * fits.steps_per_epoch
     min_steps = budget.min_epochs * fits.steps_per_epoch
 
-    cost = measure_step_cost(fits, rates[0])
+    cost = measure_step_cost(fits, rates[0], budget)
     min_seconds = cost.step * min_steps
     if min_seconds > 3 * budget.seconds:
         raise _too_short(name, budget, min_seconds / (1 - _TRIAL_SHARE))
@@ -87,7 +73,7 @@ def plan_training(
 
     spent = time.process_time() - start
     cost = trials.cost
-    begin = spent + cost.tracing
+    begin = spent + cost.start
     num_steps = min((budget.seconds - begin) / cost.step, max_steps)
     if num_steps < min_steps:
         raise _too_short(name, budget, begin + cost.step * min_steps)

@@ -12,8 +12,9 @@ from typing import Any
 from zoo.data import Data
 from zoo.datasets import Split
 from zoo.experiments.running.bounds import bound_values
+from zoo.experiments.running.budget import Budget
 from zoo.experiments.running.method import Method
-from zoo.experiments.running.planning import Budget, TrainingPlan, plan_training
+from zoo.experiments.running.planning import TrainingPlan, plan_training
 from zoo.experiments.running.record import info_values
 from zoo.experiments.running.seeded_fits import Build, SeededFits
 from zoo.experiments.running.side_files import (

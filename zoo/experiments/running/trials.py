@@ -10,22 +10,13 @@ from dataclasses import dataclass, field
 from zoo import metrics
 from zoo.datasets import Split
 from zoo.experiments.running.seeded_fits import SeededFits
+from zoo.experiments.running.step_cost import StepCost
 from zoo.inference.early_end import Diverged
 from zoo.posterior.posterior import Posterior
 
-_WARMUP_STEPS = 2  # of a first run, which also pays for late imports and tracing
-_PROBE_STEPS = 12  # of a second run, which measures the seconds of a step
 _NUM_HELD_OUT = 5_000  # validation data on which learning rates are compared
 _NUM_SAMPLES = 8  # draws with which learning rates are compared
 _NUM_FURTHER = 4  # rates beyond the given ones that are tried at most
-
-
-@dataclass(frozen=True)
-class StepCost:
-    """Seconds of the processor: of a gradient step, and of tracing before the first step."""
-
-    step: float
-    tracing: float
 
 
 @dataclass
@@ -75,25 +66,12 @@ class Trials:
             return
 
         seconds = time.process_time() - start
-
-        tracing = posterior.info.seconds_tracing
-        step = (seconds - tracing) / self.num_steps
-        if step > 0:
-            step = min(step, self.cost.step)
-            self.cost = StepCost(step, max(tracing, self.cost.tracing))
+        of_steps = seconds - self.cost.start
+        if of_steps > seconds / 2:  # else it says little of steps
+            step = min(of_steps / self.num_steps, self.cost.step)
+            self.cost = StepCost(step, self.cost.start)
 
         self.scores[f"{rate:g}"] = _held_out_nll(posterior, self.validation)
-
-
-def measure_step_cost(fits: SeededFits, rate: float) -> StepCost:
-    """Return the cost of a step, from a run of some steps after a shorter one."""
-    fits.run_briefly(rate, _WARMUP_STEPS)
-
-    start = time.process_time()
-    posterior, num_steps = fits.run_briefly(rate, _PROBE_STEPS)
-    seconds = time.process_time() - start
-
-    return StepCost(seconds / num_steps, posterior.info.seconds_tracing)
 
 
 def _beyond(scores: dict[str, float]) -> float | None:
