@@ -104,9 +104,12 @@ def _colours(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def _colour(index: int) -> tuple[float, ...]:
-    """Return the colour of a class; colours repeat after the twentieth."""
-    palette = mpl.colormaps[_PALETTE]
-    return palette(index % palette.N)[:3]
+    """Return the colour of a class: ten strong ones, then ten pale ones, then again."""
+    palette = mpl.colormaps[_PALETTE]  # of pairs, a strong colour and its pale one
+    half = palette.N // 2
+    pair, is_pale = index % half, index // half % 2
+
+    return palette(2 * pair + is_pale)[:3]
 
 
 def _write_titles(axes: np.ndarray, nats: Sequence[np.ndarray]) -> None:
