@@ -12,7 +12,8 @@ from zoo.experiments.running.run import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NUM_COLUMNS = 2
+_NUM_COLUMNS = 2  # of panels
+_NUM_IN_ROW = 5  # pictures of a generator
 _TITLES = {"fashion_mnist": "Fashion-MNIST"}
 
 
@@ -67,6 +68,7 @@ def _draw_points(ax: Axes, name: str, points: Tensor, data: Tensor) -> None:
 
 def _draw_rows(ax: Axes, name: str, grid: Tensor) -> None:
     """Draw pictures (R, M, C, H, W) between -1 and 1, a generator a row."""
+    grid = grid[:, :_NUM_IN_ROW]
     rows, columns, channels, height, width = grid.shape
     image = grid.permute(0, 3, 1, 4, 2)
     image = image.reshape(rows * height, columns * width, channels) / 2 + 0.5
@@ -79,12 +81,12 @@ def _draw_errors(
     ax: Axes, errors: Mapping[tuple[str, str], Tensor], num_labels: int
 ) -> None:
     """Draw the error of each draw of labels."""
-    names = [",\n".join(key) for key in errors]
-    for place, values in enumerate(errors.values()):
+    for place, (key, values) in enumerate(errors.items()):
         ax.plot(values, [place] * len(values), "o", alpha=0.6)
+        ax.text(0.02, place - 0.2, ", ".join(key), transform=ax.get_yaxis_transform())
 
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_yticks([])
+    ax.set_ylim(len(errors) - 0.6, -0.6)
     ax.set_xlim(left=0)
     ax.set_xlabel("test error in %")
     ax.set_title(f"MNIST, {num_labels} labels")
