@@ -90,7 +90,17 @@ def _draw_classes(
     """Draw the mean epistemic uncertainty of the pixels of each class, with its name."""
     nats = cases.mean_of_class("epistemic")
     ax.plot(places, nats, "o")
-    for name, x, y in zip(classes, places.tolist(), nats.tolist(), strict=True):
-        ax.annotate(str(name), (x, y), xytext=(4, 2), textcoords="offset points")
+    for rank, index in enumerate(nats.argsort().tolist()):
+        is_left = rank % 2 == 1  # so that names of neighbours do not overlap
+        ax.annotate(
+            str(classes[index]),
+            (float(places[index]), float(nats[index])),
+            xytext=(-5, 0) if is_left else (5, 0),
+            textcoords="offset points",
+            ha="right" if is_left else "left",
+            va="center",
+            fontsize="small",
+        )
 
+    ax.margins(x=0.25)
     ax.set(xlabel=xlabel, ylabel="epistemic uncertainty, nats")
