@@ -7,7 +7,6 @@ from functools import partial
 
 import pyro.distributions as dist
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 import guides
@@ -23,6 +22,7 @@ from zoo.experiments.parts.scene_cases import (
     difference_of,
     number_of,
 )
+from zoo.experiments.parts.scene_classes import report_classes
 from zoo.experiments.parts.scene_panels import draw_pixels
 from zoo.experiments.parts.weight_averaging import average_weights
 from zoo.experiments.running.contestant import Contestant
@@ -115,7 +115,9 @@ def _run(run: Run) -> None:
         cases[name] = PixelCases(**found["cases"])
 
     _report_scores(run, cases)
-    _report_classes(run, cases, data)
+    for name in (_MC, "nodes", _LAST):
+        report_classes(run, name, cases[name], data.classes or (), headline=name == _MC)
+
     curves = {name: found["curves"] for name, found in kept.items()}
     maps = _maps(scenes, kept[_MC]["maps"])
     draw_pixels(run, maps, cases[_MC], curves, data.classes or ())
@@ -208,43 +210,6 @@ def _published_gain(name: str, twin: str, score: str) -> float | str | None:
         return 9.5
 
     return None
-
-
-def _report_classes(run: Run, cases: dict[str, PixelCases], data: Dataset) -> None:
-    """State how the uncertainty of a class goes with its frequency and its accuracy."""
-    for name, found in cases.items():
-        if name in (_PLAIN, _AVERAGED):
-            continue
-
-        for what in ("frequency", "accuracy"):
-            number = number_of(found, partial(_rank_correlation, what=what))
-            text = f"rank correlation of epistemic uncertainty and {what} of a class, {name}"
-            run.report.find(text, number, "below 0", headline=name == _MC)
-
-        rows = []
-        columns = {
-            "pixels %": 100 * found.frequency,
-            "accuracy %": 100 * found.accuracy,
-            "IoU %": 100 * found.iou,
-            "epistemic": found.mean_of_class("epistemic"),
-            "total": found.mean_of_class("total"),
-        }
-        for index, class_name in enumerate(data.classes or ()):
-            values = {
-                key: round(float(value[index]), 3) for key, value in columns.items()
-            }
-            rows.append({"class": class_name, **values})
-
-        run.report.tabulate(f"classes, {name}", rows)
-
-
-def _rank_correlation(cases: PixelCases, what: str) -> float:
-    """Return Spearman's correlation of a property of classes and their epistemic uncertainty."""
-    values: Tensor = getattr(cases, what)
-    nats = cases.mean_of_class("epistemic")
-    has_pixels = nats.isfinite()
-
-    return float(spearmanr(values[has_pixels], nats[has_pixels]).statistic)
 
 
 def _note_images(run: Run) -> None:
