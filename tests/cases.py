@@ -442,9 +442,10 @@ ENGINES = {
         model, num_chains=2, max_tree_depth=2, **SHORT
     ),
     "MCLMC": lambda model: inference.MCLMC(model, num_chains=2, num_steps=2, **SHORT),
-    "MCLMC+adjusted": lambda model: inference.MCLMC(
-        model, num_chains=2, num_steps=2, adjusted=True, **SHORT
+    "MEADS": lambda model: inference.MEADS(
+        model, num_chains=4, num_folds=2, num_steps=2, **SHORT
     ),
+    "MAMS": lambda model: inference.MAMS(model, num_chains=2, num_steps=2, **SHORT),
     "ParallelTempering": lambda model: inference.ParallelTempering(
         model, num_chains=2, num_temperatures=3, num_steps=2, **SHORT
     ),

@@ -55,6 +55,7 @@ ALTERNATIVES = (
 GUIDES = [name for name in guides.__all__ if name not in ("Guide", "mixture_entropy")]
 ENGINES = [
     "HMC",
+    "MAMS",
     "MCLMC",
     "NUTS",
     "SVI",

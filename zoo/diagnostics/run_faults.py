@@ -128,7 +128,7 @@ def _smaller_steps(info: MCMCInfo) -> str:
     """Say how to make the steps of the sampler smaller."""
     target = info.target_accept_prob
     if target is None:
-        return "lower desired_energy_variance"
+        return "lower desired_energy_variance (of MCLMC) or step_factor (of MEADS)"
 
     return f"raise target_accept_prob above {target:g}"
 

@@ -6,7 +6,9 @@ from zoo.inference.ivon.ivon import IVON
 from zoo.inference.laplace.laplace import Laplace
 from zoo.inference.mcmc.chees import ChEES
 from zoo.inference.mcmc.hmc import HMC
+from zoo.inference.mcmc.mams import MAMS
 from zoo.inference.mcmc.mclmc import MCLMC
+from zoo.inference.mcmc.meads import MEADS
 from zoo.inference.mcmc.nuts import NUTS
 from zoo.inference.mcmc.parallel_tempering import ParallelTempering
 from zoo.inference.particles.ais import AIS
@@ -25,7 +27,9 @@ __all__ = [
     "FGE",
     "HMC",
     "IVON",
+    "MAMS",
     "MCLMC",
+    "MEADS",
     "NUTS",
     "SGHMC",
     "SGLD",

@@ -131,7 +131,7 @@ class Posterior(DrawSource, Exports):
         """Return this posterior and others of its kind as one."""
         raise ValueError(
             f"concat needs the stored draws of a sampler, not a {self.source}; give "
-            "posteriors of HMC, NUTS, ChEES or MCLMC"
+            "posteriors of HMC, NUTS, ChEES, MCLMC, MAMS or MEADS"
         )
 
     @answer(

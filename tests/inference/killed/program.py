@@ -89,6 +89,8 @@ OPTIONS = {
     "NUTS": {"max_tree_depth": 3},
     "ChEES": {"num_steps": 3, "max_steps": 6},
     "MCLMC": {"num_steps": 4},
+    "MAMS": {"num_steps": 4},
+    "MEADS": {"num_steps": 4, "num_chains": 4, "num_folds": 2},
 }
 
 
@@ -96,8 +98,8 @@ def sampler(name, **options):
     def run(folder, seed):
         pyro.set_rng_seed(seed)
         engine = getattr(inference, name)(
-            line, num_chains=2, warmup_steps=20, num_samples=30, init="prior", compile="plain",
-            progress=False, checkpoint=folder / "a.run", **OPTIONS[name], **options,
+            line, warmup_steps=20, num_samples=30, init="prior", compile="plain", progress=False,
+            checkpoint=folder / "a.run", **{"num_chains": 2, **OPTIONS[name], **options},
         )  # fmt: skip
         posterior = engine.fit(toy_data(20))
         info = posterior.info
@@ -180,7 +182,8 @@ TARGETS = {
     "NUTS": sampler("NUTS"),
     "ChEES": sampler("ChEES"),
     "MCLMC": sampler("MCLMC"),
-    "MCLMC+adjusted": sampler("MCLMC", adjusted=True),
+    "MAMS": sampler("MAMS"),
+    "MEADS": sampler("MEADS"),
     "reference": reference,
     "reproduce": reproduce,
 }

@@ -16,7 +16,8 @@ TARGETS = [
     "NUTS",
     "ChEES",
     "MCLMC",
-    "MCLMC+adjusted",
+    "MAMS",
+    "MEADS",
     "reference",
     "reproduce",
 ]

@@ -12,7 +12,13 @@ import pytest
 
 from zoo import inference
 
-SAMPLERS = [inference.HMC, inference.NUTS, inference.ChEES, inference.MCLMC]
+SAMPLERS = [
+    inference.HMC,
+    inference.NUTS,
+    inference.ChEES,
+    inference.MCLMC,
+    inference.MAMS,
+]
 
 
 def model():

@@ -1,4 +1,6 @@
-"""MCLMC: the integrator, exact targets, the bias of the unadjusted sampler, tuning."""
+"""MCLMC and MAMS: the integrator, exact targets, the bias of the unadjusted sampler, tuning."""
+
+from functools import partial
 
 import exact
 import pyro
@@ -23,6 +25,12 @@ from zoo.inference.mcmc.kernels.microcanonical import (
 )
 
 SHORT = {"init": "prior", "compile": False, "progress": False}
+KINDS = {
+    "MCLMC": partial(inference.MCLMC, desired_energy_variance=1e-5),
+    "MAMS": inference.MAMS,
+    "MAMS with noise": partial(inference.MAMS, refreshment=1.25),
+}
+EVERY_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 EVERY_INTEGRATOR = pytest.mark.parametrize(
     "parts", INTEGRATORS.values(), ids=INTEGRATORS
 )
@@ -65,9 +73,9 @@ def normal(scale):
     return model
 
 
-def sample(model, *data, seed=0, **options):
+def sample(model, *data, seed=0, kind=inference.MCLMC, **options):
     pyro.set_rng_seed(seed)
-    return inference.MCLMC(model, **{**SHORT, **options}).fit(data)
+    return kind(model, **{**SHORT, **options}).fit(data)
 
 
 @EVERY_INTEGRATOR
@@ -175,12 +183,11 @@ def test_a_step_to_an_infinite_energy_is_undone():
     [torch.ones(20), torch.ones(200), torch.logspace(0, 2, 20)],
     ids=["20", "200", "ill"],
 )
-@pytest.mark.parametrize("adjusted", [False, True], ids=["unadjusted", "adjusted"])
-def test_normal_targets(scale, adjusted):
+@EVERY_KIND
+def test_normal_targets(scale, kind):
     chains = sample(
         normal(scale),
-        adjusted=adjusted,
-        desired_energy_variance=1e-5,
+        kind=kind,
         num_chains=64,
         warmup_steps=40,
         num_samples=40,
@@ -211,12 +218,12 @@ def test_the_bias_falls_with_the_energy_error_and_adjustment_removes_it():
         for v in (2e-3, 2e-4, 2e-5)
     ]
     assert bias[0] > 1.5 * bias[1] > 1.5 * bias[2], bias
-    assert off(variances(adjusted=True, target_accept_prob=0.7), 1.0) < LIMIT
+    assert off(variances(kind=inference.MAMS, target_accept_prob=0.7), 1.0) < LIMIT
     assert off(variances(desired_energy_variance=2e-3), 1.0) > LIMIT
 
 
-@pytest.mark.parametrize("adjusted", [False, True], ids=["unadjusted", "adjusted"])
-def test_linear_regression(adjusted):
+@EVERY_KIND
+def test_linear_regression(kind):
     torch.manual_seed(1)
     features = torch.randn(20, 4) @ torch.tensor(
         [[1.0, 0.9, 0, 0], [0, 0.4, 0, 0], [0, 0, 1, 0], [0, 0, 0, 2.0]]
@@ -241,8 +248,7 @@ def test_linear_regression(adjusted):
         model,
         features,
         targets,
-        adjusted=adjusted,
-        desired_energy_variance=1e-5,
+        kind=kind,
         **options,
     )
     chains = run.draws["w"].double()
@@ -267,7 +273,7 @@ def test_the_funnel_in_its_reparametrised_form():
 
     run = sample(
         funnel,
-        adjusted=True,
+        kind=inference.MAMS,
         num_chains=64,
         warmup_steps=60,
         num_samples=40,
@@ -320,7 +326,7 @@ def test_the_statistics_of_a_run():
     adjusted = sample(
         normal(torch.ones(50)),
         num_steps=7,
-        adjusted=True,
+        kind=inference.MAMS,
         warmup_steps=40,
         num_samples=60,
     )

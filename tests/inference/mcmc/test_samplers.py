@@ -85,13 +85,13 @@ def test_the_statistics_of_a_run(engine):
         cases.ENGINES[engine](build()), warmup_steps=20, num_samples=10
     )
     posterior = engine.fit((X, Y))
-    info = posterior.info
+    info, chains = posterior.info, engine.num_chains
     for name in ("acceptance_rate", "diverging", "n_steps", "lp"):
-        assert getattr(info, name).shape == (2, 10), name
+        assert getattr(info, name).shape == (chains, 10), name
     assert ((info.acceptance_rate >= -1e-5) & (info.acceptance_rate <= 1 + 1e-5)).all()
     assert info.diverging.dtype == torch.bool
     assert (info.n_steps >= 1).all()
-    assert info.step_size.shape == (2,)
+    assert info.step_size.shape == (chains,)
     assert (info.step_size > 0).all()
     assert info.num_gradients >= info.n_steps.sum()
     assert 0 < info.seconds_warmup < info.seconds
@@ -100,8 +100,8 @@ def test_the_statistics_of_a_run(engine):
     energy = Potential(posterior.model, X, Y)
     values = {name: value[:, -1] for name, value in posterior.draws.items()}
     torch.testing.assert_close(-energy.gradient(energy.pack(values))[1], info.lp[:, -1])
-    assert repr(engine) == f"{type(engine).__name__}(2 chains, 20 + 10 draws)"
-    assert "2 chains of 10 draws" in repr(posterior)
+    assert repr(engine) == f"{type(engine).__name__}({chains} chains, 20 + 10 draws)"
+    assert f"{chains} chains of 10 draws" in repr(posterior)
 
 
 @pytest.mark.usefixtures("at_the_prior")

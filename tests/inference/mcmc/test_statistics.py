@@ -80,6 +80,7 @@ def test_trees_that_may_grow_reach_no_limit():
         (inference.HMC, 0.8, True),
         (inference.ChEES, 0.651, True),
         (inference.MCLMC, None, False),
+        (inference.MAMS, 0.9, False),
     ],
 )
 def test_other_samplers_have_no_trees(kind, target, energies):

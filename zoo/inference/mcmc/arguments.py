@@ -18,6 +18,7 @@ _LENGTH = "write trajectory_length=..."
 _INIT = "write init=..."
 _PROGRESS = "write progress=..."
 _COMPILE = "write compile=..."
+_ADJUSTED = "write inference.MAMS(...), which accepts or rejects trajectories"
 _PRECISION = "it has no half precision, whose errors change what it draws; omit it"
 
 # argument of NumPyro, PyMC, Stan, BlackJAX or TensorFlow Probability -> what to write here
@@ -65,6 +66,7 @@ _REMEDIES = {
     "jit": _COMPILE,
     "jit_compile": _COMPILE,
     "precision": _PRECISION,
+    "adjusted": _ADJUSTED,
 }
 
 
@@ -88,7 +90,7 @@ def refuse_other_names(
         remedy = _REMEDIES[name]
 
         field = remedy.removeprefix("write ").split("=")[0]
-        if remedy in (_SEED, _PRECISION) or field in fields:
+        if remedy in (_SEED, _PRECISION, _ADJUSTED) or field in fields:
             raise TypeError(f"{sampler} has no argument {name!r}; {remedy}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.inference import HMC, MCLMC, NUTS
+from zoo.inference import HMC, MAMS, NUTS
 from zoo.inference.engine import Engine
 from zoo.model import BayesianNetwork
 
@@ -19,15 +19,15 @@ def hamiltonian_and_microcanonical(
     num_steps: int | None = None,
     init: str = "map",
 ) -> dict[str, Engine]:
-    """Return two samplers of different kinds, by name: NUTS or HMC, and adjusted MCLMC.
+    """Return two samplers of different kinds, by name: NUTS or HMC, and MAMS.
 
     Arguments:
         model: The model.
         warmup_steps: Number of draws in which a chain adapts.
         num_samples: Number of draws of a chain after the warmup.
         num_steps: Leapfrog steps of HMC, whose trajectories vary in length by 90 %.
-            MCLMC takes half as many steps, of two gradients each. By default, NUTS
-            replaces HMC, and MCLMC adapts its number of steps.
+            MAMS takes half as many steps, of two gradients each. By default, NUTS
+            replaces HMC, and MAMS adapts its number of steps.
         init: Where the chains start; see `zoo.inference.NUTS`.
     """
     options: dict[str, Any] = {
@@ -39,9 +39,9 @@ def hamiltonian_and_microcanonical(
     }
     if num_steps is None:
         nuts = NUTS(model, target_accept_prob=0.85, **options)
-        mclmc = MCLMC(model, adjusted=True, **options)
-        return {"NUTS": nuts, "MCLMC": mclmc}
+        mams = MAMS(model, **options)
+        return {"NUTS": nuts, "MAMS": mams}
 
     hmc = HMC(model, num_steps=num_steps, jitter=0.9, **options)
-    mclmc = MCLMC(model, adjusted=True, num_steps=num_steps // 2, **options)
-    return {"HMC": hmc, "MCLMC": mclmc}
+    mams = MAMS(model, num_steps=num_steps // 2, **options)
+    return {"HMC": hmc, "MAMS": mams}

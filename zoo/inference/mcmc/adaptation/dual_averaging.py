@@ -38,11 +38,17 @@ class DualAveraging(NamedTuple):
     num_updates: Tensor
 
     @classmethod
-    def at(cls, step_size: Tensor) -> DualAveraging:
-        """Return the initial state for step sizes (C,); the first step sizes tried are larger."""
+    def at(cls, step_size: Tensor, factor: float = INITIAL_FACTOR) -> DualAveraging:
+        """Return the initial state.
+
+        Arguments:
+            step_size: Step sizes, (C,).
+            factor: Between the step sizes that are tried first and these; 1 if these are
+                nearly right.
+        """
         zeros = torch.zeros_like(step_size)
         return cls(
-            centre=(INITIAL_FACTOR * step_size).log(),
+            centre=(factor * step_size).log(),
             error=zeros,
             log_step=step_size.log(),
             log_average=step_size.log(),

@@ -1,4 +1,4 @@
-"""The kernel of adjusted MCLMC: microcanonical trajectories that are accepted or rejected."""
+"""The kernel of MAMS: microcanonical trajectories that are accepted or rejected."""
 
 from __future__ import annotations
 
@@ -8,21 +8,41 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
+from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import MAX_ENERGY_ERROR
 from zoo.inference.mcmc.kernels.microcanonical import unit
-from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin
+from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin, LangevinOptions
 from zoo.inference.mcmc.kernels.phase_space import PhasePoint
 
 
 class Adjusted(Langevin):
     """Trajectories of microcanonical dynamics from a fresh velocity, accepted or rejected.
 
-    Their length is random. No noise refreshes the velocity in between. Step sizes are adapted
-    by dual averaging.
+    Their length is random. Step sizes are adapted by dual averaging.
+
+    Arguments:
+        potential: The potential energy.
+        q: Initial positions of the chains, (C, P).
+        options: The settings of every kernel.
+        settings: The settings of the dynamics.
+        refreshment: Decoherence length of the noise along a trajectory over the mean length
+            of trajectories; infinity for no noise.
     """
 
     length_factor = 0.5
+
+    def __init__(
+        self,
+        potential: Potential,
+        q: Tensor,
+        options: KernelOptions,
+        settings: LangevinOptions,
+        refreshment: float = math.inf,
+    ) -> None:
+        self.refreshment = refreshment
+        super().__init__(potential, q, options, settings)
 
     @property
     def target_accept_prob(self) -> float:
@@ -44,9 +64,8 @@ class Adjusted(Langevin):
         noise = torch.randn_like(self.state["u"])
         self.state["velocity"] = unit(noise)
 
-        length = self.state["length"]
-        no_noise = torch.full_like(length, math.inf)
-        path = self.follow(num_steps, self.step_size, no_noise)
+        decoherence = self.refreshment * self.state["length"]
+        path = self.follow(num_steps, self.step_size, decoherence)
 
         is_undone = path.undone > 0
         error = torch.where(is_undone, math.inf, path.change)
@@ -85,3 +104,9 @@ class Adjusted(Langevin):
         """Continue at the averaged step sizes, because those of dual averaging fluctuate."""
         self.end_warmup()
         super().end_window(block)
+
+    def learn_length(self, block: DrawBlock) -> None:
+        """Estimate the mean length, which needs slightly other step sizes."""
+        super().learn_length(block)
+        averaging = DualAveraging.at(self.step_size, factor=1.0)
+        self.state |= averaging._asdict()

@@ -221,12 +221,12 @@ class Langevin(Kernel):
         """Estimate the mass matrix, or in later windows the decoherence length."""
         self.state["ended"] = self.state["ended"] + 1
         if int(self.state["ended"]) > _MASS_MATRIX_WINDOWS:
-            self._learn_length(block)
+            self.learn_length(block)
         elif block.num_draws > 1:
             self.learn_mass_matrix(block)
             self.restart(self.step_size)
 
-    def _learn_length(self, block: DrawBlock) -> None:
+    def learn_length(self, block: DrawBlock) -> None:
         """Estimate the decoherence length."""
         n_steps = block.info.n_steps.to(block.q)
         num_steps = n_steps.mean(1) / self.gradients_per_step
