@@ -38,7 +38,7 @@ def test_without_the_energy_of_the_turns_there_is_a_bias(monkeypatch):
         return turned, torch.zeros_like(change)
 
     monkeypatch.setattr(microcanonical, "turn", without)
-    assert off(variances(target_accept_prob=0.4), 1.0) > LIMIT
+    assert off(variances(), 1.0) > LIMIT
 
 
 def test_accepting_everything_has_a_bias(monkeypatch):

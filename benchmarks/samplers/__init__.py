@@ -1,0 +1,1 @@
+"""Samplers of this package and of others on five posteriors, at equal budgets."""
