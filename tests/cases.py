@@ -498,6 +498,12 @@ STOCHASTIC = [
 OTHERS = (*OF_GUIDES, *PARTICLES, *STOCHASTIC, "FGE", "Laplace")
 SAMPLERS = [name for name in ENGINES if name not in OTHERS]
 
+
+def num_chains(engine):
+    """Return the number of chains of a sampler here: MEADS needs two in each of two folds."""
+    return 4 if engine == "MEADS" else 2
+
+
 DATASETS = {
     "uci": lambda: datasets.uci("yacht"),
     "digits": datasets.digits,

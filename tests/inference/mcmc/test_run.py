@@ -190,7 +190,7 @@ def test_without_a_progress_bar_nothing_is_printed(capsys):
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("name", cases.SAMPLERS)
 def test_the_progress_bar_advances_with_every_draw(name):
-    engine = dataclasses.replace(cases.ENGINES[name](build()), num_chains=2)
+    engine = cases.ENGINES[name](build())
     updates = []
     original = inference.mcmc.chain_engine.bar
 

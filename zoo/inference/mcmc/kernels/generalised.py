@@ -144,9 +144,11 @@ class Generalised(Chains):
         chains, settings = self._use(moving)
         values = [self.state[name][chains] for name in PersistentPoint._fields]
         *after, error = self.step(*values, *settings)
+        moved = {}
         for name, value in zip(PersistentPoint._fields, after, strict=True):
-            self.state[name] = self.state[name].index_copy(0, chains, value)
+            moved[name] = self.state[name].index_copy(0, chains, value)
 
+        self.state |= moved
         self.num_gradients += len(chains)
         self.state["iteration"] = self.state["iteration"] + 1
 
