@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import warnings
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -45,11 +47,12 @@ class Ours:
         self.posterior = posterior
         self.seed = seed
         self.done = 0
-        self.folder = tempfile.TemporaryDirectory()
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder)
         self.engine = getattr(inference, name)(
             posterior.model,
             num_chains=num_chains,
-            checkpoint=Path(self.folder.name) / "run",
+            checkpoint=folder / "run",
             progress=False,
             **OURS[name],
         )
