@@ -66,7 +66,7 @@ def k_centre(x: Tensor, number: int, *, seed: int = 0) -> Tensor:
     nearest = torch.full_like(squares, torch.inf)
     for _ in range(number - 1):
         last = chosen[-1]
-        distances = squares + squares[last] - 2 * rows @ rows[last]
+        distances = squares + squares[last] - 2 * (rows @ rows[last])
         nearest = nearest.minimum(distances)
         nearest[last] = -torch.inf
         chosen.append(int(nearest.argmax()))
