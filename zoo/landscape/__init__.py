@@ -22,6 +22,7 @@ from zoo.landscape.surfaces.random_plane import random_plane
 from zoo.landscape.surfaces.surface import Plane
 from zoo.landscape.units.align import align
 from zoo.landscape.units.permuted import permuted
+from zoo.landscape.units.relabelled import relabelled
 from zoo.landscape.units.rescaled import rescaled
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "plane",
     "project",
     "random_plane",
+    "relabelled",
     "rescaled",
     "simplex",
 ]
