@@ -96,6 +96,18 @@ def test_the_page_about_generators_runs():
     assert made.predict(torch.randn(8, 3)).outputs.shape == (5, 8, 20)
 
 
+@pytest.mark.filterwarnings("ignore:.*(ESS|R-hat|round trips|acceptance)")
+@pytest.mark.usefixtures("at_the_prior")
+def test_the_page_about_modes_runs():
+    (program,) = programs("docs/modes.md")
+    few = "warmup_steps=3, num_samples=4, compile=False, progress=False"
+    program = program.replace(
+        "num_temperatures=20, num_steps=20", f"num_temperatures=3, num_steps=2, {few}"
+    )
+    found = run(program)
+    assert found["relabelled"].draws["layer1.weight"].shape == (4, 4, 10, 1)
+
+
 def test_the_page_about_pixels_runs():
     plt.switch_backend("Agg")
     (program,) = programs("docs/pixels.md")
