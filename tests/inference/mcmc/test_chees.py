@@ -117,6 +117,46 @@ def test_the_length_fits_the_slowest_direction():
     assert lengths[0] > quarter / 2.5  # from a single step too, but it takes longer
 
 
+def hidden(size=100):
+    """Return a root of a covariance with one slow direction, of scale 6, among many others."""
+    direction = torch.nn.functional.normalize(torch.ones(size), dim=0)
+    return torch.linalg.cholesky(
+        torch.eye(size) + 35.0 * direction[:, None] * direction
+    )
+
+
+def length_among_many(**options):
+    pyro.set_rng_seed(0)
+    engine = sampler(
+        normal(hidden()),
+        num_chains=16,
+        num_steps=1,
+        max_steps=60,
+        warmup_steps=150,
+        num_samples=3,
+        **options,
+    )
+    return engine.fit(()).info.trajectory_length
+
+
+def test_the_criterion_of_the_slow_direction_does_not_stop_at_the_others(monkeypatch):
+    quarter = math.pi / 2 * 6 / math.sqrt(1.35)
+    assert quarter / 1.7 < length_among_many(criterion="snaper") < 2 * quarter
+
+    def stays(direction, centred):
+        return direction
+
+    monkeypatch.setattr(learned_length, "principal_direction", stays)
+    assert length_among_many(criterion="snaper") < quarter / 2  # a random direction
+
+
+def test_the_criterion_of_the_slow_direction_is_exact():
+    pyro.set_rng_seed(0)
+    root = TARGETS["correlated"]
+    posterior = sampler(normal(root), criterion="snaper").fit(())
+    assert off(posterior.draws["z"], root @ root.T) < LIMIT
+
+
 def test_gradient_descent_instead_of_ascent_is_rejected(monkeypatch):
     kind = learned_length.LearnedLength
     ascent = kind.criterion_gradient
@@ -180,6 +220,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
         (
             {"max_steps": 0},
             "max_steps must be a number of leapfrog steps, at least 1, not 0",
+        ),
+        (
+            {"criterion": "esjd"},
+            "criterion must be one of 'chees', 'snaper', not 'esjd'",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -11,6 +12,8 @@ from zoo.inference.mcmc.arguments import check_num_leapfrog
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.learned_length import LearnedLength
+
+_CRITERIA = ("chees", "snaper")
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -22,9 +25,16 @@ class ChEES(Adaptive):
 
     .. math:: \tfrac14 E\big[(|u' - E u'|^2 - |u - E u|^2)^2\big],
 
-    in the coordinates of the mass matrix; expectations are means over chains. A
-    low-discrepancy sequence jitters lengths between zero and the learned one. All chains take
-    equally many steps, so none waits, which suits a GPU and a hundred chains.
+    in the coordinates of the mass matrix; expectations are means over chains.
+    `criterion="snaper"` takes the components of u and u' along the direction in which chains
+    vary most instead, and divides by the length,
+
+    .. math:: \tfrac{1}{4 \tau} E\big[\big((w^\top (u' - E u'))^2
+        - (w^\top (u - E u))^2\big)^2\big],
+
+    so that many directions of small scale do not hide the slow one. A low-discrepancy
+    sequence jitters lengths between zero and the learned one. All chains take equally many
+    steps, so none waits, which suits a GPU and a hundred chains.
 
     If chains stay in different modes, as those of networks do, the criterion also contains
     the squared jumps between modes. Lengths then grew to their bound, so choose `max_steps`.
@@ -43,10 +53,12 @@ class ChEES(Adaptive):
         num_steps: Leapfrog steps of the longest trajectory at the beginning. The criterion has
             a first maximum where most directions are explored. Gradient ascent from a few
             steps stops there, while some directions have hardly moved, so begin with more.
+            With "snaper" it does not matter.
         max_steps: Largest number of leapfrog steps of a trajectory.
+        criterion: "chees", a sum over all directions, or "snaper", of the slowest one.
 
     Raises:
-        ValueError: A single chain, or a trajectory without steps.
+        ValueError: A single chain, a trajectory without steps, or an unknown criterion.
 
     Example:
         >>> short = {"warmup_steps": 5, "num_samples": 5, "progress": False}
@@ -60,6 +72,7 @@ class ChEES(Adaptive):
     shared_mass: bool = True
     num_steps: int = 100
     max_steps: int = 1000
+    criterion: Literal["chees", "snaper"] = "chees"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,6 +84,11 @@ class ChEES(Adaptive):
 
         check_num_leapfrog("num_steps", self.num_steps)
         check_num_leapfrog("max_steps", self.max_steps)
+        if self.criterion not in _CRITERIA:
+            names = ", ".join(map(repr, _CRITERIA))
+            raise ValueError(
+                f"criterion must be one of {names}, not {self.criterion!r}"
+            )
 
     def steps_per_draw(self) -> int:
         """Estimate the leapfrog steps of one draw."""
@@ -80,4 +98,6 @@ class ChEES(Adaptive):
         self, potential: Potential, q: Tensor, options: KernelOptions
     ) -> LearnedLength:
         """Make the kernel."""
-        return LearnedLength(potential, q, options, self.num_steps, self.max_steps)
+        return LearnedLength(
+            potential, q, options, self.num_steps, self.max_steps, self.criterion
+        )

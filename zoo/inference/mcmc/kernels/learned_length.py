@@ -1,9 +1,9 @@
-"""The kernel of ChEES: trajectories of one length, which maximises the ChEES criterion."""
+"""The kernel of ChEES: trajectories of one length, which maximises a criterion."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.trajectories import Trajectories
 
 _LEARNING_RATE = 0.05
-_MEMORY = 0.95  # decay of the average squared gradient
+_MEMORY = 0.95  # decay of the average squared gradient, and of covariances
 _MAX_CHANGE = 0.35  # of the log length in one update
 _MIN_ACCEPTANCE = 1e-4  # below it, a trajectory diverged and gives no gradient
 _JITTER_BITS = 10  # the jitter has period 2^10 draws
@@ -38,7 +38,7 @@ class LengthState(NamedTuple):
 
 
 class LearnedLength(Trajectories):
-    """Trajectories of one length for all chains; warm-up maximises the ChEES criterion over it.
+    """Trajectories of one length for all chains; warm-up maximises a criterion over it.
 
     The state has, in addition to that of all Hamiltonian kernels, the fields of `LengthState`
     and the number of draws, which determines the jitter.
@@ -49,6 +49,7 @@ class LearnedLength(Trajectories):
         options: The settings.
         num_steps: Leapfrog steps of the longest trajectory at the beginning.
         max_steps: Largest number of leapfrog steps of a trajectory.
+        criterion: The criterion, see `ChEES`.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class LearnedLength(Trajectories):
         options: KernelOptions,
         num_steps: int,
         max_steps: int,
+        criterion: Literal["chees", "snaper"] = "chees",
     ) -> None:
         self.max_steps = max_steps
+        self.criterion = criterion
         super().__init__(potential, q, options)
 
         num_steps = min(num_steps, max_steps)
@@ -70,6 +73,8 @@ class LearnedLength(Trajectories):
         length = LengthState(log_length, log_length, zero, zero)
         self.state |= length._asdict()
         self.state["draws"] = zero.long()
+        if criterion == "snaper":
+            self.state["direction"] = torch.randn_like(q[0])
 
     @property
     def trajectory_length(self) -> float:
@@ -164,6 +169,8 @@ class LearnedLength(Trajectories):
         after = u - mean
         mean_before = self.initial_u.mean(0)
         before = self.initial_u - mean_before
+        if self.criterion == "snaper":
+            after, before, p = self._along_direction(after, before, p)
 
         square = after.square().sum(-1)
         square_before = before.square().sum(-1)
@@ -172,9 +179,25 @@ class LearnedLength(Trajectories):
         along = (after * p).sum(-1)
         length = self.state["log_length"].exp()
         gradient = change * along * self.fraction * length
+        if self.criterion == "snaper":  # of the criterion per length
+            gradient = gradient - 0.25 * change.square()
+
         weighted_sum = (weight * gradient).sum()
 
         return weighted_sum / total
+
+    def _along_direction(
+        self, after: Tensor, before: Tensor, p: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return components (C, 1) along the widest direction, and update its estimate.
+
+        The estimate is a power iteration with the covariances of the last draws.
+        """
+        direction = principal_direction(self.state["direction"], before)
+        self.state["direction"] = direction
+        along = torch.nn.functional.normalize(direction, dim=0)[:, None]
+
+        return after @ along, before @ along, p @ along
 
     def restart(self, step_size: Tensor) -> None:
         """Restart dual averaging at one step size for all chains."""
@@ -199,3 +222,19 @@ class LearnedLength(Trajectories):
 
         average = self.state["log_length_average"]
         self.state["log_length"] = average.minimum(longest)
+
+
+def principal_direction(direction: Tensor, centred: Tensor) -> Tensor:
+    r"""Return a better estimate (P,) of the direction in which positions vary most.
+
+    .. math:: s \leftarrow \beta s + (1 - \beta) \frac1C \sum_c u_c u_c^\top \frac{s}{|s|}
+
+    Arguments:
+        direction: The estimate before, of any length, (P,).
+        centred: Positions of the chains minus their mean, (C, P).
+    """
+    unit = torch.nn.functional.normalize(direction, dim=0)
+    component = centred @ unit
+    product = (component[:, None] * centred).mean(0)
+
+    return _MEMORY * direction + (1 - _MEMORY) * product
