@@ -108,10 +108,10 @@ class TreeState(NamedTuple):
 
     def depth(self) -> Tensor:
         """Return how often each tree has doubled, (C,)."""
-        powers = 2 ** torch.arange(1, self.max_depth + 1, device=self.num_leaves.device)
-        doubled = self.num_leaves[:, None] >= powers
+        shifts = torch.arange(1, self.max_depth + 1, device=self.num_leaves.device)
+        halved = self.num_leaves[:, None] >> shifts
 
-        return doubled.sum(-1)
+        return (halved > 0).sum(-1)
 
     def write(self, where: Tensor | None = None, **values: Tensor) -> None:
         """Overwrite fields, of all chains or of those of a mask (C,)."""
