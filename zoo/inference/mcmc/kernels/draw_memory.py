@@ -18,12 +18,10 @@ class DrawMemory(NamedTuple):
     """The draws of a block; chains fill it at their own pace.
 
     Arguments:
-        chains: Indices of the chains, (C,).
         u: Whitened positions, (C, S + 1, P); the last place takes what is no draw.
         stacked: Stacked statistics, (C, S + 1, F).
     """
 
-    chains: Tensor
     u: Tensor
     stacked: Tensor
 
@@ -35,28 +33,32 @@ class DrawMemory(NamedTuple):
         num_statistics = TransitionInfo._fields.index(_LAST) + 1
 
         return cls(
-            torch.arange(num_chains, device=u.device),
             u.new_zeros(num_chains, num_places, size),
             u.new_zeros(num_chains, num_places, num_statistics),
         )
 
     def write(
-        self, ended: Tensor, remaining: Tensor, u: Tensor, stacked: Tensor
+        self,
+        ended: Tensor,
+        chains: Tensor,
+        numbers: Tensor,
+        u: Tensor,
+        stacked: Tensor,
     ) -> None:
         """Write the draws of the trees that have ended.
 
         Arguments:
-            ended: Mask of these trees, (C,).
-            remaining: Draws that each chain had to make before, (C,).
-            u: Whitened positions, (C, P).
-            stacked: Stacked statistics, (C, F).
+            ended: Mask of these trees, (R,).
+            chains: Which chain each of them belongs to, (R,).
+            numbers: Number of the draw of the chain, from 0, (R,).
+            u: Whitened positions, (R, P).
+            stacked: Stacked statistics, (R, F).
         """
         last = self.u.shape[1] - 1
-        number = last - remaining
-        place = torch.where(ended, number, last)
+        place = torch.where(ended, numbers, last)
 
-        self.u[self.chains, place] = u
-        self.stacked[self.chains, place] = stacked
+        self.u[chains, place] = u
+        self.stacked[chains, place] = stacked
 
     def num_steps(self) -> Tensor:
         """Return the leapfrog steps of all draws, (C, S)."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
+from zoo.inference.mcmc.adaptation.mass_matrix import MassMatrix
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import KernelOptions, Tick
 from zoo.inference.mcmc.kernels.draw_memory import (
@@ -17,16 +18,19 @@ from zoo.inference.mcmc.kernels.draw_memory import (
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import Hamiltonian
 from zoo.inference.mcmc.kernels.tree import Tree
+from zoo.inference.mcmc.kernels.turns import Turns
 
 # leapfrog steps between two reads of a flag; a read makes the CPU wait for a GPU
 _STEPS_PER_READ = {"cuda": 4}
 _CHOSEN = ("u", "gradient", "energy")  # state that a tree has as chosen_u, ...
+_CACHED = 2**19  # bytes of the widest result, half of what a graph is compiled for
 
 
 class NoUTurn(Hamiltonian):
     """Trajectories that grow leaf by leaf, each chain at its own pace.
 
-    Between two blocks of draws no tree grows.
+    A leaf is added to the trees of R chains at once. If there are more chains, they take
+    turns. Between two blocks of draws no tree grows.
 
     Arguments:
         potential: The potential energy.
@@ -43,7 +47,8 @@ class NoUTurn(Hamiltonian):
         max_tree_depth: int,
     ) -> None:
         super().__init__(potential, q, options)
-        self.tree = Tree.empty(q, max_tree_depth)
+        self.num_rows = rows_of_trees(q, potential.widest)
+        self.tree = Tree.empty(q[: self.num_rows], max_tree_depth)
 
         # the program that is called most is made last
         self.close = self.traced(self.close_trees, self.tree)
@@ -69,7 +74,7 @@ class NoUTurn(Hamiltonian):
     def close_trees(
         self,
         p: Tensor,
-        remaining: Tensor,
+        stays: Tensor,
         adapting: Tensor,
         step_size: Tensor,
         *averaging: Tensor,
@@ -77,15 +82,15 @@ class NoUTurn(Hamiltonian):
         """Close subtrees, report trees that have ended, adapt, begin new trees; to be traced.
 
         Arguments:
-            p: Fresh momenta, (C, P).
-            remaining: Draws that each chain still has to make, (C,).
+            p: Fresh momenta, (R, P).
+            stays: Whether a chain that has ended a tree begins another in its row, (R,).
             adapting: Whether step sizes are adapted, ().
-            step_size: Step sizes, (C,).
-            averaging: The state of dual averaging, (C,) each.
+            step_size: Step sizes, (R,).
+            averaging: The state of dual averaging, (R,) each.
 
         Returns:
-            Which trees have ended (C,), their stacked statistics (C, F), the remaining draws,
-            the step sizes and the state of dual averaging.
+            Which trees have ended (R,), their stacked statistics (R, F), the step sizes and
+            the state of dual averaging.
         """
         tree = self.tree
         ended = tree.close(step_size)
@@ -102,66 +107,71 @@ class NoUTurn(Hamiltonian):
         )
 
         stacked = stack_info(info)
-        remaining = remaining - ended.long()
 
         adapts = ended & adapting
         target = self.options.target_accept_prob
         updated = DualAveraging(*averaging).updated(rate, target, where=adapts)
-        tree.begin(ended & (remaining > 0), p)
+        tree.begin(ended & stays, p)
         step_size = torch.where(adapts, updated.step_size, step_size)
 
-        return ended, stacked, remaining, step_size, *updated
+        return ended, stacked, step_size, *updated
 
     def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
         """Draw from every chain; Ctrl-C or an error ends it, and what all chains have is kept."""
         memory = DrawMemory.empty(self.state["u"], num_draws)
-        remaining = torch.full_like(memory.chains, num_draws)
-        adapts = torch.tensor(adapting, device=remaining.device)
-        averaging = self.averaging
-        step_size = self.step_size
-
+        turns = self._begin_turns(num_draws)
+        adapts = torch.tensor(adapting, device=self.step_size.device)
         ended_by: BaseException | None = None
-        p = self._begin_trees(remaining)
 
         try:
-            while int(remaining.max()) > 0:
-                self._grow_until_one_ends(step_size)
-                ended, stacked, rest, step_size, *state = self.close(
-                    p, remaining, adapts, step_size, *averaging
-                )
-                averaging = DualAveraging(*state)
+            p = self._begin_trees()
+            while turns.num_done < num_draws:
+                self._grow_until_one_ends(turns)
+                ended, stacked = self._close(turns, p, adapts)
 
                 if bool(ended.any()):
-                    memory.write(ended, remaining, self.tree.chosen_u, stacked)
-                    p = torch.randn_like(p)
-                    remaining = rest  # from here on the draws count
+                    numbers = turns.numbers()
+                    memory.write(
+                        ended, turns.chains, numbers, self.tree.chosen_u, stacked
+                    )
+                    turns.count(ended)  # from here on the draws count
+                    p = self._next_trees(turns, ended)
 
-                    num_done = num_draws - int(remaining.max())
                     steps = unstack_info(stacked).n_steps * ended
-                    tick(num_done, f"leapfrog steps {int(steps.max())}")
+                    tick(turns.num_done, f"leapfrog steps {int(steps.max())}")
         except (KeyboardInterrupt, Exception) as error:
             ended_by = error
         else:
-            self._end_trees(step_size, averaging)
+            self._end_turns(turns)
 
-        num_done = num_draws - int(remaining.max())
         self.num_gradients += self._count_gradients(memory.num_steps())
 
-        return self._block(memory, num_done, ended_by)
+        return self._block(memory, turns.num_done, ended_by)
 
-    def _begin_trees(self, remaining: Tensor) -> Tensor:
-        """Begin trees where the chains are, and return momenta for the next ones, (C, P)."""
-        chosen = {f"chosen_{name}": self.state[name] for name in _CHOSEN}
-        self.tree.write(**chosen)
+    def _begin_turns(self, num_draws: int) -> Turns:
+        """Give rows to the first chains; a tree has the position of its chain."""
+        names = [*_CHOSEN, "step_size", *DualAveraging._fields, *MassMatrix._fields]
+        state = {name: self.state[name] for name in names}
+        turns = Turns(state, self.num_rows, num_draws)
 
+        for name in _CHOSEN:
+            chosen = getattr(self.tree, f"chosen_{name}")
+            turns.rows[name] = chosen.copy_(turns.rows[name])
+
+        return turns
+
+    def _begin_trees(self) -> Tensor:
+        """Begin a tree in every row, and return momenta for the next ones, (R, P)."""
         momenta = torch.randn_like(self.tree.u)
-        self.tree.begin(remaining > 0, momenta)
+        everywhere = torch.ones_like(self.tree.growing)
+        self.tree.begin(everywhere, momenta)
 
-        return torch.randn_like(self.tree.u)
+        return torch.randn_like(momenta)
 
-    def _grow_until_one_ends(self, step_size: Tensor) -> None:
+    def _grow_until_one_ends(self, turns: Turns) -> None:
         """Grow all subtrees until at least one of them has ended."""
-        mass_matrix = self.mass_matrix
+        step_size = turns.rows["step_size"]
+        mass_matrix = turns.part(MassMatrix)
         num_steps = _STEPS_PER_READ.get(step_size.device.type, 1)
 
         has_ended = False
@@ -171,14 +181,36 @@ class NoUTurn(Hamiltonian):
 
             has_ended = bool(flag)
 
-    def _end_trees(self, step_size: Tensor, averaging: DualAveraging) -> None:
-        """Move the chains to the chosen leaves, and keep what was adapted."""
-        for name in _CHOSEN:
-            chosen = getattr(self.tree, f"chosen_{name}")
-            self.state[name] = chosen.clone()
+    def _close(self, turns: Turns, p: Tensor, adapts: Tensor) -> tuple[Tensor, Tensor]:
+        """Close subtrees; return which trees have ended (R,), and their statistics (R, F)."""
+        ended, stacked, step_size, *state = self.close(
+            p,
+            turns.stays(),
+            adapts,
+            turns.rows["step_size"],
+            *turns.part(DualAveraging),
+        )
 
-        self.state["step_size"] = step_size
-        self.averaging = averaging
+        averaging = DualAveraging(*state)
+        turns.rows |= averaging._asdict()
+        turns.rows["step_size"] = step_size
+
+        return ended, stacked
+
+    def _next_trees(self, turns: Turns, ended: Tensor) -> Tensor:
+        """Begin trees of chains that waited for a row, and return further momenta, (R, P)."""
+        if turns.waiting:
+            taken = turns.change(ended)
+            is_taken = torch.zeros_like(ended)
+            is_taken[taken] = True
+            self.tree.begin(is_taken, torch.randn_like(self.tree.u))
+
+        return torch.randn_like(self.tree.u)
+
+    def _end_turns(self, turns: Turns) -> None:
+        """Move the chains to the chosen leaves, and keep what was adapted."""
+        for name, value in turns.end().items():
+            self.state[name] = value.clone()
 
     def _count_gradients(self, num_steps: Tensor) -> int:
         """Return the gradient evaluations of a block, those of unfinished trees included."""
@@ -201,3 +233,18 @@ class NoUTurn(Hamiltonian):
         info = typed_info(memory.stacked[:, :num_draws])
 
         return DrawBlock(q, info, ended_by)
+
+
+def rows_of_trees(q: Tensor, widest: int) -> int:
+    """Return how many trees grow together: on a CPU, as many as its cache holds easily.
+
+    Arguments:
+        q: Positions of the chains, (C, P).
+        widest: Bytes of the widest result of a gradient for one chain.
+    """
+    if q.is_cuda:
+        return len(q)
+
+    fitting = _CACHED * torch.get_num_threads() // max(1, widest)
+
+    return min(len(q), max(1, fitting))
