@@ -11,10 +11,12 @@ from torch.distributions import MultivariateNormal
 
 from zoo import inference
 from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels import no_u_turn
 from zoo.inference.mcmc.kernels import tree as trees
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.hamiltonian import kinetic_energy
 from zoo.inference.mcmc.kernels.no_u_turn import NoUTurn
+from zoo.inference.mcmc.kernels.turns import Turns
 from zoo.inference.mcmc.kernels.u_turn import (
     LeafSlots,
     leaf_slots,
@@ -257,7 +259,66 @@ def test_chains_do_not_wait_and_gradients_are_counted():
     assert made.num_gradients - before == steps.sum()
 
 
-def test_a_kernel_continues_from_its_state():
+def with_rows(monkeypatch, rows):
+    """Let chains take turns in a few rows."""
+    monkeypatch.setattr(no_u_turn, "rows_of_trees", lambda q, widest: rows)
+
+
+class Mixed(Turns):
+    """Gives a row the position of a chain with the energy and the gradient of another one."""
+
+    def _take(self, rows):
+        others = {name: self.rows[name].clone() for name in ("energy", "gradient")}
+        super()._take(rows)
+        for name, value in others.items():
+            self.rows[name].copy_(value)
+
+
+@pytest.mark.parametrize("kind", [Turns, Mixed])
+def test_chains_that_take_turns_are_exact(kind, monkeypatch):
+    with_rows(monkeypatch, 1500)
+    monkeypatch.setattr(no_u_turn, "Turns", kind)
+    assert (farthest(moved(1.4, 5)) < LIMIT) == (kind is Turns)
+
+
+def test_rows_are_hardly_idle_if_chains_take_turns(monkeypatch):
+    with_rows(monkeypatch, 2)
+    made = kernel(torch.randn(5, 3), 0.5)
+    made.state["step_size"] = torch.tensor([0.2, 0.5, 0.5, 0.5, 0.5])
+    before, calls = made.num_gradients, 0
+
+    def grow(*inputs, grown=made.grow):
+        nonlocal calls
+        calls += 1
+        return grown(*inputs)
+
+    made.grow = grow
+    with made.potential.program.running():
+        steps = made.draw(40, quiet).info.n_steps
+    needed = steps.sum()
+    assert made.num_gradients - before == needed
+    longest = steps.sum(1).max()  # calls of five rows, without turns
+    assert needed <= 2 * calls < 1.1 * needed
+    assert 5 * longest > 1.5 * needed
+
+
+def test_turns_do_not_change_who_adapts_to_what(monkeypatch):
+    with_rows(monkeypatch, 2)
+    made = kernel(torch.randn(5, 3), 0.5)
+    made.state["scale"] = 10.0 ** torch.arange(5)[:, None] * torch.ones(5, 3)
+    made.state["u"] = made.state["u"] / made.state["scale"]
+    with made.potential.program.running():
+        made.draw(100, quiet, adapting=True)
+    in_units_of_the_target = made.averaging.average * made.state["scale"][:, 0]
+    assert (in_units_of_the_target > 0.3).all()
+    assert (in_units_of_the_target < 3.0).all()
+    energy = made.potential.energies(made.q)
+    assert torch.allclose(energy, made.state["energy"], atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_a_kernel_continues_from_its_state(rows, monkeypatch):
+    with_rows(monkeypatch, rows)
     made = kernel(torch.randn(4, 3), 0.5)
     with made.potential.program.running():
         made.draw(3, quiet, adapting=True)
