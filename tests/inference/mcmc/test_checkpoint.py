@@ -121,7 +121,7 @@ def test_a_finished_run_continues_if_num_samples_is_larger(name, path):
         {"max_draws": 4},
         {"functions_at": X[:2]},
         {"dtype": torch.float64},
-        {"mass_rank": 2},
+        {"mass_rank": 2, "metric": "variance"},
         {"compile": "traced"},
     ],
     ids=lambda options: next(iter(options)),

@@ -7,7 +7,12 @@ import torch
 from monte_carlo import one_thread  # noqa: F401
 
 from zoo import inference
-from zoo.inference.mcmc.adaptation.mass_matrix import MassMatrix, estimate_mass_matrix
+from zoo.inference.mcmc.adaptation import directions, mass_matrix
+from zoo.inference.mcmc.adaptation.mass_matrix import (
+    METRICS,
+    MassMatrix,
+    estimate_mass_matrix,
+)
 
 SIZE = 40
 
@@ -147,6 +152,75 @@ def test_constant_or_infinite_elements_keep_scale_1():
     mass_matrix = estimate_mass_matrix(draws, gradients, 4)
     assert all(bool(torch.isfinite(part).all()) for part in mass_matrix)
     assert (mass_matrix.scale[:, 0] == 1).all()
+
+
+def test_the_scales_of_every_metric():
+    covariance = correlated()
+    draws, gradients = sampled(covariance, 1, 4000)
+    variance = covariance.diagonal()
+    curvature = torch.linalg.inv(covariance).diagonal()
+    squared = {
+        "fisher": (variance / curvature).sqrt(),
+        "variance": variance,
+        "hessian": 1 / curvature,
+    }
+    for metric in METRICS:
+        found = estimate_mass_matrix(draws, gradients, metric=metric).scale[0].square()
+        for name, exact in squared.items():
+            assert torch.allclose(found, exact, rtol=0.2) == (name == metric)
+
+
+def stiffness(mass_matrix, covariance, noise):
+    """Return the square root of widest variance times largest curvature, whitened."""
+    whitening = matrix(mass_matrix)
+    inverse = torch.linalg.inv(whitening)
+    curvature = torch.linalg.inv(covariance) + noise * torch.eye(SIZE).to(covariance)
+    widest = torch.linalg.eigvalsh(inverse @ covariance @ inverse.T)[-1]
+    return float(
+        (widest * torch.linalg.eigvalsh(whitening.T @ curvature @ whitening)[-1]).sqrt()
+    )
+
+
+def of_all_draws(draws, gradients, rank):
+    """Return directions and stretches from the same draws, and without shrinkage."""
+    return directions._farthest(draws, gradients, rank, shrinkage=0.0)
+
+
+@pytest.mark.parametrize("count", [20, 30, 100])
+def test_directions_from_few_draws_never_hurt(count, monkeypatch):
+    """The gradients of a network differ from those of a normal by more than noise."""
+    noise = 3.0
+    covariance = torch.eye(SIZE).double()
+    draws, gradients = sampled(covariance, 1, count)
+    gradients = gradients + noise**0.5 * torch.randn_like(gradients)
+    plain, found = (
+        stiffness(estimate_mass_matrix(draws, gradients, rank), covariance, noise)
+        for rank in (0, 8)
+    )
+    assert found < 1.05 * plain
+    monkeypatch.setattr(mass_matrix, "stretched_directions", of_all_draws)
+    trusted = estimate_mass_matrix(draws, gradients, 8)
+    assert stiffness(trusted, covariance, noise) > 1.3 * plain
+
+
+def test_directions_are_found_in_spite_of_noise():
+    covariance = correlated()
+    draws, gradients = sampled(covariance, 1, 30)
+    units = covariance.diagonal().rsqrt()
+    gradients = gradients + units * torch.randn_like(gradients)
+    plain, found = (
+        condition(estimate_mass_matrix(draws, gradients, rank), covariance)
+        for rank in (0, 5)
+    )
+    assert found < plain / 2
+
+
+def test_the_metric_is_one_of_three():
+    with pytest.raises(
+        ValueError,
+        match="metric must be one of 'fisher', 'variance', 'hessian', not 'var'",
+    ):
+        inference.HMC(lambda: None, metric="var")
 
 
 def test_a_low_rank_mass_matrix_needs_fewer_leapfrog_steps():

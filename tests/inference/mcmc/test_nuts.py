@@ -10,6 +10,7 @@ from pyro.infer.mcmc import NUTS as PyroNUTS
 from torch.distributions import MultivariateNormal
 
 from zoo import inference
+from zoo.inference.mcmc.adaptation.mass_matrix import METRICS
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels import no_u_turn
 from zoo.inference.mcmc.kernels import tree as trees
@@ -407,7 +408,8 @@ def off_moments(draws, mean, variance):
     return max(off_chains(draws, mean), off_chains((draws - mean).square(), variance))
 
 
-def test_an_ill_conditioned_normal():
+@pytest.mark.parametrize("metric", METRICS)
+def test_an_ill_conditioned_normal(metric):
     scale = torch.logspace(0.0, 3.0, 4)
     correlation = torch.full((4, 4), 0.5) + 0.5 * torch.eye(4)
     target = MultivariateNormal(10.0 * scale, scale[:, None] * correlation * scale)
@@ -417,11 +419,9 @@ def test_an_ill_conditioned_normal():
             "x", dist.MultivariateNormal(target.loc, scale_tril=target.scale_tril)
         )
 
-    draws = (
-        fit(model, chains=32, warmup=40, samples=40, max_tree_depth=5)
-        .draws["x"]
-        .double()
-    )
+    depth = 6 if metric == "variance" else 5
+    options = {"warmup": 40, "samples": 40, "max_tree_depth": depth, "metric": metric}
+    draws = fit(model, chains=32, **options).draws["x"].double()
     assert off_moments(draws, target.loc, target.variance) < LIMIT
     assert off_moments(draws, target.loc, 1.5 * target.variance) > LIMIT
 
@@ -444,7 +444,8 @@ def test_neals_funnel_reparametrised():
     assert off_moments(v, torch.tensor(0.0), torch.tensor(4.0)) > LIMIT
 
 
-def test_bayesian_linear_regression():
+@pytest.mark.parametrize("mass_rank", [0, 2])
+def test_bayesian_linear_regression(mass_rank):
     x = torch.randn(20, 2)
     y = x @ torch.tensor([1.0, -2.0]) + 0.3 * torch.randn(20)
     posterior = exact.linear_posterior(
@@ -456,7 +457,8 @@ def test_bayesian_linear_regression():
         with pyro.plate("data", len(y)):
             pyro.sample("y", dist.Normal(features @ w, 0.3), obs=y)
 
-    draws = fit(model, exact.features(x).float(), y).draws["w"].double()
+    features = exact.features(x).float()
+    draws = fit(model, features, y, mass_rank=mass_rank).draws["w"].double()
     variance = posterior.covariance.diagonal()
     assert off_moments(draws, posterior.mean, variance) < LIMIT
     assert off_moments(draws, posterior.mean, 1.5 * variance) > LIMIT

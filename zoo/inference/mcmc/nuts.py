@@ -22,7 +22,8 @@ class NUTS(Adaptive):
     other. The draw is one of its points, with probability proportional to :math:`e^{-H}` and
     with a preference for the last doubling. Warm-up adapts the step size by dual averaging
     and a diagonal mass matrix. A chain begins its next trajectory as soon as the last one has
-    ended; chains wait for each other only at the end of a block of draws.
+    ended; chains wait for each other only at the end of a block of draws. On a CPU, as many
+    chains move together as its cache holds, and others take their turns.
 
     References:
         The No-U-Turn Sampler: Adaptively Setting Path Lengths in Hamiltonian Monte Carlo

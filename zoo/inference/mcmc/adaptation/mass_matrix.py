@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-_MAX_DRAWS = 500  # for the estimate of fewer directions than that: more take seconds
-_MIN_VARIANCE = 1e-5  # of the scaled target, where neither draws nor gradients vary
+from zoo.inference.mcmc.adaptation.directions import stretched_directions
+
+Metric = Literal["fisher", "variance", "hessian"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+_PRIOR_DRAWS = (
+    5.0  # draws of variance _PRIOR_VARIANCE that Stan adds to those of a chain
+)
+_PRIOR_VARIANCE = 1e-3
 
 
 class MassMatrix(NamedTuple):
@@ -79,22 +83,31 @@ class MassMatrix(NamedTuple):
 
 
 def estimate_mass_matrix(
-    draws: Tensor, gradients: Tensor, rank: int = 0, shared: bool = False
+    draws: Tensor,
+    gradients: Tensor,
+    rank: int = 0,
+    shared: bool = False,
+    metric: Metric = "fisher",
 ) -> MassMatrix:
     r"""Estimate a mass matrix from draws and from the gradients of the potential at them.
 
-    .. math:: s_i^2 = \sqrt{\operatorname{Var}[q_i] / \operatorname{Var}[\partial_i U]}, \quad
-        \Sigma \operatorname{Cov}[\nabla U] \Sigma = \operatorname{Cov}[q]
+    The scales are those of a metric, the directions those of `stretched_directions`.
 
-    The second equation is solved in the scaled space that draws and gradients span. Of the
-    eigenvectors of Σ, those with eigenvalues farthest from 1 are kept. Both equations
-    minimise the Fisher divergence between the target and a normal distribution. For a normal
-    target, the number of draws needed is the number of directions to find, not the number of
-    parameters.
+    .. math::
+        s_i^2 = \sqrt{\operatorname{Var}[q_i] / \operatorname{Var}[\partial_i U]}, \quad
+        s_i^2 = \operatorname{Var}[q_i] \quad \text{or} \quad
+        s_i^2 = 1 / \operatorname{Var}[\partial_i U]
+
+    The first, "fisher", minimises the Fisher divergence between the target and a normal
+    distribution. "variance" is that of Stan, shrunk to 0.001 by five draws. "hessian" is the
+    inverse of the mean second derivative, because of
+    :math:`E[\partial_i U^2] = E[\partial_i^2 U]`.
+    For independent normal parameters all of them are equal.
 
     References:
         Preconditioning Hamiltonian Monte Carlo by Minimizing Fisher Divergence (Seyboldt,
         Carlson, Carpenter, 2025)
+        Stan Reference Manual: HMC Algorithm Parameters (Stan Development Team, 2024)
 
     Arguments:
         draws: Draws of every chain in unconstrained space, (C, S, P), S at least 2.
@@ -102,23 +115,24 @@ def estimate_mass_matrix(
         rank: Number K of directions next to the diagonal.
         shared: Whether chains share one estimate from all draws, each chain centred at its
             own mean.
+        metric: What the scales are.
     """
-    chains, _, size = draws.shape
+    chains = len(draws)
     draws = _centred(draws)
 
     gradients = _centred(gradients.nan_to_num(0.0, 0.0, 0.0))
     if shared:
-        draws = draws.reshape(1, -1, size)
-        gradients = gradients.reshape(1, -1, size)
+        draws = _together(draws)
+        gradients = _together(gradients)
 
-    scale = _diagonal_scale(draws, gradients)
+    scale = _diagonal_scale(draws, gradients, metric)
     identity = MassMatrix.identity(scale, rank)
 
     mass_matrix = identity._replace(scale=scale)
     if rank > 0:
         scaled = draws / scale[:, None]
         scaled_gradients = gradients * scale[:, None]
-        basis, stretch = _stretched_directions(scaled, scaled_gradients, rank)
+        basis, stretch = stretched_directions(scaled, scaled_gradients, rank)
         mass_matrix = MassMatrix(scale, basis.to(scale), stretch.to(scale))
 
     return MassMatrix(*[_for_chains(part, chains) for part in mass_matrix])
@@ -134,82 +148,26 @@ def _for_chains(part: Tensor, chains: int) -> Tensor:
     return part.expand(chains, *part.shape[1:]).contiguous()
 
 
-def _diagonal_scale(draws: Tensor, gradients: Tensor) -> Tensor:
+def _together(values: Tensor) -> Tensor:
+    """Return values (C, S, P) of all chains as those of one, earlier ones first, (1, CS, P)."""
+    in_time = values.transpose(0, 1)
+    return in_time.flatten(0, 1)[None]
+
+
+def _diagonal_scale(draws: Tensor, gradients: Tensor, metric: Metric) -> Tensor:
     """Return scales (C, P) of centred draws and gradients (C, S, P); 1 for constant elements."""
+    num_draws = draws.shape[1]
     variance = draws.square().mean(1)
     curvature = gradients.square().mean(1)
-    ratio = variance / curvature
 
-    is_known = torch.isfinite(ratio) & (ratio > 0)
-    ones = torch.ones_like(ratio)
+    squared = (variance / curvature).sqrt()
+    if metric == "variance":
+        share = num_draws / (num_draws + _PRIOR_DRAWS)
+        squared = share * variance + (1 - share) * _PRIOR_VARIANCE
+    elif metric == "hessian":
+        squared = 1 / curvature
 
-    return torch.where(is_known, ratio, ones) ** 0.25
+    is_known = torch.isfinite(squared) & (squared > 0)
+    ones = torch.ones_like(squared)
 
-
-def _stretched_directions(
-    draws: Tensor, gradients: Tensor, rank: int
-) -> tuple[Tensor, Tensor]:
-    """Return directions (C, P, K) and stretches (C, K) of centred, scaled draws and gradients."""
-    num_draws = draws.shape[1]
-    max_draws = max(rank, _MAX_DRAWS)
-    every = math.ceil(num_draws / max_draws)
-    draws = draws[:, ::every].double()
-    gradients = gradients[:, ::every].double()
-
-    # coordinates in the space that both span
-    both = torch.cat([draws, gradients], 1)
-    basis, _ = torch.linalg.qr(both.transpose(1, 2))  # (C, P, D)
-    covariance = _second_moment(draws @ basis)
-    curvature = _second_moment(gradients @ basis)
-
-    mean = _geometric_mean(covariance, curvature)
-    variance, vectors = torch.linalg.eigh(mean)
-    num_dimensions = variance.shape[-1]
-
-    # keep the variances farthest from 1
-    num_found = min(rank, num_dimensions)
-    distance = variance.log().abs()
-    kept = distance.topk(num_found, -1).indices  # (C, K)
-
-    index = kept[:, None].expand(-1, num_dimensions, -1)
-    kept_vectors = vectors.gather(2, index)
-    directions = basis @ kept_vectors
-    stretch = variance.gather(1, kept).sqrt()
-
-    missing = (0, rank - num_found)
-
-    return pad(directions, missing), pad(stretch, missing, value=1.0)
-
-
-def _second_moment(vectors: Tensor) -> Tensor:
-    """Return the mean of x xᵀ over vectors (C, S, D), with a minimal variance, (C, D, D)."""
-    _, num_draws, size = vectors.shape
-    total = vectors.transpose(1, 2) @ vectors
-    moment = total / num_draws
-
-    eye = torch.eye(size, dtype=vectors.dtype, device=vectors.device)
-
-    return moment + _MIN_VARIANCE * eye
-
-
-def _geometric_mean(covariance: Tensor, curvature: Tensor) -> Tensor:
-    r"""Return the positive definite X with X curvature X = covariance.
-
-    .. math:: X = B^{-1/2} \big( B^{1/2} A B^{1/2} \big)^{1/2} B^{-1/2}
-
-    with A the covariance and B the curvature: the geometric mean of A and B⁻¹.
-    """
-    root = _matrix_power(curvature, 0.5)
-    inverse_root = _matrix_power(curvature, -0.5)
-    middle = _matrix_power(root @ covariance @ root, 0.5)
-
-    return inverse_root @ middle @ inverse_root
-
-
-def _matrix_power(matrix: Tensor, exponent: float) -> Tensor:
-    """Return a power of symmetric positive definite matrices (C, D, D)."""
-    values, vectors = torch.linalg.eigh(matrix)
-    powers = values.clamp_min(0.0).pow(exponent)
-    scaled = vectors * powers[:, None]
-
-    return scaled @ vectors.transpose(1, 2)
+    return torch.where(is_known, squared, ones).sqrt()

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from zoo.inference.mcmc.adaptation.mass_matrix import Metric
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.posterior.info import MCMCInfo
@@ -26,6 +27,7 @@ class KernelOptions:
         target_accept_prob: Acceptance probability that step sizes are adapted to.
         mass_rank: Number of directions of the mass matrix next to its diagonal.
         shared_mass: Whether all chains share one mass matrix.
+        metric: What the diagonal of the mass matrix is learnt from.
         compile: How graphs run, as in `Traced`.
         calls: Expected number of gradient evaluations, by which compile="auto" decides.
     """
@@ -33,6 +35,7 @@ class KernelOptions:
     target_accept_prob: float = 0.8
     mass_rank: int = 0
     shared_mass: bool = False
+    metric: Metric = "fisher"
     compile: bool | str = "auto"
     calls: int = 0
 

@@ -105,6 +105,7 @@ class Kernel(Chains):
             self._gradients(block.q),
             self.options.mass_rank,
             self.options.shared_mass,
+            self.options.metric,
         )
 
         self._place(self.q, mass_matrix)

@@ -185,7 +185,7 @@ class NoUTurn(Hamiltonian):
         """Close subtrees; return which trees have ended (R,), and their statistics (R, F)."""
         ended, stacked, step_size, *state = self.close(
             p,
-            turns.stays(),
+            turns.stays,
             adapts,
             turns.rows["step_size"],
             *turns.part(DualAveraging),

@@ -41,6 +41,7 @@ class Turns:
 
         self._state = {name: value.clone() for name, value in state.items()}
         self._is_taken = torch.ones_like(self.chains, dtype=torch.bool)
+        self.stays = self._whether_stays()  # by row
 
     @property
     def num_done(self) -> int:
@@ -56,16 +57,10 @@ class Turns:
         """Return which of its draws each row's chain makes, from 0, (R,)."""
         return self.num_draws - self.remaining[self.chains]
 
-    def stays(self) -> Tensor:
-        """Return whether a chain has more draws to make, and makes them in its row, (R,)."""
-        left = self.remaining[self.chains]
-        is_alone = not self.waiting
-
-        return (left > 1) & is_alone
-
     def count(self, ended: Tensor) -> None:
         """Count the draws of the rows of a mask (R,), whose trees have ended."""
         self.remaining = self.remaining.index_add(0, self.chains, -ended.long())
+        self.stays = self._whether_stays()
 
     def change(self, ended: Tensor) -> Tensor:
         """Let chains that wait take the rows of a mask (R,), whose trees have ended.
@@ -78,6 +73,7 @@ class Turns:
 
         taken = rows[: len(self.waiting)]
         self._take(taken)
+        self.stays = self._whether_stays()
 
         return taken
 
@@ -89,6 +85,13 @@ class Turns:
         self._leave(self._is_taken.nonzero().flatten())
 
         return self._state
+
+    def _whether_stays(self) -> Tensor:
+        """Return whether a row goes on with its chain when the present tree has ended, (R,)."""
+        left = self.remaining[self.chains]
+        is_alone = not self.waiting
+
+        return (left > 1) & is_alone
 
     def _leave(self, rows: Tensor) -> None:
         """Keep the state of the chains of some rows; those with more draws to make wait."""
