@@ -408,6 +408,7 @@ def off_moments(draws, mean, variance):
     return max(off_chains(draws, mean), off_chains((draws - mean).square(), variance))
 
 
+@pytest.mark.filterwarnings("ignore:NUTS.*max_tree_depth:UserWarning")
 @pytest.mark.parametrize("metric", METRICS)
 def test_an_ill_conditioned_normal(metric):
     scale = torch.logspace(0.0, 3.0, 4)
@@ -419,9 +420,10 @@ def test_an_ill_conditioned_normal(metric):
             "x", dist.MultivariateNormal(target.loc, scale_tril=target.scale_tril)
         )
 
-    depth = 6 if metric == "variance" else 5
-    options = {"warmup": 40, "samples": 40, "max_tree_depth": depth, "metric": metric}
-    draws = fit(model, chains=32, **options).draws["x"].double()
+    options = {"warmup": 40, "max_tree_depth": 5, "metric": metric}
+    if metric == "variance":  # needs more draws than with gradients
+        options |= {"warmup": 60, "max_tree_depth": 6}
+    draws = fit(model, chains=32, samples=40, **options).draws["x"].double()
     assert off_moments(draws, target.loc, target.variance) < LIMIT
     assert off_moments(draws, target.loc, 1.5 * target.variance) > LIMIT
 
