@@ -32,6 +32,10 @@ FACTORS = {
         torch.randn(1, 5, 3).expand(4, 5, 3),
         torch.randn(4, 2, 3).transpose(1, 2),
     ),
+    "shared right": lambda: (
+        torch.randn(4, 2, 5).transpose(1, 2),
+        torch.randn(1, 2, 3).expand(4, 2, 3),
+    ),
     "outer": lambda: (torch.randn(4, 5, 1), torch.randn(4, 1, 2)),
     "both": lambda: (torch.randn(1, 5, 1).expand(4, 5, 1), torch.randn(4, 1, 2)),
     "any": lambda: (torch.randn(4, 5, 3), torch.randn(4, 3, 2)),

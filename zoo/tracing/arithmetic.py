@@ -68,15 +68,21 @@ def product(left: Tensor, right: Tensor) -> Tensor:
     if inner == 1:
         return left * right
 
-    is_shared = left.stride(0) == 0 and batch > 1
-    if not is_shared:
-        return aten.bmm.default(left, right)
+    if left.stride(0) == 0 and batch > 1:
+        # one left factor for all: a single product with the right factors side by side
+        columns = right.permute(1, 0, 2).reshape(inner, -1)  # (K, B * N)
+        wide = left[0] @ columns  # (M, B * N)
 
-    # one left factor for all: a single product with the right factors side by side
-    columns = right.permute(1, 0, 2).reshape(inner, -1)  # (K, B * N)
-    wide = left[0] @ columns  # (M, B * N)
+        return wide.view(len(wide), batch, -1).transpose(0, 1)
 
-    return wide.view(len(wide), batch, -1).transpose(0, 1)
+    if right.stride(0) == 0 and batch > 1:
+        # one right factor for all, in the same way, transposed
+        rows = left.permute(2, 0, 1).reshape(inner, -1)  # (K, B * M)
+        wide = right[0].T @ rows  # (N, B * M)
+
+        return wide.view(len(wide), batch, -1).permute(1, 2, 0)
+
+    return aten.bmm.default(left, right)
 
 
 class _Cheaper(Interpreter):

@@ -183,13 +183,8 @@ class NoUTurn(Hamiltonian):
 
     def _close(self, turns: Turns, p: Tensor, adapts: Tensor) -> tuple[Tensor, Tensor]:
         """Close subtrees; return which trees have ended (R,), and their statistics (R, F)."""
-        ended, stacked, step_size, *state = self.close(
-            p,
-            turns.stays,
-            adapts,
-            turns.rows["step_size"],
-            *turns.part(DualAveraging),
-        )
+        inputs = _inputs_of_close(turns, p, adapts)
+        ended, stacked, step_size, *state = self.close(*inputs)
 
         averaging = DualAveraging(*state)
         turns.rows |= averaging._asdict()
@@ -248,3 +243,11 @@ def rows_of_trees(q: Tensor, widest: int) -> int:
     fitting = _CACHED * torch.get_num_threads() // max(1, widest)
 
     return min(len(q), max(1, fitting))
+
+
+def _inputs_of_close(turns: Turns, p: Tensor, adapts: Tensor) -> tuple[Tensor, ...]:
+    """Return the inputs of `close_trees` for the chains that are in the rows."""
+    step_size = turns.rows["step_size"]
+    averaging = turns.part(DualAveraging)
+
+    return p, turns.stays, adapts, step_size, *averaging
