@@ -51,7 +51,7 @@ class Nutpie:
         module = load(1, "nutpie.compiled_pyfunc")
 
         return module.from_pyfunc(
-            size, make_log_density, make_expand, [np.float64], [(size,)], ["q"]
+            size, make_log_density, make_expand, [np.dtype("float64")], [(size,)], ["q"]
         )
 
     def warm_up(self, budget: Budget) -> Cost:
