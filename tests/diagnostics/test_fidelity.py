@@ -78,6 +78,29 @@ def test_agreement_and_total_variation_by_hand():
     assert score["total_variation"] == pytest.approx((0.2 + 0.3) / 2)
 
 
+@pytest.mark.parametrize("shape", [(2, 2, 1), (2, 2)])
+def test_one_probability_is_that_of_two_classes(shape):
+    ours = torch.tensor([0.9, 0.4, 0.9, 0.4]).reshape(shape)
+    truth = torch.tensor([0.6, 0.7, 0.6, 0.7]).reshape(shape)
+    score = classification(
+        bare(ours).with_both_classes(), bare(truth).with_both_classes()
+    )
+    assert score["agreement"] == 0.5
+    assert score["total_variation"] == pytest.approx((0.3 + 0.3) / 2)
+    three = bare(torch.rand(2, 2, 3))
+    assert three.with_both_classes() is three
+
+
+def test_a_logit_is_scored_by_probabilities_also_where_they_hardly_vary():
+    """In units of its spread a probability near 1 would be far off for one rare draw."""
+    certain = normal(loc=20.0, scale=5.0)
+    other = normal(loc=20.0, scale=5.0, seed=1)
+    bernoulli = likelihoods.Bernoulli()
+    score = zoo.fidelity(posterior(other, bernoulli), posterior(certain, bernoulli), x)
+    assert score.total_variation < 1e-3
+    assert "wasserstein" not in score.scores
+
+
 def test_the_mixture_over_draws_is_compared_not_draw_by_draw():
     split = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
     even = torch.full((2, 1, 2), 0.5)

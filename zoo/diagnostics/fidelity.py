@@ -93,9 +93,12 @@ def fidelity(
     else:
         ours = _functions(posterior, place.x, num_samples, place.targets)
 
-    num_outputs = ours.values.shape[-1]
-    has_classes = num_outputs > 1 and _has_classes(sampled, place.x)
-    kind = classification if has_classes else regression
+    kind = regression
+    if _has_classes(sampled, place.x):
+        kind = classification
+        ours = ours.with_both_classes()
+        chains = [chain.with_both_classes() for chain in chains]
+
     score = partial(kind, away=place.away)
 
     number = len(ours.values)

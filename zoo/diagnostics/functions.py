@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from zoo.posterior.thinning import evenly
@@ -32,3 +33,12 @@ class Functions(NamedTuple):
     def without_targets(self) -> Functions:
         """Return the draws without held-out targets."""
         return Functions(self.values, self.pointwise[:, :0])
+
+    def with_both_classes(self) -> Functions:
+        """Return probabilities of both classes if the values are those of one, (S, N, 1)."""
+        one = self.values if self.values.dim() > 2 else self.values.unsqueeze(-1)
+        if one.shape[-1] != 1:
+            return self
+
+        both = torch.cat([1 - one, one], -1)
+        return Functions(both, self.pointwise)

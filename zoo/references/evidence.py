@@ -142,13 +142,13 @@ def _score_floors(model: BayesianNetwork, pooled: Tensor) -> EvidenceRow:
     """Return the score of one chain against the others, for every score of `zoo.fidelity`."""
     num_samples = min(pooled.shape[1], _MAX_FLOOR_SAMPLES)
     thinned = thin_chains(pooled, num_samples).double()
+    has_classes = model.likelihood.discrete
     chains = []
     for values in thinned:
         no_targets = values.new_zeros(num_samples, 0)
-        chains.append(Functions(values, no_targets))
+        chain = Functions(values, no_targets)
+        chains.append(chain.with_both_classes() if has_classes else chain)
 
-    num_outputs = pooled.shape[-1]
-    has_classes = model.likelihood.discrete and num_outputs > 1
     score = classification if has_classes else regression
     floors = floor(chains, score)
     return {name: round(value, 4) for name, value in floors.items()}

@@ -11,16 +11,16 @@ from zoo.model import BayesianNetwork
 from zoo.references.problem import Problem
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
-_NUM_TRAIN = 100
+_NUM_TRAIN = 60
 _NUM_TEST = 30
 _LIMIT = 2.0  # the data lie in [-2, 2]
 
 
 def heteroscedastic() -> Problem:
-    r"""A hundred points whose noise grows from left to right, under 30 units and two outputs.
+    r"""Sixty points whose noise grows from left to right, under 20 units and two outputs.
 
     .. math:: y = \sin(2 x) + s(x) \epsilon, \quad
-        s(x) = 0.05 + 0.15 \, (x + 2)^2 / 4, \quad \epsilon \sim N(0, 1)
+        s(x) = 0.2 + 0.1 \, (x + 2)^2 / 4, \quad \epsilon \sim N(0, 1)
 
     The first output is the mean, the second the scale through a softplus. Functions are
     stored at 30 test inputs and on a grid over [-3, 3].
@@ -31,8 +31,8 @@ def heteroscedastic() -> Problem:
     """
     data = _growing_noise()
 
-    network = networks.MLP(1, 2, hidden=[30])
-    prior = priors.WeightPrior(priors.fan_in(2.0, bias_scale=2.0))
+    network = networks.MLP(1, 2, hidden=[20])
+    prior = priors.WeightPrior(priors.fan_in(2.0, bias_scale=1.0))
     likelihood = likelihoods.HeteroscedasticGaussian()
     model = BayesianNetwork(network, prior, likelihood)
     runs = hamiltonian_and_microcanonical(model)
@@ -70,6 +70,6 @@ def _draw(size: int, random: torch.Generator) -> Split:
     uniform = torch.rand(size, 1, generator=random)
     x = _LIMIT * (2 * uniform - 1)
     errors: Tensor = torch.randn(size, 1, generator=random)
-    scale = 0.05 + 0.15 * (x + _LIMIT).square() / 4
+    scale = 0.2 + 0.1 * (x + _LIMIT).square() / 4
 
     return Split(x, torch.sin(2 * x) + scale * errors)
