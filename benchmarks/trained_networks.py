@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from zoo import datasets, networks
 from zoo.datasets import Dataset, Split
 from zoo.datasets.images import IMAGENET
-from zoo.experiments.nodes_cifar10 import resnet as trained
+from zoo.experiments.parts.trained_resnets import resnet as trained
 
 NUM_VALIDATION = 5_000
 BATCH = 128
