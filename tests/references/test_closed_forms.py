@@ -83,9 +83,9 @@ def test_the_limit_is_the_normal_that_is_conditioned_on_the_data():
     prior = kernel(together, together) + 1e-10 * torch.eye(45, dtype=torch.float64)
     # a posterior precision is that of the prior plus that of the data
     precision = torch.linalg.inv(prior)
-    precision[:40, :40] += torch.eye(40, dtype=torch.float64) / 0.1**2
+    precision[:40, :40] += torch.eye(40, dtype=torch.float64) / 0.3**2
     covariance = torch.linalg.inv(precision)
-    pulled = torch.cat([y.double() / 0.1**2, torch.zeros(5, 1, dtype=torch.float64)])
+    pulled = torch.cat([y.double() / 0.3**2, torch.zeros(5, 1, dtype=torch.float64)])
     mean = (covariance @ pulled)[40:, 0]
     assert torch.allclose(limit.mean, mean, atol=1e-4)
     assert torch.allclose(limit.covariance_matrix, covariance[40:, 40:], atol=1e-4)

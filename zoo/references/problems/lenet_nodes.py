@@ -31,8 +31,8 @@ def lenet_nodes() -> Problem:
     400 numbers. In version 1 the seven channels that go into the convolutions were nodes
     too, and there were a thousand images: 40 times as expensive as the linear layers, .69
     instead of .017 seconds a gradient of four chains, and the samplers did not agree in
-    40 minutes. Functions are stored
-    at 30 test images, and at 10 other test images that are rotated by 90 degrees.
+    40 minutes. Functions are stored at 30 test images, and at 10 other test images that
+    are rotated by 90 degrees.
 
     References:
         Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, Kaski,

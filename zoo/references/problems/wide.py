@@ -20,7 +20,7 @@ from zoo.references.problems.runs import NUM_CHAINS
 
 _SCALE = 2**0.5  # of the weights at fan-in 1
 _BIAS_SCALE = 1.0
-_NOISE = 0.1
+_NOISE = 0.3
 _WIDTH = 1000
 _JITTER = 1e-8
 
@@ -34,8 +34,8 @@ def wide() -> Problem:
 
     As the width grows, the prior and the posterior of the function become those of a
     Gaussian process with this kernel, s² = 2 and b = 1. The first run draws from that
-    limit in closed form, the second samples the 3,001 weights of the network. Functions
-    are stored on a grid over [-3, 3].
+    limit in closed form, the second samples the 3,001 weights of the network. The noise is
+    known, 0.3. Functions are stored on a grid over [-3, 3].
 
     References:
         Bayesian Learning for Neural Networks (Neal, 1996), chapter 2
@@ -70,7 +70,7 @@ def wide() -> Problem:
         away=away,
         targets=None,
         runs={"limit": limit, "NUTS": nuts},
-        source="artificial, zoo.datasets.toy.sinusoid(); no licence needed",
+        source="artificial, zoo.datasets.toy.sinusoid(noise=0.3); no licence needed",
     )
 
 
