@@ -37,7 +37,7 @@ def hierarchical() -> Problem:
     prior = priors.WeightPrior(priors.Hierarchical(scale, centred=False))
     likelihood = likelihoods.Gaussian(dist.HalfNormal(1.0))
     model = BayesianNetwork(network, prior, likelihood)
-    runs = hamiltonian_and_microcanonical(model)
+    runs = hamiltonian_and_microcanonical(model, target_accept_prob=0.98)
 
     near = data.test.x[:_NUM_TEST]
     far = inputs_away_from(data.train.x, _NUM_AWAY)

@@ -47,7 +47,9 @@ def horseshoe() -> Problem:
     prior = priors.Reparameterised(priors.WeightPrior(rule), independent)
     likelihood = likelihoods.Gaussian(dist.HalfNormal(1.0))
     model = BayesianNetwork(network, prior, likelihood)
-    runs = hamiltonian_and_microcanonical(model, num_samples=2000)
+    runs = hamiltonian_and_microcanonical(
+        model, num_samples=2000, target_accept_prob=0.98
+    )
 
     near = data.test.x
     far = inputs_away_from(data.train.x, _NUM_AWAY)

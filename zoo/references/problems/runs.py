@@ -18,6 +18,7 @@ def hamiltonian_and_microcanonical(
     num_samples: int = 1000,
     num_steps: int | None = None,
     init: str = "map",
+    target_accept_prob: float = 0.85,
 ) -> dict[str, Engine]:
     """Return two samplers of different kinds, by name: NUTS or HMC, and MAMS.
 
@@ -29,6 +30,7 @@ def hamiltonian_and_microcanonical(
             MAMS takes half as many steps, of two gradients each. By default, NUTS
             replaces HMC, and MAMS adapts its number of steps.
         init: Where the chains start; see `zoo.inference.NUTS`.
+        target_accept_prob: That of NUTS; higher where random scales make it diverge.
     """
     options: dict[str, Any] = {
         "num_chains": NUM_CHAINS,
@@ -38,7 +40,7 @@ def hamiltonian_and_microcanonical(
         "init": init,
     }
     if num_steps is None:
-        nuts = NUTS(model, target_accept_prob=0.85, **options)
+        nuts = NUTS(model, target_accept_prob=target_accept_prob, **options)
         mams = MAMS(model, **options)
         return {"NUTS": nuts, "MAMS": mams}
 
