@@ -90,3 +90,19 @@ def test_the_limit_is_the_normal_that_is_conditioned_on_the_data():
     assert torch.allclose(limit.mean, mean, atol=1e-4)
     assert torch.allclose(limit.covariance_matrix, covariance[40:, 40:], atol=1e-4)
     assert not torch.allclose(limit.covariance_matrix, prior[40:, 40:], atol=0.1)
+
+
+def test_the_wide_network_was_sampled_where_its_limit_is():
+    reference = references.load("wide")
+    x, y = reference.data.train
+    limit = exact_limit(x, y, reference.inputs)
+    values = reference.runs["NUTS"].functions.values.flatten(0, 1)[..., 0].double()
+    error = limit.stddev / math.sqrt(
+        len(values)
+    )  # thinned draws are nearly independent
+    assert float(((values.mean(0) - limit.mean) / error).abs().max()) < 4.5
+    ratio = values.std(0) / limit.stddev
+    assert float((ratio - 1).abs().max()) < 4.5 / math.sqrt(2 * len(values))
+
+    prior = exact_limit(x[:1], y[:1], reference.inputs)  # of one datum it is elsewhere
+    assert float(((values.mean(0) - prior.mean) / error).abs().max()) > 4.5
