@@ -21,7 +21,10 @@ from zoo.posterior.posterior import Posterior
 
 WEIGHT, MODE, WIDTH, PRIOR_SCALE = 0.7, 4.0, 0.3, 5.0
 
-pytestmark = pytest.mark.usefixtures("at_the_prior")
+pytestmark = [
+    pytest.mark.usefixtures("at_the_prior"),
+    pytest.mark.filterwarnings("ignore:ParallelTempering"),  # the runs are short
+]
 
 
 def two_modes():
