@@ -639,11 +639,9 @@ REFUSED_BY_ENGINES = (
         for prior in WITH_POINTS
     }
     | {
-        (
-            prior,
-            "AIS",
-        ): r"AIS begins at draws of the prior, but that of site .* is improper"
+        (prior, engine): rf"{engine} begins at draws of the prior, but .* is improper"
         for prior in IMPROPER
+        for engine in ("AIS", "ParallelTempering")
     }
     | {
         ("NodePrior(Bernoulli)", engine): r"is discrete .*guides\.MCDropout takes nodes"

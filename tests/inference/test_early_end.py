@@ -284,6 +284,7 @@ def fail_in_sampling(monkeypatch, at, error):
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("kind", cases.SAMPLERS)
 @pytest.mark.filterwarnings("ignore:NUTS")  # its trees are short here
+@pytest.mark.filterwarnings("ignore:ParallelTempering")  # no round trip in 20 draws
 def test_an_error_in_a_sampler_keeps_the_draws(monkeypatch, kind):
     whole = sample(sampler(kind, warmup_steps=0))
     error = LookupError("no")

@@ -130,7 +130,7 @@ def length_among_many(**options):
     engine = sampler(
         normal(hidden()),
         num_chains=16,
-        num_steps=1,
+        num_steps=2,
         max_steps=60,
         warmup_steps=150,
         num_samples=3,

@@ -53,7 +53,7 @@ class ChEES(Adaptive):
         num_steps: Leapfrog steps of the longest trajectory at the beginning. The criterion has
             a first maximum where most directions are explored. Gradient ascent from a few
             steps stops there, while some directions have hardly moved, so begin with more.
-            With "snaper" it does not matter.
+            With "snaper" two are enough.
         max_steps: Largest number of leapfrog steps of a trajectory.
         criterion: "chees", a sum over all directions, or "snaper", of the slowest one.
 

@@ -30,6 +30,7 @@ class PoweredPotential(Potential):
         vars(self).update(vars(copy(potential)))
         self.powers = powers
         self.widest = 0  # the powers are of all chains, so these run at once
+        self._takes_changes = self.vectorised and self._probe_changes()
 
     def energy(self, q: Tensor, *own: Tensor) -> Tensor:
         """Return U_β () at q (P,) for a power β ()."""
@@ -53,10 +54,24 @@ class PoweredPotential(Potential):
 
     def changes(self, q: Tensor) -> Tensor:
         """Return V (M,) at q (M, P). Call it inside `program.running()`."""
-        if self.vectorised:
+        if self._takes_changes:
             return vmap(self.change)(q)
 
         return torch.stack([with_autograd_if_needed(self.change, row) for row in q])
+
+    def _probe_changes(self) -> bool:
+        """Return whether one call can evaluate V of all chains, without gradients.
+
+        A recurrent layer has a batching rule for its gradient and none without.
+        """
+        q = self.program.like.new_zeros(2, self.size)
+        with self.program.running(), torch.random.fork_rng():
+            try:
+                vmap(self.change)(q)
+            except (RuntimeError, NotImplementedError, ValueError):
+                return False
+
+        return True
 
     def _parts(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """Return U_0 () and V () at q (P,)."""

@@ -137,6 +137,7 @@ class Replicas(Chains):
         """Move all positions and swap them; return those of all powers, or those of power 1."""
         before = self.inner.num_gradients
         block = self.inner.draw(1, lambda done, text: None, adapting)
+        self.state["energy"] = self._last(self.inner.state["energy"])
         if block.ended_by is not None:
             raise block.ended_by
 
@@ -173,17 +174,14 @@ class Replicas(Chains):
 
     def _place(self, q: Tensor, has_moved: Tensor) -> None:
         """Move the inner chains of a mask (C R,) to positions q (C R, P)."""
-        inner = self.inner
-        u = inner.mass_matrix.whiten(q)
-        inner.state["u"] = torch.where(has_moved[:, None], u, inner.state["u"])
-        self._update_energies()
+        u = self.inner.mass_matrix.whiten(q)
+        self._set_places(torch.where(has_moved[:, None], u, self.inner.state["u"]))
 
-    def _update_energies(self) -> None:
-        """Evaluate gradients and potentials where the inner chains are."""
-        inner = self.inner
-        gradient, energy = self._evaluate(inner.state["u"], *inner.mass_matrix)
+    def _set_places(self, u: Tensor) -> None:
+        """Put the inner chains at whitened positions u (C R, P), with what belongs to them."""
+        gradient, energy = self._evaluate(u, *self.inner.mass_matrix)
         self.num_gradients += len(energy)
-        inner.state |= {"gradient": gradient, "energy": energy}
+        self.inner.state |= {"u": u, "gradient": gradient, "energy": energy}
         self.state["energy"] = self._last(energy)
 
     def end_window(self, block: DrawBlock) -> None:
@@ -196,7 +194,7 @@ class Replicas(Chains):
         spacing = equal_rejections(self.powers, rejections)
         self._set_powers(spacing.powers.to(self.powers))
         self._take_over(spacing.nearest)
-        self._update_energies()
+        self._set_places(self.inner.state["u"])
         self._restart()
 
     def _take_over(self, nearest: Tensor) -> None:
