@@ -6,9 +6,12 @@ are standard deviations.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
+import pyro
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
@@ -321,3 +324,16 @@ def scale_posterior(
     return NoisePosterior(
         scales, joint.softmax(0), joint.logsumexp(0) + (scales[1] - scales[0]).log()
     )
+
+
+TARGETS = {  # roots of covariances
+    "standard": torch.eye(3),
+    "ill-conditioned": torch.diag(torch.tensor([0.03, 1.0, 30.0])),
+    "correlated": torch.tensor([[1.0, 0.0], [0.95, 0.3]]),
+}
+
+
+def normal(root: Tensor) -> Callable[[], Tensor]:
+    """Return a model of one site, normal with this covariance's root."""
+    distribution = dist.MultivariateNormal(torch.zeros(len(root)), scale_tril=root)
+    return lambda: pyro.sample("z", distribution)

@@ -58,3 +58,12 @@ def off_chains(chains: Tensor, expected: Tensor) -> float:
     size = effective_sample_size(chains, chain_dim=0, sample_dim=1)
     error = chains.flatten(0, 1).std(0) / size.sqrt()
     return float(((chains.flatten(0, 1).mean(0) - expected).abs() / error).max())
+
+
+def off_moments(draws: Tensor, covariance: Tensor) -> float:
+    """Return how far mean and covariance of chains (C, S, P) are off, in standard errors."""
+    z = draws.double() @ torch.linalg.inv(torch.linalg.cholesky(covariance.double())).T
+    return max(
+        off_chains(z, torch.zeros(())),
+        off_chains(z[..., :, None] * z[..., None, :], torch.eye(z.shape[-1])),
+    )

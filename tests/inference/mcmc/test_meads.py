@@ -6,7 +6,8 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from monte_carlo import LIMIT, off, off_chains, one_thread  # noqa: F401
+from exact import TARGETS, normal
+from monte_carlo import LIMIT, off, off_moments, one_thread  # noqa: F401
 
 from zoo import inference
 from zoo.inference.mcmc.adaptation.folds import largest_eigenvalue, settings_of_folds
@@ -24,28 +25,6 @@ def sampler(model, **options):
     return inference.MEADS(
         model, **{**settings, "compile": False, "progress": False, **options}
     )
-
-
-def normal(root):
-    """Return a model of one site, normal with this covariance's root."""
-    distribution = dist.MultivariateNormal(torch.zeros(len(root)), scale_tril=root)
-    return lambda: pyro.sample("z", distribution)
-
-
-def off_moments(draws, covariance):
-    """Return how far mean and covariance of chains (C, S, P) are off, in standard errors."""
-    z = draws.double() @ torch.linalg.inv(torch.linalg.cholesky(covariance.double())).T
-    return max(
-        off_chains(z, torch.zeros(())),
-        off_chains(z[..., :, None] * z[..., None, :], torch.eye(z.shape[-1])),
-    )
-
-
-TARGETS = {
-    "standard": torch.eye(3),
-    "ill-conditioned": torch.diag(torch.tensor([0.03, 1.0, 30.0])),
-    "correlated": torch.tensor([[1.0, 0.0], [0.95, 0.3]]),
-}
 
 
 @pytest.mark.parametrize("name", TARGETS)
