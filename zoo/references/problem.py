@@ -126,3 +126,16 @@ def inputs_away_from(
     mean = x.mean(0)
     difference = chosen - mean
     return mean + (1 + distance) * difference
+
+
+def near_and_far(near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+    """Return all inputs (N, ...), and which of them are away from the data (N,).
+
+    Arguments:
+        near: Inputs like the data, which come first.
+        far: Inputs away from the data.
+    """
+    inputs = torch.cat([near, far])
+    away = torch.arange(len(inputs)) >= len(near)
+
+    return inputs, away

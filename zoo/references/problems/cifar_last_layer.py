@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyro.distributions as dist
-import torch
 
 from zoo import likelihoods, networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.model import BayesianNetwork
 from zoo.posterior.storage import read_file
-from zoo.references.problem import Problem
+from zoo.references.problem import Problem, near_and_far
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 FEATURES = Path(__file__).parent.parent / "trained" / "cifar_features.safetensors"
@@ -48,8 +47,7 @@ def cifar_last_layer() -> Problem:
     runs = hamiltonian_and_microcanonical(model)
 
     rotated = tensors["rotated"].float()
-    inputs = torch.cat([test.x, rotated])
-    away = torch.arange(len(inputs)) >= len(test.x)
+    inputs, away = near_and_far(test.x, rotated)
 
     return Problem(
         name="cifar-last-layer",

@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo import datasets, likelihoods, networks, priors
 from zoo.datasets import Split
 from zoo.model import BayesianNetwork
-from zoo.references.problem import Problem
+from zoo.references.problem import Problem, near_and_far
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 _NUM_TRAIN = 160
@@ -41,8 +41,7 @@ def digits_mlp() -> Problem:
     runs = hamiltonian_and_microcanonical(model)
 
     noise = _noise_images(train.x)
-    inputs = torch.cat([test.x[:_NUM_TEST], noise])
-    away = torch.arange(len(inputs)) >= _NUM_TEST
+    inputs, away = near_and_far(test.x[:_NUM_TEST], noise)
 
     return Problem(
         name="digits-mlp",

@@ -6,14 +6,13 @@ from collections import OrderedDict
 from pathlib import Path
 
 import pyro.distributions as dist
-import torch
 from torch import nn
 
 from zoo import datasets, likelihoods, priors
 from zoo.datasets import Dataset, Split
 from zoo.model import BayesianNetwork
 from zoo.posterior.storage import read_file
-from zoo.references.problem import Problem
+from zoo.references.problem import Problem, near_and_far
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 TRAINED = Path(__file__).parent.parent / "trained" / "digits_cnn.safetensors"
@@ -55,8 +54,7 @@ def digits_nodes() -> Problem:
 
     others = x[_NUM_TEST : _NUM_TEST + _NUM_AWAY]
     rotated = others.rot90(dims=(-2, -1))
-    inputs = torch.cat([test.x, rotated])
-    away = torch.arange(len(inputs)) >= _NUM_TEST
+    inputs, away = near_and_far(test.x, rotated)
 
     return Problem(
         name="digits-nodes",

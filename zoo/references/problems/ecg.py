@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from zoo import likelihoods, networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.model import BayesianNetwork
 from zoo.posterior.storage import read_file
-from zoo.references.problem import Problem
+from zoo.references.problem import Problem, near_and_far
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 MEANS = Path(__file__).parent.parent / "trained" / "ecg_means.safetensors"
@@ -46,8 +44,7 @@ def ecg() -> Problem:
     runs = hamiltonian_and_microcanonical(model)
 
     backwards = tensors["away/x"].float().flip(-1)
-    inputs = torch.cat([test.x, backwards])
-    away = torch.arange(len(inputs)) >= len(test.x)
+    inputs, away = near_and_far(test.x, backwards)
 
     return Problem(
         name="ecg",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pyro.distributions as dist
-import torch
 
 from zoo import likelihoods, networks, priors
 from zoo.datasets import Dataset, regression
 from zoo.model import BayesianNetwork
-from zoo.references.problem import Problem, inputs_away_from
+from zoo.references.problem import Problem, inputs_away_from, near_and_far
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 _NUM_TEST = 40
@@ -41,8 +40,7 @@ def hierarchical() -> Problem:
 
     near = data.test.x[:_NUM_TEST]
     far = inputs_away_from(data.train.x, _NUM_AWAY)
-    inputs = torch.cat([near, far])
-    away = torch.arange(len(inputs)) >= len(near)
+    inputs, away = near_and_far(near, far)
 
     return Problem(
         name="hierarchical",

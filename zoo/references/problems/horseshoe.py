@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo import likelihoods, networks, priors
 from zoo.datasets import Dataset, Split, Units
 from zoo.model import BayesianNetwork
-from zoo.references.problem import Problem, inputs_away_from
+from zoo.references.problem import Problem, inputs_away_from, near_and_far
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 _COEFFICIENTS = (2.0, -1.5, 1.0, 0.5)  # of the first inputs; those of the others are 0
@@ -53,8 +53,7 @@ def horseshoe() -> Problem:
 
     near = data.test.x
     far = inputs_away_from(data.train.x, _NUM_AWAY)
-    inputs = torch.cat([near, far])
-    away = torch.arange(len(inputs)) >= len(near)
+    inputs, away = near_and_far(near, far)
 
     return Problem(
         name="horseshoe",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyro.distributions as dist
-import torch
 from torch import nn
 
 from zoo import likelihoods, networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.model import BayesianNetwork
 from zoo.posterior.storage import read_file
-from zoo.references.problem import Problem
+from zoo.references.problem import Problem, near_and_far
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 TRAINED = Path(__file__).parent.parent / "trained" / "lenet.safetensors"
@@ -60,8 +59,7 @@ def lenet_nodes() -> Problem:
     data = Dataset("features of Fashion-MNIST", parts["train"], parts["test"])
     x, y = data.test
     rotated = tensors["rotated/x"].float()
-    inputs = torch.cat([x, rotated])
-    away = torch.arange(len(inputs)) >= len(x)
+    inputs, away = near_and_far(x, rotated)
 
     return Problem(
         name="lenet-nodes",

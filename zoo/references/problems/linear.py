@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pyro.distributions as dist
-import torch
 from torch.distributions import MultivariateNormal
 
 from zoo import likelihoods, networks, priors
@@ -15,7 +14,7 @@ from zoo.datasets.toy import LinearDataset
 from zoo.inference import NUTS
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.references.problem import Problem, inputs_away_from
+from zoo.references.problem import Problem, inputs_away_from, near_and_far
 from zoo.references.problems.runs import NUM_CHAINS
 
 _NUM_TEST = 40
@@ -50,8 +49,7 @@ def linear() -> Problem:
 
     far = inputs_away_from(data.train.x, _NUM_AWAY)
     x, y = data.test
-    inputs = torch.cat([x[:_NUM_TEST], far])
-    away = torch.arange(len(inputs)) >= _NUM_TEST
+    inputs, away = near_and_far(x[:_NUM_TEST], far)
 
     return Problem(
         name="linear",

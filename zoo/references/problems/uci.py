@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pyro.distributions as dist
-import torch
 
 from zoo import datasets, likelihoods, networks, priors
 from zoo.model import BayesianNetwork
-from zoo.references.problem import Problem, inputs_away_from
+from zoo.references.problem import Problem, inputs_away_from, near_and_far
 from zoo.references.problems.runs import hamiltonian_and_microcanonical
 
 _CREDITS = {
@@ -79,8 +78,7 @@ def _table(name: str, num_steps: int) -> Problem:
 
     near = data.test.x[:_NUM_TEST]
     far = inputs_away_from(data.train.x, _NUM_AWAY)
-    inputs = torch.cat([near, far])
-    away = torch.arange(len(inputs)) >= len(near)
+    inputs, away = near_and_far(near, far)
     targets = data.test.y[:_NUM_TEST]
 
     return Problem(
