@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
-from types import ModuleType
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from zoo.tracing.arithmetic import cheaper
+from zoo.tracing.compiler import compile_module
 from zoo.tracing.graph import Function, TracedGraph, of_inputs
 
-_SETTINGS = {
-    "fallback_random": True,  # the random numbers of the graph, not of the compiler
-    "size_asserts": False,  # which check every input at every call
-    "alignment_asserts": False,
-    # few channels of an image, channels last, fill a third of a vector register
-    "layout_optimization": False,
-}
 CACHED = 2**20  # bytes of the widest result that fit into a core's cache with the rest
 
 
@@ -35,24 +27,9 @@ def compile_graph(graph: TracedGraph, inputs: Sequence[Tensor]) -> Function:
     module, constants = cheaper(graph.module, [*inputs, *graph.captured])
     captured = [*graph.captured, *constants]
 
-    inductor, config = compiler()
-    with torch.no_grad(), config.patch(_SETTINGS), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # warnings about the compiler itself
-        # the graph is complete: without Dynamo's guards a call costs a third less
-        run = inductor(module, [*inputs, *captured])
-        run(*inputs, *captured)
+    run = compile_module(module, [*inputs, *captured])
 
     return of_inputs(run, captured)
-
-
-def compiler() -> tuple[Callable[..., Function], ModuleType]:
-    """Import torch's compiler and its settings, which takes seconds, without warnings."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from torch._inductor import compile as inductor
-        from torch._inductor import config
-
-    return inductor, config
 
 
 def by_rows(function: Function, rows: int) -> Function:

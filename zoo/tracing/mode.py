@@ -24,6 +24,7 @@ _FEW = 30  # calls below which a program is not traced, which takes as long as t
 _WAIT = 2.0
 _WAIT_PER_NODE = 0.05
 _SAVED = 0.7
+_TIE = 1.25  # ratio of seconds below which two modes are equally fast
 
 
 def mode_name(compile: bool | str) -> str:
@@ -60,6 +61,7 @@ class ModeChooser:
         trial: Runs the program without lasting effects.
         overwrite: Whether a call may write over the results of the one before.
         rows: Number of rows to compile for; None compiles for all.
+        compiles: Whether the graph may be compiled.
     """
 
     function: Function
@@ -67,6 +69,7 @@ class ModeChooser:
     trial: Trial
     overwrite: bool
     rows: int | None
+    compiles: bool = True
 
     def choose(self, inputs: Sequence[Tensor], calls: float) -> ModeChoice:
         """Choose the mode for inputs of these shapes.
@@ -90,7 +93,7 @@ class ModeChooser:
         if self.mode == "captured" or (is_auto and on_cuda):
             return self._capture(traced, inputs, on_cuda)
 
-        if self.mode == "traced":
+        if self.mode == "traced" or not self.compiles:
             return traced
 
         if is_auto and calls * self._gain(graph, inputs) < 1:
@@ -160,10 +163,14 @@ class ModeChooser:
     def _is_faster(
         self, one: ModeChoice, other: ModeChoice, inputs: Sequence[Tensor]
     ) -> bool:
-        """Return whether one mode is faster than another by measurement."""
-        seconds = self.trial.seconds(one.run, inputs)
+        """Return whether one mode is not clearly slower than another by measurement.
 
-        return seconds < self.trial.seconds(other.run, inputs)
+        Near a tie it does not follow the measurement, which differs from run to run.
+        """
+        seconds = self.trial.seconds(one.run, inputs)
+        seconds_of_other = self.trial.seconds(other.run, inputs)
+
+        return seconds < _TIE * seconds_of_other
 
 
 def _warn(message: str) -> None:

@@ -41,6 +41,8 @@ class Traced:
         rows: Number of rows to compile for; all inputs and results have rows that are
             independent of each other, and run this many at a time. By default it is
             compiled for all rows.
+        compiles: Whether it may be compiled; False for a program that has few calls, which
+            the compiler takes longer for than they do.
         owners: Modules and other objects whose plain attributes the function may read.
             If one changes between two calls, e.g. a temperature that a scheduler
             anneals, the program runs in plain mode from then on, after one warning.
@@ -64,6 +66,7 @@ class Traced:
         writes: Sequence[Tensor] = (),
         overwrite: bool = False,
         rows: int | None = None,
+        compiles: bool = True,
         owners: Sequence[Any] = (),
     ) -> None:
         self.function = function
@@ -71,6 +74,7 @@ class Traced:
         self.writes = list(writes)
         self.overwrite = overwrite
         self.rows = rows
+        self.compiles = compiles
         self.compile = mode_name(compile)
 
         self.how = ""  # the mode that was chosen first, empty before the first call
@@ -151,4 +155,5 @@ class Traced:
             trial=self._trial,
             overwrite=self.overwrite,
             rows=self.rows,
+            compiles=self.compiles,
         )

@@ -27,9 +27,12 @@ class Hamiltonian(Kernel):
         options: The settings.
     """
 
+    # whether trajectories are made of single leapfrog steps, or these only try step sizes
+    leaps_often = True
+
     def __init__(self, potential: Potential, q: Tensor, options: KernelOptions) -> None:
         super().__init__(potential, q, options)
-        self.leap = self.traced(self.leapfrog)
+        self.leap = self.traced(self.leapfrog, compiles=self.leaps_often)
 
         first = q.new_full((self.num_chains,), _FIRST_STEP_SIZE)
         self.restart(self.reasonable_step_size(first))

@@ -38,6 +38,7 @@ class Kernel(Chains):
         self,
         function: Callable[..., tuple[Tensor, ...]],
         writes: Sequence[Tensor] = (),
+        compiles: bool = True,
     ) -> Traced:
         """Make a traced program of a function of all chains.
 
@@ -45,6 +46,7 @@ class Kernel(Chains):
             function: The function.
             writes: Tensors that it writes to in place. Without them, a compiled program
                 runs for as many chains at once as the cache holds.
+            compiles: Whether it may be compiled; not if it is called rarely.
         """
         rows = None if writes else rows_at_once(self.num_chains, self.potential.widest)
         program = Traced(
@@ -53,6 +55,7 @@ class Kernel(Chains):
             calls=self.options.calls,
             writes=writes,
             rows=rows,
+            compiles=compiles,
         )
 
         self.programs.append(program)

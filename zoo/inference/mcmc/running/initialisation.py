@@ -8,7 +8,6 @@ from torch import Tensor
 from zoo.inference.mcmc.density.potential import GradientFunction, Potential, is_finite
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.thinning import evenly
-from zoo.tracing.mode import mode_name
 from zoo.tracing.traced import Traced
 
 INITS = ("map", "network", "prior")
@@ -31,8 +30,8 @@ class Initialiser:
     Arguments:
         potential: The potential energy.
         init: "map", "prior", "network", or a posterior whose draws are used.
-        compile: How the sampler runs its graphs. On a CPU nothing is compiled here, because
-            there are too few calls.
+        compile: How the sampler runs its graphs. Nothing is compiled here, because there are
+            too few calls.
     """
 
     def __init__(
@@ -42,15 +41,13 @@ class Initialiser:
         self.init = init
         self.num_gradients = 0
 
-        mode = mode_name(compile)
-
-        is_cuda = potential.program.like.is_cuda
-        if init != "map" or DESCENT == 0:
-            mode = "plain"
-        elif mode != "plain" and not is_cuda:
-            mode = "traced"
-
-        self.program = Traced(potential.gradient, compile=mode, calls=DESCENT)
+        is_descent = init == "map" and DESCENT > 0
+        self.program = Traced(
+            potential.gradient,
+            compile=compile if is_descent else "plain",
+            calls=DESCENT,
+            compiles=False,
+        )
 
     def gradient(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient (C, P) and the potential (C,) at q (C, P), and count the call."""
