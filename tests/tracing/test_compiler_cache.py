@@ -1,0 +1,127 @@
+"""The compiler's folder: kept for the next process, and never the end of a run."""
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from zoo.tracing import compiler_cache
+from zoo.tracing.compiler_cache import cache_folder, with_usable_cache
+from zoo.tracing.traced import Traced
+
+VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import warnings
+from test_compiler_cache import compiled_bits
+from torch._dynamo.utils import counters
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    bits = compiled_bits()
+damaged = any("damaged" in str(warning.message) for warning in caught)
+print(bits, counters["inductor"]["fxgraph_cache_hit"], damaged)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Keep compiled programs in a folder of the test, and have no temporary one yet."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "compiled"))
+    monkeypatch.setattr(compiler_cache, "_temporary", [])
+
+    return tmp_path / "compiled"
+
+
+def noisy(x):
+    return (torch.rand_like(x) + x.tanh(),)
+
+
+def compiled_bits():
+    """Return the bits of a compiled program for one seed."""
+    torch.manual_seed(0)
+    run = Traced(noisy, compile="compiled")
+    (result,) = run(torch.linspace(-1.0, 1.0, 20))
+    assert run.how == "compiled"
+
+    return result.view(torch.int32).tolist()
+
+
+def process(folder):
+    """Start a process that compiles, and return it."""
+    path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    environment = dict(os.environ, PYTHONPATH=path, **{VARIABLE: str(folder)})
+    command = [sys.executable, "-c", PROGRAM]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def printed(started):
+    """Return what a process printed at last."""
+    out, _ = started.communicate()
+    assert started.returncode == 0
+
+    return out.splitlines()[-1]
+
+
+# torch's compiler warns about itself
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_the_next_process_loads_the_program_and_gives_the_same_bits(folder):
+    bits = compiled_bits()
+    assert cache_folder() == folder
+    assert printed(process(folder)) == f"{bits} 1 False"
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_and_one_after_damage_give_the_same_bits(folder):
+    first, second = process(folder), process(folder)
+    bits, _, _ = printed(first).rpartition("] ")
+    assert printed(second).startswith(bits)
+
+    libraries = list(folder.rglob("*.so"))
+    assert libraries
+    for library in libraries:
+        library.write_bytes(b"not a library")
+    last = printed(process(folder))
+    assert last.startswith(bits)
+    assert last.endswith("True")
+
+
+def test_a_folder_that_cannot_be_written_to_is_replaced(folder, monkeypatch):
+    folder.write_text("a file, where no folder can be")
+    monkeypatch.setenv(VARIABLE, str(folder / "compiled"))
+    with pytest.warns(UserWarning, match="compiled cannot be written to; set TORCHIND"):
+        replaced = with_usable_cache(cache_folder)
+    assert replaced.is_dir()
+    with warnings.catch_warnings():  # once
+        warnings.simplefilter("error")
+        assert with_usable_cache(cache_folder) == replaced
+
+
+def test_a_damaged_file_is_not_the_end(folder):
+    def compile():
+        if cache_folder() == folder:
+            raise ImportError("file too short")
+
+        return cache_folder()
+
+    with pytest.warns(UserWarning, match="has a damaged file; delete it"):
+        assert with_usable_cache(compile).is_dir()
+
+
+def test_errors_of_the_program_are_raised_and_the_folder_stays(folder):
+    def fail():
+        raise OSError("no space left")
+
+    def wrong():
+        raise ValueError("no such operation")
+
+    with pytest.raises(OSError, match="no space left"):
+        with_usable_cache(fail)
+    with pytest.raises(ValueError, match="no such operation"):
+        with_usable_cache(wrong)
+    assert cache_folder() == folder
