@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from zoo.tracing.ahead import Ahead
 from zoo.tracing.arithmetic import cheaper
 from zoo.tracing.compiler import compile_module
 from zoo.tracing.graph import Function, TracedGraph, of_inputs
@@ -24,12 +25,29 @@ def compile_graph(graph: TracedGraph, inputs: Sequence[Tensor]) -> Function:
     Raises:
         Exception: Any error of the compiler; most often there is no C++ compiler.
     """
-    module, constants = cheaper(graph.module, [*inputs, *graph.captured])
-    captured = [*graph.captured, *constants]
-
+    module, captured = _prepared(graph, inputs)
     run = compile_module(module, [*inputs, *captured])
 
     return of_inputs(run, captured)
+
+
+def compile_ahead(graph: TracedGraph, inputs: Sequence[Tensor]) -> Ahead | None:
+    """Begin to compile a graph in another process, for a later call of `compile_graph`.
+
+    Arguments:
+        graph: The graph, as `trace` returns it.
+        inputs: The inputs of the program, on a CPU.
+    """
+    module, captured = _prepared(graph, inputs)
+
+    return Ahead.begin(module, [*inputs, *captured])
+
+
+def _prepared(graph: TracedGraph, inputs: Sequence[Tensor]) -> TracedGraph:
+    """Return a graph as the compiler gets it, with cheaper operations."""
+    module, constants = cheaper(graph.module, [*inputs, *graph.captured])
+
+    return TracedGraph(module, [*graph.captured, *constants])
 
 
 def by_rows(function: Function, rows: int) -> Function:

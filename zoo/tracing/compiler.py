@@ -69,9 +69,14 @@ def _compile(
 ) -> Function:
     """Compile a graph with more settings, and run it once."""
     inductor, config = compiler()
+    known = {}
+    for name, value in (_SETTINGS | settings).items():
+        if "." in name or hasattr(config, name):  # an older version lacks some
+            known[name] = value
+
     with (
         torch.no_grad(),
-        config.patch(_SETTINGS | settings),
+        config.patch(known),
         warnings.catch_warnings(),
         _fixed_shapes(),
     ):

@@ -40,7 +40,7 @@ def with_usable_cache(compile: Callable[[], Result]) -> Result:
         Exception: What `compile` raises, with a folder of its own as well.
     """
     folder = cache_folder()
-    if not _is_writable(folder):
+    if not is_writable(folder):
         _use_temporary_folder()
         _warn(f"cannot be written to; set {_VARIABLE} to a folder that can", folder)
         return compile()
@@ -74,7 +74,7 @@ def _is_of_a_file(error: Exception) -> bool:
     return isinstance(inner, (OSError, ImportError, EOFError))
 
 
-def _is_writable(folder: Path) -> bool:
+def is_writable(folder: Path) -> bool:
     """Return whether files can be made in a folder, which is made if it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

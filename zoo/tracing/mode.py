@@ -10,9 +10,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from zoo.runtime.caller import stack_level
+from zoo.tracing.ahead import Ahead
 from zoo.tracing.captured import Captured
 from zoo.tracing.checked_trace import checked_trace, first_line
-from zoo.tracing.compiled import by_rows, compile_graph
+from zoo.tracing.compiled import by_rows, compile_ahead, compile_graph
 from zoo.tracing.graph import Function, TracedGraph, of_inputs, trace
 from zoo.tracing.trial import Trial
 
@@ -96,7 +97,7 @@ class ModeChooser:
         if self.mode == "traced" or not self.compiles:
             return traced
 
-        if is_auto and calls * self._gain(graph, inputs) < 1:
+        if not self._repays(graph, inputs, calls):
             return traced
 
         compiled = self._compile(graph, inputs)
@@ -107,6 +108,27 @@ class ModeChooser:
             return traced
 
         return compiled
+
+    def begin(self, inputs: Sequence[Tensor], calls: float) -> Ahead | None:
+        """Begin to compile the graph in another process, if `choose` will compile it.
+
+        Arguments:
+            inputs: Tensors like the inputs of the call to come.
+            calls: Number of calls to come with inputs of these shapes.
+        """
+        may_compile = self.mode in ("auto", "compiled") and self.compiles
+        if not may_compile or self.rows or any(tensor.is_cuda for tensor in inputs):
+            return None
+
+        try:
+            with self.trial.undone():
+                graph = trace(self.function, inputs)
+                if self._repays(graph, inputs, calls):
+                    return compile_ahead(graph, inputs)
+        except Exception:  # which `choose` will meet as well, and report
+            pass
+
+        return None
 
     def _capture(
         self, traced: ModeChoice, inputs: Sequence[Tensor], on_cuda: bool
@@ -152,6 +174,15 @@ class ModeChooser:
             return None
 
         return ModeChoice(run, "compiled")
+
+    def _repays(
+        self, graph: TracedGraph, inputs: Sequence[Tensor], calls: float
+    ) -> bool:
+        """Return whether to compile a graph for a number of calls."""
+        if self.mode == "compiled":
+            return True
+
+        return calls >= _FEW and calls * self._gain(graph, inputs) >= 1
 
     def _gain(self, graph: TracedGraph, inputs: Sequence[Tensor]) -> float:
         """Return the seconds that compiling saves at each call, divided by those that it takes."""

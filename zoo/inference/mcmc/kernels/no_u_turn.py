@@ -127,6 +127,7 @@ class NoUTurn(Hamiltonian):
 
         try:
             p = self._begin_trees()
+            self.close.begin(*_inputs_of_close(turns, p, adapts))
             while turns.num_done < num_draws:
                 self._grow_until_one_ends(turns)
                 ended, stacked = self._close(turns, p, adapts)

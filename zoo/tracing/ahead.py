@@ -1,0 +1,151 @@
+"""A graph that another process compiles while this one does something else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from zoo.tracing.compiler import compile_module
+from zoo.tracing.compiler_cache import cache_folder, is_writable
+from zoo.tracing.written_graph import WrittenNode, read, written
+
+_PROGRAM = (
+    "import sys; from zoo.tracing.ahead import compile_file; compile_file(sys.argv[1])"
+)
+
+
+class Likeness(NamedTuple):
+    """What a compiler knows of a tensor."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    offset: int
+    num_stored: int
+    dtype: torch.dtype
+    requires_grad: bool
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Likeness:
+        """Return what a compiler knows of a tensor on a CPU."""
+        num_stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+
+        return cls(
+            tuple(tensor.shape),
+            tensor.stride(),
+            int(tensor.storage_offset()),
+            num_stored,
+            tensor.dtype,
+            tensor.requires_grad,
+        )
+
+    def tensor(self) -> Tensor:
+        """Return a tensor of zeros that is like it."""
+        stored = torch.zeros(self.num_stored, dtype=self.dtype)
+        tensor = stored.as_strided(self.shape, self.stride, self.offset)
+
+        return tensor.requires_grad_(self.requires_grad)
+
+
+class Ahead:
+    """Another process, which compiles a graph and leaves the result in the compiler's folder.
+
+    Who needs the graph waits for it, and then compiles as if there were no such process: the
+    compiler finds what it needs in its folder. So results do not depend on the process, nor
+    on how fast it is, and it may fail.
+
+    Arguments:
+        process: The process.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    @classmethod
+    def begin(cls, module: GraphModule, inputs: Sequence[Tensor]) -> Ahead | None:
+        """Begin to compile a graph, unless it is there or this would gain nothing.
+
+        Arguments:
+            module: A graph of aten's operations.
+            inputs: All of its inputs, on a CPU.
+        """
+        likenesses = tuple(map(Likeness.of, inputs))
+        num_threads = torch.get_num_threads()
+        mark = _mark(f"{module.code} {likenesses} {num_threads}")
+        if _num_cores() == 1 or mark.exists() or not is_writable(cache_folder()):
+            return None
+
+        task = _Task(written(module), likenesses, num_threads, mark)
+        with tempfile.NamedTemporaryFile(suffix=".graph", delete=False) as file:
+            pickle.dump(task, file)
+
+        command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, file.name]
+
+        return cls(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+
+    def wait(self) -> None:
+        """Wait until the process has ended; it is ended if the waiting is interrupted."""
+        try:
+            self.process.wait()
+        finally:
+            self.process.kill()
+
+
+class _Task(NamedTuple):
+    """A graph for another process.
+
+    Arguments:
+        nodes: The nodes of the graph.
+        inputs: What its inputs are like.
+        num_threads: Number of threads that it will run with.
+        mark: An empty file which says that the graph was compiled.
+    """
+
+    nodes: list[WrittenNode]
+    inputs: tuple[Likeness, ...]
+    num_threads: int
+    mark: Path
+
+
+def compile_file(path: str) -> None:
+    """Compile the graph of a file and remove the file; this is what the other process runs.
+
+    Arguments:
+        path: A file that `Ahead.begin` has written.
+    """
+    file = Path(path)
+    task: _Task = pickle.loads(file.read_bytes())
+    file.unlink()
+
+    torch.set_num_threads(task.num_threads)
+    inputs = [likeness.tensor() for likeness in task.inputs]
+    compile_module(read(task.nodes), inputs)
+
+    task.mark.parent.mkdir(exist_ok=True)
+    task.mark.touch()
+
+
+def _mark(description: str) -> Path:
+    """Return the file which says that what is described was compiled."""
+    text = f"{description} {torch.__version__}"
+    name = hashlib.sha256(text.encode()).hexdigest()
+
+    return cache_folder() / "zoo" / name
+
+
+def _num_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+
+    return os.cpu_count() or 1
