@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from zoo.tracing import compiler_cache
-from zoo.tracing.compiler_cache import cache_folder, with_usable_cache
+from zoo.tracing.compiler import compiler
+from zoo.tracing.compiler_cache import (
+    cache_folder,
+    despite_damage,
+    use_writable_folder,
+)
 from zoo.tracing.traced import Traced
 
 VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
@@ -30,6 +36,7 @@ print(bits, counters["inductor"]["fxgraph_cache_hit"], damaged)
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Keep compiled programs in a folder of the test, and have no temporary one yet."""
+    compiler()  # importing it would change what is done with warnings
     monkeypatch.setenv(VARIABLE, str(tmp_path / "compiled"))
     monkeypatch.setattr(compiler_cache, "_temporary", [])
 
@@ -82,7 +89,7 @@ def test_two_processes_at_once_and_one_after_damage_give_the_same_bits(folder):
     bits, _, _ = printed(first).rpartition("] ")
     assert printed(second).startswith(bits)
 
-    libraries = list(folder.rglob("*.so"))
+    libraries = list(folder.rglob("*.main.so"))
     assert libraries
     for library in libraries:
         library.write_bytes(b"not a library")
@@ -91,15 +98,22 @@ def test_two_processes_at_once_and_one_after_damage_give_the_same_bits(folder):
     assert last.endswith("True")
 
 
+def test_the_folder_is_that_of_torch(folder, monkeypatch):
+    monkeypatch.delenv(VARIABLE)
+    assert str(cache_folder()) == default_cache_dir()
+
+
 def test_a_folder_that_cannot_be_written_to_is_replaced(folder, monkeypatch):
     folder.write_text("a file, where no folder can be")
     monkeypatch.setenv(VARIABLE, str(folder / "compiled"))
     with pytest.warns(UserWarning, match="compiled cannot be written to; set TORCHIND"):
-        replaced = with_usable_cache(cache_folder)
+        use_writable_folder()
+    replaced = cache_folder()
     assert replaced.is_dir()
     with warnings.catch_warnings():  # once
         warnings.simplefilter("error")
-        assert with_usable_cache(cache_folder) == replaced
+        use_writable_folder()
+    assert cache_folder() == replaced
 
 
 def test_a_damaged_file_is_not_the_end(folder):
@@ -110,7 +124,7 @@ def test_a_damaged_file_is_not_the_end(folder):
         return cache_folder()
 
     with pytest.warns(UserWarning, match="has a damaged file; delete it"):
-        assert with_usable_cache(compile).is_dir()
+        assert despite_damage(compile).is_dir()
 
 
 def test_errors_of_the_program_are_raised_and_the_folder_stays(folder):
@@ -121,7 +135,7 @@ def test_errors_of_the_program_are_raised_and_the_folder_stays(folder):
         raise ValueError("no such operation")
 
     with pytest.raises(OSError, match="no space left"):
-        with_usable_cache(fail)
+        despite_damage(fail)
     with pytest.raises(ValueError, match="no such operation"):
-        with_usable_cache(wrong)
+        despite_damage(wrong)
     assert cache_folder() == folder

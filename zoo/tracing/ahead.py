@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from zoo.tracing.compiler import compile_module
-from zoo.tracing.compiler_cache import cache_folder, is_writable
+from zoo.tracing.compiler_cache import cache_folder, use_writable_folder
 from zoo.tracing.written_graph import WrittenNode, read, written
 
 _PROGRAM = (
@@ -66,10 +66,12 @@ class Ahead:
 
     Arguments:
         process: The process.
+        file: The file with its graph.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], file: Path) -> None:
         self.process = process
+        self.file = file
 
     @classmethod
     def begin(cls, module: GraphModule, inputs: Sequence[Tensor]) -> Ahead | None:
@@ -79,10 +81,11 @@ class Ahead:
             module: A graph of aten's operations.
             inputs: All of its inputs, on a CPU.
         """
+        use_writable_folder()
         likenesses = tuple(map(Likeness.of, inputs))
         num_threads = torch.get_num_threads()
         mark = _mark(f"{module.code} {likenesses} {num_threads}")
-        if _num_cores() == 1 or mark.exists() or not is_writable(cache_folder()):
+        if _num_cores() == 1 or mark.exists():
             return None
 
         task = _Task(written(module), likenesses, num_threads, mark)
@@ -91,7 +94,9 @@ class Ahead:
 
         command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, file.name]
 
-        return cls(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+        return cls(process, Path(file.name))
 
     def wait(self) -> None:
         """Wait until the process has ended; it is ended if the waiting is interrupted."""
@@ -99,6 +104,7 @@ class Ahead:
             self.process.wait()
         finally:
             self.process.kill()
+            self.file.unlink(missing_ok=True)
 
 
 class _Task(NamedTuple):

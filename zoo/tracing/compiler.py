@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from zoo.tracing.compiler_cache import with_usable_cache
+from zoo.tracing.compiler_cache import despite_damage, use_writable_folder
 from zoo.tracing.graph import Function
 
 _SETTINGS = {
@@ -43,15 +43,16 @@ def compile_module(module: GraphModule, inputs: Sequence[Tensor]) -> Function:
     Raises:
         Exception: Any error of the compiler; most often there is no C++ compiler.
     """
+    use_writable_folder()
     is_on_cpu = not any(tensor.is_cuda for tensor in inputs)
     if is_on_cpu:
         _check_compiler()
         try:
-            return with_usable_cache(partial(_compile, module, inputs, _ONE_PROGRAM))
+            return despite_damage(partial(_compile, module, inputs, _ONE_PROGRAM))
         except Exception:  # an operation that cannot be called from C++ without Python
             pass
 
-    return with_usable_cache(partial(_compile, module, inputs, {}))
+    return despite_damage(partial(_compile, module, inputs, {}))
 
 
 def compiler() -> tuple[Callable[..., Function], ModuleType]:

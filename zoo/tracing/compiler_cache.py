@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import getpass
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -12,8 +15,9 @@ from typing import TypeVar
 from zoo.runtime.caller import stack_level
 
 Result = TypeVar("Result")
+_NOT_KEPT = "compiled programs are not kept for the next process"
 _VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
-_temporary: list[tempfile.TemporaryDirectory] = []  # of this process, at most one
+_temporary: list[str] = []  # the folder of this process, if it needs one
 
 
 def cache_folder() -> Path:
@@ -22,16 +26,32 @@ def cache_folder() -> Path:
     It is `TORCHINDUCTOR_CACHE_DIR`, or a folder of the user's in that of temporary files.
     It can be deleted at any time.
     """
-    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+    named = os.environ.get(_VARIABLE)
+    if named:
+        return Path(named).absolute()
 
-    return Path(os.environ.get(_VARIABLE) or default_cache_dir()).absolute()
+    return Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")
 
 
-def with_usable_cache(compile: Callable[[], Result]) -> Result:
-    """Compile with the compiler's folder, or with a temporary one where that does not work.
+def use_writable_folder() -> None:
+    """Use a temporary folder from now on if the compiler's cannot be written to, with a warning.
 
-    It does not work if it cannot be written to, e.g. in a home that is read-only, or if a
-    file in it is damaged, e.g. by a full disk.
+    Importing the compiler fails where its folder cannot be made, so this comes first.
+    """
+    folder = cache_folder()
+    if _is_writable(folder):
+        return
+
+    _use_temporary_folder()
+    warnings.warn(
+        f"the compiler's folder {folder} cannot be written to; set {_VARIABLE} to a folder "
+        f"that can; {_NOT_KEPT}",
+        stacklevel=stack_level(),
+    )
+
+
+def despite_damage(compile: Callable[[], Result]) -> Result:
+    """Compile with the compiler's folder, or with a temporary one if a file in it is damaged.
 
     Arguments:
         compile: Compiles a program.
@@ -40,18 +60,10 @@ def with_usable_cache(compile: Callable[[], Result]) -> Result:
         Exception: What `compile` raises, with a folder of its own as well.
     """
     folder = cache_folder()
-    if not is_writable(folder):
-        _use_temporary_folder()
-        _warn(f"cannot be written to; set {_VARIABLE} to a folder that can", folder)
-        return compile()
-
-    if _is_temporary(folder):
-        return compile()
-
     try:
         return compile()
     except Exception as error:
-        if not _is_of_a_file(error):
+        if _is_temporary(folder) or not _is_of_a_file(error):
             raise
 
         kept = os.environ.get(_VARIABLE)
@@ -62,7 +74,10 @@ def with_usable_cache(compile: Callable[[], Result]) -> Result:
             _use(kept)
             raise
 
-        _warn("has a damaged file; delete it", folder)
+        warnings.warn(
+            f"the compiler's folder {folder} has a damaged file; delete it; {_NOT_KEPT}",
+            stacklevel=stack_level(),
+        )
 
         return result
 
@@ -74,7 +89,7 @@ def _is_of_a_file(error: Exception) -> bool:
     return isinstance(inner, (OSError, ImportError, EOFError))
 
 
-def is_writable(folder: Path) -> bool:
+def _is_writable(folder: Path) -> bool:
     """Return whether files can be made in a folder, which is made if it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,32 +100,26 @@ def is_writable(folder: Path) -> bool:
 
 
 def _is_temporary(folder: Path) -> bool:
-    return bool(_temporary) and folder == Path(_temporary[0].name)
+    return bool(_temporary) and folder == Path(_temporary[0])
 
 
 def _use_temporary_folder() -> None:
     """Use a folder that is deleted at the end of this process."""
     if not _temporary:
-        _temporary.append(tempfile.TemporaryDirectory(prefix="zoo-compiled-"))
+        folder = tempfile.mkdtemp(prefix="zoo-compiled-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        _temporary.append(folder)
 
-    _use(_temporary[0].name)
+    _use(_temporary[0])
 
 
 def _use(folder: str | None) -> None:
     """Use a folder from now on, None for the default, and forget what is of another one."""
-    from torch._inductor.utils import clear_caches
-
     if folder is None:
         os.environ.pop(_VARIABLE, None)
     else:
         os.environ[_VARIABLE] = folder
 
+    from torch._inductor.utils import clear_caches
+
     clear_caches()
-
-
-def _warn(reason: str, folder: Path) -> None:
-    warnings.warn(
-        f"the compiler's folder {folder} {reason}; compiled programs are not kept for the next "
-        "process",
-        stacklevel=stack_level(),
-    )

@@ -26,7 +26,7 @@ class Traced:
     operation, with equal bits), "compiled" (the graph through torch's compiler, with
     gradients within 1e-5) and "captured" (a CUDA graph). The mode "auto" traces unless
     only a few calls are left, compiles if that is likely to save more time than it
-    takes, and keeps the faster of both by measurement.
+    takes, and keeps the graph if measurement says that it is clearly faster.
 
     A program that cannot be traced runs in plain mode, after one warning that names its
     statement. Without a C++ compiler the graph runs in traced mode, after one warning.
