@@ -103,6 +103,6 @@ def _fixed_shapes() -> Iterator[None]:
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-    mode = FakeTensorMode(shape_env=ShapeEnv())
+    mode = FakeTensorMode(shape_env=ShapeEnv(assume_static_by_default=True))
     with tracing(TracingContext(mode)):
         yield
