@@ -1,4 +1,4 @@
-"""A graph that torch's compiler translates, for all rows of its inputs or a few rows at a time."""
+"""A graph that torch's compiler translates, for a step of a program or a loop of steps."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from zoo.tracing.ahead import Ahead
 from zoo.tracing.arithmetic import cheaper
 from zoo.tracing.compiler import compile_module
 from zoo.tracing.graph import Function, TracedGraph, of_inputs
+from zoo.tracing.repetition import ONCE, Repetition
 
 CACHED = 2**20  # bytes of the widest result that fit into a core's cache with the rest
 
 
-def compile_graph(graph: TracedGraph, inputs: Sequence[Tensor]) -> Function:
+def compile_graph(
+    graph: TracedGraph, inputs: Sequence[Tensor], repetition: Repetition = ONCE
+) -> Function:
     """Compile a graph for inputs of these shapes, and run it once.
 
     Arguments:
-        graph: The graph, as `trace` returns it.
-        inputs: The inputs of the program.
+        graph: The graph of a step, as `trace` returns it.
+        inputs: The inputs of the program, of all its steps.
+        repetition: How it repeats its step; any number of steps can be taken later.
 
     Raises:
         Exception: Any error of the compiler; most often there is no C++ compiler.
     """
-    module, captured = _prepared(graph, inputs)
-    run = compile_module(module, [*inputs, *captured])
+    module, captured = _prepared(graph, repetition.first(inputs))
+    run = compile_module(module, [*inputs, *captured], repetition)
 
     return of_inputs(run, captured)
 
@@ -48,27 +52,6 @@ def _prepared(graph: TracedGraph, inputs: Sequence[Tensor]) -> TracedGraph:
     module, constants = cheaper(graph.module, [*inputs, *graph.captured])
 
     return TracedGraph(module, [*graph.captured, *constants])
-
-
-def by_rows(function: Function, rows: int) -> Function:
-    """Return a function that runs another one on a few rows of its inputs at a time.
-
-    Arguments:
-        function: A function of tensors, and of each of their rows on its own.
-        rows: Number of rows at a time.
-    """
-
-    def run(*inputs: Tensor) -> tuple[Tensor, ...]:
-        splits = [tensor.split(rows) for tensor in inputs]
-        results = []
-        for part in zip(*splits, strict=True):
-            results.append(function(*part))
-
-        columns = zip(*results, strict=True)
-
-        return tuple(map(torch.cat, columns))
-
-    return run
 
 
 def rows_at_once(rows: int, widest: int) -> int:

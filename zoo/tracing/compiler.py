@@ -15,6 +15,8 @@ from torch.fx import GraphModule
 
 from zoo.tracing.compiler_cache import despite_damage, use_writable_folder
 from zoo.tracing.graph import Function
+from zoo.tracing.repetition import ONCE, Repetition
+from zoo.tracing.varying import likenesses
 
 _SETTINGS = {
     "fallback_random": True,  # the random numbers of the graph, not of the compiler
@@ -28,17 +30,27 @@ _SETTINGS = {
 # a graph as one C++ program without Python between its kernels: half the time of g++, and a
 # call is faster. Its headers are compiled with it, as in advance they would take as long.
 _ONE_PROGRAM = {"cpp_wrapper": True, "cpp_cache_precompile_headers": False}
+# what is read by index, such as the effect of a group, would be computed again at every read
+_READ_BY_INDEX = {"realize_reads_threshold": 1, "realize_opcount_threshold": 10}
+_INDEXING = {
+    torch.ops.aten.index.Tensor,
+    torch.ops.aten.index_select.default,
+    torch.ops.aten.gather.default,
+}
 
 
-def compile_module(module: GraphModule, inputs: Sequence[Tensor]) -> Function:
+def compile_module(
+    module: GraphModule, inputs: Sequence[Tensor], repetition: Repetition = ONCE
+) -> Function:
     """Compile a graph for inputs of these shapes, and run it once.
 
     What the compiler makes is kept in its folder, `cache_folder`, so that the next process
     with the same graph loads it.
 
     Arguments:
-        module: A graph of aten's operations.
-        inputs: All of its inputs.
+        module: A graph of aten's operations, of one step.
+        inputs: All of its inputs, of all steps.
+        repetition: How the step is repeated; the loop is compiled with it on a CPU.
 
     Raises:
         Exception: Any error of the compiler; most often there is no C++ compiler.
@@ -48,11 +60,18 @@ def compile_module(module: GraphModule, inputs: Sequence[Tensor]) -> Function:
     if is_on_cpu:
         _check_compiler()
         try:
-            return despite_damage(partial(_compile, module, inputs, _ONE_PROGRAM))
+            task = partial(_compile, module, inputs, _ONE_PROGRAM, repetition)
+            return despite_damage(task)
         except Exception:  # an operation that cannot be called from C++ without Python
+            import traceback
+
+            traceback.print_exc()
             pass
 
-    return despite_damage(partial(_compile, module, inputs, {}))
+    one = repetition.first(inputs)
+    step = despite_damage(partial(_compile, module, one, {}))
+
+    return repetition.in_python(step)
 
 
 def compiler() -> tuple[Callable[..., Function], ModuleType]:
@@ -66,10 +85,16 @@ def compiler() -> tuple[Callable[..., Function], ModuleType]:
 
 
 def _compile(
-    module: GraphModule, inputs: Sequence[Tensor], settings: dict[str, Any]
+    module: GraphModule,
+    inputs: Sequence[Tensor],
+    settings: dict[str, Any],
+    repetition: Repetition = ONCE,
 ) -> Function:
     """Compile a graph with more settings, and run it once."""
     inductor, config = compiler()
+    if any(node.target in _INDEXING for node in module.graph.nodes):
+        settings = settings | _READ_BY_INDEX
+
     known = {}
     for name, value in (_SETTINGS | settings).items():
         if "." in name or hasattr(config, name):  # an older version lacks some
@@ -79,11 +104,14 @@ def _compile(
         torch.no_grad(),
         config.patch(known),
         warnings.catch_warnings(),
-        _fixed_shapes(),
+        _shapes(inputs, repetition) as examples,
     ):
         warnings.simplefilter("ignore")  # warnings about the compiler itself
+        if repetition.repeats:
+            module = repetition.in_graph(module, examples)
+
         # the graph is complete: without Dynamo's guards a call costs a third less
-        run = inductor(module, list(inputs))
+        run = inductor(module, examples)
         run(*inputs)
 
     return run
@@ -97,12 +125,20 @@ def _check_compiler() -> None:
 
 
 @contextmanager
-def _fixed_shapes() -> Iterator[None]:
-    """Say which shapes may vary, namely none; without a word on it nothing is kept on disk."""
+def _shapes(inputs: Sequence[Tensor], repetition: Repetition) -> Iterator[list[Tensor]]:
+    """Say which shapes may vary: the number of steps only; without a word nothing is kept on disk.
+
+    It yields the inputs, or likenesses of them if there may be several steps.
+    """
     from torch._guards import TracingContext, tracing
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-    mode = FakeTensorMode(shape_env=ShapeEnv(assume_static_by_default=True))
+    shapes = ShapeEnv(assume_static_by_default=True)
+    mode = FakeTensorMode(shape_env=shapes, allow_non_fake_inputs=True)
+    examples = list(inputs)
+    if repetition.repeats:
+        examples = likenesses(mode, inputs, repetition)
+
     with tracing(TracingContext(mode)):
-        yield
+        yield examples

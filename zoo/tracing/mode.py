@@ -13,8 +13,9 @@ from zoo.runtime.caller import stack_level
 from zoo.tracing.ahead import Ahead
 from zoo.tracing.captured import Captured
 from zoo.tracing.checked_trace import checked_trace, first_line
-from zoo.tracing.compiled import by_rows, compile_ahead, compile_graph
+from zoo.tracing.compiled import compile_ahead, compile_graph
 from zoo.tracing.graph import Function, TracedGraph, of_inputs, trace
+from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.trial import Trial
 
 _MODES = ("auto", "plain", "traced", "compiled", "captured")
@@ -25,7 +26,9 @@ _FEW = 30  # calls below which a program is not traced, which takes as long as t
 _WAIT = 2.0
 _WAIT_PER_NODE = 0.05
 _SAVED = 0.7
+_SAVED_PER_STEP = 4e-5  # seconds of Python at each step, where the loop is compiled too
 _TIE = 1.25  # ratio of seconds below which two modes are equally fast
+_STEPS_OF_TRIAL = 4  # of a repeated step
 
 
 def mode_name(compile: bool | str) -> str:
@@ -63,6 +66,7 @@ class ModeChooser:
         overwrite: Whether a call may write over the results of the one before.
         rows: Number of rows to compile for; None compiles for all.
         compiles: Whether the graph may be compiled.
+        repetition: How the program repeats its step; `function` is the step.
     """
 
     function: Function
@@ -71,33 +75,35 @@ class ModeChooser:
     overwrite: bool
     rows: int | None
     compiles: bool = True
+    repetition: Repetition = ONCE
 
     def choose(self, inputs: Sequence[Tensor], calls: float) -> ModeChoice:
         """Choose the mode for inputs of these shapes.
 
         Arguments:
             inputs: The inputs of the present call.
-            calls: Number of calls to come with inputs of these shapes.
+            calls: Number of steps to come with inputs of these shapes.
         """
         is_auto = self.mode == "auto"
-        plain = ModeChoice(self.function, "plain")
+        plain = self._of_step(self.function, "plain")
         if self.mode == "plain" or (is_auto and calls < _FEW):
             return plain
 
-        graph = checked_trace(self.function, inputs, self.trial)
+        of_step = self.repetition.first(inputs)
+        graph = checked_trace(self.function, of_step, self.trial)
         if graph is None:
             return plain
 
         run = of_inputs(graph.module.forward, graph.captured)
-        traced = ModeChoice(run, "traced")
         on_cuda = any(tensor.is_cuda for tensor in (*inputs, *graph.captured))
         if self.mode == "captured" or (is_auto and on_cuda):
-            return self._capture(traced, inputs, on_cuda)
+            return self._capture(run, of_step, on_cuda)
 
+        traced = self._of_step(run, "traced")
         if self.mode == "traced" or not self.compiles:
             return traced
 
-        if not self._repays(graph, inputs, calls):
+        if not self._repays(graph, of_step, calls):
             return traced
 
         compiled = self._compile(graph, inputs)
@@ -108,6 +114,10 @@ class ModeChooser:
             return traced
 
         return compiled
+
+    def _of_step(self, step: Function, mode: str) -> ModeChoice:
+        """Return the function of all steps, taken in turn."""
+        return ModeChoice(self.repetition.in_python(step), mode)
 
     def begin(self, inputs: Sequence[Tensor], calls: float) -> Ahead | None:
         """Begin to compile the graph in another process, if `choose` will compile it.
@@ -131,7 +141,7 @@ class ModeChooser:
         return None
 
     def _capture(
-        self, traced: ModeChoice, inputs: Sequence[Tensor], on_cuda: bool
+        self, step: Function, inputs: Sequence[Tensor], on_cuda: bool
     ) -> ModeChoice:
         """Capture the graph in a CUDA graph; in auto mode, warn and fall back if that fails."""
         if not on_cuda:
@@ -141,30 +151,32 @@ class ModeChooser:
 
         try:
             with self.trial.undone():
-                captured = Captured(traced.run, inputs, self.overwrite)
+                captured = Captured(step, inputs, self.overwrite)
         except RuntimeError as error:  # e.g. an operation that waits for the device
             if self.mode == "captured":
                 raise
 
             reason = first_line(error)
             _warn(f"running without a CUDA graph, several times slower: {reason}")
-            return traced
+            return self._of_step(step, "traced")
 
-        return ModeChoice(captured, "captured")
+        return self._of_step(captured, "captured")
 
     def _compile(
         self, graph: TracedGraph, inputs: Sequence[Tensor]
     ) -> ModeChoice | None:
         """Compile the graph; in auto mode, warn and return nothing if that fails."""
         rows = self.rows
+        repetition = self.repetition
         try:
             with self.trial.undone():
                 if rows and rows < len(inputs[0]):
-                    few = [tensor[:rows] for tensor in inputs]
-                    graph_of_few = trace(self.function, few)
-                    run = by_rows(compile_graph(graph_of_few, few), rows)
+                    few = repetition.few_rows(inputs, rows)
+                    graph_of_few = trace(self.function, repetition.first(few))
+                    run = compile_graph(graph_of_few, few, repetition)
+                    run = repetition.by_rows(run, rows)
                 else:
-                    run = compile_graph(graph, inputs)
+                    run = compile_graph(graph, inputs, repetition)
         except Exception as error:  # no compiler, or one that cannot build this graph
             if self.mode == "compiled":
                 raise
@@ -178,15 +190,16 @@ class ModeChooser:
     def _repays(
         self, graph: TracedGraph, inputs: Sequence[Tensor], calls: float
     ) -> bool:
-        """Return whether to compile a graph for a number of calls."""
+        """Return whether to compile the graph of a step for a number of steps."""
         if self.mode == "compiled":
             return True
 
         return calls >= _FEW and calls * self._gain(graph, inputs) >= 1
 
     def _gain(self, graph: TracedGraph, inputs: Sequence[Tensor]) -> float:
-        """Return the seconds that compiling saves at each call, divided by those that it takes."""
+        """Return the seconds that compiling saves at each step, divided by those that it takes."""
         saved = _SAVED * self.trial.seconds_fusible(graph, inputs)
+        saved += _SAVED_PER_STEP * self.repetition.repeats
         num_nodes = len(graph.module.graph.nodes)
 
         return saved / (_WAIT + _WAIT_PER_NODE * num_nodes)
@@ -198,6 +211,7 @@ class ModeChooser:
 
         Near a tie it does not follow the measurement, which differs from run to run.
         """
+        inputs = self.repetition.shortened(inputs, _STEPS_OF_TRIAL)
         seconds = self.trial.seconds(one.run, inputs)
         seconds_of_other = self.trial.seconds(other.run, inputs)
 

@@ -14,6 +14,7 @@ from zoo.tracing.ahead import Ahead
 from zoo.tracing.graph import Function
 from zoo.tracing.mode import ModeChooser, mode_name
 from zoo.tracing.plain_values import PlainValues
+from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.trial import Trial
 
 _RECURRENCES = 3  # calls with other shapes after which these are traced as well
@@ -35,7 +36,7 @@ class Traced:
         function: A function of tensors that returns a tuple of tensors; it may take
             gradients inside.
         compile: The mode, or True for "compiled" and False for "traced".
-        calls: Number of calls to come, for "auto".
+        calls: Number of calls to come, for "auto"; of steps, if it repeats a step.
         writes: Tensors that the function changes in place; trial runs put them back.
         overwrite: Whether results are used before the next call, which may then write
             over them.
@@ -47,6 +48,8 @@ class Traced:
         owners: Modules and other objects whose plain attributes the function may read.
             If one changes between two calls, e.g. a temperature that a scheduler
             anneals, the program runs in plain mode from then on, after one warning.
+        repetition: How the program repeats a step, if it does; the function is the step.
+            The loop is compiled with it, and takes any number of steps.
 
     Raises:
         ValueError: A mode that does not exist, or "captured" for tensors that are not on
@@ -69,6 +72,7 @@ class Traced:
         rows: int | None = None,
         compiles: bool = True,
         owners: Sequence[Any] = (),
+        repetition: Repetition = ONCE,
     ) -> None:
         self.function = function
         self.calls = calls
@@ -76,11 +80,12 @@ class Traced:
         self.overwrite = overwrite
         self.rows = rows
         self.compiles = compiles
+        self.repetition = repetition
         self.compile = mode_name(compile)
 
         self.how = ""  # the mode that was chosen first, empty before the first call
         self.seconds = 0.0  # spent in tracing, compiling and trials
-        self.done = 0  # calls so far
+        self.done = 0  # calls so far, or steps
         self._owners = list(owners)
         self._values: PlainValues | None = None  # those that the graphs have
         self._trial = Trial(self.writes)
@@ -90,7 +95,7 @@ class Traced:
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the function's value."""
-        shapes = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
+        shapes = self._shapes(inputs)
         if self._values is not None:
             self._look_for_change(self._values)
 
@@ -98,9 +103,19 @@ class Traced:
         if run is None:
             run = self._prepare(shapes, inputs)
 
-        self.done += 1
+        self.done += self.repetition.num_steps(inputs)
 
         return run(*inputs)
+
+    def _shapes(self, inputs: Sequence[Tensor]) -> tuple:
+        """Return the shapes of the inputs, without the number of steps."""
+        found = []
+        given = range(self.repetition.num_given)
+        for number, tensor in enumerate(inputs, -self.repetition.num_carried):
+            shape = tensor.shape[1:] if number in given else tensor.shape
+            found.append((shape, tensor.dtype, tensor.device))
+
+        return tuple(found)
 
     def begin(self, *inputs: Tensor) -> None:
         """Begin to compile in another process, while this one does something else.
@@ -133,7 +148,8 @@ class Traced:
 
         is_first = not self._runs
         if not is_first and num_seen < _RECURRENCES:
-            return self.function  # shapes that are rare, e.g. of an epoch's last batch
+            # shapes that are rare, e.g. of an epoch's last batch
+            return self.repetition.in_python(self.function)
 
         began = time.perf_counter()
         if self._ahead is not None:
@@ -175,4 +191,5 @@ class Traced:
             overwrite=self.overwrite,
             rows=self.rows,
             compiles=self.compiles,
+            repetition=self.repetition,
         )

@@ -148,7 +148,10 @@ def test_without_refreshment_a_chain_on_a_spherical_target_stays_in_a_plane():
         size = torch.full((2,), 0.7).double()
         lengths = torch.full((2,), length).double()
         for _ in range(50):
-            step = langevin(quadratic, point, size, lengths, INTEGRATORS["mclachlan"])
+            noise = torch.randn_like(point.u)
+            step = langevin(
+                quadratic, point, size, lengths, INTEGRATORS["mclachlan"], noise
+            )
             point = step.point
             places.append(point.u)
         ranks.append(
@@ -167,7 +170,7 @@ def test_a_step_to_an_infinite_energy_is_undone():
     before = PhasePoint(u, velocity, *quadratic(u))
     size, length = torch.full((2,), 0.5).double(), torch.full((2,), 2.0).double()
     after, change, undone = langevin(
-        walled, before, size, length, INTEGRATORS["leapfrog"]
+        walled, before, size, length, INTEGRATORS["leapfrog"], torch.randn_like(u)
     )
     assert undone.tolist() == [True, False]
     assert change[0] == 0

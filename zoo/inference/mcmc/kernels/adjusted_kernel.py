@@ -14,7 +14,7 @@ from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import MAX_ENERGY_ERROR
 from zoo.inference.mcmc.kernels.microcanonical import unit
 from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin, LangevinOptions
-from zoo.inference.mcmc.kernels.phase_space import PhasePoint
+from zoo.inference.mcmc.kernels.phase_space import PathEnd, PhasePoint, Totals
 
 
 class Adjusted(Langevin):
@@ -58,39 +58,41 @@ class Adjusted(Langevin):
         self.state["step_size"] = step_size
         self.state["length"] = torch.full_like(step_size, scale)
 
-    def transition(self) -> TransitionInfo:
-        """Follow a trajectory, its length uniform up to twice the mean, and accept or stay."""
-        num_steps = self._draw_num_steps()
-        noise = torch.randn_like(self.state["u"])
-        self.state["velocity"] = unit(noise)
+    def decoherence_length(self) -> Tensor:
+        """Return the decoherence lengths of the noise along a trajectory, (C,)."""
+        return self.refreshment * self.state["length"]
 
-        decoherence = self.refreshment * self.state["length"]
-        path = self.follow(num_steps, self.step_size, decoherence)
-
-        is_undone = path.undone > 0
-        error = torch.where(is_undone, math.inf, path.change)
-        acceptance = (-error).exp().clamp(max=1.0)
-        uniform = torch.rand_like(acceptance)
-        accepted = uniform < acceptance
-        self._move(path.point, accepted)
-
-        return self.info(path, acceptance, error > MAX_ENERGY_ERROR)
-
-    def _draw_num_steps(self) -> int:
-        """Return the steps of the next trajectory, uniform up to twice their mean."""
+    def draw_lengths(self, num_draws: int) -> Tensor:
+        """Return the steps of trajectories (S,), uniform up to twice their mean."""
         mean = self.steps_per_draw()
         longest = 2 * mean - 1
-        uniform = torch.rand(()) * longest
+        uniform = torch.rand(num_draws) * longest
 
-        return 1 + int(uniform)
+        return 1 + uniform.long()
 
-    def _move(self, point: PhasePoint, accepted: Tensor) -> None:
-        """Move the chains of a mask (C,) to a point."""
-        rows = accepted[:, None]
-        for name, new in point._asdict().items():
-            mask = rows if new.dim() > 1 else accepted
-            present = self.state[name]
-            self.state[name] = torch.where(mask, new, present)
+    def ended(
+        self,
+        point: PhasePoint,
+        start: PhasePoint,
+        totals: Totals,
+        noise: Tensor,
+        uniform: Tensor,
+    ) -> PhasePoint:
+        """Accept trajectories or return to where they began, with fresh velocities."""
+        acceptance = _acceptance(_error(totals.change, totals.undone))
+        accepted = uniform < acceptance
+        chosen = point.where(accepted, start)
+
+        return chosen._replace(velocity=unit(noise))
+
+    def info(self, end: PathEnd, n_steps: Tensor) -> TransitionInfo:
+        """Return the statistics (C, S) of draws."""
+        error = _error(end.change, end.undone).T
+        info = super().info(end, n_steps)
+
+        return info._replace(
+            acceptance_rate=_acceptance(error), diverging=error > MAX_ENERGY_ERROR
+        )
 
     def adapt(self, info: TransitionInfo) -> None:
         """Adapt the step sizes to the acceptance of the last draw."""
@@ -110,3 +112,13 @@ class Adjusted(Langevin):
         super().learn_length(block)
         averaging = DualAveraging.at(self.step_size, factor=1.0)
         self.state |= averaging._asdict()
+
+
+def _error(change: Tensor, undone: Tensor) -> Tensor:
+    """Return the energy errors of trajectories, infinite if a step was undone."""
+    return torch.where(undone > 0, math.inf, change)
+
+
+def _acceptance(error: Tensor) -> Tensor:
+    """Return the probability with which trajectories are accepted."""
+    return (-error).exp().clamp(max=1.0)

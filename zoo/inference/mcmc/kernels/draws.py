@@ -65,6 +65,11 @@ class DrawBlock:
         """Number of draws S of each chain."""
         return self.q.shape[1]
 
+    def info_of(self, number: int) -> TransitionInfo:
+        """Return the statistics of one of the draws, (C,) each."""
+        named = self.info.named()
+        return TransitionInfo(**{key: value[:, number] for key, value in named.items()})
+
     @classmethod
     def of_draws(
         cls,

@@ -13,6 +13,7 @@ from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock
 from zoo.tracing.compiled import rows_at_once
+from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.traced import Traced
 
 Part = TypeVar("Part", bound=NamedTuple)
@@ -39,6 +40,7 @@ class Kernel(Chains):
         function: Callable[..., tuple[Tensor, ...]],
         writes: Sequence[Tensor] = (),
         compiles: bool = True,
+        repetition: Repetition = ONCE,
     ) -> Traced:
         """Make a traced program of a function of all chains.
 
@@ -47,6 +49,7 @@ class Kernel(Chains):
             writes: Tensors that it writes to in place. Without them, a compiled program
                 runs for as many chains at once as the cache holds.
             compiles: Whether it may be compiled; not if it is called rarely.
+            repetition: How it repeats a step, if it does.
         """
         rows = None if writes else rows_at_once(self.num_chains, self.potential.widest)
         program = Traced(
@@ -56,6 +59,7 @@ class Kernel(Chains):
             writes=writes,
             rows=rows,
             compiles=compiles,
+            repetition=repetition,
         )
 
         self.programs.append(program)

@@ -128,6 +128,7 @@ def langevin(
     step_size: Tensor,
     length: Tensor,
     fractions: Sequence[float],
+    noise: Tensor,
 ) -> LangevinStep:
     """Take one step and refresh the velocity; to be traced.
 
@@ -139,6 +140,7 @@ def langevin(
         step_size: Step sizes, (C,).
         length: Decoherence lengths L, (C,).
         fractions: Fractions of the step, as in `integrate`.
+        noise: Standard normal, for the velocities, (C, P).
     """
     new, kinetic = integrate(gradient_function, point, step_size, fractions)
     change = new.energy - point.energy + kinetic
@@ -148,7 +150,6 @@ def langevin(
     kept = kept & torch.isfinite(new.velocity).all(-1)
     rows = kept[:, None]
 
-    noise = torch.randn_like(point.u)
     fraction = step_size / length
     refreshed = _refreshed(new.velocity, noise, fraction)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -22,6 +23,16 @@ class PhasePoint(NamedTuple):
     gradient: Tensor
     energy: Tensor
 
+    def where(self, mask: Tensor, other: PhasePoint) -> PhasePoint:
+        """Return these points for the chains of a mask (C,), other ones for the rest."""
+        values = []
+        for mine, others in zip(self, other, strict=True):
+            is_vector = mine.dim() > mask.dim()
+            rows = mask[:, None] if is_vector else mask
+            values.append(torch.where(rows, mine, others))
+
+        return PhasePoint(*values)
+
 
 class LangevinStep(NamedTuple):
     """The result of a step.
@@ -37,19 +48,53 @@ class LangevinStep(NamedTuple):
     undone: Tensor
 
 
-class LangevinPath(NamedTuple):
-    """The result of several steps.
+class Totals(NamedTuple):
+    """What is known of the steps of a path.
 
     Arguments:
-        point: Where the chains are after them.
         change: Sum of the changes of the total energy, (C,).
         squares: Sum of their squares, (C,).
         undone: Number of steps that were undone, (C,).
-        num_steps: Number of steps.
     """
 
-    point: PhasePoint
     change: Tensor
     squares: Tensor
     undone: Tensor
-    num_steps: int
+
+    @classmethod
+    def zeros(cls, like: Tensor) -> Totals:
+        """Return the totals before the first step."""
+        return cls(*[torch.zeros_like(like) for _ in cls._fields])
+
+    def after(self, step: LangevinStep) -> Totals:
+        """Return the totals after one more step."""
+        change = self.change + step.change
+        squares = self.squares + step.change.square()
+
+        return Totals(change, squares, self.undone + step.undone)
+
+    def cleared(self, mask: Tensor) -> Totals:
+        """Return totals that begin again for the chains of a mask (C,)."""
+        return Totals(*[value.masked_fill(mask, 0.0) for value in self])
+
+
+class PathEnd(NamedTuple):
+    """The ends of paths, with leading dimensions for several paths of every chain.
+
+    Arguments:
+        u: Whitened positions, (*, C, P).
+        energy: Potential at u, (*, C).
+        change: Sum of the changes of the total energy, (*, C).
+        squares: Sum of their squares, (*, C).
+        undone: Number of steps that were undone, (*, C).
+    """
+
+    u: Tensor
+    energy: Tensor
+    change: Tensor
+    squares: Tensor
+    undone: Tensor
+
+    def at(self, number: Tensor | int) -> PathEnd:
+        """Return some of the leading elements."""
+        return PathEnd(*[value[number] for value in self])
