@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import batch_norm
 
-from zoo.tracing.compiled import CACHED, by_rows, rows_at_once
+from zoo.tracing.compiled import CACHED, rows_at_once
+from zoo.tracing.repetition import ONCE
 from zoo.tracing.traced import Traced
 
 
@@ -34,7 +35,7 @@ def test_rows_run_in_order():
         return x + y, y.sum(-1)
 
     x, y = torch.randn(6, 2), torch.randn(6, 2)
-    total, sums = by_rows(function, 2)(x, y)
+    total, sums = ONCE.by_rows(function, 2)(x, y)
     assert sizes == [2, 2, 2]
     assert torch.equal(total, x + y)
     assert torch.equal(sums, y.sum(-1))

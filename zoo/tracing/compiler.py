@@ -108,7 +108,7 @@ def _compile(
     ):
         warnings.simplefilter("ignore")  # warnings about the compiler itself
         if repetition.repeats:
-            module = repetition.in_graph(module, examples)
+            module = repetition.in_graph(module, len(inputs))
 
         # the graph is complete: without Dynamo's guards a call costs a third less
         run = inductor(module, examples)

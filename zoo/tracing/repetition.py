@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from operator import getitem
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule
+from torch.fx import Graph, GraphModule
 
 from zoo.tracing.graph import Function
+
+_CLONE = torch.ops.aten.clone.default
 
 
 class StepInputs(NamedTuple):
@@ -94,33 +98,34 @@ class Repetition(NamedTuple):
 
         return run
 
-    def in_graph(self, step: GraphModule, inputs: Sequence[Tensor]) -> GraphModule:
+    def in_graph(self, step: GraphModule, num_inputs: int) -> GraphModule:
         """Return a graph that takes all steps.
 
         Arguments:
             step: The graph of a step.
-            inputs: The inputs of all steps, fake tensors.
+            num_inputs: Number of its inputs.
 
         Raises:
-            Exception: This torch has no loops in graphs.
+            AttributeError: This torch has no loops in graphs.
         """
-        from torch._higher_order_ops import scan
-        from torch.fx.experimental.proxy_tensor import make_fx
+        body = _with_own_results(step)
+        graph = Graph()
+        inputs = [graph.placeholder(f"input_{k}") for k in range(num_inputs)]
+        carried, given, constant = self.split(inputs)
 
-        def run(*inputs: Tensor) -> tuple[Tensor, ...]:
-            carried, given, constant = self.split(inputs)
+        loop = torch.ops.higher_order.scan
+        attribute = graph.get_attr("step")
+        arguments = (attribute, list(carried), list(given), constant)
+        results = graph.call_function(loop, arguments)
 
-            def one(carried: tuple[Tensor, ...], rows: tuple[Tensor, ...]) -> Any:
-                # no result of a step in a loop may be an input or another result
-                results = step(*carried, *rows, *constant)
-                values = tuple(value.clone() for value in results)
-                return values[: self.num_carried], values[self.num_carried :]
+        num_results = len(body.graph.output_node().args[0])
+        parts = []
+        for number in range(num_results):
+            parts.append(graph.call_function(getitem, (results, number)))
 
-            end, recorded = scan(one, carried, given)
+        graph.output(tuple(parts))
 
-            return *end, *recorded
-
-        return make_fx(run)(*inputs)
+        return GraphModule({"step": body}, graph)
 
     def by_rows(self, function: Function, rows: int) -> Function:
         """Return a function that takes all steps for a few rows of the inputs at a time.
@@ -163,3 +168,19 @@ class Repetition(NamedTuple):
 
 
 ONCE = Repetition()
+
+
+def _with_own_results(step: GraphModule) -> GraphModule:
+    """Return a step none of whose results is an input or another result, as a loop asks."""
+    copy = deepcopy(step)
+    output = copy.graph.output_node()
+
+    with copy.graph.inserting_before(output):
+        clones = []
+        for value in output.args[0]:
+            clones.append(copy.graph.call_function(_CLONE, (value,)))
+
+    output.args = (tuple(clones),)
+    copy.recompile()
+
+    return copy
