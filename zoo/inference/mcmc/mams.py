@@ -12,7 +12,7 @@ from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.adjusted_kernel import Adjusted
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.microcanonical import INTEGRATORS
-from zoo.inference.mcmc.kernels.microcanonical_kernel import LangevinOptions
+from zoo.inference.mcmc.kernels.path_kernel import LangevinOptions
 from zoo.inference.mcmc.microcanonical import Microcanonical
 
 _FIRST_ENERGY_VARIANCE = 5e-4  # of the first step size, as in MCLMC

@@ -9,7 +9,8 @@ from torch import Tensor
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.microcanonical import INTEGRATORS
-from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin, LangevinOptions
+from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin
+from zoo.inference.mcmc.kernels.path_kernel import LangevinOptions
 from zoo.inference.mcmc.microcanonical import Microcanonical
 
 

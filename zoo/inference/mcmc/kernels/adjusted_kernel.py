@@ -13,7 +13,8 @@ from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import MAX_ENERGY_ERROR
 from zoo.inference.mcmc.kernels.microcanonical import unit
-from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin, LangevinOptions
+from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin
+from zoo.inference.mcmc.kernels.path_kernel import LangevinOptions
 from zoo.inference.mcmc.kernels.phase_space import PathEnd, PhasePoint, Totals
 
 

@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.mclmc_tuning import StepSize, decoherence_length
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.chains import KernelOptions, Tick
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.kernels.kernel import Kernel
-from zoo.inference.mcmc.kernels.microcanonical import langevin, unit
-from zoo.inference.mcmc.kernels.phase_space import PathEnd, PhasePoint, Totals
-from zoo.tracing.repetition import Repetition
+from zoo.inference.mcmc.kernels.path_kernel import LangevinOptions, PathKernel
+from zoo.inference.mcmc.kernels.phase_space import PathEnd
 
 _MAX_FIRST_STEPS = 50  # of a draw while there is no mass matrix: ε may be far too small
 _MAX_STEPS = 1000  # of a draw later
 _MASS_MATRIX_WINDOWS = 2  # of warm-up; later windows give the decoherence length
 _MAX_SHRINKAGES = 10
 
-_NUM_POINT = len(PhasePoint._fields)
-_NUM_CARRIED = 2 * _NUM_POINT + len(Totals._fields)
-_STEPS = Repetition(_NUM_CARRIED, num_given=3)
-_MOST_STEPS = 256  # of one call, which Ctrl-C waits for
-_MOST_NUMBERS = 2**22  # of the noise and of the widest results of one call
-_BYTES = 4  # of a number
 
-
-@dataclass(frozen=True)
-class LangevinOptions:
-    """Settings of microcanonical dynamics.
-
-    Arguments:
-        fractions: Fractions of a step, one of `INTEGRATORS`.
-        energy_variance: Variance of the energy error per dimension that step sizes are
-            adapted to.
-        num_steps: Steps of a draw; None takes those of one decoherence length.
-    """
-
-    fractions: tuple[float, ...]
-    energy_variance: float
-    num_steps: int | None
-
-
-class Langevin(Kernel):
+class Langevin(PathKernel):
     """Microcanonical Langevin dynamics: every step is accepted.
 
     Step sizes are adapted throughout warm-up. The first windows of warm-up give the mass
@@ -70,73 +43,12 @@ class Langevin(Kernel):
         options: KernelOptions,
         settings: LangevinOptions,
     ) -> None:
-        super().__init__(potential, q, options)
-        self.settings = settings
-        self.gradients_per_step = len(settings.fractions) // 2
-        self.steps = self.traced(self.path_step, repetition=_STEPS)
-
-        noise = torch.randn_like(q)
-        self.state["velocity"] = unit(noise)
+        super().__init__(potential, q, options, settings)
         self.state["ended"] = torch.tensor(0)  # windows of warm-up
 
         scale = math.sqrt(self.size)
         first = q.new_full((len(q),), 0.25 * scale)
         self.restart(self.reasonable_step_size(first))
-
-    def path_step(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Take one step of every chain, and end paths; to be traced.
-
-        Arguments:
-            inputs: Where the chains are; where their paths began; the totals of the paths;
-                noise (C, P), uniform numbers (C,) and whether paths end (C,); step sizes
-                (C,), decoherence lengths (C,) and the tensors of the mass matrix.
-
-        Returns:
-            The point, where paths began and the totals, for the next step; then the fields
-            of a `PathEnd`.
-        """
-        carried, (noise, uniform, ends), constant = _STEPS.split(inputs)
-        step_size, length, *mass_matrix = constant
-        point, start, totals = _parted(carried)
-
-        def gradient_function(u: Tensor) -> tuple[Tensor, Tensor]:
-            return self.whitened_gradient(u, *mass_matrix)
-
-        step = langevin(
-            gradient_function, point, step_size, length, self.settings.fractions, noise
-        )
-        totals = totals.after(step)
-        point = step.point
-        ended = self.ended(point, start, totals, noise, uniform)
-        point = ended.where(ends, point)
-        start = point.where(ends, start)
-
-        return (
-            *point,
-            *start,
-            *totals.cleared(ends),
-            *PathEnd(point.u, point.energy, *totals),
-        )
-
-    def ended(
-        self,
-        point: PhasePoint,
-        start: PhasePoint,
-        totals: Totals,
-        noise: Tensor,
-        uniform: Tensor,
-    ) -> PhasePoint:
-        """Return where chains are after paths that end here; to be traced.
-
-        Arguments:
-            point: Where the chains are.
-            start: Where their paths began.
-            totals: The totals of the paths.
-            noise: Standard normal, (C, P); the point does not depend on it, but for its
-                velocity.
-            uniform: Uniform between 0 and 1, (C,).
-        """
-        return point
 
     def reasonable_step_size(self, step_size: Tensor) -> Tensor:
         """Shrink step sizes (C,) until the energy error of a step is near the desired one.
@@ -182,106 +94,9 @@ class Langevin(Kernel):
 
         return int(number.clamp(1, largest).round())
 
-    def first_step(self, step_size: Tensor, length: Tensor) -> Totals:
-        """Take a step without moving the chains, and return what is known of it.
-
-        Arguments:
-            step_size: Step sizes, (C,).
-            length: Decoherence lengths, (C,).
-        """
-        ends = torch.zeros(1, dtype=torch.bool, device=step_size.device)
-        _, end = self._follow(ends, step_size, length)
-
-        return Totals(*end.at(0)[2:])
-
-    def _follow(
-        self, ends: Tensor, step_size: Tensor, length: Tensor
-    ) -> tuple[PhasePoint, PathEnd]:
-        """Take steps from where the chains are; return where they are then, and every step.
-
-        Arguments:
-            ends: After which steps a path ends, (K,).
-            step_size: Step sizes, (C,).
-            length: Decoherence lengths, (C,).
-        """
-        point = self.state_of(PhasePoint)
-        totals = Totals.zeros(step_size)
-        num_steps = len(ends)
-        self.num_gradients += num_steps * self.gradients_per_step * self.num_chains
-
-        noise = torch.randn(num_steps, *point.u.shape).to(point.u)
-        uniform = torch.rand_like(noise[..., 0])
-        ends = ends[:, None].expand(uniform.shape).contiguous()
-        start = [value.clone() for value in point]
-        carried = (*point, *start, *totals)
-        given = (noise, uniform, ends)
-        results = self.steps(*carried, *given, step_size, length, *self.mass_matrix)
-
-        after, _, _ = _parted(results[: _STEPS.num_carried])
-
-        return after, PathEnd(*results[_STEPS.num_carried :])
-
-    def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
-        """Draw from every chain, in warm-up draw by draw; what there is at Ctrl-C is kept."""
-        blocks: list[DrawBlock] = []
-        done = 0
-        ended_by: BaseException | None = None
-
-        try:
-            while done < num_draws:
-                left = 1 if adapting else num_draws - done
-                block = self.paths(self.next_lengths(left))
-                if adapting:
-                    self.adapt(block.info_of(0))
-
-                blocks.append(block)
-                done += block.num_draws
-                tick(done, self.progress_text(block.info))
-        except (KeyboardInterrupt, Exception) as error:
-            ended_by = error
-
-        if not blocks:
-            return DrawBlock.empty(self.q, ended_by)
-
-        return replace(DrawBlock.joined(blocks), ended_by=ended_by)
-
-    def next_lengths(self, left: int) -> Tensor:
-        """Return the steps of each of the next draws, as many as one call makes, at least one.
-
-        Arguments:
-            left: Number of draws that are left.
-        """
-        lengths = self.draw_lengths(min(left, _MOST_STEPS))
-        widest = self.potential.widest // _BYTES
-        memory = self.num_chains * max(self.size, widest)
-        most = min(_MOST_STEPS, _MOST_NUMBERS // memory)
-        fitting = int((lengths.cumsum(0) <= most).sum())
-
-        return lengths[: max(1, fitting)]
-
     def draw_lengths(self, num_draws: int) -> Tensor:
         """Return the steps of draws, (S,)."""
         return torch.full((num_draws,), self.steps_per_draw())
-
-    def paths(self, lengths: Tensor) -> DrawBlock:
-        """Make one draw of every chain after each of some numbers of steps (S,)."""
-        last = lengths.cumsum(0) - 1
-        ends = torch.zeros(int(lengths.sum()), dtype=torch.bool)
-        ends[last] = True
-
-        device = self.step_size.device
-        length = self.decoherence_length()
-        point, steps = self._follow(ends.to(device), self.step_size, length)
-        self.state |= point._asdict()
-
-        end = steps.at(last.to(device))
-        self.last_path = end.at(-1), int(lengths[-1])
-
-        u = end.u.transpose(0, 1)
-        colour = torch.vmap(self.mass_matrix.colour, in_dims=1, out_dims=1)
-        n_steps = lengths.to(device) * self.gradients_per_step
-
-        return DrawBlock(colour(u), self.info(end, n_steps))
 
     def decoherence_length(self) -> Tensor:
         """Return the decoherence lengths of the noise along a path, (C,)."""
@@ -336,14 +151,3 @@ class Langevin(Kernel):
     def end_warmup(self) -> None:
         """Keep the averaged step sizes."""
         self.state["step_size"] = self.state["log_average"].exp()
-
-
-def _parted(
-    carried: Sequence[Tensor],
-) -> tuple[PhasePoint, PhasePoint, Totals]:
-    """Return where chains are, where their paths began, and the totals of the paths."""
-    point = PhasePoint(*carried[:_NUM_POINT])
-    start = PhasePoint(*carried[_NUM_POINT : 2 * _NUM_POINT])
-    totals = Totals(*carried[2 * _NUM_POINT :])
-
-    return point, start, totals
