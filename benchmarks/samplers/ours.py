@@ -54,6 +54,7 @@ class Ours:
             num_chains=num_chains,
             checkpoint=folder / "run",
             progress=False,
+            compile=True,  # a continued run does not know how many calls there will be
             **OURS[name],
         )
         self.before = Cost(0, 0.0)
