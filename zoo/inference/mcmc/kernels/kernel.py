@@ -17,6 +17,9 @@ from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.traced import Traced
 
 Part = TypeVar("Part", bound=NamedTuple)
+_MOST_STEPS = 256  # of one call, which Ctrl-C waits for
+_MOST_NUMBERS = 2**22  # of the noise and of the widest results of one call
+_BYTES = 4  # of a number
 _GRADIENTS_AT_ONCE = 8  # draws of every chain whose gradients are evaluated in one call
 
 
@@ -65,6 +68,14 @@ class Kernel(Chains):
         self.programs.append(program)
 
         return program
+
+    @property
+    def steps_at_once(self) -> int:
+        """Number of steps of one call of a program that repeats them; few where they take long."""
+        widest = self.potential.widest // _BYTES
+        numbers = self.num_chains * max(self.size, widest)
+
+        return max(1, min(_MOST_STEPS, _MOST_NUMBERS // numbers))
 
     def whitened_gradient(
         self, u: Tensor, *mass_matrix: Tensor

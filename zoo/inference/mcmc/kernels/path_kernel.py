@@ -19,9 +19,6 @@ from zoo.tracing.repetition import Repetition
 _NUM_POINT = len(PhasePoint._fields)
 _NUM_CARRIED = 2 * _NUM_POINT + len(Totals._fields)
 _STEPS = Repetition(_NUM_CARRIED, num_given=3)
-_MOST_STEPS = 256  # of one call, which Ctrl-C waits for
-_MOST_NUMBERS = 2**22  # of the noise and of the widest results of one call
-_BYTES = 4  # of a number
 
 
 @dataclass(frozen=True)
@@ -212,10 +209,8 @@ class PathKernel(Kernel):
         if self.steps.how != "compiled":
             return self.draw_lengths(1)
 
-        lengths = self.draw_lengths(min(left, _MOST_STEPS))
-        widest = self.potential.widest // _BYTES
-        memory = self.num_chains * max(self.size, widest)
-        most = min(_MOST_STEPS, _MOST_NUMBERS // memory)
+        most = self.steps_at_once
+        lengths = self.draw_lengths(min(left, most))
         fitting = int((lengths.cumsum(0) <= most).sum())
 
         return lengths[: max(1, fitting)]

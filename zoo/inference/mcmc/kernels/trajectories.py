@@ -84,21 +84,16 @@ class Trajectories(Hamiltonian):
 
         A chain with fewer steps than others waits: its step size becomes zero.
         """
-        mass_matrix = self.mass_matrix
-        u = self.state["u"]
-        gradient = self.state["gradient"]
-        energy = self.state["energy"]
-        step_size = self.state["step_size"]
-
-        shortest = int(steps.min())
+        state = self.state
         longest = int(steps.max())
-        for number in range(longest):
-            if number >= shortest:
-                zeros = torch.zeros_like(step_size)
-                step_size = torch.where(steps > number, self.step_size, zeros)
+        numbers = torch.arange(longest, device=p.device)
+        moves = numbers[:, None] < steps  # (K, C)
+        step_sizes = moves * state["step_size"]
 
-            u, p, gradient, energy = self.leap(u, p, gradient, step_size, *mass_matrix)
+        end = (state["u"], p, state["gradient"], state["energy"])
+        for some in step_sizes.split(self.steps_at_once):
+            end = self.leaps(*end, some, *self.mass_matrix)
 
         self.num_gradients += longest * self.num_chains
 
-        return TrajectoryEnd(u, p, gradient, energy)
+        return TrajectoryEnd(*end)
