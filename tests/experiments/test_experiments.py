@@ -21,6 +21,7 @@ from zoo.experiments.parts import (
     gan_synthetic,
     minima_cases,
     minima_scores,
+    node_chains,
     pruning_curves,
     scored_images,
     tail_settings,
@@ -197,6 +198,7 @@ SMALLER = [  # what would take too long in a test
         {name: SAMPLED[name] for name in ("MAP", "SGHMC")},
     ),
     (module_of(experiments.cold_posterior), "_SETTINGS", TEMPERED),
+    (node_chains, "_FULL", (2, 4)),
     (temperature_curve, "_NUM_DRAWS", 2),
     (temperature_curve, "_MAX_STEPS", 2),
     (

@@ -13,6 +13,8 @@ from zoo.experiments.dropout_cifar10 import dropout_cifar10
 from zoo.experiments.dropout_lenet_mnist import dropout_lenet_mnist
 from zoo.experiments.fast_cifar10 import fast_cifar10
 from zoo.experiments.hcl_mnist import hcl_mnist
+from zoo.experiments.hmc_lenet_nodes import hmc_lenet_nodes
+from zoo.experiments.hmc_resnet_nodes import hmc_resnet_nodes
 from zoo.experiments.long_tail import long_tail
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
@@ -49,6 +51,8 @@ __all__ = [
     "dropout_lenet_mnist",
     "fast_cifar10",
     "hcl_mnist",
+    "hmc_lenet_nodes",
+    "hmc_resnet_nodes",
     "long_tail",
     "nodes_cifar10",
     "nodes_lenet_width",

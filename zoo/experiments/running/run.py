@@ -248,6 +248,14 @@ class Run:
 
         return found
 
+    def file(self, name: str) -> Path:
+        """Return the path of the checkpoint of a sampler, in the folder of the fits.
+
+        Arguments:
+            name: The name of what is sampled, with any characters.
+        """
+        return self._files.file(name, "run")
+
     def state_bound(self, name: str, *, headline: bool = False) -> None:
         """Add the bound of a fit to the findings, if it has one.
 
