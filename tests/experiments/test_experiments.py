@@ -199,6 +199,9 @@ SMALLER = [  # what would take too long in a test
     ),
     (module_of(experiments.cold_posterior), "_SETTINGS", TEMPERED),
     (node_chains, "_FULL", (2, 4)),
+    (module_of(experiments.hmc_resnet_nodes), "load_trained", untrained),
+    (module_of(experiments.hmc_resnet_nodes), "_NUM_TRAIN", 20),
+    (module_of(experiments.hmc_lenet_nodes), "_NUM_TRAIN", 10),
     (temperature_curve, "_NUM_DRAWS", 2),
     (temperature_curve, "_MAX_STEPS", 2),
     (

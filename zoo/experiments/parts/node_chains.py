@@ -23,9 +23,9 @@ from zoo.tracing.traced import Traced
 
 SAMPLERS = ("HMC", "MAMS")
 _FULL = (500, 1000)  # draws of a chain in warm-up and after it, without a budget
-_LEAST = 4  # draws of a chain
+_LEAST = 6  # draws of a chain, warm-up included
 _WARMUP = 0.25  # of all draws
-_JITTER = 0.3  # of the lengths of HMC
+_JITTER = 0.5  # of the lengths of HMC
 
 
 @dataclass(frozen=True)
