@@ -20,6 +20,7 @@ CHAINS = "chains"  # the name of the table of samplers
 DISTANCES = "distances"  # the name of the table of guides
 BOTH = "both"
 CONVERGED = 1.02  # R-hat
+_STUCK = 100.0  # in place of an infinite R-hat, of a value that chains never change
 Draws = Mapping[str, Any]  # what is kept of the chains of a sampler
 _SCORES = {"total_variation": "total variation", "agreement": "agreement"}
 
@@ -76,8 +77,8 @@ def _convergence(outputs: Tensor) -> dict[str, float]:
 def _statistics(values: Tensor) -> dict[str, float]:
     """Return R-hat and ESS of values (C, S, ...)."""
     flat = values.double().flatten(2).numpy()
-    rhats = np.nan_to_num(rhat(flat), nan=np.inf)
-    sizes = ess(flat)
+    rhats = np.nan_to_num(rhat(flat), nan=_STUCK, posinf=_STUCK)
+    sizes = np.nan_to_num(ess(flat))
 
     return {
         "chains": flat.shape[0],
