@@ -11,7 +11,7 @@ import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.node_panels import draw_nodes
-from zoo.experiments.parts.node_truth import NodeTruth, Setting
+from zoo.experiments.parts.node_truth import NodeTruth, NodeSetting
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.model import BayesianNetwork
@@ -22,7 +22,7 @@ _NUM_TEST = 2_000
 _NUM_SAMPLES = 100  # of a guide
 _WEIGHT = dist.Normal(0.0, 1.0)  # a weight decay in training
 _TRAINED = Method(6, rates=(1e-3,), batch_size=128)
-_SETTING = Setting(
+_SETTING = NodeSetting(
     name="LeNet-5",
     scale=0.3,
     num_chains=2,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zoo.datasets import Split
 from zoo.experiments.parts.node_panels import draw_nodes
-from zoo.experiments.parts.node_truth import NodeTruth, Setting
+from zoo.experiments.parts.node_truth import NodeTruth, NodeSetting
 from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
@@ -14,7 +14,7 @@ from zoo.experiments.running.run import Experiment, Run
 _NUM_TRAIN = 1_000
 _NUM_TEST = 1_000
 _NUM_SAMPLES = 60  # of a guide
-_SETTING = Setting(
+_SETTING = NodeSetting(
     name="ResNet-20",
     scale=0.1,
     num_chains=2,

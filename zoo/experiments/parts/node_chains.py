@@ -110,7 +110,7 @@ class NodeChains:
             "shared_mass": True,
             "init": init,
             "compile": "auto" if self.run.device.type == "cuda" else False,
-            "checkpoint": self.run.file(name),
+            "checkpoint": self.run.files.file(name, "run"),
             "progress": self.run.progress,
         }
         if name == "MAMS":  # two gradients a step

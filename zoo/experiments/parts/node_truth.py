@@ -41,7 +41,7 @@ GUIDES: dict[str, Callable[..., Any]] = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class NodeSetting:
     """The posterior of the nodes of one network, and how it is sampled and fitted.
 
     Arguments:
@@ -79,7 +79,7 @@ class NodeTruth:
     def __init__(
         self,
         run: Run,
-        setting: Setting,
+        setting: NodeSetting,
         network: nn.Module,
         data: Dataset,
         num_samples: int,

@@ -61,7 +61,8 @@ class Run:
 
     Every fit, every scored prediction and every other result that is kept has a file. A
     run that starts again reads them and continues after the last one. `scores` scores
-    predictions, `report` takes findings, tables and the figure, `result` holds all of it.
+    predictions, `report` takes findings, tables and the figure, `result` holds all of it,
+    and `files` has the path of each file.
 
     Arguments:
         experiment: The experiment.
@@ -107,8 +108,8 @@ class Run:
         command = {"command": self._command()}
         self.result = Result(experiment.name, settings | threads | command)
         self.report = Report(self.result, out)
-        self._files = FitFolder(out / experiment.name, settings)
-        self.scores = Scoreboard(self.result, self._files, seed=seed, progress=progress)
+        self.files = FitFolder(out / experiment.name, settings)
+        self.scores = Scoreboard(self.result, self.files, seed=seed, progress=progress)
 
     @property
     def full(self) -> bool:
@@ -124,7 +125,7 @@ class Run:
         """
         check_output_folder(self.out, "out")
         self.report.check()
-        self._files.check()
+        self.files.check()
 
         with only_one(self.out / self.experiment.name, "folder"):
             self.experiment.run(self)
@@ -211,7 +212,7 @@ class Run:
 
         seconds = 60 * self.minutes * share
         training = Training(method, seconds, self.seed + seed, self.progress)
-        path = self._files.file(name, "safetensors")
+        path = self.files.file(name, "safetensors")
         train_data = (data.train.x, data.train.y) if train is None else train
         posterior, record = training.fit(build, train_data, data.validation, path, init)
         epochs = method.epochs_of(self.full)
@@ -239,7 +240,7 @@ class Run:
             ValueError: The file is of another computation.
             TypeError: A value of another kind.
         """
-        path = self._files.file(name, "kept")
+        path = self.files.file(name, "kept")
         with self.scores.same_draws():
             found, seconds = kept(path, make, of)
 
@@ -247,14 +248,6 @@ class Run:
         self.result.add_up_seconds()
 
         return found
-
-    def file(self, name: str) -> Path:
-        """Return the path of the checkpoint of a sampler, in the folder of the fits.
-
-        Arguments:
-            name: The name of what is sampled, with any characters.
-        """
-        return self._files.file(name, "run")
 
     def state_bound(self, name: str, *, headline: bool = False) -> None:
         """Add the bound of a fit to the findings, if it has one.
