@@ -11,7 +11,7 @@ import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.node_panels import draw_nodes
-from zoo.experiments.parts.node_truth import NodeTruth, NodeSetting
+from zoo.experiments.parts.node_truth import NodeSetting, NodeTruth
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.model import BayesianNetwork

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zoo.datasets import Split
 from zoo.experiments.parts.node_panels import draw_nodes
-from zoo.experiments.parts.node_truth import NodeTruth, NodeSetting
+from zoo.experiments.parts.node_truth import NodeSetting, NodeTruth
 from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run

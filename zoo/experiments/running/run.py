@@ -61,8 +61,7 @@ class Run:
 
     Every fit, every scored prediction and every other result that is kept has a file. A
     run that starts again reads them and continues after the last one. `scores` scores
-    predictions, `report` takes findings, tables and the figure, `result` holds all of it,
-    and `files` has the path of each file.
+    predictions, `report` takes findings, tables and the figure, `result` holds all of it.
 
     Arguments:
         experiment: The experiment.
