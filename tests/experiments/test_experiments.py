@@ -337,6 +337,7 @@ def test_an_experiment_runs_and_writes_what_it_found(name, small, tmp_path):
         "prune-ecg",
         "referral-cifar10",
         "corrupt-mnist",
+        "hmc-resnet-nodes",
     ],
 )
 def test_an_experiment_runs_on_a_gpu(name, small):

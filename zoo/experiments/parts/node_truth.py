@@ -129,11 +129,13 @@ class NodeTruth:
         model = BayesianNetwork(
             network, priors.WeightPrior(self.prior), likelihoods.Categorical()
         )
-        train = self.data.train
+        x, y = self.data.train
+        device = self.run.device
+        train = Split(channels_last(x).to(device), y.to(device))
         chains = NodeChains(
             run=self.run,
             model=model,
-            train=Split(channels_last(train.x), train.y),
+            train=train,
             test=self.data.test,
             num_chains=setting.num_chains,
             num_steps=setting.num_steps,
