@@ -27,6 +27,10 @@ COMMANDS = {  # name: (module, help)
         "zoo.command.reproduce",
         "run an experiment of the literature and compare it with the published numbers",
     ),
+    "explore": (
+        "zoo.command.explore",
+        "write a page on which fits move next to the true posterior",
+    ),
     "nodes": ("zoo.command.nodes", "count weights and input nodes of the networks"),
     "list": (
         "zoo.command.listing",
@@ -44,6 +48,7 @@ examples:
   zoo fit --data sinusoid --engine NUTS --prior nodes_and_weights
   zoo reference moons --show                  how well a stored posterior is known
   zoo reproduce bbb-mnist --budget 20         an experiment of the literature
+  zoo explore --out page.html                 a page with pictures that move
   zoo list                                    everything that can be combined
 """
 
