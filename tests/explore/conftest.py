@@ -1,0 +1,42 @@
+"""A page of quick fits, made once for the tests of this folder."""
+
+import json
+import re
+import warnings
+
+import pytest
+
+from zoo.__main__ import main
+
+
+def made(path, seed=0):
+    """Make a page, and return its text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of samplers that are far too short
+        words = ["explore", "--quick", "--no-progress", "--seed", str(seed)]
+        assert main([*words, "--out", str(path)]) == 0
+
+    return path.read_text()
+
+
+def data_of(text):
+    """Return the data that a page holds."""
+    pattern = r'<script type="application/json" id="data">(.*?)</script>'
+    return json.loads(re.search(pattern, text, re.DOTALL).group(1))
+
+
+@pytest.fixture(scope="session")
+def page_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("explore") / "page.html"
+    made(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def page_text(page_path):
+    return page_path.read_text()
+
+
+@pytest.fixture(scope="session")
+def page_data(page_text):
+    return data_of(page_text)
