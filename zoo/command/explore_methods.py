@@ -126,7 +126,9 @@ def _nuts(
         )
 
 
-_quick_nuts = partial(_nuts, warmup_steps=2, max_tree_depth=2, compile="traced")
+_quick_nuts = partial(
+    _nuts, init="prior", warmup_steps=2, max_tree_depth=2, compile="traced"
+)
 _GUIDES: list[tuple[str, str, type[guides.Guide]]] = [
     ("mean field", "A normal for each weight, all independent.", guides.MeanField),
     ("MAP", "One best value for each weight: no spread at all.", guides.Delta),

@@ -1,7 +1,7 @@
 // View 1: functions of one input; a fit in blue and solid, the truth in grey and dashed.
 
 const SIZE = { left: 34, right: 8, top: 8, bottom: 26 };
-const WINDOW = [-4, 4]; // of the function values that the picture shows
+const WINDOW = [-3, 3]; // of the function values that the picture shows
 
 /** Build the view of functions; the result draws it. */
 function functionsView(view, data) {
@@ -17,8 +17,8 @@ function functionsView(view, data) {
   const densityTitle = element("h2");
   const verdict = element("p", { class: "verdict", "aria-live": "polite", id: "functions-verdict" });
   const scores = scoreTable(
-    data.scores, "Averages over all inputs. Dashed: the floor, which is the score of the truth's own " +
-    "chains against each other; nothing can be seen to be nearer. Dotted: the best value.", true);
+    data.scores, "Averages over all inputs. Dashed: the floor, the score of the truth's own chains " +
+    "against each other. Dotted: the best value.", true);
   const truthAbout = element("p", { class: "quiet" });
   const methodAbout = element("p", { class: "quiet" });
 
@@ -99,14 +99,16 @@ function functionsView(view, data) {
     element("span", {}, element("i", { class: "of-truth" }), "truth, dashed"),
     element("span", {}, element("i", { class: "of-datum" }), "data"),
     element("span", {}, element("i", { class: "of-away" }), "away from the data"));
+  const hint = element(
+    "p", { class: "hint" },
+    "Point at an input above, or move with the arrow keys. Are the two densities of the function alike?");
   const pictures = element(
     "div", { class: "pictures" },
     element("div", { class: "moves" }, key, picture), verdict,
-    densityTitle, element("p", { class: "hint" },
-      "Point at an input above, or move with the arrow keys. Are the two densities of the function alike?"),
-    densities, stops);
-  const controls = element("div", { class: "controls" }, method.field, methodAbout, steps.field,
-    prior.field, truthAbout, visible, scores.table);
+    element("div", { class: "below" }, element("div", {}, densityTitle, hint, densities), scores.table));
+  const controls = element("div", { class: "controls" }, method.field, steps.field,
+    prior.field, truthAbout, visible, stops);
+  method.field.append(methodAbout);
   view.append(intro, pictures, controls);
 
   prior.setWords(data.priors.map((each) => each.label));
@@ -126,7 +128,7 @@ function drawFunctions({ data, state, picture, densities, densityTitle, verdict,
   const width = picture.parentElement.clientWidth;
   if (!width) return;
 
-  const height = width < 600 ? 250 : 430;
+  const height = width < 600 ? 230 : 390;
   const x = linear([data.x[0], data.x[data.x.length - 1]], [SIZE.left, width - SIZE.right]);
   const y = linear(WINDOW, [height - SIZE.bottom, SIZE.top]);
   const xs = data.x.map(x);
@@ -200,7 +202,7 @@ function awayAreas(data, xs, height) {
 /** Return lines and numbers of the axes. */
 function axes(data, x, y, width, height) {
   const parts = [];
-  for (let value = WINDOW[0]; value <= WINDOW[1]; value += 2) {
+  for (let value = WINDOW[0]; value <= WINDOW[1]; value++) {
     parts.push(
       shape("line", { x1: SIZE.left, x2: width - SIZE.right, y1: y(value), y2: y(value), class: "axis" }),
       shape("text", { x: SIZE.left - 6, y: y(value) + 4, "text-anchor": "end", class: "small" }, `${value}`));
