@@ -31,7 +31,7 @@ function planeView(view, data) {
   const methodAbout = element("p", { class: "quiet" });
 
   const method = chooser(
-    "Guide or engine", "Far from both moons the truth does not know the class. Who else admits it?",
+    "Guide or engine", "Where does the truth not know the class? Who else admits it there?",
     data.methods.map((each) => each.name), state.method, (number) => { state.method = number; useLengths(); });
   const steps = slider(
     "Training", "The border comes first. Does what it does not know stay, or vanish?",
@@ -82,7 +82,7 @@ function planeView(view, data) {
   const key = element("div", { class: "ramp-row" }, "0", ramp, "ln 2 = 0.69 nats, no idea of the class");
   const origin = element(
     "p", { class: "quiet" },
-    `Dots and rings are the data of the two classes. The truth is drawn from ${data.truth.draws} stored ` +
+    `Dots and triangles are the data of the two classes. The truth is drawn from ${data.truth.draws} stored ` +
     "networks of a reference that ships; the scores use all of its draws.");
   view.append(
     intro,
@@ -121,15 +121,18 @@ function colour(share) {
 function marksOf(data, state) {
   const x = linear([data.low[0], data.high[0]], [0, 100]);
   const y = linear([data.low[1], data.high[1]], [100, 0]);
+  const dot = (cx, cy) => shape("circle", { cx, cy, r: 0.95 });
+  const triangle = (cx, cy) => shape("path", { d: `M${cx} ${cy - 1.5}l1.4 2.5h-2.8Z` });
   const marks = data.train.x.map(([first, second], number) => {
-    const other = data.train.y[number] ? " other" : "";
-    return shape("circle", {
-      cx: x(first), cy: y(second), r: other ? 1.1 : 0.9, class: "datum" + other,
-      style: "stroke-width: 0.5; fill-opacity: 0.85" });
+    const isOther = data.train.y[number] === 1;
+    const mark = (isOther ? triangle : dot)(x(first), y(second));
+    mark.setAttribute("class", isOther ? "mark other" : "mark");
+    return mark;
   });
   const column = ((state.column + 0.5) / data.size) * 100;
   const row = ((state.row + 0.5) / data.size) * 100;
-  const cross = (from, to) => shape("line", {
-    x1: from[0], y1: from[1], x2: to[0], y2: to[1], style: "stroke: white; stroke-width: 1; paint-order: stroke" });
-  return [...marks, cross([column - 4, row], [column + 4, row]), cross([column, row - 4], [column, row + 4])];
+  const cross = `M${column - 4} ${row}h8M${column} ${row - 4}v8`;
+  const under = shape("path", { d: cross, style: "stroke: black; stroke-width: 2" });
+  const over = shape("path", { d: cross, style: "stroke: white; stroke-width: 1" });
+  return [...marks, under, over];
 }

@@ -10,8 +10,9 @@ function pruningView(view, data) {
     paintDigit(canvas, images.slice(number * height * width, (number + 1) * height * width));
     const bars = shape("svg", { viewBox: "0 0 100 34", preserveAspectRatio: "none", class: "bars", "aria-hidden": "true" });
     const says = element("span");
-    const cell = element("div", { class: "digit", role: "listitem" }, canvas, bars, says);
-    return { label, cell, bars, says };
+    const sure = element("span", { class: "quiet" });
+    const cell = element("div", { class: "digit", role: "listitem" }, canvas, bars, says, sure);
+    return { label, cell, bars, says, sure };
   });
   const digits = element(
     "div", { class: "digits", role: "list", "aria-label": "Twenty test images with predictions", id: "digits" },
@@ -50,10 +51,10 @@ function pruningView(view, data) {
   const intro = element(
     "p", { class: "intro" },
     "A network reads digits of 8 by 8 pixels. Its weights are set to zero, the least important first. " +
-    "Of each class there is an easy image and the one about which it is least sure.");
+    "Of each class you see the first test image, and the one about which the network is least sure.");
   const key = element(
     "p", { class: "quiet" },
-    "The bars are the probabilities of the classes 0 to 9. A frame, a cross and the true class mark an error.");
+    "The bars are the probabilities of the classes 0 to 9. A frame, a cross and the true class mark an error; the percentage is how sure it is.");
   view.append(
     intro, element("div", { class: "pictures" }, digits, key, summary),
     element("div", { class: "controls" }, rule.field, dropped.field, scores.table));
@@ -67,15 +68,15 @@ function percent(fraction) {
 }
 
 /** Draw the probabilities of an image's classes, and say the prediction. */
-function drawDigit({ label, cell, bars, says }, probs, best) {
+function drawDigit({ label, cell, bars, says, sure }, probs, best) {
   const isWrong = best !== label;
   const step = 100 / probs.length;
   bars.replaceChildren(...[...probs].map((prob, number) => shape("rect", {
     x: number * step + 1, width: step - 2, y: 33 - 32 * prob, height: 32 * prob + 1,
     style: `fill: var(--${number === label ? "fit" : isWrong && number === best ? "alert" : "truth"})` })));
   cell.classList.toggle("wrong", isWrong);
-  says.replaceChildren(
-    element("b", {}, `${best}`), isWrong ? ` ✗ is ${label}` : " ✓", ` ${percent(probs[best])}`);
+  says.replaceChildren(element("b", {}, `${best}`), isWrong ? ` ✗ is ${label}` : " ✓");
+  sure.textContent = percent(probs[best]);
 }
 
 /** Paint an image of values between 0 and 1, dark on light. */
