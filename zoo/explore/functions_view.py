@@ -26,7 +26,7 @@ NUM_TRUE_LINES = 20
 _RANGE = 2.0  # largest value that the page has, in multiples of the truth's
 
 
-class Shown(NamedTuple):
+class FunctionDraws(NamedTuple):
     """What is drawn of a posterior.
 
     Arguments:
@@ -91,13 +91,13 @@ def functions_view(
     }
 
 
-def shown(values: Tensor, num_lines: int) -> Shown:
+def shown(values: Tensor, num_lines: int) -> FunctionDraws:
     """Return quantiles and some draws of function values (S, N, 1)."""
     values = values[..., 0].double()
     quantiles = torch.quantile(values, _levels(), dim=0)
     lines = values[evenly(len(values), min(num_lines, len(values)))]
 
-    return Shown(quantiles, lines)
+    return FunctionDraws(quantiles, lines)
 
 
 def _cards(method: Method, truth: Reference, seed: int) -> list[Fidelity]:
@@ -132,7 +132,7 @@ def _truth(
     }
 
 
-def _drawn(what: Shown, scale: float) -> dict[str, str]:
+def _drawn(what: FunctionDraws, scale: float) -> dict[str, str]:
     return {
         "quantiles": packed(what.quantiles, scale),
         "lines": packed(what.lines, scale),
