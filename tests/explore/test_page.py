@@ -10,8 +10,8 @@ import torch
 import guides
 import zoo
 from zoo import inference, references
+from zoo.explore.fit_series import FitSeries
 from zoo.explore.functions_view import SCORES, functions_view
-from zoo.explore.method import Method
 from zoo.explore.packed import packed, scale_for, unpacked
 
 STEPS = (2, 5)
@@ -32,7 +32,7 @@ def truth():
 
 @pytest.fixture(scope="module")
 def view(truth):
-    method = Method("mean field", "", "steps", STEPS, fit_mean_field)
+    method = FitSeries("mean field", "", "steps", STEPS, fit_mean_field)
     return functions_view({"as in the reference": truth}, [method], seed=3)
 
 
@@ -86,7 +86,7 @@ def test_the_page_is_alone_and_small(page_text):
 
 
 def test_a_seed_is_one_page(truth, view):
-    method = Method("mean field", "", "steps", STEPS, fit_mean_field)
+    method = FitSeries("mean field", "", "steps", STEPS, fit_mean_field)
     again = functions_view({"as in the reference": truth}, [method], seed=3)
     other = functions_view({"as in the reference": truth}, [method], seed=4)
     assert again == view

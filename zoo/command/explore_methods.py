@@ -8,7 +8,7 @@ from typing import Any
 
 import guides
 from zoo.datasets import Split
-from zoo.explore.method import FitAll, Method
+from zoo.explore.fit_series import FitAll, FitSeries
 from zoo.inference import NUTS, SVI, Laplace, RepulsiveEnsemble
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
@@ -22,7 +22,7 @@ _STEP_UNIT = "gradient steps"
 _PARTICLES = 50
 
 
-def methods(quick: bool = False, sampler: bool = True) -> list[Method]:
+def methods(quick: bool = False, sampler: bool = True) -> list[FitSeries]:
     """Return the methods of the page.
 
     Arguments:
@@ -32,17 +32,17 @@ def methods(quick: bool = False, sampler: bool = True) -> list[Method]:
     steps = QUICK_STEPS if quick else STEPS
     chosen = []
     for name, about, guide in _GUIDES[: 2 if quick else None]:
-        chosen.append(Method(name, about, _STEP_UNIT, steps, _svi(guide)))
+        chosen.append(FitSeries(name, about, _STEP_UNIT, steps, _svi(guide)))
 
     if not quick:
         for name, about, fit in _ENGINES:
-            chosen.append(Method(name, about, _STEP_UNIT, steps, fit))
+            chosen.append(FitSeries(name, about, _STEP_UNIT, steps, fit))
 
     if sampler:
         draws = QUICK_STEPS if quick else DRAWS
         fit_nuts = _quick_nuts if quick else _nuts
         about = "A sampler, exact if it runs long enough: this is a run of its own."
-        chosen.append(Method("NUTS", about, "draws per chain", draws, fit_nuts))
+        chosen.append(FitSeries("NUTS", about, "draws per chain", draws, fit_nuts))
 
     return chosen
 

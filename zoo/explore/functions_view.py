@@ -12,7 +12,7 @@ from tqdm.std import tqdm
 
 from zoo.diagnostics.card import Fidelity
 from zoo.diagnostics.fidelity import fidelity
-from zoo.explore.method import Method
+from zoo.explore.fit_series import FitSeries
 from zoo.explore.packed import packed, scale_for
 from zoo.explore.scored import floors, scored
 from zoo.explore.truths import worst_r_hat
@@ -40,7 +40,7 @@ class FunctionDraws(NamedTuple):
 
 def functions_view(
     truths: Mapping[str, Reference],
-    methods: Sequence[Method],
+    methods: Sequence[FitSeries],
     seed: int = 0,
     progress: tqdm | None = None,
 ) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def shown(values: Tensor, num_lines: int) -> FunctionDraws:
     return FunctionDraws(quantiles, lines)
 
 
-def _cards(method: Method, truth: Reference, seed: int) -> list[Fidelity]:
+def _cards(method: FitSeries, truth: Reference, seed: int) -> list[Fidelity]:
     """Fit a method at all its lengths, and score each posterior."""
     pyro.set_rng_seed(seed)
     cards = []

@@ -12,7 +12,7 @@ from tqdm.std import tqdm
 
 from zoo.diagnostics.card import Fidelity
 from zoo.diagnostics.fidelity import fidelity
-from zoo.explore.method import Method
+from zoo.explore.fit_series import FitSeries
 from zoo.explore.packed import packed, scale_for
 from zoo.explore.scored import floors, scored
 from zoo.posterior.posterior import Posterior
@@ -25,7 +25,7 @@ _NUM_SAMPLES = 100
 
 def plane_view(
     truth: Reference,
-    methods: Sequence[Method],
+    methods: Sequence[FitSeries],
     size: int = 36,
     seed: int = 0,
     progress: tqdm | None = None,

@@ -12,7 +12,7 @@ from zoo.posterior.posterior import Posterior
 FitAll = Callable[[BayesianNetwork, Split, Sequence[int]], Iterable[Posterior]]
 
 
-class Method(NamedTuple):
+class FitSeries(NamedTuple):
     """A guide or an engine, with the lengths of run that the slider has.
 
     Arguments:
