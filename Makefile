@@ -1,11 +1,13 @@
 # make demo    the main job: every guide beside NUTS on the yacht data, a table and a picture
 # make test    lint and tests; make test-all adds the full product of combinations and the slow ones
-# make notebooks    the tutorials as executed notebooks
+# make notebooks    run the tutorials whose code has changed, and keep them in tutorials/runs
+# make docs    the site in build/site, with those runs; `python -m zoo docs` opens it
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/ready
+READY_DOCS = $(VENV)/ready-docs
 # a path file instead of an import hook: editors read it, and a clone named zoo next to it does not hide the package
 EDITABLE = --config-settings editable_mode=compat
 
@@ -20,12 +22,17 @@ test: $(READY)
 test-all: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
 
-notebooks: $(READY)
-	$(BIN)/python -m pip install --quiet -c constraints.txt $(EDITABLE) -e ".[notebooks]"
-	cd tutorials && ../$(BIN)/jupytext --to ipynb --set-kernel python3 --execute *.py
+notebooks: $(READY_DOCS)
+	$(BIN)/python docs/site/run_lessons.py
+
+docs: $(READY_DOCS)
+	$(BIN)/codespell *.md docs zoo guides tutorials benchmarks/*.md
+	$(BIN)/sphinx-lint docs zoo guides tutorials
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs/site -d build/trees . build/site
+	$(BIN)/python docs/site/check_links.py build/site
 
 clean:
-	rm -rf $(VENV) build *.egg-info results.json zoo.png fit tutorials/*.ipynb
+	rm -rf $(VENV) build *.egg-info results.json zoo.png fit tutorials/*.ipynb docs/api
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	@echo "installing into $(VENV), a minute or two"
@@ -34,4 +41,8 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(EDITABLE) -e ".[test]"
 	touch $(READY)
 
-.PHONY: demo test test-all notebooks clean
+$(READY_DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(EDITABLE) -e ".[docs]"
+	touch $(READY_DOCS)
+
+.PHONY: demo test test-all notebooks docs clean

@@ -36,6 +36,10 @@ COMMANDS = {  # name: (module, help)
         "zoo.command.listing",
         "list networks, priors, likelihoods, guides, engines and data",
     ),
+    "docs": (
+        "zoo.command.docs",
+        "open the documentation in a browser, where it is built",
+    ),
 }
 _INTERRUPTED = 130  # the exit status of a program that Ctrl-C has ended
 EXAMPLES = """
@@ -50,6 +54,7 @@ examples:
   zoo reproduce bbb-mnist --budget 20         an experiment of the literature
   zoo explore --out page.html                 a page with pictures that move
   zoo list                                    everything that can be combined
+  zoo docs                                    the documentation, after `make docs`
 """
 
 

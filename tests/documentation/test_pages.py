@@ -117,6 +117,13 @@ def test_the_page_about_pixels_runs():
     assert found["kept"].shape == (3,)
 
 
+def test_the_page_about_own_data_runs():
+    (program,) = programs("docs/data.md")
+    few = "guides.LastLayer(model), num_steps=3, progress=False)"
+    found = run(program.replace("guides.LastLayer(model))", few))
+    assert found["prediction"].mean.shape == (5, 1)
+
+
 @pytest.mark.usefixtures("at_the_prior")
 def test_the_description_of_the_package_runs():
     (program,) = programs("docs/package.md")

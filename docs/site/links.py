@@ -1,0 +1,89 @@
+"""Links that the repository has and the site does not, and code that names a public object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+_INSTEAD = {"tutorials": "docs/lessons"}  # folders that have a page
+_PREFIXES = ("", "zoo.")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Resolve the links that Sphinx does not."""
+    app.connect("missing-reference", _to_a_folder)
+    app.connect("missing-reference", _to_a_short_name)
+    app.connect("doctree-resolved", _link_code)
+
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _to_a_folder(
+    app: Sphinx, env: BuildEnvironment, node: nodes.Element, content: nodes.Element
+) -> nodes.Node | None:
+    """Link to the page of a folder; the name of one without a page is text."""
+    if node.get("reftype") != "myst":
+        return None
+
+    folder = Path(env.doc2path(node["refdoc"])).parent
+    path = (folder / node["reftarget"]).resolve()
+    root = Path(app.srcdir).resolve()
+    if not (path.is_dir() and path.is_relative_to(root)):
+        return None
+
+    page = _INSTEAD.get(str(path.relative_to(root)))
+    if page is None:
+        return content
+
+    address = app.builder.get_relative_uri(node["refdoc"], page)
+    return nodes.reference("", "", content, refuri=address, internal=True)
+
+
+def _to_a_short_name(
+    app: Sphinx, env: BuildEnvironment, node: nodes.Element, content: nodes.Element
+) -> nodes.Node | None:
+    """Link `inference.SVI` to `zoo.inference.SVI`."""
+    if node.get("refdomain") != "py":
+        return None
+
+    address = _address(app, env, node["refdoc"], node["reftarget"])
+    if address is None:
+        return None
+    return nodes.reference("", "", content, refuri=address, internal=True)
+
+
+def _link_code(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Link code in a page, such as `guides.MeanField(model)`, to the object's page."""
+    if page.startswith("docs/api/"):
+        return
+
+    menu = ""
+    for literal in list(doctree.findall(nodes.literal)):
+        if isinstance(literal.parent, (nodes.reference, nodes.title)):
+            continue
+
+        text = literal.astext().partition("(")[0]
+        if text == "guides" or text.startswith("zoo."):
+            menu = f"{text}."
+        address = _address(app, app.env, page, text)
+        if address is None and page == "docs/menus":
+            address = _address(app, app.env, page, menu + text)
+        if address is not None:
+            link = nodes.reference("", "", refuri=address, internal=True)
+            literal.replace_self(link)
+            link.append(literal)
+
+
+def _address(app: Sphinx, env: BuildEnvironment, page: str, name: str) -> str | None:
+    """Return the address of a documented object, None for a name that is not one."""
+    objects = env.domains.python_domain.objects
+    for prefix in _PREFIXES:
+        found = objects.get(prefix + name)
+        if found is not None and "." in prefix + name:
+            start = app.builder.get_relative_uri(page, found.docname)
+            return f"{start}#{found.node_id}"
+
+    return None

@@ -1,0 +1,58 @@
+"""Run the lessons in full and keep them with their output in `tutorials/runs/`.
+
+python docs/site/run_lessons.py            # those whose code has changed since their run
+python docs/site/run_lessons.py 04 05      # these only, again
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+
+import jupytext
+import nbformat
+from lessons import RUNS, full_run
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+import zoo
+
+LESSONS = sorted(RUNS.parent.glob("*.py"))
+
+
+def main(chosen: list[str]) -> None:
+    """Run the lessons whose names begin with one of the words, or those without a run."""
+    RUNS.mkdir(exist_ok=True)
+    for path in LESSONS:
+        lesson = jupytext.read(path, fmt="py:percent")
+        is_chosen = path.stem.startswith(tuple(chosen))
+        if is_chosen or (not chosen and full_run(lesson) is None):
+            execute(lesson)
+            nbformat.write(lesson, RUNS / f"{path.stem}.ipynb")
+            print(path.stem, f"{lesson.metadata['run']['minutes']:.1f} minutes")
+
+
+def execute(lesson: NotebookNode) -> None:
+    """Run all cells in an empty folder, and note the version, the minutes and the cores."""
+    lesson.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    os.environ.pop("SMOKE", None)
+    start = time.monotonic()
+
+    with tempfile.TemporaryDirectory() as folder:
+        resources = {"metadata": {"path": folder}}
+        NotebookClient(lesson, timeout=None, resources=resources).execute()
+
+    for cell in lesson.cells:
+        cell.metadata.pop("execution", None)  # its times would differ in every run
+    minutes = (time.monotonic() - start) / 60
+    lesson.metadata["run"] = {
+        "version": zoo.__version__,
+        "minutes": round(minutes, 1),
+        "cores": os.cpu_count(),
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
