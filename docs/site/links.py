@@ -1,15 +1,19 @@
-"""Links that the repository has and the site does not, and code that names a public object."""
+"""Links between pages: to folders, from code to the reference, and those of the sidebar."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 _INSTEAD = {"tutorials": "docs/lessons"}  # folders that have a page
 _PREFIXES = ("", "zoo.")
+_BEFORE_THE_SIDEBAR = 100
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -17,8 +21,30 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("missing-reference", _to_a_folder)
     app.connect("missing-reference", _to_a_short_name)
     app.connect("doctree-resolved", _link_code)
+    app.connect("doctree-read", _shorten_sidebar, priority=_BEFORE_THE_SIDEBAR)
 
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _shorten_sidebar(_app: Sphinx, doctree: nodes.document) -> None:
+    """Keep packages in the sidebar, without their four hundred members."""
+    for toctree in list(doctree.findall(addnodes.toctree)):
+        entries = toctree["entries"]
+        kept = [entry for entry in entries if not _is_member(entry[1])]
+        if len(kept) < len(entries):
+            toctree["entries"] = kept
+            toctree["includefiles"] = [page for _, page in kept]
+
+
+def _is_member(page: str) -> bool:
+    """Return whether a page is that of a class or a function."""
+    folder, _, name = page.rpartition("/")
+    if folder != "docs/api" or "." not in name:
+        return False
+
+    package, _, public = name.rpartition(".")
+    member = getattr(import_module(package), public)
+    return not isinstance(member, ModuleType)
 
 
 def _to_a_folder(

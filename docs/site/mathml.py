@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from docutils import nodes
-from docutils.utils.math import MathError, latex2mathml, pick_math_environment
+from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 _LOG = logging.getLogger(__name__)
+_UNKNOWN = re.compile(
+    r">(\\\w+)<"
+)  # the converter passes on a command that it does not know
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -20,25 +25,20 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 def _inline(writer: HTML5Translator, node: nodes.math) -> None:
     """Write an equation inside a sentence."""
-    writer.body.append(_mathml(node, as_block=False))
+    writer.body.append(_mathml(node, "inline"))
     raise nodes.SkipNode
 
 
 def _block(writer: HTML5Translator, node: nodes.math_block) -> None:
     """Write an equation with a line of its own."""
-    writer.body.append(f'<div class="math">{_mathml(node, as_block=True)}</div>')
+    writer.body.append(f'<div class="math">{_mathml(node, "block")}</div>')
     raise nodes.SkipNode
 
 
-def _mathml(node: nodes.Element, as_block: bool) -> str:
-    """Return an equation as MathML; one that docutils cannot read is a warning."""
-    source = node.astext()
-    if as_block:
-        environment = pick_math_environment(source)
-        source = rf"\begin{{{environment}}}{source}\end{{{environment}}}"
+def _mathml(node: nodes.Element, display: str) -> str:
+    """Return an equation as MathML; an unknown command is a warning."""
+    mathml = convert(node.astext(), display=display)
+    for command in _UNKNOWN.findall(mathml):
+        _LOG.warning("no MathML for %s", command, location=node)
 
-    try:
-        return latex2mathml.tex2mathml(source, as_block=as_block)
-    except (MathError, AttributeError, IndexError) as error:
-        _LOG.warning("%s is no equation: %s", source, error, location=node)
-        return f"<code>{source}</code>"
+    return mathml
