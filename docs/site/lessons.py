@@ -32,7 +32,6 @@ def read(text: str) -> NotebookNode:
     run = full_run(lesson)
 
     if run is None:
-        lesson.metadata["mystnb"] = {"execution_mode": "cache"}
         said = _SHORT
     else:
         for ours, theirs in zip(_code(lesson), _code(run), strict=True):

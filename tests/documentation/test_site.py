@@ -136,7 +136,7 @@ def test_a_lesson_has_the_output_of_its_run_only_if_its_code_is_the_same(
     text = "# %% [markdown]\n# # A title\n#\n# *A question?*\n\n# %%\nprint(1)\n"
     short = lessons.read(text)
     assert "shortened loops" in short.cells[0].source
-    assert short.metadata["mystnb"] == {"execution_mode": "cache"}
+    assert "mystnb" not in short.metadata  # it is run
 
     run = lessons.jupytext.reads(text, fmt="py:percent")
     run.metadata["run"] = {"version": "1.0", "minutes": 2.0, "cores": 2}
@@ -146,6 +146,7 @@ def test_a_lesson_has_the_output_of_its_run_only_if_its_code_is_the_same(
 
     full = lessons.read(text.replace("question", "better question"))
     assert "2.0 minutes" in full.cells[0].source
+    assert full.metadata["mystnb"] == {"execution_mode": "off"}
     assert full.cells[1].outputs[0].text == "1\n"
     changed = lessons.read(text.replace("print(1)", "print(2)"))
     assert "shortened loops" in changed.cells[0].source
