@@ -18,7 +18,7 @@ _BEFORE_THE_SIDEBAR = 100
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Resolve the links that Sphinx does not."""
-    app.connect("missing-reference", _to_a_folder)
+    app.connect("doctree-read", _resolve_folders)
     app.connect("missing-reference", _to_a_short_name)
     app.connect("doctree-resolved", _link_code)
     app.connect("doctree-read", _shorten_sidebar, priority=_BEFORE_THE_SIDEBAR)
@@ -47,25 +47,25 @@ def _is_member(page: str) -> bool:
     return not isinstance(member, ModuleType)
 
 
-def _to_a_folder(
-    app: Sphinx, env: BuildEnvironment, node: nodes.Element, content: nodes.Element
-) -> nodes.Node | None:
-    """Link to the page of a folder; the name of one without a page is text."""
-    if node.get("reftype") != "myst":
-        return None
-
-    folder = Path(env.doc2path(node["refdoc"])).parent
-    path = (folder / node["reftarget"]).resolve()
+def _resolve_folders(app: Sphinx, doctree: nodes.document) -> None:
+    """Link to the page of a folder; the name of a folder without a page is text."""
+    page = app.env.current_document.docname
+    folder = Path(app.env.doc2path(page)).parent
     root = Path(app.srcdir).resolve()
-    if not (path.is_dir() and path.is_relative_to(root)):
-        return None
 
-    page = _INSTEAD.get(str(path.relative_to(root)))
-    if page is None:
-        return content
+    for link in list(doctree.findall(addnodes.pending_xref)):
+        path = (folder / link["reftarget"]).resolve()
+        is_folder = link["reftype"] == "myst" and path.is_dir()
+        if not is_folder or not path.is_relative_to(root):
+            continue
 
-    address = app.builder.get_relative_uri(node["refdoc"], page)
-    return nodes.reference("", "", content, refuri=address, internal=True)
+        instead = _INSTEAD.get(str(path.relative_to(root)))
+        if instead is None:
+            link.replace_self(link.children)
+        else:
+            link["refdomain"], link["reftype"] = "std", "doc"
+            link["reftarget"], link["refexplicit"] = f"/{instead}", True
+            link["refdoc"] = page
 
 
 def _to_a_short_name(

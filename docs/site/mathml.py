@@ -37,7 +37,8 @@ def _block(writer: HTML5Translator, node: nodes.math_block) -> None:
 
 def _mathml(node: nodes.Element, display: str) -> str:
     """Return an equation as MathML; an unknown command is a warning."""
-    mathml = convert(node.astext(), display=display)
+    source = re.sub(r"\\arg\\(max|min)", r"\\operatorname{arg\1}", node.astext())
+    mathml = convert(source, display=display)
     for command in _UNKNOWN.findall(mathml):
         _LOG.warning("no MathML for %s", command, location=node)
 
