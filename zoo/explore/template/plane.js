@@ -24,7 +24,7 @@ function planeView(view, data) {
       onPointer(canvas.parentElement, (x, y) => lookAt(Math.floor(y * data.size), Math.floor(x * data.size)));
     }
   }
-  const readout = element("p", { id: "plane-readout", "aria-live": "polite" });
+  const readout = element("p", { id: "plane-readout", class: "said", "aria-live": "polite" });
   const verdict = element("p", { class: "verdict", "aria-live": "polite", id: "plane-verdict" });
   const scores = scoreTable(
     data.scores, "Averages over the inputs of the reference. Dashed: the floor. Dotted: the best value.", true);
@@ -81,12 +81,12 @@ function planeView(view, data) {
   ramp.style.background = `linear-gradient(to right, ${CIVIDIS.map((rgb) => `rgb(${rgb})`).join(", ")})`;
   const key = element("div", { class: "ramp-row" }, "0", ramp, "ln 2 = 0.69 nats, no idea of the class");
   const origin = element(
-    "p", { class: "quiet" },
+    "p", { class: "quiet said" },
     `Dots and triangles are the data of the two classes. The truth is drawn from ${data.truth.draws} stored ` +
     "networks of a reference that ships; the scores use all of its draws.");
   view.append(
     intro,
-    element("div", { class: "pictures" }, grid, key, readout, origin),
+    element("div", { class: "pictures" }, element("div", { class: "moves" }, grid, key), readout, origin),
     element("div", { class: "controls" }, method.field, methodAbout, steps.field, verdict, scores.table));
   useLengths();
   return draw;

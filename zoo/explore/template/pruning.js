@@ -56,8 +56,8 @@ function pruningView(view, data) {
     "p", { class: "quiet" },
     "The bars are the probabilities of the classes 0 to 9. A frame, a cross and the true class mark an error; the percentage is how sure it is.");
   view.append(
-    intro, element("div", { class: "pictures" }, digits, key, summary),
-    element("div", { class: "controls" }, rule.field, dropped.field, scores.table));
+    intro, element("div", { class: "pictures" }, digits, summary, element("div", { class: "below" }, scores.table, key)),
+    element("div", { class: "controls" }, rule.field, dropped.field));
   dropped.setWords(data.fractions.map(percent));
   dropped.set(0);
   return draw;
