@@ -12,7 +12,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE)]
-os.environ["SMOKE"] = "1"  # a lesson that is run while the site is built runs shortly
+# a lesson that is run while the site is built runs shortly, and without bars of progress
+os.environ["SMOKE"] = "1"
+os.environ["TQDM_DISABLE"] = "1"
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 
 import zoo  # noqa: E402
 
@@ -83,5 +86,6 @@ html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_additional_pages = {"index": "redirect.html"}  # the first page lies in a folder
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}

@@ -9,14 +9,14 @@ import nbformat
 from nbformat import NotebookNode
 
 RUNS = Path(__file__).resolve().parents[2] / "tutorials" / "runs"
-_SHORT = """:::{note}
+_SHORT = """```{note}
 The code of this lesson was run with shortened loops while the site was built, so its numbers and
 pictures are not those of a full run. `make notebooks` runs it in full.
-:::"""
-_FULL = """:::{{note}}
+```"""
+_FULL = """```{{note}}
 What you see below the code is a full run with version {version}, {minutes:.1f} minutes on
 {cores} cores.
-:::"""
+```"""
 
 
 def read(text: str) -> NotebookNode:

@@ -32,6 +32,7 @@ def part(name):
 def pages_of_the_index():
     trees = re.findall(r"```{toctree}\n(.*?)```", INDEX, re.DOTALL)
     lines = [line for tree in trees for line in tree.splitlines()]
+    lines = [re.sub(r".*<(.+)>", r"\1", line) for line in lines]  # of a title
     names = [line for line in lines if line and not line.startswith(":")]
     return [(ROOT / "docs" / f"{name}.md").resolve() for name in names]
 
