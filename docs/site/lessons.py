@@ -29,6 +29,7 @@ def read(text: str) -> NotebookNode:
     """
     lesson = jupytext.reads(text, fmt="py:percent")
     lesson.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    lesson.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     run = full_run(lesson)
 
     if run is None:

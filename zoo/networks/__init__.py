@@ -1,4 +1,4 @@
-"""Networks: plain `torch.nn.Module`s with nothing Bayesian in them; your own modules work too."""
+"""Networks: plain modules of PyTorch with nothing Bayesian in them; your own work too."""
 
 from typing import TYPE_CHECKING, NoReturn
 
