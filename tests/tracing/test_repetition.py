@@ -88,3 +88,14 @@ def test_the_loop_itself_is_in_the_program(monkeypatch):
     graph = trace(step, REPETITION.first(inputs(3)))
     program = compile_graph(graph, inputs(3), REPETITION)
     assert_close(program(*inputs(9)), in_turn(*inputs(9)))
+
+
+@QUIET
+def test_threads_that_take_other_rows_give_the_same_bits():
+    results = []
+    for workers in (1, 2, 3):
+        options = {"rows": 2, "workers": workers}
+        run = Traced(step, compile="compiled", repetition=REPETITION, **options)
+        results.append(run(*inputs(5, 8)))
+    for other in results[1:]:
+        assert all(map(torch.equal, other, results[0]))

@@ -67,6 +67,7 @@ class ModeChooser:
         rows: Number of rows to compile for; None compiles for all.
         compiles: Whether the graph may be compiled.
         repetition: How the program repeats its step; `function` is the step.
+        workers: Number of threads, each of which takes other rows.
     """
 
     function: Function
@@ -76,6 +77,7 @@ class ModeChooser:
     rows: int | None
     compiles: bool = True
     repetition: Repetition = ONCE
+    workers: int = 1
 
     def choose(self, inputs: Sequence[Tensor], calls: float) -> ModeChoice:
         """Choose the mode for inputs of these shapes.
@@ -174,7 +176,7 @@ class ModeChooser:
                     few = repetition.few_rows(inputs, rows)
                     graph_of_few = trace(self.function, repetition.first(few))
                     run = compile_graph(graph_of_few, few, repetition)
-                    run = repetition.by_rows(run, rows)
+                    run = repetition.by_rows(run, rows, self.workers)
                 else:
                     run = compile_graph(graph, inputs, repetition)
         except Exception as error:  # no compiler, or one that cannot build this graph

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.fx import Graph, GraphModule
 
+from zoo.runtime.threads import at_the_same_time
 from zoo.tracing.graph import Function
 
 _CLONE = torch.ops.aten.clone.default
@@ -127,13 +128,14 @@ class Repetition(NamedTuple):
 
         return GraphModule({"step": body}, graph)
 
-    def by_rows(self, function: Function, rows: int) -> Function:
+    def by_rows(self, function: Function, rows: int, workers: int = 1) -> Function:
         """Return a function that takes all steps for a few rows of the inputs at a time.
 
         Arguments:
             function: A function of all steps, and of each of the rows on its own: the second
                 dimension of what is given and recorded, the first one of the others.
             rows: Number of rows at a time.
+            workers: Number of threads, each of which takes other rows.
         """
 
         def run(*inputs: Tensor) -> tuple[Tensor, ...]:
@@ -141,7 +143,11 @@ class Repetition(NamedTuple):
             for tensor, dim in zip(inputs, self._dims(len(inputs)), strict=True):
                 splits.append(tensor.split(rows, dim))
 
-            results = [function(*part) for part in zip(*splits, strict=True)]
+            parts = list(zip(*splits, strict=True))
+            results = []
+            for begin in range(0, len(parts), workers):
+                together = parts[begin : begin + workers]
+                results += at_the_same_time(function, together)
 
             joined = []
             for number, parts in enumerate(zip(*results, strict=True)):

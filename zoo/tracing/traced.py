@@ -50,6 +50,7 @@ class Traced:
             anneals, the program runs in plain mode from then on, after one warning.
         repetition: How the program repeats a step, if it does; the function is the step.
             The loop is compiled with it, and takes any number of steps.
+        workers: Number of threads, each of which runs a compiled program for other rows.
 
     Raises:
         ValueError: A mode that does not exist, or "captured" for tensors that are not on
@@ -73,6 +74,7 @@ class Traced:
         compiles: bool = True,
         owners: Sequence[Any] = (),
         repetition: Repetition = ONCE,
+        workers: int = 1,
     ) -> None:
         self.function = function
         self.calls = calls
@@ -81,6 +83,7 @@ class Traced:
         self.rows = rows
         self.compiles = compiles
         self.repetition = repetition
+        self.workers = workers
         self.compile = mode_name(compile)
 
         self.how = ""  # the mode that was chosen first, empty before the first call
@@ -192,4 +195,5 @@ class Traced:
             rows=self.rows,
             compiles=self.compiles,
             repetition=self.repetition,
+            workers=self.workers,
         )

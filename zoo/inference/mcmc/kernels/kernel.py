@@ -12,6 +12,7 @@ from zoo.inference.mcmc.adaptation.mass_matrix import MassMatrix, estimate_mass_
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock
+from zoo.runtime.threads import num_allowed
 from zoo.tracing.compiled import rows_at_once
 from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.traced import Traced
@@ -20,6 +21,7 @@ Part = TypeVar("Part", bound=NamedTuple)
 _MOST_STEPS = 256  # of one call, which Ctrl-C waits for
 _MOST_NUMBERS = 2**22  # of the noise and of the widest results of one call
 _BYTES = 4  # of a number
+_CHAINS_OF_WORKER = 4  # fewer take as long as that many
 _GRADIENTS_AT_ONCE = 8  # draws of every chain whose gradients are evaluated in one call
 
 
@@ -54,7 +56,9 @@ class Kernel(Chains):
             compiles: Whether it may be compiled; not if it is called rarely.
             repetition: How it repeats a step, if it does.
         """
-        rows = None if writes else rows_at_once(self.num_chains, self.potential.widest)
+        workers = self._num_workers() if repetition.repeats else 1
+        per_worker = -(-self.num_chains // workers)
+        rows = None if writes else rows_at_once(per_worker, self.potential.widest)
         program = Traced(
             function,
             compile=self.options.compile,
@@ -63,6 +67,7 @@ class Kernel(Chains):
             rows=rows,
             compiles=compiles,
             repetition=repetition,
+            workers=workers,
         )
 
         self.programs.append(program)
@@ -76,6 +81,18 @@ class Kernel(Chains):
         numbers = self.num_chains * max(self.size, widest)
 
         return max(1, min(_MOST_STEPS, _MOST_NUMBERS // numbers))
+
+    def _num_workers(self) -> int:
+        """Return the number of threads, each of which moves a part of the chains."""
+        is_on_cpu = self.potential.program.like.device.type == "cpu"
+        if not is_on_cpu or torch.get_num_threads() > 1:
+            return 1  # its operations take the threads
+
+        workers = num_allowed()
+        is_even = self.num_chains % workers == 0  # programs have one number of rows
+        per_worker = self.num_chains // workers
+
+        return workers if is_even and per_worker >= _CHAINS_OF_WORKER else 1
 
     def whitened_gradient(
         self, u: Tensor, *mass_matrix: Tensor
