@@ -24,7 +24,7 @@ function pruningView(view, data) {
     "Which weights go first", "By which order do the digits survive longest? MAP has no spread to go by.",
     data.rules.map((each) => each.label), state.rule, (number) => { state.rule = number; draw(); });
   const dropped = slider(
-    "Weights dropped", "Drag until the first digit flips. Does the network doubt before it errs?",
+    "Weights dropped", "Drag until the first digit flips. Is its entropy high before that?",
     "pruning-fraction", (number) => { state.stop = number; draw(); });
   addPlay(dropped);
 
