@@ -11,8 +11,6 @@ Only gradients are counted, so other work of the machine does not matter.
 from __future__ import annotations
 
 import json
-import math
-import statistics
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +20,8 @@ import pyro
 import torch
 
 from benchmarks.samplers.posteriors import POSTERIORS
+from benchmarks.samplers.rows import append, read
+from benchmarks.samplers.table import mean_of
 from zoo import inference
 from zoo.posterior.labelled import ess, rhat
 from zoo.reports.table import Table
@@ -83,26 +83,6 @@ def measure(key: Key) -> dict[str, Any]:
     }
 
 
-def read() -> list[dict[str, Any]]:
-    """Return the rows so far."""
-    if not RESULTS.exists():
-        return []
-
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
-
-
-def mean_and_error(values: list[float]) -> str:
-    """Return the geometric mean, and the standard error of its logarithm in percent."""
-    logs = [math.log(value) for value in values]
-    mean = math.exp(statistics.fmean(logs))
-    if len(logs) < 2:
-        return f"{mean:.3g}"
-
-    error = statistics.stdev(logs) / math.sqrt(len(logs))
-
-    return f"{mean:.3g} ± {100 * error:.0f} %"
-
-
 def table(rows: list[dict[str, Any]]) -> Table:
     """Return the table of posteriors and metrics."""
     lines = []
@@ -112,11 +92,11 @@ def table(rows: list[dict[str, Any]]) -> Table:
             if not found:
                 continue
 
-            least = mean_and_error([row["least"] for row in found])
-            median = mean_and_error([row["median"] for row in found])
+            least = mean_of(found, "least")
+            median = mean_of(found, "median")
             draws = NUM_CHAINS * NUM_DRAWS * len(found)
             leaves = sum(row["gradients"] for row in found) / draws
-            lines.append((name, label, len(found), least, median, leaves))
+            lines.append((name, label, len(found), str(least), str(median), leaves))
 
     headings = (
         "posterior",
@@ -132,7 +112,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
 def main() -> None:
     """Measure what is missing, and print the table."""
     torch.set_num_threads(1)
-    done = {Key(row["posterior"], row["label"], row["seed"]) for row in read()}
+    done = {Key(row["posterior"], row["label"], row["seed"]) for row in read(RESULTS)}
     for seed in range(NUM_SEEDS):
         for name in NAMES:
             for label in OPTIONS:
@@ -141,11 +121,10 @@ def main() -> None:
                     continue
 
                 row = measure(key)
-                with RESULTS.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+                append(RESULTS, row)
                 print(json.dumps(row), flush=True)
 
-    print(table(read()))
+    print(table(read(RESULTS)))
 
 
 if __name__ == "__main__":
