@@ -20,19 +20,11 @@ function functionsView(view, data) {
     data.scores, "Averages over all inputs. Dashed: the floor, the score of the truth's own chains " +
     "against each other. Dotted: the best value.", true);
   const truthAbout = element("p", { class: "quiet" });
-  const methodAbout = element("p", { class: "quiet" });
 
   const draw = () => drawFunctions({ data, state, picture, densities, densityTitle, verdict, scores });
-  const method = chooser(
-    "Guide or engine", "Which of them is as wide as the grey band in the gap and at the ends?",
-    data.methods.map((each) => each.name), state.method, (number) => {
-      state.method = number;
-      useLengths();
-    });
-  const steps = slider(
-    "Training", "First the mean finds the data. Does longer training mend the width too?",
-    "functions-step", (number) => { state.stop = number; draw(); });
-  addPlay(steps);
+  const { method, steps, methodAbout, useLengths } = runControls(
+    data.methods, state, "functions-step", "Which of them is as wide as the grey band in the gap and at the ends?",
+    "First the mean finds the data. Does longer training mend the width too?", draw);
   const prior = slider(
     "Scale of the prior", "Watch the grey band, not only the blue one: another prior has another truth.",
     "functions-prior", (number) => { state.prior = number; sayTruth(); draw(); });
@@ -40,13 +32,6 @@ function functionsView(view, data) {
     "Show", "Draws are whole functions; the bands hold 50 % and 90 % of the draws at each input.",
     { lines: "draws", band: "bands", truth: "the truth" }, state.show, draw);
 
-  function useLengths() {
-    const { lengths, unit, about } = data.methods[state.method];
-    methodAbout.textContent = about;
-    steps.setWords(lengths.map((length) => `${length.toLocaleString("en")} ${unit}`));
-    state.stop = Math.min(state.stop, lengths.length - 1);
-    steps.set(state.stop);
-  }
   function sayTruth() {
     const { runs, draws, rHat, label } = data.priors[state.prior];
     const origin = /reference/.test(label) ? "a reference that ships" : "sampled when the page was made";

@@ -124,6 +124,24 @@ function addPlay(control) {
   control.row.prepend(button);
 }
 
+/** Make the choice of a method and the slider over its runs; they set `state.method` and `state.stop`. */
+function runControls(methods, state, id, methodHint, trainingHint, draw) {
+  const methodAbout = element("p", { class: "quiet" });
+  const steps = slider("Training", trainingHint, id, (number) => { state.stop = number; draw(); });
+  addPlay(steps);
+  const useLengths = () => {
+    const { lengths, unit, about } = methods[state.method];
+    methodAbout.textContent = about;
+    steps.setWords(lengths.map((length) => `${length.toLocaleString("en")} ${unit}`));
+    state.stop = Math.min(state.stop, lengths.length - 1);
+    steps.set(state.stop);
+  };
+  const method = chooser(
+    "Guide or engine", methodHint, methods.map((each) => each.name), state.method,
+    (number) => { state.method = number; useLengths(); });
+  return { method, steps, methodAbout, useLengths };
+}
+
 /** Make buttons that set the controls to something worth showing. */
 function tour(stops) {
   const list = element("ol", { class: "tour" });

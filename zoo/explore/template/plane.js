@@ -28,23 +28,10 @@ function planeView(view, data) {
   const verdict = element("p", { class: "verdict", "aria-live": "polite", id: "plane-verdict" });
   const scores = scoreTable(
     data.scores, "Averages over the inputs of the reference. Dashed: the floor. Dotted: the best value.", true);
-  const methodAbout = element("p", { class: "quiet" });
+  const { method, steps, methodAbout, useLengths } = runControls(
+    data.methods, state, "plane-step", "Where does the truth not know the class? Who else admits it there?",
+    "The border comes first. Does what it does not know stay, or vanish?", draw);
 
-  const method = chooser(
-    "Guide or engine", "Where does the truth not know the class? Who else admits it there?",
-    data.methods.map((each) => each.name), state.method, (number) => { state.method = number; useLengths(); });
-  const steps = slider(
-    "Training", "The border comes first. Does what it does not know stay, or vanish?",
-    "plane-step", (number) => { state.stop = number; draw(); });
-  addPlay(steps);
-
-  function useLengths() {
-    const { lengths, unit, about } = data.methods[state.method];
-    methodAbout.textContent = about;
-    steps.setWords(lengths.map((length) => `${length.toLocaleString("en")} ${unit}`));
-    state.stop = Math.min(state.stop, lengths.length - 1);
-    steps.set(state.stop);
-  }
   function lookAt(row, column) {
     const within = (value) => Math.min(Math.max(value, 0), data.size - 1);
     [state.row, state.column] = [within(row), within(column)];
