@@ -54,18 +54,18 @@ def stretched_directions(
         return eye.expand(chains, -1, -1), draws.new_ones(chains, rank)
 
     half = num_draws // 2
-    early = _thinned(_centred(draws[:, :half]), rank)
-    early_gradients = _thinned(_centred(gradients[:, :half]), rank)
+    early = _thinned(centred(draws[:, :half]), rank)
+    early_gradients = _thinned(centred(gradients[:, :half]), rank)
     shrinkage = size / (size + early.shape[1])
     directions, _ = _farthest(early, early_gradients, rank, shrinkage)
 
-    late = _centred(draws[:, half:]).double()
-    late_gradients = _centred(gradients[:, half:]).double()
+    late = centred(draws[:, half:]).double()
+    late_gradients = centred(gradients[:, half:]).double()
 
     return directions, _stretches(late, late_gradients, directions)
 
 
-def _centred(values: Tensor) -> Tensor:
+def centred(values: Tensor) -> Tensor:
     """Subtract the mean over draws from values (C, S, P)."""
     return values - values.mean(1, keepdim=True)
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.adaptation.directions import stretched_directions
+from zoo.inference.mcmc.adaptation.directions import centred, stretched_directions
 
 Metric = Literal["fisher", "variance", "hessian"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -118,9 +118,9 @@ def estimate_mass_matrix(
         metric: What the scales are.
     """
     chains = len(draws)
-    draws = _centred(draws)
+    draws = centred(draws)
 
-    gradients = _centred(gradients.nan_to_num(0.0, 0.0, 0.0))
+    gradients = centred(gradients.nan_to_num(0.0, 0.0, 0.0))
     if shared:
         draws = _together(draws)
         gradients = _together(gradients)
@@ -136,11 +136,6 @@ def estimate_mass_matrix(
         mass_matrix = MassMatrix(scale, basis.to(scale), stretch.to(scale))
 
     return MassMatrix(*[_for_chains(part, chains) for part in mass_matrix])
-
-
-def _centred(values: Tensor) -> Tensor:
-    """Subtract the mean over draws from values (C, S, P)."""
-    return values - values.mean(1, keepdim=True)
 
 
 def _for_chains(part: Tensor, chains: int) -> Tensor:

@@ -147,7 +147,7 @@ class PathKernel(Kernel):
         ends = torch.zeros(1, dtype=torch.bool, device=step_size.device)
         _, end = self._follow(ends, step_size, length)
 
-        return Totals(*end.at(0)[2:])
+        return end.at(0).totals
 
     def _follow(
         self, ends: Tensor, step_size: Tensor, length: Tensor

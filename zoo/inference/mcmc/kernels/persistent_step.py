@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.inference.mcmc.density.potential import GradientFunction
 from zoo.inference.mcmc.kernels.hamiltonian import kinetic_energy
+from zoo.inference.mcmc.kernels.masked import where_chains
 
 
 class PersistentPoint(NamedTuple):
@@ -94,11 +95,8 @@ def _chosen(
     accepted: Tensor, moved: PersistentPoint, stayed: PersistentPoint
 ) -> PersistentPoint:
     """Return the first point for the chains of a mask (C,), the second for the others."""
-    rows = accepted[:, None]
-
     values = []
     for new, old in zip(moved, stayed, strict=True):
-        mask = rows if new.dim() > 1 else accepted
-        values.append(torch.where(mask, new, old))
+        values.append(where_chains(accepted, new, old))
 
     return PersistentPoint(*values)

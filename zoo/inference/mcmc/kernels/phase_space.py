@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.kernels.masked import where_chains
+
 
 class PhasePoint(NamedTuple):
     """Where the chains are.
@@ -27,9 +29,7 @@ class PhasePoint(NamedTuple):
         """Return these points for the chains of a mask (C,), other ones for the rest."""
         values = []
         for mine, others in zip(self, other, strict=True):
-            is_vector = mine.dim() > mask.dim()
-            rows = mask[:, None] if is_vector else mask
-            values.append(torch.where(rows, mine, others))
+            values.append(where_chains(mask, mine, others))
 
         return PhasePoint(*values)
 
@@ -94,6 +94,11 @@ class PathEnd(NamedTuple):
     change: Tensor
     squares: Tensor
     undone: Tensor
+
+    @property
+    def totals(self) -> Totals:
+        """What is known of the steps of the paths."""
+        return Totals(self.change, self.squares, self.undone)
 
     def at(self, number: Tensor | int) -> PathEnd:
         """Return some of the leading elements."""

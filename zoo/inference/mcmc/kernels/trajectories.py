@@ -14,6 +14,7 @@ from zoo.inference.mcmc.kernels.hamiltonian import (
     Hamiltonian,
     kinetic_energy,
 )
+from zoo.inference.mcmc.kernels.masked import where_chains
 
 
 class TrajectoryEnd(NamedTuple):
@@ -69,15 +70,10 @@ class Trajectories(Hamiltonian):
 
     def _move(self, end: TrajectoryEnd, accepted: Tensor) -> None:
         """Move the chains of a mask (C,) to the ends of their trajectories."""
-        state = self.state
-        rows = accepted[:, None]
         self.proposal = end
-
-        u = torch.where(rows, end.u, state["u"])
-        gradient = torch.where(rows, end.gradient, state["gradient"])
-        energy = torch.where(accepted, end.energy, state["energy"])
-
-        self.state |= {"u": u, "gradient": gradient, "energy": energy}
+        for name in ("u", "gradient", "energy"):
+            new = getattr(end, name)
+            self.state[name] = where_chains(accepted, new, self.state[name])
 
     def _integrate(self, p: Tensor, steps: Tensor) -> TrajectoryEnd:
         """Return the ends of trajectories with momenta p (C, P) and lengths (C,).

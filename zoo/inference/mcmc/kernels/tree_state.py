@@ -7,6 +7,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from zoo.inference.mcmc.kernels.masked import where_chains
+
 _ENDS = ("u", "p", "gradient", "far_u", "far_p", "far_gradient")
 _CHOSEN = ("chosen_u", "chosen_gradient", "subtree_u", "subtree_gradient")
 _VECTORS = _ENDS + _CHOSEN
@@ -126,8 +128,6 @@ class TreeState(NamedTuple):
         merged = {}
         for name, value in values.items():
             present = getattr(self, name)
-            ones = [1] * (present.dim() - 1)
-            mask = where.reshape(-1, *ones)
-            merged[name] = torch.where(mask, value, present)
+            merged[name] = where_chains(where, value, present)
 
         return merged
