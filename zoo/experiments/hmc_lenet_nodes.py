@@ -11,7 +11,7 @@ import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset, Split
 from zoo.experiments.parts.node_panels import draw_nodes
-from zoo.experiments.parts.node_truth import NodeSetting, NodeTruth
+from zoo.experiments.parts.node_truth import REFERENCE, NodeSetting, NodeTruth
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
 from zoo.model import BayesianNetwork
@@ -76,9 +76,7 @@ def _held_out(run: Run, data: Dataset) -> Dataset:
 hmc_lenet_nodes = Experiment(
     name="hmc-lenet-nodes",
     question="what does HMC say of all nodes of a trained LeNet-5, and how near do guides come?",
-    reference="What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, "
-    "Hoffman, Wilson, 2021); Scalable Bayesian neural networks by layer-wise input augmentation "
-    "(Trinh, Kaski, Heinonen, 2020)",
+    reference=REFERENCE,
     minutes=6,
     run=_run,
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zoo.datasets import Split
 from zoo.experiments.parts.node_panels import draw_nodes
-from zoo.experiments.parts.node_truth import NodeSetting, NodeTruth
+from zoo.experiments.parts.node_truth import REFERENCE, NodeSetting, NodeTruth
 from zoo.experiments.parts.trained_resnets import load_cifar10, load_trained
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
@@ -53,9 +53,7 @@ def _add_notes(run: Run) -> None:
 hmc_resnet_nodes = Experiment(
     name="hmc-resnet-nodes",
     question="what does HMC say of the nodes of a trained ResNet-20, and how near do guides come?",
-    reference="What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, "
-    "Hoffman, Wilson, 2021); Scalable Bayesian neural networks by layer-wise input augmentation "
-    "(Trinh, Kaski, Heinonen, 2020)",
+    reference=REFERENCE,
     minutes=40,
     run=_run,
 )

@@ -30,6 +30,11 @@ from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.memory_format import channels_last
 
+REFERENCE = (
+    "What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram, Hoffman, "
+    "Wilson, 2021); Scalable Bayesian neural networks by layer-wise input augmentation (Trinh, "
+    "Kaski, Heinonen, 2020)"
+)
 TRUTH = "chains"
 PRIOR = "prior"
 MEAN_FIELD = "mean field"
