@@ -73,7 +73,7 @@ LAYERS = [
     ["zoo.reports", "zoo.pruning", "zoo.stress", "zoo.streams", "zoo.people"],
     ["zoo.landscape", "zoo.explore"],
     ["zoo.experiments"],
-    ["zoo.command"],
+    ["zoo.command", "zoo.course"],
     ["zoo.__main__"],
 ]
 MEETING = {  # where zoo and guides meet: the command line, and engines with guides of their own

@@ -1,6 +1,5 @@
 """Tutorials run from top to bottom, with shortened loops, and end with their weak points."""
 
-import math
 import runpy
 from pathlib import Path
 
@@ -32,36 +31,8 @@ def wrong_landscape(names):
     ]
 
 
-def wrong_uncertainty(names):
-    """Give wrong answers to the exercises of the lesson, and what is said of them."""
-    entropy, epistemic = names["entropy"], float(names["epistemic"])
-    share, ask = names["epistemic_share"], names["ask"]
-
-    def total(functions):
-        return entropy(functions.mean(0))
-
-    def by_error(functions):
-        return 1 - functions.mean(0).amax(-1) > 0.2
-
-    return [
-        ("check_1", (...,), "no answer yet"),
-        ("check_1", (epistemic / math.log(2),), "these are bits"),
-        ("check_1", (math.log(2) - epistemic,), "the aleatoric part"),
-        ("check_1", (0.06,), "a variance is another measure"),
-        ("check_2", (0,), "how the coin will fall"),
-        ("check_2", (0.5,), "this is the error"),
-        ("check_3", (lambda p: 1 - share(p),), "this share is aleatoric"),
-        ("check_3", (lambda p: share(p) * total(p),), "divide by the total"),
-        ("check_3", (lambda p: share(p).mean(),), "one share for each input"),
-        ("check_4", (by_error,), "which nobody knows"),
-        ("check_4", (lambda p: share(p) * total(p) > 0.2,), "nats are not errors"),
-        ("check_4", (lambda p: ~ask(p),), "the other way round"),
-    ]
-
-
 WRONG_ANSWERS = {
     "13_the_landscape": wrong_landscape,
-    "14_which_uncertainty": wrong_uncertainty,
 }
 
 

@@ -14,7 +14,7 @@
 # - when an answer is worth its price.
 #
 # There are four exercises. Replace the dots, and run the cell: it says what is wrong with
-# your answer. The answers are at the end.
+# your answer. The [answers](answers/10_which_uncertainty.py) are in a file of their own.
 
 # %%
 import math
@@ -29,6 +29,7 @@ from torch import nn
 
 import zoo
 from zoo import acquisition, datasets, inference, likelihoods, networks, priors
+from zoo.course import check, uncertainty
 from zoo.datasets import Split
 from zoo.reports.table import Table
 
@@ -39,31 +40,9 @@ CAMVID = Path(os.environ.get("CAMVID", "../shared/data/camvid"))
 pyro.set_rng_seed(0)
 
 
-def check(answer, tests):
-    """Say what is wrong with an answer; return whether it is right."""
-    if answer is ...:
-        print("no answer yet")
-        return False
-    for is_wrong, message in tests:
-        if is_wrong(answer):
-            print(f"not yet: {message}")
-            return False
-    print("right")
-    return True
-
-
-def near(a, b, rtol=1e-3):
-    a, b = torch.as_tensor(a).double(), torch.as_tensor(b).double()
-    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=1e-5)
-
-
 def entropy(probs):
     """Return the entropy of probabilities (..., O) in nats."""
     return torch.special.entr(probs).sum(-1)
-
-
-spread = torch.logspace(-1, 1, 60).reshape(-1, 1)  # of inputs that are made up
-MADE_UP = (spread * torch.randn(30, 60, 10) + 3 * torch.randn(60, 10)).softmax(-1)
 
 
 # %% [markdown]
@@ -116,26 +95,7 @@ plt.show()
 # %%
 my_epistemic = ...
 
-
-def check_1(value):
-    theta = torch.tensor([0.2, 0.5, 0.8]).double()
-    each = entropy(torch.stack([theta, 1 - theta], -1))
-    right = math.log(2) - each.mean()
-    tests = [
-        (lambda v: near(v, right / math.log(2)), "these are bits: take ln, not log2"),
-        (lambda v: near(v, math.log(2)), "this is the total"),
-        (lambda v: near(v, each.mean()), "this is the aleatoric part"),
-        (
-            lambda v: near(v, theta.var()) or near(v, theta.var(correction=0)),
-            "a variance is another measure: subtract entropies",
-        ),
-        (lambda v: float(v) <= 0, "the average draw is more uncertain than the draws"),
-        (lambda v: not near(v, right), "the total minus the mean entropy of the draws"),
-    ]
-    return check(value, tests)
-
-
-check_1(my_epistemic)
+check(uncertainty.coin, my_epistemic)
 
 # %% [markdown]
 # ## Both kinds in images
@@ -246,19 +206,7 @@ print(Table(("test images", "images", "5s", "aleatoric", "epistemic"), rows))
 # %%
 my_bound = ...
 
-
-def check_2(bound):
-    tests = [
-        (lambda b: float(b) == 0, "no image shows how the coin will fall"),
-        (lambda b: near(b, 1.0), "one bit, but the NLL is in nats"),
-        (lambda b: near(b, 0.5), "this is the error; take the NLL of a toss"),
-        (lambda b: near(b, math.log(10)), "eight of the ten classes can be excluded"),
-        (lambda b: not near(b, math.log(2), 1e-2), "the entropy of the label"),
-    ]
-    return check(bound, tests)
-
-
-check_2(my_bound)
+check(uncertainty.lowest_nll, my_bound)
 
 # %% [markdown]
 # ### Exercise 3: the division
@@ -268,24 +216,7 @@ check_2(my_bound)
 # %%
 my_share = ...  # lambda functions: ...
 
-
-def check_3(share):
-    if share is ...:
-        return check(..., [])
-
-    total, each = entropy(MADE_UP.mean(0)), entropy(MADE_UP).mean(0)
-    right = (total - each) / total
-    tests = [
-        (lambda s: tuple(s.shape) != (len(right),), "one share for each input, (N,)"),
-        (lambda s: near(s, 1 - right, 1e-2), "this share is aleatoric"),
-        (lambda s: near(s, total - each, 1e-2), "divide by the total"),
-        (lambda s: near(s, (total - each) / each, 1e-2), "the total is both parts"),
-        (lambda s: not near(s, right, 1e-2), "entropy of the mean, mean of entropies"),
-    ]
-    return check(share(MADE_UP), tests)
-
-
-check_3(my_share)
+check(uncertainty.share, my_share)
 
 # %% [markdown]
 # ## Which labels to ask for
@@ -338,34 +269,7 @@ print(Table(columns, rows))
 # %%
 my_ask = ...  # lambda functions: ...
 
-
-def check_4(ask):
-    if ask is ...:
-        return check(..., [])
-
-    mean = MADE_UP.mean(0)
-    alone = mean.amax(-1)
-    gain = MADE_UP.amax(-1).mean(0) - alone
-    epistemic = entropy(mean) - entropy(MADE_UP).mean(0)
-    clear = (gain - 0.2).abs() > 1e-4
-
-    def same(chosen, other):
-        return torch.equal(chosen[clear], other[clear])
-
-    tests = [
-        (lambda c: c.shape != gain.shape or c.dtype != torch.bool, "(N,) booleans"),
-        (
-            lambda c: same(c, 1 - alone > 0.2),
-            "this asks about coins, which nobody knows",
-        ),
-        (lambda c: same(c, epistemic > 0.2), "nats are not errors: an error costs 1"),
-        (lambda c: same(c, gain < 0.2), "the other way round"),
-        (lambda c: not same(c, gain > 0.2), "compare how often each is right"),
-    ]
-    return check(ask(MADE_UP), tests)
-
-
-check_4(my_ask)
+check(uncertainty.asking, my_ask)
 
 # %% [markdown]
 # ## Borders and rare classes of a street
@@ -470,49 +374,3 @@ else:
 #   information.
 # - `zoo reproduce long-tail` asks whether epistemic uncertainty marks rare classes of MNIST,
 #   CIFAR-10 and heart beats.
-#
-# ## Answers
-# 1. The mean of the draws is one half, so the total is ln 2. The draws have 0.50, 0.69 and
-#    0.50 nats.
-
-# %%
-theta = torch.tensor([0.2, 0.5, 0.8])
-each = entropy(torch.stack([theta, 1 - theta], -1))
-epistemic = math.log(2) - each.mean()
-assert check_1(epistemic)
-
-# %% [markdown]
-# 2. The NLL is at least the entropy of the label given the image: a fair coin has ln 2.
-
-# %%
-assert check_2(math.log(2))
-
-# %% [markdown]
-# 3. The entropy of the mean minus the mean of the entropies, divided by the former.
-
-
-# %%
-def epistemic_share(functions):
-    total = entropy(functions.mean(0))
-    return (total - entropy(functions).mean(0)) / total
-
-
-assert check_3(epistemic_share)
-
-# %% [markdown]
-# 4. Alone the network is right with probability max p̄. If draw s is the truth, she is right
-#    with probability max p_s. The mean of the difference is what the answer is worth, the
-#    epistemic uncertainty in units of errors. For a blend both are one half.
-
-
-# %%
-def ask(functions):
-    alone = functions.mean(0).amax(-1)
-    knowing = functions.amax(-1).mean(0)
-    return knowing - alone > 0.2
-
-
-assert check_4(ask)
-for name in ("blends", "rare class"):
-    asked = ask(predictions[1][name].functions).double().mean()
-    print(f"{name}: {asked:.0%} are asked for")
