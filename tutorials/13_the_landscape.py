@@ -14,7 +14,7 @@
 # - what an average over one basin is worth, and what an average over several.
 #
 # There are five exercises. Replace the dots, and run the cell: it says what is wrong with
-# your answer. The answers are at the end.
+# your answer. The [answers](answers/13_the_landscape.py) are in a file of their own.
 
 # %%
 import math
@@ -29,6 +29,7 @@ from torch import nn
 import guides
 import zoo
 from zoo import inference, landscape, likelihoods, networks, plots, priors, references
+from zoo.course import check, modes
 from zoo.reports.table import Table
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
@@ -39,25 +40,6 @@ NUM_DRAWS = 5 if SMOKE else 40
 PASSES = (1, 5) if SMOKE else (1, 5, 10, 30)
 
 pyro.set_rng_seed(0)
-
-
-def check(answer, tests):
-    """Say what is wrong with an answer; return whether it is right."""
-    if answer is ...:
-        print("no answer yet")
-        return False
-    for is_wrong, message in tests:
-        if is_wrong(answer):
-            print(f"not yet: {message}")
-            return False
-    print("right")
-    return True
-
-
-def near(a, b, rtol=1e-3):
-    a, b = torch.as_tensor(a).double(), torch.as_tensor(b).double()
-    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=1e-6)
-
 
 # %% [markdown]
 # ## Where everything is known
@@ -94,42 +76,18 @@ if not SMOKE:
 
 # %% [markdown]
 # ### Exercise 1: the posterior by hand
-# Compute the mean and the covariance of (w, b) after the first three data. The prior is
-# N(0, I), and the noise has standard deviation 0.5.
+# Write a function of inputs and targets, (N, 1) each, that returns the mean and the
+# covariance of (w, b), (2,) and (2, 2). The prior is N(0, I), and the noise has standard
+# deviation 0.5.
 
 # %%
-my_mean = ...  # (2,)
-my_covariance = ...  # (2, 2)
+my_posterior = ...  # lambda x, y: ...
 
-
-def check_1(mean, covariance):
-    if mean is ... or covariance is ...:
-        return check(..., [])
-
-    features = torch.cat([line_x[:3], torch.ones(3, 1)], -1).double()
-    seen = (updates.map[3], updates.covariance[3])
-    variance_as_sd = torch.linalg.inv(features.T @ features / NOISE**4 + torch.eye(2))
-    sd_as_variance = torch.linalg.inv(features.T @ features / NOISE + torch.eye(2))
-    no_prior = torch.linalg.inv(features.T @ features / NOISE**2 + 1e-9 * torch.eye(2))
-    tests = [
-        (lambda a: tuple(a[1].shape) != (2, 2), "the covariance is 2 by 2: w and b"),
-        (
-            lambda a: near(a[1], variance_as_sd) or near(a[1], sd_as_variance),
-            "0.5 is the standard deviation of the noise, and the precision has its square",
-        ),
-        (lambda a: near(a[1], no_prior), "this is the likelihood alone: add the prior"),
-        (
-            lambda a: near(a[1], torch.linalg.inv(seen[1])),
-            "this is the precision, the inverse of the covariance",
-        ),
-        (lambda a: not near(a[1], seen[1]), "the covariance is another one"),
-        (lambda a: tuple(a[0].shape) != (2,), "the mean has two numbers, w and b"),
-        (lambda a: not near(a[0], seen[0]), "the covariance is right, the mean is not"),
-    ]
-    return check((mean, covariance), tests)
-
-
-check_1(my_mean, my_covariance)
+if check(modes.line, my_posterior):
+    mean, _ = my_posterior(line_x[:3], line_y[:3])
+    print(
+        f"after three data: {mean.tolist()}, linear_updates: {updates.map[3].tolist()}"
+    )
 
 # %% [markdown]
 # ## A network: many modes
@@ -196,27 +154,15 @@ plt.show()
 print(f"barriers: {straight.barrier:.3f}, {matched.barrier:.3f}, {curve.barrier:.3f}")
 
 # %% [markdown]
-# ### Exercise 2: an illusion of how much?
-# Which share of the barrier between the two fits was only the order of the hidden units?
+# ### Exercise 2: how many modes are one function?
+# The activation is tanh, which is odd: tanh(-a) = -tanh(a). A network has one layer of three
+# such units. How many weight vectors compute the same function as one of its modes, itself
+# included? (`align` looks for the one that is nearest.)
 
 # %%
-my_share = ...
+my_number = ...
 
-
-def check_2(share):
-    left = matched.barrier / straight.barrier
-    tests = [
-        (lambda s: not 0 <= float(s) <= 1, "a share is between 0 and 1"),
-        (
-            lambda s: near(s, left, 1e-2),
-            "this share is left after the units are aligned",
-        ),
-        (lambda s: not near(s, 1 - left, 1e-2), "compare the two barriers"),
-    ]
-    return check(share, tests)
-
-
-check_2(my_share)
+check(modes.same_functions, my_number)
 
 # %% [markdown]
 # ## Two pictures of one posterior
@@ -251,35 +197,16 @@ plt.show()
 
 # %% [markdown]
 # ### Exercise 3: the effective dimension of a line
-# Compute N_eff of the line with its 20 data. α is 1. Which matrix has the eigenvalues?
+# Write it as a function of the inputs x, (N, 1), of the line of the beginning, whose noise
+# has standard deviation 0.5. α is 1. Which matrix has the eigenvalues?
 
 # %%
-my_dimension = ...
+my_dimension = ...  # lambda x: ...
 
-
-def check_3(dimension):
-    features = torch.cat([line_x, torch.ones(20, 1)], -1).double()
-    per_weight = torch.linalg.eigvalsh(features.T @ features / NOISE**2)
-    mean_loss = per_weight / 20
-    no_noise = per_weight * NOISE**2
-    right = (per_weight / (per_weight + 1)).sum()
-    tests = [
-        (lambda d: not 0 < float(d) < 2, "it is between 0 and the number of weights"),
-        (
-            lambda d: near(d, (mean_loss / (mean_loss + 1)).sum()),
-            "these are those of the mean loss, but alpha belongs to the sum over data",
-        ),
-        (lambda d: near(d, (no_noise / (no_noise + 1)).sum()), "the noise is missing"),
-        (lambda d: near(d, 2 - float(right)), "this is what the prior decides"),
-        (
-            lambda d: not near(d, right),
-            "the matrix is that of exercise 1, without prior",
-        ),
-    ]
-    return check(dimension, tests)
-
-
-check_3(my_dimension)
+if check(modes.dimension, my_dimension):
+    print(
+        f"2 data: {my_dimension(line_x[:2]):.2f}, 20 data: {my_dimension(line_x):.2f}"
+    )
 
 # %% [markdown]
 # **Is a flat minimum a better one?** Not by itself. In a ReLU network, multiply the first
@@ -381,25 +308,7 @@ if not SMOKE:
 # %%
 my_height = ...  # lambda num_weights, num_data: ...
 
-
-def check_4(height):
-    if height is ...:
-        return check(..., [])
-
-    normal = torch.distributions.MultivariateNormal(
-        updates.map[20], updates.covariance[20]
-    )
-    w = normal.sample((2000,))
-    rise = float((normal.log_prob(normal.mean) - normal.log_prob(w)).mean())  # nats
-    tests = [
-        (lambda h: near(h, rise, 0.2), "these are nats of all data, not per datum"),
-        (lambda h: near(h, 2 * rise / 20, 0.2), "twice too much"),
-        (lambda h: not near(h, rise / 20, 0.2), "draws of the line stand elsewhere"),
-    ]
-    return check(height(2, 20), tests)
-
-
-check_4(my_height)
+check(modes.height, my_height)
 
 # %% [markdown]
 # ## What an average is worth
@@ -475,39 +384,17 @@ plt.show()
 # one. `benchmarks/averaging.py` has five seeds and two problems more, on which averages help.
 #
 # ### Exercise 5: within or between?
-# `functions` are class probabilities of MultiSWAG, 20 draws of each of five runs:
-# (5, 20, 40, 10). Which share of the variance of the predictions lies between the runs?
-# Take variances of each probability, sum over classes and inputs, and use the law of total
+# Which share of the variance of the predictions of MultiSWAG lies between its runs? Write it
+# as a function of class probabilities (R, S, N, O) of R runs with S draws each. Take the
+# variance of each probability, sum over classes and inputs, and use the law of total
 # variance: total = variance of the means + mean of the variances.
 
 # %%
-functions = torch.stack(
-    [fit.predict(reference.inputs, 20).functions for fit in multi]
-)  # (runs, S, N, O)
-my_between = ...
+my_between = ...  # lambda functions: ...
 
-
-def check_5(share):
-    means = functions.mean(1).var(0, correction=0).sum()
-    within = functions.var(1, correction=0).mean(0).sum()
-    total = means + within
-    roots = means.sqrt() / (means.sqrt() + within.sqrt())
-    tests = [
-        (lambda s: not 0 <= float(s) <= 1, "a share is between 0 and 1"),
-        (lambda s: near(s, within / total, 1e-2), "this share lies within the runs"),
-        (
-            lambda s: near(s, roots, 1e-3),
-            "variances add up, standard deviations do not",
-        ),
-        (
-            lambda s: not near(s, means / total, 2e-2),
-            "the total is both parts together",
-        ),
-    ]
-    return check(share, tests)
-
-
-check_5(my_between)
+if check(modes.between, my_between):
+    every = [fit.predict(reference.inputs, 20).functions for fit in multi]
+    print(f"between the runs of MultiSWAG: {my_between(torch.stack(every)):.2f}")
 
 # %% [markdown]
 # ## What would make this result wrong
@@ -535,48 +422,3 @@ check_5(my_between)
 # - Dinh et al. (2017), *Sharp Minima Can Generalize For Deep Nets*.
 # - The pages [landscape](../docs/landscape.md) and [sgmcmc](../docs/sgmcmc.md); more tools
 #   are `landscape.flatness`, and others that the first page lists.
-#
-# ## Answers
-# 1. The data add Φᵀ Φ / σ² to the precision of the prior, and Φᵀ y / σ² to its information.
-
-# %%
-phi = torch.cat([line_x[:3], torch.ones(3, 1)], -1).double()
-precision = phi.T @ phi / NOISE**2 + torch.eye(2)
-covariance = torch.linalg.inv(precision)
-mean = covariance @ (phi.T @ line_y[:3, 0].double()) / NOISE**2
-assert check_1(mean, covariance)
-
-# %% [markdown]
-# 2. What alignment removes, of the barrier before.
-
-# %%
-assert check_2(1 - matched.barrier / straight.barrier)
-
-# %% [markdown]
-# 3. The curvature of the log likelihood is Φᵀ Φ / σ², of all data. A line with 20 data has
-#    almost two effective dimensions. The same number is the trace of I - α Σ: the share of
-#    the prior's variance that is gone.
-
-# %%
-phi = torch.cat([line_x, torch.ones(20, 1)], -1).double()
-eigenvalues = torch.linalg.eigvalsh(phi.T @ phi / NOISE**2)
-dimension = (eigenvalues / (eigenvalues + 1)).sum()
-assert check_3(dimension)
-assert near(dimension, 2 - updates.covariance[20].trace())
-
-# %% [markdown]
-# 4. The expectation of each squared standard normal is one, half of it is in the density,
-#    and P of them are divided by N data.
-
-# %%
-assert check_4(lambda num_weights, num_data: num_weights / 2 / num_data)
-
-# %% [markdown]
-# 5. Little lies between the runs. The five fits are almost one function, so five narrow
-#    normals around them are no more than one. On other problems it is the other way round.
-
-# %%
-between = functions.mean(1).var(0, correction=0).sum()
-within = functions.var(1, correction=0).mean(0).sum()
-print(f"{between / (between + within):.3f}")
-assert check_5(between / (between + within))
