@@ -209,3 +209,25 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
 def test_settings_out_of_range_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         sampler(normal(torch.eye(2)), **options)
+
+
+def length_of_equal_scales():
+    pyro.set_rng_seed(0)
+    engine = sampler(
+        normal(torch.eye(10)),
+        num_chains=4,
+        num_steps=30,
+        max_steps=100,
+        warmup_steps=80,
+        num_samples=3,
+    )
+    return engine.fit(()).info.trajectory_length
+
+
+def test_trajectories_are_no_longer_than_half_a_period(monkeypatch):
+    assert length_of_equal_scales() < math.pi
+
+    # change that costs nothing, from ten quarters of a period on
+    monkeypatch.setitem(learned_length._POWERS, "chees", 0.0)
+    monkeypatch.setattr(learned_length, "_QUARTER_PERIOD", 10 * math.pi / 2)
+    assert length_of_equal_scales() > 2 * math.pi

@@ -21,15 +21,17 @@ class ChEES(Adaptive):
     r"""Hamiltonian Monte Carlo with many chains, which learn one trajectory length together.
 
     Warm-up maximises, by stochastic gradient ascent, the change in the estimator of the
-    expected square between the start u and the end u' of a trajectory,
+    expected square between the start u and the end u' of a trajectory, divided by the square
+    root of its length τ,
 
-    .. math:: \tfrac14 E\big[(|u' - E u'|^2 - |u - E u|^2)^2\big],
+    .. math:: \tfrac{1}{4 \sqrt\tau} E\big[(|u' - E u|^2 - |u - E u|^2)^2\big],
 
-    in the coordinates of the mass matrix; expectations are means over chains.
-    `criterion="snaper"` takes the components of u and u' along the direction in which chains
-    vary most instead, and divides by the length,
+    in the coordinates of the mass matrix; expectations are means over chains. The change alone
+    (Hoffman et al.) is as large after two or ten half turns as after one, so that lengths of
+    small models can be ten times too long. `criterion="snaper"` takes the components of u and
+    u' along the direction in which chains vary most instead, and divides by the length,
 
-    .. math:: \tfrac{1}{4 \tau} E\big[\big((w^\top (u' - E u'))^2
+    .. math:: \tfrac{1}{4 \tau} E\big[\big((w^\top (u' - E u))^2
         - (w^\top (u - E u))^2\big)^2\big],
 
     so that many directions of small scale do not hide the slow one. A low-discrepancy
@@ -50,10 +52,11 @@ class ChEES(Adaptive):
         target_accept_prob: Acceptance probability, the harmonic mean over chains, that the
             step size is adapted to.
         shared_mass: Whether all chains learn one mass matrix together.
-        num_steps: Leapfrog steps of the longest trajectory at the beginning. The criterion has
-            a first maximum where most directions are explored. Gradient ascent from a few
-            steps stops there, while some directions have hardly moved, so begin with more.
-            With "snaper" two are enough.
+        num_steps: Leapfrog steps of the longest trajectory in the first window of warm-up. The
+            criterion has a first maximum where most directions are explored. Gradient ascent
+            from a few steps stops there, while some directions have hardly moved, so begin
+            with more. With "snaper" two are enough. Each new mass matrix has another unit, in
+            which the length begins at a quarter of a period, π/2.
         max_steps: Largest number of leapfrog steps of a trajectory.
         criterion: "chees", a sum over all directions, or "snaper", of the slowest one.
 

@@ -17,6 +17,8 @@ from zoo.inference.mcmc.kernels.trajectories import Trajectories
 _LEARNING_RATE = 0.05
 _MEMORY = 0.95  # decay of the average squared gradient, and of covariances
 _MAX_CHANGE = 0.35  # of the log length in one update
+_QUARTER_PERIOD = math.pi / 2  # of a direction of unit scale
+_POWERS = {"chees": 0.5, "snaper": 1.0}  # of the length, which divides the criterion
 _MIN_ACCEPTANCE = 1e-4  # below it, a trajectory diverged and gives no gradient
 _JITTER_BITS = 10  # the jitter has period 2^10 draws
 
@@ -107,9 +109,8 @@ class LearnedLength(Trajectories):
     def transition(self) -> TransitionInfo:
         """Follow trajectories, and keep what the length is learned from."""
         self.initial_u = self.state["u"]
-        self.fraction = self.jitter()
-
         info = super().transition()
+        self.travelled = info.n_steps * self.step_size
         self.state["draws"] = self.state["draws"] + 1
 
         return info
@@ -153,36 +154,30 @@ class LearnedLength(Trajectories):
     def criterion_gradient(self, rate: Tensor) -> Tensor:
         """Return the gradient of the criterion with respect to the log length, ().
 
+        It is the gradient of the log criterion times an average of the squared change.
+        Positions before and after are centred at one mean: with a mean of its own each, a
+        few chains would lose most of the change.
+
         Arguments:
             rate: Acceptance probabilities of the last trajectories, (C,).
         """
         valid = rate > _MIN_ACCEPTANCE
         rows = valid[:, None]
-        u = torch.where(rows, self.proposal.u, 0.0)
+        mean = self.initial_u.mean(0)
+        before = self.initial_u - mean
+        after = torch.where(rows, self.proposal.u - mean, 0.0)
         p = torch.where(rows, self.proposal.p, 0.0)
-
-        weight = torch.where(valid, rate, 0.0)
-        total = weight.sum().clamp_min(1e-20)
-
-        weighted = weight[:, None] * u
-        mean = weighted.sum(0) / total
-        after = u - mean
-        mean_before = self.initial_u.mean(0)
-        before = self.initial_u - mean_before
         if self.criterion == "snaper":
             after, before, p = self._along_direction(after, before, p)
 
-        square = after.square().sum(-1)
-        square_before = before.square().sum(-1)
-        change = square - square_before
-
+        change = after.square().sum(-1) - before.square().sum(-1)
         along = (after * p).sum(-1)
-        length = self.state["log_length"].exp()
-        gradient = change * along * self.fraction * length
-        if self.criterion == "snaper":  # of the criterion per length
-            gradient = gradient - 0.25 * change.square()
+        growth = change * along * self.travelled
+        cost = _POWERS[self.criterion] / 4 * change.square()
 
-        weighted_sum = (weight * gradient).sum()
+        weight = torch.where(valid, rate, 0.0)
+        weighted_sum = (weight * (growth - cost)).sum()
+        total = weight.sum().clamp_min(1e-20)
 
         return weighted_sum / total
 
@@ -205,14 +200,15 @@ class LearnedLength(Trajectories):
         super().restart(shared.expand_as(step_size).clone())
 
     def end_window(self, block: DrawBlock) -> None:
-        """Estimate the mass matrix, and convert the length to its unit."""
-        before = self.mass_matrix.log_size
+        """Estimate the mass matrix, and let the length begin anew in its unit."""
         super().end_window(block)
+        step = self.step_size[0].log()
+        quarter = torch.full_like(step, math.log(_QUARTER_PERIOD))
+        log_length = quarter.maximum(step)
 
-        after = self.mass_matrix.log_size
-        for name in ("log_length", "log_length_average"):
-            length = self.state[name]
-            self.state[name] = length + before - after
+        zero = torch.zeros_like(log_length)
+        begun = LengthState(log_length, log_length, zero, zero)
+        self.state |= begun._asdict()
 
     def end_warmup(self) -> None:
         """Keep the averaged step size and length."""
