@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
-from matplotlib.transforms import blended_transform_factory
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from benchmarks.fidelity_scores import Fit, Results, main_score
+from benchmarks.fidelity_scores import SCORES, Fit, Results, main_score
+from zoo.plots.canvas import TEXT, ink_on
 
-_HEADING = 1.3  # height of a group's heading, in rows
-_FLOOR, _POINT = "#9A9A9A", "#444444"
+_CELL = (0.6, 0.27)  # width and height in inches
+_NAMES = 2.6  # width of the names of the rows in inches
+_PALETTE = "viridis_r"  # light is close
+_TIMES = (1, 2, 5, 10, 20, 50)  # the floor, on the scale of the colours
+_UNITS = {"wasserstein": "Wasserstein-1 distance", "total_variation": "total variation"}
+_NOTE = (
+    "Numbers: distance from the reference, smaller is closer; bold: closer than the point "
+    "estimate (Delta) by more than two standard errors. Colours: distance divided by the "
+    "floor, which is the distance of one chain of the reference from the others."
+)
 
 
 class Group(NamedTuple):
@@ -21,22 +34,16 @@ class Group(NamedTuple):
 
     Arguments:
         title: The kind.
-        color: The colour of their markers, distinct for the colour-blind.
-        marker: The shape of their markers.
         labels: The names of the rows.
     """
 
     title: str
-    color: str
-    marker: str
     labels: Sequence[str]
 
 
 GROUPS = (
     Group(
         "points and dropout",
-        "#000000",
-        "o",
         (
             "Delta",
             "Mixture of 5 Delta",
@@ -47,8 +54,6 @@ GROUPS = (
     ),
     Group(
         "independent weights",
-        "#0072B2",
-        "s",
         (
             "MeanField",
             "LocalReparam",
@@ -61,8 +66,6 @@ GROUPS = (
     ),
     Group(
         "correlated weights",
-        "#56B4E9",
-        "D",
         (
             "LowRank",
             "AutoLowRank",
@@ -71,113 +74,44 @@ GROUPS = (
             "AutoMultivariateNormal",
         ),
     ),
-    Group(
-        "around the mode",
-        "#CC79A7",
-        "v",
-        ("Laplace", "Laplace linearised", "Laplace refined"),
-    ),
-    Group("over nodes", "#009E73", "^", ("NodeMixture", "Rank1", "Flow over nodes")),
-    Group("last layer integrated out", "#E69F00", "P", ("LastLayer", "Resampled")),
-    Group("particles", "#D55E00", "*", ("AIS", "RepulsiveEnsemble")),
+    Group("around the mode", ("Laplace", "Laplace linearised", "Laplace refined")),
+    Group("over nodes", ("NodeMixture", "Rank1", "Flow over nodes")),
+    Group("last layer integrated out", ("LastLayer", "Resampled")),
+    Group("particles", ("AIS", "RepulsiveEnsemble")),
     Group(
         "stochastic gradients",
-        "#F0E442",
-        "X",
         ("SWAG", "MultiSWAG", "FGE", "SGLD", "SGHMC", "SGNHT", "SGHMC cyclical"),
     ),
 )
 
 
 def draw(results: Results) -> Figure:
-    """Draw a panel for each reference, with a line at the floor and one at the point estimate.
+    """Draw a table of guides and references, each cell coloured by its distance in floors.
+
+    References of one score stand together. The first row is the floor, one chain of the
+    reference against the others.
 
     Arguments:
         results: The scores of each guide on each reference.
     """
+    columns = sorted(results, key=lambda name: SCORES.index(_score_of(results[name])))
     places = _places()
-    height = 0.26 * max(places.values()) + 1.6
-    figure = Figure(figsize=(2.45 * len(results) + 2.6, height), layout="constrained")
-    axes = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
-    for ax, (name, fits) in zip(axes, results.items(), strict=True):
-        ax.set_title(name, fontsize=13, fontweight="bold")
-        _draw_reference(fits, places, ax)
+    num_rows = max(places.values()) + 1
+    width = _NAMES + _CELL[0] * len(columns)
+    height = _CELL[1] * num_rows + 2.6
+    figure = Figure(figsize=(max(width, 6.4), height), layout="constrained")
+    ax = figure.subplots()
+    ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(num_rows - 0.5, -0.5))
 
-    _name_rows(places, axes[0])
-    figure.supxlabel(
-        "distance from the known posterior, smaller is better; grey: the floor, one chain of the "
-        "reference against the others; dotted: the point estimate (Delta)",
-        fontsize=11,
-    )
+    colors = ScalarMappable(LogNorm(_TIMES[0], _TIMES[-1]), _PALETTE)
+    for column, name in enumerate(columns):
+        _draw_reference(ax, column, results[name], places, colors)
+
+    _name_columns(ax, columns, results)
+    _name_rows(ax, places)
+    _draw_scale(figure, ax, colors)
 
     return figure
-
-
-def _places() -> dict[str, float]:
-    """Return the height of each row and of each heading, from the top."""
-    places = {}
-    height = 0.0
-    for group in GROUPS:
-        height += _HEADING
-        places[group.title] = height
-        for label in group.labels:
-            height += 1
-            places[label] = height
-
-    return places
-
-
-def _draw_reference(
-    fits: Mapping[str, Fit], places: Mapping[str, float], ax: Axes
-) -> None:
-    """Draw the main score of each guide on one reference, with its value."""
-    first = next(iter(fits.values()))
-    score = main_score(first)
-    floor = first["floor"][score]
-
-    ax.axvline(floor, color=_FLOOR, linewidth=4, alpha=0.6, zorder=1)
-    if "Delta" in fits:
-        value = fits["Delta"]["scores"][score]
-        ax.axvline(value, color=_POINT, linewidth=1, linestyle=":", zorder=1)
-
-    for group in GROUPS:
-        for label in group.labels:
-            if label in fits:
-                _draw_fit(fits[label], score, group, places[label], ax)
-
-    largest = max(fit["scores"][score] for fit in fits.values())
-    ax.set(xscale="log", xlim=(floor / 1.6, largest * 3.2))
-    ax.set_xlabel(score.replace("_", " "), fontsize=11)
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.grid(axis="y", alpha=0.25)
-    ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-
-
-def _draw_fit(fit: Fit, score: str, group: Group, place: float, ax: Axes) -> None:
-    """Draw a score with its error, and write its value to the right."""
-    value = fit["scores"][score]
-    ax.errorbar(
-        value,
-        place,
-        xerr=fit["errors"][score],
-        fmt=group.marker,
-        color=group.color,
-        markersize=10 if group.marker == "*" else 7,
-        elinewidth=1.5,
-        zorder=2,
-    )
-    ax.annotate(
-        text_of(value),
-        (value + fit["errors"][score], place),
-        xytext=(7, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=9,
-        color="#333333",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.85},
-    )
 
 
 def text_of(value: float) -> str:
@@ -188,25 +122,108 @@ def text_of(value: float) -> str:
     return f"{value:.2f}" if value < 1 else f"{value:.1f}"
 
 
-def _name_rows(places: Mapping[str, float], ax: Axes) -> None:
-    """Name the rows, and put a heading above each group."""
-    labels = [label for group in GROUPS for label in group.labels]
-    ax.set_yticks([places[label] for label in labels], labels, fontsize=11)
-    ax.set_ylim(max(places.values()) + 0.7, places[GROUPS[0].title] - 0.7)
+def _score_of(fits: Mapping[str, Fit]) -> str:
+    return main_score(next(iter(fits.values())))
 
-    beside = blended_transform_factory(ax.transAxes, ax.transData)
+
+def _places() -> dict[str, int]:
+    """Return the row of the floor, of each heading and of each guide, from the top."""
+    places = {"floor": 0}
+    for title, labels in GROUPS:
+        for name in (title, *labels):
+            places[name] = len(places)
+
+    return places
+
+
+def _draw_reference(
+    ax: Axes,
+    column: int,
+    fits: Mapping[str, Fit],
+    places: Mapping[str, int],
+    colors: ScalarMappable,
+) -> None:
+    """Draw the column of one reference."""
+    score = _score_of(fits)
+    floor = next(iter(fits.values()))["floor"][score]
+    point = fits["Delta"]["scores"][score] if "Delta" in fits else -np.inf
+    _draw_cell(ax, column, places["floor"], floor, colors.to_rgba(1.0), False)
+    for label, fit in _in_groups(fits):
+        value = fit["scores"][score]
+        color = colors.to_rgba(max(value / floor, 1.0))
+        is_closer = value + 2 * fit["errors"][score] < point
+        _draw_cell(ax, column, places[label], value, color, is_closer)
+
+
+def _in_groups(fits: Mapping[str, Fit]) -> Iterator[tuple[str, Fit]]:
+    """Yield the rows of the groups that there are."""
     for group in GROUPS:
-        ax.text(
-            -0.03,
-            places[group.title],
-            group.title,
-            transform=beside,
-            ha="right",
-            va="center",
+        for label in group.labels:
+            if label in fits:
+                yield label, fits[label]
+
+
+def _draw_cell(
+    ax: Axes,
+    column: int,
+    row: int,
+    value: float,
+    color: tuple[float, ...],
+    is_closer: bool,
+) -> None:
+    """Draw a cell with its number."""
+    corner = (column - 0.48, row - 0.46)
+    ax.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=color))
+    text = ax.text(column, row, text_of(value), ha="center", va="center", fontsize=11)
+    text.set(color=ink_on(color), fontweight="bold" if is_closer else "normal")
+
+
+def _name_columns(ax: Axes, columns: Sequence[str], results: Results) -> None:
+    """Write the references above their columns, and each score above its references."""
+    ax.set_xticks(range(len(columns)), columns, rotation=50, ha="left", fontsize=12)
+    for label in ax.get_xticklabels():
+        label.set_rotation_mode("anchor")
+    ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
+    ax.spines[:].set_visible(False)
+
+    for score in SCORES:
+        own = [i for i, name in enumerate(columns) if _score_of(results[name]) == score]
+        if not own:
+            continue
+
+        bottom = ax.get_ylim()[0]
+        middle = (own[0] + own[-1]) / 2
+        ax.plot([own[0] - 0.45, own[-1] + 0.45], [bottom, bottom], "k-", clip_on=False)
+        name = _UNITS[score].replace(" ", "\n") if len(own) < 3 else _UNITS[score]
+        ax.annotate(
+            name,
+            (middle, bottom),
+            xytext=(0, -5),
+            textcoords="offset points",
+            ha="center",
+            va="top",
             fontsize=11,
-            fontweight="bold",
-            color=group.color,
         )
-        for label, tick in zip(labels, ax.get_yticklabels(), strict=True):
-            if label in group.labels:
-                tick.set_color(group.color)
+
+
+def _name_rows(ax: Axes, places: Mapping[str, int]) -> None:
+    """Write the guides beside their rows, and the kinds in bold above theirs."""
+    titles = {group.title for group in GROUPS}
+    ax.set_yticks(list(places.values()), list(places), fontsize=12)
+    for name, label in zip(places, ax.get_yticklabels(), strict=True):
+        if name in titles:
+            label.set(fontweight="bold", va="center")
+
+
+def _draw_scale(figure: Figure, ax: Axes, colors: ScalarMappable) -> None:
+    """Draw the scale of the colours below the table."""
+    bar = figure.colorbar(
+        colors, ax=ax, location="bottom", aspect=40, pad=0.01, extend="max"
+    )
+    bar.ax.xaxis.set_major_locator(FixedLocator(_TIMES))
+    bar.ax.xaxis.set_minor_locator(NullLocator())
+    bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    bar.set_label("distance, times the floor", fontsize=11)
+    letters = round(11 * figure.get_figwidth())
+    note = textwrap.fill(_NOTE, letters)
+    figure.supxlabel(note, x=0.01, ha="left", fontsize=11, color=TEXT)

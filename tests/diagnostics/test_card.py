@@ -149,9 +149,9 @@ def test_context_is_the_proposal_and_the_evidence():
     )  # what is left: 1000 draws, and the fit's own
     assert 0.2 < card.context["Pareto k"] < 1.5  # too narrow along what is correlated
     assert "Pareto" not in card.verdict
-    title = card.plot().get_suptitle().replace("\n", " ")
-    assert "for context: Pareto k" in title
-    assert f"bound {card.bound} nats per datum (optimum)" in title
+    note = card.plot().get_supxlabel().replace("\n", " ")
+    assert "for context: Pareto k" in note
+    assert f"bound {card.bound} nats per datum (optimum)" in note
     above = card.bound.value * 50 + REFERENCE.log_evidence  # in nats over all data
     assert abs(above - gap) < 4.5 * 50 * card.bound.error + 0.1  # the fit's own
 

@@ -39,7 +39,11 @@ def test_fidelity_puts_a_dot_and_a_name_for_each_guide_above_the_floor():
     assert ax.patches[0].get_y() == 0
     assert ax.patches[0].get_height() == pytest.approx(0.1)
     assert ax.get_xscale() == "log"
-    assert {text.get_text() for text in ax.texts} == {"truth against itself", "a", "b"}
+    assert {text.get_text() for text in ax.texts} == {
+        "reference against itself",
+        "a",
+        "b",
+    }
 
 
 def test_the_names_of_guides_on_one_spot_do_not_cover_each_other():
@@ -95,8 +99,19 @@ def test_a_guide_far_away_does_not_set_the_range():
     bands["Delta"] = bands["Delta"] * 1e6
     figure = plots.comparison(x, reference, bands, seconds, scores)
     low, high = figure.axes[0].get_ylim()
-    assert -5 < low < high < 5
+    assert -10 < low < high < 10
     assert figure.axes[1].get_ylim() == (low, high)
+    [note] = figure.axes[0].texts
+    assert note.get_text().startswith("down to -")
+    assert not figure.axes[1].texts
+
+
+def test_a_guide_near_the_reference_is_seen_whole():
+    x, reference, bands, seconds, scores = arguments(1)
+    bands["Delta"] = reference + 2.0
+    figure = plots.comparison(x, reference, bands, seconds, scores)
+    _, high = figure.axes[0].get_ylim()
+    assert high > bands["Delta"].double().quantile(0.95, dim=0).max()
 
 
 def test_the_reference_may_have_a_dot_of_its_own():

@@ -23,7 +23,8 @@ def test_the_data_lie_on_top():
     x, y = torch.randn(7), torch.randn(7)
     ax = plots.functions(X, torch.randn(3, 30), observed=(x, y))
     torch.testing.assert_close(torch.as_tensor(ax.lines[3].get_ydata()), y.double())
-    assert ax.get_legend_handles_labels()[1] == []
+    assert ax.get_legend_handles_labels()[1] == ["3 draws", "data"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "f(x)")
 
 
 def test_what_does_not_fit_is_refused():

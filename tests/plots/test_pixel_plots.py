@@ -15,7 +15,7 @@ def test_an_image_has_six_panels_and_two_scales():
     )
     titles = [ax.get_title() for ax in axes]
     assert titles == [
-        *("low", "bicubic", "mean"),
+        *("low resolution", "bicubic", "mean"),
         *("standard deviation", "absolute error", "target"),
     ]
     assert axes[0].images[0].get_array().shape == (2, 3)

@@ -19,7 +19,7 @@ def test_an_image_has_a_row_and_an_uncertainty_one_scale():
     titles = [ax.get_title() for ax in axes[0]]
     assert titles[:3] == ["image", "label", "prediction"]
     assert titles[3:] == [
-        "total, 0 to 1 nats",
+        "total, 0 to 1.00 nats",
         "epistemic, 0 to 0.25 nats",
         "aleatoric, 0 to 0.75 nats",
     ]

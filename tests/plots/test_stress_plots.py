@@ -41,7 +41,7 @@ def test_a_strip_has_an_image_and_three_numbers_for_each_in_rows_of_ten():
     )
     assert len(figure.axes) == 24
     above, below = figure.axes[2:4]
-    assert above.get_xlabel() == "1"
+    assert above.get_xlabel() == "1, not 0"
     assert (
         above.xaxis.label.get_color() != figure.axes[0].xaxis.label.get_color()
     )  # only the first is right
@@ -84,7 +84,7 @@ def test_corruptions_are_a_table_with_its_numbers():
         "0.70",
         "0.30",
     ]
-    assert nll.get_title() == "nll (clean 0.10)"
+    assert nll.get_title() == "nll, nats, clean 0.10"
     assert [label.get_text() for label in accuracy.get_yticklabels()] == ["fog", "snow"]
 
 

@@ -442,4 +442,4 @@ def test_the_curve_falls_where_weights_are_needed(linear):
     assert (
         len({scores["rmse"][0] for scores in found.scores.values()}) == 1
     )  # where nothing is dropped, one posterior
-    assert found.plot("nll").get_ylabel() == "nll"
+    assert found.plot("nll").get_ylabel() == "nll, nats"

@@ -116,7 +116,7 @@ def test_severity_begins_with_the_images_as_they_are(classifier, digits):
     )
     assert [ax.get_title() for ax in both.reliability().axes] == [
         "not corrupted",
-        "rotation 60",
+        "rotation 60 degrees",
     ]
     with pytest.raises(
         ValueError,
@@ -227,7 +227,7 @@ def test_referral_by_uncertainty_beats_referral_at_random(classifier, digits):
     assert abs(at_random.mean() - whole) < 0.01
     assert kept > at_random.max()
     assert found.plot().get_xlabel() == "referred to a human, %"
-    assert found.plot("nll").get_ylabel() == "nll of what is kept"
+    assert found.plot("nll").get_ylabel() == "nll of what is kept, nats"
 
 
 @pytest.mark.parametrize("fraction", [1.0, -0.1, 0.999, math.nan])

@@ -8,6 +8,7 @@ import torch
 
 from zoo import metrics, plots
 from zoo.datasets import Dataset
+from zoo.plots.canvas import COLORS, hide_frame
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
@@ -30,6 +31,8 @@ def draw_fit(posterior: Posterior, prediction: Prediction, data: Dataset) -> Fig
         layout="constrained",
         squeeze=False,
     )
+    for panel in axes.flat:
+        hide_frame(panel)
     if has_losses:
         plots.training_curve(losses, ax=axes[0, 0])
 
@@ -55,7 +58,7 @@ def _draw_band(posterior: Posterior, num_samples: int, data: Dataset, ax: Axes) 
 
     functions = posterior.predict(line.unsqueeze(-1), num_samples).functions[..., 0]
     plots.predictive_band(line, draws=functions, observed=(x[:, 0], y[:, 0]), ax=ax)
-    ax.set(xlabel="x", ylabel="f(x)")
+    ax.legend(frameon=False, fontsize="small")
 
 
 def _draw_intervals(prediction: Prediction, data: Dataset, ax: Axes) -> None:
@@ -72,8 +75,10 @@ def _draw_intervals(prediction: Prediction, data: Dataset, ax: Axes) -> None:
         mean[:, 0],
         yerr=torch.stack([below, above]),
         fmt=".",
+        color=COLORS[0],
         elinewidth=0.5,
     )
     middle = float(target.mean())
     ax.axline((middle, middle), slope=1, color="black", linestyle=":", linewidth=1)
-    ax.set(xlabel="target", ylabel="mean and 90 % interval")
+    ax.set_xlabel("target, original units")
+    ax.set_ylabel("prediction, mean and 90 % interval")

@@ -176,15 +176,14 @@ class Fidelity:
             has_one_input = inputs.dim() == 2 and inputs.shape[1] == 1
             x = inputs[:, 0] if has_one_input else None
 
-        parts = [self.verdict, self._text_of_context()]
-        title = "\n".join(part for part in parts if part)
         best = {name.replace("_", " "): value for name, value in BEST.items()}
 
         return plots.card(
             self.ours.values,
             self.truth.values,
             self.rows(),
-            title,
+            self.verdict,
+            note=self._text_of_context(),
             best=best,
             away=away,
             x=x,

@@ -28,11 +28,13 @@ class Extrapolation(Tabled):
             deviation in units of the targets, or nats of mutual information between
             class and draw.
         prior: The prior's, (K,).
+        unit: "nats" of mutual information, or "" for the unit of the targets.
     """
 
     factors: Tensor
     epistemic: Tensor
     prior: Tensor
+    unit: str = ""
 
     @property
     def ratios(self) -> Tensor:
@@ -53,7 +55,11 @@ class Extrapolation(Tabled):
         from zoo import plots
 
         curves = {"posterior": self.epistemic}
-        return plots.extrapolation(self.factors, curves, self.prior)
+        if not self.unit:
+            return plots.extrapolation(self.factors, curves, self.prior)
+
+        ylabel = f"mutual information of class and draw, {self.unit}"
+        return plots.extrapolation(self.factors, curves, self.prior, ylabel=ylabel)
 
 
 def extrapolation(
@@ -112,6 +118,7 @@ def extrapolation(
         factors=torch.tensor(factors, dtype=torch.float64),
         epistemic=torch.tensor(epistemic),
         prior=torch.tensor(prior),
+        unit="nats" if model.likelihood.discrete else "",
     )
 
 

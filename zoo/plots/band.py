@@ -9,8 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, as_array, axis, observed_points, shade
+from zoo.plots.canvas import (
+    COLORS,
+    as_array,
+    axis,
+    draw_observed,
+    name_axes,
+    shade,
+)
 
+_OPACITIES = (0.22, 0.4, 0.5)  # the widest first, which lies under the others
 _NEEDED = (
     "a band needs either draws, or mean and std; "
     "write predictive_band(x, draws=draws) or predictive_band(x, mean, std)"
@@ -27,6 +35,8 @@ def predictive_band(
     observed: tuple[Tensor, Tensor] | None = None,
     label: str | None = None,
     color: str = COLORS[0],
+    xlabel: str = "x",
+    ylabel: str = "f(x)",
     ax: Axes | None = None,
 ) -> Axes:
     r"""Draw the median of a function of one input, and a shade for each central level.
@@ -35,6 +45,7 @@ def predictive_band(
 
     The quantiles are those of the draws, or of N(mean, std) at each input. Draws of
     function values show the epistemic uncertainty; draws of y show the noise as well.
+    A new figure has a legend with the levels; on an axis of yours, `ax.legend()` writes it.
 
     Arguments:
         x: Inputs on the horizontal axis, in increasing order, (N,).
@@ -43,8 +54,10 @@ def predictive_band(
         draws: Draws of the function, or of y, at each input, (S, N).
         levels: Probability inside each shade, between 0 and 1.
         observed: Data to draw as points, x and y, each (N',).
-        label: Name for a legend.
+        label: Name for a legend; by default the median and the levels are named.
         color: Any colour of matplotlib.
+        xlabel: The name of the input, with its unit, unless the axis has one.
+        ylabel: The name of the values, with their unit, unless the axis has one.
         ax: Axis to draw on; by default that of a new figure.
 
     Raises:
@@ -70,29 +83,38 @@ def predictive_band(
     median = curves[0]
     lower, upper = curves[1::2], curves[2::2]
 
+    is_new = ax is None
     ax = axis(ax)
-    for low, high in zip(lower, upper, strict=True):
-        shade(ax, inputs, low, high, color=color, alpha=0.25)
-
-    ax.plot(
-        inputs,
-        median,
-        color=color,
-        linewidth=2,
-        label=label,
-    )
-    if observed is not None:
-        points = observed_points(observed)
-        ax.plot(
-            *points,
-            ".",
-            color="black",
-            markersize=4,
-            zorder=3,
+    widest_first = sorted(levels, reverse=True)
+    for rank, level in enumerate(widest_first):
+        name = f"{100 * level:g} %" if label is None else None
+        shade(
+            ax,
+            inputs,
+            lower[rank],
+            upper[rank],
+            color=color,
+            alpha=_OPACITIES[min(rank, 2)],
+            label=name,
         )
+
+    name = "median" if label is None else label
+    ax.plot(inputs, median, color=color, linewidth=2, label=name)
+    if observed is not None:
+        draw_observed(ax, observed)
+
+    name_axes(ax, xlabel, ylabel)
+    if is_new or ax.get_legend() is not None:
+        ax.legend(frameon=False, title=_title(widest_first) if label else None)
 
     ax.margins(x=0)
     return ax
+
+
+def _title(levels: Sequence[float]) -> str:
+    """Say what is drawn of each posterior, for the legend."""
+    shades = [f"{100 * level:g} %" for level in reversed(levels)]
+    return ", ".join(["median", *shades])
 
 
 def _probabilities(levels: Sequence[float]) -> list[float]:

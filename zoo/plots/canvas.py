@@ -1,8 +1,9 @@
-"""Axes, figures, colours and checked arrays for all plots."""
+"""Axes, figures, colours, legends and checked arrays for all plots."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor
 # kinds of colour blindness. Yellow is omitted, because it cannot be seen on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5A1D")
 GREY = "#8C8C8C"  # of the reference or the prior
+TEXT = "#595959"  # of notes
+_IN_NATS = {"nll", "entropy", "epistemic", "aleatoric", "mutual information"}
+_LUMINANCE = 0.18  # at which black and white have the same contrast
 
 
 def axis(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
@@ -31,17 +35,22 @@ def axis(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
     return ax
 
 
-def sheet(figure: Figure | None, size: tuple[float, float]) -> Figure:
+def sheet(
+    figure: Figure | None,
+    size: tuple[float, float],
+    layout: Literal["constrained", "compressed"] = "constrained",
+) -> Figure:
     """Return the figure to draw on: the given one, or a new one that `plt.show()` shows.
 
     Arguments:
         figure: The figure, if there is one.
         size: Width and height of a new figure in inches.
+        layout: "compressed" for images, whose axes do not fill their place.
     """
     if figure is None:
         import matplotlib.pyplot as plt
 
-        figure = plt.figure(figsize=size, layout="constrained")
+        figure = plt.figure(figsize=size, layout=layout)
     return figure
 
 
@@ -58,6 +67,7 @@ def shade(
     *,
     color: str,
     alpha: float,
+    label: str | None = None,
 ) -> None:
     """Fill the area between two curves without an outline.
 
@@ -68,13 +78,48 @@ def shade(
         high: The upper curve, (N,).
         color: The colour.
         alpha: Opacity, between 0 and 1.
+        label: Its name for a legend.
     """
-    ax.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
+    ax.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0, label=label)
 
 
 def colors(number: int) -> list[str]:
     """Return as many colours as asked for; they repeat after the seventh."""
     return [COLORS[i % len(COLORS)] for i in range(number)]
+
+
+def ink_on(color: tuple[float, ...]) -> str:
+    """Return black on a light colour (red, green, blue, ...), white on a dark one."""
+    weights = (0.2126, 0.7152, 0.0722)
+    linear = [part**2.2 for part in color[:3]]
+    luminance = sum(w * part for w, part in zip(weights, linear, strict=True))
+    return "black" if luminance > _LUMINANCE else "white"
+
+
+def with_unit(score: str) -> str:
+    """Return the name of a score with its unit, "nll, nats" for "nll"."""
+    return f"{score}, nats" if score in _IN_NATS else score
+
+
+def legend_above(ax: Axes, columns: int = 3) -> None:
+    """Write the legend above the axis, where it covers nothing."""
+    ax.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=columns,
+        frameon=False,
+        fontsize="small",
+        handlelength=1.6,
+        columnspacing=1.2,
+    )
+
+
+def name_axes(ax: Axes, xlabel: str, ylabel: str) -> None:
+    """Write the labels of an axis that has none."""
+    if not ax.get_xlabel():
+        ax.set_xlabel(xlabel)
+    if not ax.get_ylabel():
+        ax.set_ylabel(ylabel)
 
 
 def as_array(
@@ -105,6 +150,12 @@ def observed_points(observed: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.nda
     x = as_array(observed[0], "observed x", "N")
     y = as_array(observed[1], "observed y", f"{len(x)}")
     return x, y
+
+
+def draw_observed(ax: Axes, observed: tuple[Tensor, Tensor]) -> None:
+    """Draw observed data x and y as points on top."""
+    points = observed_points(observed)
+    ax.plot(*points, ".", color="black", markersize=4, zorder=3, label="data")
 
 
 def _fits(tensor: Tensor, wanted: list[str]) -> bool:

@@ -9,17 +9,21 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from zoo.plots.band import predictive_band
-from zoo.plots.canvas import COLORS, GREY, hide_frame, sheet
+from zoo.plots.canvas import COLORS, GREY, TEXT, hide_frame, legend_above, sheet
 
 Score = tuple[str, float, float, float]  # name, value, floor, Monte-Carlo error
 
 _POSTERIOR = COLORS[0]
 _AWAY = COLORS[1]
 _LEAST_STD = 1e-12
+_LETTERS = 160  # of a line as wide as the figure
+_INTERVAL = (0.05, 0.5, 0.95)
+_PROBABILITY = "probability of the reference's class"
+_MOST_INPUTS = 60  # of a panel of sorted inputs
 
 
 def card(
@@ -28,16 +32,18 @@ def card(
     scores: Sequence[Score],
     verdict: str = "",
     *,
+    note: str = "",
     best: Mapping[str, float] | None = None,
     away: Tensor | None = None,
     x: Tensor | None = None,
 ) -> Figure:
     """Draw how close a posterior is to a reference, in one picture.
 
-    The left panel has the central 90 % of both, against one input or over inputs sorted
-    by the mean of the reference. The middle panel has the standard deviation at each
-    input against that of the reference. The right panel has the difference of each score
-    from its best value, next to the same difference for the reference against itself.
+    The left panel has the median and the central 90 % of both, against one input, or at
+    inputs sorted by the mean of the reference, sixty of many. The middle panel has the
+    standard deviation at each input against that of the reference; what is smaller than the
+    axis shows is at its lower edge. The right panel has the difference of each score from
+    its best value, next to the same difference for the reference against itself.
 
     Arguments:
         values: Draws of the posterior's function values or class probabilities, (S, N)
@@ -45,6 +51,7 @@ def card(
         reference: Draws of the reference, of the same shape but for S.
         scores: Name, value, floor and Monte-Carlo error of each score.
         verdict: A sentence for the title.
+        note: A sentence below the panels.
         best: The best value of a score by name; 0 for those that are not in it.
         away: Which inputs lie away from the data, (N,).
         x: Inputs on the horizontal axis, (N,); by default the inputs are sorted.
@@ -75,8 +82,12 @@ def card(
     _draw_deviations(middle, values, reference, away.cpu())
     _draw_scores(right, scores, best or {})
 
-    lines = [textwrap.fill(line, 120) for line in verdict.splitlines()]
-    figure.suptitle("\n".join(lines), fontsize="medium")
+    title = textwrap.fill(verdict, _LETTERS)
+    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
+    if note:
+        below = textwrap.fill(note, _LETTERS)
+        figure.supxlabel(below, x=0.01, ha="left", fontsize="small", color=TEXT)
+
     return figure
 
 
@@ -103,43 +114,64 @@ def _draw_bands_against(
 ) -> None:
     """Draw the central 90 % of both against one input."""
     order = x.argsort()
-    _draw_bands(ax, x.cpu()[order], values[:, order], reference[:, order])
-    ax.set_xlabel("input")
-    ax.set_ylabel("probability of the truth's class" if is_probability else "f(x)")
+    inputs = x.cpu()[order]
+    parts = ((reference, GREY, "reference"), (values, _POSTERIOR, "posterior"))
+    for draws, color, label in parts:
+        predictive_band(
+            inputs,
+            draws=draws[:, order],
+            levels=(0.9,),
+            color=color,
+            label=f"{label}, 90 %",
+            ax=ax,
+        )
+
+    ax.set_xlabel("input x")
+    ax.set_ylabel(_PROBABILITY if is_probability else "f(x)")
+    legend_above(ax)
 
 
 def _draw_sorted_bands(
     ax: Axes, values: Tensor, reference: Tensor, is_probability: bool
 ) -> None:
-    """Draw the central 90 % of both over sorted inputs; real outputs are standardised."""
+    """Draw the central 90 % of both at sorted inputs; real outputs are standardised."""
     mean = reference.mean(0)
     order = mean.argsort()
-    ylabel = "probability of the truth's class"
+    if len(order) > _MOST_INPUTS:
+        order = order[torch.linspace(0, len(order) - 1, _MOST_INPUTS).long()]
+
+    ylabel = _PROBABILITY
     if not is_probability:
         std = reference.std(0).clamp_min(_LEAST_STD)
         values = (values - mean) / std
         reference = (reference - mean) / std
-        ylabel = "f(x), in the truth's mean and standard deviation"
+        ylabel = "f(x) less reference mean,\nin reference sd"
 
     places = torch.arange(len(order))
-    _draw_bands(ax, places, values[:, order], reference[:, order])
-    ax.set_xlabel("inputs, sorted by the truth's mean")
+    predictive_band(
+        places,
+        draws=reference[:, order],
+        levels=(0.9,),
+        color=GREY,
+        label="reference, 90 %",
+        ax=ax,
+    )
+    low, middle, high = np.quantile(values[:, order].numpy(), _INTERVAL, axis=0)
+    ax.errorbar(
+        places,
+        middle,
+        yerr=(middle - low, high - middle),
+        fmt="o",
+        color=_POSTERIOR,
+        markersize=3,
+        elinewidth=1,
+        label="posterior, 90 %",
+    )
+    some = "" if len(order) == len(mean) else f", {len(order)} of {len(mean)}"
+    ax.set_xlabel(f"inputs, sorted by the reference mean{some}")
     ax.set_ylabel(ylabel)
-
-
-def _draw_bands(ax: Axes, x: Tensor, values: Tensor, reference: Tensor) -> None:
-    parts = ((reference, GREY, "truth"), (values, _POSTERIOR, "posterior"))
-    for draws, color, label in parts:
-        predictive_band(
-            x,
-            draws=draws,
-            levels=(0.9,),
-            color=color,
-            label=label,
-            ax=ax,
-        )
-
-    ax.legend(frameon=False)
+    ax.set_xlim(-1, len(order))
+    legend_above(ax)
 
 
 def _draw_deviations(ax: Axes, values: Tensor, reference: Tensor, away: Tensor) -> None:
@@ -147,31 +179,31 @@ def _draw_deviations(ax: Axes, values: Tensor, reference: Tensor, away: Tensor) 
     ours = _deviations(values)
     theirs = _deviations(reference)
     positive = np.concatenate([ours[ours > 0], theirs[theirs > 0], [_LEAST_STD]])
-    low = np.quantile(positive, 0.02)
-    high = positive.max()
+    low = np.quantile(positive, 0.02) / 1.5
+    high = positive.max() * 1.5
 
     is_away = away.numpy()
     parts = (
-        (~is_away, _POSTERIOR, "among the data"),
-        (is_away, _AWAY, "away from the data"),
+        (~is_away, _POSTERIOR, "o", "near data"),
+        (is_away, _AWAY, "^", "away from data"),
     )
-    for mask, color, label in parts:
+    for mask, color, marker, label in parts:
         if mask.any():
-            across, up = theirs[mask].ravel(), ours[mask].ravel()
-            dots = ax.plot(across, up, ".", color=color, label=label)
-            dots[0].set(alpha=0.6, markersize=5)
+            across = theirs[mask].ravel().clip(low)
+            up = ours[mask].ravel().clip(low)
+            dots = ax.plot(across, up, marker, color=color, label=label)
+            dots[0].set(alpha=0.6, markersize=4, markeredgewidth=0, clip_on=False)
 
-    ax.plot([low, high], [low, high], color="black", linewidth=1)
-
-    ax.set(xscale="log", yscale="log")
-    ax.set(xlim=(low / 1.5, high * 1.5), ylim=(low / 3, high * 3))
-    ax.set_xlabel("truth's standard deviation of f(x)")
-    ax.set_ylabel("posterior's")
+    ax.plot([low, high], [low, high], color="black", linewidth=1, label="equal")
+    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
+    ax.set_xlabel("standard deviation, reference")
+    ax.set_ylabel("standard deviation, posterior")
     for side in (ax.xaxis, ax.yaxis):
+        side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        side.set_major_formatter(StrMethodFormatter("{x:g}"))
         side.set_minor_formatter(NullFormatter())
 
-    if is_away.any():
-        ax.legend(frameon=False)
+    legend_above(ax)
 
 
 def _deviations(draws: Tensor) -> np.ndarray:
@@ -199,8 +231,8 @@ def _draw_scores(ax: Axes, scores: Sequence[Score], best: Mapping[str, float]) -
         color=_POSTERIOR,
         label="posterior",
     )
-    ax.barh(place - 0.2, floors, 0.38, color=GREY, label="truth against itself")
+    ax.barh(place - 0.2, floors, 0.38, color=GREY, label="reference against itself")
     ax.set_yticks(place, labels)
     ax.set_xlabel("distance from the best value")
     ax.set_xlim(left=0)
-    ax.legend(frameon=False, loc="lower right")
+    legend_above(ax)

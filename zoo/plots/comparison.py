@@ -9,13 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import GREY, as_array, colors, observed_points, shade
+from zoo.plots.canvas import GREY, TEXT, as_array, colors, observed_points, shade
 from zoo.plots.panels import label_panels, panel_layout
 from zoo.plots.trade_off import fidelity
 
 _PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _COLOR_WITHOUT_PANEL = "#404040"
-_TITLE = "Grey: the truth, 50 % and 90 % of its draws.  Colour: median and 90 % of the guide's."
+_TITLE = "Grey: the reference, 50 % and 90 % of its draws.  Colour: a guide, median and 90 %."
+_FARTHEST = (
+    1.0  # of the vertical range beyond the reference, in heights of the reference
+)
 
 
 def comparison(
@@ -29,15 +32,16 @@ def comparison(
     ylabel: str = "f(x)",
     *,
     observed: tuple[Tensor, Tensor] | None = None,
-    score: str = "distance from the truth",
+    score: str = "distance from the reference",
     figure: Figure | None = None,
 ) -> Figure:
     r"""Draw a panel for each guide, its band over the reference's, and fidelity against time.
 
     .. math:: [\,q_{0.05}(x), q_{0.95}(x)\,] \text{ of the guide, and of the reference in grey}
 
-    All panels share their axes. The vertical range is that of the reference, so that one
-    guide far away from it does not flatten the others.
+    All panels share their axes. Their vertical range is that of the reference and of all guides,
+    up to twice the height of the reference, so that one guide far away from it does not
+    flatten the others. A note says how far such a guide reaches.
 
     Arguments:
         x: Inputs on the horizontal axis, in increasing order, (N,).
@@ -64,7 +68,7 @@ def comparison(
         >>> seconds, scores = {"Delta": 1, "MeanField": 3}, {"Delta": 0.8, "MeanField": 0.4}
         >>> figure = plots.comparison(x, reference, bands, seconds, scores, 0.1, figure=Figure())
         >>> [ax.get_title(loc="left") for ax in figure.axes]
-        ['Delta', 'MeanField', 'distance from the truth']
+        ['Delta', 'MeanField', 'distance from the reference']
     """
     inputs = as_array(x, "x", "N")
     shape = f"S, {len(inputs)}"
@@ -77,16 +81,20 @@ def comparison(
     points = None if observed is None else observed_points(observed)
 
     layout = panel_layout(len(bands), figure)
-    layout.figure.suptitle(_TITLE, x=0.01, ha="left", color="#595959")
+    layout.figure.suptitle(_TITLE, x=0.01, ha="left", color=TEXT)
     shades = dict(zip(bands, colors(len(bands)), strict=True))
     for ax, (name, quantiles) in zip(layout.panels, coloured.items(), strict=True):
         _draw_bands(ax, inputs, grey, quantiles, shades[name])
         if points is not None:
             _draw_observed(ax, *points)
 
-        ax.set_title(name, loc="left", color=shades[name], fontweight="bold")
+        ax.set_title(name, loc="left", fontweight="bold")
 
-    layout.panels[0].set(xlim=(inputs[0], inputs[-1]), ylim=_limits(grey))
+    limits = _limits(grey, list(coloured.values()))
+    layout.panels[0].set(xlim=(inputs[0], inputs[-1]), ylim=limits)
+    for ax, quantiles in zip(layout.panels, coloured.values(), strict=True):
+        _note_what_is_outside(ax, quantiles, limits)
+
     label_panels(layout, xlabel, ylabel)
 
     layout.last.set_title(score, loc="left")
@@ -144,9 +152,32 @@ def _draw_observed(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
     dots[0].set(alpha=0.7, markersize=2.5)
 
 
-def _limits(reference: np.ndarray) -> tuple[float, float]:
-    """Return the vertical limits, from the quantiles (5, N) of the reference."""
+def _limits(reference: np.ndarray, guides: list[np.ndarray]) -> tuple[float, float]:
+    """Return the vertical limits, from quantiles (5, N) of the reference and of the guides."""
     low = np.quantile(reference[0], 0.05)
     high = np.quantile(reference[-1], 0.95)
-    pad = 0.2 * (high - low) or 1.0
-    return low - pad, high + pad
+    height = (high - low) or 1.0
+
+    lowest = min(guide[0].min() for guide in guides)
+    highest = max(guide[-1].max() for guide in guides)
+    bottom = np.clip(lowest, low - _FARTHEST * height, low - 0.15 * height)
+    top = np.clip(highest, high + 0.15 * height, high + _FARTHEST * height)
+    pad = 0.05 * height
+    return float(bottom - pad), float(top + pad)
+
+
+def _note_what_is_outside(
+    ax: Axes, guide: np.ndarray, limits: tuple[float, float]
+) -> None:
+    """Say how far the band of a guide, quantiles (5, N), reaches outside of the limits."""
+    low, high = float(guide[0].min()), float(guide[-1].max())
+    parts = []
+    if low < limits[0]:
+        parts.append(f"down to {low:.2g}")
+    if high > limits[1]:
+        parts.append(f"up to {high:.2g}")
+
+    if parts:
+        text = ax.text(0.02, 0.97, ", ".join(parts), transform=ax.transAxes, va="top")
+        text.set(fontsize="small", color=TEXT)
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import as_array, sheet
+from zoo.plots.canvas import as_array, ink_on, sheet, with_unit
 
 
 def corruptions(
@@ -18,9 +18,13 @@ def corruptions(
     scores: Mapping[str, Tensor],
     *,
     clean: Mapping[str, float] | None = None,
+    higher_is_better: Collection[str] = ("accuracy",),
     figure: Figure | None = None,
 ) -> Figure:
     """Draw each score as a table of families and severities, with cells coloured by value.
+
+    Each table has its own range of colours. Light cells are the better ones in all of them,
+    or those of lower uncertainty.
 
     References:
         Benchmarking Neural Network Robustness to Common Corruptions and Perturbations
@@ -31,6 +35,7 @@ def corruptions(
         severities: Severities, (K,).
         scores: Values (F, K) by the name of the score.
         clean: The same scores without corruption, for the titles.
+        higher_is_better: The names of the scores of which the higher values are light.
         figure: An empty figure to draw on; by default a new one.
 
     Example:
@@ -42,7 +47,7 @@ def corruptions(
         >>> clean = {"accuracy": 0.95}
         >>> figure = plots.corruptions(families, severities, scores, clean=clean, figure=Figure())
         >>> figure.axes[0].get_title()
-        'accuracy (clean 0.95)'
+        'accuracy, clean 0.95'
     """
     num_rows = len(families)
     num_columns = len(severities)
@@ -55,8 +60,10 @@ def corruptions(
 
     for ax, (name, values) in zip(panels, scores.items(), strict=True):
         table = as_array(values, name, f"{num_rows}, {num_columns}")
-        title = f"{name} (clean {clean[name]:.2f})" if clean else name
-        _draw_table(ax, table)
+        title = with_unit(name)
+        if clean:
+            title = f"{title}, clean {clean[name]:.2f}"
+        _draw_table(ax, table, "cividis" if name in higher_is_better else "cividis_r")
 
         ax.set_xticks(range(num_columns), columns)
         ax.set_title(title, fontsize="medium")
@@ -65,22 +72,16 @@ def corruptions(
         ax.spines[:].set_visible(False)
 
     panels[0].set_yticks(range(num_rows), families)
+    panels[0].set_ylabel("corruption")
     return figure
 
 
-def _draw_table(ax: Axes, table: np.ndarray) -> None:
+def _draw_table(ax: Axes, table: np.ndarray, palette: str) -> None:
     """Draw a table (F, K) as coloured cells with their values."""
     low = min(0.0, table.min())
-    high = max(1.0, table.max())
-    middle = (low + high) / 2
-    ax.imshow(
-        table,
-        cmap="cividis",
-        vmin=low,
-        vmax=high,
-        aspect="auto",
-    )
+    high = 1.0 if palette == "cividis" else table.max()
+    image = ax.imshow(table, cmap=palette, vmin=low, vmax=high, aspect="auto")
     for (row, column), value in np.ndenumerate(table):
-        color = "black" if value > middle else "white"
+        color = ink_on(image.to_rgba(value))
         text = ax.text(column, row, f"{value:.2f}", color=color, fontsize="small")
         text.set(ha="center", va="center")

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.plots.canvas import GREY, as_array, axis, colors
+from zoo.plots.canvas import GREY, as_array, axis
+from zoo.plots.curves import curve
 
 _REFERENCES = {"machine alone": "--", "person alone": ":", "at best": "-."}
 
@@ -48,14 +49,15 @@ def cost_curve(
             "costs is empty; give those of at least one policy, by its name"
         )
 
-    policies = [name for name in costs if name not in _REFERENCES]
-    shades = dict(zip(policies, colors(len(policies)), strict=True))
+    number = 0
     for name, values in costs.items():
         heights = as_array(values, name, f"{len(places)}")
-        color = shades.get(name, GREY)
-        style = _REFERENCES.get(name, "-")
-        ax.plot(places, heights, style, color=color, label=name)
+        if name in _REFERENCES:
+            ax.plot(places, heights, _REFERENCES[name], color=GREY, label=name)
+        else:
+            curve(ax, places, heights, number, label=name)
+            number += 1
 
-    ax.set(xlabel="price of asking, errors", ylabel="cost of an answer, errors")
+    ax.set(xlabel="price of asking, errors", ylabel="mean cost of an answer, errors")
     ax.legend(frameon=False)
     return ax

@@ -14,7 +14,7 @@ from zoo.plots.canvas import as_array
 
 Index = int | tuple[int, ...]
 
-_MOST_ENTRIES = 40
+_MOST_ENTRIES = 12
 _NUM_PRIOR_DRAWS = 4000
 
 
@@ -25,14 +25,16 @@ def chosen_entries(
 
     Arguments:
         shape: Shape of the site.
-        entries: The entries that were asked for; None for the first forty.
+        entries: The entries that were asked for; None for all, or twelve at even distances.
 
     Raises:
         ValueError: An entry that is not in the site, or no entry.
     """
     if entries is None:
-        everywhere = product(*[range(size) for size in shape])
-        return list(everywhere)[:_MOST_ENTRIES]
+        everywhere = list(product(*[range(size) for size in shape]))
+        number = min(len(everywhere), _MOST_ENTRIES)
+        places = np.linspace(0, len(everywhere) - 1, number).astype(int)
+        return [everywhere[place] for place in places]
 
     if not entries:
         raise ValueError("entries is empty; write e.g. entries=[0], or omit it")

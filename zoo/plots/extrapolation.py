@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 from torch import Tensor
 
-from zoo.plots.canvas import GREY, as_array, axis, colors
+from zoo.plots.canvas import GREY, as_array, axis
+from zoo.plots.curves import curve
 
 
 def extrapolation(
@@ -16,6 +17,7 @@ def extrapolation(
     epistemic: Mapping[str, Tensor],
     prior: Tensor | None = None,
     *,
+    ylabel: str = "epistemic standard deviation of f(x)",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw epistemic uncertainty against the distance from the data, a line per posterior.
@@ -25,6 +27,7 @@ def extrapolation(
         epistemic: Epistemic uncertainty at each distance, (K,), by the name of the
             posterior.
         prior: That of the prior, (K,).
+        ylabel: The name of the uncertainty, with its unit.
         ax: Axis to draw on; by default that of a new figure.
 
     Example:
@@ -49,17 +52,16 @@ def extrapolation(
             label="prior",
         )
 
-    shades = colors(len(epistemic))
-    for color, (name, uncertainty) in zip(shades, epistemic.items(), strict=True):
+    for number, (name, uncertainty) in enumerate(epistemic.items()):
         values = as_array(uncertainty, name, "K")
-        ax.plot(distances, values, "o-", color=color, label=name)
+        curve(ax, distances, values, number, label=name)
 
     ax.set_xscale("log", base=2)
     ax.set_xticks(distances)
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("times as far from the middle as the data")
-    ax.set_ylabel("epistemic uncertainty of the function")
+    ax.set_xlabel("distance from the mean input, times that of the data")
+    ax.set_ylabel(ylabel)
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
     return ax

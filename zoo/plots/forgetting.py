@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.plots.canvas import as_array, colors, hide_frame, sheet
+from zoo.plots.canvas import as_array, colors, hide_frame, ink_on, sheet
+from zoo.plots.curves import marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def forgetting(
     values = _arrays(matrices)
     lowest = min(float(np.nanmin(value)) for value in values.values())
 
-    figure = sheet(figure, (1.0 + 3.0 * (1 + len(values)), 3.4))
+    figure = sheet(figure, (1.0 + 3.0 * (1 + len(values)), 3.4), "compressed")
     axes = figure.subplots(1, 1 + len(values), squeeze=False)[0]
     for ax, (name, value) in zip(axes, values.items(), strict=False):
         accuracy_matrix(ax, value, name, lowest=lowest)
@@ -73,13 +74,12 @@ def accuracy_matrix(
     """
     mean = values.mean(0)
     number = len(mean)
-    ax.imshow(mean, cmap="viridis", vmin=lowest, vmax=1.0)
+    image = ax.imshow(mean, cmap="viridis", vmin=lowest, vmax=1.0)
     size = 9 if number <= _MANY else 6
-    middle = (lowest + 1.0) / 2
     for i in range(number):
         for j in range(number):
             if np.isfinite(mean[i, j]):
-                color = "white" if mean[i, j] < middle else "black"
+                color = ink_on(image.to_rgba(mean[i, j]))
                 text = f"{100 * mean[i, j]:.0f}"
                 ax.text(
                     j, i, text, ha="center", va="center", color=color, fontsize=size
@@ -99,7 +99,8 @@ def average_curves(ax: Axes, matrices: Mapping[str, Tensor]) -> None:
         matrices: Accuracies by method, (T, T) or (S, T, T).
     """
     values = _arrays(matrices)
-    for (name, value), color in zip(values.items(), colors(len(values)), strict=True):
+    shades = colors(len(values))
+    for index, (name, value) in enumerate(values.items()):
         num_seeds, number, _ = value.shape
         curves = np.stack(
             [value[:, i, : i + 1].mean(-1) for i in range(number)], axis=-1
@@ -108,9 +109,14 @@ def average_curves(ax: Axes, matrices: Mapping[str, Tensor]) -> None:
         if num_seeds > 1:
             error = 2 * curves.std(0, ddof=1) / num_seeds**0.5
 
-        steps = range(1, number + 1)
         ax.errorbar(
-            steps, curves.mean(0), yerr=error, fmt="o-", ms=4, color=color, label=name
+            range(1, number + 1),
+            curves.mean(0),
+            yerr=error,
+            fmt=f"{marker(index)}-",
+            ms=5,
+            color=shades[index],
+            label=name,
         )
 
     ax.set(xlabel="tasks learned", ylabel="accuracy on the tasks so far")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, as_array, axis, observed_points
+from zoo.plots.canvas import COLORS, as_array, axis, draw_observed, name_axes
 
 
 def functions(
@@ -16,6 +16,8 @@ def functions(
     observed: tuple[Tensor, Tensor] | None = None,
     label: str | None = None,
     color: str = COLORS[0],
+    xlabel: str = "x",
+    ylabel: str = "f(x)",
     ax: Axes | None = None,
 ) -> Axes:
     r"""Draw functions of one input from a prior or a posterior.
@@ -23,7 +25,8 @@ def functions(
     .. math:: f(\cdot \,; z_s), \qquad z_s \sim p(z) \;\text{or}\; p(z \mid y)
 
     `predictive_band` shows the distribution at each input by itself. Curves also show
-    how the values at different inputs depend on each other.
+    how the values at different inputs depend on each other. A new figure has a legend; on
+    an axis of yours, `ax.legend()` writes it.
 
     Arguments:
         x: Inputs on the horizontal axis, in increasing order, (N,).
@@ -31,8 +34,10 @@ def functions(
             `model.prior_predictive(x[:, None]).outputs[..., 0]`.
         num_functions: Largest number of curves; the first draws are taken.
         observed: Data to draw as points, x and y, each (N',).
-        label: Name for a legend.
+        label: Name for a legend; by default the number of draws.
         color: Any colour of matplotlib.
+        xlabel: The name of the input, with its unit, unless the axis has one.
+        ylabel: The name of the values, with their unit, unless the axis has one.
         ax: Axis to draw on; by default that of a new figure.
 
     Raises:
@@ -53,25 +58,18 @@ def functions(
             f"num_functions must be a number of curves, at least 1, not {num_functions}"
         )
 
+    is_new = ax is None
     ax = axis(ax)
     shown = values[:num_functions].T
-    curves = ax.plot(
-        inputs,
-        shown,
-        color=color,
-        linewidth=1,
-        alpha=0.5,
-    )
-    curves[0].set_label(label)
+    curves = ax.plot(inputs, shown, color=color, linewidth=1, alpha=0.5)
+    draws_in_words = "1 draw" if len(curves) == 1 else f"{len(curves)} draws"
+    curves[0].set_label(draws_in_words if label is None else label)
     if observed is not None:
-        points = observed_points(observed)
-        ax.plot(
-            *points,
-            ".",
-            color="black",
-            markersize=4,
-            zorder=3,
-        )
+        draw_observed(ax, observed)
+
+    name_axes(ax, xlabel, ylabel)
+    if is_new or ax.get_legend() is not None:
+        ax.legend(frameon=False)
 
     ax.margins(x=0)
     return ax

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 _HEIGHT = 12.0  # of a label and of a dot, in points
-_WIDTH_OF_LETTER = 6.0  # of a font of 10 points, in points
+_WIDTH_OF_LETTER = 6.8  # of a font of 10 points, in points
 
 
 class _Place(NamedTuple):
@@ -50,16 +50,14 @@ def place_labels(
     names: Sequence[str],
     x: np.ndarray,
     y: np.ndarray,
-    colors: Sequence[str],
 ) -> None:
-    """Write a name next to each dot, where it covers other dots and names least.
+    """Write a name next to each dot, where it covers other dots, names and notes least.
 
     Arguments:
         ax: The axis, with the dots and the limits set.
         names: Names of the dots, (G,).
         x: Horizontal positions of the dots, (G,).
         y: Vertical positions, (G,).
-        colors: Colours of the names, (G,).
     """
     figure = ax.figure.canvas.figure
     figure.draw_without_rendering()  # because the layout moves the axes
@@ -67,10 +65,11 @@ def place_labels(
     points = np.stack([x, y], -1)
     dots = ax.transData.transform(points)  # pixels
     taken = [_box_of_dot(dot, scale) for dot in dots]
+    notes = [text.get_window_extent() for text in ax.texts]
 
     from_below = sorted(range(len(names)), key=y.__getitem__)
     for i in from_below:
-        others = taken[:i] + taken[i + 1 :]
+        others = notes + taken[:i] + taken[i + 1 :]
         place, box = _best_place(dots[i], names[i], others, ax.bbox, scale)
         taken.append(box)
 
@@ -83,7 +82,6 @@ def place_labels(
         text.set(
             ha=place.alignment,
             va="center",
-            color=colors[i],
             zorder=4,
         )
 

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, as_array, hide_frame, sheet
+from zoo.plots.canvas import COLORS, as_array, hide_frame, sheet, with_unit
 
 _NUM_BINS = 40
-_IN_NATS = {"entropy", "mutual information"}
 
 
 def out_of_distribution(
@@ -58,19 +57,22 @@ def out_of_distribution(
         near = as_array(inside[name], name, "N")
         far = as_array(outside[name], name, "N")
         _draw_histograms(ax, near, far)
-        ax.set_xlabel(f"{name}, nats" if name in _IN_NATS else name)
+        ax.set_xlabel(with_unit(name))
         ax.set_title("" if auroc is None else f"AUROC {auroc[name]:.3f}")
 
     panels[0].set_ylabel("share of the inputs")
-    panels[-1].legend(frameon=False)
+    panels[0].legend(frameon=False, fontsize="small", ncols=2, loc="upper right")
     return figure
 
 
 def _draw_histograms(ax: Axes, inside: np.ndarray, outside: np.ndarray) -> None:
     together = np.concatenate([inside, outside])
     edges = np.histogram_bin_edges(together, _NUM_BINS)
-    parts = ((inside, "inside", COLORS[0]), (outside, "outside", COLORS[1]))
-    for values, label, color in parts:
+    parts = (
+        (inside, "inside", COLORS[0], "-"),
+        (outside, "outside", COLORS[1], "--"),
+    )
+    for values, label, color, line in parts:
         counts, _ = np.histogram(values, edges)
         shares = counts / len(values)
         ax.stairs(
@@ -85,6 +87,7 @@ def _draw_histograms(ax: Axes, inside: np.ndarray, outside: np.ndarray) -> None:
             edges,
             color=color,
             label=label,
+            linestyle=line,
             linewidth=1.5,
         )
 

@@ -74,5 +74,5 @@ def label_panels(layout: PanelLayout, xlabel: str, ylabel: str) -> None:
         subplot = ax.get_subplotspec()
         is_first = subplot.is_first_col()
         ax.set_ylabel(ylabel if is_first else "")
-        ax.set_xlabel(xlabel if subplot.is_last_row() else "")
+        ax.set_xlabel(xlabel if ax in lowest_of_columns else "")
         ax.tick_params(labelleft=is_first, labelbottom=ax in lowest_of_columns)

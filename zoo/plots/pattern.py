@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from zoo.plots.canvas import as_array, sheet
 
@@ -32,7 +33,8 @@ def pattern(
 
     Arguments:
         mask: The picture, 1 where values are to be low, (H, W).
-        grids: Values at its cells, (H, W), by name.
+        grids: Values at its cells, (H, W), by name; what follows a comma in the name is the
+            unit, the label of the colours.
         figure: An empty figure to draw on; by default a new one.
 
     Raises:
@@ -69,9 +71,14 @@ def cells(ax: Axes, values: np.ndarray, title: str, *, colors: bool = True) -> N
     low, high = float(values.min()), float(values.max())
     norm = "log" if 0 < low < high / _WIDE else "linear"
     image = ax.imshow(values, cmap="viridis", norm=norm)
+    name, _, unit = title.partition(", ")
     if colors:
-        ax.figure.colorbar(image, ax=ax)
+        plain = ScalarFormatter()
+        bar = ax.figure.colorbar(image, ax=ax, label=unit, format=plain)
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        if norm == "log":
+            bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
 
-    ax.set_title(title)
+    ax.set_title(name)
     ax.set_xticks([])
     ax.set_yticks([])

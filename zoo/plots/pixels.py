@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from zoo.plots.canvas import as_array, sheet
+from zoo.plots.canvas import COLORS, as_array, sheet
 
 _TITLES = ("image", "label", "prediction", "total", "epistemic", "aleatoric")
-_PALETTE = "tab20"
+_PALE = 0.55  # share of white in the pale colours
 _VOID = (0.0, 0.0, 0.0)
 
 
@@ -104,19 +104,20 @@ def _colours(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def _colour(index: int) -> tuple[float, ...]:
-    """Return the colour of a class: ten strong ones, then ten pale ones, then again."""
-    palette = mpl.colormaps[_PALETTE]  # of pairs, a strong colour and its pale one
-    half = palette.N // 2
-    pair, is_pale = index % half, index // half % 2
+    """Return the colour of a class: seven strong ones, then seven pale ones, then again."""
+    strong = to_rgb(COLORS[index % len(COLORS)])
+    is_pale = index // len(COLORS) % 2 == 1
+    if not is_pale:
+        return strong
 
-    return palette(2 * pair + is_pale)[:3]
+    return tuple(_PALE + (1 - _PALE) * part for part in strong)
 
 
 def _write_titles(axes: np.ndarray, nats: Sequence[np.ndarray]) -> None:
     """Write the titles of the columns, those of uncertainties with their scale."""
     titles = list(_TITLES[:3])
     for name, values in zip(_TITLES[3:], nats, strict=True):
-        titles.append(f"{name}, 0 to {values.max():.2g} nats")
+        titles.append(f"{name}, 0 to {values.max():.2f} nats")
 
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title, fontsize="small")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from zoo.plots.canvas import as_array, axis, colors
+from zoo.plots.canvas import as_array, axis
+from zoo.plots.curves import curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,9 +44,9 @@ def profile(
     """
     places = as_array(t, "t", "T")
     ax = axis(ax)
-    for color, (name, values) in zip(colors(len(curves)), curves.items(), strict=True):
+    for number, (name, values) in enumerate(curves.items()):
         heights = as_array(values, name, f"{len(places)}")
-        ax.plot(places, heights, "o-", color=color, markersize=3, label=name)
+        curve(ax, places, heights, number, label=name)
 
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(frameon=False)

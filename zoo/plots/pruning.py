@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from matplotlib.axes import Axes
 
-from zoo.plots.canvas import GREY, as_array, axis, colors
+from zoo.plots.canvas import as_array, axis
+from zoo.plots.curves import baselines, curve
 
 
 def pruning(
@@ -34,27 +35,12 @@ def pruning(
     """
     ax = axis(ax)
     percent = 100 * as_array(torch.as_tensor(fractions), "fractions", "K")
-    shades = colors(len(scores))
-    for color, (rule, values) in zip(shades, scores.items(), strict=True):
-        curve = as_array(torch.as_tensor(values), rule, "K")
-        ax.plot(
-            percent,
-            curve,
-            "o-",
-            color=color,
-            label=rule,
-            markersize=4,
-        )
+    for number, (rule, values) in enumerate(scores.items()):
+        heights = as_array(torch.as_tensor(values), rule, "K")
+        curve(ax, percent, heights, number, label=rule)
 
-    first_scores = next(iter(scores.values()))
-    unpruned = float(first_scores[0])
-    ax.axhline(
-        unpruned,
-        color=GREY,
-        linewidth=1,
-        linestyle="--",
-        label="all weights",
-    )
+    firsts = [float(values[0]) for values in scores.values()]
+    baselines(ax, firsts, "all weights")
     ax.set(xlabel="weights dropped, %", ylabel=ylabel)
     ax.legend(frameon=False)
     return ax

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.plots.canvas import GREY, as_array, axis, colors, shade
+from zoo.plots.canvas import GREY, as_array, axis, legend_above, shade
+from zoo.plots.curves import curve
 
 
 def ranks(
@@ -45,18 +46,12 @@ def ranks(
     possible = np.arange(num_samples + 1)
     uniform = (possible + 1) / (num_samples + 1)
     num_ranks = 1
-    for color, (name, values) in zip(colors(len(ranks)), ranks.items(), strict=True):
+    for number, (name, values) in enumerate(ranks.items()):
         found = as_array(values, name, "L")
         num_ranks = len(found)
         empirical = (found[:, None] <= possible).mean(0)
         difference = empirical - uniform
-        ax.plot(
-            uniform,
-            difference,
-            drawstyle="steps-post",
-            color=color,
-            label=name,
-        )
+        curve(ax, uniform, difference, number, label=name, drawstyle="steps-post")
 
     if critical is not None:
         std = np.sqrt(uniform * (1 - uniform) / num_ranks)
@@ -66,10 +61,6 @@ def ranks(
     ax.axhline(0.0, color="black", linewidth=1)
     ax.set_xlabel("rank of the truth, as a fraction")
     ax.set_ylabel("distribution function less the uniform one")
-    ax.legend(
-        frameon=False,
-        fontsize="small",
-        ncols=2,
-    )
+    legend_above(ax, columns=4)
     ax.margins(x=0)
     return ax

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from zoo.plots.canvas import GREY, as_array, axis, colors
+from zoo.plots.canvas import as_array, axis
+from zoo.plots.curves import baselines, curve
 
 
 def referral(
@@ -18,8 +19,9 @@ def referral(
 ) -> Axes:
     """Draw the score of the inputs that are kept, against the fraction referred to a human.
 
-    There is a line for each rule or posterior. The grey line is the score under random
-    referral, that is, the score of all inputs of the first line.
+    There is a line for each rule or posterior. A dashed line is the score under random
+    referral, that is, of all inputs: a grey one for rules of one posterior, and one in the
+    colour of each posterior otherwise.
 
     References:
         Leveraging uncertainty information from deep neural networks for disease detection
@@ -48,26 +50,11 @@ def referral(
             "give fractions that begin with 0, and scores of at least one rule by its name"
         )
 
-    first_scores = next(iter(scores.values()))
-    of_all = float(first_scores[0])
-    ax.axhline(
-        of_all,
-        color=GREY,
-        linewidth=1,
-        linestyle="--",
-        label="at random",
-    )
-    shades = colors(len(scores))
-    for color, (name, values) in zip(shades, scores.items(), strict=True):
+    firsts = [float(values[0]) for values in scores.values()]
+    baselines(ax, firsts, "at random")
+    for number, (name, values) in enumerate(scores.items()):
         kept = as_array(values, name, f"{len(referred)}")
-        ax.plot(
-            100 * referred,
-            kept,
-            "o-",
-            color=color,
-            markersize=4,
-            label=name,
-        )
+        curve(ax, 100 * referred, kept, number, label=name)
 
     ax.set(xlabel="referred to a human, %", ylabel=ylabel)
     ax.legend(frameon=False)

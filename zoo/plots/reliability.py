@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, as_array, axis
+from zoo.plots.canvas import COLORS, TEXT, as_array, axis
 
-_TRANSPARENT = "40"  # alpha in hexadecimal
+_ACCURACY = COLORS[0]
+_OVER = {"facecolor": COLORS[1] + "40", "edgecolor": COLORS[1], "hatch": "///"}
+_UNDER = {"facecolor": COLORS[5], "edgecolor": COLORS[0], "hatch": "\\\\\\"}
+_TOP = 1.2  # of the axis, with room for the legend above the bars
 
 
 def reliability_diagram(
     confidence: Tensor, accuracy: Tensor, count: Tensor, *, ax: Axes | None = None
 ) -> Axes:
-    r"""Draw accuracy against confidence in bins, with the gap shaded and the ECE as text.
+    r"""Draw accuracy against confidence in bins, with the gap hatched and the ECE as text.
 
     .. math:: \text{ECE} = \sum_b \frac{|B_b|}{N} \, |\text{accuracy}_b - \text{confidence}_b|
 
-    The number of predictions in each bin is drawn below the axis, because a wide gap in
-    a bin of three predictions is noise. `metrics.reliability` computes the arguments.
+    Where confidence is above accuracy, the gap is on top of the bar; where it is below, the
+    gap is the upper part of the bar. The number of predictions in each bin is drawn below
+    the axis, because a wide gap in a bin of three predictions is noise. `metrics.reliability`
+    computes the arguments.
 
     References:
         On Calibration of Modern Neural Networks (Guo et al., 2017), arxiv.org/abs/1706.04599
@@ -61,8 +67,7 @@ def reliability_diagram(
     _draw_bins(ax, centres[used], confidences[used], accuracies[used], width)
     gap = abs(confidences[used] - accuracies[used])
     ece = (counts[used] * gap).sum() / counts.sum()
-    text = ax.text(0.03, 0.79, f"ECE {ece:.3f}", transform=ax.transAxes)
-    text.set(fontsize="large", va="top")
+    ax.text(0.02, 1.17, f"ECE {ece:.3f}", fontsize="large", va="top")
     _draw_counts(ax, centres[used], counts[used], width)
     return ax
 
@@ -75,21 +80,38 @@ def _draw_bins(
     width: float,
 ) -> None:
     """Draw the accuracy of each bin, and its gap to the confidence."""
-    gap = confidences - accuracies  # positive if the classifier is overconfident
-    ax.bar(centres, accuracies, width, color=COLORS[0], label="accuracy")
-    bars = ax.bar(centres, gap, width, bottom=accuracies, label="gap to confidence")
-    for patch in bars:
-        patch.set(facecolor=COLORS[1] + _TRANSPARENT, edgecolor=COLORS[1], linewidth=1)
+    gap = confidences - accuracies
+    ax.bar(centres, accuracies, width, color=_ACCURACY)
+    bars = ax.bar(centres, gap, width, bottom=accuracies)
+    for patch, is_over in zip(bars, gap > 0, strict=True):
+        patch.set(**(_OVER if is_over else _UNDER))
 
-    ax.plot(
-        [0, 1],
-        [0, 1],
-        color="black",
-        linestyle=":",
-        linewidth=1,
+    ax.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1.5)
+    ax.set(xlim=(0, 1), ylim=(0, _TOP), ylabel="accuracy")
+    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.spines["left"].set_bounds(0, 1)
+    ax.spines[["top", "right"]].set_visible(False)
+    _write_legend(ax)
+
+
+def _write_legend(ax: Axes) -> None:
+    """Write what the bars are in one line above them."""
+    handles = [
+        Patch(color=_ACCURACY, label="accuracy"),
+        Patch(**_OVER, label="overconfident"),
+        Patch(**_UNDER, label="underconfident"),
+    ]
+    ax.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0 / _TOP),
+        borderaxespad=0.1,
+        ncols=3,
+        frameon=False,
+        fontsize="small",
+        handlelength=1.4,
+        columnspacing=1.0,
     )
-    ax.legend(loc="upper left", frameon=False)
-    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
 
 
 def _draw_counts(
@@ -99,13 +121,8 @@ def _draw_counts(
     below = ax.inset_axes((0, -0.2, 1, 0.15), sharex=ax)
     below.bar(centres, counts, width, color="#BFBFBF")
     below.spines[["top", "right", "left"]].set_visible(False)
-    below.set_yticks([])
-    below.set_ylabel(
-        "count",
-        rotation=0,
-        ha="right",
-        va="center",
-        color="#737373",
-    )
+    below.set_yticks([counts.max()])
+    below.tick_params(axis="y", length=0, labelsize="small", labelcolor=TEXT)
+    below.set_ylabel("count", color=TEXT, fontsize="small")
     below.set_xlabel("confidence")
     ax.tick_params(labelbottom=False)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from zoo.plots.canvas import as_array, colors, hide_frame, sheet
+from zoo.plots.canvas import as_array, hide_frame, sheet
+from zoo.plots.curves import curve
 
 _SCORES = ("accuracy", "entropy", "epistemic")
 
@@ -18,7 +19,7 @@ def severity(
     xlabel: str = "severity",
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw accuracy and entropy against severity; the epistemic part of the entropy is dashed.
+    """Draw accuracy and entropy against severity; the epistemic part of entropy is dashed.
 
     The uncertainty of a good posterior grows as fast as its accuracy falls.
 
@@ -53,24 +54,15 @@ def severity(
     figure = sheet(figure, (9.0, 3.8))
     left, right = figure.subplots(1, 2, sharex=True)
     places = as_array(severities, "severities", "K")
-    shades = colors(len(scores))
-    for color, (name, found) in zip(shades, scores.items(), strict=True):
+    for number, (name, found) in enumerate(scores.items()):
         curves = {}
         for score in _SCORES:
             values = found[score]
             curves[score] = as_array(values, f"{score} of {name}", f"{len(places)}")
 
-        accuracy, entropy = curves["accuracy"], curves["entropy"]
-        left.plot(
-            places,
-            accuracy,
-            "o-",
-            color=color,
-            markersize=4,
-            label=name,
-        )
-        right.plot(places, entropy, "o-", color=color, markersize=4)
-        right.plot(places, curves["epistemic"], "--", color=color)
+        curve(left, places, curves["accuracy"], number, label=name)
+        curve(right, places, curves["entropy"], number)
+        curve(right, places, curves["epistemic"], number, dashed=True)
 
     for ax, ylabel in ((left, "accuracy"), (right, "entropy, nats")):
         hide_frame(ax)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 from torch.distributions import Distribution
 
-from zoo.plots.canvas import GREY, axis, colors
+from zoo.plots.canvas import GREY, axis, colors, legend_above
 from zoo.plots.entries import (
     Index,
     chosen_entries,
@@ -22,6 +22,7 @@ from zoo.plots.entries import (
 
 _MOST_HISTOGRAMS = 3
 _ENDS = (0.05, 0.95)  # of a 90 % interval
+_LINES = ("-", "--", ":")  # of the histograms
 _TRANSPARENT = "40"  # alpha in hexadecimal
 
 
@@ -46,8 +47,8 @@ def site_posterior(
         prior: Draws of the prior, (S', ...) with the shape of the site, or (S',) if all
             entries share it; or the distribution itself, from which 4,000 draws are
             taken without use of the global random state.
-        entries: Which entries to show, as indices such as 3 or (0, 2); by default the
-            first forty, in order.
+        entries: Which entries to show, as indices such as 3 or (0, 2); by default all,
+            or twelve at even distances of a larger site.
         name: Name of the site, for the labels.
         ax: Axis to draw on; by default that of a new figure.
 
@@ -80,6 +81,9 @@ def site_posterior(
     else:
         ax = axis(ax, (6.4, 1.2 + 0.24 * len(indices)))
         _draw_intervals(ax, values, prior_values, labels)
+        number = math.prod(shape)
+        some = f", {len(indices)} of {number:,} entries"
+        ax.set_xlabel((name or "value") + (some if len(indices) < number else ""))
     return ax
 
 
@@ -103,7 +107,9 @@ def _draw_histograms(
 
     num_bins = min(40, 2 + math.isqrt(len(values)))
     shades = colors(len(labels))
-    for column, label, color in zip(values.T, labels, shades, strict=True):
+    for column, label, color, line in zip(
+        values.T, labels, shades, _LINES, strict=False
+    ):
         ax.hist(
             column,
             bins=num_bins,
@@ -111,6 +117,8 @@ def _draw_histograms(
             histtype="stepfilled",
             facecolor=color + _TRANSPARENT,
             edgecolor=color,
+            linestyle=line,
+            linewidth=1.2,
             label=label,
         )
 
@@ -145,14 +153,8 @@ def _draw_intervals(
     )
 
     ax.set_yticks(rows, labels)
-    ax.invert_yaxis()
-    ax.set_xlabel("value")
-    ax.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1),
-        ncols=3,
-        frameon=False,
-    )
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    legend_above(ax)
 
 
 def _draw_prior_intervals(ax: Axes, rows: np.ndarray, prior: np.ndarray) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.plots.canvas import GREY, as_array, axis, colors
+from zoo.plots.canvas import GREY, as_array, axis
+from zoo.plots.curves import curve
 
 _Curve = Sequence[float] | Tensor
 
@@ -51,16 +52,19 @@ def sparsification(
         raise ValueError("give the errors that at least one posterior leaves, by name")
 
     ax.axhline(1.0, color=GREY, linewidth=1, linestyle="--", label="at random")
-    shades = colors(len(errors))
-    for color, (name, values) in zip(shades, errors.items(), strict=True):
+    for number, (name, values) in enumerate(errors.items()):
         left = as_array(values, name, f"{len(removed)}")
-        ax.plot(removed, left, color=color, label=name)
+        curve(ax, removed, left, number, label=name)
 
     if oracle is not None:
         best = as_array(oracle, "oracle", f"{len(removed)}")
         ax.plot(removed, best, color="black", linestyle=":", label="oracle")
 
-    ax.set(xlabel="removed, %", ylabel="RMSE of what is left, relative", ylim=(0, None))
+    ax.set(
+        xlabel="most uncertain points removed, %",
+        ylabel="RMSE of what is left, relative",
+        ylim=(0, None),
+    )
     ax.legend(frameon=False, fontsize="small")
 
     return ax

@@ -45,7 +45,8 @@ def strip(
         predicted: Class indices, (N,).
         total: Entropy of the averaged probabilities, (N,).
         epistemic: Mutual information of class and draw, (N,); the rest is aleatoric.
-        true: The true classes, (N,); right predictions are green and wrong ones red.
+        true: The true classes, (N,); a right prediction is green, and below a wrong one, in
+            red, is the true class too.
         titles: A word above each image, e.g. the severity.
         figure: An empty figure to draw on; by default a new one.
 
@@ -84,8 +85,7 @@ def strip(
         if titles is not None:
             above.set_title(titles[i], fontsize="small")
 
-        color = "black" if true is None else _verdict(int(true[i]), classes[i])
-        _write_class(above, classes[i], color)
+        _write_class(above, classes[i], None if true is None else int(true[i]))
         _draw_bars(below, nats[i], longest, is_named=column == 0)
     return figure
 
@@ -96,11 +96,6 @@ def _three_parts(total: Tensor, epistemic: Tensor, number: int) -> np.ndarray:
     epistemics = as_array(epistemic, "epistemic", f"{number}")
     aleatorics = totals - epistemics
     return np.stack([totals, aleatorics, epistemics], 1)
-
-
-def _verdict(true: int, predicted: int) -> str:
-    """Return the colour of a prediction."""
-    return _RIGHT if true == predicted else _WRONG
 
 
 def _draw_image(ax: Axes, pixels: np.ndarray) -> None:
@@ -118,10 +113,13 @@ def _draw_image(ax: Axes, pixels: np.ndarray) -> None:
     ax.set(xticks=[], yticks=[])
 
 
-def _write_class(ax: Axes, predicted: int, color: str) -> None:
-    """Write the predicted class below an image."""
+def _write_class(ax: Axes, predicted: int, true: int | None) -> None:
+    """Write the predicted class below an image, and the true one if it is another."""
+    is_wrong = true is not None and predicted != true
+    text = f"{predicted}, not {true}" if is_wrong else f"{predicted}"
+    color = "black" if true is None else _WRONG if is_wrong else _RIGHT
     ax.set_xlabel(
-        f"{predicted}",
+        text,
         color=color,
         fontweight="bold",
         fontsize="large",
@@ -136,7 +134,7 @@ def _draw_bars(ax: Axes, nats: np.ndarray, longest: float, is_named: bool) -> No
         ax: The axis.
         nats: The uncertainties, (3,).
         longest: The longest bar of all images.
-        is_named: Whether to name the bars and the unit.
+        is_named: Whether to name the bars.
     """
     places = np.arange(len(_PARTS))
     ax.barh(places, nats, 0.72, color=_PART_COLORS)
@@ -146,6 +144,6 @@ def _draw_bars(ax: Axes, nats: np.ndarray, longest: float, is_named: bool) -> No
 
     ax.set(xlim=(0, 1.45 * longest), ylim=(2.6, -0.6), xticks=[])
     ax.set_yticks(places, _PARTS if is_named else [])
-    ax.set_xlabel("nats" if is_named else "", fontsize="small")
+    ax.set_xlabel("nats", fontsize="small")
     ax.tick_params(length=0, labelsize="small")
     ax.spines[["top", "right", "bottom"]].set_visible(False)

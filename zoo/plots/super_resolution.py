@@ -10,7 +10,14 @@ from torch import Tensor
 
 from zoo.plots.canvas import as_array, sheet
 
-_TITLES = ("low", "bicubic", "mean", "standard deviation", "absolute error", "target")
+_TITLES = (
+    "low resolution",
+    "bicubic",
+    "mean",
+    "standard deviation",
+    "absolute error",
+    "target",
+)
 
 
 def super_resolution(
@@ -58,7 +65,7 @@ def super_resolution(
     shape = f"{true.shape[0]}, {true.shape[1]}"
     predicted = as_array(mean, "mean", shape)
     grey = {
-        "low": as_array(low, "low", "h, w"),
+        "low resolution": as_array(low, "low", "h, w"),
         "bicubic": as_array(bicubic, "bicubic", shape),
         "mean": predicted,
         "target": true,
@@ -97,4 +104,5 @@ def _draw_scale(ax: Axes, values: np.ndarray) -> None:
     """Draw values in colours from 0 to their 99 % quantile, with the scale beside them."""
     highest = max(float(np.quantile(values, 0.99)), 1e-12)
     image = ax.imshow(values, cmap="viridis", vmin=0, vmax=highest)
-    ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.02)
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.02)
+    bar.set_label("grey levels", fontsize="small")

@@ -81,7 +81,10 @@ def surface(
 
     ax = figure.subplots()
     filled = draw_contours(ax, right, up, heights, levels)
-    figure.colorbar(filled, ax=ax, label=label, format="%.3g")
+    bar = figure.colorbar(filled, ax=ax, label=label)
+    ticks = levels[::2]
+    bar.set_ticks(ticks, labels=_distinct(ticks))
+    bar.minorticks_off()
     if draws is not None:
         dots = as_array(draws, "draws", "S, 2")
         across, along = dots.T
@@ -122,6 +125,16 @@ def levels_of(heights: np.ndarray) -> np.ndarray:
         return np.linspace(low, max(high, low + 1e-6), _NUM_LEVELS)
 
     return low + np.geomspace(first, high - low, _NUM_LEVELS)
+
+
+def _distinct(values: np.ndarray) -> list[str]:
+    """Write numbers with as few digits, three or more, as tell them apart."""
+    for digits in range(3, 9):
+        texts = [f"{value:.{digits}g}" for value in values]
+        if len(set(texts)) == len(texts):
+            break
+
+    return texts
 
 
 def _draw_solid(

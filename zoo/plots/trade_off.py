@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.plots import canvas
 from zoo.plots.canvas import as_array, axis
+from zoo.plots.curves import marker
 from zoo.plots.labels import place_labels
 
 
@@ -22,7 +23,7 @@ def fidelity(
     *,
     colors: Sequence[str] | None = None,
     xlabel: str = "seconds to fit",
-    ylabel: str = "distance from the truth",
+    ylabel: str = "distance from the reference",
     yscale: str = "linear",
     ax: Axes | None = None,
 ) -> Axes:
@@ -39,7 +40,7 @@ def fidelity(
             is logarithmic.
         scores: Distance of each from the reference, (G,); lower is closer.
         floor: The score of the reference against itself.
-        colors: A colour for each, (G,).
+        colors: A colour for each dot, (G,).
         xlabel: The name of the cost, with its unit.
         ylabel: The name of the score, with its unit.
         yscale: "linear" from 0, or "log" for many guides of which some are far away.
@@ -54,7 +55,7 @@ def fidelity(
         >>> ax = Figure().add_subplot()
         >>> ax = plots.fidelity(["Delta", "MeanField"], [1.2, 3.4], [0.9, 0.3], 0.05, ax=ax)
         >>> sorted(text.get_text() for text in ax.texts)
-        ['Delta', 'MeanField', 'truth against itself']
+        ['Delta', 'MeanField', 'reference against itself']
     """
     names = list(names)
     x = as_array(costs, "costs", f"{len(names)}")
@@ -73,18 +74,18 @@ def fidelity(
     if floor is not None:
         _draw_floor(ax, floor)
 
-    for cost, score, shade in zip(x, y, shades, strict=True):
+    for number, (cost, score, shade) in enumerate(zip(x, y, shades, strict=True)):
         ax.plot(
             cost,
             score,
-            "o",
+            marker(number),
             color=shade,
             markersize=9,
             clip_on=False,
             zorder=3,
         )
 
-    place_labels(ax, names, x, y, shades)
+    place_labels(ax, names, x, y)
     return ax
 
 
@@ -121,15 +122,15 @@ def _draw_floor(ax: Axes, floor: float) -> None:
         linewidth=0,
     )
     text = ax.annotate(
-        "truth against itself",
+        "reference against itself",
         xy=(0, floor),
-        xytext=(4, -3),
+        xytext=(4, 3),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
     )
     text.set(
         ha="left",
-        va="top",
-        color="#595959",
+        va="bottom",
+        color=canvas.TEXT,
         fontsize="small",
     )

@@ -63,10 +63,11 @@ class Curves(Tabled):
             score: The name of the score; the first one by default.
         """
         from zoo import plots
+        from zoo.plots.canvas import with_unit
 
         name = self._names()[0] if score is None else score
         lines = {rule: scores[name] for rule, scores in self.scores.items()}
-        return plots.pruning(self.fractions, lines, ylabel=name)
+        return plots.pruning(self.fractions, lines, ylabel=with_unit(name))
 
     def _names(self) -> list[str]:
         """Return the names of the scores."""

@@ -97,7 +97,7 @@ class Comparison(Tabled):
             floor=first.floor["wasserstein"],
             xlabel=names[feature] if names else f"input {feature + 1}",
             ylabel="f(x), standardised",
-            score="Wasserstein-1 to the truth, in its sd",
+            score="Wasserstein-1 distance, reference sd",
         )
 
     def _check_plot(self) -> None:

@@ -58,9 +58,11 @@ class Referral(Tabled):
             score: The name of the score, "accuracy" or "nll".
         """
         from zoo import plots
+        from zoo.plots.canvas import with_unit
 
         lines = {rule: scores[score] for rule, scores in self.scores.items()}
-        ylabel = f"{score} of what is kept"
+        unit = with_unit(score).removeprefix(score)
+        ylabel = f"{score} of what is kept{unit}"
 
         return plots.referral(self.fractions, lines, ylabel=ylabel)
 

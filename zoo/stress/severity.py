@@ -17,6 +17,7 @@ from zoo.runtime.progress import bar
 from zoo.stress.draws import sample_draws
 from zoo.stress.evaluation import LabelledEvaluation, evaluate_labelled
 from zoo.stress.pixels import CorruptionFunction, corrupted, images
+from zoo.stress.transforms import rotation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,12 +35,14 @@ class Severity(Tabled):
         severities: Severities in increasing order, (K,); 0 is no corruption.
         evaluations: The evaluation of all images at each severity, (K,).
         shown: The first few images at each severity, as pixels, (K, M, C, H, W).
+        unit: The unit of the severities; "" if they have none.
     """
 
     corruption: str
     severities: Sequence[float]
     evaluations: Sequence[LabelledEvaluation]
     shown: Tensor
+    unit: str = ""
 
     @property
     def scores(self) -> Mapping[str, list[float]]:
@@ -68,7 +71,8 @@ class Severity(Tabled):
         from zoo import plots
 
         scores = {"posterior": self.scores}
-        return plots.severity(self.severities, scores, xlabel=self.corruption)
+        xlabel = f"{self.corruption}, {self.unit or 'severity'}"
+        return plots.severity(self.severities, scores, xlabel=xlabel)
 
     def strip(self, index: int = 0) -> Figure:
         """Draw an image at every severity, with the predicted class and its uncertainty.
@@ -105,7 +109,8 @@ class Severity(Tabled):
             true=[label] * len(predicted),
             titles=[f"{severity:g}" for severity in self.severities],
         )
-        figure.suptitle(self.corruption, fontsize="medium")
+        unit = f", {self.unit}" if self.unit else ""
+        figure.suptitle(f"{self.corruption}{unit}", fontsize="medium")
 
         return figure
 
@@ -120,7 +125,8 @@ class Severity(Tabled):
         _draw_reliability(clean, left, "not corrupted")
 
         highest = self.severities[-1]
-        _draw_reliability(self.evaluations[-1], right, f"{self.corruption} {highest:g}")
+        title = f"{self.corruption} {highest:g} {self.unit}".rstrip()
+        _draw_reliability(self.evaluations[-1], right, title)
 
         return figure
 
@@ -196,6 +202,7 @@ def severity(
         severities=values,
         evaluations=evaluations,
         shown=torch.stack(shown),
+        unit="degrees" if corrupt is rotation else "",
     )
 
 

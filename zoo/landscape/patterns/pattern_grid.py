@@ -107,12 +107,14 @@ class Pattern:
 
         error = self.error if self.test_error is None else self.test_error
         part = "training" if self.test_error is None else "test"
+        has_classes = self.target.model.likelihood.discrete
+        unit = "share of wrong classes" if has_classes else "RMSE"
+        grids = {
+            "training loss, nats per datum": self.loss,
+            f"{part} error, {unit}": error,
+        }
 
-        return plots.pattern(
-            self.mask,
-            {"training loss": self.loss, f"{part} error": error},
-            figure=figure,
-        )
+        return plots.pattern(self.mask, grids, figure=figure)
 
     def __repr__(self) -> str:
         size = "x".join(map(str, self.mask.shape))
