@@ -7,6 +7,23 @@ import warnings
 import pytest
 
 from zoo.__main__ import main
+from zoo.command import explore
+
+
+class Bar:
+    """A bar that counts its steps."""
+
+    def __init__(self, total, _text, _enabled):
+        self.total, self.steps = total, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        pass
+
+    def update(self, number=1):
+        self.steps.append(number)
 
 
 def made(path, seed=0):
@@ -26,10 +43,20 @@ def data_of(text):
 
 
 @pytest.fixture(scope="session")
-def page_path(tmp_path_factory):
+def page_and_bar(tmp_path_factory):
     path = tmp_path_factory.mktemp("explore") / "page.html"
-    made(path)
-    return path
+    bars = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            explore, "bar", lambda *given: bars.append(Bar(*given)) or bars[0]
+        )
+        made(path)
+    return path, bars[0]
+
+
+@pytest.fixture(scope="session")
+def page_path(page_and_bar):
+    return page_and_bar[0]
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,14 @@
 """The page: its data equal what Python computes, and it needs nothing but itself."""
 
 import re
+from configparser import ConfigParser
+from pathlib import Path
 
 import numpy as np
 import pyro
 import pytest
 import torch
+from explore.conftest import Bar
 
 import guides
 import zoo
@@ -14,6 +17,7 @@ from zoo.explore.fit_series import FitSeries
 from zoo.explore.functions_view import SCORES, functions_view
 from zoo.explore.packed import packed, scale_for, unpacked
 
+ROOT = Path(__file__).parents[2]
 STEPS = (2, 5)
 LEVELS = (torch.arange(30, dtype=torch.float64) + 0.5) / 30
 
@@ -91,6 +95,43 @@ def test_a_seed_is_one_page(truth, view):
     other = functions_view({"as in the reference": truth}, [method], seed=4)
     assert again == view
     assert other["fits"] != view["fits"]
+
+
+def test_the_bar_ends_at_its_total(page_and_bar):
+    _, bar = page_and_bar
+    assert sum(bar.steps) == bar.total
+    assert max(bar.steps) <= 2
+
+
+def test_a_fit_is_counted_when_it_is_scored(truth):
+    bar = Bar(None, "", True)
+    seen = []
+
+    def fit(model, train, lengths):
+        for posterior in fit_mean_field(model, train, lengths):
+            seen.append(len(bar.steps))
+            yield posterior
+
+    method = FitSeries("mean field", "", "steps", STEPS, fit)
+    functions_view({"as in the reference": truth}, [method], progress=bar)
+    assert seen == [0, 1]
+
+
+def test_a_wheel_has_the_files_that_are_no_programs():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    packed_files = set()
+    for package, patterns in setup["options.package_data"].items():
+        folder = ROOT.joinpath(*package.split("."))
+        for pattern in patterns.split(","):
+            packed_files |= set(folder.glob(pattern.strip()))
+
+    template = ROOT / "zoo" / "explore" / "template"
+    assert set(template.iterdir()) <= packed_files
+    for package in (ROOT / "zoo", ROOT / "guides"):
+        files = {path for path in package.rglob("*.*") if path.is_file()}
+        others = {path for path in files if path.suffix not in (".py", ".pyc")}
+        assert others <= packed_files
 
 
 def test_every_view_has_as_many_fits_as_stops(page_data):

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyro
 import pyro.distributions as dist
@@ -18,7 +18,14 @@ import zoo
 from zoo import datasets, inference, likelihoods, networks, priors, pruning, references
 from zoo.command.arguments import HelpWithDefaults
 from zoo.command.explore_methods import methods
-from zoo.explore import functions_view, page, plane_view, pruning_view, scaled_truth
+from zoo.explore import (
+    FitSeries,
+    functions_view,
+    page,
+    plane_view,
+    pruning_view,
+    scaled_truth,
+)
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.references import Reference
@@ -44,6 +51,34 @@ FRACTIONS = (
     0.99,
 )
 FACTORS = {"half as wide": 0.5, "as in the reference": 1.0, "twice as wide": 2.0}
+RULES = ("signal to noise", "density at zero", "MAP, by size")
+
+
+class Contents(NamedTuple):
+    """What a page shows, and the steps of the progress bar that it takes.
+
+    Arguments:
+        factors: Scales of the priors of the first view, in multiples of the reference's.
+        of_functions: Methods of the first view.
+        of_plane: Methods of the second view.
+        fractions: Fractions of the weights that the third view drops.
+    """
+
+    factors: dict[str, float]
+    of_functions: list[FitSeries]
+    of_plane: list[FitSeries]
+    fractions: tuple[float, ...]
+
+    @property
+    def num_steps(self) -> int:
+        """Count truths to sample, fits to score, and posteriors to fit and to prune."""
+        truths = sum(factor != 1 for factor in self.factors.values())
+        fits = len(self.factors) * _num_fits(self.of_functions)
+        fits += _num_fits(self.of_plane)
+        digits = 2
+        pruned = len(RULES) * len(self.fractions)
+
+        return truths + fits + digits + pruned
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,12 +107,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Fit everything that the page shows, and write the page."""
     path = check_output_path(arguments.out, "page")
     quick, seed = arguments.quick, arguments.seed
-    total = _num_steps(quick)
-    with bar(total, "fits of the page", not arguments.no_progress) as progress:
+    shown = contents(quick)
+    with bar(shown.num_steps, "fits of the page", not arguments.no_progress) as steps:
         data = {
-            "functions": _functions(quick, seed, progress),
-            "plane": _plane(quick, seed, progress),
-            "pruning": _pruning(quick, seed, progress),
+            "functions": _functions(shown, quick, seed, steps),
+            "plane": _plane(shown, quick, seed, steps),
+            "pruning": _pruning(shown, quick, seed, steps),
             "about": {"version": zoo.__version__, "seed": seed, "quick": quick},
         }
 
@@ -87,17 +122,29 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"written: {path} ({megabytes:.2f} MB); open it in a browser")
 
 
-def _functions(quick: bool, seed: int, progress: tqdm) -> dict[str, Any]:
+def contents(quick: bool) -> Contents:
+    """Return what the page shows; a quick one has less of everything."""
+    factors = {
+        label: factor for label, factor in FACTORS.items() if factor >= 1 or not quick
+    }
+    fractions = FRACTIONS[::6] if quick else FRACTIONS
+
+    return Contents(factors, methods(quick), methods(quick, sampler=False), fractions)
+
+
+def _functions(
+    shown: Contents, quick: bool, seed: int, progress: tqdm
+) -> dict[str, Any]:
     """Fit the sinusoid under priors of several widths."""
     truths = {}
-    for label, factor in FACTORS.items():
+    for label, factor in shown.factors.items():
         if factor == 1:
             truths[label] = references.load(references.sinusoid)
-        elif not (quick and factor < 1):
+        else:
             truths[label] = _sinusoid(factor, quick, seed)
             progress.update()
 
-    return functions_view(truths, methods(quick), seed, progress)
+    return functions_view(truths, shown.of_functions, seed, progress)
 
 
 def _sinusoid(factor: float, quick: bool, seed: int) -> Reference:
@@ -123,15 +170,14 @@ def _sinusoid(factor: float, quick: bool, seed: int) -> Reference:
     return scaled_truth(problem, model, {"NUTS": nuts}, seed)
 
 
-def _plane(quick: bool, seed: int, progress: tqdm) -> dict[str, Any]:
+def _plane(shown: Contents, quick: bool, seed: int, progress: tqdm) -> dict[str, Any]:
     """Fit the moons."""
     truth = references.load(references.moons)
-    chosen = methods(quick, sampler=False)
 
-    return plane_view(truth, chosen, 12 if quick else 36, seed, progress)
+    return plane_view(truth, shown.of_plane, 12 if quick else 36, seed, progress)
 
 
-def _pruning(quick: bool, seed: int, progress: tqdm) -> dict[str, Any]:
+def _pruning(shown: Contents, quick: bool, seed: int, progress: tqdm) -> dict[str, Any]:
     """Fit a network to the digits, as a posterior and as one best network."""
     data = datasets.digits()
     mlp = networks.MLP(64, 10, hidden=[16 if quick else 64])
@@ -144,14 +190,14 @@ def _pruning(quick: bool, seed: int, progress: tqdm) -> dict[str, Any]:
     twin = fit(model, lambda: guides.Delta(model))
     progress.update(2)
 
-    chosen = {
-        "signal to noise": (posterior, pruning.signal_to_noise),
-        "density at zero": (posterior, pruning.density_at_zero),
-        "MAP, by size": (twin, pruning.magnitude),
-    }
-    fractions = FRACTIONS[::6] if quick else FRACTIONS
+    pairs = (
+        (posterior, pruning.signal_to_noise),
+        (posterior, pruning.density_at_zero),
+        (twin, pruning.magnitude),
+    )
+    chosen = dict(zip(RULES, pairs, strict=True))
     num_samples = 3 if quick else 50
-    return pruning_view(chosen, data.test, fractions, num_samples, seed, progress)
+    return pruning_view(chosen, data.test, shown.fractions, num_samples, seed, progress)
 
 
 def _fit_digits(
@@ -175,12 +221,6 @@ def _fit_digits(
     return engine.fit(data.train, batch_size=128)
 
 
-def _num_steps(quick: bool) -> int:
-    """Count the steps of the progress bar."""
-    num_priors = 2 if quick else len(FACTORS)
-    of_functions = sum(len(method.lengths) for method in methods(quick))
-    of_plane = sum(len(method.lengths) for method in methods(quick, sampler=False))
-    num_fractions = len(FRACTIONS[::6]) if quick else len(FRACTIONS)
-    of_pruning = 2 + 3 * num_fractions
-
-    return num_priors * of_functions + (num_priors - 1) + of_plane + of_pruning
+def _num_fits(series: list[FitSeries]) -> int:
+    """Count the fits of some methods under one prior."""
+    return sum(len(method.lengths) for method in series)

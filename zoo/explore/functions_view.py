@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyro
@@ -100,16 +100,14 @@ def shown(values: Tensor, num_lines: int) -> FunctionDraws:
     return FunctionDraws(quantiles, lines)
 
 
-def _cards(method: FitSeries, truth: Reference, seed: int) -> list[Fidelity]:
-    """Fit a method at all its lengths, and score each posterior."""
+def _cards(method: FitSeries, truth: Reference, seed: int) -> Iterator[Fidelity]:
+    """Fit a method at all its lengths, and score each posterior when it is there."""
     pyro.set_rng_seed(seed)
-    cards = []
     for posterior in method.fit(truth.model, truth.data.train, method.lengths):
         with torch.random.fork_rng():
             pyro.set_rng_seed(seed)
-            cards.append(fidelity(posterior, truth))
-
-    return cards
+            card = fidelity(posterior, truth)
+        yield card
 
 
 def _fit(card: Fidelity, scale: float) -> dict[str, Any]:

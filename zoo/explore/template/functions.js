@@ -2,6 +2,7 @@
 
 const SIZE = { left: 34, right: 8, top: 8, bottom: 26 };
 const WINDOW = [-3, 3]; // of the function values that the picture shows
+const END = 2.8; // an input away from the data, at the end of the range
 
 /** Build the view of functions; the result draws it. */
 function functionsView(view, data) {
@@ -52,10 +53,10 @@ function functionsView(view, data) {
   };
   const stops = tour([
     ["The truth: where is it wide, and why?", set("NUTS", -1, normal, 0)],
-    ["A mean field in the gap: is it as wide as the truth?", set("mean field", -1, normal, 0)],
+    ["A mean field at the end of the range: is it as wide as the truth?", set("mean field", -1, normal, END)],
     ["The same with few steps: what has it learned by then?", set("mean field", 1, normal, 0)],
     ["MAP has no width. Why may its Wasserstein be lower all the same?", set("MAP", -1, normal, 1.5)],
-    ["A wider prior: who widens with it, and where?", set("mean field", -1, wide, 2.8)],
+    ["A wider prior: who widens with it, and where?", set("mean field", -1, wide, END)],
   ]);
 
   const lookAt = (number) => {
