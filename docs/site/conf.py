@@ -30,6 +30,7 @@ include_patterns = [
     "docs/*.md",
     "docs/api/*.rst",
     "tutorials/*.py",
+    "tutorials/answers/*.py",
     "benchmarks/*.md",
     "README.md",
     "CHANGELOG.md",

@@ -1,7 +1,9 @@
 """Run the lessons in full and keep them with their output in `tutorials/runs/`.
 
-python docs/site/run_lessons.py            # those whose code has changed since their run
-python docs/site/run_lessons.py 04 05      # these only, again
+    python docs/site/run_lessons.py            # those whose code has changed since their run
+    python docs/site/run_lessons.py 04 05      # these only, again
+
+A run that is kept gets the text and the first cell that it would have now.
 """
 
 from __future__ import annotations
@@ -10,28 +12,41 @@ import os
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import jupytext
 import nbformat
-from lessons import RUNS, full_run
+from lessons import LESSONS, RUNS, add_installation, full_run, take_outputs
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 import zoo
 
-LESSONS = sorted(RUNS.parent.glob("*.py"))
-
 
 def main(chosen: list[str]) -> None:
     """Run the lessons whose names begin with one of the words, or those without a run."""
     RUNS.mkdir(exist_ok=True)
-    for path in LESSONS:
+    for path in sorted(LESSONS.glob("*.py")):
         lesson = jupytext.read(path, fmt="py:percent")
         is_chosen = path.stem.startswith(tuple(chosen))
-        if is_chosen or (not chosen and full_run(lesson) is None):
+        run = full_run(lesson)
+
+        if is_chosen or (not chosen and run is None):
             execute(lesson)
-            nbformat.write(lesson, RUNS / f"{path.stem}.ipynb")
             print(path.stem, f"{lesson.metadata['run']['minutes']:.1f} minutes")
+        elif run is not None:
+            take_outputs(lesson, run)
+        else:
+            continue
+        keep(lesson, RUNS / f"{path.stem}.ipynb")
+
+
+def keep(lesson: NotebookNode, path: Path) -> None:
+    """Write a lesson with its output; what is the same is written the same again."""
+    add_installation(lesson)
+    for number, cell in enumerate(lesson.cells):
+        cell.id = f"cell-{number}"
+    nbformat.write(lesson, path)
 
 
 def execute(lesson: NotebookNode) -> None:

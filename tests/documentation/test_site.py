@@ -1,7 +1,6 @@
 """The site: its pages, its reference and its converters. `make docs` builds it."""
 
 import importlib
-import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -20,13 +19,12 @@ INDEX = (ROOT / "docs" / "index.md").read_text()
 
 def part(name):
     """Import a program of the site that needs no Sphinx, or skip without what it needs."""
-    spec = importlib.util.spec_from_file_location(name, SITE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except ImportError as error:
-        pytest.skip(f"{error.name} is not installed: the site's extra `docs`")
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SITE))
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            pytest.skip(f"{error.name} is not installed: the site's extra `docs`")
 
 
 def pages_of_the_index():
@@ -128,26 +126,85 @@ def test_the_command_says_where_the_site_is(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.strip() == page.as_uri()
 
 
-def test_a_lesson_has_the_output_of_its_run_only_if_its_code_is_the_same(
-    tmp_path, monkeypatch
-):
+LESSON = "# %% [markdown]\n# # A title\n#\n# *A question?*\n\n# %%\nprint(1)\n"
+
+
+@pytest.fixture
+def lessons(tmp_path, monkeypatch):
+    """Return the module, with one lesson in a folder of its own, and its run."""
     pytest.importorskip("jupytext")
     lessons = part("lessons")
-    monkeypatch.setattr(lessons, "RUNS", tmp_path)
-    text = "# %% [markdown]\n# # A title\n#\n# *A question?*\n\n# %%\nprint(1)\n"
-    short = lessons.read(text)
-    assert "shortened loops" in short.cells[0].source
-    assert "mystnb" not in short.metadata  # it is run
+    monkeypatch.setattr(lessons, "LESSONS", tmp_path)
+    monkeypatch.setattr(lessons, "RUNS", tmp_path / "runs")
+    (tmp_path / "07_a_title.py").write_text(LESSON)
 
-    run = lessons.jupytext.reads(text, fmt="py:percent")
+    run = lessons.jupytext.reads(LESSON, fmt="py:percent")
     run.metadata["run"] = {"version": "1.0", "minutes": 2.0, "cores": 2}
     output = lessons.nbformat.v4.new_output("stream", name="stdout", text="1\n")
     run.cells[1].outputs = [output]
-    lessons.nbformat.write(run, tmp_path / "a.ipynb")
+    (tmp_path / "runs").mkdir()
+    lessons.nbformat.write(run, tmp_path / "runs" / "07_a_title.ipynb")
+    return lessons
 
-    full = lessons.read(text.replace("question", "better question"))
+
+def test_a_lesson_has_the_output_of_its_run_only_if_its_code_is_the_same(lessons):
+    full = lessons.read(LESSON.replace("question", "better question"))
     assert "2.0 minutes" in full.cells[0].source
     assert full.metadata["mystnb"] == {"execution_mode": "off"}
     assert full.cells[1].outputs[0].text == "1\n"
-    changed = lessons.read(text.replace("print(1)", "print(2)"))
+
+    changed = lessons.read(LESSON.replace("print(1)", "print(2)"))
     assert "shortened loops" in changed.cells[0].source
+    assert "mystnb" not in changed.metadata  # it is run
+
+
+def test_answers_are_a_page_that_is_not_run(lessons, tmp_path):
+    text = '"""Answers to the exercises of *A title*."""\n\n# 1. One.\ncoin = 1\n'
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "07_a_title.py").write_text(text)
+    page = lessons.read(text)
+    said, code = page.cells
+    assert said.source.startswith(
+        "# Answers 07\n\nAnswers to the exercises of *A title*."
+    )
+    assert "(../07_a_title.py)" in said.source
+    assert code.source == "# 1. One.\ncoin = 1"
+    assert page.metadata["mystnb"] == {"execution_mode": "off"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tutorials/answers").glob("*.py")))
+def test_answers_say_whose_they_are(path):
+    assert path.read_text().startswith('"""Answers to the exercises of *')
+    assert (ROOT / "tutorials" / path.name).is_file()
+
+
+def test_without_an_address_a_lesson_has_no_links_to_binder_and_colab(lessons):
+    assert "browser" not in lessons.read(LESSON).cells[0].source
+    run = lessons.jupytext.reads(LESSON, fmt="py:percent")
+    lessons.add_installation(run)
+    assert len(run.cells) == 2
+
+
+def test_an_address_gives_links_and_a_first_cell_that_is_no_code_of_the_lesson(
+    lessons, tmp_path, monkeypatch
+):
+    address = "https://github.com/someone/zoo"
+    monkeypatch.setattr(lessons.repository, "ADDRESS", address)
+    said = lessons.read(LESSON).cells[0].source
+    binder = "https://mybinder.org/v2/gh/someone/zoo/main?urlpath="
+    assert f"({binder}lab%2Ftree%2Ftutorials%2F07_a_title.py)" in said
+    colab = "https://colab.research.google.com/github/someone/zoo/blob/main"
+    assert f"({colab}/tutorials/runs/07_a_title.ipynb)" in said
+    assert said.count("# A title") == 1
+
+    path = tmp_path / "runs" / "07_a_title.ipynb"
+    run = lessons.nbformat.read(path, as_version=4)
+    lessons.add_installation(run)
+    lessons.nbformat.write(run, path)
+    assert "whl/cpu" in run.cells[0].source
+    assert f"git+{address}@main" in run.cells[0].source
+    assert lessons.read(LESSON).cells[1].outputs[0].text == "1\n"
+
+    monkeypatch.setattr(lessons.repository, "ADDRESS", "https://example.org/zoo")
+    with pytest.raises(ValueError, match="leave it empty"):
+        lessons.read(LESSON)
