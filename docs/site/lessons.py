@@ -100,6 +100,7 @@ def _answers(text: str) -> NotebookNode:
     back = f"[The lesson](../{lesson}.py)" if lesson else ""
 
     page = nbformat.v4.new_notebook()
+    page.metadata["orphan"] = True  # not in the sidebar: the lesson leads here
     page.metadata["mystnb"] = {"execution_mode": "off"}
     page.cells = [
         nbformat.v4.new_markdown_cell(f"{title}\n\n{sentence} {back}"),

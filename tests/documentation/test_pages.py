@@ -56,16 +56,9 @@ def run(program, **names):
 
 @pytest.mark.usefixtures("at_the_prior")
 def test_the_readme_runs(tmp_path):
-    quickstart, own_data = programs("README.md")
-    names = run(quickstart, path=tmp_path)
+    (quickstart,) = programs("README.md")
+    run(quickstart, path=tmp_path)
     assert (tmp_path / "posterior.safetensors").is_file()
-
-    pandas = pytest.importorskip("pandas")
-    columns = ["length", "width", "age", "price"]
-    frame = pandas.DataFrame(torch.rand(20, 4).numpy(), columns=columns)
-    new_frame = frame[["age", "length", "width"]].head()
-    found = run(own_data, **names | {"frame": frame, "new_frame": new_frame})
-    assert found["prediction"].mean.shape == (5, 1)
 
 
 @pytest.mark.filterwarnings("ignore:the bad weights have .* wrong")
@@ -117,10 +110,18 @@ def test_the_page_about_pixels_runs():
     assert found["kept"].shape == (3,)
 
 
+@pytest.mark.usefixtures("at_the_prior")
 def test_the_page_about_own_data_runs():
-    (program,) = programs("docs/data.md")
+    arrays, tables = programs("docs/data.md")
     few = "guides.LastLayer(model), num_steps=3, progress=False)"
-    found = run(program.replace("guides.LastLayer(model))", few))
+    found = run(arrays.replace("guides.LastLayer(model))", few))
+    assert found["prediction"].mean.shape == (5, 1)
+
+    pandas = pytest.importorskip("pandas")
+    columns = ["length", "width", "age", "price"]
+    frame = pandas.DataFrame(torch.rand(20, 4).numpy(), columns=columns)
+    new_frame = frame[["age", "length", "width"]].head()
+    found = run(tables, **found | {"frame": frame, "new_frame": new_frame})
     assert found["prediction"].mean.shape == (5, 1)
 
 
