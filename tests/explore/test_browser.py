@@ -113,11 +113,55 @@ def test_pruning_shows_the_scores_of_the_data(browser, page_data):
 def test_the_page_is_as_wide_as_a_phone(browser):
     size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    tabs = browser.find_elements(By.CSS_SELECTOR, "[role=tab]")
     for view in ("functions", "plane", "pruning"):
         opened(browser, view)
         width = browser.execute_script("return document.documentElement.scrollWidth")
         assert width <= 390, view
+        assert len({tab.rect["y"] for tab in tabs}) == 1  # in one row
+        assert all(tab.rect["height"] < 50 for tab in tabs)
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_link_to_a_view_shows_the_tabs(browser, page_path):
+    browser.get("about:blank")
+    browser.get(f"{page_path.as_uri()}#plane")
+    assert browser.find_element(By.ID, "plane").is_displayed()
+    assert browser.execute_script("return scrollY") == 0
+
+
+def test_colours_follow_the_dark_mode(browser):
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    found = []
+    for theme in ("light", "dark"):
+        media = [{"name": "prefers-color-scheme", "value": theme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        found.append(browser.execute_script(paper))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert found == ["rgb(255, 255, 255)", "rgb(23, 24, 26)"]
+
+
+def test_everything_that_takes_the_keyboard_has_a_name(browser):
+    operable = {
+        "button",
+        "checkbox",
+        "group",
+        "list",
+        "radio",
+        "slider",
+        "tab",
+        "table",
+    }
+    for view in ("functions", "plane", "pruning"):
+        opened(browser, view)
+        tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})
+        for node in tree["nodes"]:
+            role = node.get("role", {}).get("value")
+            if node["ignored"] or role not in operable:
+                continue
+            name = node.get("name", {}).get("value", "")
+            assert name, f"{view}: a {role} without a name"
+            assert "✓" not in name
 
 
 def test_the_console_has_no_error(browser):

@@ -196,6 +196,9 @@ function axes(data, x, y, width, height) {
   for (let value = Math.ceil(data.x[0]); value <= data.x[data.x.length - 1]; value++) {
     parts.push(shape("text", { x: x(value), y: height - 8, "text-anchor": "middle", class: "small" }, `${value}`));
   }
+  parts.push(
+    shape("text", { x: SIZE.left + 6, y: SIZE.top + 14, class: "small" }, "function"),
+    shape("text", { x: width - SIZE.right - 6, y: height - SIZE.bottom - 7, "text-anchor": "end", class: "small" }, "input"));
   return parts;
 }
 
@@ -226,7 +229,9 @@ function drawDensities(data, state, fit, truth, densities) {
   });
   densities.setAttribute("viewBox", `0 0 ${width} ${height}`);
   densities.style.height = `${height}px`;
-  densities.replaceChildren(...curve(curves[0], "truth"), ...(isPoint ? [point] : curve(curves[1], "fit")), ...ticks);
+  const title = shape("text", { x: 10, y: 16, class: "small" }, "density of the function");
+  densities.replaceChildren(
+    ...curve(curves[0], "truth"), ...(isPoint ? [point] : curve(curves[1], "fit")), ...ticks, title);
 
   const words = `fit ${interval(ours, data)}, truth ${interval(theirs, data)}`;
   densities.setAttribute("aria-label", `Densities of the function: ${words}`);

@@ -144,13 +144,14 @@ function runControls(methods, state, id, methodHint, trainingHint, draw) {
 
 /** Make buttons that set the controls to something worth showing. */
 function tour(stops) {
-  const list = element("ol", { class: "tour" });
+  const title = "Five minutes: click, and say what you see";
+  const list = element("ol", { class: "tour", "aria-label": title });
   stops.forEach(([text, show], number) => {
     const button = element("button", { type: "button" }, `${number + 1}. ${text}`);
     button.addEventListener("click", show);
     list.append(element("li", {}, button));
   });
-  return element("div", {}, element("h2", {}, "Five minutes: click, and say what you see"), list);
+  return element("div", {}, element("h2", {}, title), list);
 }
 
 /** Call a function with an input's position when a picture is pointed at or touched. */

@@ -75,6 +75,7 @@ function drawDigit({ label, cell, bars, says, sure }, probs, best) {
     x: number * step + 1, width: step - 2, y: 33 - 32 * prob, height: 32 * prob + 1,
     style: `fill: var(--${number === label ? "fit" : isWrong && number === best ? "alert" : "truth"})` })));
   cell.classList.toggle("wrong", isWrong);
+  cell.setAttribute("aria-label", `a ${label}, read as ${best}, ${percent(probs[best])} sure`);
   says.replaceChildren(element("b", {}, `${best}`), isWrong ? ` ✗ is ${label}` : " ✓");
   sure.textContent = percent(probs[best]);
 }
