@@ -54,7 +54,7 @@ FACTORS = {"half as wide": 0.5, "as in the reference": 1.0, "twice as wide": 2.0
 RULES = ("signal to noise", "density at zero", "MAP, by size")
 
 
-class Contents(NamedTuple):
+class PageContents(NamedTuple):
     """What a page shows, and the steps of the progress bar that it takes.
 
     Arguments:
@@ -122,18 +122,20 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"written: {path} ({megabytes:.2f} MB); open it in a browser")
 
 
-def contents(quick: bool) -> Contents:
+def contents(quick: bool) -> PageContents:
     """Return what the page shows; a quick one has less of everything."""
     factors = {
         label: factor for label, factor in FACTORS.items() if factor >= 1 or not quick
     }
     fractions = FRACTIONS[::6] if quick else FRACTIONS
 
-    return Contents(factors, methods(quick), methods(quick, sampler=False), fractions)
+    return PageContents(
+        factors, methods(quick), methods(quick, sampler=False), fractions
+    )
 
 
 def _functions(
-    shown: Contents, quick: bool, seed: int, progress: tqdm
+    shown: PageContents, quick: bool, seed: int, progress: tqdm
 ) -> dict[str, Any]:
     """Fit the sinusoid under priors of several widths."""
     truths = {}
@@ -170,14 +172,18 @@ def _sinusoid(factor: float, quick: bool, seed: int) -> Reference:
     return scaled_truth(problem, model, {"NUTS": nuts}, seed)
 
 
-def _plane(shown: Contents, quick: bool, seed: int, progress: tqdm) -> dict[str, Any]:
+def _plane(
+    shown: PageContents, quick: bool, seed: int, progress: tqdm
+) -> dict[str, Any]:
     """Fit the moons."""
     truth = references.load(references.moons)
 
     return plane_view(truth, shown.of_plane, 12 if quick else 36, seed, progress)
 
 
-def _pruning(shown: Contents, quick: bool, seed: int, progress: tqdm) -> dict[str, Any]:
+def _pruning(
+    shown: PageContents, quick: bool, seed: int, progress: tqdm
+) -> dict[str, Any]:
     """Fit a network to the digits, as a posterior and as one best network."""
     data = datasets.digits()
     mlp = networks.MLP(64, 10, hidden=[16 if quick else 64])
