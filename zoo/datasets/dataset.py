@@ -20,6 +20,11 @@ class Split(NamedTuple):
         x: Inputs, (N, D) for tables and (N, channels, height, width) for images.
         y: Targets, (N, O) for regression; class indices (N,), int64, for
             classification.
+
+    Example:
+        >>> x, y = datasets.uci("yacht").test
+        >>> x.shape, y.shape
+        (torch.Size([31, 6]), torch.Size([31, 1]))
     """
 
     x: Tensor

@@ -168,6 +168,11 @@ def convergence(posterior: Posterior, x: Tensor) -> Convergence:
     Raises:
         ValueError: A guide's draws, which are independent by construction; one chain;
             fewer than four draws.
+
+    Example:
+        >>> truth = zoo.references.load("linear")
+        >>> print(zoo.convergence(truth.posterior, truth.inputs))
+        converged: the largest R-hat of 60 function values is 1.005, ...
     """
     if not isinstance(posterior, DrawsPosterior):
         raise ValueError(

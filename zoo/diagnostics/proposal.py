@@ -39,6 +39,10 @@ def k_hat(posterior: Posterior, data: Data, num_samples: int = 1000) -> float:
     Raises:
         ValueError: Draws of a sampler, a guide without a density, point estimates in
             the model, too few draws.
+
+    Example:
+        >>> k_hat(posterior, data.train) > 0.7  # of a guide after five steps
+        True
     """
     if num_samples < 1000:
         raise ValueError(
