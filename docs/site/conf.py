@@ -53,6 +53,7 @@ extensions = [
     "docstrings",
     "links",
     "mathml",
+    "spaces",
 ]
 templates_path = [str(HERE / "templates")]
 
@@ -63,6 +64,7 @@ nb_custom_formats = {".py": "lessons.read"}
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "build" / "lessons")
 nb_execution_timeout = 300
+nb_execution_in_temp = True  # files that a lesson writes do not stay here
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
@@ -87,6 +89,7 @@ html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_additional_pages = {"index": "redirect.html"}  # the first page lies in a folder
 html_copy_source = False
+html_show_search_summary = False  # a page that is a file may not read other files
 html_show_copyright = False
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
