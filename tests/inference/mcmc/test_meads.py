@@ -58,6 +58,29 @@ def test_the_reparametrised_funnel_is_exact():
     assert off_moments(z, torch.diag(torch.tensor([9.0, 1.0, 1.0]))) < LIMIT
 
 
+def from_their_modes():
+    """Return distances of draws to the modes of chains, which begin there without gradients."""
+
+    def corners():
+        sides = dist.Categorical(torch.ones(10, 2))
+        centres = torch.tensor([-1.0, 1.0]).expand(10, 2)
+        narrow = dist.Normal(centres, 0.05)
+        pyro.sample("z", dist.MixtureSameFamily(sides, narrow).to_event(1))
+
+    pyro.set_rng_seed(0)
+    posterior = sampler(corners, init="map", warmup_steps=200).fit(())
+    z = posterior.draws["z"]
+    return z - z.sign()
+
+
+def test_chains_that_begin_at_their_modes_leave_them(monkeypatch):
+    assert off(from_their_modes().square().mean((1, 2)), 0.05**2) < LIMIT
+
+    monkeypatch.setattr(generalised, "_RATE", 0.0)  # steps as long as gradients suggest
+    with pytest.warns(UserWarning, match="32 of 32 chains .* never moved"):
+        assert from_their_modes().std() < 1e-3
+
+
 # What would be wrong
 
 

@@ -47,7 +47,9 @@ class MEADS(Sampler):
             better estimates of scales and steps.
         num_folds: Number of folds K, at least 2, with at least two chains each.
         num_steps: Steps of a draw; None takes those in which a momentum is forgotten.
-        step_factor: Factor c of the step size. The largest stable step has about 2.
+        step_factor: Factor c of the step size. The largest stable step has about 2. Warm-up
+            takes a smaller one while less than 0.8 of the steps are accepted, e.g. of chains
+            that begin at a mode, where gradients are zero.
 
     Raises:
         ValueError: Chains that cannot be divided into folds, or a factor that is no positive

@@ -36,7 +36,7 @@ class FoldSettings(NamedTuple):
 
 
 def settings_of_folds(
-    q: Tensor, gradient: Tensor, iteration: int, factor: float
+    q: Tensor, gradient: Tensor, iteration: int, factor: float | Tensor
 ) -> FoldSettings:
     r"""Return the settings that the positions and gradients of each fold suggest.
 

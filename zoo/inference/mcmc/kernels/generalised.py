@@ -18,6 +18,8 @@ from zoo.tracing.traced import Traced
 
 _MAX_STEPS_WARMUP = 50  # of a draw in warm-up, if their number is not given
 _MAX_STEPS = 1000  # of a draw later
+_LEAST_ACCEPTANCE = 0.8  # in warm-up; below it, steps become shorter
+_RATE = 0.5  # of the log factor of step sizes, for each draw
 
 
 class FoldOptions(NamedTuple):
@@ -82,6 +84,7 @@ class Generalised(Chains):
             "order": torch.arange(self.num_chains, device=q.device),
             "iteration": torch.tensor(0),
             "num_steps": torch.tensor(folds.num_steps or 1),
+            "factor": torch.tensor(folds.factor).to(energy),
         }
         self._use(list(range(folds.num_folds)))
 
@@ -170,7 +173,7 @@ class Generalised(Chains):
             self.state["q"][folds],
             self.state["gradient"][folds],
             iteration,
-            self.folds.factor,
+            self.state["factor"],
         )
         settings = of_fold_before(suggested)
         chains = folds[moving].flatten()
@@ -190,11 +193,22 @@ class Generalised(Chains):
         self.state[name] = self.state[name].index_copy(0, chains, value)
 
     def adapt(self, info: TransitionInfo) -> None:
-        """Set the steps of a draw to those in which a momentum is forgotten, within a limit."""
+        """Adapt the factor of step sizes, and the steps of a draw."""
+        self._adapt_factor(info.acceptance_rate.mean())
         self._set_num_steps(_MAX_STEPS_WARMUP)
 
+    def _adapt_factor(self, acceptance: Tensor) -> None:
+        """Shorten steps while too few are accepted, and lengthen them again up to the options'.
+
+        Gradients tell the largest stable step only of chains that have spread. Chains that
+        begin at a mode have none there, and would reject too long steps for ever.
+        """
+        change = (_RATE * (acceptance - _LEAST_ACCEPTANCE)).exp()
+        factor = self.state["factor"] * change
+        self.state["factor"] = factor.clamp(max=self.folds.factor)
+
     def end_warmup(self) -> None:
-        """Fix the steps of a draw; scales, step sizes and damping go on adapting."""
+        """Fix the factor and the steps of a draw; scales and damping go on adapting."""
         self._set_num_steps(_MAX_STEPS)
 
     def _set_num_steps(self, largest: int) -> None:
