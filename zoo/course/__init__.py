@@ -3,7 +3,24 @@
 `check(uncertainty.coin, my_answer)` prints it. The answers are in `tutorials/answers/`.
 """
 
-from zoo.course import bound, modes, softmax, uncertainty
+from zoo.course import (
+    bound,
+    model_choice,
+    modes,
+    one_file,
+    softmax,
+    strange_inputs,
+    uncertainty,
+)
 from zoo.course.check import check
 
-__all__ = ["bound", "check", "modes", "softmax", "uncertainty"]
+__all__ = [
+    "bound",
+    "check",
+    "model_choice",
+    "modes",
+    "one_file",
+    "softmax",
+    "strange_inputs",
+    "uncertainty",
+]
