@@ -5,6 +5,16 @@
 # the posterior?* This file uses only PyTorch and Pyro, and the regression curve of Weight
 # Uncertainty in Neural Networks (Blundell et al., 2015). Shapes: N points, S draws of the
 # weights, H hidden units, C chains.
+#
+# **You will learn**
+# - how a model and a guide are written as two Pyro programs with the same sites;
+# - what the three terms of the ELBO are, and how one draw estimates them;
+# - how a prediction averages over draws, and what noise adds to it;
+# - where a mean field differs from the posterior, by a comparison with NUTS.
+#
+# There are three exercises. Replace the dots, and run the cell: it says what is wrong with
+# your answer. The [answers](answers/00_one_file_bnn.py) are in a file of their own. The
+# exercises are all that this file takes from the package.
 
 # %%
 import os
@@ -14,6 +24,8 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.infer import MCMC, NUTS, SVI, Trace_ELBO
+
+from zoo.course import check, one_file
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
 
@@ -184,6 +196,36 @@ print(
 assert z.abs() < 4.5  # about one false alarm in 100,000 seeds
 
 # %% [markdown]
+# ### Exercise 1: batches
+# With 100 points every step sees all of them. With a million it would see a batch. By what
+# must the log likelihood of a batch of 10 of our 100 points be multiplied, so that the ELBO
+# is right on average?
+
+# %%
+my_factor = ...
+
+check(one_file.batch_factor, my_factor)
+
+# %% [markdown]
+# ### Exercise 2: two of the three terms in closed form
+# The terms E_q[log p(w)] and E_q[-log q(w)] together are minus a divergence, KL(q || p). For
+# normals it has a closed form, which needs no draws. Write it for each weight, as a function
+# of loc and scale of q and of the scale of the prior, whose mean is zero. The cell compares
+# the sum with the mean of 300 draws.
+
+# %%
+my_divergence = ...  # lambda loc, scale, prior_scale: ...
+
+if check(one_file.divergence, my_divergence):
+    total = 0.0
+    for name, prior in PRIOR.items():
+        ours = q(name).base_dist
+        prior_scale = prior.base_dist.stddev
+        total += my_divergence(ours.loc, ours.scale, prior_scale).sum().item()
+    by_draws = -after[:, 1:].sum(-1).mean()
+    print(f"KL in closed form {total:.1f} nats, by draws {by_draws:.1f} nats")
+
+# %% [markdown]
 # ## Prediction
 # Each draw of the weights is a function. The dark band holds 90 % of the functions. The
 # light band holds 90 % of the next observations, which have noise. The dotted line is the
@@ -275,6 +317,17 @@ for low, high in ((-0.5, -0.2), (0.0, 0.25), (0.3, 0.45), (0.5, 0.75), (0.9, 1.2
 # draws each weight independently must make all of them narrow to keep the fit, and it
 # still fits worse.
 #
+# ### Exercise 3: how narrow?
+# Two weights have a normal posterior with standard deviations of 1 and a correlation of 0.8.
+# Which standard deviation has the best mean field? (It is that of a weight when the other is
+# known.)
+
+# %%
+my_scale = ...
+
+check(one_file.narrow, my_scale)
+
+# %% [markdown]
 # ## What would make this result wrong
 # - **The reference is rough.** It has 160 draws, and at the left end, x = -0.5, R-hat is
 #   1.5: there the two chains disagree. Away from the data, the standard deviations hold to
@@ -287,3 +340,14 @@ for low, high in ((-0.5, -0.2), (0.0, 0.25), (0.3, 0.45), (0.5, 0.75), (0.9, 1.2
 # - **NUTS is right about the model, not about the curve.** Away from the data the bands
 #   are those of the prior. On the right the dotted line leaves both bands: no engine
 #   corrects a prior that expects flat functions.
+#
+# ## Further reading
+# - Blundell, Cornebise, Kavukcuoglu, Wierstra (2015), *Weight Uncertainty in Neural Networks*.
+# - Hinton, van Camp (1993), *Keeping Neural Networks Simple by Minimizing the Description
+#   Length of the Weights*; Graves (2011), *Practical Variational Inference for Neural
+#   Networks*: the same bound, before it had its name.
+# - Foong, Burt, Li, Turner (2020), *On the Expressiveness of Approximate Inference in Bayesian
+#   Neural Networks*, on what a mean field cannot say between data.
+# - Hoffman, Gelman (2014), *The No-U-Turn Sampler*; Bingham et al. (2019), *Pyro: Deep
+#   Universal Probabilistic Programming*.
+# - `zoo reproduce bbb-mnist` repeats the paper's networks on MNIST.
