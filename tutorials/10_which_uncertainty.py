@@ -72,10 +72,10 @@ def coin(heads, tosses):
 
 tosses = torch.logspace(0, 4, 50).round().double()
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-for theta, color in ((0.5, "C0"), (0.95, "C1")):
+for theta, style in ((0.5, "C0-"), (0.95, "C1--")):
     total, aleatoric = coin(theta * tosses, tosses)
-    axes[0].plot(tosses, aleatoric, color=color, label=f"θ = {theta}")
-    axes[1].plot(tosses, total - aleatoric, color=color)
+    axes[0].plot(tosses, aleatoric, style, label=f"θ = {theta}")
+    axes[1].plot(tosses, total - aleatoric, style)
 axes[1].plot(tosses, 1 / (2 * tosses), "k:", label="1 / 2n")
 axes[0].set(title="aleatoric, nats", xscale="log", xlabel="tosses")
 axes[1].set(title="epistemic, nats", xscale="log", yscale="log", xlabel="tosses")
@@ -104,7 +104,8 @@ check(uncertainty.coin, my_epistemic)
 # - A **rare class**: of the 5 there are few examples.
 #
 # The training sets grow. Every set has one blend to five images, and the number of 5s grows
-# from one to all. The posterior is by SGHMC, four chains from the mode, a prior N(0, 1).
+# from one to all. The posterior is by SGHMC, a sampler (its four chains begin at a mode), under
+# a prior N(0, 1).
 
 # %%
 data = datasets.digits(flatten=True)
@@ -189,12 +190,12 @@ for name, values in found.items():
 print(Table(("test images", "images", "5s", "aleatoric", "epistemic"), rows))
 
 # %% [markdown]
-# With few data everything is epistemic. With all of them the blends have 0.70 nats of
-# aleatoric uncertainty, which is the ln 2 of their coin, and their epistemic uncertainty is
-# that of any other digit. The rare class had the most epistemic uncertainty of all, and with
-# its 130 examples it has lost it. In the total the two kinds look alike: with 16 examples of
-# the 5, both have about one nat or a bit less. **Only the division says for which of them
-# labels help.**
+# With few data the epistemic part is large everywhere. With all of them the blends have 0.69
+# nats of aleatoric uncertainty, which is the ln 2 of their coin (the dotted line), and their
+# epistemic uncertainty is that of any other digit. The rare class had the most epistemic
+# uncertainty of all, and with its 130 examples it has lost it. The total does not tell the two
+# kinds apart: with 16 examples of the 5, images of it have 1.1 nats and blends 0.8. **Only the
+# division says for which of them labels help.**
 #
 # Aleatoric uncertainty is estimated too. With one example of the 5 the network does not know
 # that there is no coin in it: a part of the 0.6 nats that it calls aleatoric goes away later.
@@ -253,10 +254,10 @@ columns = ("rule", "blends", "5s", "others", "error of 5s afterwards", "error")
 print(Table(columns, rows))
 
 # %% [markdown]
-# Entropy asks 45 times how a coin falls, which teaches nothing. BALD does so 17 times: most
+# Entropy asks 46 times how a coin falls, which teaches nothing. BALD does so 10 times: most
 # of its labels are of 5s and of difficult digits. Random choice finds one 5 among so many
 # others, and three times as many of them stay wrong. Here both rules of uncertainty end at
-# the same error, for both have found the 5s. The 28 labels that entropy has wasted are the
+# the same error, for both have found the 5s. The 36 labels that entropy has wasted are the
 # difference, and where labels are dear or most of the pool is noise, it is a large one.
 #
 # ### Exercise 4: what is an answer worth?
@@ -340,11 +341,11 @@ else:
 
 # %% [markdown]
 # With sixteen times the pixels the epistemic part falls to less than half everywhere: from
-# 0.41 to 0.15 nats at borders, from 0.48 to 0.18 in the rare classes, where it is highest,
-# and from 0.23 to 0.08 inside. The aleatoric part does not fall, and it is largest where
-# borders and rare classes are.
+# 0.41 to 0.15 nats at borders, from 0.40 to 0.15 in the rare classes, and from 0.21 to 0.08
+# inside. The aleatoric part does not fall, it grows: some of it had been called epistemic. It
+# is largest where borders and rare classes are.
 #
-# And yet 99 % of the rare pixels stay wrong. The network has learned how little it can see: a
+# And yet all of the rare pixels stay wrong. The network has learned how little it can see: a
 # pole is thinner than a pixel of such a small image, and so almost all of it is border. What
 # it calls aleatoric here is a property of 7 x 7 pixels. More of them would not help. Larger
 # images and a network that looks further would: that is `zoo reproduce segnet-camvid`.
@@ -360,7 +361,7 @@ else:
 # - **Noise that depends on who labels.** Blends had one fair coin. People's errors differ
 #   (CIFAR-10H has 51 answers for each image), and a person who is asked may be one of them.
 # - **A test set like the training set.** Inputs of another kind may have little of both:
-#   see [corrupted inputs](05_corrupted_inputs.py).
+#   see [does it notice strange inputs?](11_strange_inputs.py).
 # - **One seed and one round.** The errors after active learning differ by a point from seed
 #   to seed. Repeat it before you believe an order: `zoo reproduce active-mnist` does.
 #
