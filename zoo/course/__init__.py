@@ -11,6 +11,7 @@ from zoo.course import (
     softmax,
     strange_inputs,
     uncertainty,
+    weight_priors,
 )
 from zoo.course.check import check
 
@@ -23,4 +24,5 @@ __all__ = [
     "softmax",
     "strange_inputs",
     "uncertainty",
+    "weight_priors",
 ]
