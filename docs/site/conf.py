@@ -53,6 +53,7 @@ extensions = [
     "docstrings",
     "links",
     "mathml",
+    "pages",
     "spaces",
 ]
 templates_path = [str(HERE / "templates")]
