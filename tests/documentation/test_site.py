@@ -174,8 +174,7 @@ def test_answers_are_a_page_that_is_not_run(lessons, tmp_path):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tutorials/answers").glob("*.py")))
 def test_answers_say_whose_they_are(path):
-    assert path.read_text().startswith('"""Answers to the exercises of *')
-    assert (ROOT / "tutorials" / path.name).is_file()
+    assert re.match(r'"""Answers to .*\*.+\*', path.read_text())
 
 
 def test_without_an_address_a_lesson_has_no_links_to_binder_and_colab(lessons):
