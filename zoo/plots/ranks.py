@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from torch import Tensor
 
 from zoo.plots.canvas import GREY, as_array, axis, legend_above, shade
@@ -24,7 +25,8 @@ def ranks(
     .. math:: \hat F(r) - \frac{r + 1}{S + 1}
 
     A line that first rises above zero and then falls below it shows that the true value
-    lies too often at the ends of the draws: the draws are too narrow.
+    lies too often at the ends of the draws: the draws are too narrow. A dot marks a
+    rank at which a line leaves the band.
 
     Arguments:
         ranks: Ranks (L,) from 0 to the number of draws, by quantity.
@@ -57,6 +59,7 @@ def ranks(
         std = np.sqrt(uniform * (1 - uniform) / num_ranks)
         half = critical * std
         shade(ax, uniform, -half, half, color=GREY, alpha=0.3)
+        _mark_outside(ax.lines[-len(ranks) :], half)
 
     ax.axhline(0.0, color="black", linewidth=1)
     ax.set_xlabel("rank of the truth, as a fraction")
@@ -64,3 +67,16 @@ def ranks(
     legend_above(ax, columns=4)
     ax.margins(x=0)
     return ax
+
+
+def _mark_outside(lines: Iterable[Line2D], half: np.ndarray) -> None:
+    """Put dots on lines where they are outside of a band, which can be at one rank only."""
+    for line in lines:
+        x, difference = (np.asarray(values) for values in line.get_data())
+        is_outside = np.abs(difference) > half + 1e-9
+        if is_outside.any() and line.axes is not None:
+            color = line.get_color()
+            dots = line.axes.plot(
+                x[is_outside], difference[is_outside], "o", color=color
+            )
+            dots[0].set_markersize(3.5)
