@@ -354,7 +354,7 @@ else:
 # ## What would make this result wrong
 # - **A wrong posterior.** The division is the model's. Draws that agree too much (a narrow
 #   mean field, dropout at a small rate) call everything aleatoric.
-#   [How close is your guide](02_how_close_is_your_guide.py) shows how to test that.
+#   [How far is my guide from the truth?](07_how_close_is_your_guide.py) tests that.
 # - **A wrong model.** What a network cannot express it calls noise. More data do not remove
 #   it, a larger network does: aleatoric is what is left *under this model and these inputs*.
 #   Another sensor can remove it as well.

@@ -5,6 +5,9 @@
 
 from zoo.course import (
     bound,
+    calibration,
+    distances,
+    methods,
     model_choice,
     modes,
     one_file,
@@ -17,7 +20,10 @@ from zoo.course.check import check
 
 __all__ = [
     "bound",
+    "calibration",
     "check",
+    "distances",
+    "methods",
     "model_choice",
     "modes",
     "one_file",
