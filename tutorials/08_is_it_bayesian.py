@@ -125,15 +125,17 @@ print(Table(("method", *(f"N = {number:,}" for number in SIZES)), rows))
 # all the same, but it has to be tuned on held-out data, where a posterior has to be
 # computed.
 #
+# Dropout moves the mean as well. The best M is (1 - p) times the weight without dropout,
+# since smaller weights suffer less from the noise.
+#
 # ### Exercise 1: dropout
-# A network with very many data has learned w = 2. It is trained with dropout of rate p =
-# 0.2. What is the standard deviation of its draws M z / (1 - p)? (M is such that the mean is
-# w.)
+# A posterior of w has the mean 2 and the standard deviation 1. At which p have the draws
+# M z / (1 - p) both? And with four times the data?
 
 # %%
-my_spread = ...
+my_p = ...  # for the first question
 
-check(methods.dropout, my_spread)
+check(methods.dropout, my_p)
 
 # %% [markdown]
 # ### Exercise 2: SGD

@@ -98,23 +98,23 @@ plt.show()
 
 # %% [markdown]
 # The first two make the same decisions and the same errors. The gap between confidence and
-# accuracy tells them apart, and its mean over the data is the **expected calibration error**
-# (ECE). But the third is calibrated as well as the truth, and knows nothing. Calibration is
-# no goal by itself. The **NLL** (nats per datum) and the **Brier score** cannot be fooled:
-# on average no forecast has a lower one than the true probabilities. They are *proper*
-# scores. Use the ECE to see what is wrong, and a proper score to decide which forecast is
-# better.
+# accuracy tells them apart, and its mean size over the data is the **expected calibration
+# error** (ECE). But the third is calibrated as well as the truth, and knows nothing.
+# Calibration is no goal by itself. The **NLL** (nats per datum) and the **Brier score**
+# cannot be fooled: on average no forecast has a lower one than the true probabilities. They
+# are *proper* scores. Use the ECE to see what is wrong, and a proper score to decide which
+# forecast is better.
 #
-# The ECE also has no sign. Confidence minus accuracy has one: 0.13 too sure.
+# The ECE has no sign either. Mean confidence minus accuracy has one: 0.13 too sure.
 #
-# ### Exercise 1: which way?
-# Write a function of class probabilities (N, O) and labels (N,): the mean confidence minus
-# the accuracy, positive if the forecast is too sure.
+# ### Exercise 1: the calibration error
+# `metrics.reliability(probs, y)` returns confidence, accuracy and number of data of every
+# bin, (B,) each. Write the ECE as a function of these three. (What is in an empty bin?)
 
 # %%
-my_gap = ...  # lambda probs, y: ...
+my_ece = ...  # lambda confidence, accuracy, count: ...
 
-check(calibration.gap, my_gap)
+check(calibration.ece, my_ece)
 
 # %% [markdown]
 # ## The error of a perfect forecast

@@ -12,10 +12,17 @@ from zoo.course import calibration
 ANSWERS = answers_of("09_calibration")
 
 
-@pytest.mark.parametrize("name", ["gap", "bias", "temperature", "cold"])
+@pytest.mark.parametrize("name", ["ece", "bias", "temperature", "cold"])
 def test_the_answer_is_right(name, capsys):
     exercise = getattr(calibration, name)
     assert said_of(exercise, getattr(ANSWERS, name), capsys) == "right"
+
+
+def test_the_error_is_that_of_the_package():
+    probs = torch.randn(200, 5, generator=torch.manual_seed(0)).softmax(-1)
+    y = torch.arange(200) % 5
+    own = ANSWERS.ece(*metrics.reliability(probs, y))
+    assert float(own) == pytest.approx(float(metrics.calibration_error(probs, y)))
 
 
 def test_the_bias_is_that_of_the_calibration_error():
@@ -39,10 +46,11 @@ def test_the_bias_is_that_of_the_calibration_error():
 @pytest.mark.parametrize(
     ("name", "wrong", "sentence"),
     [
-        ("gap", ..., "no answer yet"),
-        ("gap", lambda p, y: -ANSWERS.gap(p, y), "the other way round"),
-        ("gap", lambda p, y: p.amax(-1).mean(), "subtract the accuracy"),
-        ("gap", lambda p, y: p.amax(-1), "one number"),
+        ("ece", ..., "no answer yet"),
+        ("ece", lambda c, a, n: (a - c).abs().nanmean(), "their number of data"),
+        ("ece", lambda c, a, n: (n * (a - c).abs()).sum() / n.sum(), "an empty bin"),
+        ("ece", lambda c, a, n: (n * (a - c)).nansum() / n.sum(), "absolute value"),
+        ("ece", lambda c, a, n: (a - c).abs(), "one number"),
         ("bias", 0, "not exactly 0.8"),
         ("bias", 0.04, "the mean of |z|"),
         ("bias", 0.32, "for one input"),

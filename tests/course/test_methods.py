@@ -46,9 +46,9 @@ def test_the_members_have_the_variance_of_the_posterior():
     ("name", "wrong", "sentence"),
     [
         ("dropout", ..., "no answer yet"),
-        ("dropout", 0, "does not fall"),
-        ("dropout", 0.8, "divide by 1 - p once"),
-        ("dropout", 4, "the probability of dropping"),
+        ("dropout", 0.25, "not p"),
+        ("dropout", 0.8, "keeping a unit"),
+        ("dropout", 0.5, "the standard deviation is M"),
         ("rate", 0.002, "the two is missing"),
         ("rate", 1 / 8000, "the variance of the posterior"),
         ("rate", 2 / 8000, "larger batches"),

@@ -1,10 +1,8 @@
 """Answers to the exercises of *Are dropout, ensembles, SWAG and Laplace Bayesian?*"""
 
-import math
-
-# 1. A draw is w / (1 - p) with probability 1 - p and else 0. Its mean is w, the mean of its
-# square is w² / (1 - p), and so its variance is w² p / (1 - p): 1, whatever the number of data.
-dropout = 2 * math.sqrt(0.2 / 0.8)
+# 1. M √(p / (1 - p)) = 1 with M = 2: p / (1 - p) is a quarter, and p is 0.2. With four times the
+# data it would have to be 1/17 = 0.06: it falls as 1 / N, which nobody does.
+dropout = 0.2
 
 # 2. η / (2B) = 1 / (N h). The rate has to fall as 1 / N, which nobody does.
 rate = 2 * 16 / (2000 * 4)

@@ -11,33 +11,38 @@ from torch import Tensor
 from zoo.course.check import compared
 
 
-def gap(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    """Check a function that returns the mean confidence minus the accuracy, a scalar."""
-    generator = torch.Generator().manual_seed(0)
-    probs = (3 * torch.randn(200, 5, generator=generator)).softmax(-1)
-    y = torch.randint(5, (200,), generator=generator)
-    is_right = probs.argmax(-1) == y
-    accuracy = is_right.double().mean()
-    confidence = probs.amax(-1).mean()
-    of_labels = probs.gather(-1, y[:, None]).mean()
+def ece(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | None:
+    """Check a function of a reliability diagram that returns the calibration error, a scalar."""
+    nothing = math.nan
+    confidence = torch.tensor([nothing, 0.3, 0.5, 0.7, 0.9])
+    accuracy = torch.tensor([nothing, 0.5, 0.4, 0.75, 0.6])
+    count = torch.tensor([0, 10, 30, 20, 140])
+    gaps = (accuracy - confidence)[1:]
+    share = count[1:] / count.sum()
+    right = (share * gaps.abs()).sum()
 
-    found = torch.as_tensor(answer(probs, y))
+    found = torch.as_tensor(answer(confidence, accuracy, count))
     if found.dim() > 0:
-        return "one number: average over the data"
+        return "one number: add up the bins"
+    if found.isnan():
+        return "an empty bin has no confidence and no accuracy (NaN), and no weight"
 
     mistakes = {
-        "the other way round: positive if the forecast is too sure": accuracy
-        - confidence,
-        "subtract the accuracy, not the error": confidence - (1 - accuracy),
-        "the confidence is the largest probability, not that of the label": of_labels
-        - accuracy,
-        "the mean over the classes is 1 / O; take the largest": probs.mean() - accuracy,
-        "this is the mean confidence; subtract the accuracy": confidence,
+        "bins count by their number of data": gaps.abs().mean(),
+        "take the absolute value in every bin, not at the end": (share * gaps)
+        .sum()
+        .abs(),
+        "take the absolute value in every bin": (share * gaps).sum(),
+        "take the absolute value in every bin, and accuracy minus confidence": -(
+            share * gaps
+        ).sum(),
+        "divide by the number of data": (count[1:] * gaps.abs()).sum(),
+        "absolute values, not squares": (share * gaps.square()).sum(),
     }
     otherwise = (
-        "the mean of the largest probability, less how often its class is the label"
+        "the sum over the bins of their share of the data times |accuracy - confidence|"
     )
-    return compared(found, confidence - accuracy, mistakes, otherwise)
+    return compared(found, right, mistakes, otherwise)
 
 
 def bias(answer: float) -> str | None:

@@ -14,20 +14,16 @@ _SIGMA = 0.5  # of the noise, in the check of an ensemble
 
 
 def dropout(answer: float) -> str | None:
-    """Check the standard deviation of w = 2 under dropout with p = 0.2."""
-    mean, p = 2.0, 0.2
-    right = mean * math.sqrt(p / (1 - p))
+    """Check the rate at which draws of mean 2 have the standard deviation 1."""
     mistakes = {
-        "dropout's spread does not fall with the number of data": 0.0,
-        "this is the variance": right**2,
-        "the draws are M z / (1 - p) with M = w (1 - p) / (1 - p): divide by 1 - p once": (
-            mean * math.sqrt(p * (1 - p))
-        ),
-        "p is the probability of dropping": mean * math.sqrt((1 - p) / p),
-        "this is the standard deviation for w = 1": right / mean,
+        "p / (1 - p) is a quarter, not p": 0.25,
+        "this is the probability of keeping a unit": 0.8,
+        "the standard deviation is M √(p / (1 - p)): without the root it is another rate": 1
+        / 3,
+        "at one half the standard deviation is M": 0.5,
     }
-    otherwise = "a draw is w / (1 - p) with probability 1 - p, and else 0"
-    return compared(float(answer), right, mistakes, otherwise, 1e-2)
+    otherwise = "solve M √(p / (1 - p)) = 1"
+    return compared(float(answer), 0.2, mistakes, otherwise, 1e-2)
 
 
 def rate(answer: float) -> str | None:
