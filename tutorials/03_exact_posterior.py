@@ -102,7 +102,7 @@ plt.show()
 # %%
 in_notebook = "get_ipython" in globals()
 if in_notebook or not SMOKE:
-    updates.animate("line.gif", truth=TRUTH, dpi=50, frames_per_second=1.0)
+    updates.animate("line.gif", truth=TRUTH, dpi=70, frames_per_second=1.0)
 if in_notebook:
     from IPython.display import HTML, display
 
