@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from benchmarks.speed import problems
 from benchmarks.speed.row import Facts, Row, Settings, Target
 from zoo import inference
+from zoo.plots.canvas import COLORS
 
 DOUBLINGS = 4
 LEAPFROG_STEPS = 10
@@ -110,7 +111,7 @@ def draw(medians: Mapping[str, Mapping[int, float]], path: Path) -> None:
         x = np.array(list(sizes))
         y = np.array(list(sizes.values()))
         panel.plot(x, y[0] * x / x[0], color="0.7", label="slope 1")
-        panel.plot(x, y, "o-", color="C0", label=f"slope {slope(sizes):.2f}")
+        panel.plot(x, y, "o-", color=COLORS[0], label=f"slope {slope(sizes):.2f}")
         panel.set(xscale="log", yscale="log", xlabel=axis)
         panel.set_xticks(x, [f"{size:,}" for size in x])
         panel.minorticks_off()

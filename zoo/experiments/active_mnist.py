@@ -210,12 +210,14 @@ def _draw_figure(
 
 def _draw_curves(ax: Axes, curves: Mapping[str, LabelCurve]) -> None:
     """Draw the accuracy of each learner over its labels."""
-    for name, curve in curves.items():
-        low = curve.mean - 2 * curve.error
-        high = curve.mean + 2 * curve.error
-        [line] = ax.plot(curve.labels, 100 * curve.mean, label=name)
+    from zoo.plots.curves import curve
+
+    for number, (name, found) in enumerate(curves.items()):
+        low = found.mean - 2 * found.error
+        high = found.mean + 2 * found.error
+        line = curve(ax, found.labels, 100 * found.mean, number, label=name)
         color = line.get_color()
-        ax.fill_between(curve.labels, 100 * low, 100 * high, color=color, alpha=0.15)
+        ax.fill_between(found.labels, 100 * low, 100 * high, color=color, alpha=0.15)
 
     for target in _PUBLISHED:
         ax.axhline(100 * target, color="grey", linewidth=1, linestyle="--")

@@ -130,6 +130,8 @@ def _draw(run: Run) -> None:
 
 def _draw_curve(ax: Axes, run: Run, name: str, setting: Setting, score: str) -> None:
     """Draw a score against temperature, the point estimate as a line, and HMC."""
+    from zoo.plots.canvas import COLORS
+
     xs = setting.temperatures
     numbers = [run.scores[f"{name}, T = {x:g}"][score] for x in xs]
     values, bars = zip(*((n.value, n.two_errors) for n in numbers), strict=True)
@@ -144,7 +146,7 @@ def _draw_curve(ax: Axes, run: Run, name: str, setting: Setting, score: str) -> 
             bar = number.two_errors
             label = "HMC" if x == setting.checked[0] else None
             ax.errorbar(
-                x, number.value, yerr=bar, fmt="s", color="#D55E00", label=label
+                x, number.value, yerr=bar, fmt="s", color=COLORS[1], label=label
             )
 
 

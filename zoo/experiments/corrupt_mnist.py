@@ -224,9 +224,10 @@ def _draw_score(
     corruption: _Corruption,
 ) -> None:
     """Draw one score of both fits over the severity of a corruption."""
-    for name, curve in curves.items():
-        values = curve.scores[score]
-        ax.plot(curve.severities, values, "o-", markersize=4, label=name)
+    from zoo.plots.curves import curve
+
+    for number, (name, found) in enumerate(curves.items()):
+        curve(ax, found.severities, found.scores[score], number, label=name)
 
     published = corruption.published
     if published:

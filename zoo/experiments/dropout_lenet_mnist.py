@@ -157,13 +157,15 @@ def _draw_figure(run: Run) -> None:
 
 def _draw_errors(run: Run, ax: Axes, part: str) -> None:
     """Draw a bar for each network and for each way to average, of one part of the images."""
+    from zoo.plots.canvas import COLORS
+
     for name, scores in run.result.scores.items():
         if not name.startswith(part):
             continue
 
         _, place, average = name.split(", ")
         label = f"{_LABELS[place]}, {average}"
-        color = "#D55E00" if average == "MC" else "#0072B2"
+        color = COLORS[1] if average == "MC" else COLORS[0]
         error = scores["error %"]
         ax.barh(label, error.value, xerr=error.two_errors, color=color)
 

@@ -26,6 +26,7 @@ from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
 from zoo.inference import SVI, schedules
 from zoo.model import BayesianNetwork
+from zoo.plots.canvas import COLORS
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
 
@@ -55,9 +56,9 @@ _SCORES = ("error %", "nll", "ece")
 _COLORS = {  # by the names in the committed results
     "as it came": "black",
     "temperature": "grey",
-    "K = 4": "C0",
-    "K = 8": "C1",
-    "K = 16": "C2",
+    "K = 4": COLORS[0],
+    "K = 8": COLORS[1],
+    "K = 16": COLORS[2],
 }
 
 

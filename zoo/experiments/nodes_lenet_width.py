@@ -120,15 +120,17 @@ def _compare_with_deterministic(run: Run, name: str) -> None:
 
 def _draw_figure(run: Run, rows: Sequence[_Row]) -> None:
     """Draw error and NLL over the number of weights."""
+    from zoo.plots.curves import curve
+
     labels = {"error %": "test error, %", "nll": "test NLL, nats"}
 
     with run.report.panels(columns=2, title="LeNet on Fashion-MNIST") as axes:
         for ax, score in zip(axes[0], labels, strict=True):
-            for name in _CONTESTANTS:
+            for number, name in enumerate(_CONTESTANTS):
                 own = [row for row in rows if row["contestant"] == name]
                 sizes = [row["weights"] for row in own]
                 values = [row[score] for row in own]
-                ax.plot(sizes, values, "o-", label=name)
+                curve(ax, sizes, values, number, label=name)
 
             label = labels[score]
             ax.set(xscale="log", xlabel="weights of the network", ylabel=label)

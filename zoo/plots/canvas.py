@@ -101,12 +101,12 @@ def with_unit(score: str) -> str:
     return f"{score}, nats" if score in _IN_NATS else score
 
 
-def legend_above(ax: Axes, columns: int = 3) -> None:
+def legend_above(ax: Axes) -> None:
     """Write the legend above the axis, where it covers nothing."""
     ax.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=columns,
+        ncols=3,
         frameon=False,
         fontsize="small",
         handlelength=1.6,

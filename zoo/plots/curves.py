@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from torch import Tensor
 
 from zoo.plots.canvas import COLORS, GREY, colors
 
@@ -21,15 +23,17 @@ def marker(number: int) -> str:
 
 def curve(
     ax: Axes,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Sequence[float] | np.ndarray | Tensor,
+    y: Sequence[float] | np.ndarray | Tensor,
     number: int,
     *,
     label: str | None = None,
     dashed: bool = False,
     drawstyle: str = "default",
-) -> None:
+) -> Line2D:
     """Draw a curve that differs from others by its colour and by the markers on it.
+
+    It returns the line.
 
     Arguments:
         ax: The axis.
@@ -47,6 +51,8 @@ def curve(
     line.set(marker=marker(number), markersize=5, markevery=(first, every))
     if dashed:
         line.set(linestyle="--", markerfacecolor="white")
+
+    return line
 
 
 def baselines(ax: Axes, firsts: Sequence[float], label: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from zoo.plots.canvas import GREY, as_array, axis, legend_above, shade
+from zoo.plots.canvas import GREY, as_array, axis, shade
 from zoo.plots.curves import curve
 
 
@@ -64,7 +64,7 @@ def ranks(
     ax.axhline(0.0, color="black", linewidth=1)
     ax.set_xlabel("rank of the truth, as a fraction")
     ax.set_ylabel("distribution function less the uniform one")
-    legend_above(ax, columns=4)
+    ax.legend(frameon=False, fontsize="small", ncols=2)
     ax.margins(x=0)
     return ax
 

@@ -123,7 +123,7 @@ def draw_trace(ax: Axes, table: Tensor, title: str) -> None:
     is_new = table[:, _TASK] == table[:, _KNOWN]
     places = torch.arange(len(table))
     ax.scatter(places[~is_new], table[~is_new, _P], s=5, label="a known task")
-    ax.scatter(places[is_new], table[is_new, _P], s=5, label="a new task")
+    ax.scatter(places[is_new], table[is_new, _P], s=7, marker="^", label="a new task")
     ax.axhline(LEVEL, color="black", linewidth=0.8, label=f"level {LEVEL:g}")
 
     changes = is_new.int().diff().nonzero().flatten() + 0.5

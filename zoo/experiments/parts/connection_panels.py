@@ -19,13 +19,16 @@ def draw_connections(run: Run, lines: Mapping[str, Line], title: str) -> None:
         lines: Profiles of lines and curves by name.
         title: The title of the figure.
     """
+    from zoo.plots.curves import curve
+
     with run.report.panels(columns=3, title=title) as axes:
         losses, errors, predictions = axes[0]
-        for name, line in lines.items():
-            style = "--" if "copy" in name else "-"
-            losses.plot(line.t, line.loss, style, label=name)
+        for number, (name, line) in enumerate(lines.items()):
+            is_copy = "copy" in name
+            curve(losses, line.t, line.loss, number, label=name, dashed=is_copy)
             assert line.test_error is not None
-            errors.plot(line.t, _PER_CENT * line.test_error, style)
+            error = _PER_CENT * line.test_error
+            curve(errors, line.t, error, number, dashed=is_copy)
 
         for ax, label in ((losses, "training loss, nats"), (errors, "test error, %")):
             ax.set(yscale="log", xlabel="position t", ylabel=label)

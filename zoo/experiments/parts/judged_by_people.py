@@ -164,9 +164,11 @@ class JudgedByPeople:
             ax: Axis to draw on.
             measure: The name of the distance.
         """
+        from zoo.plots.canvas import COLORS
+
         for name, values in self.distances[measure].items():
             number = Number.mean(values)
-            color = "grey" if name == _HALF else "#0072B2"
+            color = "grey" if name == _HALF else COLORS[0]
             bar = number.two_errors
             ax.errorbar(number.value, name, xerr=bar, fmt="o", color=color)
 
@@ -206,9 +208,11 @@ class JudgedByPeople:
             ax: Axis to draw on.
             names: Predictions that have a line.
         """
-        for name in names:
+        from zoo.plots.curves import curve
+
+        for number, name in enumerate(names):
             asked = self.curves[name].asked.double().mean(1)
-            ax.plot(_PRICES, 100 * asked, label=name)
+            curve(ax, _PRICES, 100 * asked, number, label=name)
 
         ax.set(xlabel="price of asking, errors", ylabel="asked, %", xlim=(0, 0.2))
         ax.legend(frameon=False, fontsize="small")
@@ -217,7 +221,7 @@ class JudgedByPeople:
         """Draw people's entropy in tenths of the images, by either part of the uncertainty."""
         theirs = people.disagreement(self.counts)
         prediction = self.predictions[name]
-        for part in ("aleatoric", "epistemic"):
+        for part, style in (("aleatoric", "o-"), ("epistemic", "s-")):
             order = getattr(prediction, part).argsort()
             tenths = theirs[order].tensor_split(_NUM_BINS)
             numbers = [Number.mean(values) for values in tenths]
@@ -225,7 +229,7 @@ class JudgedByPeople:
                 range(1, _NUM_BINS + 1),
                 [number.value for number in numbers],
                 [number.two_errors for number in numbers],
-                fmt="o-",
+                fmt=style,
                 label=f"{part}, {name}",
             )
 

@@ -30,7 +30,9 @@ def draw_nodes(run: Run, title: str) -> None:
 
 def _draw_distances(ax: Any, run: Run) -> None:
     """Draw the total variation of each prediction to that of the chains."""
+    from zoo.plots.canvas import COLORS
+
     for row in run.result.tables[DISTANCES]:
-        ax.plot(row["total_variation"], row["prediction"], "o", color="C0")
+        ax.plot(row["total_variation"], row["prediction"], "o", color=COLORS[0])
 
     ax.set_xlabel("total variation to the chains")

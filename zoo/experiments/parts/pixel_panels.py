@@ -13,6 +13,7 @@ from zoo.datasets.luminance import LUMINANCE_UNITS, bicubic
 from zoo.experiments.parts.pixel_scores import SETS, PixelScores
 from zoo.experiments.parts.scored_pixels import NOMINAL
 from zoo.experiments.running.run import Run
+from zoo.plots.canvas import COLORS
 from zoo.posterior.posterior import Posterior
 
 _SHOWN = ("Set5", "butterfly")
@@ -23,7 +24,7 @@ _SCORES = {
     "coverage %": f"coverage of {NOMINAL:.0%} intervals, %",
     "ause": "AUSE",
 }
-_COLORS = dict(zip(SETS, ("#0072B2", "#D55E00"), strict=True))
+_STYLES = dict(zip(SETS, ((COLORS[0], "o"), (COLORS[1], "s")), strict=True))
 
 
 def draw_pixel_scores(
@@ -101,11 +102,11 @@ def _draw_score(
     ax: Axes, scores: PixelScores, names: Sequence[str], score: str
 ) -> None:
     """Draw a score of every prediction, with two standard errors over images."""
-    for images, color in _COLORS.items():
+    for images, (color, marker) in _STYLES.items():
         numbers = [scores.number(name, images, score) for name in names]
         values = [number.value for number in numbers]
         bars = [number.two_errors for number in numbers]
-        ax.errorbar(values, names, xerr=bars, fmt="o", color=color, label=images)
+        ax.errorbar(values, names, xerr=bars, fmt=marker, color=color, label=images)
 
     if score == "coverage %":
         ax.axvline(100 * NOMINAL, color="grey", linewidth=1, linestyle="--")

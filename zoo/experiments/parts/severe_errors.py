@@ -59,14 +59,17 @@ def draw_severe(ax: Axes, costs: Mapping[str, Mapping[str, Number]]) -> None:
         ax: Axis to draw on.
         costs: Mean costs of both rules, by the name of the prediction.
     """
-    for rule, color in (("likeliest class", "grey"), ("expected loss", "#0072B2")):
+    from zoo.plots.canvas import COLORS
+
+    rules = (("likeliest class", "grey", "s"), ("expected loss", COLORS[0], "o"))
+    for rule, color, marker in rules:
         for index, (name, found) in enumerate(costs.items()):
             number = found[rule]
             ax.errorbar(
                 number.value,
                 name,
                 xerr=number.two_errors,
-                fmt="o",
+                fmt=marker,
                 color=color,
                 label=rule if index == 0 else None,
             )

@@ -85,14 +85,17 @@ def _draw_uncertainties(
     """Draw the aleatoric and the epistemic uncertainty of the Bayesian fits."""
     epochs = [point.epochs for point in points]
 
-    for kind in ("aleatoric", "epistemic"):
+    from zoo.plots.curves import curve
+
+    for number, kind in enumerate(("aleatoric", "epistemic")):
         values = [getattr(point, kind) for point in points]
-        (line,) = ax.plot(epochs, values, "o-", label=kind)
+        line = curve(ax, epochs, values, number, label=kind)
 
         color = line.get_color()
         theirs = getattr(published, kind)
         label = f"{kind}, published"
-        ax.plot(published.epochs, theirs, "^", color=color, label=label)
+        marker = "^" if kind == "aleatoric" else "v"
+        ax.plot(published.epochs, theirs, marker, color=color, label=label)
 
     ax.set_yscale("log")
     ax.set_ylabel("variance of the one-hot label")

@@ -51,6 +51,6 @@ def panels(
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
 
-    figure.suptitle(title)
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     written(path, lambda: save_figure(figure, path, dpi=120))
     plt.close(figure)
