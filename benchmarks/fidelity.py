@@ -369,7 +369,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     results = results_of(arguments)
-    save(results, arguments)
+    only_draws = arguments.merge == []
+    if not only_draws:
+        save(results, arguments)
     print_tables(results)
 
     drawn = {name: fits for name, fits in results.items() if len(fits) >= MANY_ROWS}

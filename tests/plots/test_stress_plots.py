@@ -119,11 +119,13 @@ def test_a_network_has_a_box_for_each_layer_and_an_arrow_between():
         "image",
         "features.0",
         "out",
-        "class",
+        "prediction",
     ]
     assert len(figure.artists) == 3
     kernels, matrix = figure.axes[1:3]
-    assert kernels.get_xlabel().startswith("6 x 3 kernels of 5 x 5\n|mean| / std ")
+    assert kernels.get_xlabel().startswith(
+        "6 x 3 kernels of 5 x 5\nmedian |mean| / std "
+    )
     assert matrix.get_xlabel().startswith("10 x 4 weights")
     assert len(kernels.collections) == 25  # a density in each cell
     assert len(matrix.collections) == 20

@@ -35,6 +35,7 @@ def predictive_band(
     observed: tuple[Tensor, Tensor] | None = None,
     label: str | None = None,
     color: str = COLORS[0],
+    linestyle: str = "-",
     xlabel: str = "x",
     ylabel: str = "f(x)",
     ax: Axes | None = None,
@@ -56,6 +57,7 @@ def predictive_band(
         observed: Data to draw as points, x and y, each (N',).
         label: Name for a legend; by default the median and the levels are named.
         color: Any colour of matplotlib.
+        linestyle: The style of the median, so that two bands differ by more than colour.
         xlabel: The name of the input, with its unit, unless the axis has one.
         ylabel: The name of the values, with their unit, unless the axis has one.
         ax: Axis to draw on; by default that of a new figure.
@@ -99,7 +101,7 @@ def predictive_band(
         )
 
     name = "median" if label is None else label
-    ax.plot(inputs, median, color=color, linewidth=2, label=name)
+    ax.plot(inputs, median, color=color, linewidth=2, linestyle=linestyle, label=name)
     if observed is not None:
         draw_observed(ax, observed)
 

@@ -115,13 +115,17 @@ def _draw_bands_against(
     """Draw the central 90 % of both against one input."""
     order = x.argsort()
     inputs = x.cpu()[order]
-    parts = ((reference, GREY, "reference"), (values, _POSTERIOR, "posterior"))
-    for draws, color, label in parts:
+    parts = (
+        (reference, GREY, "--", "reference"),
+        (values, _POSTERIOR, "-", "posterior"),
+    )
+    for draws, color, style, label in parts:
         predictive_band(
             inputs,
             draws=draws[:, order],
             levels=(0.9,),
             color=color,
+            linestyle=style,
             label=f"{label}, 90 %",
             ax=ax,
         )
@@ -153,6 +157,7 @@ def _draw_sorted_bands(
         draws=reference[:, order],
         levels=(0.9,),
         color=GREY,
+        linestyle="--",
         label="reference, 90 %",
         ax=ax,
     )

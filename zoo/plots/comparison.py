@@ -67,8 +67,8 @@ def comparison(
         >>> bands = {"Delta": torch.zeros(2, 30), "MeanField": 0.5 * torch.randn(40, 30)}
         >>> seconds, scores = {"Delta": 1, "MeanField": 3}, {"Delta": 0.8, "MeanField": 0.4}
         >>> figure = plots.comparison(x, reference, bands, seconds, scores, 0.1, figure=Figure())
-        >>> [ax.get_title(loc="left") for ax in figure.axes]
-        ['Delta', 'MeanField', 'distance from the reference']
+        >>> [ax.get_title(loc="left") for ax in figure.axes[:2]]
+        ['Delta', 'MeanField']
     """
     inputs = as_array(x, "x", "N")
     shape = f"S, {len(inputs)}"
@@ -97,14 +97,13 @@ def comparison(
 
     label_panels(layout, xlabel, ylabel)
 
-    layout.last.set_title(score, loc="left")
     fidelity(
         list(scores),
         [seconds[name] for name in scores],
         list(scores.values()),
         floor,
         colors=[shades.get(name, _COLOR_WITHOUT_PANEL) for name in scores],
-        ylabel="",
+        ylabel=score,
         ax=layout.last,
     )
     return layout.figure

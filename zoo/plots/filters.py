@@ -78,9 +78,8 @@ def filters(
     for ax, (name, moment) in zip(panels, moments.items(), strict=True):
         _draw_moment(ax, line, moment)
         ax.set_title(name)
-        ax.set_xlabel("weight")
+        ax.set(xlabel="weight", ylabel="density")
 
-    panels[0].set_ylabel("density")
     entries = panels[0].get_legend_handles_labels()
     figure.legend(
         *entries,

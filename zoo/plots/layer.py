@@ -40,7 +40,7 @@ def draw_layer(ax: Axes, name: str, mean: Tensor, std: Tensor) -> None:
 
     ratio = np.median(abs(means) / np.maximum(stds, 1e-12))
     shape = _shape_in_words(means.shape)
-    ax.set_xlabel(f"{shape}\n|mean| / std {ratio:.1f}", fontsize="small")
+    ax.set_xlabel(f"{shape}\nmedian |mean| / std {ratio:.1f}", fontsize="small")
 
 
 def _checked(name: str, mean: Tensor, std: Tensor) -> tuple[np.ndarray, np.ndarray]:

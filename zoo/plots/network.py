@@ -141,7 +141,9 @@ def _draw_probs(ax: Axes, probs: Tensor) -> None:
     ax.yaxis.tick_right()  # so that the arrow does not cross them
     ax.tick_params(labelsize="x-small", length=0)
     hide_frame(ax)
-    ax.set_title("class", fontsize="medium")
+    ax.yaxis.set_label_position("right")
+    ax.set_ylabel("class", fontsize="small")
+    ax.set_title("prediction", fontsize="medium")
     ax.set_xlabel("probability, 90 % of draws", fontsize="small")
 
 

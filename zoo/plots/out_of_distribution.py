@@ -52,7 +52,7 @@ def out_of_distribution(
         )
 
     figure = sheet(figure, (1.0 + 3.6 * len(inside), 3.4))
-    panels = figure.subplots(1, len(inside), squeeze=False)[0]
+    panels = figure.subplots(1, len(inside), squeeze=False, sharey=True)[0]
     for ax, name in zip(panels, inside, strict=True):
         near = as_array(inside[name], name, "N")
         far = as_array(outside[name], name, "N")

@@ -113,7 +113,16 @@ class UpdatesPicture:
         x, grid = self.x.numpy(), self.grid.numpy()
         inputs = self.grid.reshape(-1, *self.model.x.shape[1:]).to(self.model.x)
         mean, std = self.model.predict(inputs, update.map, update.covariance)
-        predictive_band(self.grid, mean, std, levels=(0.9,), color=_POSTERIOR, ax=ax)
+        predictive_band(
+            self.grid,
+            mean,
+            std,
+            levels=(0.9,),
+            color=_POSTERIOR,
+            linestyle="none",  # the median is the line of the MAP
+            ylabel="y",
+            ax=ax,
+        )
 
         root = torch.linalg.cholesky(update.covariance)
         weights = torch.cat(
