@@ -24,7 +24,7 @@ def faults_of(figure: Figure) -> list[str]:
         faults += _axes_without_label(ax)
         faults += _curves_of_one_shape(ax)
         faults += _wide_title(ax)
-        faults += _hidden_notes(ax)
+        faults += _hidden_by_legend(ax)
 
     return faults + _texts_on_each_other(figure) + _cut_off(figure)
 
@@ -98,15 +98,23 @@ def _wide_title(ax):
     return faults
 
 
-def _hidden_notes(ax):
-    """Find texts of an axis that its legend covers."""
+def _hidden_by_legend(ax):
+    """Find texts and named curves of an axis that its legend covers."""
     legend = ax.get_legend()
     if legend is None:
         return []
 
     box = legend.get_window_extent()
     covered = [text for text in ax.texts if _overlap(box, text.get_window_extent())]
-    return [f"the legend covers {text.get_text()!r}" for text in covered]
+    faults = [f"the legend covers {text.get_text()!r}" for text in covered]
+    for line in ax.get_lines():
+        path = line.get_path().interpolated(40).transformed(line.get_transform())
+        x, y = path.vertices.T
+        is_inside = (x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)
+        is_drawn = line.get_linestyle() != "None" and len(line.get_xdata()) > 1
+        if is_drawn and is_inside.any():
+            faults.append(f"the legend covers the curve {line.get_label()!r}")
+    return faults
 
 
 def _texts_on_each_other(figure):

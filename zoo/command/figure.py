@@ -9,6 +9,7 @@ import torch
 from zoo import metrics, plots
 from zoo.datasets import Dataset
 from zoo.plots.canvas import COLORS, hide_frame
+from zoo.plots.legends import legend_inside
 from zoo.posterior.posterior import Posterior
 from zoo.predictive.prediction import Prediction
 
@@ -58,7 +59,7 @@ def _draw_band(posterior: Posterior, num_samples: int, data: Dataset, ax: Axes) 
 
     functions = posterior.predict(line.unsqueeze(-1), num_samples).functions[..., 0]
     plots.predictive_band(line, draws=functions, observed=(x[:, 0], y[:, 0]), ax=ax)
-    ax.legend(frameon=False, fontsize="small")
+    legend_inside(ax, fontsize="small")
 
 
 def _draw_intervals(prediction: Prediction, data: Dataset, ax: Axes) -> None:

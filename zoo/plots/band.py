@@ -17,6 +17,7 @@ from zoo.plots.canvas import (
     name_axes,
     shade,
 )
+from zoo.plots.legends import legend_inside
 
 _OPACITIES = (0.22, 0.4, 0.5)  # the widest first, which lies under the others
 _NEEDED = (
@@ -107,7 +108,7 @@ def predictive_band(
 
     name_axes(ax, xlabel, ylabel)
     if is_new or ax.get_legend() is not None:
-        ax.legend(frameon=False, title=_title(widest_first) if label else None)
+        legend_inside(ax, title=_title(widest_first) if label else None)
 
     ax.margins(x=0)
     return ax

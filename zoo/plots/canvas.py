@@ -1,4 +1,4 @@
-"""Axes, figures, colours, legends and checked arrays for all plots."""
+"""Axes, figures, colours and checked arrays for all plots."""
 
 from __future__ import annotations
 
@@ -99,19 +99,6 @@ def ink_on(color: tuple[float, ...]) -> str:
 def with_unit(score: str) -> str:
     """Return the name of a score with its unit, "nll, nats" for "nll"."""
     return f"{score}, nats" if score in _IN_NATS else score
-
-
-def legend_above(ax: Axes) -> None:
-    """Write the legend above the axis, where it covers nothing."""
-    ax.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
-        ncols=3,
-        frameon=False,
-        fontsize="small",
-        handlelength=1.6,
-        columnspacing=1.2,
-    )
 
 
 def name_axes(ax: Axes, xlabel: str, ylabel: str) -> None:

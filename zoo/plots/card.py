@@ -13,7 +13,8 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from zoo.plots.band import predictive_band
-from zoo.plots.canvas import COLORS, GREY, TEXT, hide_frame, legend_above, sheet
+from zoo.plots.canvas import COLORS, GREY, TEXT, hide_frame, sheet
+from zoo.plots.legends import legend_above
 
 Score = tuple[str, float, float, float]  # name, value, floor, Monte-Carlo error
 

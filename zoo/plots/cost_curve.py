@@ -9,6 +9,7 @@ from torch import Tensor
 
 from zoo.plots.canvas import GREY, as_array, axis
 from zoo.plots.curves import curve
+from zoo.plots.legends import legend_inside
 
 _REFERENCES = {"machine alone": "--", "person alone": ":", "at best": "-."}
 
@@ -59,5 +60,5 @@ def cost_curve(
             number += 1
 
     ax.set(xlabel="price of asking, errors", ylabel="mean cost of an answer, errors")
-    ax.legend(frameon=False)
+    legend_inside(ax)
     return ax

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.plots.canvas import GREY, as_array, axis
 from zoo.plots.curves import curve
+from zoo.plots.legends import legend_inside
 
 
 def extrapolation(
@@ -63,5 +64,5 @@ def extrapolation(
     ax.set_xlabel("distance from the mean input, times that of the data")
     ax.set_ylabel(ylabel)
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    legend_inside(ax)
     return ax

@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.plots.canvas import as_array, colors, hide_frame, ink_on, sheet
 from zoo.plots.curves import marker
+from zoo.plots.legends import legend_inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,7 +122,7 @@ def average_curves(ax: Axes, matrices: Mapping[str, Tensor]) -> None:
 
     ax.set(xlabel="tasks learned", ylabel="accuracy on the tasks so far")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(frameon=False)
+    legend_inside(ax)
 
 
 def _arrays(matrices: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from zoo.plots.canvas import COLORS, as_array, axis, draw_observed, name_axes
+from zoo.plots.legends import legend_inside
 
 
 def functions(
@@ -69,7 +70,7 @@ def functions(
 
     name_axes(ax, xlabel, ylabel)
     if is_new or ax.get_legend() is not None:
-        ax.legend(frameon=False)
+        legend_inside(ax)
 
     ax.margins(x=0)
     return ax

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoo.plots.canvas import as_array, axis
 from zoo.plots.curves import curve
+from zoo.plots.legends import legend_inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,6 @@ def profile(
         curve(ax, places, heights, number, label=name)
 
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.legend(frameon=False)
+    legend_inside(ax)
 
     return ax

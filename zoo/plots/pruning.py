@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from zoo.plots.canvas import as_array, axis
 from zoo.plots.curves import baselines, curve
+from zoo.plots.legends import legend_inside
 
 
 def pruning(
@@ -42,5 +43,5 @@ def pruning(
     firsts = [float(values[0]) for values in scores.values()]
     baselines(ax, firsts, "all weights")
     ax.set(xlabel="weights dropped, %", ylabel=ylabel)
-    ax.legend(frameon=False)
+    legend_inside(ax)
     return ax

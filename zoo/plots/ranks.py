@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.plots.canvas import GREY, as_array, axis, shade
 from zoo.plots.curves import curve
+from zoo.plots.legends import legend_inside
 
 
 def ranks(
@@ -64,7 +65,7 @@ def ranks(
     ax.axhline(0.0, color="black", linewidth=1)
     ax.set_xlabel("rank of the truth, as a fraction")
     ax.set_ylabel("distribution function less the uniform one")
-    ax.legend(frameon=False, fontsize="small", ncols=2)
+    legend_inside(ax, fontsize="small", ncols=2)
     ax.margins(x=0)
     return ax
 

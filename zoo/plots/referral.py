@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from zoo.plots.canvas import as_array, axis
 from zoo.plots.curves import baselines, curve
+from zoo.plots.legends import legend_inside
 
 
 def referral(
@@ -57,5 +58,5 @@ def referral(
         curve(ax, 100 * referred, kept, number, label=name)
 
     ax.set(xlabel="referred to a human, %", ylabel=ylabel)
-    ax.legend(frameon=False)
+    legend_inside(ax)
     return ax

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from zoo.plots.canvas import as_array, hide_frame, sheet
 from zoo.plots.curves import curve
+from zoo.plots.legends import legend_inside
 
 _SCORES = ("accuracy", "entropy", "epistemic")
 
@@ -73,6 +74,6 @@ def severity(
     for style, label in (("-", "total"), ("--", "epistemic")):
         right.plot([], [], style, color="black", label=label)
 
-    left.legend(frameon=False)
-    right.legend(frameon=False)
+    legend_inside(left)
+    legend_inside(right)
     return figure

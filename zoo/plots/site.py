@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 from torch.distributions import Distribution
 
-from zoo.plots.canvas import GREY, axis, colors, legend_above
+from zoo.plots.canvas import GREY, axis, colors
 from zoo.plots.entries import (
     Index,
     chosen_entries,
@@ -19,6 +19,7 @@ from zoo.plots.entries import (
     prior_values_of,
     values_of_entries,
 )
+from zoo.plots.legends import legend_above
 
 _MOST_HISTOGRAMS = 3
 _ENDS = (0.05, 0.95)  # of a 90 % interval

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from zoo.plots.canvas import GREY, as_array, axis
 from zoo.plots.curves import curve
+from zoo.plots.legends import legend_inside
 
 _Curve = Sequence[float] | Tensor
 
@@ -65,6 +66,6 @@ def sparsification(
         ylabel="RMSE of what is left, relative",
         ylim=(0, None),
     )
-    ax.legend(frameon=False, fontsize="small")
+    legend_inside(ax, fontsize="small")
 
     return ax

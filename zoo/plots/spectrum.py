@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zoo.plots.canvas import COLORS, GREY, as_array, axis
+from zoo.plots.legends import legend_inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,6 +56,6 @@ def spectrum(
     ax.axhline(alpha, color=GREY, linestyle="--", label="precision of the prior")
     ax.set(xlabel=f"rank{others}", ylabel="eigenvalue, nats")
     ax.set(xscale="log", yscale="log")
-    ax.legend(frameon=False)
+    legend_inside(ax)
 
     return ax

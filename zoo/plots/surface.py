@@ -130,7 +130,7 @@ def levels_of(heights: np.ndarray) -> np.ndarray:
 def _distinct(values: np.ndarray) -> list[str]:
     """Write numbers with as few digits, three or more, as tell them apart."""
     for digits in range(3, 9):
-        texts = [f"{value:.{digits}g}" for value in values]
+        texts = [f"{value:#.{digits}g}".rstrip(".") for value in values]
         if len(set(texts)) == len(texts):
             break
 

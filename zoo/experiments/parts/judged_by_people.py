@@ -198,7 +198,7 @@ class JudgedByPeople:
 
         lines["at best"] = first.best.mean(1)
         plots.cost_curve(_PRICES, lines, ax=ax)
-        ax.set(xlim=(0, 0.2), ylim=(0, 0.16))
+        ax.set(xlim=(0, 0.2), ylim=(0, 0.16), yticks=[0, 0.05, 0.1, 0.15])
         ax.legend(frameon=False, fontsize="x-small", loc="upper right")
 
     def draw_asked(self, ax: Axes, names: Sequence[str]) -> None:
