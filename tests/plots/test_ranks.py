@@ -16,7 +16,7 @@ def drawn(values):
     return ax, bool(ranks.outside)
 
 
-def test_uniform_ranks_have_no_dots():
+def test_uniform_ranks_have_no_crosses():
     ax, is_refused = drawn(UNIFORM)
     line, zero = ax.lines
     assert not is_refused
@@ -24,13 +24,13 @@ def test_uniform_ranks_have_no_dots():
     assert abs(line.get_ydata()).max() < 1e-12
 
 
-def test_a_line_that_leaves_the_band_at_one_rank_has_a_dot_there():
+def test_a_line_that_leaves_the_band_at_one_rank_has_a_cross_there():
     values = UNIFORM.clone()
     values[values == 1] = 0
     values[(values == 2).nonzero()[:5, 0]] = 0  # 25 of rank 0 instead of 10
     ax, is_refused = drawn(values)
 
-    dots = ax.lines[1]
+    crosses = ax.lines[1]
     assert is_refused
-    assert dots.get_linestyle() == "None"
-    assert dots.get_xdata().tolist() == [0.01]
+    assert crosses.get_linestyle() == "None"
+    assert crosses.get_xdata().tolist() == [0.01]

@@ -56,11 +56,11 @@ def legend_inside(ax: Axes, **options: Any) -> None:
 def _crosses(line: Line2D, box: Bbox) -> bool:
     """Return whether a curve goes through a box, in pixels."""
     points = line.get_transform().transform(line.get_xydata())  # (K, 2)
-    if len(points) < 2:
-        return False
+    if line.get_linestyle() != "None":
+        share = np.linspace(0.0, 1.0, _STEPS)[:, None, None]
+        between = points[:-1] + share * (points[1:] - points[:-1])
+        points = between.reshape(-1, 2)
 
-    share = np.linspace(0.0, 1.0, _STEPS)[:, None, None]
-    places = points[:-1] + share * (points[1:] - points[:-1])  # (_STEPS, K - 1, 2)
-    x, y = places[..., 0], places[..., 1]
+    x, y = points.T
     inside = (box.x0 < x) & (x < box.x1) & (box.y0 < y) & (y < box.y1)
     return bool(inside.any())

@@ -26,7 +26,7 @@ def ranks(
     .. math:: \hat F(r) - \frac{r + 1}{S + 1}
 
     A line that first rises above zero and then falls below it shows that the true value
-    lies too often at the ends of the draws: the draws are too narrow. A dot marks a
+    lies too often at the ends of the draws: the draws are too narrow. A cross marks a
     rank at which a line leaves the band.
 
     Arguments:
@@ -71,13 +71,13 @@ def ranks(
 
 
 def _mark_outside(lines: Iterable[Line2D], half: np.ndarray) -> None:
-    """Put dots on lines where they are outside of a band, which can be at one rank only."""
+    """Put crosses on lines where they are outside of a band, which can be at one rank only."""
     for line in lines:
         x, difference = (np.asarray(values) for values in line.get_data())
         is_outside = np.abs(difference) > half + 1e-9
         if is_outside.any() and line.axes is not None:
             color = line.get_color()
-            dots = line.axes.plot(
-                x[is_outside], difference[is_outside], "o", color=color
+            crosses = line.axes.plot(
+                x[is_outside], difference[is_outside], "x", color=color
             )
-            dots[0].set_markersize(3.5)
+            crosses[0].set(markersize=7, markeredgewidth=2)
