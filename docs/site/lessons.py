@@ -83,7 +83,10 @@ def _lesson(text: str) -> NotebookNode:
 
     first = lesson.cells[0]
     title, _, rest = first.source.partition("\n")
-    links = repository.links(_name(text), has_run=run is not None)
+    name = _name(text)
+    if name:
+        title = title.replace("# ", f"# {name[:2]} · ", 1)
+    links = repository.links(name, has_run=run is not None)
     parts = [title, said, links, rest.strip("\n")]
     first.source = "\n\n".join(part for part in parts if part)
 
