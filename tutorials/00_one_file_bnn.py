@@ -248,7 +248,7 @@ def draw(ax, functions, title):  # functions: (S, N)
     no_noise = torch.tensor(0.0)
     ax.plot(grid, curve(grid, no_noise), "k:", linewidth=1)
     ax.plot(x, y, "k.", markersize=3)
-    ax.set(title=title, xlabel="x", ylim=(-2, 2))
+    ax.set(title=title, xlabel="x", ylabel="y", ylim=(-2, 2))
 
 
 with torch.no_grad():
@@ -311,8 +311,8 @@ for low, high in ((-0.5, -0.2), (0.0, 0.25), (0.3, 0.45), (0.5, 0.75), (0.9, 1.2
     )
 
 # %% [markdown]
-# Where there are no data, mean field is too sure: 0.03 against 0.09 in the gap, and 0.1
-# against 0.5 left of the data. Where there are data, it is not sure enough: 0.04 against
+# Where there are no data, mean field is too sure: 0.03 against 0.08 in the gap, and 0.1
+# against 0.4 left of the data. Where there are data, it is not sure enough: 0.04 against
 # 0.02. Both have one cause. The data make the weights depend on each other. A guide that
 # draws each weight independently must make all of them narrow to keep the fit, and it
 # still fits worse.
@@ -329,9 +329,9 @@ check(one_file.narrow, my_scale)
 
 # %% [markdown]
 # ## What would make this result wrong
-# - **The reference is rough.** It has 160 draws, and at the left end, x = -0.5, R-hat is
-#   1.5: there the two chains disagree. Away from the data, the standard deviations hold to
-#   one digit at most. Draw 1,000.
+# - **The reference is rough.** It has 160 draws, and left of the data R-hat is up to 1.13:
+#   there the two chains disagree a little. Away from the data, the standard deviations hold
+#   to one digit at most. Draw 1,000.
 # - **The fit is one of many.** The ELBO has local optima: another seed or another initial
 #   value gives another ELBO, and another function right of the data. Compare seeds by their
 #   ELBO, not by their pictures.

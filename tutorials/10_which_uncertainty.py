@@ -35,7 +35,7 @@ from zoo.reports.table import Table
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
 NUM_STEPS = 40 if SMOKE else 1500
-CAMVID = Path(os.environ.get("CAMVID", "../shared/data/camvid"))
+CAMVID = Path(os.environ.get("CAMVID", "data/camvid"))
 
 pyro.set_rng_seed(0)
 

@@ -492,4 +492,4 @@ with tempfile.TemporaryDirectory() as folder:
 # - Izmailov et al. (2021), *Dangers of Bayesian Model Averaging under Covariate Shift*: why
 #   a good posterior can be worse than its twin on corrupted images.
 # - Blundell et al. (2015), *Weight Uncertainty in Neural Networks*, and Romijnders (2019),
-#   *Bayesian deep learning with 10 % of the weights*, a talk: `zoo reproduce bbb-mnist`.
+#   *Bayesian deep learning with 10 % of the weights*, a talk: `zoo reproduce prune-mnist`.
