@@ -150,7 +150,9 @@ check(model_choice.wider, my_change)
 # %% [markdown]
 # ## Why they disagree
 # The terms of the chain rule show it. We add the data one by one, in 200 random orders, and
-# look at the mean prediction of the next datum.
+# look at the mean prediction of the next datum. The Cholesky factor L of the covariance has all
+# of them: its diagonal are the standard deviations of the predictions one after another, and
+# L⁻¹ y are the standardised errors.
 
 # %%
 orders = [
