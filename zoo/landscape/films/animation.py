@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from zoo.landscape.films.film import check_film_path, empty_figure, write_film
 from zoo.landscape.films.trajectory import Projection, Trajectory, project
 from zoo.landscape.surfaces.surface import Plane
-from zoo.plots.canvas import colors
+from zoo.plots.canvas import COLORS
+from zoo.plots.curves import marker
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.counts import check_count
 
@@ -60,14 +61,12 @@ def animate(
     figure = empty_figure((6.4, 5.0))
     plane.plot(quantity, figure=figure)
     walkers = []
-    for color, (name, trajectory) in zip(
-        colors(len(trajectories)), trajectories.items(), strict=True
-    ):
+    for number, (name, trajectory) in enumerate(trajectories.items()):
         line = "none" if _has_no_order(trajectory) else "-"
-        walkers.append(_Walker(figure, name, color, line, project(plane, trajectory)))
+        walkers.append(_Walker(figure, name, number, line, project(plane, trajectory)))
 
     legend = figure.legend(
-        [walker.line for walker in walkers],
+        [walker.head for walker in walkers],
         [walker.label for walker in walkers],
         loc="outside lower center",
         ncols=len(walkers),
@@ -98,21 +97,23 @@ class _Walker:
     Arguments:
         figure: The picture of the plane.
         name: The name of the trajectory.
-        color: Its colour.
+        number: Its number, which sets its colour and the marker at its end.
         line: The style of its line, or "none" for dots.
         projection: The trajectory on the plane.
     """
 
     def __init__(
-        self, figure: Figure, name: str, color: str, line: str, projection: Projection
+        self, figure: Figure, name: str, number: int, line: str, projection: Projection
     ) -> None:
         ax = figure.axes[0]
+        color = COLORS[number % len(COLORS)]
         self.name = name
         self.projection = projection
         self.number = 1
         dots = "." if line == "none" else ""
         (self.line,) = ax.plot([], [], line, marker=dots, color=color, linewidth=1.5)
-        (self.head,) = ax.plot([], [], "o", color=color, markeredgecolor="white")
+        (self.head,) = ax.plot([], [], marker(number), color=color)
+        self.head.set_markeredgecolor("white")
 
     @property
     def label(self) -> str:
