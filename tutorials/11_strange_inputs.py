@@ -221,7 +221,7 @@ strange = {
 figure, axes = plt.subplots(1, 6, figsize=(9, 1.7), layout="constrained")
 for number, (kind, images) in enumerate(strange.items()):
     for ax, image in zip(axes[2 * number :], images[4:6], strict=False):
-        ax.imshow(image[0], cmap="gray", vmin=0, vmax=1)
+        ax.imshow(image[0].numpy(), cmap="gray", vmin=0, vmax=1)
         ax.set(title=kind, xticks=[], yticks=[])
 plt.show()
 
