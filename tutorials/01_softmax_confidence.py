@@ -122,9 +122,9 @@ check(softmax.far_away, my_other)
 #
 # with draws w_s of the posterior p(w | D). For this problem the package ships draws of which
 # we know that they are right: two samplers of different kinds agree on them, `moons.table`
-# has the numbers. (How a sampler works, and how we know, is the lesson on HMC.) The network
-# has two layers of 20 tanh units and a prior N(0, 1) on each weight. We take 50 draws, and
-# train one network of the same model.
+# has the numbers. (How a sampler works, and how we know:
+# [the lesson on HMC](04_how_hmc_works.py).) The network has two layers of 20 tanh units and a
+# prior N(0, 1) on each weight. We take 50 draws, and train one network of the same model.
 
 # %%
 tanh = trained(networks.MLP(2, 2, hidden=[20, 20]), data.train, standard_normal)

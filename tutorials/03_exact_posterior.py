@@ -416,7 +416,7 @@ plt.show()
 #
 # With a network a free noise is also a trap. If a guide cannot follow the curve, the model can
 # explain the curve as noise. Compare the noise of a fit with that of NUTS, or with repeated
-# measurements. The lessons on [the bound](05_the_bound.py) and on guides come back to it.
+# measurements. The lesson on [lost correlations](06_lost_correlations.py) measures it.
 #
 # ### Exercise 4: formula or not?
 # Which of these posteriors are normal distributions in closed form, by the formula of exercise 1
