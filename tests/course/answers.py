@@ -17,7 +17,5 @@ def said_of(exercise, answer, capsys):
     from zoo.course import check
 
     capsys.readouterr()
-    is_right = check(exercise, answer)
-    said = capsys.readouterr().out.strip()
-    assert is_right == (said == "right")
-    return said
+    check(exercise, answer)
+    return capsys.readouterr().out.strip()

@@ -10,25 +10,21 @@ import torch
 Exercise = Callable[[Any], str | None]
 
 
-def check(exercise: Exercise, answer: Any) -> bool:
+def check(exercise: Exercise, answer: Any) -> None:
     """Print whether an answer is right, or what is wrong with it.
 
     Arguments:
         exercise: An exercise of a lesson, such as `uncertainty.coin`.
         answer: A number, a tensor or a function, as the exercise asks; `...` is no answer.
 
-    Returns:
-        Whether the answer is right.
-
     Example:
         >>> from zoo.course import check, uncertainty
         >>> check(uncertainty.lowest_nll, 1.0)
         not yet: one bit, but the NLL is in nats
-        False
     """
     if answer is ...:
         print("no answer yet")
-        return False
+        return
 
     try:
         mistake = exercise(answer)
@@ -36,7 +32,6 @@ def check(exercise: Exercise, answer: Any) -> bool:
         mistake = f"your answer raised {type(error).__name__}: {error}"
 
     print("right" if mistake is None else f"not yet: {mistake}")
-    return mistake is None
 
 
 def compared(
