@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from zoo.reports.comparison import compare
     from zoo.reports.explanation import explain
 
-__version__ = "0.13.0"
+__version__ = "0.14.0"
 
 __all__ = [
     "BayesianNetwork",
