@@ -12,7 +12,9 @@ from zoo.plots.canvas import COLORS, TEXT, as_array, axis
 _ACCURACY = COLORS[0]
 _OVER = {"facecolor": COLORS[1] + "40", "edgecolor": COLORS[1], "hatch": "///"}
 _UNDER = {"facecolor": COLORS[5], "edgecolor": COLORS[0], "hatch": "\\\\\\"}
-_TOP = 1.2  # of the axis, with room for the legend above the bars
+_WIDE = 3.3  # inches of an axis from which the legend is one line
+_TOP_OF_WIDE = 1.2  # of the axis, with room for the legend above the bars
+_TOP_OF_NARROW = 1.5  # with room for one of three lines
 
 
 def reliability_diagram(
@@ -67,7 +69,8 @@ def reliability_diagram(
     _draw_bins(ax, centres[used], confidences[used], accuracies[used], width)
     gap = abs(confidences[used] - accuracies[used])
     ece = (counts[used] * gap).sum() / counts.sum()
-    ax.text(0.02, 1.17, f"ECE {ece:.3f}", fontsize="large", va="top")
+    top = ax.get_ylim()[1]
+    ax.text(0.02, top - 0.03, f"ECE {ece:.3f}", fontsize="large", va="top")
     _draw_counts(ax, centres[used], counts[used], width)
     return ax
 
@@ -87,31 +90,35 @@ def _draw_bins(
         patch.set(**(_OVER if is_over else _UNDER))
 
     ax.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1.5)
-    ax.set(xlim=(0, 1), ylim=(0, _TOP), ylabel="accuracy")
+    is_wide = ax.bbox.width / ax.figure.dpi > _WIDE
+    top = _TOP_OF_WIDE if is_wide else _TOP_OF_NARROW
+    ax.set(xlim=(0, 1), ylim=(0, top), ylabel="accuracy")
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.spines["left"].set_bounds(0, 1)
     ax.spines[["top", "right"]].set_visible(False)
-    _write_legend(ax)
+    _write_legend(ax, ncols=3 if is_wide else 1)
 
 
-def _write_legend(ax: Axes) -> None:
-    """Write what the bars are in one line above them."""
+def _write_legend(ax: Axes, ncols: int) -> None:
+    """Write what the bars are above them, without a change of the layout of axes."""
     handles = [
         Patch(color=_ACCURACY, label="accuracy"),
         Patch(**_OVER, label="overconfident"),
         Patch(**_UNDER, label="underconfident"),
     ]
-    ax.legend(
+    legend = ax.legend(
         handles=handles,
         loc="lower left",
-        bbox_to_anchor=(0.0, 1.0 / _TOP),
+        bbox_to_anchor=(0.0, 1.0 / ax.get_ylim()[1]),
         borderaxespad=0.1,
-        ncols=3,
+        ncols=ncols,
         frameon=False,
         fontsize="small",
         handlelength=1.4,
         columnspacing=1.0,
+        labelspacing=0.2,
     )
+    legend.set_in_layout(False)
 
 
 def _draw_counts(
