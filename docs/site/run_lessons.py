@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import sys
 import tempfile
 import time
@@ -56,6 +57,7 @@ def execute(lesson: NotebookNode) -> None:
     """Run all cells in an empty folder, and note the version, the minutes and the cores."""
     lesson.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     os.environ.pop("SMOKE", None)
+    os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
     start = time.monotonic()
 
     with tempfile.TemporaryDirectory() as folder:
@@ -65,15 +67,23 @@ def execute(lesson: NotebookNode) -> None:
     for cell in lesson.cells:
         cell.metadata.pop("execution", None)  # its times would differ in every run
         for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if "image/png" in data:
-                data["image/png"] = with_a_palette(data["image/png"])
+            tidy(output)
+
     minutes = (time.monotonic() - start) / 60
     lesson.metadata["run"] = {
         "version": zoo.__version__,
         "minutes": round(minutes, 1),
         "cores": os.cpu_count(),
     }
+
+
+def tidy(output: NotebookNode) -> None:
+    """Make a picture small, and keep the names of this computer's folders out of warnings."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        data["image/png"] = with_a_palette(data["image/png"])
+    if output.get("name") == "stderr":
+        output["text"] = re.sub(r"(?<!\S)/\S*/", "", output["text"])
 
 
 def with_a_palette(png: str) -> str:
