@@ -31,31 +31,23 @@ def reliability():
 
 def overconfident():
     """Draw a classifier that is too sure of rotated digits."""
-    return rotated().reliability()
+    return rotated("Delta", 1).reliability()
 
 
 @cache
-def rotated():
+def rotated(name, num_samples):
     return stress.severity(
-        classifier("Delta"),
+        classifier(name),
         digits(),
         stress.rotation,
         (15, 30, 45, 60, 75, 90),
-        num_samples=1,
+        num_samples=num_samples,
         progress=False,
     )
 
 
-@cache
 def rotated_posterior():
-    return stress.severity(
-        classifier("MeanField"),
-        digits(),
-        stress.rotation,
-        (15, 30, 45, 60, 75, 90),
-        num_samples=10,
-        progress=False,
-    )
+    return rotated("MeanField", 10)
 
 
 def severity():

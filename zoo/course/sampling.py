@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from zoo.course.check import compared
+from zoo.course.check import compared, is_near
 
 _SCALES = (2.0, 0.5, 0.5, 0.03)  # standard deviations of four weights
 _UNITS = 5  # hidden tanh units
@@ -43,7 +43,7 @@ def acceptance(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         return "a probability, not a decision: a path that goes up may be accepted too"
     if found.isnan().any():
         return "the path whose energy is nan has to be refused: its probability is 0"
-    if compared(found[:4], torch.exp(change[:4]), {}, "another") is None:
+    if is_near(found[:4], torch.exp(change[:4])):
         return "the other way round: a place of lower energy is more probable"
     if (found < 0).any():
         return "a probability is not negative"

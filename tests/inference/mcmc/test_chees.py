@@ -104,18 +104,17 @@ def hidden(size=100):
     )
 
 
-def length_among_many(**options):
+def length_of(root, **options):
+    """Return the length that a run on a normal learns."""
     pyro.set_rng_seed(0)
-    engine = sampler(
-        normal(hidden()),
-        num_chains=16,
-        num_steps=2,
-        max_steps=60,
-        warmup_steps=150,
-        num_samples=3,
-        **options,
+    return (
+        sampler(normal(root), num_samples=3, **options).fit(()).info.trajectory_length
     )
-    return engine.fit(()).info.trajectory_length
+
+
+def length_among_many(**options):
+    settings = {"num_chains": 16, "num_steps": 2, "max_steps": 60, "warmup_steps": 150}
+    return length_of(hidden(), **settings, **options)
 
 
 def test_the_criterion_of_the_slow_direction_does_not_stop_at_the_others(monkeypatch):
@@ -212,16 +211,8 @@ def test_settings_out_of_range_are_refused(options, sentence):
 
 
 def length_of_equal_scales():
-    pyro.set_rng_seed(0)
-    engine = sampler(
-        normal(torch.eye(10)),
-        num_chains=4,
-        num_steps=30,
-        max_steps=100,
-        warmup_steps=80,
-        num_samples=3,
-    )
-    return engine.fit(()).info.trajectory_length
+    settings = {"num_chains": 4, "num_steps": 30, "max_steps": 100, "warmup_steps": 80}
+    return length_of(torch.eye(10), **settings)
 
 
 def test_trajectories_are_no_longer_than_half_a_period(monkeypatch):

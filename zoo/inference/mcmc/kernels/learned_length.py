@@ -71,12 +71,16 @@ class LearnedLength(Trajectories):
         log_step_size = self.step_size[0].log()
         log_length = log_step_size + math.log(num_steps)
 
-        zero = torch.zeros_like(log_length)
-        length = LengthState(log_length, log_length, zero, zero)
-        self.state |= length._asdict()
-        self.state["draws"] = zero.long()
+        self._begin(log_length)
+        self.state["draws"] = torch.zeros_like(log_length).long()
         if criterion == "snaper":
             self.state["direction"] = torch.randn_like(q[0])
+
+    def _begin(self, log_length: Tensor) -> None:
+        """Begin to learn the length from a value, ()."""
+        zero = torch.zeros_like(log_length)
+        begun = LengthState(log_length, log_length, zero, zero)
+        self.state |= begun._asdict()
 
     @property
     def trajectory_length(self) -> float:
@@ -204,11 +208,7 @@ class LearnedLength(Trajectories):
         super().end_window(block)
         step = self.step_size[0].log()
         quarter = torch.full_like(step, math.log(_QUARTER_PERIOD))
-        log_length = quarter.maximum(step)
-
-        zero = torch.zeros_like(log_length)
-        begun = LengthState(log_length, log_length, zero, zero)
-        self.state |= begun._asdict()
+        self._begin(quarter.maximum(step))
 
     def end_warmup(self) -> None:
         """Keep the averaged step size and length."""
