@@ -62,15 +62,6 @@ class MassMatrix(NamedTuple):
         """Return the gradient with respect to u, given that with respect to q: Aᵀ g, (C, P)."""
         return self._stretched(self.scale * gradient, self.stretch)
 
-    @property
-    def log_size(self) -> Tensor:
-        """Mean log standard deviation over all directions and chains, ()."""
-        size = self.scale.shape[-1]
-        log_scale = self.scale.log().mean()
-        log_stretch = self.stretch.log().sum(-1).mean()
-
-        return log_scale + log_stretch / size
-
     def _stretched(self, vector: Tensor, stretch: Tensor) -> Tensor:
         """Multiply the components of a vector along the directions."""
         if self.basis.shape[-1] == 0:
