@@ -1,4 +1,4 @@
-"""What does the ELBO trade? Answers are right, and mistakes are named."""
+"""What does the ELBO trade? Mistakes are named."""
 
 import math
 
@@ -8,13 +8,6 @@ from course.answers import answers_of, said_of
 from zoo.course import bound
 
 ANSWERS = answers_of("05_the_bound")
-EXERCISES = ["best_scale", "doubled", "dropout_spread", "batch_loss", "counted"]
-
-
-@pytest.mark.parametrize("name", EXERCISES)
-def test_the_answer_is_right(name, capsys):
-    exercise = getattr(bound, name)
-    assert said_of(exercise, getattr(ANSWERS, name), capsys) == "right"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is the exact posterior? Answers are right, and mistakes are named."""
+"""What is the exact posterior? Mistakes are named."""
 
 import pytest
 import torch
@@ -11,14 +11,6 @@ ANSWERS = answers_of("03_exact_posterior")
 
 def solve(features, y, noise, scale):
     return ANSWERS.posterior(features, y, noise, scale)
-
-
-@pytest.mark.parametrize(
-    "name", ["posterior", "data_needed", "observation", "has_formula"]
-)
-def test_the_answer_is_right(name, capsys):
-    exercise = getattr(exact, name)
-    assert said_of(exercise, getattr(ANSWERS, name), capsys) == "right"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which model should I choose? Answers are right, and mistakes are named."""
+"""Which model should I choose? Mistakes are named."""
 
 import math
 
@@ -21,12 +21,6 @@ def independent(a, b):
 
 def without_the_largest(log_evidence):
     return log_evidence.exp() / log_evidence.exp().sum()
-
-
-@pytest.mark.parametrize("name", ["wider", "loo", "difference_error", "model_probs"])
-def test_the_answer_is_right(name, capsys):
-    exercise = getattr(model_choice, name)
-    assert said_of(exercise, getattr(ANSWERS, name), capsys) == "right"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The landscape: answers are right, and mistakes are named."""
+"""The landscape: mistakes are named."""
 
 import pytest
 import torch
@@ -28,15 +28,6 @@ def of_the_mean_loss(x):
 def share_of_roots(functions):
     share = ANSWERS.between(functions)
     return share**0.5 / (share**0.5 + (1 - share) ** 0.5)
-
-
-NAMES = ["line", "same_functions", "dimension", "height", "between"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_answer_is_right(name, capsys):
-    exercise = getattr(modes, name)
-    assert said_of(exercise, getattr(ANSWERS, name), capsys) == "right"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Does it notice strange inputs? Answers are right, and mistakes are named."""
+"""Does it notice strange inputs? Mistakes are named."""
 
 import pytest
 import torch
@@ -19,12 +19,6 @@ def most_uncertain(uncertainty, is_right, fraction):
 
 def log_density_at_zero(mean, std):
     return torch.distributions.Normal(mean, std).log_prob(torch.zeros(()))
-
-
-@pytest.mark.parametrize("name", ["area", "kept_accuracy", "radius", "cost"])
-def test_the_answer_is_right(name, capsys):
-    exercise = getattr(strange_inputs, name)
-    assert said_of(exercise, getattr(ANSWERS, name), capsys) == "right"
 
 
 @pytest.mark.parametrize(
