@@ -83,9 +83,14 @@ def shade(
     ax.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0, label=label)
 
 
+def color_of(number: int) -> str:
+    """Return the colour of a curve, of those numbered from 0; they repeat after the seventh."""
+    return COLORS[number % len(COLORS)]
+
+
 def colors(number: int) -> list[str]:
     """Return as many colours as asked for; they repeat after the seventh."""
-    return [COLORS[i % len(COLORS)] for i in range(number)]
+    return [color_of(i) for i in range(number)]
 
 
 def ink_on(color: tuple[float, ...]) -> str:

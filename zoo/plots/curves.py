@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, GREY, colors
+from zoo.plots.canvas import GREY, color_of, colors
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _MOST_MARKERS = 12  # of one curve
@@ -44,7 +44,7 @@ def curve(
         dashed: Whether to dash it and to leave its markers hollow.
         drawstyle: "default" for straight lines between values, or "steps-post".
     """
-    color = COLORS[number % len(COLORS)]
+    color = color_of(number)
     every = math.ceil(len(x) / _MOST_MARKERS)
     first = number * every // len(_MARKERS) % every  # so that few lie on each other
     (line,) = ax.plot(x, y, color=color, label=label, drawstyle=drawstyle)

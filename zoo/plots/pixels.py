@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from zoo.plots.canvas import COLORS, as_array, sheet
+from zoo.plots.canvas import COLORS, as_array, color_of, sheet
 
 _TITLES = ("image", "label", "prediction", "total", "epistemic", "aleatoric")
 _PALE = 0.55  # share of white in the pale colours
@@ -105,7 +105,7 @@ def _colours(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 def _colour(index: int) -> tuple[float, ...]:
     """Return the colour of a class: seven strong ones, then seven pale ones, then again."""
-    strong = to_rgb(COLORS[index % len(COLORS)])
+    strong = to_rgb(color_of(index))
     is_pale = index // len(COLORS) % 2 == 1
     if not is_pale:
         return strong

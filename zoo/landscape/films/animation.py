@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoo.landscape.films.film import check_film_path, empty_figure, write_film
 from zoo.landscape.films.trajectory import Projection, Trajectory, project
 from zoo.landscape.surfaces.surface import Plane
-from zoo.plots.canvas import COLORS
+from zoo.plots.canvas import color_of
 from zoo.plots.curves import marker
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.counts import check_count
@@ -106,7 +106,7 @@ class _Walker:
         self, figure: Figure, name: str, number: int, line: str, projection: Projection
     ) -> None:
         ax = figure.axes[0]
-        color = COLORS[number % len(COLORS)]
+        color = color_of(number)
         self.name = name
         self.projection = projection
         self.number = 1
