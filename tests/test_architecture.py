@@ -73,6 +73,7 @@ LAYERS = [
     ["zoo.reports", "zoo.pruning", "zoo.stress", "zoo.streams", "zoo.people"],
     ["zoo.landscape", "zoo.explore"],
     ["zoo.experiments"],
+    ["zoo.hub"],
     ["zoo.command", "zoo.course"],
     ["zoo.__main__"],
 ]
@@ -80,6 +81,7 @@ MEETING = {  # where zoo and guides meet: the command line, and engines with gui
     "zoo.inference.ivon",
     "zoo.inference.swag",
     "zoo.experiments",
+    "zoo.hub",
     "zoo.command",
     "zoo.__main__",
 }

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from guides._base.fixed import fixed
 from guides._base.latent_sites import latent_sites
+from guides._base.options import HasOptions
 from guides._base.program import PyroModel
 from guides._base.representation import html_list, one_line
 from guides._base.site import Site
@@ -23,7 +24,7 @@ from guides._lazy.examples import BatchFirst
 from guides._lazy.lazy import Lazy
 
 
-class Guide(nn.Module):
+class Guide(nn.Module, HasOptions):
     r"""A variational distribution over the latent sites of a Pyro model, with its parameters.
 
     .. math:: q(z) = \prod_l q_l(z_l) \quad \text{over the sites } l \text{ of the model}

@@ -23,6 +23,7 @@ from zoo.runtime.description.digest import digest
 from zoo.runtime.description.objects import describe_value
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
+from zoo.runtime.recorded import RECORD
 
 START_OF_GUIDE = "start of the guide"
 _OF_MODULES = frozenset(vars(nn.Module()))
@@ -31,6 +32,7 @@ _NOT_OPTIONS = {
     "sites",
     "bound",
     "has_density",
+    *RECORD,
 }  # of a guide, which follow from the model
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo.networks.initialisation import he_initialise
 from zoo.networks.widths import check_channels
+from zoo.runtime.recorded import Recorded
 
 
 class _Convolution(NamedTuple):
@@ -27,7 +28,7 @@ _CONVOLUTIONS = (
 )
 
 
-class AlexNet(nn.Module):
+class AlexNet(nn.Module, Recorded):
     r"""AlexNet for images of 32x32 pixels: five convolutions and one linear layer.
 
     For large images use `torchvision.models.alexnet`.

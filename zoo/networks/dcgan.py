@@ -8,6 +8,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from zoo.networks.filter_response import FilterResponseNorm
+from zoo.runtime.recorded import Recorded
 
 Normalise = Callable[[int], nn.Module]
 _FRN = partial(FilterResponseNorm, threshold=False)
@@ -15,7 +16,7 @@ _LEAKY = partial(nn.LeakyReLU, 0.2)
 _SIDE = 4  # height and width of the smallest feature maps
 
 
-class DCGANGenerator(nn.Module):
+class DCGANGenerator(nn.Module, Recorded):
     r"""Images of 32x32 pixels from latent variables, by three transposed convolutions.
 
     .. math:: x = \tanh(T_3 \, \sigma(T_2 \, \sigma(T_1 \, \sigma(W z))))
@@ -74,7 +75,7 @@ class DCGANGenerator(nn.Module):
         return self.grow(self.project(z))
 
 
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(nn.Module, Recorded):
     r"""Logits of images of 32x32 pixels, by three convolutions with strides of 2.
 
     .. math:: f = W \, \sigma(C_3 \, \sigma(C_2 \, \sigma(C_1 \, x)))

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from zoo.networks.initialisation import he_initialise
 from zoo.networks.nin import mlp_blocks
 from zoo.networks.widths import check_sixths
+from zoo.runtime.recorded import Recorded
 
 
-class DSN(nn.Module):
+class DSN(nn.Module, Recorded):
     r"""Deeply-supervised net for images of 32x32 pixels: in training, hidden layers classify too.
 
     .. math::

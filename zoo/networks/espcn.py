@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from zoo.runtime.recorded import Recorded
+
 _KERNELS = (5, 3, 3)
 
 
-class ESPCN(nn.Module):
+class ESPCN(nn.Module, Recorded):
     r"""Efficient sub-pixel convolutional network for images that become `factor` times as large.
 
     .. math:: f(x) = \text{shuffle}_r(W_3 * \tanh(W_2 * \tanh(W_1 * x)))

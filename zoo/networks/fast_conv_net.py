@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.runtime.recorded import Recorded
+
 _PATCH = 2  # height and width of the patches that are whitened, in pixels
 _EPS = 1e-12  # of the normalisations, as published
 
 
-class FastConvNet(nn.Module):
+class FastConvNet(nn.Module, Recorded):
     r"""Whitened patches, three groups of two convolutions, a maximum over pixels, a linear layer.
 
     .. math::

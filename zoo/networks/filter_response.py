@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo.runtime.recorded import Recorded
 
-class FilterResponseNorm(nn.Module):
+
+class FilterResponseNorm(nn.Module, Recorded):
     r"""Normalisation layer without batch statistics, followed by a thresholded linear unit.
 
     .. math::

@@ -7,10 +7,12 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
+from zoo.runtime.recorded import Recorded
+
 _Where = Literal["none", "ip", "all"]
 
 
-class LeNet5(nn.Module):
+class LeNet5(nn.Module, Recorded):
     r"""LeNet-5 for small images, e.g. of 28x28 pixels, with max-pooling and ReLU by default.
 
     It is not exactly the network of 1998: plain pooling and a linear layer replace the
@@ -76,7 +78,7 @@ class LeNet5(nn.Module):
         return self.classifier(features)
 
 
-class LeNet(nn.Module):
+class LeNet(nn.Module, Recorded):
     r"""LeNet with more channels, as in the papers on dropout, for images of 28x28 pixels.
 
     It has twenty and fifty convolutions of 5x5, each followed by pooling, and 500 hidden

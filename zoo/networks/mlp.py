@@ -8,8 +8,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from zoo.runtime.recorded import Recorded
 
-class MLP(nn.Sequential):
+
+class MLP(nn.Sequential, Recorded):
     r"""Multilayer perceptron of any depth: linear layers with an activation between them.
 
     .. math:: f_l = W_l \, \sigma(f_{l-1}) + b_l, \qquad f_1 = W_1 x + b_1

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from zoo.runtime.recorded import Recorded
 
-class MultiHead(nn.Module):
+
+class MultiHead(nn.Module, Recorded):
     r"""Network of several tasks: a body that all share, and a head for each task.
 
     .. math:: f(x, t) = \text{head}_t(\text{body}(x))

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from zoo.networks.initialisation import he_initialise
 from zoo.networks.widths import check_sixths
+from zoo.runtime.recorded import Recorded
 
 
-class NIN(nn.Module):
+class NIN(nn.Module, Recorded):
     r"""Network in Network for images of 32x32 pixels, with dropout after its first two blocks.
 
     References:

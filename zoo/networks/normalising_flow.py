@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from zoo.runtime.recorded import Recorded
 from zoo.runtime.zuko_flows import zuko_flows
 
 
-class NormalisingFlow(nn.Module):
+class NormalisingFlow(nn.Module, Recorded):
     r"""An invertible network of vectors, which gives their latents and the change of volume.
 
     .. math:: x \mapsto \big( z = f(x), \; \log |\det f'(x)| \big), \qquad

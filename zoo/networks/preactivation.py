@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.runtime.recorded import Recorded
 
-class PreActivationNetwork(nn.Module):
+
+class PreActivationNetwork(nn.Module, Recorded):
     """A convolution, stages of residual blocks, a normalisation and a linear layer.
 
     Arguments:

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.networks.initialisation import he_initialise
+from zoo.runtime.recorded import Recorded
 
 
-class ResNet(nn.Module):
+class ResNet(nn.Module, Recorded):
     r"""Residual network of 20, 32, 44, 56 or more layers, for images of 32x32 pixels.
 
     .. math:: f_{l+1} = \text{relu}(f_l + \text{bn}(W_2 * \text{relu}(\text{bn}(W_1 * f_l))))

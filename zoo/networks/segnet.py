@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zoo.networks.initialisation import he_initialise
 from zoo.networks.widths import check_channels
+from zoo.runtime.recorded import Recorded
 
 # Channels of each convolution of each encoder, in units of the width.
 _BASIC = ((1,), (1,), (1,), (1,))
@@ -17,7 +18,7 @@ _FULL = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
 _FIRST_DROPPED = 3  # poolings before the first dropout
 
 
-class SegNet(nn.Module):
+class SegNet(nn.Module, Recorded):
     r"""Labels of pixels: convolutions and poolings, then unpoolings to the places of the maxima.
 
     .. math:: (f_{l+1}, k_l) = \text{maxpool}(E_l(f_l)), \qquad

@@ -5,12 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from zoo.networks.widths import check_channels
+from zoo.runtime.recorded import Recorded
 
 # Size of each kernel, and its channels in units of the width.
 _CONVOLUTIONS = ((7, 1), (5, 2), (3, 1))
 
 
-class ConvNet1d(nn.Module):
+class ConvNet1d(nn.Module, Recorded):
     r"""Network for time series: three convolutions, normalised and pooled, then a mean over time.
 
     References:

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from zoo.networks.initialisation import he_initialise
 from zoo.networks.widths import check_channels
+from zoo.runtime.recorded import Recorded
 
 # Channels of each convolution of each block, in units of the width.
 _BLOCKS = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
 
 
-class VGG16(nn.Module):
+class VGG16(nn.Module, Recorded):
     r"""VGG-16 for images of 32x32 pixels: thirteen convolutions and three linear layers.
 
     For large images use `torchvision.models.vgg16`.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from zoo.priors.selection import Selected, owner, owners, table_text
 from zoo.priors.treatment import Choice, Point, Rule, words
 from zoo.runtime.network_call import places
+from zoo.runtime.recorded import recorded
 
 _NORMALISATION = (
     nn.modules.batchnorm._NormBase,
@@ -19,6 +20,7 @@ _NORMALISATION = (
 )
 
 
+@recorded
 def by_type(
     rules: Mapping[type[nn.Module], Rule],
     otherwise: Rule = Point(),  # noqa: B008
@@ -82,6 +84,7 @@ def _check_type(kind: type[nn.Module], network: nn.Module) -> None:
     )
 
 
+@recorded
 def by_depth(rules: Mapping[int, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose the prior of each parameter by its layer's number, in the order of registration.
 
@@ -148,6 +151,7 @@ def _refuse_tied(layer: nn.Module, network: nn.Module) -> None:
             )
 
 
+@recorded
 def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose one prior for the last layer that has parameters, and another for the rest.
 
@@ -180,6 +184,7 @@ def last_layer(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
     return Selected(choose, text)
 
 
+@recorded
 def all_but_normalisation(rule: Rule, otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose one prior for all layers except batch, layer, group and instance normalisation.
 

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from zoo.priors.selection import Selected, other_places, table_text
 from zoo.priors.treatment import Choice, Named, Point, Rule
+from zoo.runtime.recorded import recorded
 
 
+@recorded
 def by_name(rules: Mapping[str, Rule], otherwise: Rule = Point()) -> Selected:  # noqa: B008
     """Choose the prior of each parameter by patterns of its name; the first match decides.
 

@@ -16,8 +16,10 @@ from torch.types import _size
 from zoo.priors.positive import check_positive
 from zoo.priors.selection import Selected, owner
 from zoo.priors.treatment import Choice, Point, Rule, words
+from zoo.runtime.recorded import recorded
 
 
+@recorded
 def correlated_filters(
     scale: float = 1.0,
     lengthscale: float = 1.0,

@@ -12,8 +12,10 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from zoo.priors.selection import Selected, owner
 from zoo.priors.treatment import Choice, Rule
 from zoo.runtime.modes import evaluation_mode
+from zoo.runtime.recorded import recorded
 
 
+@recorded
 def fan_in(scale: float = 1.0, bias_scale: float | None = None) -> Selected:
     r"""Normal weights with a variance proportional to 1 / fan-in (the inputs of a unit).
 

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from zoo.priors.positive import check_positive
 from zoo.priors.selection import Selected
 from zoo.priors.treatment import Choice, Rule
+from zoo.runtime.recorded import recorded
 
 
+@recorded
 def moped(delta: float = 0.1, floor: float = 1e-3) -> Selected:
     r"""Normal around the network's own trained weights, with scales proportional to their size.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import _lru_cache_wrapper, cached_property
 
 from zoo.runtime.description.code import is_users
+from zoo.runtime.recorded import RECORD
 
 
 def function_of(member: object) -> object:
@@ -31,4 +32,7 @@ def attributes_of(value: object) -> dict[str, object]:
                 found[name] = getattr(value, name)
 
     own = getattr(value, "__dict__", None)
-    return found | own if isinstance(own, dict) else found
+    if isinstance(own, dict):
+        found |= own
+
+    return {name: part for name, part in found.items() if name not in RECORD}

@@ -21,6 +21,7 @@ from zoo.runtime.description.digest import digest_array, digest_text
 from zoo.runtime.description.members import attributes_of, function_of
 from zoo.runtime.description.parameters import parameters_of
 from zoo.runtime.description.read_by import decides, globals_read
+from zoo.runtime.recorded import RECORD
 
 _LONGEST = 200  # characters of a description
 _MANY = 100  # elements of a collection that is described by its hash
@@ -33,6 +34,7 @@ _MEMORY = {"_has_warned"}  # attributes that say what was done before
 _OF_MODULES = {
     *vars(nn.Module()),
     "_flat_weights",
+    *RECORD,
 }  # attributes that modules of torch have
 
 
