@@ -121,8 +121,12 @@ class TensorBatches(Batches):
             yield self.x, self.y
             return
 
-        for index in self._shuffled().split(self.size):
+        for index in self.indices():
             yield take(self.x, index), take(self.y, index)
+
+    def indices(self) -> Iterator[Tensor]:
+        """Give the rows of each batch of one epoch, shuffled anew."""
+        yield from self._shuffled().split(self.size)
 
     def split(self, fraction: float) -> tuple[Batches, Batch]:
         """Hold out a random part of the data, for early stopping."""

@@ -18,13 +18,16 @@ from zoo.runtime.files.output_path import check_output_path
 
 
 @contextlib.contextmanager
-def claimed(checkpoint: str | Path | None) -> Iterator[Path | None]:
+def claimed(
+    checkpoint: str | Path | None, is_writer: bool = True
+) -> Iterator[Path | None]:
     """Check that a checkpoint can be written, and let no other process write it meanwhile.
 
     Yields its path, None for a run without one.
 
     Arguments:
         checkpoint: The file; None for a run without one.
+        is_writer: Whether this process writes it, of those that share a run.
 
     Raises:
         FileNotFoundError: The folder of the file does not exist.
@@ -32,6 +35,10 @@ def claimed(checkpoint: str | Path | None) -> Iterator[Path | None]:
     """
     if checkpoint is None:
         yield None
+        return
+
+    if not is_writer:
+        yield Path(checkpoint)
         return
 
     path = check_output_path(checkpoint, "checkpoint")

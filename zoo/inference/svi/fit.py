@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pyro
+import torch
 from torch import Tensor
 
 from zoo.data import Batches
@@ -19,6 +20,7 @@ from zoo.inference.svi.checkpoint import TrainerCheckpoint, generator_before_spl
 from zoo.inference.svi.held_out import HeldOut, hold_out
 from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.restarts import Restarts
+from zoo.inference.svi.shared_trainer import SharedTrainer
 from zoo.inference.svi.trainer import Trainer
 from zoo.model import BayesianNetwork
 from zoo.posterior.guide_posterior import GuidePosterior
@@ -61,6 +63,11 @@ class Fit:
         Raises:
             ValueError: The guide was built for another model.
         """
+        ranks = self.options.ranks()
+        if ranks is not None:
+            # every rank splits and permutes alike
+            torch.manual_seed(ranks.from_first(int(torch.randint(2**62, ()))))
+
         first = self._checkpoint(path, data, 0)
         with generator_before_split(first):
             train, held_out = hold_out(self.model, data, self.options.early_stopping)
@@ -128,7 +135,9 @@ class Fit:
     @property
     def _trainer(self) -> type[Trainer]:
         """The loop over gradient steps."""
-        return Trainer
+        is_whole = self.options.accumulate == 1 and self.options.ranks() is None
+
+        return Trainer if is_whole else SharedTrainer
 
     def _snapshot(self, scoped: ScopedGuide) -> ScopedGuide:
         """Return a copy of the fitted guide."""

@@ -14,6 +14,7 @@ from zoo.inference.svi.options import SVIOptions
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.autograd import autograd_on
+from zoo.runtime.processes import ended_like_interrupt
 from zoo.runtime.rows import Column
 from zoo.runtime.turn import turn
 
@@ -56,7 +57,8 @@ class GradientEngine(Generic[Found]):
         Arguments:
             data: A pair (x, y) of tensors, arrays or tables, where x may be a tuple or
                 mapping; a data set; a `DataLoader`; see `zoo.data.Data`.
-            batch_size: Size B of a batch of tensors; by default all data at once.
+            batch_size: Size B of a batch of tensors, which all processes of a run take
+                together; by default all data at once.
             init: An earlier posterior that gives the initial values of point estimates
                 and buffers.
             target: Key of the target in data, or batches of a loader, that are mappings.
@@ -75,8 +77,11 @@ class GradientEngine(Generic[Found]):
         loader = data if isinstance(data, DataLoader) else None
         device = self.model.first_parameter.device
         generators = Generators.of_loader(device, loader)
+        ranks = self.options.ranks()
+        is_first = ranks is None or ranks.is_first
         with (
-            claimed(self.options.checkpoint) as path,
+            ended_like_interrupt(ranks),
+            claimed(self.options.checkpoint, is_first) as path,
             generators.restored(if_true=path is not None and path.is_file()),
         ):
             every = batches(self.model, data, batch_size, columns, num_data)

@@ -33,7 +33,7 @@ def gradient_step(
     tensors: Sequence[Tensor],
     *,
     phase: Phase | None = None,
-    make_loss: type[BatchLoss] = BatchLoss,
+    make_loss: Callable[..., BatchLoss] = BatchLoss,
     variables: Sequence[Tensor] | None = None,
 ) -> Traced:
     """Return the function that gives the loss and the gradients of a batch.
@@ -48,7 +48,7 @@ def gradient_step(
         structure: What each batch (x, y) is besides its tensors.
         tensors: Those of the first batch, on which "auto" measures the precision.
         phase: The part of the run, None if all its steps are alike.
-        make_loss: The loss.
+        make_loss: Makes the loss.
         variables: What it is differentiated by, None for the parameters of the run.
     """
     inits = model.plan.inits(model.network)

@@ -25,6 +25,7 @@ from zoo.inference.svi.rates import RateOf, check_scale_rate, rates_of
 from zoo.inference.tempering import Tempering
 from zoo.runtime.counts import check_count
 from zoo.runtime.files.output_path import check_is_path
+from zoo.runtime.processes import Processes, joined
 from zoo.runtime.programs import PyroProgram
 
 _DEFAULT_NUM_STEPS = 8000
@@ -53,6 +54,8 @@ class SVIOptions:
         early_stopping: When to stop before all steps are taken, None for never.
         compile: How a step is run.
         precision: That of the network's products: "float32", "bf16" or "auto".
+        distributed: Whether several processes share the run; None to find out.
+        accumulate: Number of parts of a process's batch.
         checkpoint: The file that the run is written to, None for none.
         progress: Whether to show a progress bar.
         description: The engine in words, for the progress bar.
@@ -77,6 +80,8 @@ class SVIOptions:
     early_stopping: EarlyStopping | None = None
     compile: str = "auto"
     precision: str = "float32"
+    distributed: bool | None = False
+    accumulate: int = 1
     checkpoint: str | Path | None = None
     progress: bool = True
     description: str = "SVI"
@@ -87,6 +92,7 @@ class SVIOptions:
         check_phases(self.deterministic, self.num_particles)
         check_average(self.average)
         check_count("restarts", self.restarts)
+        check_count("accumulate", self.accumulate)
         if self.scales_only and self.deterministic:
             raise ValueError(
                 "scales_only moves nothing in the steps without noise; omit deterministic"
@@ -99,6 +105,10 @@ class SVIOptions:
         check_scheduler(self.scheduler, self.optimizer)
         check_scale_rate(self.scale_lr, self.optimizer)
         check_early_stopping(self.early_stopping)
+
+    def ranks(self) -> Processes | None:
+        """Return the processes that share the run; None for one alone."""
+        return joined(self.distributed)
 
     @property
     def length(self) -> str:

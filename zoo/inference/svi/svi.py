@@ -96,6 +96,11 @@ class SVI(GradientEngine[GuidePosterior]):
             measured to be faster.
         precision: "bf16" computes the network's products and convolutions in bfloat16, and
             all else in float32; "auto" does so if that is measured to be faster.
+        distributed: Whether the processes that torchrun has started share each batch, with
+            noise of their own and the sum of their gradients. By default they do if there
+            are several; False runs the whole fit in each.
+        accumulate: Number of parts of a batch whose gradients are added up in one step, to
+            save memory; each has noise of its own.
         checkpoint: A file to which the run is written between epochs. A run that is
             started again continues from it.
         progress: Whether to show a progress bar.
@@ -131,6 +136,8 @@ class SVI(GradientEngine[GuidePosterior]):
         early_stopping: EarlyStopping | None = None,
         compile: bool | str = "auto",
         precision: str = "float32",
+        distributed: bool | None = None,
+        accumulate: int = 1,
         checkpoint: str | Path | None = None,
         progress: bool = True,
     ) -> None:
@@ -152,6 +159,8 @@ class SVI(GradientEngine[GuidePosterior]):
             early_stopping=early_stopping,
             compile=mode_name(compile),
             precision=check_precision(precision, self.model.first_parameter),
+            distributed=distributed,
+            accumulate=accumulate,
             checkpoint=checkpoint,
             progress=progress,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from zoo.inference.svi.fingerprint import describe_run
 from zoo.inference.svi.gradient_step import gradient_step
 from zoo.inference.svi.held_out import HeldOut
 from zoo.inference.svi.judging import GradientStep, Judge
+from zoo.inference.svi.objective import BatchLoss
 from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.phased_steps import PhasedSteps
 from zoo.inference.svi.phases import Phase
@@ -72,6 +73,8 @@ class Trainer:
         self._phased_steps = PhasedSteps(options.phases, self._make_gradient_step)
         self._checkpoint = checkpoint
         self._judge = Judge(model, data, options.tempering)
+        self._epoch = data.epoch
+        self._make_loss: Callable[..., BatchLoss] = BatchLoss
 
     def run(self) -> SVIInfo:
         """Take all gradient steps, unless there is a reason to stop.
@@ -184,13 +187,13 @@ class Trainer:
 
     def _batches(self) -> Iterator[Batch]:
         """Yield a batch for each remaining step, and write the checkpoint between epochs."""
-        state = self.state
-        while state.num_steps < self.options.total_steps:
+        state, total = self.state, self.options.total_steps
+        while state.num_steps < total:
             if self._checkpoint is not None:
                 self._checkpoint.write(state, self._mode)
 
-            for batch in self.data.epoch():
-                if state.num_steps == self.options.total_steps:
+            for batch in self._epoch():
+                if state.num_steps == total:
                     return
 
                 yield batch
@@ -239,6 +242,7 @@ class Trainer:
             structure,
             tensors,
             phase=phase,
+            make_loss=self._make_loss,
         )
 
     def _is_early_stop(self) -> bool:

@@ -1,0 +1,86 @@
+"""Two processes that share runs, against one process that replays the noise of both."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import cases  # noqa: E402
+import two_ranks  # noqa: E402
+
+ROUNDING = 1e-12  # of sums in double precision, relative to the largest gradient
+LEAST = 0.1  # what a wrong rule changes
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Run the program once; return the folder with what its processes found."""
+    folder = tmp_path_factory.mktemp("ranks")
+    root = HERE.parent.parent.parent
+    paths = os.pathsep.join([str(root), str(root / "tests")])
+    given = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, two_ranks.__file__, str(folder)], env=given, check=True
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    """Return what each of the two processes found."""
+    both = [json.loads((folder / f"share{rank}.json").read_text()) for rank in range(2)]
+    for one in both:
+        assert "error" not in one, one["error"]
+    return both
+
+
+@pytest.mark.parametrize("guide", cases.GUIDES)
+def test_the_sum_is_that_of_one_process_with_the_same_noise(found, guide):
+    by_rule = found[0]["guides"][guide]
+    assert by_rule["right"] < ROUNDING
+    assert by_rule["mean of gradients"] > LEAST
+    assert by_rule["whole divergence on each rank"] > LEAST
+
+
+@pytest.mark.parametrize("run", ["fit", "traced", "parts", "stopping", "restarts"])
+def test_all_ranks_take_the_same_steps(found, run):
+    first, second = found[0][run], found[1][run]
+    assert first == second
+    assert torch.tensor(first["losses"]).isfinite().all()
+
+
+def test_ranks_stop_early_together(found):
+    assert len(found[0]["stopping"]["losses"]) < 20 * 2
+    assert len(found[0]["stopping"]["held_out"]) > 3
+
+
+def test_a_run_of_one_process_is_ended_by_two(found):
+    resumed = found[0]["resumed"]
+    assert resumed == found[1]["resumed"]
+    assert resumed["num_steps"] == 40
+    assert resumed["calls"] < 40 + 20  # not all steps anew; the last ones judge the run
+
+
+def test_a_run_of_two_is_ended_by_one(folder, found):
+    posterior = two_ranks.fit_fragile(folder, checkpoint=folder / "two.run")
+    assert posterior.info.num_steps == 40
+    assert not posterior.info.stopped
+
+
+def test_a_lost_rank_ends_the_other_with_a_sentence(folder):
+    first = json.loads((folder / "lose0.json").read_text())
+    assert "LostRank: another process of this run has ended" in first["stopped"]
+    assert first["seconds"] < 30
+    assert not (folder / "lose1.json").exists()
+
+
+def test_what_depends_on_the_number_of_ranks_is_refused(found):
+    batch_norm, data = found[1]["refused"]
+    assert "would see only the rows of one rank" in batch_norm
+    assert "the number of data is 9 on rank 0 and 10 on rank 1" in data
