@@ -30,6 +30,13 @@ class MixtureEntropy:
         loc: Means of the components, (K, C).
         scale: Standard deviations of the components, (K, C).
         value: A draw of the mixture, (*S, C).
+
+    Example:
+        >>> class First(MixtureEntropy):  # the entropy of the first component alone
+        ...     def __call__(self, loc, scale, value):
+        ...         return dist.Normal(loc[0], scale[0]).entropy().sum()
+        >>> First()(torch.zeros(2, 1), torch.ones(2, 1), torch.zeros(1))
+        tensor(1.4189)
     """
 
     bound: bool = False
@@ -46,6 +53,11 @@ class MonteCarlo(MixtureEntropy):
     r"""Minus the log density of a draw: unbiased, and the only estimate that depends on the draw.
 
     .. math:: H[q] = E_q[-\log q(z)] \approx -\log q(z)
+
+    Example:
+        >>> loc, scale = torch.tensor([[-9.0], [9.0]]), torch.ones(2, 1)
+        >>> MonteCarlo()(loc, scale, value=loc)  # at the middle of each component
+        tensor([1.6121, 1.6121])
     """
 
     bound = True
@@ -69,6 +81,11 @@ class Bhattacharyya(MixtureEntropy):
         Estimating Mixture Entropy with Pairwise Distances (Kolchinsky, Tracey, 2017)
         Tackling covariate shift with node-based Bayesian neural networks
         (Trinh, Heinonen, Acerbi, Kaski, 2022)
+
+    Example:
+        >>> loc, scale = torch.tensor([[-9.0], [9.0]]), torch.ones(2, 1)
+        >>> Bhattacharyya()(loc, scale, value=loc)  # exact here: 1.4189 and ln 2
+        tensor(2.1121)
     """
 
     bound = True
@@ -97,6 +114,11 @@ class KolchinskyTracey(MixtureEntropy):
 
     References:
         Estimating Mixture Entropy with Pairwise Distances (Kolchinsky, Tracey, 2017)
+
+    Example:
+        >>> loc, scale = torch.tensor([[-0.5], [0.5]]), torch.ones(2, 1)
+        >>> KolchinskyTracey()(loc, scale, value=loc) > Bhattacharyya()(loc, scale, value=loc)
+        tensor(True)
     """
 
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
@@ -127,6 +149,14 @@ class MomentMatched(MixtureEntropy):
     References:
         Scalable Bayesian neural networks by layer-wise input augmentation
         (Trinh, Kaski, Heinonen, 2020)
+
+    Example:
+        >>> scale = torch.ones(2, 1)
+        >>> for distance in (9.0, 90.0):  # the entropy is 2.1121 for both
+        ...     loc = torch.tensor([[-distance], [distance]])
+        ...     print(MomentMatched()(loc, scale, value=loc))
+        tensor(3.6223)
+        tensor(5.9188)
     """
 
     def __call__(self, loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
@@ -143,6 +173,11 @@ class ComponentMean(MixtureEntropy):
 
     .. math:: H[q] \ge \frac1K \sum_k H[q_k] \quad\Longleftrightarrow\quad
         KL(q \| p) \le \frac1K \sum_k KL(q_k \| p)
+
+    Example:
+        >>> loc, scale = torch.tensor([[-9.0], [9.0]]), torch.ones(2, 1)
+        >>> ComponentMean()(loc, scale, value=loc)  # ln 2 below the entropy
+        tensor(1.4189)
     """
 
     bound = True

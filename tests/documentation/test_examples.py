@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 
 import pyro
@@ -28,6 +29,39 @@ MODULES = [
     for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if not name.endswith("__main__")
 ]
+
+WITHOUT_EXAMPLE = {  # public names, and why an example of theirs would say nothing more
+    "zoo.inference.adversarial.AdversarialPosterior": "two posteriors, as in that of Adversarial",
+    "zoo.landscape.Projection": "three tensors, as in that of project",
+    "zoo.metrics.BorderProfile": "three tensors, as in that of border_profile",
+    "zoo.metrics.Reliability": "three tensors, as in that of reliability",
+    "zoo.metrics.Sparsification": "four tensors, as in that of sparsification",
+    "zoo.metrics.VarianceSplit": "two tensors, as in that of variance_split",
+    "zoo.streams.HybridPrediction": "two tensors, as in that of HybridLearner",
+}
+
+
+def public_classes_and_functions():
+    """Return them by the name under which the reference lists them first."""
+    found, waiting = {}, [guides, zoo]
+    for module in waiting:
+        for public in module.__all__:
+            member = getattr(module, public)
+            if inspect.ismodule(member):
+                waiting.append(member)
+            elif inspect.isclass(member) or inspect.isfunction(member):
+                found.setdefault(member, f"{module.__name__}.{public}")
+
+    return {name: member for member, name in found.items()}
+
+
+def test_a_public_class_or_function_has_an_example():
+    members = public_classes_and_functions()
+    assert len(members) > 300
+    without = [
+        name for name, each in members.items() if ">>>" not in (each.__doc__ or "")
+    ]
+    assert set(without) == set(WITHOUT_EXAMPLE)
 
 
 def examples():

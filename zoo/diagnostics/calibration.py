@@ -64,6 +64,16 @@ def sbc(
 
     Raises:
         ValueError: A model with point estimates, which have no prior to draw from.
+
+    Example:
+        >>> linear = zoo.references.linear()
+        >>> def fit(simulated):
+        ...     guide = guides.FullRank(linear.model)
+        ...     engine = inference.SVI(linear.model, guide, num_steps=5, progress=False)
+        ...     return engine.fit(simulated)
+        >>> short = {"num_simulations": 3, "num_samples": 9, "progress": False}
+        >>> sorted(zoo.diagnostics.sbc(linear.model, fit, linear.data.train.x, **short).ranks)
+        ['f[0]', 'f[1]', 'f[2]', 'log likelihood']
     """
     points = [*model.plan.points, *model.plan.learned(model.network)]
     if points:

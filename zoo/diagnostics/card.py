@@ -41,6 +41,12 @@ class Fidelity:
         reference: The reference of `zoo.references`; None if it was a sampler's
             posterior.
         posterior: The posterior that was scored; None if it was function values.
+
+    Example:
+        >>> truth = zoo.references.load("linear")
+        >>> card = zoo.fidelity(truth.runs["NUTS"], truth)
+        >>> card.wasserstein < 2 * card.floor["wasserstein"], card.verdict
+        (True, 'correct mean, correct spread, correct spread away from the data')
     """
 
     scores: dict[str, float]

@@ -18,6 +18,11 @@ class Contraction(Tabled):
 
     Arguments:
         ratios: The ratio of every parameter, (*shape) by the site's name.
+
+    Example:
+        >>> found = Contraction({"layer1.weight": torch.tensor([[0.1, 0.3], [1.0, 1.0]])})
+        >>> found.by_node("layer1.weight")  # the data say nothing about the second unit
+        tensor([0.2000, 1.0000])
     """
 
     ratios: Mapping[str, Tensor]

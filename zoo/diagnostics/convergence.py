@@ -38,6 +38,12 @@ class Convergence:
             if chains never moved there.
         faults: What the statistics of the run say against its draws, as sentences with a
             remedy: divergences, saturated trees, a low E-BFMI, chains that never moved.
+
+    Example:
+        >>> truth = zoo.references.load("linear")
+        >>> found = zoo.convergence(truth.posterior, truth.inputs)
+        >>> found.converged, found.warnings, int(found.ess.min()) > 1000
+        (True, [], True)
     """
 
     rhat: Tensor

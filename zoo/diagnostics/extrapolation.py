@@ -29,6 +29,12 @@ class Extrapolation(Tabled):
             class and draw.
         prior: The prior's, (K,).
         unit: "nats" of mutual information, or "" for the unit of the targets.
+
+    Example:
+        >>> factors = torch.tensor([1.0, 8.0])
+        >>> found = Extrapolation(factors, torch.tensor([0.1, 0.6]), torch.tensor([1.0, 1.2]))
+        >>> found.ratios  # far away a half of the prior's uncertainty is left
+        tensor([0.1000, 0.5000])
     """
 
     factors: Tensor

@@ -26,6 +26,13 @@ class Ranks:
         ranks: Rank in each simulation, (L,), from 0 to the number of draws, by
             quantity.
         num_samples: Number of draws of each posterior.
+
+    Example:
+        >>> even = torch.arange(10).repeat(10)
+        >>> Ranks({"f[0]": even}, num_samples=9)
+        calibrated: 1 quantities in 100 simulations of 9 draws, all within the bands
+        >>> Ranks({"f[0]": 9 * (even % 2)}, num_samples=9)  # the truth is outside all draws
+        not calibrated: ... 1 outside the bands: f[0] (draws too narrow)
     """
 
     ranks: Mapping[str, Tensor]

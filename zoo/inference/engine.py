@@ -10,7 +10,15 @@ from zoo.posterior.posterior import Posterior
 
 @runtime_checkable
 class Engine(Protocol):
-    """Fits a model to data: `SVI`, `HMC`, `NUTS`, `Laplace` and any of your own."""
+    """Fits a model to data: `SVI`, `HMC`, `NUTS`, `Laplace` and any of your own.
+
+    Example:
+        >>> class Known:  # an engine of your own
+        ...     def fit(self, data):
+        ...         return zoo.references.load("linear").posterior
+        >>> isinstance(Known(), inference.Engine), isinstance(inference.NUTS(model), Engine)
+        (True, True)
+    """
 
     def fit(self, data: Data) -> Posterior:
         """Return the posterior given the data.

@@ -17,6 +17,11 @@ class ByClass(NamedTuple):
         mean: Mean over the data of each class, (O,); NaN without data.
         error: Standard error of each mean, (O,); NaN for fewer than two data.
         number: Number of data of each class, (O,), int64.
+
+    Example:
+        >>> mean, number = torch.tensor([0.1, 0.5]), torch.tensor([90, 10])
+        >>> ByClass(mean, error=torch.tensor([0.03, 0.04]), number=number).balanced  # not 0.14
+        tensor(0.3000)
     """
 
     mean: Tensor

@@ -29,6 +29,13 @@ class CostCurve(Tabled):
         machine: Whether the machine is wrong, (N,).
         person: Share of people who are wrong, (N,).
         asked: Whether the policy asks a person, (K, N).
+
+    Example:
+        >>> machine, person = torch.tensor([0.0, 1.0]), torch.tensor([0.1, 0.1])
+        >>> asked = torch.tensor([[True, True]])  # at the only price, 0.2
+        >>> found = CostCurve(torch.tensor([0.2]), machine, person, asked)
+        >>> found.policy, found.best  # it was of no use to ask about the first input
+        (tensor([[0.3000, 0.3000]]), tensor([[0.0000, 0.3000]]))
     """
 
     prices: Tensor

@@ -22,6 +22,12 @@ class AveragedClasses(NamedTuple):
         probs: Class probabilities, (N, ..., O): the classes are last.
         entropy: Their entropy in nats, (N, ...): epistemic plus aleatoric uncertainty.
         aleatoric: Mean entropy of a draw in nats, (N, ...).
+
+    Example:
+        >>> probs = torch.tensor([[0.5, 0.5]])  # of two draws that are sure, and disagree
+        >>> entropy = torch.special.entr(probs).sum(-1)
+        >>> AveragedClasses(probs, entropy, aleatoric=torch.zeros(1)).epistemic
+        tensor([0.6931])
     """
 
     probs: Tensor

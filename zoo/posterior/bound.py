@@ -66,7 +66,14 @@ UNEVEN = (
 
 
 class NoBound(ValueError):
-    """A posterior or data without a bound on the evidence; the message says why."""
+    """A posterior or data without a bound on the evidence; the message says why.
+
+    Example:
+        >>> engine = inference.SVI(model, guides.Delta(model), num_steps=5, progress=False)
+        >>> engine.fit(data.train).bound(data.train)
+        Traceback (most recent call last):
+        zoo.posterior.bound.NoBound: Delta has no bound: a part of its entropy is omitted or ...
+    """
 
 
 def check_has_bound(guide: PyroProgram, model: BayesianNetwork) -> None:

@@ -41,6 +41,11 @@ class DrawsPosterior(Posterior):
         state: Point estimates, frozen weights and buffers by name.
         info: Statistics of the run.
         masks: Which weights of a site are left after pruning, by the site's name.
+
+    Example:
+        >>> draws = {name: value[None] for name, value in posterior.sample(6).items()}  # a chain
+        >>> DrawsPosterior(model, draws=draws, state={}, info=None)
+        Posterior over 81 parameters at 4 sites: 1 chains of 6 draws
     """
 
     info: RunInfo | None

@@ -39,6 +39,12 @@ class FunctionPosterior(DrawsPosterior):
         state: Point estimates, frozen weights and buffers by name.
         info: Statistics of the run.
         masks: Which weights of a site are left after pruning, by the site's name.
+
+    Example:
+        >>> truth = zoo.references.load("sinusoid").posterior
+        >>> x, values = truth.functions
+        >>> values.shape, truth.predict(x, num_samples=100).mean.shape  # at no other inputs
+        (torch.Size([8, 200, 61, 1]), torch.Size([61, 1]))
     """
 
     def __init__(

@@ -43,6 +43,10 @@ class GuidePosterior(Posterior):
         state: Point estimates, frozen weights and buffers by name.
         info: Statistics of the run.
         masks: Which weights of a site are left after pruning, by the site's name.
+
+    Example:
+        >>> posterior.guide, posterior.distributions()["layer1.bias"].mean.shape
+        (MeanField(4 sites, 162 parameters), torch.Size([10]))
     """
 
     info: SVIInfo | None

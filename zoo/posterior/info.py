@@ -93,6 +93,12 @@ class SVIInfo(RunInfo):
             different means, in nats per datum; empty if there was one fit.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
+
+    Example:
+        >>> posterior.info.losses.shape, posterior.info.bound
+        (torch.Size([5]), True)
+        >>> posterior.info.summary()["num_parameters"]
+        '162'
     """
 
     losses: Tensor
@@ -177,6 +183,13 @@ class MCMCInfo(RunInfo):
             if every proposal is accepted.
         target: What was sampled, as text by name: the model, the data, the temperatures.
             Chains of equal targets may stand side by side, see `Posterior.concat`.
+
+    Example:
+        >>> short = {"warmup_steps": 5, "num_samples": 5, "compile": False, "progress": False}
+        >>> engine = inference.HMC(model, num_chains=2, num_steps=3, **short)
+        >>> info = engine.fit(data.train).info
+        >>> info.acceptance_rate.shape, info.step_size.shape
+        (torch.Size([2, 5]), torch.Size([2]))
     """
 
     acceptance_rate: Tensor
@@ -236,6 +249,12 @@ class LaplaceInfo(RunInfo):
         error: The exception that ended the search early, if one did.
         temperature: Temperature of the whole posterior.
         likelihood_temperature: Temperature of the likelihood alone.
+
+    Example:
+        >>> engine = inference.Laplace(model, structure="diag", num_steps=5, progress=False)
+        >>> info = engine.fit(data.train).info
+        >>> info.structure, info.log_marginal_likelihood < 0
+        ('diag', True)
     """
 
     losses: Tensor

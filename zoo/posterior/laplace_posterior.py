@@ -33,6 +33,12 @@ class LaplacePosterior(DrawsPosterior):
         state: Point estimates, frozen weights and buffers by name.
         info: Statistics of the run.
         masks: Which weights of a site are left after pruning, by the site's name.
+
+    Example:
+        >>> engine = inference.Laplace(model, structure="diag", num_steps=5, progress=False)
+        >>> found = engine.fit(data.train)
+        >>> found.distributions()["layer1.bias"]  # the prior of a next task
+        Independent(Normal(loc: torch.Size([10]), scale: torch.Size([10])), 1)
     """
 
     info: LaplaceInfo | None

@@ -47,6 +47,12 @@ class AISInfo(ParticleInfo):
         acceptance_rate: Mean acceptance probability of each step, (T,).
         step_size: The last step size, in standard deviations of the prior.
         is_weighted: Whether some data had weights that are neither 0 nor 1.
+
+    Example:
+        >>> engine = inference.AIS(model, num_particles=4, num_steps=5, progress=False)
+        >>> info = engine.fit(data.train).info
+        >>> 1 <= info.effective_particles <= 4, info.log_evidence < 0
+        (True, True)
     """
 
     log_weights: Tensor
@@ -119,6 +125,13 @@ class EnsembleInfo(ParticleInfo):
         losses: Mean negative log joint density of the particles in nats per datum, (T,).
         repulsion: Where particles repel each other, e.g. "functions".
         bandwidth: Squared width of the kernel at the last step.
+
+    Example:
+        >>> engine = inference.RepulsiveEnsemble(
+        ...     model, num_particles=4, num_steps=5, progress=False
+        ... )
+        >>> engine.fit(data.train).info.losses.shape
+        torch.Size([5])
     """
 
     losses: Tensor

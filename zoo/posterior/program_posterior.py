@@ -28,6 +28,15 @@ class ProgramPosterior(DrawsPosterior):
         model: The Pyro program.
         draws: Values (C, S, *shape) of every latent site.
         info: Statistics of the run.
+
+    Example:
+        >>> def program(x, y):
+        ...     slope = pyro.sample("slope", dist.Normal(0.0, 1.0))
+        ...     pyro.sample("y", dist.Normal(slope * x, 0.1).to_event(2), obs=y)
+        >>> short = {"warmup_steps": 5, "num_samples": 5, "compile": False, "progress": False}
+        >>> x = torch.ones(9, 1)
+        >>> inference.HMC(program, num_steps=3, **short).fit((x, 2 * x)).draws["slope"].shape
+        torch.Size([4, 5])
     """
 
     def __init__(

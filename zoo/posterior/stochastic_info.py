@@ -71,6 +71,12 @@ class SGMCMCInfo(MCMCInfo):
         configurational_temperature: That of the positions, (C, S).
         caveat: Why the draws are of no posterior, or of which one; "" if there is nothing
             to say.
+
+    Example:
+        >>> short = {"num_epochs": 6, "num_chains": 2, "compile": False, "progress": False}
+        >>> info = inference.SGLD(model, **short).fit(data.train, batch_size=90).info
+        >>> list(info.temperatures()), info.batch_size
+        (['configurational'], 90)
     """
 
     batch_size: int | None = None

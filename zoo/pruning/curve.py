@@ -38,6 +38,11 @@ class Curves(Tabled):
     Arguments:
         fractions: Fractions of the weights that are dropped, (K,).
         scores: Scores by rule and by name, (K,) each.
+
+    Example:
+        >>> found = Curves((0.0, 0.9), {"magnitude": {"rmse": (0.1, 0.2)}})
+        >>> found.table.to_dicts()[1]
+        {'rule': 'magnitude', 'dropped': 0.9, 'rmse': 0.2}
     """
 
     fractions: Sequence[float]

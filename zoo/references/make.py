@@ -36,6 +36,12 @@ def make(
         report: Called with a line of text after each run.
         folder: The folder of the runs' checkpoints, see `checkpoints`, from which a run
             that was ended is taken up; None writes none.
+
+    Example:
+        >>> problem = zoo.references.linear()
+        >>> exact = {"exact": problem.runs["exact"]}  # without NUTS, which takes longer
+        >>> make(replace(problem, runs=exact), report=len)
+        Reference('linear', version 1: exact (4, 200))
     """
     posteriors: dict[str, Posterior] = {}
     outputs: dict[str, Tensor] = {}  # (C, S, N, O) each

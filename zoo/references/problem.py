@@ -37,6 +37,14 @@ class Problem:
         log_evidence: The exact log p(y | x) in nats; None if it is not known.
         source: Where the data are from, and their licence.
         num_weights: Number of draws of each run whose weights are stored.
+
+    Example:
+        >>> problem = zoo.references.cubic()
+        >>> problem
+        Problem('cubic', version 1: NUTS, MAMS)
+        >>> inference.SVI(problem.model, guides.Delta(problem.model), num_steps=5,
+        ...               progress=False).fit(problem.data.train)
+        Posterior over 301 parameters at 4 sites: ...
     """
 
     name: str

@@ -43,6 +43,13 @@ class Reference:
             `zoo.references.evidence.convergence_evidence`.
         made: How it was made: the command, the samplers with their options, the versions.
             Files of version 0.8 and earlier say nothing.
+
+    Example:
+        >>> truth = zoo.references.load("cubic")
+        >>> truth.posterior.functions.values.shape
+        torch.Size([8, 200, 61, 1])
+        >>> truth.table.to_dicts()[0]["R-hat"] < 1.01
+        True
     """
 
     problem: Problem

@@ -36,6 +36,19 @@ class HybridPosterior:
         counts: Number of data that each component was learned from, (K,).
         references: Held-out inputs of each task, (M, D) each, to which batches are
             compared.
+
+    Example:
+        >>> from zoo.datasets import Split
+        >>> from zoo.streams import HybridLearner
+        >>> def engine(network, likelihood):
+        ...     prior = priors.WeightPrior(dist.Normal(0.0, 1.0))
+        ...     flow = zoo.BayesianNetwork(network, prior, likelihood)
+        ...     return inference.SVI(flow, guides.Delta(flow), num_steps=5, progress=False)
+        >>> task = Split(torch.randn(80, 2), torch.arange(80) % 2)
+        >>> flow = networks.NormalisingFlow(2)
+        >>> known = HybridLearner(flow, engine).learn(task, held_out=torch.randn(40, 2))
+        >>> known.is_new(100 + torch.randn(20, 2)), known.is_new(torch.randn(20, 2))
+        (True, False)
     """
 
     def __init__(

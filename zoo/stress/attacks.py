@@ -34,6 +34,13 @@ class Attack(Tabled):
         x: The attacked images in the units of the network, (N, ...).
         before: The evaluation of the images before the attack.
         after: The evaluation of the attacked images.
+
+    Example:
+        >>> from zoo import stress
+        >>> found = stress.fgsm(classifier, digits, radius=0.1, num_samples=5, progress=False)
+        >>> before, after = [row["accuracy"] for row in found.table.to_dicts()]
+        >>> before > 0.9 > after
+        True
     """
 
     name: str

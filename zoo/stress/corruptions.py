@@ -48,6 +48,14 @@ class Corruptions(Tabled):
         severities: Severities, (K,).
         scores: Accuracy, nll, ece, entropy and its parts, (F, K) each, by name.
         clean: The same scores without corruption.
+
+    Example:
+        >>> def under_fog(*accuracy):
+        ...     scores = {"accuracy": torch.tensor([accuracy])}
+        ...     return Corruptions(("fog",), (1, 2), scores, clean={"accuracy": 0.9})
+        >>> ours, other = under_fog(0.8, 0.6), under_fog(0.6, 0.2)
+        >>> round(ours.mean_error, 2), round(ours.mean_corruption_error(other), 2)
+        (0.3, 0.5)
     """
 
     families: Sequence[str]

@@ -30,6 +30,13 @@ class Evaluation:
         epistemic: Mutual information of class and draw in nats, (N,).
         epistemic_variance: Kwon's epistemic variance, (N,).
         aleatoric_variance: Kwon's aleatoric variance, (N,).
+
+    Example:
+        >>> from zoo import stress
+        >>> found = stress.fooling(classifier, digits, classes=[3], num_steps=3, num_samples=5,
+        ...                        progress=False).evaluation
+        >>> found.predicted.shape, found.confidence.shape
+        (torch.Size([1]), torch.Size([1]))
     """
 
     probs: Tensor
@@ -88,6 +95,14 @@ class LabelledEvaluation(Evaluation):
     Arguments:
         log_prob: Log probability of the label, (N,).
         y: The labels, (N,).
+
+    Example:
+        >>> from zoo import stress
+        >>> angles = stress.severity(classifier, digits, stress.rotation, (90,), num_samples=5,
+        ...                          progress=False)
+        >>> upright, turned = [found.scores["accuracy"] for found in angles.evaluations]
+        >>> upright > turned
+        True
     """
 
     log_prob: Tensor

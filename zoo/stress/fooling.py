@@ -35,6 +35,13 @@ class Fooling(Tabled):
             (K,).
         evaluation: What the posterior predicts for the patterns, with draws that were
             not attacked.
+
+    Example:
+        >>> from zoo import stress
+        >>> found = stress.fooling(classifier, digits, classes=[3], num_steps=3, num_samples=5,
+        ...                        progress=False)
+        >>> found.table.to_dicts()[0]["class"], found.patterns.shape
+        (3, torch.Size([1, 1, 8, 8]))
     """
 
     through: str

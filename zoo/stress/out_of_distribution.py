@@ -30,6 +30,11 @@ class OutOfDistribution(Tabled):
         inside: Uncertainty of each input of the data's kind, (N,), by the measure's
             name.
         outside: The same for inputs of another kind, (M,).
+
+    Example:
+        >>> inside, outside = torch.tensor([0.1, 0.3]), torch.tensor([0.2, 0.9])
+        >>> OutOfDistribution({"entropy": inside}, {"entropy": outside}).auroc
+        {'entropy': 0.75}
     """
 
     inside: Mapping[str, Tensor]

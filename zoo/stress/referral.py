@@ -30,6 +30,11 @@ class Referral(Tabled):
         fractions: Fractions referred to a human, (K,), beginning with 0.
         kept: Number of kept inputs, (K,).
         scores: Accuracy and nll (nats) on the kept inputs, (K,), by rule and by name.
+
+    Example:
+        >>> found = Referral((0.0, 0.5), (360, 180), {"entropy": {"accuracy": (0.9, 0.99)}})
+        >>> found.table.to_dicts()[1]
+        {'referred by': 'entropy', 'referred': 0.5, 'kept': 180, 'accuracy': 0.99}
     """
 
     fractions: Sequence[float]

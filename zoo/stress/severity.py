@@ -36,6 +36,13 @@ class Severity(Tabled):
         evaluations: The evaluation of all images at each severity, (K,).
         shown: The first few images at each severity, as pixels, (K, M, C, H, W).
         unit: The unit of the severities; "" if they have none.
+
+    Example:
+        >>> from zoo import stress
+        >>> found = stress.severity(classifier, digits, stress.rotation, (90,), num_samples=5,
+        ...                         progress=False)
+        >>> found.scores["entropy"][1] > found.scores["entropy"][0]
+        True
     """
 
     corruption: str

@@ -27,6 +27,12 @@ class LinearPosterior(NamedTuple):
             scales 1 / sqrt(diag(precision)), which are smaller than the marginal standard
             deviations.
         log_evidence: log p(y | x) in nats, summed over the data, ().
+
+    Example:
+        >>> from zoo import datasets
+        >>> exact = datasets.toy.linear(num_inputs=2).exact
+        >>> (exact.precision @ exact.covariance).round(decimals=3).diagonal()
+        tensor([1., 1., 1.], dtype=torch.float64)
     """
 
     mean: Tensor

@@ -26,6 +26,12 @@ class LinearDataset(Dataset):
             known.
         prior_scale: Standard deviation of the normal prior of every weight and of the
             bias.
+
+    Example:
+        >>> from zoo import datasets
+        >>> few, many = [datasets.toy.linear(num_data=number) for number in (5, 50)]
+        >>> bool(many.exact.covariance.trace() < few.exact.covariance.trace())
+        True
     """
 
     exact: LinearPosterior

@@ -53,6 +53,12 @@ class Result:
         findings: Numbers next to published numbers.
         tables: Other measurements, e.g. curves: a list of rows for each name.
         notes: Remarks on the result, one sentence each.
+
+    Example:
+        >>> found = Result("mine", settings={"minutes": 5.0}, notes=["Nothing was published."])
+        >>> found.write(folder / "mine.json")
+        >>> read(folder / "mine.json").notes
+        ['Nothing was published.']
     """
 
     name: str
@@ -107,6 +113,11 @@ def read(path: Path) -> Result:
 
     Raises:
         ValueError: The file is damaged.
+
+    Example:
+        >>> Result("mine", settings={"minutes": 5.0}).write(folder / "mine.json")
+        >>> read(folder / "mine.json").settings
+        {'minutes': 5.0}
     """
     try:
         content = json.loads(path.read_text())

@@ -44,6 +44,11 @@ class Experiment:
         reference: Title, authors and year of the paper.
         minutes: The default budget of all its fits together, in minutes.
         run: The function that fits, scores, states findings and draws a figure.
+
+    Example:
+        >>> from zoo import experiments
+        >>> experiments.bbb_mnist.name, experiments.bbb_mnist.minutes > 0
+        ('bbb-mnist', True)
     """
 
     name: str
@@ -73,6 +78,14 @@ class Run:
         device: Where to compute, e.g. "cuda".
         seed: Seed of all random numbers.
         progress: Whether to show progress bars.
+
+    Example:
+        >>> def count(run):
+        ...     test = datasets.digits().test
+        ...     run.report.find("test images", len(test.y), published=360.0)
+        >>> counted = Experiment("count", "How many are there?", "none", minutes=1.0, run=count)
+        >>> Run(counted, out=folder, progress=False).run().table.to_dicts()
+        [{'finding': 'test images', 'ours': '360', 'published': '360.0', 'difference': 0.0}]
     """
 
     def __init__(

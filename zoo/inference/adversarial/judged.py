@@ -38,6 +38,13 @@ class Judged(Likelihood):
         weights: Values (K, *shape) of its sites; None for those of its network.
         realness: Takes the logit of being real (N,) from a discriminator's output.
         event_dim: Number of dimensions of one output of the generator, 3 for an image.
+
+    Example:
+        >>> prior = priors.WeightPrior(priors.fan_in())
+        >>> judge = BayesianNetwork(networks.MLP(6, 1), prior, likelihoods.Bernoulli())
+        >>> made = BayesianNetwork(networks.MLP(2, 6), prior, Judged(judge))
+        >>> made.likelihood
+        Judged(MLP, 1 at a time)
     """
 
     target = "ones"

@@ -30,6 +30,13 @@ class Curve(DrawsPosterior):
         profile: The negative log posterior along the curve.
         bends: The control points between the ends, weights by name.
         losses: Negative log posterior of each step of the fit, in nats per datum, (K,).
+
+    Example:
+        >>> other = {name: value + 0.1 for name, value in posterior.means().items()}
+        >>> curve = landscape.connect(posterior, other, data, num_epochs=1, batch_size=None,
+        ...                           num_points=3, progress=False)
+        >>> curve.source, sorted(curve.bend)[0]
+        ('a bezier curve of 3 points', 'layer1.bias')
     """
 
     def __init__(

@@ -101,6 +101,12 @@ class SimplicialComplex(DrawsPosterior):
         profile: The negative log posterior at the points.
         losses: Mean negative log posterior of each step, in nats per datum, (K, T) for each
             found vertex.
+
+    Example:
+        >>> around = landscape.simplex(posterior, data, num_vertices=2, num_epochs=1,
+        ...                            num_points=3, progress=False)
+        >>> around.predict(data.test.x).mean.shape, around.source
+        (torch.Size([31, 1]), '1 simplex of dimension 2, 3 points')
     """
 
     def __init__(

@@ -36,6 +36,13 @@ class LinearUpdates(Tabled):
         covariance: Covariance of the posterior, (T, P, P).
         log_evidence: Log evidence of the data so far in nats, (T,).
         model: The model as a linear function of its coefficients.
+
+    Example:
+        >>> linear = zoo.references.linear()
+        >>> found = landscape.linear_updates(linear.model, linear.data, sizes=[5, 50])
+        >>> mean, std = found.predict(linear.data.test.x)
+        >>> bool((std > linear.data.noise).all())  # the noise, and what is not known of the line
+        True
     """
 
     sizes: Tensor

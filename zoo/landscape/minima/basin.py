@@ -41,6 +41,12 @@ class Basin:
         ceiling: The training loss at the border, in nats per datum.
         normalised: Whether directions have filters of the norms of the weights' filters, and
             distances are in lengths of the direction.
+
+    Example:
+        >>> radii = torch.tensor([1.0, 4.0])
+        >>> found = Basin(radii, masses=radii.log(), size=2, ceiling=0.1, normalised=False)
+        >>> found.radius  # the volume is at least that of a disc of this radius
+        2.0
     """
 
     radii: Tensor

@@ -40,6 +40,12 @@ class Pattern:
         frame: The plane.
         losses: The objective of each step of the fit, (K,).
         target: The negative log posterior.
+
+    Example:
+        >>> found = landscape.pattern(torch.eye(2), posterior.model, data, num_epochs=1,
+        ...                           progress=False)
+        >>> found.weights(row=0, column=1)["layer1.weight"].shape
+        torch.Size([10, 6])
     """
 
     mask: Tensor

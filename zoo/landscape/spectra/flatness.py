@@ -43,6 +43,13 @@ class Flatness(Tabled):
         radius: Radius of the ball.
         noise: Standard deviation of the noise.
         relative: Whether each weight is measured in units of its own size.
+
+    Example:
+        >>> scores = {"loss": 1.0, "eigenvalue": 9.0, "trace": 20.0, "sharpness": 0.5}
+        >>> of_noise = {"rise": 0.1, "rise_error": 0.01, "noise": 0.01}
+        >>> found = Flatness(**scores, **of_noise, radius=0.1, relative=False)
+        >>> [row["score"] for row in found.table.to_dicts()]
+        ['9', '20', '0.5', '0.1']
     """
 
     loss: float

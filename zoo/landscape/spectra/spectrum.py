@@ -88,6 +88,11 @@ class Spectrum:
         kind: "ggn" or "hessian".
         quadrature: Nodes and weights of the whole spectrum; None without.
         trace: The trace: exact, or by Hutch++; None without.
+
+    Example:
+        >>> found = landscape.curvature(posterior, data, num_eigenvalues=3)
+        >>> found.lower_bound <= found.effective_dimension
+        True
     """
 
     eigenvalues: Tensor

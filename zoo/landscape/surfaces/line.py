@@ -32,6 +32,11 @@ class Line(Tabled):
             None without test data.
         batch_norm: What was done about statistics of batch normalisation: "none" for a network
             that has none, "recompute" or "carry".
+
+    Example:
+        >>> t, values = torch.tensor([0.0, 0.5, 1.0]), torch.tensor([1.0, 4.0, 3.0])
+        >>> Line(t, values, values / 2, values / 2, None, "none").barrier
+        2.0
     """
 
     t: Tensor

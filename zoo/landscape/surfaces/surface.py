@@ -42,6 +42,11 @@ class Plane:
         draws: Coordinates of the draws of which it is the plane of largest variance, (S, 2);
             None for a plane through given points.
         share: Share of the variance of these draws that is in the plane; NaN without draws.
+
+    Example:
+        >>> plane = landscape.plane(posterior, data=data, shape=(2, 2))
+        >>> torch.allclose(plane.prior + plane.loss, plane.values), plane.draws.shape
+        (True, torch.Size([100, 2]))
     """
 
     x: Tensor

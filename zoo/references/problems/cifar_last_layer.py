@@ -32,6 +32,11 @@ def cifar_last_layer() -> Problem:
         Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2016)
         Scalable Bayesian Optimization Using Deep Neural Networks (Snoek et al., 2015), which
         infers the last layer alone
+
+    Example:
+        >>> truth = zoo.references.load("cifar-last-layer")
+        >>> truth.data
+        Dataset('features of CIFAR-10', train=500, test=30, inputs=64, classes=10)
     """
     _, tensors = read_file(FEATURES, "trained")
     x = tensors["x"].float()

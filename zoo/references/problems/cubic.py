@@ -19,6 +19,12 @@ def cubic() -> Problem:
     References:
         Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
         (Hernández-Lobato and Adams, 2015), section 5.1
+
+    Example:
+        >>> truth = zoo.references.load("cubic")
+        >>> std = truth.posterior.predict(truth.inputs).epistemic
+        >>> std[truth.away].mean() > 3 * std[~truth.away].mean()
+        tensor(True)
     """
     data = toy.cubic(standardise=True)
 

@@ -27,6 +27,12 @@ def digits_mlp() -> Problem:
         What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram,
         Hoffman, Wilson, 2021), whose public code has an experiment for one device with
         160 images
+
+    Example:
+        >>> truth = zoo.references.load("digits-mlp")
+        >>> nats = truth.posterior.predict(truth.inputs).epistemic
+        >>> nats[truth.away].mean() > 2 * nats[~truth.away].mean()
+        tensor(True)
     """
     digits = datasets.digits()
     train = _flatten(digits.train)

@@ -35,6 +35,11 @@ def digits_nodes() -> Problem:
         Heinonen, 2020)
         Tackling covariate shift with node-based Bayesian neural networks (Trinh, Heinonen,
         Acerbi, Kaski, 2022)
+
+    Example:
+        >>> truth = zoo.references.load("digits-nodes")
+        >>> truth.model.prior
+        NodePrior(Normal(1, 0.5), where='in', weights=Frozen())
     """
     _, state = read_file(TRAINED, "trained")
     network = digits_cnn()

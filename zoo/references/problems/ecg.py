@@ -31,6 +31,12 @@ def ecg() -> Problem:
         Rakthanmanon, Zakaria, Hu, Keogh, 2015), from record chf07 of the BIDMC Congestive
         Heart Failure Database
         The UCR Time Series Archive (Dau et al., 2019)
+
+    Example:
+        >>> truth = zoo.references.load("ecg")
+        >>> nats = truth.posterior.predict(truth.inputs).epistemic
+        >>> nats[truth.away].mean() > 3 * nats[~truth.away].mean()
+        tensor(True)
     """
     _, tensors = read_file(MEANS, "trained")
     train = Split(tensors["train/x"].float(), tensors["train/y"].long())

@@ -28,6 +28,13 @@ def heteroscedastic() -> Problem:
     References:
         Estimating the mean and variance of the target probability distribution (Nix,
         Weigend, 1994)
+
+    Example:
+        >>> truth = zoo.references.load("heteroscedastic")
+        >>> noise = truth.posterior.predict(truth.inputs).aleatoric[:, 0]
+        >>> x = truth.inputs[:, 0]
+        >>> noise[x > 1].mean() > 3 * noise[x.abs() < 1].mean()
+        tensor(True)
     """
     data = _growing_noise()
 

@@ -28,6 +28,11 @@ def hierarchical() -> Problem:
     References:
         Hamiltonian Monte Carlo for Hierarchical Models (Betancourt, Girolami, 2015)
         Least Angle Regression (Efron, Hastie, Johnstone, Tibshirani, 2004)
+
+    Example:
+        >>> truth = zoo.references.load("hierarchical")
+        >>> [site for site in truth.weights if site.startswith("prior:")][:2]
+        ['prior:layer1.bias.scale', 'prior:layer1.weight.scale']
     """
     data = _diabetes()
 

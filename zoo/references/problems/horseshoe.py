@@ -35,6 +35,13 @@ def horseshoe() -> Problem:
         The horseshoe estimator for sparse signals (Carvalho, Polson, Scott, 2010)
         Sparsity information and regularization in the horseshoe and other shrinkage priors
         (Piironen, Vehtari, 2017)
+
+    Example:
+        >>> truth = zoo.references.load("horseshoe")
+        >>> weights = truth.weight_posterior.draws["layer1.weight"]  # (1, 800, 1, 20)
+        >>> sizes = weights.abs().mean((0, 1, 2))
+        >>> int((sizes > 0.5).sum())  # the inputs that matter
+        4
     """
     data = _sparse()
 

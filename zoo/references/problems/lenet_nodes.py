@@ -38,6 +38,11 @@ def lenet_nodes() -> Problem:
         Heinonen, 2020)
         Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms
         (Xiao, Rasul, Vollgraf, 2017)
+
+    Example:
+        >>> truth = zoo.references.load("lenet-nodes")
+        >>> truth.data
+        Dataset('features of Fashion-MNIST', train=300, test=30, inputs=400, classes=10)
     """
     _, tensors = read_file(TRAINED, "trained")
 

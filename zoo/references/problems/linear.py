@@ -28,6 +28,11 @@ def linear() -> Problem:
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), section 3.3
+
+    Example:
+        >>> truth = zoo.references.load("linear")
+        >>> round(truth.log_evidence, 2)
+        -49.21
     """
     data = toy.linear()
     num_inputs = data.train.x.shape[1]

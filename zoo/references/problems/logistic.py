@@ -27,6 +27,12 @@ def logistic() -> Problem:
         Mangasarian, 1993)
         Bayesian Data Analysis (Gelman, Carlin, Stern, Dunson, Vehtari, Rubin, 2013),
         section 16.3
+
+    Example:
+        >>> truth = zoo.references.load("logistic")
+        >>> prediction = truth.posterior.predict(truth.inputs)
+        >>> prediction.probs.shape, truth.weights["layer1.weight"].shape
+        (torch.Size([60, 1]), torch.Size([800, 1, 30]))
     """
     data = _benign_or_not()
 

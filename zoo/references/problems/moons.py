@@ -25,6 +25,13 @@ def moons() -> Problem:
     References:
         What Are Bayesian Neural Network Posteriors Really Like? (Izmailov, Vikram,
         Hoffman, Wilson, 2021)
+
+    Example:
+        >>> truth = zoo.references.load("moons")
+        >>> prediction = truth.posterior.predict(truth.inputs)
+        >>> nats = prediction.epistemic
+        >>> nats[truth.away].mean() > nats[~truth.away].mean()
+        tensor(True)
     """
     data = toy.moons()
 

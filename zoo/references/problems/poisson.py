@@ -36,6 +36,13 @@ def poisson() -> Problem:
     References:
         A note on the intervals between coal-mining disasters (Jarrett, 1979)
         Hierarchical Bayesian Analysis of Changepoint Problems (Carlin, Gelfand, Smith, 1992)
+
+    Example:
+        >>> truth = zoo.references.load("poisson")
+        >>> rates = truth.posterior.predict(truth.inputs).mean[:, 0]  # accidents in a year
+        >>> x = truth.inputs[:, 0]
+        >>> rates[x < -1].mean().round(), rates[(x > 0) & (x < 1)].mean().round()
+        (tensor(3.), tensor(1.))
     """
     data = _coal_mines()
 

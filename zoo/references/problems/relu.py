@@ -23,6 +23,11 @@ def relu() -> Problem:
         Rectified linear units improve restricted Boltzmann machines (Nair, Hinton, 2010)
         'In-Between' Uncertainty in Bayesian Neural Networks (Foong, Li, Hernández-Lobato,
         Turner, 2019)
+
+    Example:
+        >>> truth = zoo.references.load("relu")
+        >>> truth.model.network.activation2
+        ReLU()
     """
     noise = 0.3
     data = toy.sinusoid(noise=noise)

@@ -22,6 +22,12 @@ def sinusoid() -> Problem:
     References:
         Weight Uncertainty in Neural Networks (Blundell, Cornebise, Kavukcuoglu,
         Wierstra, 2015), section 5.2
+
+    Example:
+        >>> truth = zoo.references.load("sinusoid")
+        >>> std = truth.posterior.predict(truth.inputs).epistemic
+        >>> std[truth.away].mean() > 3 * std[~truth.away].mean()
+        tensor(True)
     """
     data = toy.sinusoid()
 

@@ -38,6 +38,12 @@ def two_modes() -> Problem:
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), sections 3.3 and 9.2
+
+    Example:
+        >>> truth = zoo.references.load("two-modes")
+        >>> rises = truth.weights["layer1.weight"] > 0
+        >>> 0.2 < float(rises.float().mean()) < 0.8  # both modes have draws
+        True
     """
     data = _hardly_a_slope()
     halves = _halves(data.train)

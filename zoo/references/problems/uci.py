@@ -24,6 +24,10 @@ def yacht_50() -> Problem:
     References:
         Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
         (Hernández-Lobato and Adams, 2015)
+
+    Example:
+        >>> zoo.references.yacht_50().data
+        Dataset('yacht', ...)
     """
     return _table("yacht", num_steps=300)
 
@@ -34,6 +38,10 @@ def energy_50() -> Problem:
     References:
         Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
         (Hernández-Lobato and Adams, 2015)
+
+    Example:
+        >>> zoo.references.energy_50().data
+        Dataset('energy', ...)
     """
     return _table("energy", num_steps=200)
 
@@ -44,6 +52,12 @@ def concrete_50() -> Problem:
     References:
         Probabilistic Backpropagation for Scalable Learning of Bayesian Neural Networks
         (Hernández-Lobato and Adams, 2015)
+
+    Example:
+        >>> truth = zoo.references.load("concrete-50")
+        >>> std = truth.posterior.predict(truth.inputs).epistemic
+        >>> std[truth.away].mean() > 3 * std[~truth.away].mean()
+        tensor(True)
     """
     return _table("concrete", num_steps=200)
 

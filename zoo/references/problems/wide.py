@@ -41,6 +41,11 @@ def wide() -> Problem:
         Bayesian Learning for Neural Networks (Neal, 1996), chapter 2
         Kernel Methods for Deep Learning (Cho, Saul, 2009)
         Deep Neural Networks as Gaussian Processes (Lee et al., 2018)
+
+    Example:
+        >>> truth = zoo.references.load("wide")
+        >>> zoo.fidelity(truth.runs["NUTS"], truth.runs["limit"], truth.inputs).verdict
+        'correct mean, correct spread'
     """
     data = toy.sinusoid(noise=_NOISE)
 
