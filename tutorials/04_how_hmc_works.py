@@ -30,7 +30,7 @@ import torch
 import zoo
 from zoo import datasets, inference, likelihoods, networks, plots, priors
 from zoo.course import check, sampling
-from zoo.posterior.labelled import rhat  # that of ArviZ: (C, S, M) -> (M,)
+from zoo.diagnostics import rhat  # that of ArviZ: (C, S, M) -> (M,)
 from zoo.reports.table import Table
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else

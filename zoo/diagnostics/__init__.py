@@ -10,6 +10,7 @@ from zoo.diagnostics.fidelity import fidelity
 from zoo.diagnostics.proposal import k_hat
 from zoo.diagnostics.ranks import Ranks
 from zoo.posterior.inference_data import to_arviz
+from zoo.posterior.labelled import ess, rhat, tail_ess
 
 __all__ = [
     "Contraction",
@@ -20,10 +21,13 @@ __all__ = [
     "baseline_nll",
     "contraction",
     "convergence",
+    "ess",
     "extrapolation",
     "fidelity",
     "k_hat",
+    "rhat",
     "sbc",
+    "tail_ess",
     "to_arviz",
 ]
 

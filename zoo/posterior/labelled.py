@@ -65,17 +65,77 @@ def tree_of(container: Labelled) -> DataTree:
 
 
 def rhat(values: np.ndarray) -> np.ndarray:
-    """Rank-normalised split R-hat of draws (C, S, M), one per column (M,)."""
+    r"""Rank-normalised split R-hat of draws, as ArviZ computes it: near 1 if chains agree.
+
+    .. math:: \hat R = \sqrt{\frac{n - 1}{n} + \frac{B}{n W}}
+
+    Draws are replaced by normal scores of their ranks, and chains by halves of n draws. W is
+    the variance within halves, and B / n that of their means. Of that and the same of draws
+    folded at the median, it is the larger.
+
+    References:
+        Rank-Normalization, Folding, and Localization: An Improved R-hat for Assessing
+        Convergence of MCMC (Vehtari, Gelman, Simpson, Carpenter, Bürkner, 2021)
+
+    Arguments:
+        values: Draws of M numbers, e.g. function values, of C chains, (C, S, M).
+
+    Returns:
+        One R-hat for each number, (M,); NaN for one that never changes.
+
+    Example:
+        >>> draws = np.random.default_rng(0).normal(size=(4, 200, 1))
+        >>> moved = draws + np.array([0.0, 0.0, 0.0, 3.0])[:, None, None]  # a chain apart
+        >>> bool(rhat(draws)[0] < 1.02), bool(rhat(moved)[0] > 1.2)
+        (True, True)
+    """
     return _by_column("rhat", values, method="rank")
 
 
 def ess(values: np.ndarray) -> np.ndarray:
-    """Bulk effective sample size of draws (C, S, M), one per column (M,)."""
+    r"""Bulk effective sample size of draws, as ArviZ computes it, for means and medians.
+
+    .. math:: C S \, / \, \Big( 1 + 2 \sum_{t > 0} \rho_t \Big)
+
+    The autocorrelations ρ are those of normal scores of the draws' ranks.
+
+    References:
+        Rank-Normalization, Folding, and Localization: An Improved R-hat for Assessing
+        Convergence of MCMC (Vehtari, Gelman, Simpson, Carpenter, Bürkner, 2021)
+
+    Arguments:
+        values: Draws of M numbers, e.g. function values, of C chains, (C, S, M).
+
+    Returns:
+        One size for each number, (M,).
+
+    Example:
+        >>> draws = np.random.default_rng(0).normal(size=(4, 100, 1))
+        >>> slow = draws.repeat(10, axis=1)  # each draw ten times
+        >>> bool(ess(slow)[0] < 2 * ess(draws)[0])  # more of them say no more
+        True
+    """
     return _by_column("ess", values, method="bulk")
 
 
 def tail_ess(values: np.ndarray) -> np.ndarray:
-    """Effective sample size of the 5 % and 95 % quantiles of draws (C, S, M), per column (M,)."""
+    """Effective sample size of the 5 % and 95 % quantiles of draws, the smaller of both.
+
+    References:
+        Rank-Normalization, Folding, and Localization: An Improved R-hat for Assessing
+        Convergence of MCMC (Vehtari, Gelman, Simpson, Carpenter, Bürkner, 2021)
+
+    Arguments:
+        values: Draws of M numbers, e.g. function values, of C chains, (C, S, M).
+
+    Returns:
+        One size for each number, (M,).
+
+    Example:
+        >>> draws = np.random.default_rng(0).normal(size=(4, 100, 2))
+        >>> tail_ess(draws).shape
+        (2,)
+    """
     return _by_column("ess", values, method="tail")
 
 
