@@ -97,8 +97,6 @@ class SVIInfo(RunInfo):
     Example:
         >>> posterior.info.losses.shape, posterior.info.bound
         (torch.Size([5]), True)
-        >>> posterior.info.summary()["num_parameters"]
-        '162'
     """
 
     losses: Tensor
@@ -186,10 +184,9 @@ class MCMCInfo(RunInfo):
 
     Example:
         >>> short = {"warmup_steps": 5, "num_samples": 5, "compile": False, "progress": False}
-        >>> engine = inference.HMC(model, num_chains=2, num_steps=3, **short)
-        >>> info = engine.fit(data.train).info
+        >>> info = inference.HMC(model, num_steps=3, **short).fit(data.train).info
         >>> info.acceptance_rate.shape, info.step_size.shape
-        (torch.Size([2, 5]), torch.Size([2]))
+        (torch.Size([4, 5]), torch.Size([4]))
     """
 
     acceptance_rate: Tensor
@@ -252,9 +249,8 @@ class LaplaceInfo(RunInfo):
 
     Example:
         >>> engine = inference.Laplace(model, structure="diag", num_steps=5, progress=False)
-        >>> info = engine.fit(data.train).info
-        >>> info.structure, info.log_marginal_likelihood < 0
-        ('diag', True)
+        >>> engine.fit(data.train).info.structure
+        'diag'
     """
 
     losses: Tensor

@@ -46,6 +46,14 @@ def about(device: str) -> dict[str, dict[str, str]]:
     }
 
 
+def device_name(device: torch.device) -> str:
+    """Return the name of a device, for a GPU that of the card."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+
+    return device.type
+
+
 def info_values(info: object) -> dict[str, object]:
     """Return the info of a fit as JSON values.
 

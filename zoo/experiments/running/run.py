@@ -18,6 +18,7 @@ from zoo.experiments.running.bounds import bound_of
 from zoo.experiments.running.fit_folder import FitFolder
 from zoo.experiments.running.kept import kept
 from zoo.experiments.running.method import Method
+from zoo.experiments.running.record import device_name
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.result import Result
 from zoo.experiments.running.scoreboard import Scoreboard
@@ -46,9 +47,11 @@ class Experiment:
         run: The function that fits, scores, states findings and draws a figure.
 
     Example:
-        >>> from zoo import experiments
-        >>> experiments.bbb_mnist.name, experiments.bbb_mnist.minutes > 0
-        ('bbb-mnist', True)
+        >>> def count(run):
+        ...     run.report.find("test images", len(datasets.digits().test.y), published=360.0)
+        >>> counted = Experiment("count", "How many are there?", "none", minutes=1.0, run=count)
+        >>> Run(counted, out=folder, progress=False).run().table.to_dicts()[0]["difference"]
+        0.0
     """
 
     name: str
@@ -78,14 +81,6 @@ class Run:
         device: Where to compute, e.g. "cuda".
         seed: Seed of all random numbers.
         progress: Whether to show progress bars.
-
-    Example:
-        >>> def count(run):
-        ...     test = datasets.digits().test
-        ...     run.report.find("test images", len(test.y), published=360.0)
-        >>> counted = Experiment("count", "How many are there?", "none", minutes=1.0, run=count)
-        >>> Run(counted, out=folder, progress=False).run().table.to_dicts()
-        [{'finding': 'test images', 'ours': '360', 'published': '360.0', 'difference': 0.0}]
     """
 
     def __init__(
@@ -114,7 +109,7 @@ class Run:
         settings: dict[str, object] = {
             "minutes": "as published" if self.full else self.minutes,
             "seed": seed,
-            "device": _device_name(self.device),
+            "device": device_name(self.device),
         }
         threads = {"threads": torch.get_num_threads()}
         command = {"command": self._command()}
@@ -303,11 +298,3 @@ class Run:
             fits[key] = self.fit(key, build, data, method, share=share, seed=seed)
 
         return fits
-
-
-def _device_name(device: torch.device) -> str:
-    """Return the name of a device, for a GPU that of the card."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-
-    return device.type
