@@ -71,7 +71,7 @@ LAYERS = [
     ["zoo.inference", "zoo.inference.ivon", "zoo.inference.swag", "zoo.diagnostics"],
     ["zoo.references"],
     ["zoo.reports", "zoo.pruning", "zoo.stress", "zoo.streams", "zoo.people"],
-    ["zoo.landscape", "zoo.explore"],
+    ["zoo.landscape", "zoo.explore", "zoo.sweeps"],
     ["zoo.experiments"],
     ["zoo.hub"],
     ["zoo.command", "zoo.course"],

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from zoo.pruning import prune
     from zoo.reports.comparison import compare
     from zoo.reports.explanation import explain
+    from zoo.sweeps.sweep import sweep
 
 __version__ = "0.14.0"
 
@@ -72,6 +73,7 @@ __all__ = [
     "reweighted",
     "streams",
     "stress",
+    "sweep",
 ]
 
 _MODULES = {  # where the names that are no packages are defined
@@ -86,6 +88,7 @@ _MODULES = {  # where the names that are no packages are defined
     "prune": "zoo.pruning",
     "renormalise": "zoo.posterior.renormalising",
     "reweighted": "zoo.predictive.reweighting",
+    "sweep": "zoo.sweeps.sweep",
 }
 
 if not TYPE_CHECKING:  # so that a type checker still finds a wrong name

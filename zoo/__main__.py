@@ -19,6 +19,10 @@ COMMANDS = {  # name: (module, help)
         "zoo.command.fit",
         "fit one network, prior, guide or engine; save the posterior, scores and a figure",
     ),
+    "sweep": (
+        "zoo.command.sweep",
+        "fit every combination of a plan, in processes; print one table",
+    ),
     "reference": (
         "zoo.command.reference",
         "show how well a reference posterior is known, or sample it again",
@@ -50,6 +54,7 @@ examples:
   zoo fit --data digits --guide LocalReparam  one posterior, its scores and a figure
   zoo fit --data mnist --path data --guide NodeMixture --set num_components=8
   zoo fit --data sinusoid --engine NUTS --prior nodes_and_weights
+  zoo sweep plan.yaml --workers 4             every combination of a plan, in one table
   zoo reference moons --show                  how well a stored posterior is known
   zoo reproduce bbb-mnist --budget 20         an experiment of the literature
   zoo explore --out page.html                 a page with pictures that move

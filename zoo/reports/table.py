@@ -29,6 +29,9 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     digits: dict[str, int] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def column(self, name: str) -> list[Cell]:
         """Return the cells of one column."""
         index = self.columns.index(name)

@@ -1,0 +1,1 @@
+"""Sweeps: every combination of networks, priors, guides and engines, in one table."""
