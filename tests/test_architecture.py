@@ -28,6 +28,7 @@ PACKAGES = [
     "zoo.diagnostics",
     "zoo.experiments",
     "zoo.explore",
+    "zoo.hub",
     "zoo.landscape",
     "zoo.metrics",
     "zoo.people",

@@ -12,6 +12,8 @@ from torch import Tensor
 from zoo.datasets.tables import by_names, columns
 from zoo.datasets.units import Units
 
+ARTIFICIAL = "artificial, no licence needed"  # the licence of toys
+
 
 class Split(NamedTuple):
     """Inputs and targets of one part of a data set, unpacked as `x, y = data.test`.
@@ -71,6 +73,7 @@ class Dataset:
             themselves.
         x_names: Name of each input; None if they have none.
         y_names: Name of each target; None if they have none.
+        licence: Licence of the data, for the cards of `zoo.hub`; "" if it is not known.
 
     Example:
         >>> from zoo import datasets
@@ -89,6 +92,7 @@ class Dataset:
     classes: tuple[Hashable, ...] | None = None
     x_names: tuple[str, ...] | None = None
     y_names: tuple[str, ...] | None = None
+    licence: str = ""
 
     def __post_init__(self) -> None:
         y = self.train.y
@@ -225,6 +229,7 @@ def regression_dataset(
     standardise: bool,
     x_names: tuple[str, ...] | None = None,
     y_names: tuple[str, ...] | None = None,
+    licence: str = "",
 ) -> Dataset:
     """Build a regression data set in float32 from parts in original units, best in float64.
 
@@ -236,6 +241,7 @@ def regression_dataset(
         standardise: Whether to standardise; otherwise loc is 0 and scale is 1.
         x_names: Names of the inputs.
         y_names: Names of the targets.
+        licence: Licence of the data.
     """
     make_units = Units.fit if standardise else Units.identity
     x_units = make_units(train.x)
@@ -249,6 +255,7 @@ def regression_dataset(
         y_units=y_units.float(),
         x_names=x_names,
         y_names=y_names,
+        licence=licence,
     )
 
 

@@ -7,6 +7,7 @@ import torch
 
 from zoo.datasets.dataset import Dataset, Split
 
+_LICENCE = "CC BY 4.0, Alpaydin and Kaynak (1998), UCI"
 _NUM_TEST = 360  # a fifth of 1797
 
 
@@ -45,7 +46,8 @@ def digits(flatten: bool = False) -> Dataset:
     whole = Split(x, y)
     train_rows, test_rows = _stratified(labels)
 
-    return Dataset("digits", whole.take(train_rows), whole.take(test_rows))
+    train, test = whole.take(train_rows), whole.take(test_rows)
+    return Dataset("digits", train, test, licence=_LICENCE)
 
 
 def _stratified(labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,6 +12,7 @@ from zoo.datasets.dataset import Dataset, Split
 from zoo.datasets.images import held_out
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
+_LICENCE = "ODC-By 1.0, BIDMC Congestive Heart Failure Database, PhysioNet"
 _SOURCE = (
     "put ECG5000 from www.timeseriesclassification.com there as one numpy archive, with series "
     "(N, 140) and labels 1 to 5: "
@@ -68,7 +69,7 @@ def ecg5000(
     if num_validation > 0:
         validation = whole.take(aside)
 
-    return Dataset("ECG5000", train, test, validation=validation)
+    return Dataset("ECG5000", train, test, validation=validation, licence=_LICENCE)
 
 
 def _series(x: np.ndarray, y: np.ndarray) -> Split:

@@ -13,6 +13,12 @@ from zoo.datasets.dataset import Dataset, Split
 from zoo.datasets.units import Units
 from zoo.runtime.torchvision_shim import load_torchvision
 
+_LICENCES = {
+    "MNIST": "CC BY-SA 3.0, LeCun and Cortes",
+    "FashionMNIST": "MIT, Zalando",
+    "CIFAR10": "none stated by its authors",
+}
+
 
 class Sizes(NamedTuple):
     """Number of images of each part; None for all."""
@@ -91,6 +97,7 @@ def load_images(
         test=_part(test, tested, units),
         x_units=units,
         validation=validation,
+        licence=_LICENCES.get(name, ""),
     )
 
 

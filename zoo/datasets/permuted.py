@@ -81,6 +81,7 @@ def _task(data: Dataset, task: int, order: Tensor) -> Dataset:
         classes=data.classes,
         x_names=x_names,
         y_names=data.y_names,
+        licence=data.licence,
     )
 
 

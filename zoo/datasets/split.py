@@ -112,6 +112,7 @@ def _task(data: Dataset, group: tuple[Hashable, ...], *, relabel: bool) -> Datas
         classes=group if relabel else data.classes,
         x_names=data.x_names,
         y_names=data.y_names,
+        licence=data.licence,
     )
 
 

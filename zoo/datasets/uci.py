@@ -13,6 +13,7 @@ import torch
 from zoo.datasets.dataset import Dataset, Split, regression_dataset
 
 EMBEDDED = ("yacht", "energy", "concrete")
+_LICENCE = "CC BY 4.0, UCI Machine Learning Repository"
 _NUM_SPLITS = 20
 _FILES = ("data.txt", "index_features.txt", "index_target.txt")
 _SHORT_NAMES = {
@@ -65,7 +66,9 @@ def uci(name: str, split: int = 0, path: str | Path | None = None) -> Dataset:
     if path is None:
         _check_name(name, EMBEDDED, "in the package")
         whole = _load_embedded(name)
+        licence = _LICENCE
     else:
+        licence = ""  # of a table that is not in the package
         name, folder = _find(name, Path(path))
         whole = _load_from(folder)
 
@@ -73,7 +76,7 @@ def uci(name: str, split: int = 0, path: str | Path | None = None) -> Dataset:
     train = whole.take(train_rows)
     test = whole.take(test_rows)
 
-    return regression_dataset(name, train, test, standardise=True)
+    return regression_dataset(name, train, test, standardise=True, licence=licence)
 
 
 def _split_rows(num_rows: int, split: int) -> tuple[torch.Tensor, torch.Tensor]:

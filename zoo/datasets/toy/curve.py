@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from zoo.datasets.dataset import Dataset, Split, regression_dataset
+from zoo.datasets.dataset import ARTIFICIAL, Dataset, Split, regression_dataset
 
 
 def standard_draws(num_data: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -44,4 +44,6 @@ def noisy_curve(
     grid = grid.unsqueeze(-1)  # (121, 1)
     test = Split(grid, function(grid))
 
-    return regression_dataset(name, train, test, standardise=standardise)
+    return regression_dataset(
+        name, train, test, standardise=standardise, licence=ARTIFICIAL
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.datasets.dataset import Dataset, Split, regression_dataset
+from zoo.datasets.dataset import ARTIFICIAL, Dataset, Split, regression_dataset
 from zoo.datasets.toy.conjugate import LinearPosterior, linear_posterior
 from zoo.datasets.toy.sizes import check_scales, check_sizes
 
@@ -93,7 +93,9 @@ def linear(
     train = _draw(num_data, coefficients, noise, correlation, random)
     test = _draw(num_test, coefficients, noise, correlation, random)
 
-    data = regression_dataset("linear", train, test, standardise=False)
+    data = regression_dataset(
+        "linear", train, test, standardise=False, licence=ARTIFICIAL
+    )
     exact = posterior(data.train.x, data.train.y, noise, prior_scale)
 
     return LinearDataset(

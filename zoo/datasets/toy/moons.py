@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from zoo.datasets.dataset import Dataset, Split
+from zoo.datasets.dataset import ARTIFICIAL, Dataset, Split
 from zoo.datasets.toy.sizes import check_scales, check_sizes
 
 
@@ -46,7 +46,7 @@ def moons(
     train = _draw(num_data, noise, random)
     test = _draw(num_test, noise, random)
 
-    return Dataset("moons", train, test)
+    return Dataset("moons", train, test, licence=ARTIFICIAL)
 
 
 def _draw(num_data: int, noise: float, random: np.random.RandomState) -> Split:
