@@ -35,6 +35,11 @@ COMMANDS = {  # name: (module, help)
         "zoo.command.explore",
         "write a page on which fits move next to the true posterior",
     ),
+    "hub": (
+        "zoo.command.hub",
+        "list fitted posteriors that can be loaded, or make one",
+    ),
+    "card": ("zoo.command.card", "print the card of a fitted posterior"),
     "nodes": ("zoo.command.nodes", "count weights and input nodes of the networks"),
     "list": (
         "zoo.command.listing",
@@ -58,6 +63,7 @@ examples:
   zoo reference moons --show                  how well a stored posterior is known
   zoo reproduce bbb-mnist --budget 20         an experiment of the literature
   zoo explore --out page.html                 a page with pictures that move
+  zoo card digits-mlp-mean-field              what a fitted posterior is, and how good
   zoo list                                    everything that can be combined
   zoo docs                                    the documentation, after `make docs`
 """

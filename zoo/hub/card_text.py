@@ -100,6 +100,7 @@ def program(name: str) -> str:
     return f"""```python
 from zoo import hub
 
-posterior = hub.load({name!r})  # path=FOLDER, if it is not in the package
+# path=FOLDER, if it is not in the package
+posterior = hub.load("{name}")
 posterior.predict(x)
 ```"""
