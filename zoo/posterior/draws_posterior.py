@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, cast
 
 from torch import Tensor
@@ -95,6 +96,26 @@ class DrawsPosterior(Posterior):
     def _stored(self) -> Tensor:
         """A tensor (C, S, ...) with a value for every draw."""
         return next(iter(self._draws.values()))
+
+    def stored(self) -> dict[str, Tensor]:
+        """Return everything that has a value for each draw, (C, S, ...) by name."""
+        return dict(self._draws)
+
+    def with_stored(
+        self, stored: Mapping[str, Tensor], info: RunInfo | None
+    ) -> DrawsPosterior:
+        """Return a posterior of the same model with other draws.
+
+        Arguments:
+            stored: Values (C, S, ...) of the names that `stored()` has.
+            info: Statistics of their run.
+        """
+        other = copy(self)
+        other._draws = dict(stored)
+        other._completed = None
+        other.info = info
+
+        return other
 
     def bound(self, data: Any, **options: Any) -> Bound:
         """Return the bound that annealed importance sampling has estimated in its run.

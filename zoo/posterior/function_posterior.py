@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from zoo.model import BayesianNetwork
 from zoo.posterior.concatenation import Dim, axis_of, check_same_tensors, joined
 from zoo.posterior.draw_source import FunctionValues
 from zoo.posterior.draws_posterior import DrawsPosterior
-from zoo.posterior.info import MCMCInfo
+from zoo.posterior.info import MCMCInfo, RunInfo
 from zoo.posterior.input_batches import InputBatch, on_device_of
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import prefixed
@@ -26,6 +26,8 @@ from zoo.runtime.rows import (
     num_rows,
     tensors_of,
 )
+
+_VALUES = "functions:values"  # no site has such a name
 
 
 class FunctionPosterior(DrawsPosterior):
@@ -68,6 +70,21 @@ class FunctionPosterior(DrawsPosterior):
     @property
     def _stored(self) -> Tensor:
         return self._functions.values
+
+    def stored(self) -> dict[str, Tensor]:
+        """Return everything that has a value for each draw, (C, S, ...) by name."""
+        return super().stored() | {_VALUES: self._functions.values}
+
+    def with_stored(
+        self, stored: Mapping[str, Tensor], info: RunInfo | None
+    ) -> FunctionPosterior:
+        """Return a posterior of the same model with other draws; see `DrawsPosterior`."""
+        draws = dict(stored)
+        values = draws.pop(_VALUES)
+        other = cast(FunctionPosterior, super().with_stored(draws, info))
+        other._functions = FunctionValues(self._functions.x, values)
+
+        return other
 
     def _predict_at(
         self,

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 _Value = TypeVar("_Value")
-_PATIENCE = timedelta(hours=2)  # for a process that lives but does not answer
+_PATIENCE = timedelta(days=1)  # for a process that lives but is not there yet
 
 
 class LostRank(RuntimeError):

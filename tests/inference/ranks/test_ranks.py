@@ -84,3 +84,48 @@ def test_what_depends_on_the_number_of_ranks_is_refused(found):
     batch_norm, data = found[1]["refused"]
     assert "would see only the rows of one rank" in batch_norm
     assert "the number of data is 9 on rank 0 and 10 on rank 1" in data
+
+
+def test_chains_of_all_ranks_are_in_the_first_one(found):
+    first, second = (torch.tensor(each["chains"]["shared"]) for each in found)
+    assert first.shape[:2] == (3, 10)
+    assert torch.equal(first[1:], second)
+    assert found[0]["chains"]["accepted"] == [3, 10]
+    assert len(first[:, -1].unique()) == 3  # noise of its own in each
+
+
+def test_a_rank_draws_the_chains_that_it_would_draw_alone(found):
+    for each, slice_ in zip(found, (slice(0, 1), slice(0, 2)), strict=True):
+        shared = torch.tensor(each["chains"]["shared"])[slice_]
+        assert torch.equal(shared, torch.tensor(each["chains"]["alone"]))
+
+
+def test_one_process_reads_the_chains_of_two(folder, found):
+    values = two_ranks.function_chains(folder)["values"]
+    assert values == found[0]["functions"]["values"]
+    assert len(values) == 3
+
+
+def test_ranks_begin_at_different_draws(found):
+    assert len(set(found[0]["starts"])) == 3
+
+
+def test_too_few_chains_are_refused_on_all_ranks(found):
+    for each in found:
+        none, single = each["too few"]
+        assert "1 chains are fewer than 2 ranks" in none
+        assert "rank 0 has 1: ChEES learns from differences between chains" in single
+
+
+def test_chains_of_a_rank_that_was_told_to_end_are_cut(folder):
+    first = json.loads((folder / "end0.json").read_text())
+    assert "interrupted after" in first["stopped"]
+    assert first["chains"] == 2
+    assert 2 <= first["draws"] < 20
+
+
+def test_chains_of_the_others_are_kept_when_a_rank_is_lost(folder):
+    first = json.loads((folder / "lose_chains0.json").read_text())
+    kept = "lost rank 1 of 2; kept the other ranks' chains, 1 in all"
+    assert first["stopped"] == kept
+    assert (first["chains"], first["draws"]) == (1, 10)

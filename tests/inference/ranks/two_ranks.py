@@ -199,6 +199,10 @@ def share(folder, rank):
         "alone": partial(fit, distributed=False),
         "resumed": resumed,
         "refused": refused,
+        "chains": chains,
+        "functions": function_chains,
+        "starts": nearby_starts,
+        "too few": too_few,
     }
     found = {"guides": differences_by_guide()}
     for name, run in runs.items():
@@ -258,6 +262,113 @@ def resumed(folder):
     }
 
 
+SHORT = {"warmup_steps": 10, "num_samples": 10, "init": "prior", **QUIET}
+
+
+def line(x, y):
+    slope = pyro.sample("slope", cases.Normal(0.0, 1.0))
+    pyro.sample("y", cases.Normal(slope * x[:, :1], 0.5).to_event(2), obs=y)
+
+
+def chains(folder):
+    """Sample three chains, of which this process has one or two; and the same ones alone."""
+    rank = dist.get_rank()
+    torch.manual_seed(rank)
+    shared = inference.NUTS(line, num_chains=3, max_tree_depth=3, **SHORT).fit(
+        toy_data()
+    )
+    torch.manual_seed(0)
+    seed = int(torch.randint(2**62, ()))  # that of the first process
+    torch.manual_seed(seed + 1 + rank)
+    alone = inference.NUTS(
+        line, num_chains=1 + rank, max_tree_depth=3, distributed=False, **SHORT
+    ).fit(toy_data())
+    return {
+        "shared": shared.draws["slope"].tolist(),
+        "alone": alone.draws["slope"].tolist(),
+        "accepted": list(shared.info.acceptance_rate.shape),
+    }
+
+
+def function_chains(folder, path="chains.run", **options):
+    """Sample chains with files, which keep function values."""
+    torch.manual_seed(3)
+    model = toy_model()
+    engine = inference.HMC(
+        model,
+        num_chains=3,
+        num_steps=2,
+        functions_at=toy_data()[0],
+        checkpoint=folder / path,
+        **SHORT,
+        **options,
+    )
+    posterior = engine.fit(toy_data())
+    return {"values": posterior.functions.values[..., 0, 0].tolist()}
+
+
+def nearby_starts(folder):
+    """Begin three chains at draws of a posterior, each at another one."""
+    torch.manual_seed(3)
+    start = inference.NUTS(line, num_chains=3, distributed=False, **SHORT).fit(
+        toy_data()
+    )
+    given = {**SHORT, "init": start, "warmup_steps": 0, "num_samples": 1}
+    engine = inference.HMC(line, num_chains=3, num_steps=1, **given)
+    return engine.fit(toy_data()).draws["slope"].flatten().tolist()
+
+
+def too_few(folder):
+    """Return what is said of fewer chains than processes, or than a sampler needs."""
+    sentences = []
+    for engine in (
+        inference.NUTS(line, num_chains=1, **SHORT),
+        inference.ChEES(line, num_chains=3, **SHORT),
+    ):
+        try:
+            engine.fit(toy_data())
+        except ValueError as error:
+            sentences.append(str(error))
+
+    return sentences
+
+
+def fragile_chains(last, act):
+    """Sample two chains until the network of this process acts, if it does."""
+    FRAGILE.update(calls=0, last=last, act=act)
+    torch.manual_seed(3)
+    model = zoo.BayesianNetwork(
+        Fragile(),
+        priors.WeightPrior(cases.Normal(0.0, 1.0)),
+        likelihoods.Gaussian(0.3),
+    )
+    engine = inference.HMC(model, num_chains=2, num_steps=2, **SHORT)
+    posterior = engine.fit(toy_data())
+    return {
+        "stopped": posterior.info.stopped,
+        "chains": posterior.num_chains,
+        "draws": posterior.num_samples,
+    }
+
+
+def end(folder, rank):
+    """Sample until the second process is told to end, and return what the first one says."""
+
+    def told_to_end():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    return fragile_chains(35 if rank else 0, told_to_end)
+
+
+def lose_chains(folder, rank):
+    """Sample until the second process is killed, and return what the first one says."""
+
+    def killed():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return fragile_chains(35 if rank else 0, killed)
+
+
 def lose(folder, rank):
     """Fit until the second process is killed, and return what the first one says."""
 
@@ -304,5 +415,5 @@ def run_in_two(folder, task):
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    for task in (share, lose):
+    for task in (share, lose, end, lose_chains):
         run_in_two(folder, task)

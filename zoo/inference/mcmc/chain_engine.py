@@ -21,10 +21,20 @@ from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.running.checkpoint import Checkpoint, describe_settings
 from zoo.inference.mcmc.running.initialisation import INITS
-from zoo.inference.mcmc.running.more_chains import divide_chains, run_in_turn
+from zoo.inference.mcmc.running.more_chains import (
+    ChainGroup,
+    divide_chains,
+    run_in_turn,
+)
 from zoo.inference.mcmc.running.results import make_posterior
 from zoo.inference.mcmc.running.run import ChainRun
 from zoo.inference.mcmc.running.run_options import MakeKernel, RunOptions
+from zoo.inference.mcmc.running.shared_chains import (
+    check_groups,
+    divide_over_ranks,
+    gathered,
+    initial_draws,
+)
 from zoo.inference.mcmc.running.store import StoreOptions
 from zoo.inference.mcmc.running.target import describe_target
 from zoo.inference.mcmc.sampled_data import SampledData
@@ -36,6 +46,7 @@ from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.as_tensors import as_tensors
 from zoo.runtime.counts import check_count
+from zoo.runtime.processes import Processes, ended_like_interrupt, joined
 from zoo.runtime.programs import PyroProgram
 from zoo.runtime.progress import bar
 from zoo.runtime.rows import Rows
@@ -75,6 +86,9 @@ class ChainEngine:
             the first ones are returned; with more chains, new ones have a file of their own.
         compile: How graphs run: "auto" chooses the fastest mode, True compiles, False only
             traces, "plain" runs the program itself.
+        distributed: Whether the processes that torchrun has started share the chains, by
+            default if there are several. Each adapts on its own chains, so they are equal
+            in law to those of one process, and the first one returns them all.
         progress: Whether to show a progress bar.
     """
 
@@ -90,6 +104,7 @@ class ChainEngine:
     likelihood_temperature: float = 1.0
     checkpoint: str | Path | None = None
     compile: bool | str = "auto"
+    distributed: bool | None = None
     progress: bool = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -163,21 +178,55 @@ class ChainEngine:
             generators: The generators of the run; what reading draws of a resumed run is
                 undone.
         """
+        ranks = joined(self.distributed)
+        if ranks is not None:
+            return self._share(read, ranks)
+
         with claimed(self.checkpoint) as path:
             if path is None:
                 return self._fit(read())
 
             with generators.restored(if_true=path.is_file()):
                 data = read()
-                files = divide_chains(path, self.num_chains)
+                groups = divide_chains(path, self.num_chains)
 
-                return run_in_turn(files, partial(self._fit_file, data))
+                return run_in_turn(groups, partial(self._fit_group, data))
 
-    def _fit_file(
-        self, data: SampledData, path: Path, num_chains: int
+    def _share(
+        self, read: Callable[[], SampledData], ranks: Processes
     ) -> DrawsPosterior:
-        """Run the chains of one file."""
-        return replace(self, checkpoint=path, num_chains=num_chains)._fit(data)
+        """Run the chains of this process, and return those of all in the first one."""
+        path = None if self.checkpoint is None else Path(self.checkpoint)
+        groups = divide_over_ranks(path, self.num_chains, ranks.size)
+        check_groups(groups, lambda size: replace(self, num_chains=size))
+        chains = [[(group.first, group.size) for group in own] for own in groups]
+        ranks.check_equal({"the sampler": repr(self), "the list of chains": chains})
+        own = groups[ranks.rank]
+        seed = ranks.from_first(int(torch.randint(2**62, ())))
+        engine = replace(self, progress=self.progress and ranks.is_first)
+        with ended_like_interrupt(ranks), claimed(own[0].path):
+            torch.manual_seed(seed)
+            data = read()
+            torch.manual_seed(seed + 1 + ranks.rank)
+            posterior = run_in_turn(
+                own, partial(engine._fit_own, data, self.num_chains)
+            )
+            found = despite_interrupt(partial(gathered, posterior, ranks))
+
+        torch.manual_seed(seed)
+        return found
+
+    def _fit_own(
+        self, data: SampledData, num_chains: int, group: ChainGroup
+    ) -> DrawsPosterior:
+        """Run a group of all chains, which begin at different positions."""
+        init = initial_draws(self.init, group, num_chains)
+
+        return replace(self, init=init)._fit_group(data, group)
+
+    def _fit_group(self, data: SampledData, group: ChainGroup) -> DrawsPosterior:
+        """Run chains that advance together."""
+        return replace(self, checkpoint=group.path, num_chains=group.size)._fit(data)
 
     def _fit(self, data: SampledData) -> DrawsPosterior:
         """Run the chains of one file, or those without a file."""

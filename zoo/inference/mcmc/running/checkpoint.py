@@ -27,7 +27,14 @@ from zoo.posterior.posterior import Posterior
 from zoo.runtime.description.objects import describe_value
 
 # settings in which a resumed run may differ from the run before
-_FREE = {"num_samples", "checkpoint", "progress", "compile", "store_on"}
+_FREE = {
+    "num_samples",
+    "checkpoint",
+    "progress",
+    "compile",
+    "store_on",
+    "distributed",
+}
 _IN_TARGET = {"model", "temperature", "likelihood_temperature"}
 
 

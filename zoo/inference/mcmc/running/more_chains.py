@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 
@@ -14,8 +14,22 @@ from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
 
 
-def divide_chains(path: Path, num_chains: int) -> list[tuple[Path, int]]:
-    """Return the files of a run and the number of chains of each, the last file a new one.
+class ChainGroup(NamedTuple):
+    """Chains that advance together.
+
+    Arguments:
+        path: Their file, None for none.
+        first: Number of the first of them among all chains, from 0.
+        size: Number of chains.
+    """
+
+    path: Path | None
+    first: int
+    size: int
+
+
+def divide_chains(path: Path, num_chains: int) -> list[ChainGroup]:
+    """Return the chains of each file of a run, the last file a new one.
 
     The chains of one file adapt together, so a file never gets more of them. The first new
     chain is in the name of the next file: `run.chains-3.safetensors`.
@@ -29,30 +43,44 @@ def divide_chains(path: Path, num_chains: int) -> list[tuple[Path, int]]:
     while done < num_chains:
         left = num_chains - done
         size = min(_num_chains_in(file) or left, left)
-        files.append((file, size))
+        files.append(ChainGroup(file, done, size))
 
         done += size
-        file = path.with_name(f"{path.stem}.chains-{done + 1}{path.suffix}")
+        file = later_file(path, done)
 
     return files
 
 
-def run_in_turn(
-    files: list[tuple[Path, int]], run: Callable[[Path, int], DrawsPosterior]
-) -> DrawsPosterior:
-    """Run the chains of each file in turn, and put them side by side.
+def later_file(path: Path, num_before: int) -> Path:
+    """Return the file of the chains after so many others.
 
     Arguments:
-        files: The files and the number of chains of each, from `divide_chains`.
-        run: Runs so many chains with a file.
+        path: The file of the first chains.
+        num_before: Number of chains before them.
+    """
+    if num_before == 0:
+        return path
+
+    return path.with_name(f"{path.stem}.chains-{num_before + 1}{path.suffix}")
+
+
+def run_in_turn(
+    groups: Sequence[ChainGroup], run: Callable[[ChainGroup], DrawsPosterior]
+) -> DrawsPosterior:
+    """Run the chains of each group in turn, and put them side by side.
+
+    Arguments:
+        groups: The chains of each file, from `divide_chains`.
+        run: Runs the chains of a group.
     """
     posteriors: list[DrawsPosterior] = []
-    for path, num_chains in files:
-        if posteriors and not path.is_file():
+    for group in groups:
+        path = group.path
+        if posteriors and path is not None and not path.is_file():
             new_seed = int(torch.randint(2**62, ()))
             torch.manual_seed(new_seed)  # other numbers than the first chains had
 
-        posterior = run(path, num_chains)
+        posterior = run(group)
         info = cast(MCMCInfo, posterior.info)
         if posteriors and info.stopped:
             first = cast(MCMCInfo, posteriors[0].info)
