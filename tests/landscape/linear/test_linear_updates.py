@@ -105,11 +105,17 @@ def test_features_of_a_network_that_is_linear_in_its_weights():
     assert torch.allclose(found.map[0], known.mean)
     assert torch.allclose(found.covariance[0], known.covariance)
 
+    weights, _ = found.plot(figure=Figure()).axes  # the second one is no intercept
+    assert weights.get_xlabel() == "slope"
+    assert weights.get_ylabel() == "1.weight[1]"
+
 
 def test_the_picture_shows_these_moments(tmp_path):
     x, y = points(6)
     found = landscape.linear_updates(line(), (x, y), [1, 6])
     weights, lines = found.plot(truth=TRUTH, figure=Figure()).axes
+    labels = [weights.get_xlabel(), weights.get_ylabel()]
+    assert labels == ["slope", "intercept"]
 
     shown = {each.get_label(): each.get_xydata() for each in weights.lines}
     assert shown["MAP"][0] == pytest.approx(found.map[-1].numpy())

@@ -72,6 +72,7 @@ class UpdatesPicture:
         self.grid = torch.linspace(low - margin, high + margin, 60).double()
         generator = torch.Generator().manual_seed(0)
         self.normals = torch.randn(_NUM_LINES, 2, generator=generator).double()
+        self.labels = self._labels()
 
     def draw(self, figure: Figure, update: LinearUpdate) -> None:
         """Draw the state after some data on an empty figure."""
@@ -103,7 +104,7 @@ class UpdatesPicture:
         low = (loc - _WIDTH * scale).tolist()
         high = (loc + _WIDTH * scale).tolist()
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-        ax.set(xlabel=self.model.names[0], ylabel=self.model.names[1])
+        ax.set(xlabel=self.labels[0], ylabel=self.labels[1])
         ax.set_title("posterior: 50, 90, 99 %; dashed: prior, 90 %", fontsize="medium")
         ax.legend(loc="upper right", framealpha=0.7, edgecolor="none", fontsize="small")
 
@@ -111,7 +112,7 @@ class UpdatesPicture:
         """Draw the band of new targets, draws of the line, and both estimates."""
         hide_frame(ax)
         x, grid = self.x.numpy(), self.grid.numpy()
-        inputs = self.grid.reshape(-1, *self.model.x.shape[1:]).to(self.model.x)
+        inputs = self._inputs()
         mean, std = self.model.predict(inputs, update.map, update.covariance)
         predictive_band(
             self.grid,
@@ -141,6 +142,23 @@ class UpdatesPicture:
         margin = 0.5 * (high - low)
         ax.set(ylim=(low - margin, high + margin), xlabel="x", ylabel="y")
         ax.set_title("new data: 90 %; thin: draws of the line", fontsize="medium")
+
+    def _inputs(self) -> Tensor:
+        """Return the grid as inputs of the network, (G, ...)."""
+        return self.grid.reshape(-1, *self.model.x.shape[1:]).to(self.model.x)
+
+    def _labels(self) -> list[str]:
+        """Name the coefficients of a line by what they are, and others by their sites."""
+        labels = []
+        features = self.model.features(self._inputs())
+        for name, feature in zip(self.model.names, features.T, strict=True):
+            if torch.allclose(feature, self.grid):
+                name = "slope"
+            elif torch.allclose(feature, torch.ones_like(feature)):
+                name = "intercept"
+            labels.append(name)
+
+        return labels
 
 
 def _ellipse(mean: Tensor, covariance: Tensor, level: float) -> np.ndarray:
