@@ -2,7 +2,8 @@
 
     python -m benchmarks.calibration
 
-It takes up to an hour, and writes results/calibration.json and docs/calibration.png.
+It takes up to an hour, and writes results/calibration.json and docs/calibration.png. With
+`--redraw` it draws the picture of the results that are there.
 
 The true weights are drawn from the prior of a network of eight units, and twenty targets
 from these, 200 times. The rank of the true value among 99 draws is uniform if a fit is
@@ -13,6 +14,7 @@ noise, and of the log likelihood.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -31,6 +33,7 @@ import zoo
 from benchmarks.record import write
 from zoo import inference, likelihoods, networks, plots, priors
 from zoo.diagnostics import Ranks, sbc
+from zoo.plots.saving import save_figure
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table
 
@@ -38,6 +41,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "calibration.json"
 FIGURE = ROOT / "docs" / "calibration.png"
 ENGINES = ("HMC", "MeanField", "FullRank")
+NUM_SAMPLES = 99  # draws of each posterior
 X = torch.cat([torch.linspace(-1.5, -0.5, 10), torch.linspace(0.5, 1.5, 10)])[:, None]
 X_RANKED = torch.tensor([[-1.0], [0.0], [3.0]])  # among the data, in the gap, outside
 
@@ -82,7 +86,14 @@ def calibrate(name: str, num_simulations: int) -> tuple[Ranks, float]:
     model = network()
     fit = fit_by(name, model)
 
-    ranks = sbc(model, fit, X, X_RANKED, num_simulations=num_simulations)
+    ranks = sbc(
+        model,
+        fit,
+        X,
+        X_RANKED,
+        num_simulations=num_simulations,
+        num_samples=NUM_SAMPLES,
+    )
     return ranks, time.perf_counter() - began
 
 
@@ -94,6 +105,16 @@ def calibrate_all(num_simulations: int, workers: int) -> dict[str, tuple[Ranks, 
         for name in ENGINES:
             running[name] = pool.submit(calibrate, name, num_simulations)
         return {name: future.result() for name, future in running.items()}
+
+
+def stored(path: Path) -> dict[str, Ranks]:
+    """Read the ranks of each engine from a file of results."""
+    found = {}
+    for name, values in json.loads(path.read_text())["ranks"].items():
+        own = {quantity: torch.tensor(ranks) for quantity, ranks in values.items()}
+        found[name] = Ranks(own, NUM_SAMPLES)
+
+    return found
 
 
 def draw(found: Mapping[str, Ranks]) -> Figure:
@@ -142,7 +163,13 @@ def main() -> None:
     parser.add_argument(
         "--figure", type=Path, default=FIGURE, help="file for the figure"
     )
+    parser.add_argument(
+        "--redraw", action="store_true", help="draw the results that are there"
+    )
     arguments = parser.parse_args()
+    if arguments.redraw:
+        save_figure(draw(stored(arguments.out)), arguments.figure)
+        return
 
     found = calibrate_all(arguments.simulations, arguments.workers)
     ranks = {name: own for name, (own, _) in found.items()}
@@ -158,7 +185,7 @@ def main() -> None:
         values[name] = {key: value.tolist() for key, value in own.ranks.items()}
     contents = {"deviations": deviations, "ranks": values, "seconds": seconds}
     write(arguments.out, contents)
-    draw(ranks).savefig(arguments.figure, dpi=110)
+    save_figure(draw(ranks), arguments.figure)
 
 
 if __name__ == "__main__":

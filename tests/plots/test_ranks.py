@@ -34,3 +34,10 @@ def test_a_line_that_leaves_the_band_at_one_rank_has_a_cross_there():
     assert is_refused
     assert crosses.get_linestyle() == "None"
     assert crosses.get_xdata().tolist() == [0.01]
+
+
+def test_a_stretch_outside_of_the_band_has_one_cross_where_it_is_farthest_outside():
+    ax, _ = drawn(UNIFORM // 2)  # the truth is too low, everywhere
+    line, crosses, _ = ax.lines
+    assert len(crosses.get_xdata()) == 1
+    assert crosses.get_ydata()[0] == line.get_ydata().max()

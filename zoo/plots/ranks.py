@@ -26,8 +26,8 @@ def ranks(
     .. math:: \hat F(r) - \frac{r + 1}{S + 1}
 
     A line that first rises above zero and then falls below it shows that the true value
-    lies too often at the ends of the draws: the draws are too narrow. A cross marks a
-    rank at which a line leaves the band.
+    lies too often at the ends of the draws: the draws are too narrow. A cross marks each
+    stretch of a line that is outside of the band, where it is farthest outside.
 
     Arguments:
         ranks: Ranks (L,) from 0 to the number of draws, by quantity.
@@ -71,13 +71,24 @@ def ranks(
 
 
 def _mark_outside(lines: Iterable[Line2D], half: np.ndarray) -> None:
-    """Put crosses on lines where they are outside of a band, which can be at one rank only."""
+    """Put a cross on each stretch of a line outside of a band, which may be of one rank only."""
     for line in lines:
         x, difference = (np.asarray(values) for values in line.get_data())
-        is_outside = np.abs(difference) > half + 1e-9
-        if is_outside.any() and line.axes is not None:
+        marked = _farthest_outside(np.abs(difference), half)
+        if len(marked) and line.axes is not None:
             color = line.get_color()
-            crosses = line.axes.plot(
-                x[is_outside], difference[is_outside], "x", color=color
-            )
+            crosses = line.axes.plot(x[marked], difference[marked], "x", color=color)
             crosses[0].set(markersize=7, markeredgewidth=2)
+
+
+def _farthest_outside(distance: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Return the place of the largest distance in each stretch of them beyond the band."""
+    is_outside = distance > half + 1e-9
+    ends = np.flatnonzero(np.diff(is_outside)) + 1
+    places = []
+    for stretch in np.split(np.arange(len(distance)), ends):
+        if is_outside[stretch[0]]:
+            beyond = distance[stretch] - half[stretch]
+            places.append(stretch[beyond.argmax()])
+
+    return np.asarray(places, dtype=int)
