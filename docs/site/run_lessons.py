@@ -47,6 +47,8 @@ def main(chosen: list[str]) -> None:
 
 def keep(lesson: NotebookNode, path: Path) -> None:
     """Write a lesson with its output; what is the same is written the same again."""
+    lesson.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    lesson.metadata.pop("language_info", None)  # which a lesson that is not run lacks
     add_installation(lesson)
     for number, cell in enumerate(lesson.cells):
         cell.id = f"cell-{number}"
@@ -55,7 +57,6 @@ def keep(lesson: NotebookNode, path: Path) -> None:
 
 def execute(lesson: NotebookNode) -> None:
     """Run all cells in an empty folder, and note the version, the minutes and the cores."""
-    lesson.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     os.environ.pop("SMOKE", None)
     os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
     start = time.monotonic()
