@@ -66,6 +66,33 @@ def test_what_arviz_makes_of_it(groups):
     assert len(arviz.summary(results, var_names=["likelihood:scale"])) == 1
 
 
+def test_leave_one_out_by_datum_is_that_of_the_closed_form():
+    # y ~ N(m, 1), m ~ N(0, 10^2); lesson 12 reads both versions so
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=30)
+
+    def log_density(value, mean, variance):
+        return -0.5 * (value - mean) ** 2 / variance - 0.5 * np.log(
+            2 * np.pi * variance
+        )
+
+    precision = len(y) + 0.01
+    draws = rng.normal(y.sum() / precision, precision**-0.5, size=(4, 500))
+    groups = {
+        "posterior": {"m": draws},
+        "log_likelihood": {"y": log_density(y, draws[..., None], 1.0)},
+    }
+    found = labelled.load_arviz().loo(labelled.labelled(groups), pointwise=True)
+    each = found.elpd_i if hasattr(found, "elpd_i") else found.loo_i
+
+    of_others = (y.sum() - y) / (precision - 1)
+    exact = log_density(y, of_others, 1 + 1 / (precision - 1))
+    of_all = log_density(y, y.sum() / precision, 1 + 1 / precision)
+    assert np.abs(each.values - exact).max() < 0.03
+    assert np.abs(of_all - exact).max() > 0.1  # data that predict themselves
+    assert found.pareto_k.values.max() < 0.5
+
+
 def test_rhat_and_ess_tell_good_chains_from_bad_ones():
     rng = np.random.default_rng(1)
     good = rng.normal(size=(4, 250, 2))
