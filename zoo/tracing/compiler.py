@@ -63,9 +63,6 @@ def compile_module(
             task = partial(_compile, module, inputs, _ONE_PROGRAM, repetition)
             return despite_damage(task)
         except Exception:  # an operation that cannot be called from C++ without Python
-            import traceback
-
-            traceback.print_exc()
             pass
 
     one = repetition.first(inputs)
