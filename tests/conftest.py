@@ -1,19 +1,46 @@
 """What all tests share; nothing global is set."""
 
+import gc
+import os
 import sys
 
 import pyro
 import pytest
 import torch
 
+# Of several processes none should begin one of these files when the others are done.
+_LONG = (
+    "test_tutorials.py",
+    "test_every_fit.py",
+    "test_gallery.py",
+    "test_examples.py",
+    "test_types.py",
+    "test_kills.py",
+    "test_nuts.py",
+)
+
 
 def pytest_collection_modifyitems(items):
-    """Skip, by name, what needs a device that is not there."""
+    """Put long files first where several processes share them, and skip what has no device."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.path.name not in _LONG)
+
     if torch.cuda.is_available():
         return
     for item in items:
         if item.get_closest_marker("gpu"):
             item.add_marker(pytest.mark.skip(reason=f"{item.name} needs a CUDA device"))
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from looking through all modules and tests again and again."""
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem):
+    """End the run if a process ends in a test: pytest-xdist would wait for it forever."""
+    pytest.exit(f"the process of {crashitem} has ended", returncode=1)
 
 
 def pytest_collectstart(collector):
