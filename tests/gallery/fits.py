@@ -41,7 +41,7 @@ def svi(model, family, train, num_steps, lr=0.02):
         num_steps=num_steps,
         lr=lr,
         scheduler=None,
-        compile="plain",
+        compile="traced",
         progress=False,
     )
     return engine.fit(train)

@@ -41,13 +41,16 @@ def sampler(name="HMC", model=None, **options):
     )
 
 
+def write_often(patch):
+    """Write after every block, and begin at draws of the prior."""
+    patch.setattr("zoo.inference.mcmc.running.run.BLOCK", BLOCK)
+    patch.setattr("zoo.inference.mcmc.running.checkpoint.SHARE", torch.inf)
+    patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
+
+
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("zoo.inference.mcmc.running.run.BLOCK", BLOCK)
-    monkeypatch.setattr(
-        "zoo.inference.mcmc.running.checkpoint.SHARE", torch.inf
-    )  # write after every block
-    monkeypatch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
+    write_often(monkeypatch)
 
 
 @pytest.fixture
@@ -182,9 +185,19 @@ def test_writing_takes_a_small_share_of_the_time(path, monkeypatch):
 # Files that cannot be used
 
 
+@pytest.fixture(scope="module")
+def bytes_of_a_run(tmp_path_factory):
+    path = tmp_path_factory.mktemp("written") / "run.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        write_often(patch)
+        fit(sampler(num_samples=BLOCK, checkpoint=path), seed=1)
+
+    return path.read_bytes()
+
+
 @pytest.fixture
-def written(path):
-    fit(sampler(num_samples=BLOCK, checkpoint=path), seed=1)
+def written(bytes_of_a_run, path):
+    path.write_bytes(bytes_of_a_run)
     return path
 
 

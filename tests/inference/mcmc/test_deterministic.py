@@ -54,7 +54,7 @@ def exact_moments():
 
 @pytest.mark.usefixtures("at_the_prior")
 def test_eight_schools_has_the_exact_moments_of_the_original_site():
-    settings = {**SHORT, "warmup_steps": 100, "num_samples": 250}
+    settings = {**SHORT, "warmup_steps": 80, "num_samples": 100}
     posterior = inference.NUTS(not_centred(), num_chains=12, **settings).fit(())
     assert not posterior.info.diverging.any()
 
