@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, combinations, product
 from pathlib import Path
 
@@ -312,6 +313,8 @@ PRIORS = {
     "NodePrior(Bernoulli)": lambda: priors.NodePrior(dist.Bernoulli(0.9)),
 }
 
+# no promise depends on how exactly Newton's method finds the mode
+LAST_LAYER = partial(guides.LastLayer, num_steps=1)
 GUIDES = {
     "ConcreteDropout": guides.ConcreteDropout,
     "Delta": guides.Delta,
@@ -319,7 +322,7 @@ GUIDES = {
     "GaussianDropout": guides.GaussianDropout,
     "Flow": guides.Flow,
     "FullRank": lambda model: guides.FullRank(model, sites=few(model, 600)),
-    "LastLayer": guides.LastLayer,
+    "LastLayer": LAST_LAYER,
     "LocalReparam": guides.LocalReparam,
     "LowRank": guides.LowRank,
     "MatrixNormal": guides.MatrixNormal,
@@ -329,7 +332,9 @@ GUIDES = {
     "NodeMixture": guides.NodeMixture,
     "Radial": guides.Radial,
     "Rank1": guides.Rank1,
-    "Resampled": lambda model: guides.Resampled(model, num_candidates=3),
+    "Resampled": lambda model: guides.Resampled(
+        model, make=LAST_LAYER, num_candidates=3
+    ),
     "SparseVariationalDropout": guides.SparseVariationalDropout,
     "pyro AutoDelta": AutoDelta,
     "pyro AutoIAF": over_few(auto_iaf),
