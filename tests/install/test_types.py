@@ -26,6 +26,8 @@ def report(request, installed):
             python,
             "--cache-dir",
             str(installed.folder / "mypy"),
+            "--config-file",
+            str(PROGRAMS / "mypy.ini"),
         ],
         "pyright": ["--pythonpath", python],
     }
