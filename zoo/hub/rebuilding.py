@@ -14,6 +14,7 @@ from zoo.hub.allowed import allowed
 from zoo.hub.describing import Json
 
 _DTYPES = ("float16", "bfloat16", "float32", "float64", "int32", "int64", "bool")
+_OF_OTHER_JSON = (KeyError, TypeError, RuntimeError, AttributeError, OverflowError)
 _DEEPEST = 50  # objects inside objects
 
 
@@ -41,9 +42,12 @@ def rebuilt(text: Json, depth: int = 0) -> Any:
 
     for key, read in _READERS.items():
         if isinstance(text, Mapping) and key in text:
-            return read(text, depth + 1)
+            try:
+                return read(text, depth + 1)
+            except _OF_OTHER_JSON as error:
+                raise ValueError(_changed(text)) from error
 
-    raise ValueError(f"a file has {text!r}, which stands for no object; it was changed")
+    raise ValueError(_changed(text))
 
 
 def arguments_of(text: Json, depth: int = 0) -> dict[str, Any]:
@@ -54,9 +58,14 @@ def arguments_of(text: Json, depth: int = 0) -> dict[str, Any]:
     """
     arguments = text.get("arguments")
     if not isinstance(arguments, dict):
-        raise ValueError(f"a file has {text!r} without arguments; it was changed")
+        raise ValueError(_changed(text))
 
     return {name: rebuilt(part, depth) for name, part in arguments.items()}
+
+
+def _changed(text: Json) -> str:
+    """Return the message about JSON that `described` does not write."""
+    return f"a file has {str(text)[:200]}, which stands for no object; it was changed"
 
 
 def make(name: str, build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -102,7 +111,8 @@ def _mapping(text: Json, depth: int) -> dict[Any, Any]:
 
 
 def _tensor(text: Json, depth: int) -> Tensor:
-    values = torch.tensor(text["tensor"], dtype=_dtype(text["dtype"]))
+    dtype = _dtype(text["dtype"])
+    values = make("a tensor", torch.tensor, text["tensor"], dtype=dtype)
     return values.reshape(text["shape"])
 
 

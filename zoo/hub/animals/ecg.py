@@ -47,4 +47,10 @@ def ecg_pruned(path: Path | None) -> Made:
         "series in the test part and are often wrong. Neighbouring beats are alike, so that the "
         "standard errors are too small.",
     }
-    return Made(posterior=prune(whole, _DROPPED), data=data, engine=engine, story=story)
+    return Made(
+        posterior=prune(whole, _DROPPED),
+        data=data,
+        engine=engine,
+        story=story,
+        num_samples=20,
+    )

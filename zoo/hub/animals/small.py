@@ -98,9 +98,10 @@ def concrete_low_rank(path: Path | None) -> Made:
         "about": "The strength of concrete from its mixture and its age: a perceptron of fifty "
         "units, whose true posterior is known from the reference `concrete-50`.",
         "split": "split 0 of Gal's twenty, 90 % of the rows for training",
-        "fidelity": f"Against the reference `concrete-50`:\n\n```text\n{table}\n```",
+        "fidelity": "Against the reference `concrete-50`, each score with its floor in brackets:"
+        f"\n\n```text\n{table}\n```",
         "use": "Regression with a noise scale that is inferred; a fit next to the truth.",
-        "limits": "One mode of the weights; between the data its functions vary less than those "
-        "of the true posterior, as the spread ratio says.",
+        "limits": "It is one mode of the weights: its mean is not that of the true posterior, and "
+        "away from the data its functions vary less; see `mean error` and `epistemic away`.",
     }
     return Made(posterior=posterior, data=data, engine=engine, story=story)
