@@ -216,10 +216,16 @@ def score_all(
     Arguments:
         names: The names of the references.
         labels: The names of the rows.
-        arguments: Steps, seeds and workers.
+        arguments: Steps, seeds, workers, and whether rows of the file are left out.
         keep: Called with every row whose seeds have all ended.
     """
     jobs = jobs_of(names, labels)
+    if arguments.missing:
+        before = earlier(arguments.out)
+        jobs = [
+            (name, label) for name, label in jobs if label not in before.get(name, {})
+        ]
+
     fits: dict[tuple[str, str], dict[int, Fit]] = {job: {} for job in jobs}
     spawn = get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, mp_context=spawn) as pool:
@@ -347,6 +353,9 @@ def main() -> None:
         type=Path,
         nargs="*",
         help="files whose rows are taken instead of fits; without a name it only draws",
+    )
+    parser.add_argument(
+        "--missing", action="store_true", help="leave out the rows that the file has"
     )
     parser.add_argument(
         "--steps", type=int, default=2000, help="gradient steps of each guide"
