@@ -12,8 +12,10 @@ from monte_carlo import LIMIT, off_chains, one_thread  # noqa: F401
 
 from zoo import inference
 from zoo.inference.mcmc import hmc
-from zoo.inference.mcmc.hmc import Lengths
+from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.hmc import FixedLength, Lengths
 from zoo.inference.mcmc.kernels import hamiltonian
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 
 SCALE = torch.tensor([1.0, 0.03, 30.0])
 LENGTHS = {
@@ -176,19 +178,48 @@ def test_a_wrong_kernel_is_rejected(wrong):
 
 def test_lengths_are_uniform_around_the_number_of_steps():
     step_size = torch.tensor([0.1, 0.2])
-    assert Lengths(7, None, 1000, 0.0).draw(step_size).tolist() == [7, 7]
-    assert Lengths(7, 2.0, 1000, 0.0).draw(step_size).tolist() == [20, 10]
-    assert Lengths(7, 2.0, 15, 0.0).draw(step_size).tolist() == [15, 10]
-    assert Lengths(7, 1e-9, 15, 0.0).draw(step_size).tolist() == [1, 1]
+    assert Lengths(7, None, 1000, 0.0).draw(step_size, 1).tolist() == [[7, 7]]
+    assert Lengths(7, 2.0, 1000, 0.0).draw(step_size, 1).tolist() == [[20, 10]]
+    assert Lengths(7, 2.0, 15, 0.0).draw(step_size, 1).tolist() == [[15, 10]]
+    assert Lengths(7, 1e-9, 15, 0.0).draw(step_size, 1).tolist() == [[1, 1]]
     torch.manual_seed(0)
-    drawn = torch.stack(
-        [Lengths(20, None, 1000, 0.5).draw(step_size) for _ in range(2000)]
-    )
+    drawn = Lengths(20, None, 1000, 0.5).draw(step_size, 2000)
     assert torch.equal(drawn[:, 0], drawn[:, 1])  # no chain waits for another
     assert (int(drawn.min()), int(drawn.max())) == (10, 30)
     assert abs(float(drawn.double().mean()) - 20) < LIMIT * 20 * 0.5 / math.sqrt(
         3 * 2000
     )
+
+
+def block_of_many_draws(steps_at_once, monkeypatch):
+    """Return draws of one call, of trajectories whose lengths differ between chains."""
+    made = kernel_of(standard)
+    monkeypatch.setattr(FixedLength, "steps_at_once", steps_at_once)
+    torch.manual_seed(0)
+    return made.paths(torch.randint(1, 9, (500, 8)))
+
+
+def kernel_of(model):
+    """Return the kernel of 8 chains that begin at draws of a standard normal."""
+    torch.manual_seed(0)
+    potential = Potential(model)
+    with potential.program.running():
+        made = sampler(model).kernel(potential, torch.randn(8, 2), KernelOptions())
+
+    made.state["step_size"] = torch.full((8,), 0.9)
+    return made
+
+
+def test_many_draws_of_one_call_are_exact(monkeypatch):
+    block = block_of_many_draws(10_000, monkeypatch)
+    assert furthest(block.q, 0.0, 1.0) < LIMIT
+    assert abs(float(block.info.n_steps.double().mean()) - 4.5) < 0.2
+
+
+def test_a_trajectory_may_need_several_calls(monkeypatch):
+    at_once = block_of_many_draws(10_000, monkeypatch)
+    in_parts = block_of_many_draws(3, monkeypatch)
+    assert torch.allclose(at_once.q, in_parts.q, atol=1e-5)
 
 
 def test_a_trajectory_of_one_period_moves_only_with_jitter():

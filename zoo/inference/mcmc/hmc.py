@@ -106,15 +106,16 @@ class Lengths(NamedTuple):
     max_steps: int
     jitter: float
 
-    def draw(self, step_size: Tensor) -> Tensor:
-        """Return the number of leapfrog steps of each chain (C,), given step sizes (C,)."""
+    def draw(self, step_size: Tensor, num_draws: int) -> Tensor:
+        """Return leapfrog steps of draws of each chain (S, C), given step sizes (C,)."""
         if self.trajectory_length is None:
             steps = torch.full_like(step_size, self.num_steps)
         else:
             steps = (self.trajectory_length / step_size).clamp(max=self.max_steps)
 
+        steps = steps.expand(num_draws, -1)
         if self.jitter > 0:
-            uniform = torch.rand((), device=steps.device, dtype=steps.dtype)
+            uniform = torch.rand(num_draws, 1).to(steps)
             symmetric = 2 * uniform - 1
             steps = steps * (1 + self.jitter * symmetric)
 
@@ -137,6 +138,6 @@ class FixedLength(Trajectories):
         super().__init__(potential, q, options)
         self.lengths = lengths
 
-    def num_leapfrog(self) -> Tensor:
-        """Draw the leapfrog steps of the next trajectory of each chain."""
-        return self.lengths.draw(self.step_size)
+    def draw_lengths(self, num_draws: int) -> Tensor:
+        """Draw the leapfrog steps of the next trajectories, (S, C)."""
+        return self.lengths.draw(self.step_size, num_draws)

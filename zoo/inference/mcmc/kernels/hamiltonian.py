@@ -10,13 +10,11 @@ from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.kernel import Kernel
-from zoo.tracing.repetition import Repetition
 
 MAX_ENERGY_ERROR = (
     1000.0  # nats; a trajectory with a larger one is divergent, as in Stan
 )
 _FIRST_STEP_SIZE = 0.1
-_LEAPS = Repetition(num_carried=4, num_given=1)
 _LOG_ACCEPTANCE = -0.2231  # log 0.8
 
 
@@ -29,14 +27,9 @@ class Hamiltonian(Kernel):
         options: The settings.
     """
 
-    # whether trajectories are made of single leapfrog steps, or these only try step sizes
-    leaps_often = True
-
     def __init__(self, potential: Potential, q: Tensor, options: KernelOptions) -> None:
         super().__init__(potential, q, options)
-        self.leaps = self.traced(
-            self.leap, compiles=self.leaps_often, repetition=_LEAPS
-        )
+        self.leap = self.traced(self.leapfrog, compiles=False)  # tries step sizes
 
         first = q.new_full((self.num_chains,), _FIRST_STEP_SIZE)
         self.restart(self.reasonable_step_size(first))
@@ -71,20 +64,6 @@ class Hamiltonian(Kernel):
 
         return u, p, gradient, energy
 
-    def leap(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Take one leapfrog step of every chain; to be traced.
-
-        Arguments:
-            inputs: Positions, momenta and gradients (C, P), potentials (C,), step sizes (C,)
-                and the tensors of the mass matrix.
-
-        Returns:
-            Positions, momenta, gradients and potentials after the step.
-        """
-        (u, p, gradient, _), (step_size,), mass_matrix = _LEAPS.split(inputs)
-
-        return self.leapfrog(u, p, gradient, step_size, *mass_matrix)
-
     def reasonable_step_size(self, step_size: Tensor) -> Tensor:
         """Double or halve step sizes (C,) until one step is accepted with probability 0.8."""
         direction = None
@@ -111,11 +90,9 @@ class Hamiltonian(Kernel):
         u = self.state["u"]
         gradient = self.state["gradient"]
         p = torch.randn_like(u)
-        energy = self.state["energy"]
-        before = energy + kinetic_energy(p)
+        before = self.state["energy"] + kinetic_energy(p)
 
-        steps = step_size[None]
-        _, p, _, energy = self.leaps(u, p, gradient, energy, steps, *self.mass_matrix)
+        _, p, _, energy = self.leap(u, p, gradient, step_size, *self.mass_matrix)
         self.num_gradients += self.num_chains
 
         return before - energy - kinetic_energy(p)

@@ -87,37 +87,39 @@ class LearnedLength(Trajectories):
         """Length of the longest trajectories, in the coordinates of the mass matrix."""
         return float(self.state["log_length"].exp())
 
-    def jitter(self) -> Tensor:
-        """Return the next term of van der Corput's sequence, () in (0, 1).
+    def jitters(self, num_draws: int) -> Tensor:
+        """Return the next terms of van der Corput's sequence, (S,) in (0, 1).
 
-        It is the fraction of the length that the next trajectory has.
+        They are the fractions of the length that the next trajectories have.
         """
-        number = self.state["draws"] + 1
-        bits = torch.arange(_JITTER_BITS, device=number.device)
+        done = self.state["draws"]
+        number = done + 1 + torch.arange(num_draws, device=done.device)
+        bits = torch.arange(_JITTER_BITS, device=done.device)
         place = 2**bits
-        digits = (number // place) % 2
+        digits = (number[:, None] // place) % 2
 
         reversed_digits = digits * (0.5 / place)
-        fraction = reversed_digits.sum()
+        fractions = reversed_digits.sum(1)
 
-        return fraction.to(self.state["log_length"])
+        return fractions.to(self.state["log_length"])
 
-    def num_leapfrog(self) -> Tensor:
-        """Return the leapfrog steps of the next trajectory, the same for all chains."""
+    def draw_lengths(self, num_draws: int) -> Tensor:
+        """Return the leapfrog steps of the next trajectories, the same for all chains, (S,)."""
         longest = self.state["log_length"].exp()
-        length = longest * self.jitter()
-        steps = (length / self.step_size).ceil()
+        lengths = longest * self.jitters(num_draws)
+        steps = (lengths / self.step_size[0]).ceil()
 
         return steps.clamp(1, self.max_steps).long()
 
-    def transition(self) -> TransitionInfo:
+    def paths(self, lengths: Tensor) -> DrawBlock:
         """Follow trajectories, and keep what the length is learned from."""
         self.initial_u = self.state["u"]
-        info = super().transition()
-        self.travelled = info.n_steps * self.step_size
-        self.state["draws"] = self.state["draws"] + 1
+        block = super().paths(lengths)
+        self.proposal, num_steps = self.last_trajectory
+        self.travelled = num_steps * self.step_size
+        self.state["draws"] = self.state["draws"] + len(lengths)
 
-        return info
+        return block
 
     def adapt(self, info: TransitionInfo) -> None:
         """Adapt the step size to the harmonic mean acceptance of all chains, and the length."""

@@ -39,8 +39,6 @@ class NoUTurn(Hamiltonian):
         max_tree_depth: Largest number of doublings.
     """
 
-    leaps_often = False
-
     def __init__(
         self,
         potential: Potential,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.chains import KernelOptions, Tick
+from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.kernels.kernel import Kernel
 from zoo.inference.mcmc.kernels.microcanonical import langevin, unit
+from zoo.inference.mcmc.kernels.path_blocks import PathBlocks
 from zoo.inference.mcmc.kernels.phase_space import PathEnd, PhasePoint, Totals
 from zoo.tracing.repetition import Repetition
 
@@ -37,7 +37,7 @@ class LangevinOptions:
     num_steps: int | None
 
 
-class PathKernel(Kernel):
+class PathKernel(PathBlocks):
     """Chains that follow paths of microcanonical steps; a draw is the end of a path.
 
     A member says how many steps paths have, and where chains are after a path. A compiled
@@ -64,10 +64,6 @@ class PathKernel(Kernel):
 
         noise = torch.randn_like(q)
         self.state["velocity"] = unit(noise)
-
-    def draw_lengths(self, num_draws: int) -> Tensor:
-        """Return the steps of the paths of draws, (S,)."""
-        raise NotImplementedError
 
     def decoherence_length(self) -> Tensor:
         """Return the decoherence lengths of the noise along a path, (C,)."""
@@ -175,45 +171,6 @@ class PathKernel(Kernel):
         after, _, _ = _parted(results[: _STEPS.num_carried])
 
         return after, PathEnd(*results[_STEPS.num_carried :])
-
-    def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
-        """Draw from every chain, in warm-up draw by draw; what there is at Ctrl-C is kept."""
-        blocks: list[DrawBlock] = []
-        done = 0
-        ended_by: BaseException | None = None
-
-        try:
-            while done < num_draws:
-                left = 1 if adapting else num_draws - done
-                block = self.paths(self.next_lengths(left))
-                if adapting:
-                    self.adapt(block.info_of(0))
-
-                blocks.append(block)
-                done += block.num_draws
-                tick(done, self.progress_text(block.info))
-        except (KeyboardInterrupt, Exception) as error:
-            ended_by = error
-
-        if not blocks:
-            return DrawBlock.empty(self.q, ended_by)
-
-        return replace(DrawBlock.joined(blocks), ended_by=ended_by)
-
-    def next_lengths(self, left: int) -> Tensor:
-        """Return the steps of each of the next draws, as many as one call makes, at least one.
-
-        Arguments:
-            left: Number of draws that are left.
-        """
-        if self.steps.how != "compiled":
-            return self.draw_lengths(1)
-
-        most = self.steps_at_once
-        lengths = self.draw_lengths(min(left, most))
-        fitting = int((lengths.cumsum(0) <= most).sum())
-
-        return lengths[: max(1, fitting)]
 
     def paths(self, lengths: Tensor) -> DrawBlock:
         """Make one draw of every chain after each of some numbers of steps (S,)."""

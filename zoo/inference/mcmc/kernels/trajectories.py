@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.kernels.draws import TransitionInfo
+from zoo.inference.mcmc.density.potential import Potential
+from zoo.inference.mcmc.kernels.chains import KernelOptions
+from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import (
     MAX_ENERGY_ERROR,
     Hamiltonian,
     kinetic_energy,
 )
 from zoo.inference.mcmc.kernels.masked import where_chains
+from zoo.inference.mcmc.kernels.path_blocks import PathBlocks, longest
+from zoo.tracing.repetition import Repetition
 
 
-class TrajectoryEnd(NamedTuple):
-    """The last points of trajectories.
+class TrajectoryPoint(NamedTuple):
+    """Where the chains are on their trajectories.
 
     Arguments:
         u: Whitened positions, (C, P).
@@ -32,64 +37,193 @@ class TrajectoryEnd(NamedTuple):
     gradient: Tensor
     energy: Tensor
 
+    @property
+    def total(self) -> Tensor:
+        """Potential plus kinetic energy, (C,)."""
+        return self.energy + kinetic_energy(self.p)
 
-class Trajectories(Hamiltonian):
-    """A kernel of whole trajectories; a member gives `num_leapfrog`, their lengths.
+    def where(self, mask: Tensor, other: TrajectoryPoint) -> TrajectoryPoint:
+        """Return these points for the chains of a mask (C,), other ones for the rest."""
+        values = []
+        for mine, others in zip(self, other, strict=True):
+            values.append(where_chains(mask, mine, others))
 
-    `proposal` is the end of the last trajectories, whether it was accepted or not.
+        return TrajectoryPoint(*values)
+
+
+class TrajectoryEnd(NamedTuple):
+    """The ends of trajectories, with leading dimensions for several ones of every chain.
+
+    Arguments:
+        u: Whitened positions of the ends, accepted or not, (*, C, P).
+        p: Momenta there, (*, C, P).
+        chosen_u: Positions of the ends that were accepted, otherwise of the starts,
+            (*, C, P).
+        chosen_energy: Potential there, (*, C).
+        chosen_total: Potential plus kinetic energy there, (*, C).
+        error: Energy errors, (*, C).
     """
 
-    proposal: TrajectoryEnd
+    u: Tensor
+    p: Tensor
+    chosen_u: Tensor
+    chosen_energy: Tensor
+    chosen_total: Tensor
+    error: Tensor
 
-    def num_leapfrog(self) -> Tensor:
-        """Return the leapfrog steps of the next trajectory of each chain, (C,)."""
-        raise NotImplementedError
+    def at(self, number: Tensor | int) -> TrajectoryEnd:
+        """Return some of the leading elements."""
+        return TrajectoryEnd(*[value[number] for value in self])
 
-    def transition(self) -> TransitionInfo:
-        """Follow a trajectory from fresh momenta, and accept its end or stay."""
-        state = self.state
-        momenta = torch.randn_like(state["u"])
-        steps = self.num_leapfrog()
-        end = self._integrate(momenta, steps)
 
-        initial = state["energy"] + kinetic_energy(momenta)
-        final = end.energy + kinetic_energy(end.p)
-        error = (final - initial).nan_to_num(nan=math.inf)
-        acceptance = (-error).exp().clamp(max=1.0)
-        uniform = torch.rand_like(acceptance)
-        accepted = uniform < acceptance
-        self._move(end, accepted)
+class StepGiven(NamedTuple):
+    """What each step of trajectories is given.
 
-        return TransitionInfo(
-            acceptance_rate=acceptance,
-            diverging=error > MAX_ENERGY_ERROR,
-            n_steps=steps,
-            lp=-state["energy"],
-            energy=torch.where(accepted, initial + error, initial),
+    Arguments:
+        momenta: Momenta of a trajectory that begins with this step, (K, C, P).
+        uniform: Uniform between 0 and 1, to accept a trajectory that ends with it, (K, C).
+        begins: Whether trajectories begin with it, (K, C).
+        ends: Whether trajectories end with it, (K, C).
+        step_size: Step sizes, zero for a chain that waits for longer ones, (K, C).
+    """
+
+    momenta: Tensor
+    uniform: Tensor
+    begins: Tensor
+    ends: Tensor
+    step_size: Tensor
+
+    def split(self, size: int) -> Iterator[StepGiven]:
+        """Return parts of at most so many steps."""
+        for parts in zip(*[value.split(size) for value in self], strict=True):
+            yield StepGiven(*parts)
+
+
+_NUM_POINT = len(TrajectoryPoint._fields)
+_STEPS = Repetition(num_carried=2 * _NUM_POINT, num_given=len(StepGiven._fields))
+
+
+class Trajectories(PathBlocks, Hamiltonian):
+    """A kernel of whole trajectories; a member gives `draw_lengths`, their leapfrog steps.
+
+    A compiled program takes the steps of many trajectories in one call.
+
+    Arguments:
+        potential: The potential energy.
+        q: Initial positions of the chains, (C, P).
+        options: The settings.
+    """
+
+    def __init__(self, potential: Potential, q: Tensor, options: KernelOptions) -> None:
+        super().__init__(potential, q, options)
+        self.steps = self.traced(self.trajectory_step, repetition=_STEPS)
+
+    def trajectory_step(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Take one leapfrog step of every chain, begin and end trajectories; to be traced.
+
+        Arguments:
+            inputs: Where the chains are, where their trajectories began, the fields of
+                `StepGiven` and the tensors of the mass matrix.
+
+        Returns:
+            Both points for the next step; then the fields of a `TrajectoryEnd`.
+        """
+        carried, given, mass_matrix = _STEPS.split(inputs)
+        point = TrajectoryPoint(*carried[:_NUM_POINT])
+        start = TrajectoryPoint(*carried[_NUM_POINT:])
+        momenta, uniform, begins, ends, step_size = StepGiven(*given)
+
+        fresh = point._replace(p=momenta)
+        start = fresh.where(begins, start)
+        point = fresh.where(begins, point)
+        before = (point.u, point.p, point.gradient)
+        end = TrajectoryPoint(*self.leapfrog(*before, step_size, *mass_matrix))
+
+        error = (end.total - start.total).nan_to_num(nan=math.inf)
+        accepted = uniform < acceptance_of(error)
+        chosen = end.where(accepted, start)
+        after = chosen.where(ends, end)
+        record = TrajectoryEnd(
+            end.u, end.p, chosen.u, chosen.energy, chosen.total, error
         )
 
-    def _move(self, end: TrajectoryEnd, accepted: Tensor) -> None:
-        """Move the chains of a mask (C,) to the ends of their trajectories."""
-        self.proposal = end
-        for name in ("u", "gradient", "energy"):
-            new = getattr(end, name)
-            self.state[name] = where_chains(accepted, new, self.state[name])
+        return *after, *start, *record
 
-    def _integrate(self, p: Tensor, steps: Tensor) -> TrajectoryEnd:
-        """Return the ends of trajectories with momenta p (C, P) and lengths (C,).
+    def paths(self, lengths: Tensor) -> DrawBlock:
+        """Follow trajectories of leapfrog steps (S, C) or (S,), and accept or reject each."""
+        lengths = lengths.reshape(len(lengths), -1).expand(-1, self.num_chains)
+        end = self._follow(lengths)
+        self.last_trajectory = end.at(-1), lengths[-1]
+
+        info = TransitionInfo(
+            acceptance_rate=acceptance_of(end.error).T,
+            diverging=(end.error > MAX_ENERGY_ERROR).T,
+            n_steps=lengths.T,
+            lp=-end.chosen_energy.T,
+            energy=end.chosen_total.T,
+        )
+        u = end.chosen_u.transpose(0, 1)
+        colour = torch.vmap(self.mass_matrix.colour, in_dims=1, out_dims=1)
+
+        return DrawBlock(colour(u), info)
+
+    def _follow(self, lengths: Tensor) -> TrajectoryEnd:
+        """Move the chains along trajectories; return the ends, (S, C, ...) each."""
+        given, last = self._given(lengths)
+        point = TrajectoryPoint(
+            self.state["u"],
+            torch.zeros_like(self.state["u"]),
+            self.state["gradient"],
+            self.state["energy"],
+        )
+        carried = (*point, *[value.clone() for value in point])
+
+        records = []
+        for some in given.split(self.steps_at_once):
+            results = self.steps(*carried, *some, *self.mass_matrix)
+            carried, record = results[: len(carried)], results[len(carried) :]
+            records.append(record)
+
+        self.num_gradients += given.uniform.numel()
+        after = TrajectoryPoint(*carried[:_NUM_POINT])
+        for name in ("u", "gradient", "energy"):
+            self.state[name] = getattr(after, name)
+
+        joined = [torch.cat(parts) for parts in zip(*records, strict=True)]
+
+        return TrajectoryEnd(*joined).at(last)
+
+    def _given(self, lengths: Tensor) -> tuple[StepGiven, Tensor]:
+        """Return what the steps of trajectories are given, and the last step of each, (S,).
 
         A chain with fewer steps than others waits: its step size becomes zero.
+
+        Arguments:
+            lengths: Leapfrog steps, (S, C).
         """
-        state = self.state
-        longest = int(steps.max())
-        numbers = torch.arange(longest, device=p.device)
-        moves = numbers[:, None] < steps  # (K, C)
-        step_sizes = moves * state["step_size"]
+        u, step_size = self.state["u"], self.state["step_size"]
+        num_steps = longest(lengths)
+        last = num_steps.cumsum(0) - 1
+        first = last - num_steps + 1
+        num_draws, total = len(lengths), int(num_steps.sum())
 
-        end = (state["u"], p, state["gradient"], state["energy"])
-        for some in step_sizes.split(self.steps_at_once):
-            end = self.leaps(*end, some, *self.mass_matrix)
+        numbers = torch.arange(num_draws, device=u.device)
+        draw = numbers.repeat_interleave(num_steps, output_size=total)  # (K,)
+        step = torch.arange(total, device=u.device)
+        moves = (step - first[draw])[:, None] < lengths[draw]  # (K, C)
 
-        self.num_gradients += longest * self.num_chains
+        momenta = u.new_zeros(total, *u.shape)
+        momenta[first] = torch.randn_like(momenta[first])
+        uniform = torch.rand_like(momenta[..., 0])
+        begins = (step == first[draw])[:, None].expand(moves.shape)
+        ends = (step == last[draw])[:, None].expand(moves.shape)
+        given = StepGiven(
+            momenta, uniform, begins.clone(), ends.clone(), moves * step_size
+        )
 
-        return TrajectoryEnd(*end)
+        return given, last
+
+
+def acceptance_of(error: Tensor) -> Tensor:
+    """Return the probability with which trajectories of energy errors are accepted."""
+    return (-error).exp().clamp(max=1.0)
