@@ -20,7 +20,10 @@ from torch.utils.data import DataLoader, TensorDataset
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
+from zoo.data import batches
 from zoo.diagnostics import to_arviz
+from zoo.inference.laplace import laplace
+from zoo.inference.laplace.polish import can_polish
 from zoo.predictive import chunks
 
 NOISE = 0.5
@@ -185,6 +188,53 @@ def test_the_mode_is_found_from_anywhere_point_estimates_too(linear):
     assert torch.equal(network.layer1.weight, before)
     assert posterior.info.losses.shape == (800,)
     assert posterior.info.num_parameters == 3
+
+
+def distance_to_the_mode(problem, **options):
+    """Return how far the mode found from zero is from the exact one, in posterior scales."""
+    network = networks.MLP(3, 1, hidden=[]).double()
+    prior = problem.model.prior
+    model = zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE))
+    engine = inference.Laplace(
+        model, structure="full", num_samples=2, progress=False, **options
+    )
+    centre = engine.fit(problem.data).centre
+    found = torch.cat([centre["layer1.weight"].flatten(), centre["layer1.bias"]])
+    scales = problem.exact.covariance.diagonal().sqrt()
+    return float(((found - problem.exact.mean) / scales).abs().max())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_the_search_ends_at_the_mode_after_few_steps_of_adam(temperature, monkeypatch):
+    problem = Linear(likelihood_temperature=temperature)
+    options = {"num_steps": 5, "likelihood_temperature": temperature}
+    assert distance_to_the_mode(problem, **options) < 1e-4
+    monkeypatch.setattr(laplace, "can_polish", lambda *_: False)
+    assert distance_to_the_mode(problem, **options) > 0.1  # what Adam has found
+
+
+def test_the_search_goes_on_from_adam_only_for_one_batch_of_weights_alone(linear):
+    def model_of(network, prior):
+        return zoo.BayesianNetwork(network, prior, likelihoods.Gaussian(NOISE))
+
+    normal = priors.WeightPrior(dist.Normal(0.0, 1.0))
+    with_points = priors.WeightPrior(priors.last_layer(dist.Normal(0.0, 1.0)))
+    net = networks.MLP(3, 1, hidden=[4]).double()
+    normed = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
+    found = {}
+    for name, model, size in [
+        ("weights", model_of(net, normal), None),
+        ("batches", model_of(net, normal), 4),
+        ("points", model_of(net, with_points), None),
+        ("buffers", model_of(normed, normal), None),
+    ]:
+        found[name] = can_polish(model, batches(model, linear.data, size))
+    assert found == {
+        "weights": True,
+        "batches": False,
+        "points": False,
+        "buffers": False,
+    }
 
 
 def test_batches_and_loaders_measure_the_same_curvature(linear):

@@ -154,16 +154,16 @@ def test_the_mode_of_a_graph_is_resumed(path):
 
 def test_a_run_interrupted_by_ctrl_c_can_be_resumed(path, monkeypatch):
     whole = fit(sampler(), seed=1)
-    original, left = inference.mcmc.hmc.FixedLength.transition, [WARMUP + BLOCK + 2]
+    original, left = inference.mcmc.hmc.FixedLength.paths, [WARMUP + BLOCK + 2]
 
-    def transition(self):
+    def paths(self, lengths):
         left[0] -= 1
         if left[0] == 0:
             raise KeyboardInterrupt
-        return original(self)
+        return original(self, lengths)
 
     with monkeypatch.context() as patch:
-        patch.setattr(inference.mcmc.hmc.FixedLength, "transition", transition)
+        patch.setattr(inference.mcmc.hmc.FixedLength, "paths", paths)
         stopped = fit(sampler(checkpoint=path), seed=1)
     assert stopped.num_samples == 2 * (BLOCK + 1)
     assert_equal_runs(fit(sampler(checkpoint=path), seed=99), whole)

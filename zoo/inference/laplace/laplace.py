@@ -8,6 +8,7 @@ from zoo.data import Columns, Data, batches, check_all_data
 from zoo.inference.laplace.approximation import Approximation
 from zoo.inference.laplace.library import load_library
 from zoo.inference.laplace.mode import Mode, find_mode, present_mode
+from zoo.inference.laplace.polish import can_polish, polished
 from zoo.inference.laplace.prior_vectors import random_weights
 from zoo.inference.laplace.requirements import (
     LAYERS,
@@ -39,8 +40,9 @@ class Laplace:
         H_n = -\partial^2 \log p(y_n \mid f) / \partial f^2
 
     This is the generalised Gauss-Newton curvature, computed by laplace-torch. The mode
-    is found by gradient descent from the values of the network. With `num_steps=0` the
-    values of a trained network are taken as the mode.
+    is found by gradient descent from the values of the network. L-BFGS goes on from there
+    if all data are one batch, and the network has neither point estimates nor buffers. With
+    `num_steps=0` the values of a trained network are taken as the mode.
 
     The draws are stored, and `posterior.predict` uses them in two ways. By default they
     are weights of the network. The Gauss-Newton curvature ignores that the network is
@@ -173,6 +175,8 @@ class Laplace:
         if parts.y is not None:
             check_targets(self.model, parts.y)
         mode = self._mode(data, batch_size, target)
+        if self.num_steps > 0 and not mode.stopped and can_polish(self.model, parts):
+            mode = polished(self.model, mode, parts, self.tempering.likelihood)
 
         approximation = Approximation(
             library,
