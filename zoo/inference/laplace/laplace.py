@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from zoo.data import Columns, Data, batches, check_all_data
+from zoo.data import Batches, Columns, Data, batches, check_all_data
 from zoo.inference.laplace.approximation import Approximation
 from zoo.inference.laplace.library import load_library
 from zoo.inference.laplace.mode import Mode, find_mode, present_mode
@@ -174,9 +174,7 @@ class Laplace:
         check_all_data(parts, "the curvature needs all data")
         if parts.y is not None:
             check_targets(self.model, parts.y)
-        mode = self._mode(data, batch_size, target)
-        if self.num_steps > 0 and not mode.stopped and can_polish(self.model, parts):
-            mode = polished(self.model, mode, parts, self.tempering.likelihood)
+        mode = self._mode(data, batch_size, target, parts)
 
         approximation = Approximation(
             library,
@@ -209,10 +207,14 @@ class Laplace:
 
         return posterior
 
-    def _mode(self, data: Data, batch_size: int | None, target: str | None) -> Mode:
+    def _mode(
+        self, data: Data, batch_size: int | None, target: str | None, parts: Batches
+    ) -> Mode:
+        """Return the mode, which Adam finds and L-BFGS improves where it can."""
         if self.num_steps == 0:
             return present_mode(self.model)
-        return find_mode(
+
+        mode = find_mode(
             self.model,
             data,
             batch_size,
@@ -222,6 +224,10 @@ class Laplace:
             likelihood_temperature=self.tempering.likelihood,
             progress=self.progress,
         )
+        if mode.stopped or not can_polish(self.model, parts):
+            return mode
+
+        return polished(self.model, mode, parts, self.tempering.likelihood)
 
     def _info(
         self, mode: Mode, approximation: Approximation, evidence: float, began: float
