@@ -12,7 +12,7 @@ from torch.distributions import MultivariateNormal
 from zoo import inference
 from zoo.inference.mcmc.adaptation.mass_matrix import METRICS
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels import no_u_turn
+from zoo.inference.mcmc.kernels import no_u_turn, tree_rows
 from zoo.inference.mcmc.kernels import tree as trees
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.hamiltonian import kinetic_energy
@@ -79,19 +79,19 @@ def test_exact_draws_stay_exact(step_size, size):
 class EvenWeights(NoUTurn):
     """Chooses a leaf with equal probabilities."""
 
-    def grow_trees(self, step_size, *mass_matrix):
+    def grow_trees(self, *mass_matrix):
         def even(*start):
             u, p, gradient, _ = self.leapfrog(*start, *mass_matrix)
             return u, p, gradient, self.tree.initial_energy - kinetic_energy(p)
 
-        self.tree.grow(even, step_size)
+        self.tree.grow(even, self.rows.step_size)
         return (self.tree.closing.any(),)
 
 
 class WrongEnd(NoUTurn):
     """Grows the new subtree from the far end."""
 
-    def grow_trees(self, step_size, *mass_matrix):
+    def grow_trees(self, *mass_matrix):
         def away(u, p, gradient, step):
             begins = ((self.tree.subtree_leaves == 0) & self.tree.growing)[:, None]
             u = torch.where(begins, self.tree.far_u, u)
@@ -99,7 +99,7 @@ class WrongEnd(NoUTurn):
             gradient = torch.where(begins, self.tree.far_gradient, gradient)
             return self.leapfrog(u, p, gradient, step, *mass_matrix)
 
-        self.tree.grow(away, step_size)
+        self.tree.grow(away, self.rows.step_size)
         return (self.tree.closing.any(),)
 
 
@@ -293,7 +293,7 @@ def test_rows_are_hardly_idle_if_chains_take_turns(monkeypatch):
     made.state["step_size"] = torch.tensor([0.2, 0.5, 0.5, 0.5, 0.5])
     before, calls = made.num_gradients, counted(made)
     with made.potential.program.running():
-        steps = made.draw(40, quiet).info.n_steps
+        steps = made.draw(80, quiet).info.n_steps
     needed = steps.sum()
     assert made.num_gradients - before == needed
     longest = steps.sum(1).max()  # calls of five rows, without turns
@@ -351,11 +351,12 @@ def test_traced_and_plain_chains_are_equal_to_the_bit():
     assert not torch.equal(found[1], found[2])
 
 
-def test_ctrl_c_keeps_the_draws_that_all_chains_have():
+def test_ctrl_c_keeps_the_draws_that_all_chains_have(monkeypatch):
     def stop(done, text):
-        if done == 3:
+        if done >= 3:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(tree_rows, "_MOST_PLACES", 1)
     made = kernel(torch.randn(3, 2), 0.5)
     before = made.num_gradients
     made.state["step_size"] = torch.tensor([0.5, 0.5, 0.05])
@@ -371,6 +372,25 @@ def test_ctrl_c_keeps_the_draws_that_all_chains_have():
     with made.potential.program.running():
         assert made.draw(2, quiet).ended_by is None
     assert steps > 0
+
+
+def test_ctrl_c_between_two_draws_keeps_those_in_the_rows():
+    made = kernel(torch.randn(3, 2), 0.5)
+    grown, calls = made.grow, counted(made)
+
+    def stop(*inputs):
+        if len(calls) == 50:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return grown(*inputs)
+
+    made.grow = stop
+    before = made.num_gradients
+    with made.potential.program.running():
+        block = made.draw(1000, quiet)
+    assert 0 < block.q.shape[1] < 50
+    assert int(block.info.n_steps.min()) > 0
+    assert made.num_gradients - before == 3 * 50
 
 
 def test_ctrl_c_before_the_first_draw_keeps_none():

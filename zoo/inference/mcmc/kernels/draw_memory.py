@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.kernels.draws import TransitionInfo
+from zoo.inference.mcmc.kernels.tree_rows import TreeRows
 
 _COUNTS = ("n_steps", "tree_depth")
 _FLAGS = ("diverging", "reached_max_tree_depth")
 _LAST = "reached_max_tree_depth"  # of the statistics of a tree
+NUM_STATISTICS = TransitionInfo._fields.index(_LAST) + 1  # F
 
 
 class DrawMemory(NamedTuple):
@@ -30,35 +32,29 @@ class DrawMemory(NamedTuple):
         """Return a memory for chains at u (C, P)."""
         num_chains, size = u.shape
         num_places = num_draws + 1
-        num_statistics = TransitionInfo._fields.index(_LAST) + 1
 
         return cls(
             u.new_zeros(num_chains, num_places, size),
-            u.new_zeros(num_chains, num_places, num_statistics),
+            u.new_zeros(num_chains, num_places, NUM_STATISTICS),
         )
 
-    def write(
-        self,
-        ended: Tensor,
-        chains: Tensor,
-        numbers: Tensor,
-        u: Tensor,
-        stacked: Tensor,
-    ) -> None:
-        """Write the draws of the trees that have ended.
+    def write(self, rows: TreeRows, chains: Tensor, first: Tensor) -> None:
+        """Write the draws that the rows of a batch hold.
 
         Arguments:
-            ended: Mask of these trees, (R,).
-            chains: Which chain each of them belongs to, (R,).
-            numbers: Number of the draw of the chain, from 0, (R,).
-            u: Whitened positions, (R, P).
-            stacked: Stacked statistics, (R, F).
+            rows: The rows.
+            chains: Which chain each row belongs to, (R,).
+            first: Number of the first of these draws of the chain, from 0, (R,).
         """
+        places = torch.arange(rows.num_places, device=chains.device)
+        is_draw = places < rows.count[:, None]
+        number = first[:, None] + places
         last = self.u.shape[1] - 1
-        place = torch.where(ended, numbers, last)
+        place = torch.where(is_draw, number, last)
 
-        self.u[chains, place] = u
-        self.stacked[chains, place] = stacked
+        chain = chains[:, None]
+        self.u[chain, place] = rows.u[:, :-1]
+        self.stacked[chain, place] = rows.stacked[:, :-1]
 
     def num_steps(self) -> Tensor:
         """Return the leapfrog steps of all draws, (C, S)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from zoo.inference.mcmc.adaptation.mass_matrix import MassMatrix
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import KernelOptions, Tick
 from zoo.inference.mcmc.kernels.draw_memory import (
+    NUM_STATISTICS,
     DrawMemory,
     stack_info,
     typed_info,
@@ -18,11 +21,13 @@ from zoo.inference.mcmc.kernels.draw_memory import (
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import Hamiltonian
 from zoo.inference.mcmc.kernels.tree import Tree
+from zoo.inference.mcmc.kernels.tree_rows import TreeRows
 from zoo.inference.mcmc.kernels.turns import Turns
 
 # leapfrog steps between two reads of a flag; a read makes the CPU wait for a GPU
 _STEPS_PER_READ = {"cuda": 4}
 _CHOSEN = ("u", "gradient", "energy")  # state that a tree has as chosen_u, ...
+_SECONDS = 0.2  # between two readings of the rows' memory, such as for a progress bar
 _CACHED = 2**19  # bytes of the widest result, half of what a graph is compiled for
 
 
@@ -48,10 +53,12 @@ class NoUTurn(Hamiltonian):
     ) -> None:
         super().__init__(potential, q, options)
         self.num_rows = rows_of_trees(q, potential.widest)
-        self.tree = Tree.empty(q[: self.num_rows], max_tree_depth)
+        some = q[: self.num_rows]
+        self.tree = Tree.empty(some, max_tree_depth)
+        self.rows = TreeRows.empty(some, NUM_STATISTICS)
 
         # the program that is called most is made last
-        self.close = self.traced(self.close_trees, self.tree)
+        self.close = self.traced(self.close_trees, [*self.tree, *self.rows])
         self.grow = self.traced(self.grow_trees, self.tree)
 
     @property
@@ -59,7 +66,7 @@ class NoUTurn(Hamiltonian):
         """Largest number of doublings of a trajectory."""
         return self.tree.max_depth
 
-    def grow_trees(self, step_size: Tensor, *mass_matrix: Tensor) -> tuple[Tensor]:
+    def grow_trees(self, *mass_matrix: Tensor) -> tuple[Tensor]:
         """Add a leaf to every tree, and return whether a subtree has ended, (); to be traced."""
 
         def leapfrog(
@@ -67,37 +74,40 @@ class NoUTurn(Hamiltonian):
         ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
             return self.leapfrog(u, p, gradient, step, *mass_matrix)
 
-        self.tree.grow(leapfrog, step_size)
+        self.tree.grow(leapfrog, self.rows.step_size)
 
         return (self.tree.closing.any(),)
 
-    def close_trees(
-        self,
-        p: Tensor,
-        stays: Tensor,
-        adapting: Tensor,
-        step_size: Tensor,
-        *averaging: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """Close subtrees, report trees that have ended, adapt, begin new trees; to be traced.
+    def close_trees(self, p: Tensor, adapting: Tensor) -> tuple[Tensor, Tensor]:
+        """Close subtrees, record trees that have ended, adapt, begin new trees; to be traced.
 
         Arguments:
             p: Fresh momenta, (R, P).
-            stays: Whether a chain that has ended a tree begins another in its row, (R,).
             adapting: Whether step sizes are adapted, ().
-            step_size: Step sizes, (R,).
-            averaging: The state of dual averaging, (R,) each.
 
         Returns:
-            Which trees have ended (R,), their stacked statistics (R, F), the step sizes and
-            the state of dual averaging.
+            Which trees have ended, (R,); whether one has, and whether one grows, (2,).
         """
+        tree, rows = self.tree, self.rows
+        ended = tree.close(rows.step_size)
+        info = self._info_of_trees()
+        rows.record(ended, tree.chosen_u, stack_info(info))
+        rows.adapt(
+            ended & adapting, info.acceptance_rate, self.options.target_accept_prob
+        )
+
+        tree.begin(ended & (rows.left > 0), p)
+        flags = torch.stack([ended.any(), tree.growing.any()])
+
+        return ended, flags
+
+    def _info_of_trees(self) -> TransitionInfo:
+        """Return the statistics of the trees, (R,) each."""
         tree = self.tree
-        ended = tree.close(step_size)
-        rate = tree.acceptance / tree.n_steps.clamp_min(1)
         depth = tree.depth()
-        info = TransitionInfo(
-            acceptance_rate=rate,
+
+        return TransitionInfo(
+            acceptance_rate=tree.acceptance / tree.n_steps.clamp_min(1),
             diverging=tree.diverging,
             n_steps=tree.n_steps,
             lp=-tree.chosen_energy,
@@ -105,16 +115,6 @@ class NoUTurn(Hamiltonian):
             tree_depth=depth,
             reached_max_tree_depth=depth == tree.max_depth,
         )
-
-        stacked = stack_info(info)
-
-        adapts = ended & adapting
-        target = self.options.target_accept_prob
-        updated = DualAveraging(*averaging).updated(rate, target, where=adapts)
-        tree.begin(ended & stays, p)
-        step_size = torch.where(adapts, updated.step_size, step_size)
-
-        return ended, stacked, step_size, *updated
 
     def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
         """Draw from every chain; Ctrl-C or an error ends it, and what all chains have is kept."""
@@ -125,23 +125,17 @@ class NoUTurn(Hamiltonian):
 
         try:
             p = self._begin_trees()
-            self.close.begin(*_inputs_of_close(turns, p, adapts))
+            self.close.begin(p, adapts)
             while turns.num_done < num_draws:
-                self._grow_until_one_ends(turns)
-                ended, stacked = self._close(turns, p, adapts)
+                ended = self._fill_rows(turns, p, adapts)
+                steps = self._empty_rows(memory, turns)
+                if turns.takes_turns:
+                    self._change_rows(turns, ended)
 
-                if bool(ended.any()):
-                    numbers = turns.numbers()
-                    memory.write(
-                        ended, turns.chains, numbers, self.tree.chosen_u, stacked
-                    )
-                    turns.count(ended)  # from here on the draws count
-                    p = self._next_trees(turns, ended)
-
-                    steps = unstack_info(stacked).n_steps * ended
-                    tick(turns.num_done, f"leapfrog steps {int(steps.max())}")
+                tick(turns.num_done, f"leapfrog steps {steps}")
         except (KeyboardInterrupt, Exception) as error:
             ended_by = error
+            self._empty_rows(memory, turns)
         else:
             self._end_turns(turns)
 
@@ -159,6 +153,13 @@ class NoUTurn(Hamiltonian):
             chosen = getattr(self.tree, f"chosen_{name}")
             turns.rows[name] = chosen.copy_(turns.rows[name])
 
+        for name in ("step_size", *DualAveraging._fields):
+            own = getattr(self.rows, name)
+            turns.rows[name] = own.copy_(turns.rows[name])
+
+        self.rows.count.zero_()
+        self.rows.left.copy_(turns.left())
+
         return turns
 
     def _begin_trees(self) -> Tensor:
@@ -169,39 +170,68 @@ class NoUTurn(Hamiltonian):
 
         return torch.randn_like(momenta)
 
-    def _grow_until_one_ends(self, turns: Turns) -> None:
-        """Grow all subtrees until at least one of them has ended."""
-        step_size = turns.rows["step_size"]
+    def _fill_rows(self, turns: Turns, p: Tensor, adapts: Tensor) -> Tensor:
+        """Grow trees until the rows' memory may be full, or none grows.
+
+        Arguments:
+            turns: Which chains are in the rows.
+            p: Fresh momenta, (R, P), which are drawn anew after use.
+            adapts: Whether step sizes are adapted, ().
+
+        Returns:
+            Which trees have ended last, (R,).
+        """
         mass_matrix = turns.part(MassMatrix)
-        num_steps = _STEPS_PER_READ.get(step_size.device.type, 1)
+        places = 1 if turns.takes_turns else self.rows.num_places
+        until = time.perf_counter() + _SECONDS
+
+        num_ended, grows = 0, True
+        while num_ended < places and grows:
+            self._grow_until_one_ends(mass_matrix)
+            ended, flags = self.close(p, adapts)
+            has_ended, grows = flags.tolist()
+            if has_ended:
+                p.normal_()
+                num_ended += 1
+                if time.perf_counter() > until:
+                    break
+
+        return ended
+
+    def _grow_until_one_ends(self, mass_matrix: MassMatrix) -> None:
+        """Grow all subtrees until at least one of them has ended."""
+        num_steps = _STEPS_PER_READ.get(self.rows.step_size.device.type, 1)
 
         has_ended = False
         while not has_ended:
             for _ in range(num_steps):
-                (flag,) = self.grow(step_size, *mass_matrix)
+                (flag,) = self.grow(*mass_matrix)
 
             has_ended = bool(flag)
 
-    def _close(self, turns: Turns, p: Tensor, adapts: Tensor) -> tuple[Tensor, Tensor]:
-        """Close subtrees; return which trees have ended (R,), and their statistics (R, F)."""
-        inputs = _inputs_of_close(turns, p, adapts)
-        ended, stacked, step_size, *state = self.close(*inputs)
+    def _empty_rows(self, memory: DrawMemory, turns: Turns) -> int:
+        """Move draws from the rows to the memory; return the most leapfrog steps of one."""
+        rows = self.rows
+        memory.write(rows, turns.chains, turns.numbers())
+        number = rows.count.clone()
+        rows.count.zero_()  # first: a Ctrl-C here loses draws, and counts none twice
+        turns.count(number)
 
-        averaging = DualAveraging(*state)
-        turns.rows |= averaging._asdict()
-        turns.rows["step_size"] = step_size
+        steps = unstack_info(rows.stacked[:, :-1]).n_steps
+        places = torch.arange(rows.num_places, device=steps.device)
+        is_draw = places < number[:, None]
 
-        return ended, stacked
+        return int((steps * is_draw).max())
 
-    def _next_trees(self, turns: Turns, ended: Tensor) -> Tensor:
-        """Begin trees of chains that waited for a row, and return further momenta, (R, P)."""
+    def _change_rows(self, turns: Turns, ended: Tensor) -> None:
+        """Begin trees of chains that waited for a row of a mask (R,)."""
         if turns.waiting:
             taken = turns.change(ended)
             is_taken = torch.zeros_like(ended)
             is_taken[taken] = True
             self.tree.begin(is_taken, torch.randn_like(self.tree.u))
 
-        return torch.randn_like(self.tree.u)
+        self.rows.left.copy_(turns.left())
 
     def _end_turns(self, turns: Turns) -> None:
         """Move the chains to the chosen leaves, and keep what was adapted."""
@@ -244,11 +274,3 @@ def rows_of_trees(q: Tensor, widest: int) -> int:
     fitting = _CACHED * torch.get_num_threads() // max(1, widest)
 
     return min(len(q), max(1, fitting))
-
-
-def _inputs_of_close(turns: Turns, p: Tensor, adapts: Tensor) -> tuple[Tensor, ...]:
-    """Return the inputs of `close_trees` for the chains that are in the rows."""
-    step_size = turns.rows["step_size"]
-    averaging = turns.part(DualAveraging)
-
-    return p, turns.stays, adapts, step_size, *averaging

@@ -41,7 +41,6 @@ class Turns:
 
         self._state = {name: value.clone() for name, value in state.items()}
         self._is_taken = torch.ones_like(self.chains, dtype=torch.bool)
-        self.stays = self._whether_stays()  # by row
 
     @property
     def num_done(self) -> int:
@@ -57,10 +56,15 @@ class Turns:
         """Return which of its draws each row's chain makes, from 0, (R,)."""
         return self.num_draws - self.remaining[self.chains]
 
-    def count(self, ended: Tensor) -> None:
-        """Count the draws of the rows of a mask (R,), whose trees have ended."""
-        self.remaining = self.remaining.index_add(0, self.chains, -ended.long())
-        self.stays = self._whether_stays()
+    def count(self, number: Tensor) -> None:
+        """Count draws of the rows' chains, (R,)."""
+        self.remaining = self.remaining.index_add(0, self.chains, -number)
+
+    def left(self) -> Tensor:
+        """Return how many trees each row ends until its chain leaves it, (R,)."""
+        left = self.remaining[self.chains]
+
+        return left.clamp(max=1) if self.waiting else left
 
     def change(self, ended: Tensor) -> Tensor:
         """Let chains that wait take the rows of a mask (R,), whose trees have ended.
@@ -73,7 +77,6 @@ class Turns:
 
         taken = rows[: len(self.waiting)]
         self._take(taken)
-        self.stays = self._whether_stays()
 
         return taken
 
@@ -85,13 +88,6 @@ class Turns:
         self._leave(self._is_taken.nonzero().flatten())
 
         return self._state
-
-    def _whether_stays(self) -> Tensor:
-        """Return whether a row goes on with its chain when the present tree has ended, (R,)."""
-        left = self.remaining[self.chains]
-        is_alone = not self.waiting
-
-        return (left > 1) & is_alone
 
     def _leave(self, rows: Tensor) -> None:
         """Keep the state of the chains of some rows; those with more draws to make wait."""
