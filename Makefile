@@ -20,7 +20,7 @@ test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40
 
 test-all: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "" -o faulthandler_timeout=3600
 
 notebooks: $(READY_DOCS)
 	$(BIN)/python docs/site/run_lessons.py

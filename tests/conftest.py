@@ -17,6 +17,7 @@ _LONG = (
     "test_types.py",
     "test_kills.py",
     "test_nuts.py",
+    "test_traced.py",
 )
 
 
