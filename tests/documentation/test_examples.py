@@ -33,6 +33,7 @@ MODULES = [
 WITHOUT_EXAMPLE = {  # public names, and why an example of theirs would say nothing more
     "zoo.experiments.Run": "what an experiment works with, as in that of Experiment",
     "zoo.inference.adversarial.AdversarialPosterior": "two posteriors, as in that of Adversarial",
+    "zoo.landscape.Minima": "two posteriors and a table, as in that of bad_minimum",
     "zoo.landscape.Projection": "three tensors, as in that of project",
     "zoo.metrics.BorderProfile": "three tensors, as in that of border_profile",
     "zoo.metrics.Reliability": "three tensors, as in that of reliability",

@@ -74,7 +74,8 @@ class SGMCMCInfo(MCMCInfo):
 
     Example:
         >>> short = {"num_epochs": 6, "num_chains": 2, "compile": False, "progress": False}
-        >>> info = inference.SGLD(model, **short).fit(data.train, batch_size=90).info
+        >>> engine = inference.SGLD(model, lr=1e-3, **short)
+        >>> info = engine.fit(data.train, batch_size=90).info
         >>> list(info.temperatures()), info.batch_size
         (['configurational'], 90)
     """

@@ -21,13 +21,6 @@ class Minima(Tabled):
         bad: The minimum of the right labels and the wrong ones of other data.
         terms: The negative log posterior of both, the good one first, (2,) each.
         distance: The Euclidean distance of their weights.
-
-    Example:
-        >>> x, y = data.train
-        >>> found = landscape.bad_minimum(posterior.model, (x[:9], y[:9]), (x[9:], -y[9:]),
-        ...                               num_epochs=1, loss=1e3, progress=False)
-        >>> [row["at equal training loss"] for row in found.table.to_dicts()][1:]
-        ['minus log prior, nats per datum', 'training loss, nats per datum']
     """
 
     good: DrawsPosterior
