@@ -14,6 +14,7 @@ from zoo.__main__ import main
 from zoo.command import building, choices
 from zoo.command.signatures import accepted
 from zoo.likelihoods import DeeplySupervised
+from zoo.runtime.processes import Processes
 
 QUICK = [
     "--hidden",
@@ -137,6 +138,14 @@ def test_every_prior_makes_a_model(prior):
         assert build(choices.PRIORS[prior](), data).prior_predictive(
             data.test.x[:3], 2
         ).probs.shape == (3, 10)
+
+
+def test_of_several_processes_the_first_one_writes(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("zoo.command.fit.joined", lambda distributed: Processes(1, 2))
+    call = ["fit", *QUICK, "--set", "distributed=False", "--out", str(tmp_path)]
+    assert main(call) == 0
+    assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().out == ""
 
 
 def test_settings_reach_the_guide_and_the_engine(tmp_path):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
+from contextlib import redirect_stdout
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pyro
+import torch
 
 import guides
 import zoo
@@ -34,6 +38,7 @@ from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
 from zoo.reports.bounds import StatedBound
 from zoo.reports.scores import accuracy_scores
+from zoo.runtime.processes import ALONE, joined
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +47,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Fit, score, and write the three files."""
+    """Fit, score, and write the three files; of several processes the first one does."""
     import matplotlib
 
     matplotlib.use("Agg")  # the figure goes to a file
+    ranks = joined(None) or ALONE
+    if ranks.size > 1 and arguments.device.startswith("cuda"):
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+
+    if not ranks.is_first:
+        with redirect_stdout(io.StringIO()):
+            _fit(arguments)
+        return
+
     paths = output_paths(
         arguments.out, "posterior.safetensors", "results.json", "fit.png"
     )
+    data, model, posterior = _fit(arguments)
+    if isinstance(posterior.info, MCMCInfo):
+        print(f"chains: {_judgement(posterior, data)}")
+    _write(arguments, data, model, posterior, paths)
+
+
+def _fit(arguments: argparse.Namespace) -> tuple[Dataset, BayesianNetwork, Posterior]:
+    """Load the data, make the model, and fit it."""
     pyro.set_rng_seed(arguments.seed)
     data = load_data(
         arguments.data,
@@ -65,9 +87,8 @@ def run(arguments: argparse.Namespace) -> None:
     if batch_size is None and len(data.train.x) > MANY:
         batch_size = BATCH_SIZE
     posterior = engine.fit(data.train, **accepted(engine.fit, batch_size=batch_size))
-    if isinstance(posterior.info, MCMCInfo):
-        print(f"chains: {_judgement(posterior, data)}")
-    _write(arguments, data, model, posterior, paths)
+
+    return data, model, posterior
 
 
 def _judgement(posterior: Posterior, data: Dataset) -> str:
