@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -170,10 +171,16 @@ def joined(distributed: bool | None) -> Processes | None:
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return None
 
-    has_host = "gloo" in str(dist.get_backend_config())
-    host = None if has_host else dist.new_group(backend="gloo", timeout=_PATIENCE)
+    return Processes(dist.get_rank(), dist.get_world_size(), _host(dist.group.WORLD))
 
-    return Processes(dist.get_rank(), dist.get_world_size(), host)
+
+@cache
+def _host(group: Any) -> Any:
+    """Return the group that exchanges tensors on the CPU; None if the default one does."""
+    if "gloo" in str(dist.get_backend_config(group)):
+        return None
+
+    return dist.new_group(backend="gloo", timeout=_PATIENCE)
 
 
 @contextmanager

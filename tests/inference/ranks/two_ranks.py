@@ -74,6 +74,9 @@ class Replayed:
         results = self.step(step, *tensors)
         every = [None] * dist.get_world_size()
         dist.all_gather_object(every, self.own)
+        if dist.get_rank() != 0:
+            return results
+
         present = torch.get_rng_state()
         total = sum(len(tensors[0]) for _, tensors in every)
         num_data, num_ranks = self.objective.num_data, len(every)

@@ -84,7 +84,7 @@ def parts(
         num_parts: Number of parts K, in all processes.
         accumulate: Number of parts of each process.
     """
-    first = tensors[0]
+    like = shares.data.model.first_parameter
     bounds = _bounds(shares.num_rows, accumulate)
 
     found = []
@@ -92,7 +92,7 @@ def parts(
         rows = slice(begin, end) if end > begin else slice(0, 1)
         weight = num_parts * (end - begin) / shares.total
         part = [tensor[rows] for tensor in tensors] if accumulate > 1 else [*tensors]
-        part.append(torch.tensor(weight, device=first.device))
+        part.append(torch.tensor(weight, dtype=like.dtype, device=like.device))
         found.append(part)
 
     return found

@@ -15,7 +15,7 @@ from zoo.data import Batches
 from zoo.data.shares import Shares
 from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.held_out import HeldOut
-from zoo.inference.svi.judging import GradientStep
+from zoo.inference.svi.judging import GradientStep, Judge
 from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.phases import Phase
 from zoo.inference.svi.shared_loss import SharedLoss
@@ -65,6 +65,8 @@ class SharedTrainer(Trainer):
             checkpoint,
         )
         self._epoch = self._shares.epoch
+        self._judge = _JudgeOfParts(model, self.data, options.tempering)
+        self._judge.num_parts = options.accumulate
         self._num_parts = self.ranks.size * options.accumulate  # of a batch
         self._make_loss = partial(SharedLoss, num_parts=self._num_parts)
 
@@ -131,7 +133,7 @@ class SharedTrainer(Trainer):
 
     @property
     def _judged(self) -> tuple[ScopedGuide, GradientStep | None]:
-        """The guide that the posterior will have; its gradients are those of whole batches."""
+        """The guide that the posterior will have; its gradients are those of a part."""
         return self.scoped, None
 
     def _find_out_kind(self) -> None:
@@ -145,6 +147,17 @@ class SharedTrainer(Trainer):
             raise error
 
         super()._end_early(error)
+
+
+class _JudgeOfParts(Judge):
+    """Judges a run by one part of each batch, so that it needs no more memory than a step."""
+
+    num_parts = 1
+
+    def add(self, tensors: Sequence[Tensor], structure: Structure) -> None:
+        """Keep the first part of a batch."""
+        size = -(-len(tensors[0]) // self.num_parts)
+        super().add([tensor[:size].clone() for tensor in tensors], structure)
 
 
 @dataclass(frozen=True)
