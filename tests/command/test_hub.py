@@ -34,5 +34,5 @@ def test_an_unknown_name_is_an_error_of_one_line(capsys):
 
 
 def test_data_that_are_not_in_the_package_are_asked_for(tmp_path, capsys):
-    assert main(["hub", "--make", "ecg-pruned", "--hub", str(tmp_path)]) == 2
+    assert main(["hub", "--make", "lenet5-mnist-nodes", "--hub", str(tmp_path)]) == 2
     assert "write --path FOLDER" in capsys.readouterr().err

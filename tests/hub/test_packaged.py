@@ -23,7 +23,6 @@ DATA = {
     "digits-mlp-mean-field": lambda: datasets.digits(flatten=True),
     "digits-cnn-nodes": datasets.digits,
     "concrete-low-rank": lambda: datasets.uci("concrete"),
-    "ecg-pruned": lambda: datasets.ecg5000(SHARED / "ecg"),
 }
 PARTS = ["prior", "data", "licence", "command", "scores", "What it gets wrong", "seed"]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pyro
 
 from zoo.hub.animals.animal import Fit
-from zoo.hub.animals.ecg import ecg_pruned
 from zoo.hub.animals.lenet import LENETS
 from zoo.hub.animals.small import (
     concrete_low_rank,
@@ -23,7 +22,6 @@ ANIMALS: Mapping[str, Fit] = {
     "concrete-low-rank": concrete_low_rank,
     "digits-cnn-nodes": digits_cnn_nodes,
     "digits-mlp-mean-field": digits_mlp_mean_field,
-    "ecg-pruned": ecg_pruned,
     **LENETS,
 }
 

@@ -18,7 +18,7 @@ from zoo.model import BayesianNetwork
 from zoo.priors import Prior
 
 _NUM_TRAIN = 10_000
-_NUM_EPOCHS = 8
+_NUM_EPOCHS = 6
 _BATCH_SIZE = 128
 _USE = (
     "A baseline of digit recognition, and a network that is small enough to look into."
@@ -131,7 +131,7 @@ def _model(path: Path | None, prior: Prior) -> tuple[BayesianNetwork, Dataset]:
 
 
 def _fitted(
-    data: Dataset, engine: Engine, about: str, limits: str, num_samples: int = 20
+    data: Dataset, engine: Engine, about: str, limits: str, num_samples: int = 10
 ) -> Made:
     """Fit, and return what the card says."""
     posterior = engine.fit(data.train, batch_size=_BATCH_SIZE)
