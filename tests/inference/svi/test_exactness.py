@@ -52,7 +52,9 @@ class Linear:
     def elbos(self, guide, num_samples, x=None, y=None, num_data=None):
         x, y = (self.x, self.y) if x is None else (x, y)
         return repeat(
-            lambda: elbo(self.model, guide, x, y, num_data=num_data), num_samples
+            lambda: elbo(self.model, guide, x, y, num_data=num_data),
+            num_samples,
+            traced=num_samples >= 200,
         )
 
     def fit(self, guide, num_steps=1200, lr=0.05):
@@ -213,7 +215,7 @@ def gradients(linear, guide, num_samples):
         parts = torch.autograd.grad(value, list(guide.parameters()))
         return torch.cat([part.flatten() for part in parts])
 
-    return repeat(gradient, num_samples)
+    return repeat(gradient, num_samples, traced=True)
 
 
 def test_the_gradient_is_zero_in_the_mean_at_the_optimum_and_nowhere_else(
@@ -384,6 +386,7 @@ def test_the_elbo_is_a_bound_where_the_guide_says_so(linear, name):
             draws = repeat(
                 lambda model=model, guide=guide: elbo(model, guide, linear.x, linear.y),
                 200,
+                traced=True,
             )
             assert above(draws, log_evidence) < LIMIT
     assert taken, (
