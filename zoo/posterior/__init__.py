@@ -11,6 +11,7 @@ from zoo.posterior.loading import load
 from zoo.posterior.particle_info import AISInfo, EnsembleInfo
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.program_posterior import ProgramPosterior
+from zoo.posterior.sharded_posterior import ShardedPosterior
 from zoo.posterior.stochastic_info import SGMCMCInfo
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ProgramPosterior",
     "SGMCMCInfo",
     "SVIInfo",
+    "ShardedPosterior",
     "average_classes",
     "load",
 ]

@@ -21,7 +21,9 @@ from zoo.posterior.laplace_posterior import LaplacePosterior
 from zoo.posterior.model_in_file import warn_of_another_model
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.program_posterior import ProgramPosterior
-from zoo.posterior.storage import unprefixed
+from zoo.posterior.sharded_posterior import ShardedPosterior
+from zoo.posterior.shards import ABOUT, STATE, Shards
+from zoo.posterior.storage import prefixed, read_part, unprefixed
 from zoo.runtime.param_scope import ScopedGuide
 from zoo.runtime.programs import PyroProgram
 
@@ -33,8 +35,11 @@ def load(
 ) -> Posterior:
     """Read a posterior that `Posterior.save` wrote, into a model built anew.
 
+    The folder of a sampler's `checkpoint` can be read while its run goes on. Its draws stay
+    in the folder, and memory holds one shard of them at a time; see `ShardedPosterior`.
+
     Arguments:
-        path: The file.
+        path: The file, or the folder of a run.
         model: A model with the sites of the one that was fitted; a Pyro model that is
             not the zoo's cannot be checked.
         guide: For a posterior by variational inference, a fresh guide of the same
@@ -49,7 +54,11 @@ def load(
         >>> guide = guides.MeanField(model)
         >>> again = zoo.load(folder / "posterior.safetensors", model, guide=guide)
     """
-    header, tensors = read_posterior(Path(path))
+    path = Path(path)
+    if path.is_dir():
+        return _sharded_posterior(path, model)
+
+    header, tensors = read_posterior(path)
     _check_model(path, header["tensors"], model)
 
     info = read_info(path, header, tensors)
@@ -71,6 +80,29 @@ def load(
     draws = unprefixed("draws/", tensors)
     _check_program(path, header["tensors"], draws)
     return ProgramPosterior(model, draws=draws, info=info)
+
+
+def _sharded_posterior(
+    folder: Path, model: BayesianNetwork | PyroProgram
+) -> ShardedPosterior:
+    """Return the draws that the folder of a run has now."""
+    about = folder / ABOUT
+    if not about.is_file() or not isinstance(model, BayesianNetwork):
+        raise ValueError(
+            f"{folder} must be the folder of a sampler's checkpoint, and the model a "
+            "zoo.BayesianNetwork; give such a folder, or the file of posterior.save"
+        )
+
+    header, tensors = read_posterior(about)
+    _check_model(about, header["tensors"], model)
+    warn_of_another_model(about, header.get("model", {}), model)
+    shards = Shards(folder, model)
+    of_run, of_chains = read_part(folder / STATE, "run", "info/")
+    statistics = prefixed("info/", shards.statistics())
+    info = read_info(folder / STATE, of_run["info"], {**of_chains, **statistics})
+    state = Contents(about, tensors, model).state()
+
+    return ShardedPosterior(shards, state=state, info=info)
 
 
 def _guide_posterior(

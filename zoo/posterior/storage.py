@@ -60,10 +60,27 @@ def read_file(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         DamagedFile: The file is torn, or its content is not what was written.
         ValueError: The file cannot be read.
     """
+    return read_part(path, key, "")
+
+
+def read_part(
+    path: Path, key: str, prefix: str | None
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read the JSON under a key of the header, and the tensors whose names have a prefix.
+
+    Arguments:
+        path: The file.
+        key: The key.
+        prefix: The beginning of the names; None for no tensors.
+
+    Raises:
+        DamagedFile: The file is torn, or its content is not what was written.
+        ValueError: The file cannot be read.
+    """
     for _ in range(_MAX_READINGS):
         before = _identity(path)
         try:
-            return _read(path, key)
+            return _read(path, key, prefix)
         except DamagedFile:
             if _identity(path) == before:
                 raise
@@ -81,8 +98,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def _read(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a file that no other process replaces meanwhile, see `read_file`."""
+def _read(
+    path: Path, key: str, prefix: str | None
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a file that no other process replaces meanwhile, see `read_part`."""
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
@@ -90,6 +109,9 @@ def _read(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
             checksums = json.loads(metadata.pop(_CHECKSUMS, "null"))
             stored = {}
             for name in file.keys():  # noqa: SIM118
+                if not _is_wanted(name, prefix):
+                    continue
+
                 # A copy is aligned in memory as tensors are, so that results have equal bits.
                 stored[name] = file.get_tensor(name).clone()
     except PermissionError as error:
@@ -104,7 +126,8 @@ def _read(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(header, dict):
         raise DamagedFile(f"{path} is damaged: its header is {type(header).__name__}")
     if checksums is not None:  # version 0.6 and earlier wrote none
-        _check_checksums(path, checksums, _checksums(stored, metadata))
+        present = _checksums(stored, metadata)
+        _check_checksums(path, checksums, present, prefix)
 
     return header, with_zeros(path, stored)
 
@@ -147,13 +170,21 @@ def _digest(*parts: Any) -> str:
     return hashed.hexdigest()[:16]
 
 
-def _check_checksums(path: Path, written: Any, present: Mapping[str, str]) -> None:
+def _is_wanted(name: str, prefix: str | None) -> bool:
+    """Return whether a tensor is to be read."""
+    return prefix is not None and name.startswith(prefix)
+
+
+def _check_checksums(
+    path: Path, written: Any, present: Mapping[str, str], prefix: str | None
+) -> None:
     """Refuse a file whose tensors or header are not those that were written."""
     if not isinstance(written, dict):
         raise DamagedFile(f"{path} is damaged: it has no list of checksums")
 
     for name in [*written, *present]:
-        if written.get(name) == present.get(name):
+        is_read = name == "" or _is_wanted(name, prefix)
+        if not is_read or written.get(name) == present.get(name):
             continue
 
         what = f"tensor {name!r}" if name else "the header"
