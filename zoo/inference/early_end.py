@@ -16,16 +16,31 @@ class Diverged(ValueError):
     """A run whose positions are no longer finite; a smaller learning rate mends it."""
 
 
+class TimeIsUp(Exception):
+    """The end of the time that a run was given.
+
+    Arguments:
+        seconds: The time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"its time limit of {seconds:g} s")
+
+
 def reason_to_end(error: BaseException, done: int, total: int) -> str:
     """Return why a run ends early, for `info.stopped`; an error is also said in a warning.
 
     Arguments:
-        error: What ends it: a `KeyboardInterrupt`, or an error of the user's program.
+        error: What ends it: a `KeyboardInterrupt`, the end of its time, or an error of the
+            user's program.
         done: Number of steps so far.
         total: Number of steps in all.
     """
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted after {done} of {total} steps"
+
+    if isinstance(error, TimeIsUp):
+        return f"ended by {error} after {done} of {total} steps"
 
     lines = str(error).splitlines() or [""]
     what = f"{type(error).__name__}: {lines[0]}"

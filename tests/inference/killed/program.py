@@ -35,9 +35,12 @@ from zoo.datasets import Dataset, Split, Units
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment
 from zoo.inference.mcmc.running import run as chain_run
+from zoo.inference.mcmc.running import sharded_store
+from zoo.posterior.shards import STATE
 
 warnings.simplefilter("ignore")
 chain_run.BLOCK = 5  # draws between two checkpoints
+sharded_store.SHARD = 9000  # bytes
 _TRACED = partial(inference.SVI, compile="traced")  # the fastest mode is measured anew
 
 
@@ -108,6 +111,18 @@ def sampler(name, **options):
         )
 
     return run
+
+
+def draws_in_a_folder(folder, seed):
+    """Draw into shards of a few draws each."""
+    pyro.set_rng_seed(seed)
+    engine = inference.HMC(
+        network_model(), warmup_steps=20, num_samples=90, num_steps=3, num_chains=2,
+        init="prior", compile="plain", progress=False, checkpoint=folder / "draws",
+    )  # fmt: skip
+    posterior = engine.fit(toy_data(20))
+    assert len(list((folder / "draws").glob("draws-*"))) > 2
+    return hashed([*posterior.sample().values(), posterior.info.lp])
 
 
 def reference(folder, seed):
@@ -184,6 +199,7 @@ TARGETS = {
     "MCLMC": sampler("MCLMC"),
     "MAMS": sampler("MAMS"),
     "MEADS": sampler("MEADS"),
+    "folder": draws_in_a_folder,
     "reference": reference,
     "reproduce": reproduce,
 }
@@ -230,7 +246,8 @@ def killed_and_resumed(target, place, seconds, share, seed):
     _, status = os.waitpid(pid, 0)
     was_killed = os.WIFSIGNALED(status)
     at = time.perf_counter() - began
-    files = (folder / "run").rglob("*.run")
+    written = (folder / "run").rglob("*")
+    files = [path for path in written if path.name.endswith((".run", STATE))]
     had_file = any(not path.name.startswith(".") for path in files)  # a whole one
     seed = seed if had_file else 1  # a run without a checkpoint begins again
 

@@ -18,6 +18,7 @@ TARGETS = [
     "MCLMC",
     "MAMS",
     "MEADS",
+    "folder",
     "reference",
     "reproduce",
 ]

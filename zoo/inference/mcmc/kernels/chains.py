@@ -54,6 +54,8 @@ class Chains:
         options: The settings.
     """
 
+    divisible = True  # whether a run can go on after any draw of a block
+
     def __init__(self, potential: Potential, q: Tensor, options: KernelOptions) -> None:
         self.potential = potential
         self.options = options

@@ -44,6 +44,8 @@ class NoUTurn(Hamiltonian):
         max_tree_depth: Largest number of doublings.
     """
 
+    divisible = False
+
     def __init__(
         self,
         potential: Potential,

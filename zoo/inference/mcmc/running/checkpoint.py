@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,10 @@ from zoo.inference.run_files import (
     refused_if_damaged,
 )
 from zoo.inference.run_writer import RunWriter
+from zoo.posterior.info import MCMCInfo
+from zoo.posterior.info_in_file import statistics
 from zoo.posterior.posterior import Posterior
+from zoo.posterior.storage import prefixed
 from zoo.runtime.description.objects import describe_value
 
 # settings in which a resumed run may differ from the run before
@@ -34,6 +37,7 @@ _FREE = {
     "compile",
     "store_on",
     "distributed",
+    "time_limit",
 }
 _IN_TARGET = {"model", "temperature", "likelihood_temperature"}
 
@@ -112,13 +116,31 @@ class Checkpoint:
         since = time.perf_counter() - self._written
         return since >= self._seconds / SHARE
 
-    def write(self, snapshot: Snapshot) -> None:
-        """Write the file; if writing fails, the file is as it was and the run goes on."""
+    def write(
+        self,
+        snapshot: Snapshot,
+        flush: Callable[[], bool] | None = None,
+        info: MCMCInfo | None = None,
+    ) -> None:
+        """Write the file; if writing fails, the file is as it was and the run goes on.
+
+        Arguments:
+            snapshot: Everything that is needed to resume the run.
+            flush: Writes the draws that the snapshot lacks, first, and says whether it could.
+            info: Statistics of the run so far, for who reads its draws meanwhile.
+        """
         began = time.perf_counter()
         tensors = snapshot.tensors() | self._generators.state()
         counters = asdict(snapshot.counters)
         header = {"meaning": self.meaning, "counters": counters}
-        self._writer.write(tensors, header)
+        if info is not None:
+            plain, of_chains = statistics(info)
+            header["info"] = {"info": type(info).__name__, "facts": plain}
+            tensors |= prefixed("info/", of_chains)
+
+        if flush is None or flush():
+            self._writer.write(tensors, header)
+
         self._written = time.perf_counter()
         self._seconds = self._written - began
 

@@ -7,26 +7,31 @@ from torch import Tensor
 from zoo.diagnostics.run_faults import warn_of_faults
 from zoo.inference.mcmc.density.deterministic import deterministic_values
 from zoo.inference.mcmc.running.run import ChainRun
+from zoo.inference.mcmc.running.sharded_store import ShardedStore
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.function_posterior import FunctionPosterior
-from zoo.posterior.info import MCMCInfo
 from zoo.posterior.program_posterior import ProgramPosterior
+from zoo.posterior.sharded_posterior import ShardedPosterior
+from zoo.posterior.shards import Shards
 from zoo.runtime.programs import PyroProgram
 
 
 def make_posterior(
-    model: BayesianNetwork | PyroProgram, run: ChainRun, target: dict[str, str]
+    model: BayesianNetwork | PyroProgram, run: ChainRun
 ) -> DrawsPosterior:
     """Return the stored draws of a run as a posterior, and warn of the faults of the run.
 
     Arguments:
         model: The model as the user gave it.
         run: The run, which has ended.
-        target: What was sampled, as text by name.
     """
-    info = _run_info(run, target)
+    info = run.info(run.store.info())
     warn_of_faults(run.options.sampler, info)
+
+    if isinstance(run.store, ShardedStore) and isinstance(model, BayesianNetwork):
+        shards = Shards(run.store.folder, model, stop=run.store.count)
+        return ShardedPosterior(shards, state=network_state(model), info=info)
 
     draws = run.store.draws()
     if not isinstance(model, BayesianNetwork):
@@ -51,33 +56,3 @@ def network_state(model: BayesianNetwork) -> dict[str, Tensor]:
         state[name] = value.detach().clone()
 
     return state | model.frozen()
-
-
-def _run_info(run: ChainRun, target: dict[str, str]) -> MCMCInfo:
-    """Return the statistics of a run."""
-    stored = run.store.info()
-    tempering = run.options.tempering
-    kernel = run.kernel
-    tracing = run.seconds_tracing
-    tracing += sum(program.seconds for program in kernel.programs)
-
-    return kernel.run_info(
-        **stored.named(),
-        max_tree_depth=kernel.max_tree_depth,
-        bfmi=run.energies.bfmi(),
-        target_accept_prob=kernel.target_accept_prob,
-        step_size=kernel.step_size.cpu(),
-        num_gradients=kernel.num_gradients,
-        seconds_warmup=run.seconds_warmup,
-        seconds=run.seconds,
-        seconds_tracing=tracing,
-        compiled=kernel.mode,
-        temperature=tempering.whole,
-        likelihood_temperature=tempering.likelihood,
-        thinning=run.store.thinning,
-        stopped=run.stopped,
-        error=run.error,
-        divergences=str(run.divergences),
-        trajectory_length=kernel.trajectory_length,
-        target=target,
-    )

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-import torch
-from tqdm.std import tqdm
-
-from zoo.inference.early_end import reason_to_end
+from zoo.inference.early_end import TimeIsUp, reason_to_end
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels.chains import Chains, Tick
+from zoo.inference.mcmc.kernels.chains import Chains
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.running.checkpoint import Checkpoint
 from zoo.inference.mcmc.running.divergences import Divergences
 from zoo.inference.mcmc.running.energies import Energies
 from zoo.inference.mcmc.running.initialisation import Initialiser
+from zoo.inference.mcmc.running.last_position import position_as_draw
+from zoo.inference.mcmc.running.log_densities import LogDensities
 from zoo.inference.mcmc.running.run_options import RunOptions
+from zoo.inference.mcmc.running.sharded_store import make_store
+from zoo.inference.mcmc.running.shown import Shown
 from zoo.inference.mcmc.running.snapshot import Counters, Snapshot
 from zoo.inference.mcmc.running.store import Store
-from zoo.runtime.caller import stack_level
+from zoo.posterior.info import MCMCInfo
 
 BLOCK = 100  # largest number of draws between two checkpoints
 
@@ -34,8 +34,8 @@ class ChainRun:
         options: The settings.
         potential: What is sampled.
         checkpoint: The file of the run; None to write none.
-        progress: A progress bar over all draws.
-        began: When the run began, by `time.perf_counter`.
+        shown: A progress bar over all draws, and the time.
+        target: What is sampled, as text by name.
     """
 
     def __init__(
@@ -43,18 +43,19 @@ class ChainRun:
         options: RunOptions,
         potential: Potential,
         checkpoint: Checkpoint | None,
-        progress: tqdm,
-        began: float,
+        shown: Shown,
+        target: dict[str, str],
     ) -> None:
         self.options = options
         self.potential = potential
         self.checkpoint = checkpoint
-        self.progress = progress
-        self.began = began
+        self.shown = shown
+        self.target = target
 
-        self.store = Store(options.store, potential)
+        self.store = make_store(options.store, potential)
         self.divergences = Divergences(potential)
         self.energies = Energies()
+        self.log_densities = LogDensities()
         self.window: list[DrawBlock] = []  # draws of the present window, if it learns
         self.window_ends = options.window_ends()
         self.done = 0  # draws per chain so far, those of warm-up included
@@ -74,11 +75,11 @@ class ChainRun:
         options = self.options
         is_map = options.init == "map"
         verb = "optimising" if is_map else "choosing"
-        self._show(f"{verb} initial positions")
+        self.shown.say(f"{verb} initial positions")
         initialiser = Initialiser(self.potential, options.init, options.kernel.compile)
         q = initialiser(options.num_chains)
 
-        self._show("tracing the sampler")
+        self.shown.say("tracing the sampler")
         kernel = options.make_kernel(self.potential, q, options.kernel)
         kernel.num_gradients += initialiser.num_gradients
         self.seconds_tracing = initialiser.program.seconds
@@ -87,7 +88,7 @@ class ChainRun:
 
     def _resumed(self, checkpoint: Checkpoint) -> Chains:
         """Make the kernel with the state in a checkpoint."""
-        self._show("resuming from the checkpoint")
+        self.shown.say("resuming from the checkpoint")
         snapshot = checkpoint.read()
         plain = replace(self.options.kernel, compile="plain")  # until it is restored
         kernel = self.options.make_kernel(self.potential, snapshot.position, plain)
@@ -95,7 +96,7 @@ class ChainRun:
 
         self._restore(kernel, snapshot)
         checkpoint.set_random_state()
-        self.progress.update(min(self.done, self.options.num_draws))
+        self.shown.bar.update(min(self.done, self.options.num_draws))
 
         return kernel
 
@@ -114,6 +115,7 @@ class ChainRun:
         self.store.restore(snapshot.store, counters.thinning, counters.seen)
         self.divergences.state = dict(snapshot.divergences)
         self.energies.state = dict(snapshot.energies)
+        self.log_densities.state = dict(snapshot.log_densities)
         self.window = [] if snapshot.window is None else [snapshot.window]
         self.done = counters.done
         self.seconds_warmup = counters.seconds_warmup
@@ -135,9 +137,10 @@ class ChainRun:
             counters=counters,
             position=self.kernel.q,
             kernel=self.kernel.saved(),
-            store=self.store.stored(),
+            store=self.store.saved(),
             divergences=self.divergences.state,
             energies=self.energies.state,
+            log_densities=self.log_densities.state,
             window=DrawBlock.joined(self.window) if self.window else None,
         )
 
@@ -155,7 +158,7 @@ class ChainRun:
                     self.advance(stop)
             if self.store.seen > self.options.num_samples:
                 self._keep_first()
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, TimeIsUp) as error:
             self._end_early(error)
         except Exception as error:
             if self.store.count == 0:
@@ -165,30 +168,35 @@ class ChainRun:
 
     def _end_early(self, error: BaseException) -> None:
         """Keep what was reached when the run is interrupted, or when its program fails."""
-        self.error = error
+        self.error = None if isinstance(error, TimeIsUp) else error
         self.stopped = reason_to_end(error, self.done, self.options.num_draws)
         if self.store.count == 0:
-            self._store_position()
+            self.store = Store(self.options.store, self.potential)  # in memory
+            self.store.thinning = 1
+            self.store.add(position_as_draw(self.kernel))
 
     def _keep_first(self) -> None:
         """Keep the draws that were asked for, of an earlier run that made more."""
         self.store.keep_first(self.options.num_samples)
-        info = self.store.info()
         self.energies = Energies()
-        if self.store.thinning == 1:
-            self.energies.add(info.energy)
+        self.divergences = Divergences(self.potential)
+        self.log_densities = LogDensities()
+        for draws, info in self.store.blocks():
+            if self.store.thinning == 1:
+                self.energies.add(info.energy)
 
-        draws = self.store.draws()
-        if draws.keys() == self.potential.shapes.keys():  # not function values
-            q = self.potential.pack(draws)
-            self.divergences = Divergences(self.potential)
-            self.divergences.add(DrawBlock(q, info))
+            self.log_densities.add(info)
+            if draws.keys() == self.potential.shapes.keys():  # not function values
+                q = self.potential.pack(draws)
+                self.divergences.add(DrawBlock(q, info))
 
     def advance(self, stop: int) -> None:
         """Draw until each chain has `stop` draws, adapt or store, and write the checkpoint."""
         is_warmup = self.done < self.options.warmup_steps
         num_draws = stop - self.done
-        tick = self._tick("warm-up" if is_warmup else "sampling")
+        phase, total = "warm-up" if is_warmup else "sampling", self.options.num_draws
+        whole = self.options.block is not None  # an epoch, which is not divided
+        tick = self.shown.tick(phase, self.done, total, whole=whole)
 
         block = self.kernel.draw(num_draws, tick, adapting=is_warmup)
         if self.done in self.options.skipped:
@@ -196,20 +204,34 @@ class ChainRun:
         elif not is_warmup:
             self.divergences.add(block)
             self.energies.add(block.info.energy)
+            self.log_densities.add(block.info)
             self.store.add(block)
         elif self._window_learns(stop):
             self.window.append(block)
 
         self.done += block.num_draws
-
-        if block.ended_by is not None:
-            raise block.ended_by
+        ended = block.ended_by
+        is_clean = isinstance(ended, TimeIsUp) and self.kernel.divisible
+        if ended is not None and not is_clean:
+            raise ended
 
         if is_warmup:
-            self._adapt(stop)
+            self._adapt(self.done)
 
-        is_last = stop == self.options.num_draws
-        self._write_checkpoint(is_last)
+        is_last = self.done == total
+        is_up = not is_last and self._is_up()
+        self._write_checkpoint(is_last or is_up)
+        self.shown.facts = self.log_densities.facts()
+        self.shown.write(phase, self.done, total, now=is_last or is_up)
+        if is_up:
+            raise self.shown.time_is_up()
+
+    def _is_up(self) -> bool:
+        """Return whether time is up, where a block cannot end early before another one."""
+        if self.kernel.divisible and self.options.block is None:
+            return self.shown.is_up()
+
+        return self.shown.is_up_after_another_block()
 
     def _window_learns(self, stop: int) -> bool:
         """Return whether the kernel learns from the window that contains a draw."""
@@ -231,45 +253,40 @@ class ChainRun:
             return
 
         if is_last or self.checkpoint.is_due():
-            self.checkpoint.write(self._snapshot())
+            info = self.info(DrawBlock.empty(self.kernel.q).info)
+            self.checkpoint.write(self._snapshot(), self.store.flush, info)
 
-    def _store_position(self) -> None:
-        """Store the current positions of the chains as their only draws."""
-        warnings.warn(
-            "interrupted in warm-up: each chain has one draw, its current position",
-            stacklevel=stack_level(),
+    def info(self, stored: TransitionInfo) -> MCMCInfo:
+        """Return the statistics of the run, with those of its draws, (C, S) each."""
+        kernel = self.kernel
+        tracing = self.seconds_tracing
+        tracing += sum(program.seconds for program in kernel.programs)
+
+        return kernel.run_info(
+            **stored.named(),
+            max_tree_depth=kernel.max_tree_depth,
+            bfmi=self.energies.bfmi(),
+            target_accept_prob=kernel.target_accept_prob,
+            step_size=kernel.step_size.cpu(),
+            num_gradients=kernel.num_gradients,
+            seconds_warmup=self.seconds_warmup,
+            seconds=self.seconds,
+            seconds_tracing=tracing,
+            compiled=kernel.mode,
+            temperature=self.options.tempering.whole,
+            likelihood_temperature=self.options.tempering.likelihood,
+            thinning=self.store.thinning,
+            stopped=self.stopped,
+            error=self.error,
+            divergences=str(self.divergences),
+            trajectory_length=kernel.trajectory_length,
+            target=self.target,
         )
-
-        energy = self.kernel.state["energy"]
-        zero = torch.zeros_like(energy)
-        info = TransitionInfo(
-            acceptance_rate=zero, diverging=zero.bool(), n_steps=zero.long(), lp=-energy
-        )
-
-        self.store.restore({}, thinning=1, seen=0)
-        block = DrawBlock.of_draws([self.kernel.q], [info])
-        self.store.add(block)
 
     @property
     def seconds(self) -> float:
         """Wall time so far, that before a checkpoint included."""
-        return self.seconds_before + time.perf_counter() - self.began
-
-    def _show(self, text: str) -> None:
-        """Show a text on the progress bar."""
-        self.progress.set_postfix_str(text)
-
-    def _tick(self, phase: str) -> Tick:
-        """Return a function that advances the progress bar."""
-        shown = 0
-
-        def tick(done: int, text: str) -> None:
-            nonlocal shown
-            self.progress.set_postfix_str(f"{phase}, {text}", refresh=False)
-            self.progress.update(done - shown)
-            shown = done
-
-        return tick
+        return self.seconds_before + time.perf_counter() - self.shown.began
 
 
 def block_ends(bounds: Sequence[int], block: int | None = None) -> list[int]:

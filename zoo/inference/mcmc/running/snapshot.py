@@ -15,6 +15,7 @@ _POSITION = "position"
 _WINDOW_Q = "window/q"
 _KERNEL, _STORE = "kernel/", "store/"  # prefixes
 _DIVERGENCES, _ENERGIES = "divergences/", "energies/"
+_LOG_DENSITIES = "log densities/"
 _WINDOW_INFO = "window/info/"
 
 
@@ -52,6 +53,7 @@ class Snapshot:
         store: Stored draws by name; those from a file are on the CPU.
         divergences: State of `Divergences` by name.
         energies: State of `Energies` by name.
+        log_densities: State of `LogDensities` by name.
         window: Draws of the present window of warm-up; None if there are none.
     """
 
@@ -61,6 +63,7 @@ class Snapshot:
     store: Mapping[str, Tensor]
     divergences: Mapping[str, Tensor]
     energies: Mapping[str, Tensor]
+    log_densities: Mapping[str, Tensor]
     window: DrawBlock | None
 
     def tensors(self) -> dict[str, Tensor]:
@@ -70,6 +73,7 @@ class Snapshot:
         tensors |= prefixed(_STORE, self.store)
         tensors |= prefixed(_DIVERGENCES, self.divergences)
         tensors |= prefixed(_ENERGIES, self.energies)
+        tensors |= prefixed(_LOG_DENSITIES, self.log_densities)
 
         if self.window is not None:
             tensors[_WINDOW_Q] = self.window.q
@@ -120,5 +124,6 @@ class Snapshot:
             store=unprefixed(_STORE, tensors),
             divergences=unprefixed(_DIVERGENCES, moved),
             energies=unprefixed(_ENERGIES, moved),
+            log_densities=unprefixed(_LOG_DENSITIES, moved),
             window=window,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -18,18 +19,23 @@ from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.inputs import evaluate_once, place_inputs
 from zoo.runtime.rows import Rows
 
-_DRAW, _INFO = "draw/", "info/"  # prefixes of names in the store
+DRAW, INFO = "draw/", "info/"  # prefixes of names in the store
 _FUNCTIONS = "functions"
 
 
 @dataclass(frozen=True)
 class StoreOptions:
-    """What a sampler stores: the arguments of `Sampler` with these names."""
+    """What a sampler stores: the arguments of `Sampler` with these names, and a folder.
+
+    Arguments:
+        folder: Where draws are written; None if the file of the run or memory has them.
+    """
 
     thinning: int = 1
     max_draws: int | None = None
     functions_at: Rows | None = None
     store_on: str | torch.device | None = None
+    folder: Path | None = None
 
 
 class Store:
@@ -67,7 +73,7 @@ class Store:
 
             new = self._values(block.q[:, index])
             for name, value in block.info.named().items():
-                new[_INFO + name] = value[:, index]
+                new[INFO + name] = value[:, index]
 
             self._parts.append(self._moved(new))
             self.count += len(index)
@@ -97,6 +103,18 @@ class Store:
             self._parts = [joined]
 
         return self._parts[0] if self._parts else {}
+
+    def saved(self) -> Mapping[str, Tensor]:
+        """Return what the file of the run keeps of the draws: everything."""
+        return self.stored()
+
+    def flush(self) -> bool:
+        """Write what the file of the run does not keep, and return whether that succeeded."""
+        return True
+
+    def blocks(self) -> Iterator[tuple[dict[str, Tensor], TransitionInfo]]:
+        """Yield the stored draws by site, and their statistics."""
+        yield self.draws(), self.info()
 
     def restore(self, stored: Mapping[str, Tensor], thinning: int, seen: int) -> None:
         """Replace everything by what an earlier run stored."""
@@ -138,7 +156,7 @@ class Store:
         values = {}
         for name, value in sites.items():
             if is_noise_site(name) or evaluation is None:
-                values[_DRAW + name] = value.to(self.potential.dtypes.get(name, dtype))
+                values[DRAW + name] = value.to(self.potential.dtypes.get(name, dtype))
 
         if evaluation is not None:
             values[_FUNCTIONS] = evaluation.outputs(sites).to(dtype)
@@ -148,14 +166,14 @@ class Store:
     def info(self) -> TransitionInfo:
         """Return the statistics of the stored draws, (C, S) each, on the CPU."""
         named = {}
-        for name, value in unprefixed(_INFO, self.stored()).items():
+        for name, value in unprefixed(INFO, self.stored()).items():
             named[name] = value.cpu()
 
         return TransitionInfo(**named)
 
     def draws(self) -> dict[str, Tensor]:
         """Return the stored draws by site, (C, S, *shape), in the order of the model."""
-        draws = unprefixed(_DRAW, self.stored())  # a file has another order
+        draws = unprefixed(DRAW, self.stored())  # a file has another order
         return {name: draws[name] for name in self.potential.shapes if name in draws}
 
     def functions(self) -> tuple[Rows, Tensor] | None:

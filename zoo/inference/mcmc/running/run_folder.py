@@ -1,0 +1,116 @@
+"""The folder of a long run: its shards of draws, its state, what it is, its progress."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from zoo.model import BayesianNetwork
+from zoo.posterior.file_format import write_posterior
+from zoo.posterior.shards import ABOUT, PROGRESS, STATE, shard_files
+from zoo.posterior.storage import prefixed
+from zoo.runtime.files.lock import only_one
+from zoo.runtime.files.output_path import check_output_folder
+from zoo.runtime.programs import PyroProgram
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run, whose memory does not grow with the number of draws.
+
+    Arguments:
+        path: The folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, checkpoint: str | Path | None) -> RunFolder | None:
+        """Return the folder that a checkpoint is; None if it is a file, or if there is none.
+
+        It is a folder if there is one, or if there is nothing and its name has no ending.
+        """
+        if checkpoint is None or not isinstance(checkpoint, (str, os.PathLike)):
+            return None
+
+        path = Path(checkpoint)
+        is_new = not path.exists() and path.name not in ("", "..") and not path.suffix
+        return cls(path) if path.is_dir() or is_new else None
+
+    @property
+    def state(self) -> Path:
+        """The file from which the run goes on."""
+        return self.path / STATE
+
+    @property
+    def progress(self) -> Path:
+        """The file that says how far the run is."""
+        return self.path / PROGRESS
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Make the folder, and let no other process write to it meanwhile.
+
+        Raises:
+            ValueError: It cannot be written, another process writes to it, or it has
+                draws without the state of their run.
+        """
+        check_output_folder(self.path, "checkpoint")
+        with only_one(self.state, "checkpoint"):
+            if shard_files(self.path) and not self.state.is_file():
+                raise ValueError(
+                    f"{self.path} has draws, but no {STATE}, the state of their run; give "
+                    "another folder, or remove the draws"
+                )
+            yield
+
+    def check(
+        self,
+        model: BayesianNetwork | PyroProgram,
+        max_draws: int | None,
+        functions_at: object,
+        ranks: object = None,
+    ) -> None:
+        """Refuse what a folder does not take.
+
+        Raises:
+            ValueError: A model without a network, `max_draws`, `functions_at`, or several
+                processes.
+        """
+        file = f"write checkpoint='{self.path}.safetensors', one file"
+        if not isinstance(model, BayesianNetwork):
+            raise ValueError(
+                f"a folder of draws needs a zoo.BayesianNetwork; for a Pyro program {file}"
+            )
+
+        if ranks is not None:
+            raise ValueError(
+                f"the folder {self.path} takes the draws of one process, not of several that "
+                f"share the chains; {file}"
+            )
+
+        if max_draws is not None or functions_at is not None:
+            name = "functions_at" if max_draws is None else "max_draws"
+            raise ValueError(
+                f"the folder {self.path} keeps the weights of all draws, without {name}; omit "
+                f"it, or {file}"
+            )
+
+    def describe(self, model: BayesianNetwork, state: Mapping[str, Tensor]) -> None:
+        """Write what a reader needs besides draws: the model, frozen weights and buffers.
+
+        Arguments:
+            model: The model.
+            state: Frozen weights and buffers by name.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        shapes = {name: prior.shape() for name, prior in model.latents.items()}
+        tensors = prefixed("state/", state)
+        write_posterior(self.path / ABOUT, model, shapes, None, None, tensors)
