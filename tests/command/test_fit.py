@@ -1,5 +1,6 @@
 """The command `fit`: three files, names of everything, sentences for what does not fit."""
 
+import argparse
 import json
 import os
 
@@ -12,6 +13,7 @@ import zoo
 from zoo import inference, networks
 from zoo.__main__ import main
 from zoo.command import building, choices
+from zoo.command.arguments import duration
 from zoo.command.signatures import accepted
 from zoo.likelihoods import DeeplySupervised
 from zoo.runtime.processes import Processes
@@ -347,3 +349,34 @@ def test_help_says_what_it_does(capsys):
     text = capsys.readouterr().out
     for name in ("ResNet20", "NodeMixture", "NUTS", "fashion_mnist", "horseshoe"):
         assert name in text
+
+
+@pytest.mark.usefixtures("at_the_prior")
+def test_a_folder_keeps_the_draws(tmp_path, capsys):
+    words = ["fit", "--data", "sinusoid", "--engine", "HMC", *QUICK]
+    words += ["--set", "compile=plain", "--checkpoint", str(tmp_path / "run")]
+    words += ["--out", str(tmp_path / "out")]
+    assert main([*words, "--time-limit", "1:00:00"]) == 0
+    assert "written: " in capsys.readouterr().out
+    assert not (tmp_path / "out" / "posterior.safetensors").exists()
+    assert json.loads((tmp_path / "run" / "progress.json").read_text())["of"] == 7
+
+    assert main(["fit", *QUICK, "--time-limit", "1", "--out", str(tmp_path)]) == 2
+    assert "--time-limit is not for SVI" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 5400),
+        ("1:30", 90),
+        ("23:50:00", 85800),
+        ("1-12", 129600),
+        ("1-0:30", 88200),
+    ],
+)
+def test_a_time_is_written_as_schedulers_do(text, seconds):
+    assert duration(text) == seconds
+    for wrong in ("", "1h", "0", "-5", "1:2:3:4"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            duration(wrong)

@@ -117,6 +117,34 @@ def minutes(text: str) -> float:
         ) from None
 
 
+def duration(text: str) -> float:
+    """Read a time as schedulers write it, and return seconds.
+
+    M, M:S, H:M:S, D-H, D-H:M and D-H:M:S are days, hours, minutes and seconds.
+    """
+    days, dash, rest = text.rpartition("-")
+    parts = rest.split(":")
+    is_number = all(part.isdecimal() for part in parts) and len(parts) <= 3
+    if not is_number or (dash and not days.isdecimal()):
+        raise argparse.ArgumentTypeError(
+            f"a time is written as 90 (minutes), 23:50:00 or 1-12:00:00, not {text!r}"
+        )
+
+    numbers = [int(part) for part in parts]
+    if dash:
+        hours, minute, second = [*numbers, 0, 0][:3]
+    elif len(numbers) == 3:
+        hours, minute, second = numbers
+    else:
+        hours, minute, second = 0, *[*numbers, 0][:2]
+
+    total = ((int(days or 0) * 24 + hours) * 60 + minute) * 60 + second
+    if total == 0:
+        raise argparse.ArgumentTypeError(f"a time must be above 0, not {text!r}")
+
+    return float(total)
+
+
 def folder(text: str) -> Path:
     """Return the path of a folder; an empty one would be the present folder."""
     if not text:

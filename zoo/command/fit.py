@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from inspect import signature
 from pathlib import Path
@@ -26,7 +27,7 @@ from zoo.command.building import (
 from zoo.command.choices import PRIORS
 from zoo.command.figure import draw_fit
 from zoo.command.fit_arguments import BATCH_SIZE, MANY, add_fit_arguments
-from zoo.command.output import as_json, output_paths, write_files
+from zoo.command.output import Write, as_json, output_paths, write_files
 from zoo.command.signatures import accepted, refuse_unknown
 from zoo.datasets import Dataset
 from zoo.experiments.running.record import about, info_values, settings
@@ -35,6 +36,7 @@ from zoo.model import BayesianNetwork
 from zoo.plots.saving import save_figure
 from zoo.posterior.info import MCMCInfo
 from zoo.posterior.posterior import Posterior
+from zoo.posterior.sharded_posterior import ShardedPosterior
 from zoo.priors import Prior
 from zoo.reports.bounds import StatedBound
 from zoo.reports.scores import accuracy_scores
@@ -131,15 +133,17 @@ def _write(
         **about(arguments.device),
     }
     posterior_path, results_path, figure_path = paths
-    write_files(
-        {
-            posterior_path: posterior.save,
-            results_path: as_json(facts),
-            figure_path: lambda path: save_figure(
-                draw_fit(posterior, prediction, data), path
-            ),
-        }
-    )
+    writes: dict[Path, Write] = {
+        posterior_path: posterior.save,
+        results_path: as_json(facts),
+        figure_path: lambda path: save_figure(
+            draw_fit(posterior, prediction, data), path
+        ),
+    }
+    if isinstance(posterior, ShardedPosterior):  # a folder has its draws
+        del writes[posterior_path]
+
+    write_files(writes)
 
 
 def _make_model_and_engine(
@@ -165,6 +169,7 @@ def _make_model_and_engine(
         "num_chains": arguments.chains,
         "warmup_steps": arguments.warmup,
         "num_samples": arguments.draws,
+        **_of_run(arguments, engine_class),
     }
     if "lr" in signature(engine_class).parameters:
         # num_steps counts gradient steps in such an engine, leapfrog steps in a sampler
@@ -174,6 +179,21 @@ def _make_model_and_engine(
 
     model = build(PRIORS[arguments.prior or default_prior]())
     return model, engine_class(model, **options)
+
+
+def _of_run(
+    arguments: argparse.Namespace, engine_class: Callable[..., Any]
+) -> dict[str, Any]:
+    """Return checkpoint and time limit, or refuse those that an engine does not have."""
+    found = {"checkpoint": arguments.checkpoint, "time_limit": arguments.time_limit}
+    for name, value in found.items():
+        if value is not None and name not in signature(engine_class).parameters:
+            flag = name.replace("_", "-")
+            raise ValueError(
+                f"--{flag} is not for {engine_class.__name__}, which has no {name}; omit it"
+            )
+
+    return found
 
 
 def _make_svi(
@@ -190,7 +210,12 @@ def _make_svi(
         if name not in guide_options:
             engine_options[name] = value
 
-    options = accepted(inference.SVI, num_steps=arguments.steps, lr=arguments.lr)
+    options = accepted(
+        inference.SVI,
+        num_steps=arguments.steps,
+        lr=arguments.lr,
+        **_of_run(arguments, inference.SVI),
+    )
     model, guide = make_guide(
         arguments.guide, guide_options, arguments.prior, default_prior, build
     )

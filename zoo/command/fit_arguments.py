@@ -11,7 +11,17 @@ from zoo.command.csv_table import add_file_arguments
 
 MANY = 2000  # with more data than this a fit takes batches by default
 BATCH_SIZE = 128
-_OPTIONAL = ("network", "prior", "path", "num_train", "batch_size", "target", "task")
+_OPTIONAL = (
+    "network",
+    "prior",
+    "path",
+    "num_train",
+    "batch_size",
+    "target",
+    "task",
+    "checkpoint",
+    "time_limit",
+)
 
 
 def add_fit_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,6 +156,21 @@ def _add_draws(parser: argparse.ArgumentParser) -> None:
         default=300,
         metavar="S",
         help="draws kept of each chain of a sampler",
+    )
+    add(
+        "--checkpoint",
+        default=argparse.SUPPRESS,
+        metavar="PATH",
+        help="a file from which an interrupted run goes on; a folder, or a name without "
+        "ending, keeps the draws of a sampler out of memory",
+    )
+    add(
+        "--time-limit",
+        type=types.duration,
+        default=argparse.SUPPRESS,
+        metavar="TIME",
+        help="end a sampler after M minutes, H:M:S or D-H:M:S, with the draws that there are; "
+        "the same command goes on, if there is a --checkpoint",
     )
     add(
         "--num-samples",
