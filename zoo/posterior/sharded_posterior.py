@@ -100,6 +100,14 @@ class ShardedPosterior(DrawsPosterior):
 
         return found
 
+    def with_stored(
+        self, stored: Mapping[str, Tensor], info: RunInfo | None
+    ) -> DrawsPosterior:
+        """Return a posterior of the same model with other draws, which are in memory."""
+        return DrawsPosterior(
+            self.model, draws=stored, state=self.state, info=info, masks=self.masks
+        )
+
     def _predict_at(
         self,
         batches: Iterable[InputBatch],
