@@ -14,6 +14,8 @@ import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
 from zoo.reports.scores import accuracy_scores
 from zoo.sweeps import running
+from zoo.sweeps.cell import takes
+from zoo.sweeps.cells import cells_of
 from zoo.sweeps.fitting import SweepFit
 
 PRIOR = priors.WeightPrior(dist.Normal(0.0, 1.0))
@@ -154,9 +156,13 @@ def test_processes(few):
     assert "ended from outside" in table.column("remark")[1]
 
 
-def test_a_sampler_stands_once_for_all_guides(few):
-    from zoo.sweeps.cells import cells_of
+def test_steps_of_a_sweep_are_gradient_steps_and_no_leapfrog_steps():
+    assert takes(inference.SVI, "num_steps")
+    assert takes(inference.Laplace, "num_steps")
+    assert not takes(inference.HMC, "num_steps")
 
+
+def test_a_sampler_stands_once_for_all_guides(few):
     sampler = inference.HMC(zoo.BayesianNetwork(network(), PRIOR, LIKELIHOOD))
     fixed = {name: few[name] for name in ("network", "prior", "likelihood")}
     axes = {

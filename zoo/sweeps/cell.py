@@ -99,11 +99,17 @@ def is_made(engine: Any) -> bool:
 
 
 def takes(function: Any, name: str) -> bool:
-    """Return whether a class or a function has an argument of a name; an engine has none."""
+    """Return whether a class or a function has an argument of a name; an engine has none.
+
+    `num_steps` is the number of gradient steps, so samplers do not take theirs, leapfrog
+    steps, from it; they have no `lr`.
+    """
     if is_made(function):
         return False
 
-    return name in inspect.signature(function).parameters
+    known = inspect.signature(function).parameters
+    is_leapfrog = name == "num_steps" and "lr" not in known
+    return name in known and not is_leapfrog
 
 
 def takes_guide(engine: Any) -> bool:
