@@ -172,6 +172,7 @@ def test_a_path_is_tried_before_the_work(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "other").write_text("an empty one would take draws")
     (tmp_path / "file").write_text("x")
     os.mkfifo(tmp_path / "pipe")
     refuse_work(monkeypatch)

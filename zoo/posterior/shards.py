@@ -123,6 +123,7 @@ class Shards:
         for first, stop, path in self._ranges():
             _, tensors = read_part(path, _KEY, INFO)
             for name, value in unprefixed(INFO, tensors).items():
+                _check_length(path, value, stop - first)
                 parts.setdefault(name, []).append(value[:, : stop - first])
 
         return {name: torch.cat(values, 1) for name, values in parts.items()}
@@ -141,11 +142,15 @@ class Shards:
                 tensors[name] = value
 
         draws = Contents(path, tensors, self.model).draws()
-        length = next(iter(draws.values())).shape[1]
-        if length < number:
-            raise DamagedFile(
-                f"{path} has {length} draws of each chain, but the next shard begins after "
-                f"{number}; load the folder again, or restore the shard"
-            )
-
+        _check_length(path, next(iter(draws.values())), number)
         return draws
+
+
+def _check_length(path: Path, draws: Tensor, number: int) -> None:
+    """Refuse a shard that has fewer draws (C, S, ...) than lie before the next one."""
+    length = draws.shape[1]
+    if length < number:
+        raise DamagedFile(
+            f"{path} has {length} draws of each chain, but the next shard begins after "
+            f"{number}; load the folder again, or restore the shard that is missing"
+        )

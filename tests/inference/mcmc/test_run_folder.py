@@ -242,6 +242,13 @@ def test_time_that_is_up_in_warm_up_leaves_no_draw_in_the_folder(whole, tmp_path
 
 def test_a_lost_shard_is_told(folder):
     posterior = zoo.load(folder, build())
+    second = list(shard_files(folder).values())[1]
+    kept = second.read_bytes()
+    second.unlink()
+    with pytest.raises(DamagedFile, match="the next shard begins after"):
+        zoo.load(folder, build())
+
+    second.write_bytes(kept)
     first, *_, last = shard_files(folder).values()
     last.unlink()
     with pytest.raises(DamagedFile, match="end after draw"):

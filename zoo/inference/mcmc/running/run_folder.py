@@ -33,14 +33,19 @@ class RunFolder:
     def of(cls, checkpoint: str | Path | None) -> RunFolder | None:
         """Return the folder that a checkpoint is; None if it is a file, or if there is none.
 
-        It is a folder if there is one, or if there is nothing and its name has no ending.
+        It is a folder if it is that of a run or empty, or if there is nothing and its name
+        has no ending.
         """
-        if checkpoint is None or not isinstance(checkpoint, (str, os.PathLike)):
+        if not isinstance(checkpoint, (str, os.PathLike)):
             return None
 
         path = Path(checkpoint)
-        is_new = not path.exists() and path.name not in ("", "..") and not path.suffix
-        return cls(path) if path.is_dir() or is_new else None
+        try:
+            is_folder = _is_of_run(path) if path.exists() else _may_be_made(path)
+        except (OSError, ValueError):  # no path that there can be
+            return None
+
+        return cls(path) if is_folder else None
 
     @property
     def state(self) -> Path:
@@ -114,3 +119,17 @@ class RunFolder:
         shapes = {name: prior.shape() for name, prior in model.latents.items()}
         tensors = prefixed("state/", state)
         write_posterior(self.path / ABOUT, model, shapes, None, None, tensors)
+
+
+def _is_of_run(path: Path) -> bool:
+    """Return whether something is the folder of a run, or an empty folder."""
+    if not path.is_dir():
+        return False
+
+    names = [each.name for each in path.iterdir() if not each.name.startswith(".")]
+    return not names or ABOUT in names or STATE in names or bool(shard_files(path))
+
+
+def _may_be_made(path: Path) -> bool:
+    """Return whether a path that does not exist is meant to be a folder."""
+    return not path.suffix and path.parent.is_dir()
