@@ -54,8 +54,6 @@ class Chains:
         options: The settings.
     """
 
-    divisible = True  # whether a run can go on after any draw of a block
-
     def __init__(self, potential: Potential, q: Tensor, options: KernelOptions) -> None:
         self.potential = potential
         self.options = options
@@ -68,6 +66,11 @@ class Chains:
     def q(self) -> Tensor:
         """Positions of the chains in unconstrained space, (C, P)."""
         raise NotImplementedError
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a run can go on after any draw of a block, with the same draws."""
+        return True
 
     @property
     def step_size(self) -> Tensor:

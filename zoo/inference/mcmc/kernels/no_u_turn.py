@@ -44,8 +44,6 @@ class NoUTurn(Hamiltonian):
         max_tree_depth: Largest number of doublings.
     """
 
-    divisible = False
-
     def __init__(
         self,
         potential: Potential,
@@ -117,6 +115,11 @@ class NoUTurn(Hamiltonian):
             tree_depth=depth,
             reached_max_tree_depth=depth == tree.max_depth,
         )
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a run can go on after any draw: no, for chains move in turns."""
+        return False
 
     def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
         """Draw from every chain; Ctrl-C or an error ends it, and what all chains have is kept."""

@@ -20,6 +20,11 @@ class PathBlocks(Kernel):
 
     steps: Traced
 
+    @property
+    def divisible(self) -> bool:
+        """Whether a run can go on after any draw: not where one call makes many."""
+        return self.steps.how != "compiled"
+
     def draw_lengths(self, num_draws: int) -> Tensor:
         """Return the steps of the paths of the next draws, (S,) or (S, C)."""
         raise NotImplementedError

@@ -50,8 +50,6 @@ class PathKernel(PathBlocks):
         settings: The settings of the dynamics.
     """
 
-    divisible = False
-
     def __init__(
         self,
         potential: Potential,
