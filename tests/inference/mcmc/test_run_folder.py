@@ -44,7 +44,7 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(f"{running}.run.BLOCK", BLOCK)
     monkeypatch.setattr(f"{running}.checkpoint.SHARE", torch.inf)
     monkeypatch.setattr(f"{running}.initialisation.DESCENT", 0)
-    monkeypatch.setattr(f"{running}.sharded_store.SHARD", 1000)
+    monkeypatch.setattr(f"{running}.sharded_store.SHARD", 400)
     monkeypatch.setattr(f"{running}.results.warn_of_faults", lambda *run: None)
 
 
@@ -202,7 +202,7 @@ def test_memory_holds_one_shard(folder, monkeypatch):
     monkeypatch.setattr(ChainRun, "advance", advance)
     fit(sampler(checkpoint=folder, num_samples=2 * DRAWS))
     in_all = sum(path.stat().st_size for path in shard_files(folder).values())
-    assert max(sizes) < 1000 + 1000 < in_all / 3
+    assert max(sizes) < 400 + 1000 < in_all / 3
 
 
 @pytest.mark.parametrize(("name", "limit"), [("HMC", 20.0), ("NUTS", 45.0)])
