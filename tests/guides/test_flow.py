@@ -213,7 +213,7 @@ def test_the_loss_with_nodes_per_example_is_that_of_shared_nodes():
     model = node_model()
     guide = spread(guides.Flow(model, init_scale=0.15))
     x, y = torch.randn(8, 2), torch.randn(8, 1)
-    own = repeat(lambda: elbo(model, guide, x, y), 300)
+    own = repeat(lambda: elbo(model, guide, x, y), 300, traced=True)
     shapes = {name: site.init.shape for name, site in guide.sites.items()}
     draws = draw_sites(guide, 1000, shapes)
     with torch.no_grad():

@@ -243,7 +243,7 @@ def gradients(layers, guide, num_samples):
         )
         return torch.cat([part.flatten() for part in parts])
 
-    return repeat(gradient, num_samples)
+    return repeat(gradient, num_samples, traced=True)
 
 
 def test_by_layer_the_optimum_has_the_inverted_blocks_of_the_precision(layers):

@@ -224,7 +224,7 @@ def gradients(linear, guide, num_samples):
         )
         return torch.cat([part.flatten() for part in parts])
 
-    return repeat(gradient, num_samples)
+    return repeat(gradient, num_samples, traced=True)
 
 
 def test_full_covariances_hold_the_exact_posterior(linear):

@@ -194,7 +194,7 @@ def test_the_elbo_at_the_optimum_is_the_closed_form_and_a_bound(linear):
     ).sum() - variance.sum() / (2 * PRIOR_SCALE**2)
     entropy = exact.radial_entropy(scale[:3]) + exact.radial_entropy(scale[3:])
     guide = place(model, loc, scale)
-    draws = repeat(lambda: elbo(model, guide, *data), 500)
+    draws = repeat(lambda: elbo(model, guide, *data), 500, traced=True)
     assert guide.bound
     assert off(draws, likelihood + prior + entropy) < LIMIT
     assert above(draws, posterior.log_evidence) < -LIMIT
@@ -217,7 +217,7 @@ def test_the_gradient_is_zero_at_the_root_of_the_size_over_the_precision(linear)
             )
             return torch.cat([part.flatten() for part in parts])
 
-        return repeat(gradient, num_samples)
+        return repeat(gradient, num_samples, traced=True)
 
     assert off(gradients(scale, 500), 0.0) < LIMIT
     for wrong in (posterior.precision.diagonal().rsqrt(), scale.square()):
