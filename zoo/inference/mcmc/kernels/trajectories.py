@@ -18,6 +18,7 @@ from zoo.inference.mcmc.kernels.hamiltonian import (
     kinetic_energy,
 )
 from zoo.inference.mcmc.kernels.masked import where_chains
+from zoo.inference.mcmc.kernels.packed import packed, unpacked
 from zoo.inference.mcmc.kernels.path_blocks import PathBlocks, longest
 from zoo.tracing.repetition import Repetition
 
@@ -99,8 +100,7 @@ class StepGiven(NamedTuple):
             yield StepGiven(*parts)
 
 
-_NUM_POINT = len(TrajectoryPoint._fields)
-_STEPS = Repetition(num_carried=2 * _NUM_POINT, num_given=len(StepGiven._fields))
+_STEPS = Repetition(num_carried=2, num_given=1)
 
 
 class Trajectories(PathBlocks, Hamiltonian):
@@ -122,16 +122,17 @@ class Trajectories(PathBlocks, Hamiltonian):
         """Take one leapfrog step of every chain, begin and end trajectories; to be traced.
 
         Arguments:
-            inputs: Where the chains are, where their trajectories began, the fields of
+            inputs: Where the chains are, where their trajectories began, a packed
                 `StepGiven` and the tensors of the mass matrix.
 
         Returns:
-            Both points for the next step; then the fields of a `TrajectoryEnd`.
+            Both points for the next step, and a `TrajectoryEnd`, packed.
         """
-        carried, given, mass_matrix = _STEPS.split(inputs)
-        point = TrajectoryPoint(*carried[:_NUM_POINT])
-        start = TrajectoryPoint(*carried[_NUM_POINT:])
-        momenta, uniform, begins, ends, step_size = StepGiven(*given)
+        (here, began), (given,), mass_matrix = _STEPS.split(inputs)
+        point = self._point(here)
+        start = self._point(began)
+        momenta, uniform, *flags, step_size = unpacked(given, [self.size, 0, 0, 0, 0])
+        begins, ends = [flag > 0 for flag in flags]
 
         fresh = point._replace(p=momenta)
         start = fresh.where(begins, start)
@@ -147,7 +148,7 @@ class Trajectories(PathBlocks, Hamiltonian):
             end.u, end.p, chosen.u, chosen.energy, chosen.total, error
         )
 
-        return *after, *start, *record
+        return packed(after), packed(start), packed(record)
 
     def paths(self, lengths: Tensor) -> DrawBlock:
         """Follow trajectories of leapfrog steps (S, C) or (S,), and accept or reject each."""
@@ -176,22 +177,28 @@ class Trajectories(PathBlocks, Hamiltonian):
             self.state["gradient"],
             self.state["energy"],
         )
-        carried = (*point, *[value.clone() for value in point])
+        carried = packed(point)
+        here, began = carried, carried.clone()
 
         records = []
-        for some in given.split(self.steps_at_once):
-            results = self.steps(*carried, *some, *self.mass_matrix)
-            carried, record = results[: len(carried)], results[len(carried) :]
+        for some in packed(given).split(self.steps_at_once):
+            here, began, record = self.steps(here, began, some, *self.mass_matrix)
             records.append(record)
 
         self.num_gradients += given.uniform.numel()
-        after = TrajectoryPoint(*carried[:_NUM_POINT])
+        after = self._point(here)
         for name in ("u", "gradient", "energy"):
-            self.state[name] = getattr(after, name)
+            self.state[name] = getattr(after, name).contiguous()
 
-        joined = [torch.cat(parts) for parts in zip(*records, strict=True)]
+        ends = torch.cat(records)[last]
+        sizes = [*[self.size] * 3, 0, 0, 0]
 
-        return TrajectoryEnd(*joined).at(last)
+        return TrajectoryEnd(*unpacked(ends, sizes))
+
+    def _point(self, packed_point: Tensor) -> TrajectoryPoint:
+        """Return a point that was packed."""
+        sizes = [*[self.size] * 3, 0]
+        return TrajectoryPoint(*unpacked(packed_point, sizes))
 
     def _given(self, lengths: Tensor) -> tuple[StepGiven, Tensor]:
         """Return what the steps of trajectories are given, and the last step of each, (S,).
