@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,29 +21,37 @@ LEAST = 0.1  # what a wrong rule changes
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Run the program once; return the folder with what its processes found."""
+    """Start the program once; return the folder that its processes write to."""
     folder = tmp_path_factory.mktemp("ranks")
     root = HERE.parent.parent.parent
     paths = os.pathsep.join([str(root), str(root / "tests")])
     given = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, two_ranks.__file__, str(folder)], env=given, check=True
-    )
-    return folder
+    call = [sys.executable, two_ranks.__file__, str(folder)]
+    with subprocess.Popen(call, env=given) as process:
+        yield folder
+        assert process.wait() == 0
+
+
+def result(folder, task, rank=0):
+    """Wait for what a process writes of a task, and return it."""
+    path = folder / f"{task}{rank}.json"
+    while not path.exists():
+        time.sleep(0.1)
+
+    found = json.loads(path.read_text())
+    assert "error" not in found, found["error"]
+    return found
 
 
 @pytest.fixture(scope="module")
 def found(folder):
     """Return what each of the two processes found."""
-    both = [json.loads((folder / f"share{rank}.json").read_text()) for rank in range(2)]
-    for one in both:
-        assert "error" not in one, one["error"]
-    return both
+    return [result(folder, "share", rank) for rank in range(2)]
 
 
 @pytest.mark.parametrize("guide", cases.GUIDES)
-def test_the_sum_is_that_of_one_process_with_the_same_noise(found, guide):
-    by_rule = found[0]["guides"][guide]
+def test_the_sum_is_that_of_one_process_with_the_same_noise(folder, guide):
+    by_rule = result(folder, "by_guide")[guide]
     assert by_rule["right"] < ROUNDING
     assert by_rule["mean of gradients"] > LEAST
     assert by_rule["whole divergence on each rank"] > LEAST
@@ -67,14 +76,15 @@ def test_a_run_of_one_process_is_ended_by_two(found):
     assert resumed["calls"] < 40 + 20  # not all steps anew; the last ones judge the run
 
 
-def test_a_run_of_two_is_ended_by_one(folder, found):
+def test_a_run_of_two_is_ended_by_one(folder):
+    result(folder, "lose")
     posterior = two_ranks.fit_fragile(folder, checkpoint=folder / "two.run")
     assert posterior.info.num_steps == 40
     assert not posterior.info.stopped
 
 
 def test_a_lost_rank_ends_the_other_with_a_sentence(folder):
-    first = json.loads((folder / "lose0.json").read_text())
+    first = result(folder, "lose")
     assert "LostRank: another process of this run has ended" in first["stopped"]
     assert first["seconds"] < 30
     assert not (folder / "lose1.json").exists()
@@ -118,14 +128,14 @@ def test_too_few_chains_are_refused_on_all_ranks(found):
 
 
 def test_chains_of_a_rank_that_was_told_to_end_are_cut(folder):
-    first = json.loads((folder / "end0.json").read_text())
+    first = result(folder, "end")
     assert "interrupted after" in first["stopped"]
     assert first["chains"] == 2
     assert 2 <= first["draws"] < 20
 
 
 def test_chains_of_the_others_are_kept_when_a_rank_is_lost(folder):
-    first = json.loads((folder / "lose_chains0.json").read_text())
+    first = result(folder, "lose_chains")
     kept = "lost rank 1 of 2; kept the other ranks' chains, 1 in all"
     assert first["stopped"] == kept
     assert (first["chains"], first["draws"]) == (1, 10)

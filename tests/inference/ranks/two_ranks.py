@@ -33,7 +33,7 @@ NUM_DATA = 7  # of which one process has four and the other three
 QUIET = {"progress": False, "compile": "plain"}
 
 
-def differences_by_guide():
+def by_guide(folder, rank):
     """Return how far sums of gradients are from those of one process, for each guide."""
     found = {}
     for name in cases.GUIDES:
@@ -207,7 +207,7 @@ def share(folder, rank):
         "starts": nearby_starts,
         "too few": too_few,
     }
-    found = {"guides": differences_by_guide()}
+    found = {}
     for name, run in runs.items():
         found[name] = run(folder)
 
@@ -408,7 +408,9 @@ def run_in_two(folder, task):
             except BaseException:
                 found = {"error": traceback.format_exc()}
             path = folder / f"{task.__name__}{rank}.json"
-            path.write_text(json.dumps(found))
+            unfinished = path.with_suffix(".part")
+            unfinished.write_text(json.dumps(found))
+            unfinished.rename(path)
             os._exit(0)
         children.append(child)
 
@@ -418,5 +420,5 @@ def run_in_two(folder, task):
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    for task in (share, lose, end, lose_chains):
+    for task in (by_guide, share, lose, end, lose_chains):
         run_in_two(folder, task)
