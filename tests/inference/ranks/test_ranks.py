@@ -17,6 +17,7 @@ import two_ranks  # noqa: E402
 
 ROUNDING = 1e-12  # of sums in double precision, relative to the largest gradient
 LEAST = 0.1  # what a wrong rule changes
+PROGRAM: list[subprocess.Popen] = []  # the one that runs
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,7 @@ def folder(tmp_path_factory):
     given = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     call = [sys.executable, two_ranks.__file__, str(folder)]
     with subprocess.Popen(call, env=given) as process:
+        PROGRAM[:] = [process]
         yield folder
         assert process.wait() == 0
 
@@ -36,6 +38,7 @@ def result(folder, task, rank=0):
     """Wait for what a process writes of a task, and return it."""
     path = folder / f"{task}{rank}.json"
     while not path.exists():
+        assert PROGRAM[0].poll() is None, f"the program ended without {path.name}"
         time.sleep(0.1)
 
     found = json.loads(path.read_text())
