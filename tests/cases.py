@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -803,10 +804,34 @@ def shapes_of_draws(model: zoo.BayesianNetwork) -> dict[str, torch.Size]:
     return shapes
 
 
+def often(rows: Iterable[tuple[str, ...]], times: int = 4) -> list[tuple[str, ...]]:
+    """Choose the first rows until each member is in so many of them, or in all it has."""
+    count: Counter[str] = Counter()
+    chosen = []
+    for row in rows:
+        if any(count[member] < times for member in row):
+            count.update(row)
+            chosen.append(row)
+
+    return chosen
+
+
 def each(names: str, rows: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:
     """Parametrize a test by rows of names, and call it by them."""
     rows = list(rows)
     return pytest.mark.parametrize(names, rows, ids=["-".join(row) for row in rows])
+
+
+def each_pair(names: str, rows: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:
+    """Parametrize a test by rows, of which `make test` has only those of `often`."""
+    rows = list(rows)
+    in_all_runs = set(often(rows))
+    parameters = []
+    for row in rows:
+        marks = () if row in in_all_runs else pytest.mark.full
+        parameters.append(pytest.param(*row, id="-".join(row), marks=marks))
+
+    return pytest.mark.parametrize(names, parameters)
 
 
 def linear_regression():

@@ -17,8 +17,8 @@ from zoo.predictive.evaluate import evaluate_draws
 from zoo.predictive.prediction import Prediction
 from zoo.runtime.modes import evaluation_mode
 
-FITS = cases.each("network, prior, guide, likelihood", cases.FITS)
-ENGINES = cases.each("network, prior, likelihood, engine", cases.RUNS)
+FITS = cases.each_pair("network, prior, guide, likelihood", cases.FITS)
+ENGINES = cases.each_pair("network, prior, likelihood, engine", cases.RUNS)
 BATCH_NORM = pytest.mark.filterwarnings("ignore:the network has batch normalisation")
 ONE_PER_LIKELIHOOD_AND_NETWORK = set(
     {(row[0], row[3]): row for row in reversed(cases.FITS)}.values()

@@ -11,7 +11,7 @@ from zoo.inference.svi.elbo import elbo
 from zoo.runtime.effects import Substitute
 from zoo.runtime.param_scope import ScopedGuide
 
-FITS = cases.each("network, prior, guide, likelihood", cases.FITS)
+FITS = cases.each_pair("network, prior, guide, likelihood", cases.FITS)
 OURS = cases.each(
     "network, prior, guide, likelihood",
     [row for row in cases.FITS if row[2] in cases.OURS],

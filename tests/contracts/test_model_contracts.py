@@ -6,7 +6,7 @@ import pytest
 import torch
 from pyro import poutine
 
-MODELS = cases.each("network, prior, likelihood", cases.MODELS)
+MODELS = cases.each_pair("network, prior, likelihood", cases.MODELS)
 
 
 def trace(model, *args, **kwargs):
