@@ -90,9 +90,8 @@ class ChainEngine(ChainOptions):
                 undone.
         """
         ranks = joined(self.distributed)
-        folder = RunFolder.of(self.checkpoint)
+        folder = self._folder(ranks)
         if folder is not None:
-            folder.check(self.model, self.max_draws, self.functions_at, ranks)
             with folder.claimed(), generators.restored(if_true=folder.state.is_file()):
                 return self._fit(read())
 
@@ -108,6 +107,16 @@ class ChainEngine(ChainOptions):
                 groups = divide_chains(path, self.num_chains)
 
                 return run_in_turn(groups, partial(self._fit_group, data))
+
+    def _folder(self, ranks: Processes | None = None) -> RunFolder | None:
+        """Return the folder of the run, None if it has a file or nothing."""
+        folder = RunFolder.of(self.checkpoint)
+        if folder is None:
+            return None
+
+        takes = folder.takes(self.model, self.max_draws, self.functions_at, ranks)
+
+        return folder if takes else None
 
     def _share(
         self, read: Callable[[], SampledData], ranks: Processes
@@ -165,7 +174,7 @@ class ChainEngine(ChainOptions):
 
     def _shown(self, progress: tqdm, began: float) -> Shown:
         """Return what shows the progress of the run."""
-        folder = RunFolder.of(self.checkpoint)
+        folder = self._folder()
         path = None if folder is None else folder.progress
         about = {"run": repr(self), "warm-up": self.num_draws[0]}
 
@@ -190,7 +199,7 @@ class ChainEngine(ChainOptions):
 
     def _run_options(self, potential: Potential, data: SampledData) -> RunOptions:
         """Return the settings of the run."""
-        folder = RunFolder.of(self.checkpoint)
+        folder = self._folder()
         store = StoreOptions(
             self.thinning,
             self.max_draws,
@@ -222,7 +231,7 @@ class ChainEngine(ChainOptions):
         like = potential.program.like
         settings["dtype"] = str(like.dtype)
 
-        folder = RunFolder.of(self.checkpoint)
+        folder = self._folder()
         path = Path(self.checkpoint) if folder is None else folder.state
         checkpoint = Checkpoint(path, settings | target, like, data.generators)
         is_network = isinstance(self.model, BayesianNetwork)

@@ -51,8 +51,9 @@ class ChainOptions:
         likelihood_temperature: Temperature T_l of the likelihood alone.
         checkpoint: File of the run, which is resumed if it exists. With fewer draws than it has,
             the first ones are returned; with more chains, new ones have a file of their own. A
-            folder, or a name without ending, gets draws as they come, in shards: memory does
-            not grow with their number, and `zoo.load` reads them while the run goes on.
+            folder, or a name without ending, gets a network's draws as they come, in shards:
+            memory does not grow with their number, and `zoo.load` reads them while the run
+            goes on.
         time_limit: Seconds after which the run ends with the draws that there are; with a
             checkpoint it can go on later.
         compile: How graphs run: "auto" chooses the fastest mode, True compiles, False only

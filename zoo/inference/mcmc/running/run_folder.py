@@ -74,37 +74,52 @@ class RunFolder:
                 )
             yield
 
-    def check(
+    def takes(
         self,
         model: BayesianNetwork | PyroProgram,
         max_draws: int | None,
         functions_at: object,
         ranks: object = None,
-    ) -> None:
-        """Refuse what a folder does not take.
+    ) -> bool:
+        """Return whether a run can have this folder; otherwise its name is that of a file.
 
         Raises:
-            ValueError: A model without a network, `max_draws`, `functions_at`, or several
-                processes.
+            ValueError: Several processes share the chains; or the folder exists, and the
+                model has no network, or the run has `max_draws` or `functions_at`.
         """
         file = f"write checkpoint='{self.path}.safetensors', one file"
-        if not isinstance(model, BayesianNetwork):
-            raise ValueError(
-                f"a folder of draws needs a zoo.BayesianNetwork; for a Pyro program {file}"
-            )
-
         if ranks is not None:
             raise ValueError(
                 f"the folder {self.path} takes the draws of one process, not of several that "
                 f"share the chains; {file}"
             )
 
+        refused = self._refused(model, max_draws, functions_at)
+        if refused and self.path.exists():
+            raise ValueError(f"{refused}; {file}")
+
+        return not refused
+
+    def _refused(
+        self,
+        model: BayesianNetwork | PyroProgram,
+        max_draws: int | None,
+        functions_at: object,
+    ) -> str:
+        """Return why a run cannot have this folder, "" if it can."""
+        if not isinstance(model, BayesianNetwork):
+            return (
+                f"the folder {self.path} takes the draws of a zoo.BayesianNetwork, not of "
+                "another Pyro program"
+            )
+
         if max_draws is not None or functions_at is not None:
             name = "functions_at" if max_draws is None else "max_draws"
-            raise ValueError(
-                f"the folder {self.path} keeps the weights of all draws, without {name}; omit "
-                f"it, or {file}"
+            return (
+                f"the folder {self.path} keeps the weights of all draws, without {name}"
             )
+
+        return ""
 
     def describe(self, model: BayesianNetwork, state: Mapping[str, Tensor]) -> None:
         """Write what a reader needs besides draws: the model, frozen weights and buffers.
