@@ -1,76 +1,97 @@
-"""The figure: effective draws against chains, a panel for each posterior."""
+"""The figure: effective draws a second of each sampler, a panel for each posterior."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from benchmarks.samplers.plan import ORDER
 from benchmarks.samplers.rows import Row
-from benchmarks.samplers.table import groups, mean_of
+from benchmarks.samplers.table import WORST_RHAT, groups, mean_of
+from zoo.plots.canvas import COLORS, GREY, hide_frame
 
 NUMBERS = {
-    "least_per_second": "least function, effective draws a second",
-    "median_per_second": "median function, effective draws a second",
-    "least_per_1000": "least function, effective draws a 1000 gradients",
+    "least_per_second": "least function",
+    "median_per_second": "median function",
 }
+OURS, OTHERS = COLORS[0], GREY
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Draw the figure into a file."""
+    """Draw the figure into a file, for the number of chains that has most rows."""
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    found = groups(rows)
-    posteriors = sorted({posterior for posterior, _ in found})
-    if not posteriors:
+    if not rows:
         return
 
-    size = (3.2 * len(posteriors), 2.8 * len(NUMBERS))
+    ((chains, _),) = Counter(row["chains"] for row in rows).most_common(1)
+    found = {}
+    for (posterior, number), by_sampler in sorted(groups(rows).items()):
+        if number == chains:
+            found[posterior] = by_sampler
+
+    names = {name for by_sampler in found.values() for name in by_sampler}
+    samplers = [name for name in reversed(ORDER) if name in names]
+    size = (2.6 * len(found) + 1.6, 0.28 * len(samplers) * len(NUMBERS) + 1.6)
     figure, panels = plt.subplots(
-        len(NUMBERS), len(posteriors), figsize=size, squeeze=False, sharex=True
+        len(NUMBERS),
+        len(found),
+        figsize=size,
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
     )
-    for row, (number, label) in enumerate(NUMBERS.items()):
-        for column, posterior in enumerate(posteriors):
-            _panel(panels[row, column], rows, posterior, number)
-        panels[row, 0].set_ylabel(label, fontsize=7)
+    for line, (number, label) in zip(panels, NUMBERS.items(), strict=True):
+        for panel, (posterior, by_sampler) in zip(line, found.items(), strict=True):
+            _panel(panel, by_sampler, samplers, number)
+            if number == next(iter(NUMBERS)):
+                panel.set_title(posterior)
 
-    for column, posterior in enumerate(posteriors):
-        panels[0, column].set_title(posterior)
-        panels[-1, column].set_xlabel("chains")
+        line[0].set_ylabel(label)
 
-    lines: dict[str, Any] = {}
-    for panel in panels.flat:
-        handles, labels = panel.get_legend_handles_labels()
-        lines |= dict(zip(labels, handles, strict=True))
-    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=6)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    figure.supxlabel(
+        f"effective draws a second, {chains} chains; bars: two standard errors over seeds; "
+        f"hollow: R-hat above {WORST_RHAT}",
+        fontsize="medium",
+    )
+    figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def _panel(panel: Any, rows: Sequence[Row], posterior: str, number: str) -> None:
-    """Draw a line for every sampler, with standard errors over seeds."""
-    found = groups(rows)
-    names = sorted({row["sampler"] for row in rows})
-    for index, sampler in enumerate(names):
-        points = []
-        for (name, chains), by_sampler in found.items():
-            if name == posterior and sampler in by_sampler:
-                mean = mean_of(by_sampler[sampler], number)
-                middle = math.exp(mean.log)
-                error = 0.0 if math.isnan(mean.error) else middle * mean.error
-                points.append((chains, middle, error))
-        if not points:
+def _panel(
+    panel: Any, by_sampler: Mapping[str, list[Row]], samplers: list[str], number: str
+) -> None:
+    """Draw a point for every sampler, with errors over seeds."""
+    for height, sampler in enumerate(samplers):
+        rows = by_sampler.get(sampler)
+        if not rows:
             continue
 
-        x, y, errors = zip(*sorted(points), strict=True)
-        style = "-" if sampler.startswith("ours") else "--"
-        panel.errorbar(
-            x, y, errors, label=sampler, linestyle=style, marker=".", color=f"C{index}"
+        mean = mean_of(rows, number)
+        middle = math.exp(mean.log)
+        factor = 1.0 if math.isnan(mean.error) else math.exp(2 * mean.error)
+        color = OURS if sampler.startswith("ours") else OTHERS
+        agrees = max(row["rhat"] for row in rows) <= WORST_RHAT
+        panel.plot([middle / factor, middle * factor], [height, height], color=color)
+        panel.plot(
+            [middle],
+            [height],
+            "o" if sampler.startswith("ours") else "s",
+            color=color,
+            markerfacecolor=color if agrees else "white",
         )
 
-    panel.set_xscale("log", base=4)
-    panel.set_yscale("log")
+    panel.set_xscale("log")
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.set_yticks(range(len(samplers)), samplers)
+    panel.grid(axis="x", alpha=0.3)
+    hide_frame(panel)
