@@ -19,6 +19,7 @@ NAME = "rehearsal"
 DEVICE = torch.device("privateuseone", 0)
 _MAKERS = ("tensor", "as_tensor", "new_tensor", "asarray")
 _NO_STATE = torch.zeros(1, dtype=torch.uint8)
+_in_use: list[OtherDevice] = []  # other tests of the process must not find the device
 
 
 def register() -> None:
@@ -38,9 +39,9 @@ def register() -> None:
         raise ImportError(str(error)) from error
 
     backend = ModuleType(NAME)
-    backend.is_available = lambda: True
+    backend.is_available = lambda: bool(_in_use)
     backend.is_initialized = lambda: True
-    backend.device_count = lambda: 1
+    backend.device_count = lambda: len(_in_use)
     backend.current_device = lambda: 0
     backend.get_rng_state = lambda *_: _NO_STATE
     backend.set_rng_state = lambda *_: None
@@ -58,12 +59,14 @@ class OtherDevice(TorchFunctionMode):
         self.reads: Counter[str] = Counter()
 
     def __enter__(self) -> OtherDevice:
+        _in_use[:] = [self]
         self.fake.__enter__()
         return super().__enter__()
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
         self.fake.__exit__(*error)
+        _in_use.clear()
 
     def moved(self, tensor: Tensor) -> Tensor:
         """Return a tensor like another one, on the device."""

@@ -34,7 +34,9 @@ def forms():
     yield "loader", DataLoader(TensorDataset(x, y), 4, shuffle=True), None
 
 
-@pytest.mark.parametrize(("name", "data", "size"), forms(), ids=["tensors", "loader"])
+@pytest.mark.parametrize(
+    ("name", "data", "size"), list(forms()), ids=["tensors", "loader"]
+)
 def test_ranks_together_take_each_row_once(name, data, size):
     model = cases.model("MLP", "WeightPrior", "Gaussian(HalfNormal)")
     every = batches(model, data, size)
