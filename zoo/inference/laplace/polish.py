@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.data import Batches
 from zoo.inference.laplace.mode import Mode
+from zoo.inference.laplace.refinement import as_array
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
@@ -53,19 +54,23 @@ def polished(
     from scipy.optimize import minimize  # half a second
 
     tempering = Tempering(1.0, likelihood_temperature)
-    potential = Potential(model, parts.x, parts.y, tempering=tempering)
+    potential = Potential(model, parts.x, parts.y, tempering=tempering, together=False)
     with potential.program.running():
         scale = _scale_of_prior(potential)
         start = potential.pack(mode.centre)
 
         def energy(u: np.ndarray) -> tuple[float, np.ndarray]:
             q = torch.as_tensor(u).to(start) * scale
-            gradient, value = potential.gradient(q[None])
-            return float(value), _array(gradient[0] * scale)
+            gradient, value = potential.gradient_of_one(q)
+            return float(value), as_array(gradient * scale)
 
         options = {"maxiter": _MAX_STEPS, "maxcor": _MEMORY}
         found = minimize(
-            energy, _array(start / scale), jac=True, method="L-BFGS-B", options=options
+            energy,
+            as_array(start / scale),
+            jac=True,
+            method="L-BFGS-B",
+            options=options,
         )
         if not np.isfinite(found.fun):
             return mode
@@ -80,12 +85,7 @@ def polished(
 
 def _scale_of_prior(potential: Potential) -> Tensor:
     """Return the standard deviations of the prior, (P,)."""
-    scales = []
-    for prior in potential.program.latents.values():
-        scales.append(prior.stddev.flatten())
+    priors = potential.program.latents
+    scales = {name: prior.stddev for name, prior in priors.items()}
 
-    return torch.cat(scales).to(potential.program.like)
-
-
-def _array(values: Tensor) -> np.ndarray:
-    return values.detach().cpu().double().numpy()
+    return potential.pack(scales)

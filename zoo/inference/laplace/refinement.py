@@ -74,7 +74,7 @@ class _Energy:
         mean, precision = prior_vectors(tangent.model, names, "full")
         self.mean = mean  # (P,)
         self.scale = precision.rsqrt()  # (P,)
-        self.start = _array((flat(tangent.centre) - mean) / self.scale)
+        self.start = as_array((flat(tangent.centre) - mean) / self.scale)
 
     def weights(self, u: np.ndarray) -> dict[str, Tensor]:
         """Return the random weights at u (P,), by name."""
@@ -118,7 +118,7 @@ class _Energy:
 
     def _pulled_back(self, x: Tensor, gradient: Tensor) -> np.ndarray:
         """Return the gradient by u (P,), of a gradient (B, O) by the outputs."""
-        return _array(self.scale * flat(self.tangent.pulled_back(x, gradient)))
+        return as_array(self.scale * flat(self.tangent.pulled_back(x, gradient)))
 
     def _by_name(self, elements: Tensor) -> dict[str, Tensor]:
         """Return a value for each random weight, of elements (P,)."""
@@ -140,5 +140,6 @@ def flat(values: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([value.flatten() for value in values.values()])
 
 
-def _array(elements: Tensor) -> np.ndarray:
+def as_array(elements: Tensor) -> np.ndarray:
+    """Return elements in double precision, for SciPy."""
     return elements.detach().cpu().double().numpy()

@@ -46,6 +46,7 @@ class Potential:
             zoo's.
         tempering: Temperatures of the target, 1 by default.
         dtype: Precision of q, that of the model by default.
+        together: Whether to evaluate chains in one call where the layers allow it.
 
     Raises:
         ValueError: The model has a point estimate or a discrete site, for which Hamiltonian
@@ -58,6 +59,7 @@ class Potential:
         *data: Any,
         tempering: Tempering = _NO_TEMPERING,
         dtype: torch.dtype | None = None,
+        together: bool = True,
     ) -> None:
         self.program: Program = make_program(model, data, dtype)
         self.tempering = tempering
@@ -73,7 +75,7 @@ class Potential:
             self.shapes[name] = torch.Size(shape)
 
         self.size = sum(self._sizes())
-        self.vectorised, self.widest = self._probe()
+        self.vectorised, self.widest = self._probe() if together else (False, 0)
 
     def _sizes(self) -> list[int]:
         """Return the number of elements of every unconstrained site."""

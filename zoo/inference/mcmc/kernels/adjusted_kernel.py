@@ -11,7 +11,7 @@ from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
-from zoo.inference.mcmc.kernels.hamiltonian import MAX_ENERGY_ERROR
+from zoo.inference.mcmc.kernels.hamiltonian import MAX_ENERGY_ERROR, acceptance_of
 from zoo.inference.mcmc.kernels.microcanonical import unit
 from zoo.inference.mcmc.kernels.microcanonical_kernel import Langevin
 from zoo.inference.mcmc.kernels.path_kernel import LangevinOptions
@@ -80,7 +80,7 @@ class Adjusted(Langevin):
         uniform: Tensor,
     ) -> PhasePoint:
         """Accept trajectories or return to where they began, with fresh velocities."""
-        acceptance = _acceptance(_error(totals.change, totals.undone))
+        acceptance = acceptance_of(_error(totals.change, totals.undone))
         accepted = uniform < acceptance
         chosen = point.where(accepted, start)
 
@@ -92,7 +92,7 @@ class Adjusted(Langevin):
         info = super().info(end, n_steps)
 
         return info._replace(
-            acceptance_rate=_acceptance(error), diverging=error > MAX_ENERGY_ERROR
+            acceptance_rate=acceptance_of(error), diverging=error > MAX_ENERGY_ERROR
         )
 
     def adapt(self, info: TransitionInfo) -> None:
@@ -118,8 +118,3 @@ class Adjusted(Langevin):
 def _error(change: Tensor, undone: Tensor) -> Tensor:
     """Return the energy errors of trajectories, infinite if a step was undone."""
     return torch.where(undone > 0, math.inf, change)
-
-
-def _acceptance(error: Tensor) -> Tensor:
-    """Return the probability with which trajectories are accepted."""
-    return (-error).exp().clamp(max=1.0)

@@ -11,7 +11,7 @@ from zoo.inference.mcmc.adaptation.folds import FoldSettings, settings_of_folds
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
 from zoo.inference.mcmc.kernels.draws import TransitionInfo
-from zoo.inference.mcmc.kernels.hamiltonian import MAX_ENERGY_ERROR
+from zoo.inference.mcmc.kernels.hamiltonian import MAX_ENERGY_ERROR, acceptance_of
 from zoo.inference.mcmc.kernels.persistent_step import PersistentPoint, persistent_step
 from zoo.tracing.compiled import rows_at_once
 from zoo.tracing.traced import Traced
@@ -127,7 +127,7 @@ class Generalised(Chains):
 
         for _ in range(num_steps):
             chains, error = self._iterate()
-            acceptance[chains] += (-error).exp().clamp(max=1.0)
+            acceptance[chains] += acceptance_of(error)
             diverging[chains] |= error > MAX_ENERGY_ERROR
             count[chains] += 1
 

@@ -132,3 +132,8 @@ class Hamiltonian(Kernel):
 def kinetic_energy(p: Tensor) -> Tensor:
     """Return the kinetic energy (C,) of momenta (C, P) of unit mass."""
     return 0.5 * p.square().sum(-1)
+
+
+def acceptance_of(error: Tensor) -> Tensor:
+    """Return the probability with which trajectories of energy errors are accepted."""
+    return (-error).exp().clamp(max=1.0)

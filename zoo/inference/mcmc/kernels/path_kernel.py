@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,13 +11,12 @@ from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.microcanonical import langevin, unit
+from zoo.inference.mcmc.kernels.packed import packed, unpacked
 from zoo.inference.mcmc.kernels.path_blocks import PathBlocks
 from zoo.inference.mcmc.kernels.phase_space import PathEnd, PhasePoint, Totals
 from zoo.tracing.repetition import Repetition
 
-_NUM_POINT = len(PhasePoint._fields)
-_NUM_CARRIED = 2 * _NUM_POINT + len(Totals._fields)
-_STEPS = Repetition(_NUM_CARRIED, num_given=3)
+_STEPS = Repetition(num_carried=2, num_given=1)
 
 
 @dataclass(frozen=True)
@@ -82,17 +80,21 @@ class PathKernel(PathBlocks):
         """Take one step of every chain, and end paths; to be traced.
 
         Arguments:
-            inputs: Where the chains are; where their paths began; the totals of the paths;
-                noise (C, P), uniform numbers (C,) and whether paths end (C,); step sizes
-                (C,), decoherence lengths (C,) and the tensors of the mass matrix.
+            inputs: Where the chains are with the totals of their paths, and where the paths
+                began; noise (C, P), uniform numbers (C,) and whether paths end (C,); each of
+                these packed; step sizes (C,), decoherence lengths (C,) and the tensors of the
+                mass matrix.
 
         Returns:
-            The point, where paths began and the totals, for the next step; then the fields
-            of a `PathEnd`.
+            The points with the totals and where paths began, for the next step; then a
+            `PathEnd`; each packed.
         """
-        carried, (noise, uniform, ends), constant = _STEPS.split(inputs)
+        (here, began), (given,), constant = _STEPS.split(inputs)
         step_size, length, *mass_matrix = constant
-        point, start, totals = _parted(carried)
+        point, totals = self._point(here)
+        start, _ = self._point(began)
+        noise, uniform, flag = unpacked(given, [self.size, 0, 0])
+        ends = flag > 0
 
         def gradient_function(u: Tensor) -> tuple[Tensor, Tensor]:
             return self.whitened_gradient(u, *mass_matrix)
@@ -106,12 +108,12 @@ class PathKernel(PathBlocks):
         point = ended.where(ends, point)
         start = point.where(ends, start)
 
-        return (
-            *point,
-            *start,
-            *totals.cleared(ends),
-            *PathEnd(point.u, point.energy, *totals),
-        )
+        cleared = totals.cleared(ends)
+        here = packed([*point, *cleared])
+        began = packed([*start, *cleared])
+        record = packed(PathEnd(point.u, point.energy, *totals))
+
+        return here, began, record
 
     def ended(
         self,
@@ -162,15 +164,23 @@ class PathKernel(PathBlocks):
 
         noise = torch.randn(num_steps, *point.u.shape).to(point.u)
         uniform = torch.rand_like(noise[..., 0])
-        ends = ends[:, None].expand(uniform.shape).contiguous()
-        start = [value.clone() for value in point]
-        carried = (*point, *start, *totals)
-        given = (noise, uniform, ends)
-        results = self.steps(*carried, *given, step_size, length, *self.mass_matrix)
+        ends = ends[:, None].expand(uniform.shape)
+        given = packed([noise, uniform, ends])
+        here = packed([*point, *totals])
+        here, _, records = self.steps(
+            here, here.clone(), given, step_size, length, *self.mass_matrix
+        )
+        after, _ = self._point(here)
+        after = PhasePoint(*[value.contiguous() for value in after])
 
-        after, _, _ = _parted(results[: _STEPS.num_carried])
+        return after, PathEnd(*unpacked(records, [self.size, 0, 0, 0, 0]))
 
-        return after, PathEnd(*results[_STEPS.num_carried :])
+    def _point(self, packed_point: Tensor) -> tuple[PhasePoint, Totals]:
+        """Return points and totals that were packed."""
+        sizes = [*[self.size] * 3, 0, 0, 0, 0]
+        *point, change, squares, undone = unpacked(packed_point, sizes)
+
+        return PhasePoint(*point), Totals(change, squares, undone)
 
     def paths(self, lengths: Tensor) -> DrawBlock:
         """Make one draw of every chain after each of some numbers of steps (S,)."""
@@ -191,14 +201,3 @@ class PathKernel(PathBlocks):
         n_steps = lengths.to(device) * self.gradients_per_step
 
         return DrawBlock(colour(u), self.info(end, n_steps))
-
-
-def _parted(
-    carried: Sequence[Tensor],
-) -> tuple[PhasePoint, PhasePoint, Totals]:
-    """Return where chains are, where their paths began, and the totals of the paths."""
-    point = PhasePoint(*carried[:_NUM_POINT])
-    start = PhasePoint(*carried[_NUM_POINT : 2 * _NUM_POINT])
-    totals = Totals(*carried[2 * _NUM_POINT :])
-
-    return point, start, totals

@@ -15,6 +15,7 @@ from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.kernels.hamiltonian import (
     MAX_ENERGY_ERROR,
     Hamiltonian,
+    acceptance_of,
     kinetic_energy,
 )
 from zoo.inference.mcmc.kernels.masked import where_chains
@@ -229,8 +230,3 @@ class Trajectories(PathBlocks, Hamiltonian):
         )
 
         return given, last
-
-
-def acceptance_of(error: Tensor) -> Tensor:
-    """Return the probability with which trajectories of energy errors are accepted."""
-    return (-error).exp().clamp(max=1.0)

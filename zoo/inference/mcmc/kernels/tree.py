@@ -8,7 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from zoo.inference.mcmc.kernels.hamiltonian import MAX_ENERGY_ERROR, kinetic_energy
+from zoo.inference.mcmc.kernels.hamiltonian import (
+    MAX_ENERGY_ERROR,
+    acceptance_of,
+    kinetic_energy,
+)
 from zoo.inference.mcmc.kernels.tree_state import TreeState
 from zoo.inference.mcmc.kernels.u_turn import leaf_slots, shifted_position, turns_back
 
@@ -95,7 +99,7 @@ class Tree(TreeState):
         leaves = self.subtree_leaves + 1
         closing = failed | (leaves == self.num_leaves)
 
-        acceptance = self.acceptance + (-error).exp().clamp(max=1.0)
+        acceptance = self.acceptance + acceptance_of(error)
         self.write(u=u, p=p, gradient=gradient)
         self.write(
             self.growing,
