@@ -361,8 +361,9 @@ def test_a_folder_keeps_the_draws(tmp_path, capsys):
     assert not (tmp_path / "out" / "posterior.safetensors").exists()
     assert json.loads((tmp_path / "run" / "progress.json").read_text())["of"] == 7
 
-    assert main(["fit", *QUICK, "--time-limit", "1", "--out", str(tmp_path)]) == 2
-    assert "--time-limit is not for SVI" in capsys.readouterr().err
+    words = ["fit", *QUICK, "--engine", "Laplace", "--time-limit", "1"]
+    assert main([*words, "--out", str(tmp_path)]) == 2
+    assert "--time-limit is not for Laplace" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -169,8 +169,8 @@ def _add_draws(parser: argparse.ArgumentParser) -> None:
         type=types.duration,
         default=argparse.SUPPRESS,
         metavar="TIME",
-        help="end a sampler after M minutes, H:M:S or D-H:M:S, with the draws that there are; "
-        "the same command goes on, if there is a --checkpoint",
+        help="end SVI or a sampler after M minutes, H:M:S or D-H:M:S, with what was "
+        "reached; the same command goes on, if there is a --checkpoint",
     )
     add(
         "--num-samples",

@@ -27,6 +27,11 @@ class TimeIsUp(Exception):
         super().__init__(f"its time limit of {seconds:g} s")
 
 
+def is_failure(error: BaseException) -> bool:
+    """Return whether a run ends by an error, and not by Ctrl-C or at the end of its time."""
+    return not isinstance(error, (KeyboardInterrupt, TimeIsUp))
+
+
 def reason_to_end(error: BaseException, done: int, total: int) -> str:
     """Return why a run ends early, for `info.stopped`; an error is also said in a warning.
 
@@ -53,7 +58,7 @@ def reason_to_end(error: BaseException, done: int, total: int) -> str:
     return f"ended by an error after {done} of {total} steps: {what}"
 
 
-def explained(error: Exception) -> Exception:
+def explained(error: BaseException) -> BaseException:
     """Return an error that says what to do, where the error of a library does not."""
     if _ONE_ROW not in str(error):
         return error

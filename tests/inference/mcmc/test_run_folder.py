@@ -218,7 +218,7 @@ def test_a_time_limit_ends_a_run_that_goes_on_later(
         return now[0]
 
     with monkeypatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.running.shown.Shown.seconds", property(clock))
+        patch.setattr("zoo.inference.time_limit.TimeLimit.seconds", property(clock))
         short = fit(sampler(name, checkpoint=folder, time_limit=limit))
 
     assert short.info.stopped.startswith(f"ended by its time limit of {limit:g} s")

@@ -72,6 +72,11 @@ def test_ranks_stop_early_together(found):
     assert len(found[0]["stopping"]["held_out"]) > 3
 
 
+def test_ranks_end_together_when_the_time_of_the_first_is_up(found):
+    assert found[0]["in time"] == found[1]["in time"]
+    assert found[0]["in time"]["losses"] == []
+
+
 def test_a_run_of_one_process_is_ended_by_two(found):
     resumed = found[0]["resumed"]
     assert resumed == found[1]["resumed"]

@@ -159,6 +159,11 @@ def fit(folder, **options):
     }
 
 
+def in_time(folder):
+    """Fit until the time of the first process is up; the other has an hour."""
+    return fit(folder, time_limit=[1e-9, 3600.0][dist.get_rank()])
+
+
 def refused(folder):
     """Return the sentence about batch normalisation, and that about other data."""
     sentences = []
@@ -199,6 +204,7 @@ def share(folder, rank):
         "parts": partial(fit, accumulate=2, checkpoint=folder / "svi.run"),
         "stopping": partial(fit, early_stopping=stopping, num_epochs=20),
         "restarts": partial(fit, restarts=2),
+        "in time": in_time,
         "alone": partial(fit, distributed=False),
         "resumed": resumed,
         "refused": refused,

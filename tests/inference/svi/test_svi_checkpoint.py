@@ -78,6 +78,58 @@ def test_a_resumed_run_has_the_precision_of_the_file(tmp_path, precision, monkey
     assert not torch.equal(single.info.losses, straight.info.losses)
 
 
+def played(monkeypatch):
+    """Play time: every look at the clock takes a second."""
+    now = [0.0]
+
+    def seconds(self):
+        now[0] += 1.0
+        return now[0]
+
+    monkeypatch.setattr("zoo.inference.time_limit.TimeLimit.seconds", property(seconds))
+
+
+@pytest.mark.parametrize("limit", [12.0, 30.0])
+def test_a_time_limit_ends_a_run_that_goes_on_later(tmp_path, limit, monkeypatch):
+    straight = run(None)
+    with monkeypatch.context() as patch:
+        played(patch)
+        short = run(tmp_path / "a.run", time_limit=limit)
+
+    done = short.info.num_steps
+    assert done % 4 == 0  # whole epochs, so that no step is lost
+    assert 0 < done < 40
+    reason = f"ended by its time limit of {limit:g} s after {done} of 40 steps"
+    assert short.info.stopped == reason
+    assert short.info.error is None
+
+    longer = run(tmp_path / "a.run", seed=4, stop=0)  # which is at its first step
+    assert longer.info.num_steps == done + 1
+    again = run(tmp_path / "a.run", seed=4)
+    assert again.info.stopped == ""
+    assert torch.equal(again.info.losses, straight.info.losses)
+
+
+def test_time_that_is_up_in_the_first_epoch_ends_it(monkeypatch):
+    played(monkeypatch)
+    short = run(None, time_limit=4.0)
+    assert short.info.num_steps == 2
+    assert short.info.stopped.startswith("ended by its time limit")
+
+
+def test_no_restart_begins_when_the_time_is_up(monkeypatch):
+    played(monkeypatch)
+    short = run(None, time_limit=12.0, restarts=3)
+    assert len(short.info.restarts) == 1
+    assert short.info.stopped.startswith("ended by its time limit")
+
+
+@pytest.mark.parametrize("seconds", [0, "1h", True])
+def test_a_time_limit_is_a_number_of_seconds(seconds):
+    with pytest.raises(ValueError, match="time_limit must be a number of seconds"):
+        run(None, time_limit=seconds)
+
+
 def test_a_finished_run_is_read_and_not_run_again(tmp_path):
     first = run(tmp_path / "a.run")
     again = run(tmp_path / "a.run", stop=0)

@@ -81,6 +81,8 @@ class IVON(SVI):
             "auto", as for `SVI`.
         checkpoint: A file to which the run is written between epochs. A run that is
             started again continues from it.
+        time_limit: Seconds after which `fit` ends, with what was reached. A run with a
+            checkpoint goes on from its last epoch when it is started again.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -114,6 +116,7 @@ class IVON(SVI):
         compile: bool | str = "auto",
         precision: str = "float32",
         checkpoint: str | Path | None = None,
+        time_limit: float | None = None,
         progress: bool = True,
     ) -> None:
         call = "IVON(zoo.BayesianNetwork(network, prior, likelihood))"
@@ -137,6 +140,7 @@ class IVON(SVI):
             compile=mode_name(compile),
             precision=check_precision(precision, self.model.first_parameter),
             checkpoint=checkpoint,
+            time_limit=time_limit,
             progress=progress,
         )
 

@@ -102,16 +102,6 @@ def check_num_leapfrog(name: str, value: int) -> None:
         )
 
 
-def check_time_limit(seconds: float | None) -> None:
-    """Refuse a time that is no number of seconds above zero."""
-    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if seconds is not None and not (is_number and seconds > 0):
-        raise ValueError(
-            f"time_limit must be a number of seconds above 0, not {seconds!r}; omit it for no "
-            "limit"
-        )
-
-
 def check_dtype(dtype: torch.dtype | None) -> None:
     """Refuse half precision, in which a sampler's energies differ by more than their errors.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -39,6 +38,7 @@ from zoo.inference.mcmc.running.store import StoreOptions
 from zoo.inference.mcmc.running.target import describe_target
 from zoo.inference.mcmc.sampled_data import SampledData
 from zoo.inference.run_writer import claimed
+from zoo.inference.time_limit import TimeLimit
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.runtime.processes import Processes, ended_like_interrupt, joined
@@ -156,7 +156,7 @@ class ChainEngine(ChainOptions):
 
     def _fit(self, data: SampledData) -> DrawsPosterior:
         """Run the chains of one file, or those without a file."""
-        began = time.perf_counter()
+        limit = TimeLimit(self.time_limit)
         network = None
         if isinstance(self.model, BayesianNetwork):
             network = self.model.network
@@ -166,19 +166,19 @@ class ChainEngine(ChainOptions):
             one_if_small(network, data.inputs),
             bar(sum(self.num_draws), repr(self), self.progress) as progress,
         ):
-            posterior = self._sample(data, self._shown(progress, began))
+            posterior = self._sample(data, self._shown(progress, limit))
 
         posterior.batch_form = data.form
 
         return posterior
 
-    def _shown(self, progress: tqdm, began: float) -> Shown:
+    def _shown(self, progress: tqdm, limit: TimeLimit) -> Shown:
         """Return what shows the progress of the run."""
         folder = self._folder()
         path = None if folder is None else folder.progress
         about = {"run": repr(self), "warm-up": self.num_draws[0]}
 
-        return Shown(progress, began, path, self.time_limit, about)
+        return Shown(progress, limit, path, about)
 
     def _sample(self, data: SampledData, shown: Shown) -> DrawsPosterior:
         """Run the chains and return their posterior."""

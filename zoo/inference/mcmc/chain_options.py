@@ -11,12 +11,12 @@ import torch
 from zoo.inference.mcmc.arguments import (
     check_device,
     check_dtype,
-    check_time_limit,
     refuse_other_names,
 )
 from zoo.inference.mcmc.running.initialisation import INITS
 from zoo.inference.reparameterised import as_network
 from zoo.inference.tempering import Tempering
+from zoo.inference.time_limit import check_time_limit
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.runtime.as_tensors import as_tensors

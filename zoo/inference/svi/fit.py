@@ -22,6 +22,7 @@ from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.restarts import Restarts
 from zoo.inference.svi.shared_trainer import SharedTrainer
 from zoo.inference.svi.trainer import Trainer
+from zoo.inference.time_limit import TimeLimit
 from zoo.model import BayesianNetwork
 from zoo.posterior.guide_posterior import GuidePosterior
 from zoo.posterior.info import SVIInfo
@@ -64,6 +65,7 @@ class Fit:
             ValueError: The guide was built for another model.
         """
         ranks = self.options.ranks()
+        limit = self.options.limit()
         if ranks is not None:
             # every rank splits and permutes alike
             torch.manual_seed(ranks.from_first(int(torch.randint(2**62, ()))))
@@ -74,14 +76,14 @@ class Fit:
 
         scoped = ScopedGuide(self._guide_for(train))
         values = {} if init is None else dict(init.state)
-        run = partial(self._run, scoped, train, held_out)
+        run = partial(self._run, scoped, train, held_out, limit)
         if self.options.restarts == 1:
             return run(values, first)
 
         restarts = Restarts(self.model, scoped, values)
         fits = [run(values, first)]
         for number in range(1, self.options.restarts):
-            if fits[-1].info.error is not None:
+            if fits[-1].info.error is not None or limit.has_ended:
                 break
 
             own = self._checkpoint(path, data, number)
@@ -104,6 +106,7 @@ class Fit:
         scoped: ScopedGuide,
         train: Batches,
         held_out: HeldOut | None,
+        limit: TimeLimit,
         init: Mapping[str, Tensor],
         checkpoint: TrainerCheckpoint | None,
     ) -> GuidePosterior:
@@ -116,6 +119,7 @@ class Fit:
             held_out,
             init=init,
             checkpoint=checkpoint,
+            limit=limit,
         )
         with scoped.scope(), self._settings(train):
             self._check_sites()

@@ -23,6 +23,7 @@ from zoo.inference.svi.optimizers import MakeOptimizer, MakeScheduler
 from zoo.inference.svi.phases import NumParticles, Phase, check_phases, phases
 from zoo.inference.svi.rates import RateOf, check_scale_rate, rates_of
 from zoo.inference.tempering import Tempering
+from zoo.inference.time_limit import SharedTimeLimit, TimeLimit, check_time_limit
 from zoo.runtime.counts import check_count
 from zoo.runtime.files.output_path import check_is_path
 from zoo.runtime.processes import Processes, joined
@@ -57,6 +58,7 @@ class SVIOptions:
         distributed: Whether several processes share the run; None to find out.
         accumulate: Number of parts of a process's batch.
         checkpoint: The file that the run is written to, None for none.
+        time_limit: Seconds after which a run ends, None for no limit.
         progress: Whether to show a progress bar.
         description: The engine in words, for the progress bar.
         per_epoch: Gradient steps in an epoch.
@@ -83,6 +85,7 @@ class SVIOptions:
     distributed: bool | None = False
     accumulate: int = 1
     checkpoint: str | Path | None = None
+    time_limit: float | None = None
     progress: bool = True
     description: str = "SVI"
     per_epoch: int = 1
@@ -101,6 +104,7 @@ class SVIOptions:
         if self.checkpoint is not None:
             check_is_path(self.checkpoint, "checkpoint")
 
+        check_time_limit(self.time_limit)
         check_optimizer(self.optimizer)
         check_scheduler(self.scheduler, self.optimizer)
         check_scale_rate(self.scale_lr, self.optimizer)
@@ -117,6 +121,14 @@ class SVIOptions:
             return f"num_epochs={self.num_epochs}"
 
         return f"num_steps={self.total_steps}"
+
+    def limit(self) -> TimeLimit:
+        """Return the time of a run that begins now."""
+        ranks = self.ranks()
+        if ranks is None:
+            return TimeLimit(self.time_limit)
+
+        return SharedTimeLimit(self.time_limit, ranks)
 
     @property
     def total_steps(self) -> int:

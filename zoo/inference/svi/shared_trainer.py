@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from zoo.data import Batches
 from zoo.data.shares import Shares
+from zoo.inference.early_end import is_failure
 from zoo.inference.svi.checkpoint import TrainerCheckpoint
 from zoo.inference.svi.held_out import HeldOut
 from zoo.inference.svi.judging import GradientStep, Judge
@@ -21,6 +22,7 @@ from zoo.inference.svi.phases import Phase
 from zoo.inference.svi.shared_loss import SharedLoss
 from zoo.inference.svi.shared_step import SharedStep, parts
 from zoo.inference.svi.trainer import Trainer
+from zoo.inference.time_limit import TimeLimit
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import SVIInfo
 from zoo.runtime.param_scope import ScopedGuide
@@ -45,6 +47,7 @@ class SharedTrainer(Trainer):
         held_out: HeldOut | None,
         init: Mapping[str, Tensor],
         checkpoint: TrainerCheckpoint | None = None,
+        limit: TimeLimit | None = None,
     ) -> None:
         self.ranks = options.ranks() or ALONE
         self._shares = Shares(data, self.ranks)
@@ -63,6 +66,7 @@ class SharedTrainer(Trainer):
             held_out,
             init,
             checkpoint,
+            limit,
         )
         self._epoch = self._shares.epoch
         self._judge = _JudgeOfParts(model, self.data, options.tempering)
@@ -143,7 +147,7 @@ class SharedTrainer(Trainer):
 
     def _end_early(self, error: BaseException) -> None:
         """Keep what was reached in the first process; no other goes on alone."""
-        if not self.ranks.is_first and not isinstance(error, KeyboardInterrupt):
+        if is_failure(error) and not self.ranks.is_first:
             raise error
 
         super()._end_early(error)

@@ -114,6 +114,11 @@ class TrainingState:
         return moved
 
     @property
+    def num_parameters(self) -> int:
+        """The number of elements that the optimiser changes."""
+        return sum(parameter.numel() for parameter in self.optimised.values())
+
+    @property
     def num_steps(self) -> int:
         """Number of gradient steps so far."""
         return len(self.loss_history)

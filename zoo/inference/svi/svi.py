@@ -103,6 +103,8 @@ class SVI(GradientEngine[GuidePosterior]):
             save memory; each has noise of its own.
         checkpoint: A file to which the run is written between epochs. A run that is
             started again continues from it.
+        time_limit: Seconds after which `fit` ends, with what was reached. A run with a
+            checkpoint goes on from its last epoch when it is started again.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -139,6 +141,7 @@ class SVI(GradientEngine[GuidePosterior]):
         distributed: bool | None = None,
         accumulate: int = 1,
         checkpoint: str | Path | None = None,
+        time_limit: float | None = None,
         progress: bool = True,
     ) -> None:
         self.model = check_programs(model, guide)
@@ -162,6 +165,7 @@ class SVI(GradientEngine[GuidePosterior]):
             distributed=distributed,
             accumulate=accumulate,
             checkpoint=checkpoint,
+            time_limit=time_limit,
             progress=progress,
         )
 

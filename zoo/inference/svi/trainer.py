@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.data import Batch, Batches
-from zoo.inference.early_end import despite_interrupt, explained, reason_to_end
+from zoo.data import Batches
+from zoo.inference.early_end import (
+    TimeIsUp,
+    despite_interrupt,
+    explained,
+    is_failure,
+    reason_to_end,
+)
 from zoo.inference.svi.checkpoint import TrainerCheckpoint
+from zoo.inference.svi.epochs import batches_of_run
 from zoo.inference.svi.fingerprint import describe_run
 from zoo.inference.svi.gradient_step import gradient_step
 from zoo.inference.svi.held_out import HeldOut
@@ -23,6 +30,7 @@ from zoo.inference.svi.options import SVIOptions
 from zoo.inference.svi.phased_steps import PhasedSteps
 from zoo.inference.svi.phases import Phase
 from zoo.inference.svi.state import TrainingState
+from zoo.inference.time_limit import TimeLimit
 from zoo.likelihoods.observed import Observed
 from zoo.model import BayesianNetwork
 from zoo.posterior.info import SVIInfo
@@ -44,6 +52,7 @@ class Trainer:
         init: Initial values of point estimates and buffers by name; what it does not
             name starts at the value of the network.
         checkpoint: The file that the run is written to, None for none.
+        limit: The time of the run, None for no limit.
 
     Raises:
         ValueError: Neither the guide nor the model has a parameter.
@@ -58,6 +67,7 @@ class Trainer:
         held_out: HeldOut | None,
         init: Mapping[str, Tensor],
         checkpoint: TrainerCheckpoint | None = None,
+        limit: TimeLimit | None = None,
     ) -> None:
         self.model = model
         self.scoped = scoped
@@ -72,6 +82,7 @@ class Trainer:
         self._is_updating = False  # whether the optimiser is changing parameters
         self._phased_steps = PhasedSteps(options.phases, self._make_gradient_step)
         self._checkpoint = checkpoint
+        self.limit = TimeLimit() if limit is None else limit
         self._judge = Judge(model, data, options.tempering)
         self._epoch = data.epoch
         self._make_loss: Callable[..., BatchLoss] = BatchLoss
@@ -90,9 +101,7 @@ class Trainer:
             self._take_steps()
             self._find_out_kind()
             self._write_last()
-        except KeyboardInterrupt as error:
-            self._end_early(error)
-        except Exception as error:
+        except (KeyboardInterrupt, Exception) as error:
             self._end_early(explained(error))
 
         return despite_interrupt(self._finished)
@@ -139,7 +148,9 @@ class Trainer:
         total = options.total_steps
         with bar(total, options.description, options.progress) as progress:
             progress.update(state.num_steps)
-            for x, y in self._batches():
+            for x, y in batches_of_run(
+                self._epoch, state, total, self.limit, self._write_between_epochs
+            ):
                 loss = self._step(x, y)
                 progress.set_postfix_str(f"loss {loss:.4g} nats per datum", False)
                 progress.update()
@@ -173,30 +184,21 @@ class Trainer:
         Raises:
             Exception: The error, if it came before the first step.
         """
-        state = self.state
+        state, total = self.state, self.options.total_steps
         if self._is_updating or not state.is_finite:
             state.restore_good()
 
-        is_interrupt = isinstance(error, KeyboardInterrupt)
-        if state.num_steps == 0 and not is_interrupt:
+        if state.num_steps == 0 and is_failure(error):
             raise error
 
-        self.error = error
-        total = self.options.total_steps
+        self.error = None if isinstance(error, TimeIsUp) else error
         self.stopping_reason = reason_to_end(error, state.num_steps, total)
 
-    def _batches(self) -> Iterator[Batch]:
-        """Yield a batch for each remaining step, and write the checkpoint between epochs."""
-        state, total = self.state, self.options.total_steps
-        while state.num_steps < total:
-            if self._checkpoint is not None:
-                self._checkpoint.write(state, self._mode)
-
-            for batch in self._epoch():
-                if state.num_steps == total:
-                    return
-
-                yield batch
+    def _write_between_epochs(self, is_last: bool) -> None:
+        """Write the checkpoint if there is one; the last time of a run even if it costs time."""
+        if self._checkpoint is not None:
+            write = self._checkpoint.write_now if is_last else self._checkpoint.write
+            write(self.state, self._mode)
 
     def _step(self, x: Rows, y: Tensor | Observed) -> float:
         """Take one gradient step and return the loss, which stops the run if it is not finite."""
@@ -279,19 +281,17 @@ class Trainer:
         is_of_the_data = self.model.likelihood.bound and not self.data.is_weighted
         is_evidence_bounded = tempering.is_off and is_of_the_data
         guide_bound = getattr(self.guide, "bound", None)
-        sizes = [parameter.numel() for parameter in state.optimised.values()]
-        step = self._gradient_step
 
         return SVIInfo(
             losses=torch.tensor(state.loss_history),
             bound=guide_bound if is_evidence_bounded else False,
             num_steps=state.num_steps,
-            num_parameters=sum(sizes),
+            num_parameters=state.num_parameters,
             seconds=state.seconds,
             stopped=self.stopping_reason,
             error=self.error,
             held_out=state.held_out_scores.values,
-            compiled="" if step is None else step.how,
+            compiled=getattr(self._gradient_step, "how", ""),
             seconds_tracing=self._phased_steps.seconds,
             precision=state.precision or "float32",
             **state.verdict.of_info(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -224,12 +223,12 @@ class ChainRun:
         self.shown.facts = self.log_densities.facts()
         self.shown.write(phase, self.done, total, now=is_last or is_up)
         if is_up:
-            raise self.shown.time_is_up()
+            raise self.shown.limit.end()
 
     def _is_up(self) -> bool:
         """Return whether time is up, where a block cannot end early before another one."""
         if self.kernel.divisible and self.options.block is None:
-            return self.shown.is_up()
+            return self.shown.limit.is_up()
 
         return self.shown.is_up_after_another_block()
 
@@ -286,7 +285,7 @@ class ChainRun:
     @property
     def seconds(self) -> float:
         """Wall time so far, that before a checkpoint included."""
-        return self.seconds_before + time.perf_counter() - self.shown.began
+        return self.seconds_before + self.shown.limit.seconds
 
 
 def block_ends(bounds: Sequence[int], block: int | None = None) -> list[int]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from tqdm.std import tqdm
 
-from zoo.inference.early_end import TimeIsUp
 from zoo.inference.mcmc.kernels.chains import Tick
+from zoo.inference.time_limit import TimeLimit
 from zoo.runtime.files.atomic import write_text
 
 EVERY = 5.0  # seconds, at least, between two writings of the file
@@ -23,24 +23,21 @@ class Shown:
 
     Arguments:
         bar: A progress bar over all draws.
-        began: When the run began, by `time.perf_counter`.
+        limit: The time of the run.
         path: The progress file; None for none.
-        time_limit: Seconds after which a run ends; None for no limit.
         about: What the file says first, such as what runs.
     """
 
     def __init__(
         self,
         bar: tqdm,
-        began: float,
+        limit: TimeLimit,
         path: Path | None = None,
-        time_limit: float | None = None,
         about: dict[str, Any] | None = None,
     ) -> None:
         self.bar = bar
-        self.began = began
+        self.limit = limit
         self.path = path
-        self.time_limit = time_limit
         self.about = about or {}
         self.facts: dict[str, Any] = {}  # on the draws before the present block
         self._block_began = 0.0
@@ -51,23 +48,9 @@ class Shown:
         """Show a text on the progress bar."""
         self.bar.set_postfix_str(text)
 
-    def is_up(self, seconds: float = 0.0) -> bool:
-        """Return whether the time of the run is up, or will be in some seconds."""
-        limit = self.time_limit
-        return limit is not None and self.seconds + seconds >= limit
-
     def is_up_after_another_block(self) -> bool:
         """Return whether a block as long as the present one would end too late."""
-        return self.is_up(self.seconds - self._block_began)
-
-    @property
-    def seconds(self) -> float:
-        """Wall time since the run began."""
-        return time.perf_counter() - self.began
-
-    def time_is_up(self) -> TimeIsUp:
-        """Return what ends a run whose time is up."""
-        return TimeIsUp(self.time_limit or 0.0)
+        return self.limit.is_up(self.limit.seconds - self._block_began)
 
     def tick(self, phase: str, before: int, total: int, *, whole: bool) -> Tick:
         """Return a function that shows a draw, and ends a block whose time is up.
@@ -78,7 +61,7 @@ class Shown:
             total: Draws per chain in all.
             whole: Whether the block may not end early.
         """
-        self._block_began = self.seconds
+        self._block_began = self.limit.seconds
         shown = 0
 
         def tick(done: int, text: str) -> None:
@@ -87,8 +70,8 @@ class Shown:
             self.bar.update(done - shown)
             shown = done
             self.write(phase, before + done, total)
-            if not whole and self.is_up():
-                raise self.time_is_up()
+            if not whole and self.limit.is_up():
+                raise self.limit.end()
 
         return tick
 
@@ -118,7 +101,7 @@ class Shown:
             "phase": phase,
             "draws": done,
             "of": total,
-            "seconds": round(self.seconds, 1),
+            "seconds": round(self.limit.seconds, 1),
             "estimated end": ends,
             "written": datetime.now().isoformat(" ", "seconds"),
             **self.facts,
