@@ -31,6 +31,8 @@ def card_text(facts: Facts) -> str:
     parts += ["## What it is for", story.use or f"{NOT_STATED}."]
     parts += ["## What it gets wrong", story.limits or f"{NOT_STATED}."]
     parts += ["## How to load it", program(facts.name)]
+    if story.notice:
+        parts += ["## Licence of what it began with", story.notice]
 
     return "\n\n".join(parts) + "\n"
 

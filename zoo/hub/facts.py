@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.datasets import Dataset
-from zoo.diagnostics.convergence import convergence
 from zoo.experiments.running.record import about
+from zoo.hub.evidence import evidence
 from zoo.hub.in_words import call_text, engine_text
 from zoo.hub.scores import Scored
-from zoo.posterior.draws_posterior import DrawsPosterior
 from zoo.posterior.posterior import Posterior
 
 NOT_STATED = "not stated"
@@ -26,11 +25,15 @@ class Story:
         seed: Seed of the fit.
         command: The command that made it.
         split: What the training and the test part are.
+        batch_size: Number of data in a batch, None if a step takes all.
+        minutes: What the fit took, in minutes of one core; by default its wall time.
         data_licence: Licence of the data, where the data set does not state it.
         licence: Licence of the posterior's file, as Hugging Face abbreviates it.
         fidelity: How far it is from the true posterior, where that is known.
         use: What it is for.
         limits: What it gets wrong.
+        notice: A text that has to go with the file, such as the licence of the weights that
+            the fit began with.
     """
 
     about: str = ""
@@ -38,11 +41,14 @@ class Story:
     seed: int | None = None
     command: str = ""
     split: str = ""
+    batch_size: int | None = None
+    minutes: float | None = None
     data_licence: str = ""
     licence: str = "other"
     fidelity: str = ""
     use: str = ""
     limits: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +110,7 @@ def facts_of(
     return Facts(
         name=name,
         table=table,
-        evidence=_evidence(posterior, data),
+        evidence=evidence(posterior, data, story.batch_size, story.minutes),
         scored=scored,
         num_samples=num_samples,
         story=story,
@@ -135,20 +141,3 @@ def _of_model(posterior: Posterior, recipe: dict[str, Any]) -> dict[str, str]:
         table["guide"] = f"`{family}`"
 
     return table
-
-
-def _evidence(posterior: Posterior, data: Dataset | None) -> dict[str, str]:
-    """Return the statistics of the run, and of chains whether their functions agree."""
-    found = {} if posterior.info is None else dict(posterior.info.summary())
-    is_sampled = isinstance(posterior, DrawsPosterior) and data is not None
-    if not is_sampled or posterior.guide is not None:
-        return found
-
-    try:
-        agree = convergence(posterior, data.test.x)
-    except ValueError:  # a single chain, or too few draws
-        return found
-
-    return found | {
-        "R-hat": f"at most {float(agree.rhat.max()):.3f} of function values"
-    }
