@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pyro
 
 from zoo.hub.animals.animal import Fit
+from zoo.hub.animals.ecg import ecg_pruned
 from zoo.hub.animals.lenet import LENETS
 from zoo.hub.animals.small import (
     concrete_low_rank,
@@ -22,6 +24,7 @@ ANIMALS: Mapping[str, Fit] = {
     "concrete-low-rank": concrete_low_rank,
     "digits-cnn-nodes": digits_cnn_nodes,
     "digits-mlp-mean-field": digits_mlp_mean_field,
+    "ecg-pruned": ecg_pruned,
     **LENETS,
 }
 
@@ -52,7 +55,9 @@ def make(
         raise ValueError(f"there is no animal {name!r}; write one of: {known}")
 
     pyro.set_rng_seed(seed)
+    start = time.process_time()
     made = ANIMALS[name](None if path is None else Path(path))
+    minutes = (time.process_time() - start) / 60
     given = [f"python -m zoo hub --make {name}"]
     if path is not None:
         given.append("--path FOLDER")
@@ -68,7 +73,7 @@ def make(
         engine=made.engine,
         seed=seed,
         command=" ".join(given),
-        licence="apache-2.0",
-        **made.story,
+        minutes=minutes,
+        **{"licence": "apache-2.0", **made.story},
     )
     return Path(entry)

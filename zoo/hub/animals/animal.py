@@ -33,3 +33,9 @@ class Made:
 Fit = Callable[
     [Path | None], Made
 ]  # takes the folder of data that are not in the package
+
+
+def data_folder(path: Path, name: str) -> Path:
+    """Return the folder of a data set: its own, or the one that holds all."""
+    own = path / name
+    return own if own.is_dir() else path

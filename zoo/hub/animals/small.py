@@ -38,6 +38,7 @@ def digits_mlp_mean_field(path: Path | None) -> Made:
         "about": "The smallest animal: a perceptron that reads digits of 8 x 8 pixels, with "
         "every weight under a normal of its own.",
         "split": _DIGITS_SPLIT,
+        "batch_size": 128,
         "use": "A first posterior to try functions of the package on; it loads at once.",
         "limits": "Independent normals know no correlation of weights, and a wide prior keeps "
         f"many of them wide: the network is less certain than it could be. {_NOT_DIGITS}",
@@ -74,6 +75,7 @@ def digits_cnn_nodes(path: Path | None) -> Made:
         "about": "A convolutional network whose inputs of every layer are multiplied by random "
         "factors; its weights are points. The factors have a mixture of four normals.",
         "split": _DIGITS_SPLIT,
+        "batch_size": 128,
         "use": "An example of a posterior over nodes: few random numbers, and a network that "
         "is trained as usual.",
         "limits": f"Weights have no uncertainty of their own. {_NOT_DIGITS}",
