@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
-from zoo import datasets, experiments, likelihoods, metrics
+from zoo import datasets, experiments, likelihoods, metrics, priors
 from zoo.command.choices import EXPERIMENTS
 from zoo.datasets import Dataset, Split, Units
+from zoo.datasets.images import IMAGENET
 from zoo.experiments import Run, nodes_cifar10
 from zoo.experiments.parts import (
     class_scores,
@@ -19,15 +21,18 @@ from zoo.experiments.parts import (
     gan_labels,
     gan_pictures,
     gan_synthetic,
+    imagenet_scores,
     minima_cases,
     minima_scores,
     node_chains,
     pruning_curves,
     scored_images,
+    streamed_scores,
     tail_settings,
     temperature_curve,
     trained_resnets,
 )
+from zoo.experiments.parts.imagenet_networks import TrainedNetwork, in_evaluation
 from zoo.experiments.parts.surroundings import Look
 from zoo.experiments.running import planning, step_cost
 from zoo.experiments.running.method import Method
@@ -59,11 +64,18 @@ def untrained(run, depth):
     return ResNet(8, num_classes=10)
 
 
+def small_imagenet_network(run):
+    """Return a small network in place of one trained on ImageNet."""
+    network = in_evaluation(ResNet(8, num_classes=1000))
+    return TrainedNetwork("ResNet-8", network, IMAGENET, "bilinear", size=28)
+
+
 def few_scores(_end, _train, _number):
     """Return numbers in place of the scores of a minimum, which have a test of their own."""
     return {score.name: torch.rand(()).item() for score in minima_scores.SCORES}
 
 
+IMAGENET_SIZE = replace(module_of(experiments.nodes_imagenet)._SMALL, corrupted=3)
 REFERRED = module_of(experiments.referral_cifar10)._CONTESTANTS
 AROUND = module_of(experiments.weights_cifar10)._CONTESTANTS
 ASKING = module_of(experiments.active_mnist)
@@ -122,6 +134,16 @@ SMALLER = [  # what would take too long in a test
     (trained_resnets, "CHECKPOINTS", CHECKPOINTS),
     (module_of(experiments.nodes_cifar10), "CHECKPOINTS", CHECKPOINTS),
     (module_of(experiments.nodes_cifar10), "_COMPONENTS", (4,)),
+    (
+        module_of(experiments.nodes_imagenet),
+        "load_imagenet_network",
+        small_imagenet_network,
+    ),
+    (module_of(experiments.nodes_imagenet), "_COMPONENTS", (4,)),
+    (module_of(experiments.nodes_imagenet), "_TREATMENTS", {"frozen": priors.Frozen()}),
+    (module_of(experiments.nodes_imagenet), "_SMALL", IMAGENET_SIZE),
+    (streamed_scores, "COLOURED", COLOURED[:2]),
+    (imagenet_scores, "NUM_FAMILIES", 2),
     (module_of(experiments.bayes_cifar10), "_PHASES", (0.5,)),
     (module_of(experiments.nodes_lenet_width), "_WIDTHS", (50, 100, 150)),
     (pruning_curves, "_FRACTIONS", (0.0, 0.9)),
@@ -274,6 +296,16 @@ def checkpoints(folder):
         torch.save({"state_dict": state}, folder / name)
 
 
+def imagenet(folder):
+    """Write a few images of three classes of ImageNet."""
+    for part, number in (("train", 6), ("val", 4)):
+        for index in range(number):
+            path = folder / "imagenet" / part / f"{5 * (index % 3)}" / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = torch.randint(10 + 30 * index, (32, 40, 3), dtype=torch.uint8)
+            Image.fromarray(pixels.numpy()).save(path)
+
+
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     for experiment in EXPERIMENTS.values():
@@ -301,6 +333,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "super_resolution_images", pairs_of_images)
     monkeypatch.setattr(datasets, "cifar10h", cifar10h)
     checkpoints(tmp_path)
+    imagenet(tmp_path)
     return lambda experiment, **options: Small(
         experiment,
         path=tmp_path,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
-import os
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pyro
-import torch
 
 import guides
 import zoo
@@ -28,6 +24,7 @@ from zoo.command.choices import PRIORS
 from zoo.command.figure import draw_fit
 from zoo.command.fit_arguments import BATCH_SIZE, MANY, add_fit_arguments
 from zoo.command.output import Write, as_json, output_paths, write_files
+from zoo.command.shared import shared
 from zoo.command.signatures import accepted, refuse_unknown
 from zoo.datasets import Dataset
 from zoo.experiments.running.record import about, info_values, settings
@@ -40,7 +37,6 @@ from zoo.posterior.sharded_posterior import ShardedPosterior
 from zoo.priors import Prior
 from zoo.reports.bounds import StatedBound
 from zoo.reports.scores import accuracy_scores
-from zoo.runtime.processes import ALONE, joined
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,22 +49,19 @@ def run(arguments: argparse.Namespace) -> None:
     import matplotlib
 
     matplotlib.use("Agg")  # the figure goes to a file
-    ranks = joined(None) or ALONE
-    if ranks.size > 1 and arguments.device.startswith("cuda"):
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-
-    if not ranks.is_first:
-        with redirect_stdout(io.StringIO()):
+    with shared(arguments.device) as ranks:
+        if not ranks.is_first:
             _fit(arguments)
-        return
+            return
 
-    paths = output_paths(
-        arguments.out, "posterior.safetensors", "results.json", "fit.png"
-    )
-    data, model, posterior = _fit(arguments)
-    if isinstance(posterior.info, MCMCInfo):
-        print(f"chains: {_judgement(posterior, data)}")
-    _write(arguments, data, model, posterior, paths)
+        paths = output_paths(
+            arguments.out, "posterior.safetensors", "results.json", "fit.png"
+        )
+        data, model, posterior = _fit(arguments)
+        if isinstance(posterior.info, MCMCInfo):
+            print(f"chains: {_judgement(posterior, data)}")
+
+        _write(arguments, data, model, posterior, paths)
 
 
 def _fit(arguments: argparse.Namespace) -> tuple[Dataset, BayesianNetwork, Posterior]:

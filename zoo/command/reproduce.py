@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo.command.arguments import add_common, minutes, one_of
 from zoo.command.choices import EXPERIMENTS
+from zoo.command.shared import shared
 from zoo.experiments import Run
 from zoo.runtime.files.output_path import check_output_folder
 
@@ -47,11 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run the experiment and print its findings."""
+    """Run the experiment and print its findings; several processes share its fits."""
     import matplotlib
 
     matplotlib.use("Agg")  # the figure goes to a file
     check_output_folder(arguments.out, "--out")
+    with shared(arguments.device) as ranks:
+        _reproduce(arguments, progress=ranks.is_first and not arguments.no_progress)
+
+
+def _reproduce(arguments: argparse.Namespace, *, progress: bool) -> None:
+    """Run the experiment and print its findings."""
     experiment = EXPERIMENTS[arguments.name]
     print(
         f"{experiment.name}: {experiment.question}\n{experiment.reference}\n",
@@ -64,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         minutes=arguments.budget,
         device=arguments.device,
         seed=arguments.seed,
-        progress=not arguments.no_progress,
+        progress=progress,
     )
     try:
         result = begun.run()

@@ -17,6 +17,7 @@ from zoo.experiments.hmc_lenet_nodes import hmc_lenet_nodes
 from zoo.experiments.hmc_resnet_nodes import hmc_resnet_nodes
 from zoo.experiments.long_tail import long_tail
 from zoo.experiments.nodes_cifar10 import nodes_cifar10
+from zoo.experiments.nodes_imagenet import nodes_imagenet
 from zoo.experiments.nodes_lenet_width import nodes_lenet_width
 from zoo.experiments.ood_mnist import ood_mnist
 from zoo.experiments.pattern_mnist import pattern_mnist
@@ -55,6 +56,7 @@ __all__ = [
     "hmc_resnet_nodes",
     "long_tail",
     "nodes_cifar10",
+    "nodes_imagenet",
     "nodes_lenet_width",
     "ood_mnist",
     "pattern_mnist",

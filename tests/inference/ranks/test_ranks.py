@@ -147,3 +147,11 @@ def test_chains_of_the_others_are_kept_when_a_rank_is_lost(folder):
     kept = "lost rank 1 of 2; kept the other ranks' chains, 1 in all"
     assert first["stopped"] == kept
     assert (first["chains"], first["draws"]) == (1, 10)
+
+
+def test_an_experiment_has_one_result(found):
+    first, second = found[0]["experiment"], found[1]["experiment"]
+    assert first["nll"] == second["nll"]
+    assert first["nll"][0] == first["nll"][1]
+    assert {"digits.json", "fit.safetensors", "fit.cases"} <= first["files"].keys()
+    assert "write --budget full" in first["refused"]

@@ -4,6 +4,7 @@ It writes what each of them has found as JSON, for `test_ranks.py` to judge.
 """
 
 import json
+import math
 import os
 import signal
 import socket
@@ -22,7 +23,9 @@ from torch import nn
 
 import guides
 import zoo
-from zoo import inference, likelihoods, networks, priors
+from zoo import datasets, inference, likelihoods, networks, priors
+from zoo.experiments import Experiment, Run
+from zoo.experiments.running.method import Method
 from zoo.inference.svi.elbo import elbo
 from zoo.inference.svi.shared_loss import SharedLoss
 from zoo.inference.svi.shared_step import SharedStep
@@ -212,6 +215,7 @@ def share(folder, rank):
         "functions": function_chains,
         "starts": nearby_starts,
         "too few": too_few,
+        "experiment": experiment,
     }
     found = {}
     for name, run in runs.items():
@@ -314,6 +318,39 @@ def function_chains(folder, path="chains.run", **options):
     )
     posterior = engine.fit(toy_data())
     return {"values": posterior.functions.values[..., 0, 0].tolist()}
+
+
+def experiment(folder):
+    """Run an experiment, whose files the first process writes."""
+
+    def run_digits(run):
+        test = datasets.digits().test
+        data = datasets.Dataset("digits", train=test, test=test, validation=test)
+
+        def build():
+            prior = priors.WeightPrior(cases.Normal(0.0, 1.0))
+            network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+            return run.build(network, prior, guides.MeanField)
+
+        method = Method(1, rates=(1e-2,), batch_size=32)
+        posterior = run.fit("fit", build, data, method, share=1)
+        run.scores.add_posterior("fit", posterior, data.test, 2)
+        run.report.find("nll", run.scores["fit"]["nll"])
+
+    made = Experiment("digits", "", "", minutes=1.0, run=run_digits)
+    out = folder / "experiment"
+    given = {"out": out, "progress": False}
+    refused = ""
+    try:
+        Run(made, **given).run()
+    except ValueError as error:
+        refused = str(error)
+
+    nll = Run(made, minutes=math.inf, **given).run().findings[0].ours.value
+    dist.barrier()
+    files = {path.name: path.stat().st_mtime_ns for path in out.rglob("*.*")}
+    again = Run(made, minutes=math.inf, **given).run().findings[0].ours.value
+    return {"refused": refused, "nll": [nll, again], "files": files}
 
 
 def nearby_starts(folder):

@@ -37,19 +37,9 @@ class TrainedPredictions:
     def with_temperature(self) -> Prediction:
         """Return the prediction with a temperature.
 
-        A half of the images is every second one. The logits of each half are divided by
-        the temperature that fits the other half best.
+        Each half of the images has the temperature that fits the other half best.
         """
-        logits = self._logits
-        y = self.y.to(self.device)
-        scaled = logits.clone()
-
-        for half in (0, 1):
-            other = 1 - half
-            temperature = metrics.temperature_scaling(logits[other::2], y[other::2])
-            scaled[half::2] /= temperature
-
-        return prediction_of(scaled)
+        return prediction_of(scaled_by_halves(self._logits, self.y.to(self.device)))
 
     @cached_property
     def _logits(self) -> Tensor:
@@ -67,6 +57,25 @@ def logits_of(network: nn.Module, x: Tensor, device: torch.device) -> Tensor:
         device: The device of the network.
     """
     return torch.cat([network(batch.to(device)) for batch in x.split(_BATCH_SIZE)])
+
+
+def scaled_by_halves(logits: Tensor, y: Tensor) -> Tensor:
+    """Return logits that are divided by a temperature, (N, O).
+
+    A half of the images is every second one. The logits of each half are divided by the
+    temperature that fits the other half best.
+
+    Arguments:
+        logits: Logits (N, O).
+        y: Class indices (N,).
+    """
+    scaled = logits.clone()
+    for half in (0, 1):
+        other = 1 - half
+        temperature = metrics.temperature_scaling(logits[other::2], y[other::2])
+        scaled[half::2] /= temperature
+
+    return scaled
 
 
 def prediction_of(logits: Tensor) -> Prediction:

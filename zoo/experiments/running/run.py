@@ -23,12 +23,12 @@ from zoo.experiments.running.report import Report
 from zoo.experiments.running.result import Result
 from zoo.experiments.running.scoreboard import Scoreboard
 from zoo.experiments.running.seeded_fits import Build
+from zoo.experiments.running.together import entered
 from zoo.experiments.running.training import Training
 from zoo.likelihoods.likelihood import Likelihood
 from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
 from zoo.priors.prior import Prior
-from zoo.runtime.files.lock import only_one
 from zoo.runtime.files.output_path import check_output_folder
 from zoo.runtime.programs import PyroProgram
 
@@ -111,9 +111,8 @@ class Run:
             "seed": seed,
             "device": device_name(self.device),
         }
-        threads = {"threads": torch.get_num_threads()}
-        command = {"command": self._command()}
-        self.result = Result(experiment.name, settings | threads | command)
+        made = {"threads": torch.get_num_threads(), "command": self._command()}
+        self.result = Result(experiment.name, settings | made)
         self.report = Report(self.result, out)
         self.files = FitFolder(out / experiment.name, settings)
         self.scores = Scoreboard(self.result, self.files, seed=seed, progress=progress)
@@ -128,13 +127,14 @@ class Run:
 
         Raises:
             ValueError: The folder has fits of another budget, seed or device, cannot be
-                written to, or is in use by another process.
+                written to, or is in use by another run; several processes with a budget in
+                minutes.
         """
         check_output_folder(self.out, "out")
         self.report.check()
         self.files.check()
 
-        with only_one(self.out / self.experiment.name, "folder"):
+        with entered(self.out / self.experiment.name, full=self.full):
             self.experiment.run(self)
             self.report.write()
 

@@ -11,6 +11,7 @@ from typing import Any
 from zoo.posterior.damaged_file import DamagedFile
 from zoo.runtime.caller import stack_level
 from zoo.runtime.files.atomic import set_aside, write_text
+from zoo.runtime.processes import ALONE, joined
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -60,11 +61,17 @@ def write_json(path: Path, content: object) -> bool:
 def written(path: Path, write: Callable[[], object], quiet: bool = False) -> bool:
     """Write a file, or warn that it cannot be written; return whether it was.
 
+    Of several processes of one run the first one writes it.
+
     Arguments:
         path: The file.
         write: Writes it.
         quiet: Whether to say nothing, because it was said before.
     """
+    ranks = joined(None) or ALONE
+    if not ranks.is_first:
+        return True
+
     try:
         write()
     except OSError as error:
