@@ -42,6 +42,7 @@ def test_every_basin_has_its_share_of_the_draws():
         assert 0 <= int(systematic(7, 1)) < 7
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.filterwarnings("ignore:SGHMC")
 def test_the_table_runs_with_few_steps_and_goes_on(monkeypatch, tmp_path, capsys):

@@ -86,6 +86,7 @@ def test_the_ratio_is_of_means_of_logarithms_with_their_errors():
     assert f"{math.log(2):.2f} ± {math.log(2):.2f}" in text
 
 
+@pytest.mark.full
 def test_our_sampler_is_continued_from_its_file():
     torch.manual_seed(0)
     side = Ours("MAMS", eight_schools(), num_chains=2, seed=0)

@@ -76,6 +76,7 @@ def test_prior_draws_are_far_away():
     assert card.log_likelihood_gap > 0.5
 
 
+@pytest.mark.full
 def test_a_second_run_scores_at_the_floor():
     sampler = inference.HMC(
         REFERENCE.model,

@@ -5,6 +5,7 @@ import warnings
 
 import pyro
 import pyro.distributions as dist
+import pytest
 import torch
 from monte_carlo import one_thread  # noqa: F401
 
@@ -181,6 +182,7 @@ def chains(info, index):
     return dataclasses.replace(info, **of_chains)
 
 
+@pytest.mark.full
 def test_of_twenty_runs_on_a_normal_none_is_warned_of():
     """Twenty runs of 4 chains are one run of 80, whose chains do not depend on each other."""
     options = {"num_chains": 80, "warmup_steps": 60, "num_samples": 200}

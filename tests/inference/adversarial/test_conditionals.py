@@ -95,6 +95,7 @@ def released(network, num_steps=400, alpha=0.01, lr=1e-2):
     return torch.stack([w.square().sum(1), b[:, 0]], -1).detach().double()
 
 
+@pytest.mark.full
 def test_generators_draw_from_their_conditional_given_discriminators():
     pyro.set_rng_seed(0)
     judge = bump(discriminator([2]))

@@ -117,6 +117,7 @@ def length_among_many(**options):
     return length_of(hidden(), **settings, **options)
 
 
+@pytest.mark.full
 def test_the_criterion_of_the_slow_direction_does_not_stop_at_the_others(monkeypatch):
     quarter = math.pi / 2 * 6 / math.sqrt(1.35)
     assert quarter / 1.7 < length_among_many(criterion="snaper") < 2 * quarter
@@ -215,6 +216,7 @@ def length_of_equal_scales():
     return length_of(torch.eye(10), **settings)
 
 
+@pytest.mark.full
 def test_trajectories_are_no_longer_than_half_a_period(monkeypatch):
     assert length_of_equal_scales() < math.pi
 

@@ -191,12 +191,12 @@ def test_lengths_are_uniform_around_the_number_of_steps():
     )
 
 
-def block_of_many_draws(steps_at_once, monkeypatch):
+def block_of_many_draws(steps_at_once, monkeypatch, num_draws=300):
     """Return draws of one call, of trajectories whose lengths differ between chains."""
     made = kernel_of(standard)
     monkeypatch.setattr(FixedLength, "steps_at_once", steps_at_once)
     torch.manual_seed(0)
-    return made.paths(torch.randint(1, 9, (500, 8)))
+    return made.paths(torch.randint(1, 9, (num_draws, 8)))
 
 
 def kernel_of(model):
@@ -217,11 +217,12 @@ def test_many_draws_of_one_call_are_exact(monkeypatch):
 
 
 def test_a_trajectory_may_need_several_calls(monkeypatch):
-    at_once = block_of_many_draws(10_000, monkeypatch)
-    in_parts = block_of_many_draws(3, monkeypatch)
+    at_once = block_of_many_draws(10_000, monkeypatch, num_draws=30)
+    in_parts = block_of_many_draws(3, monkeypatch, num_draws=30)
     assert torch.allclose(at_once.q, in_parts.q, atol=1e-5)
 
 
+@pytest.mark.full
 def test_a_trajectory_of_one_period_moves_only_with_jitter():
     options = {
         "trajectory_length": 2 * math.pi,

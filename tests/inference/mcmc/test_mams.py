@@ -59,6 +59,7 @@ def test_lengths_are_uniform_up_to_twice_their_mean():
     assert off(steps, 5.0) < LIMIT
 
 
+@pytest.mark.full
 def test_step_sizes_are_adapted_to_the_length_that_was_learned():
     scale = torch.logspace(0, 1, 10)
     torch.manual_seed(0)

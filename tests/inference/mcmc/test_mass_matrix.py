@@ -216,6 +216,7 @@ def test_the_metric_is_one_of_three():
         inference.HMC(lambda: None, metric="var")
 
 
+@pytest.mark.full
 def test_a_low_rank_mass_matrix_needs_fewer_leapfrog_steps():
     distribution = dist.MultivariateNormal(torch.zeros(SIZE), correlated().float())
     steps = []

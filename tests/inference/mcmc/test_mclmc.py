@@ -215,6 +215,7 @@ def variances(**options):
     return run.draws["x"].square().mean((1, 2)).double()
 
 
+@pytest.mark.full
 def test_the_bias_falls_with_the_energy_error_and_adjustment_removes_it():
     bias = [
         float((variances(desired_energy_variance=v).mean() - 1).abs())

@@ -73,10 +73,13 @@ def from_their_modes():
     return z - z.sign()
 
 
-def test_chains_that_begin_at_their_modes_leave_them(monkeypatch):
+def test_chains_that_begin_at_their_modes_leave_them():
     assert off(from_their_modes().square().mean((1, 2)), 0.05**2) < LIMIT
 
-    monkeypatch.setattr(generalised, "_RATE", 0.0)  # steps as long as gradients suggest
+
+@pytest.mark.full
+def test_with_steps_as_long_as_gradients_suggest_they_stay(monkeypatch):
+    monkeypatch.setattr(generalised, "_RATE", 0.0)
     with pytest.warns(UserWarning, match="32 of 32 chains .* never moved"):
         assert from_their_modes().std() < 1e-3
 

@@ -61,7 +61,9 @@ def regression_error(**options):
     )
 
 
-@pytest.mark.parametrize("num_steps", [2, None], ids=["HMC", "NUTS"])
+@pytest.mark.parametrize(
+    "num_steps", [2, pytest.param(None, marks=pytest.mark.full)], ids=["HMC", "NUTS"]
+)
 def test_moments_and_evidence_of_linear_regression_are_exact(num_steps):
     num_samples = 300 if num_steps else 60
     assert regression_error(num_steps=num_steps, num_samples=num_samples) < LIMIT
@@ -77,7 +79,7 @@ def with_another_sign(changes, powers, parity):
     return propose_swaps(-changes, powers, parity)
 
 
-WRONG = [without_accepting, with_another_sign]
+WRONG = [pytest.param(without_accepting, marks=pytest.mark.full), with_another_sign]
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -112,7 +114,9 @@ def test_modes_have_their_weights_where_chains_of_nuts_stay_in_one(tempered):
     assert off(share.mean(1), 1 - WEIGHT) > LIMIT  # the modes exchanged
 
     with pytest.warns(UserWarning, match="chains are in different regions"):
-        alone, _ = share_of_one_mode(inference.NUTS, num_chains=16, num_samples=200)
+        alone, _ = share_of_one_mode(
+            inference.NUTS, num_chains=8, warmup_steps=50, num_samples=50
+        )
     assert set(alone.mean(1).tolist()) == {0.0, 1.0}  # no chain leaves its mode
 
 

@@ -31,8 +31,8 @@ def conjugate(counts, y):
 def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
     y = torch.tensor([[0.5, 2.0], [1.0, 3.0], [0.2, 1.5]])
     options = {
-        "num_chains": 8,
-        "warmup_steps": 80,
+        "num_chains": 4,
+        "warmup_steps": 60,
         "num_samples": 100,
         "num_steps": 6,
         "jitter": 0.5,

@@ -68,6 +68,7 @@ def test_a_tree_at_the_largest_depth_is_marked(shallow):
     assert (shallow.n_steps[reached] == 7).all()
 
 
+@pytest.mark.full
 def test_trees_that_may_grow_reach_no_limit():
     info = fit(max_tree_depth=9, num_samples=10).info
     assert not info.reached_max_tree_depth.any()
@@ -130,6 +131,7 @@ def test_thinning_thins_statistics_and_not_the_bfmi():
     assert torch.equal(every.info.bfmi, few.info.bfmi)
 
 
+@pytest.mark.full
 def test_a_resumed_run_has_the_statistics_of_an_uninterrupted_one(
     tmp_path, monkeypatch
 ):

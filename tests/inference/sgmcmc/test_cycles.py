@@ -32,6 +32,7 @@ def num_modes(chain):
     return len(nearest[distance < 3 * VARIANCE**0.5].unique())
 
 
+@pytest.mark.full
 def test_cycles_find_all_modes_where_a_constant_step_finds_one():
     constant = draws(lr=0.02)
     assert [num_modes(chain) for chain in constant] == [1] * 8

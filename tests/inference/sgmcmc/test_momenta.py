@@ -79,6 +79,7 @@ def test_the_thermostat_keeps_the_mean_variance_for_any_step(rate):
     assert posterior.info.temperatures()["kinetic"].mean == pytest.approx(1, abs=0.03)
 
 
+@pytest.mark.full
 def test_noise_of_batches_heats_sghmc_and_not_the_thermostat(monkeypatch):
     r"""The excess of independent batches is εV/2α = ηN/2αB, 0.5 here.
 
