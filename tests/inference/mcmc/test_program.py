@@ -43,10 +43,10 @@ def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
     )
     shapes = {name: tuple(value.shape) for name, value in posterior.draws.items()}
     assert shapes == {
-        "probs": (8, 100, 3),
-        "rate": (8, 100, 2),
-        "loc": (8, 100),
-        "twice": (8, 100),
+        "probs": (4, 100, 3),
+        "rate": (4, 100, 2),
+        "loc": (4, 100),
+        "twice": (4, 100),
     }
     probs = (COUNTS + 1) / (COUNTS + 1).sum()
     rate = (2.0 + 3) / (2.0 + y.sum(0) - 0.5)  # the factor adds 0.5 to the rate
