@@ -114,9 +114,7 @@ def test_modes_have_their_weights_where_chains_of_nuts_stay_in_one(tempered):
     assert off(share.mean(1), 1 - WEIGHT) > LIMIT  # the modes exchanged
 
     with pytest.warns(UserWarning, match="chains are in different regions"):
-        alone, _ = share_of_one_mode(
-            inference.NUTS, num_chains=8, warmup_steps=50, num_samples=50
-        )
+        alone, _ = share_of_one_mode(inference.NUTS, num_chains=16, num_samples=200)
     assert set(alone.mean(1).tolist()) == {0.0, 1.0}  # no chain leaves its mode
 
 
