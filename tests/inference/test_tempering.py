@@ -88,6 +88,7 @@ def elbos(linear, guide, tempering, num_samples):
     return repeat(
         lambda: elbo(linear.model, guide, linear.x, linear.y, tempering=tempering),
         num_samples,
+        traced=True,
     )
 
 
@@ -100,7 +101,7 @@ def gradients(linear, guide, tempering, num_samples):
             [part.flatten() for part in torch.autograd.grad(value, parameters)]
         )
 
-    return repeat(gradient, num_samples)
+    return repeat(gradient, num_samples, traced=True)
 
 
 @pytest.mark.parametrize("family", [guides.MeanField, guides.LocalReparam])

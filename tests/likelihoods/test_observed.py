@@ -75,7 +75,11 @@ OBSERVED = {
 
 
 @pytest.mark.parametrize("name", OBSERVED)
-@pytest.mark.parametrize("traced", [True, False], ids=["traced", "plain"])
+@pytest.mark.parametrize(
+    "traced",
+    [True, pytest.param(False, marks=pytest.mark.full)],
+    ids=["traced", "plain"],
+)
 def test_a_sampler_finds_the_closed_form(name, traced):
     likelihood, observed, (mean, sd) = OBSERVED[name]
     model = mean_model(likelihood)

@@ -207,7 +207,7 @@ def deep_hierarchy(centred):
 @pytest.mark.parametrize(("centred", "is_bad"), [(True, True), (False, False)])
 def test_weights_that_are_not_centred_have_no_funnel(centred, is_bad):
     data = (torch.zeros(2, 8), torch.zeros(2, 1))
-    options = {"num_chains": 8, "warmup_steps": 150, "num_samples": 200}
+    options = {"num_chains": 8, "warmup_steps": 100, "num_samples": 120}
     settings = {**SHORT, **options, "num_steps": 10, "init": "prior"}
     info = inference.HMC(deep_hierarchy(centred), **settings).fit(data).info
     assert (float(info.bfmi.min()) < 0.3) == is_bad

@@ -229,7 +229,9 @@ def test_a_file_of_a_frozen_body_names_what_differs(tmp_path):
 
 ENGINES = {
     "SVI": lambda m: inference.SVI(m, guides.MeanField(m), num_steps=1, progress=False),
-    "MCLMC": lambda m: inference.MCLMC(m, num_samples=4, progress=False),
+    "MCLMC": lambda m: inference.MCLMC(
+        m, warmup_steps=2, num_samples=4, init="prior", compile=False, progress=False
+    ),
     "Laplace": lambda m: inference.Laplace(m, num_steps=1, progress=False),
 }
 

@@ -55,15 +55,25 @@ def task(*labels, number=600):
     return Split(CENTRES[y] + 0.7 * torch.randn(number, 4), y)
 
 
-@cache
-def learned(memory):
-    """Return what is known after two tasks of two classes each, and after the first."""
-    pyro.set_rng_seed(0)
+def learner(memory):
     make = partial(zuko.flows.MAF, passes=2, transforms=4, hidden_features=(64,))
     flow = networks.NormalisingFlow(4, make)
-    learner = streams.HybridLearner(flow, engine, memory, spread=5.0)
-    first = learner.learn(task(0, 1), task(0, 1).x)
-    return first, learner.learn(task(2, 3), task(2, 3).x, first)
+    return streams.HybridLearner(flow, engine, memory, spread=5.0)
+
+
+@cache
+def first_task():
+    """Return what is known after a task of two classes, whatever the memory is."""
+    pyro.set_rng_seed(0)
+    return learner(REPLAY).learn(task(0, 1), task(0, 1).x)
+
+
+@cache
+def learned(memory):
+    """Return what is known after the first task, and after two of two classes each."""
+    first = first_task()
+    pyro.set_rng_seed(1)
+    return first, learner(memory).learn(task(2, 3), task(2, 3).x, first)
 
 
 def accuracy(known, *labels):

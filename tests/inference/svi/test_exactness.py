@@ -363,9 +363,9 @@ def fitted(make, model, data):
     guide = make(model)
     if isinstance(guide, guides.MCDropout) and not guide.num_parameters():
         return guide
-    decay = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.97)
+    decay = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.95)
     engine = inference.SVI(
-        model, guide, num_steps=100, lr=0.1, scheduler=decay, progress=False
+        model, guide, num_steps=60, lr=0.1, scheduler=decay, progress=False
     )
     return engine.fit(data).scoped
 
