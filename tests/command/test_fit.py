@@ -143,7 +143,9 @@ def test_every_prior_makes_a_model(prior):
 
 
 def test_of_several_processes_the_first_one_writes(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("zoo.command.fit.joined", lambda distributed: Processes(1, 2))
+    monkeypatch.setattr(
+        "zoo.command.shared.joined", lambda distributed: Processes(1, 2)
+    )
     call = ["fit", *QUICK, "--set", "distributed=False", "--out", str(tmp_path)]
     assert main(call) == 0
     assert not list(tmp_path.iterdir())
