@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, combinations, product
 from pathlib import Path
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -503,6 +504,7 @@ STOCHASTIC = [
 ]  # engines that take a step for every batch
 OTHERS = (*OF_GUIDES, *PARTICLES, *STOCHASTIC, "FGE", "Laplace")
 SAMPLERS = [name for name in ENGINES if name not in OTHERS]
+KINDS = ("HMC", "NUTS", "MCLMC", "MEADS")  # samplers that share no kernel
 
 
 def num_chains(engine):
@@ -804,7 +806,17 @@ def shapes_of_draws(model: zoo.BayesianNetwork) -> dict[str, torch.Size]:
     return shapes
 
 
-def often(rows: Iterable[tuple[str, ...]], times: int = 4) -> list[tuple[str, ...]]:
+def first(names: Iterable[str], often: Collection[str]) -> list[Any]:
+    """Return parameters of a test, of which `make test` has only those that are named."""
+    parameters = []
+    for name in names:
+        marks = () if name in often else pytest.mark.full
+        parameters.append(pytest.param(name, marks=marks))
+
+    return parameters
+
+
+def often(rows: Iterable[tuple[str, ...]], times: int = 2) -> list[tuple[str, ...]]:
     """Choose the first rows until each member is in so many of them, or in all it has."""
     count: Counter[str] = Counter()
     chosen = []

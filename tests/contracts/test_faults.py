@@ -572,7 +572,7 @@ def interrupt(monkeypatch, at):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("kind", cases.SAMPLERS)
+@pytest.mark.parametrize("kind", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_ctrl_c_in_a_sampler_returns_chains_of_equal_length(monkeypatch, kind):
     engine = dataclasses.replace(
         cases.ENGINES[kind](make()), warmup_steps=0, num_samples=40
@@ -591,7 +591,7 @@ def test_ctrl_c_in_a_sampler_returns_chains_of_equal_length(monkeypatch, kind):
 
 @pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("at", [1, 30], ids=["first step", "later"])
-@pytest.mark.parametrize("kind", cases.SAMPLERS)
+@pytest.mark.parametrize("kind", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_ctrl_c_in_warm_up_returns_where_the_chains_stood(monkeypatch, kind, at):
     engine = dataclasses.replace(cases.ENGINES[kind](make()), warmup_steps=60)
     interrupt(monkeypatch, at)

@@ -282,7 +282,7 @@ def fail_in_sampling(monkeypatch, at, error):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("kind", cases.SAMPLERS)
+@pytest.mark.parametrize("kind", cases.first(cases.SAMPLERS, cases.KINDS))
 @pytest.mark.filterwarnings("ignore:NUTS")  # its trees are short here
 @pytest.mark.filterwarnings("ignore:ParallelTempering")  # no round trip in 20 draws
 def test_an_error_in_a_sampler_keeps_the_draws(monkeypatch, kind):

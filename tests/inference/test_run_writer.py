@@ -54,7 +54,8 @@ def values(posterior):
     return posterior.tensors()
 
 
-ALL = pytest.mark.parametrize("kind", ["SVI", *cases.SAMPLERS])
+KINDS = cases.first(["SVI", *cases.SAMPLERS], ["SVI", *cases.KINDS])
+ALL = pytest.mark.parametrize("kind", KINDS)
 TWO = pytest.mark.parametrize("kind", ["SVI", "HMC"])
 
 

@@ -86,7 +86,7 @@ def assert_equal_runs(one, other):
         assert getattr(one.info, name) == getattr(other.info, name), name
 
 
-@pytest.mark.parametrize("name", cases.SAMPLERS)
+@pytest.mark.parametrize("name", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_a_resumed_run_equals_an_uninterrupted_one(name, path, monkeypatch):
     """The run fails in the first window of warm-up, in the second, and in sampling."""
     whole = fit(sampler(name, line), seed=1)
@@ -101,7 +101,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(name, path, monkeypatch):
     assert 0 < resumed.info.seconds_warmup < resumed.info.seconds
 
 
-@pytest.mark.parametrize("name", cases.SAMPLERS)
+@pytest.mark.parametrize("name", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_a_finished_run_continues_if_num_samples_is_larger(name, path):
     options = {"warmup_steps": 3, "checkpoint": path}
     whole = fit(sampler(name, line, num_samples=3 * BLOCK, warmup_steps=3), seed=1)

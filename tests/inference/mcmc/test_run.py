@@ -188,7 +188,7 @@ def test_without_a_progress_bar_nothing_is_printed(capsys):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("name", cases.SAMPLERS)
+@pytest.mark.parametrize("name", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_the_progress_bar_advances_with_every_draw(name):
     engine = cases.ENGINES[name](build())
     updates = []

@@ -30,7 +30,7 @@ def build(network=None, prior=PRIOR, likelihood=None):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("engine", cases.SAMPLERS)
+@pytest.mark.parametrize("engine", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_draws_depend_on_the_seed_alone(engine):
     model, draws = build(), []
     for seed in (1, 1, 2):
@@ -41,7 +41,7 @@ def test_draws_depend_on_the_seed_alone(engine):
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("engine", cases.SAMPLERS)
+@pytest.mark.parametrize("engine", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_plain_and_traced_chains_are_equal_to_the_bit(engine):
     model, chains = build(), []
     for program in ("traced", "plain"):
@@ -79,7 +79,7 @@ def test_a_model_that_cannot_be_traced_runs_plainly_with_a_warning():
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("engine", cases.SAMPLERS)
+@pytest.mark.parametrize("engine", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_the_statistics_of_a_run(engine):
     engine = dataclasses.replace(
         cases.ENGINES[engine](build()), warmup_steps=20, num_samples=10
