@@ -21,6 +21,7 @@ from zoo.hub.rebuilding import rebuilt
 from zoo.hub.recipe import build_guide
 
 FILES = {"README.md", "build.json", "calibration.png", "posterior.safetensors"}
+NOTICE = "Copyright of the weights, which stays with the file."
 SHORT = {"num_steps": 5, "progress": False}
 
 
@@ -42,7 +43,8 @@ def pushed(tmp_path_factory):
     pyro.set_rng_seed(0)
     posterior, data = fitted()
     folder = tmp_path_factory.mktemp("hub")
-    hub.push(posterior, "yacht", path=folder, data=data, seed=3, num_samples=20)
+    told = {"seed": 3, "batch_size": 9, "notice": NOTICE}
+    hub.push(posterior, "yacht", path=folder, data=data, num_samples=20, **told)
 
     return posterior, data, folder
 
@@ -129,6 +131,13 @@ def test_the_card_says_what_there_is_to_know(pushed):
     rmse = float(errors.square().mean().sqrt())
     assert value == pytest.approx(rmse, abs=0.3 * rmse)
     assert 0 < stored["error"] < value
+
+
+def test_the_card_has_a_licence_that_goes_with_the_file(pushed):
+    _, _, folder = pushed
+    card = hub.card("yacht", path=folder)
+    assert f"## Licence of what it began with\n\n{NOTICE}" in card
+    assert "| cost | 5 steps of 9 data, less than a minute |" in card
 
 
 @pytest.mark.parametrize("case", ["own network", "lambda"])

@@ -24,7 +24,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 MOST_BYTES = 6e6
 PARTS_OF = {  # how many test data of the large sets are scored; more take seconds
     "MNIST": 500,
-    "CIFAR10": 100,
+    "CIFAR10": 50,
     "ECG5000": 1500,
 }
 DATA = {

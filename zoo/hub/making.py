@@ -11,6 +11,7 @@ import pyro
 from zoo.hub.animals.animal import Fit
 from zoo.hub.animals.ecg import ecg_pruned
 from zoo.hub.animals.lenet import LENETS
+from zoo.hub.animals.resnet import RESNETS
 from zoo.hub.animals.small import (
     concrete_low_rank,
     digits_cnn_nodes,
@@ -26,6 +27,7 @@ ANIMALS: Mapping[str, Fit] = {
     "digits-mlp-mean-field": digits_mlp_mean_field,
     "ecg-pruned": ecg_pruned,
     **LENETS,
+    **RESNETS,
 }
 
 
