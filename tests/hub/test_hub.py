@@ -153,7 +153,9 @@ def test_what_cannot_be_described_is_pushed_and_asked_for(tmp_path, case):
     network = Own() if case == "own network" else None
     output = None if case == "own network" else (lambda o: o)
     posterior, data = fitted(network, output=output)
-    hub.push(posterior, "own", path=tmp_path)
+    with pytest.warns(UserWarning, match="own cannot be loaded by its name alone"):
+        hub.push(posterior, "own", path=tmp_path)
+
     with pytest.raises(ValueError, match=r"does not describe its model .*model=\.\.\."):
         hub.load("own", path=tmp_path)
 
@@ -167,7 +169,9 @@ def test_a_guide_of_ones_own_is_asked_for(tmp_path):
         pass
 
     posterior, _ = fitted(guide=Narrow)
-    hub.push(posterior, "narrow", path=tmp_path)
+    with pytest.warns(UserWarning, match="narrow cannot be loaded by its name alone"):
+        hub.push(posterior, "narrow", path=tmp_path)
+
     with pytest.raises(ValueError, match=r"does not describe its guide .*Narrow"):
         hub.load("narrow", path=tmp_path)
 
@@ -180,7 +184,9 @@ def test_a_network_that_was_changed_after_it_was_made_is_not_described(tmp_path)
     network = networks.MLP(6, 1, hidden=[4])
     network.activation1 = nn.ReLU()
     posterior, _ = fitted(network)
-    hub.push(posterior, "changed", path=tmp_path)
+    with pytest.warns(UserWarning, match="changed cannot be loaded by its name alone"):
+        hub.push(posterior, "changed", path=tmp_path)
+
     with pytest.raises(ValueError, match="its description makes another one"):
         hub.load("changed", path=tmp_path)
 

@@ -26,6 +26,7 @@ from zoo.plots.saving import save_figure
 from zoo.posterior.loading import load as load_file
 from zoo.posterior.posterior import Posterior
 from zoo.posterior.storage import read_file
+from zoo.runtime.caller import stack_level
 from zoo.runtime.files.atomic import write_text
 from zoo.runtime.files.output_path import check_output_folder
 
@@ -108,6 +109,13 @@ def _write(
     file = folder / POSTERIOR
     posterior.save(file)
     recipe = _recipe(posterior, file)
+    if recipe["why"]:
+        warnings.warn(
+            f"{name} cannot be loaded by its name alone, because {recipe['why']}; whoever loads "
+            "it writes model=... and guide=... too",
+            stacklevel=stack_level(),
+        )
+
     scored = None if data is None else score(posterior, data, num_samples)
     facts = facts_of(name, posterior, recipe, data, scored, num_samples, story)
 
