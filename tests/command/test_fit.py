@@ -101,6 +101,8 @@ def test_every_engine_has_a_name(engine, tmp_path):
         if "compile" in accepted(getattr(inference, engine), compile=False)
         else []
     )
+    if engine == "AIS":
+        plain += ["--set", "num_particles=8"]
     command = [
         "fit",
         "--data",

@@ -52,6 +52,7 @@ def test_guides_are_compared_with_a_reference_that_ships(capsys, tmp_path):
     assert rows[1]["spread ratio"] == 0.0
 
 
+@pytest.mark.full
 def test_a_reference_is_made(capsys, tmp_path):
     assert main(["reference", "linear", "--seed", "1", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "linear.safetensors").is_file()

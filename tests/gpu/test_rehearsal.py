@@ -8,9 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_no_tensor_is_made_on_the_wrong_device():
+def test_no_tensor_is_made_on_the_wrong_device(pytestconfig):
     mine = {key: value for key, value in os.environ.items() if "PYTEST" not in key}
     call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    call += ["-m", pytestconfig.getoption("markexpr")]
     rehearsal = Path(__file__).with_name("rehearsal.py")
     run = subprocess.run(
         [*call, str(rehearsal)], cwd=ROOT, env=mine, capture_output=True, text=True
