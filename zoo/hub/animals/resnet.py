@@ -18,6 +18,7 @@ from zoo.experiments.parts.augment import loader
 from zoo.experiments.parts.trained_resnets import CHECKPOINTS, resnet
 from zoo.hub.animals.animal import Made, data_folder
 from zoo.inference.engine import Engine
+from zoo.inference.ivon.ivon import IVON
 from zoo.inference.svi.svi import SVI
 from zoo.inference.swag.swag import SWAG
 from zoo.likelihoods import Categorical
@@ -95,6 +96,28 @@ def swag(path: Path | None) -> Made:
     return _fitted(data, engine, about, notice)
 
 
+def ivon(path: Path | None) -> Made:
+    """Fit independent normals by natural gradients, from the checkpoint.
+
+    Arguments:
+        path: The folder of CIFAR-10 and of the checkpoint.
+    """
+    model, data, notice = _model(path, _weights())
+    engine = IVON(
+        model,
+        num_epochs=2,
+        lr=0.1,
+        hess_init=1.0,
+        compile="traced",
+        progress=False,
+    )
+    about = (
+        "Every weight has a normal of its own, whose variance follows the curvature; the means "
+        "begin at the weights of the checkpoint."
+    )
+    return _fitted(data, engine, about, notice)
+
+
 def _weights() -> Prior:
     """Return the prior of random weights, a weight decay of 1e-4."""
     return priors.WeightPrior(dist.Normal(0.0, 1.0))
@@ -148,6 +171,7 @@ def _fitted(data: Dataset, engine: Engine, about: str, notice: str) -> Made:
 
 
 RESNETS = {
+    "resnet20-cifar10-ivon": ivon,
     "resnet20-cifar10-nodes": nodes,
     "resnet20-cifar10-swag": swag,
 }
