@@ -9,7 +9,15 @@ from typing import Any
 
 from zoo.hub.describing import Json
 
-_NO_OPTIONS = {"model", "guide", "progress", "checkpoint", "description", "per_epoch"}
+_NO_OPTIONS = {
+    "model",
+    "guide",
+    "progress",
+    "checkpoint",
+    "time_limit",
+    "description",
+    "per_epoch",
+}
 _PLAIN = (bool, int, float, str, tuple, type, type(None))
 
 
@@ -75,8 +83,12 @@ def _plain(value: object) -> str:
     if isinstance(value, partial):
         pairs = [f"{name}={_plain(part)}" for name, part in value.keywords.items()]
         return f"partial({', '.join([_plain(value.func), *pairs])})"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        pairs = [f"{name}={_plain(part)}" for name, part in vars(value).items()]
+        return f"{type(value).__name__}({', '.join(pairs)})"
     if callable(value):
-        return getattr(value, "__name__", repr(value))
+        name = getattr(value, "__name__", type(value).__name__)
+        return name.strip("_")
 
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
