@@ -58,8 +58,8 @@ class NUTS(Adaptive):
             )
 
     def steps_per_draw(self) -> int:
-        """Estimate the leapfrog steps of one draw."""
-        return 2 ** min(self.max_tree_depth - 1, 6)
+        """Estimate the leapfrog steps of one draw: networks take hundreds."""
+        return 2 ** min(self.max_tree_depth - 1, 8)
 
     def kernel(
         self, potential: Potential, q: Tensor, options: KernelOptions
