@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
-import pyro.distributions as dist
-import torch
 from torch import nn
 
-import guides
 from zoo import priors
 from zoo.datasets import Dataset
+from zoo.experiments.parts.node_fits import NodeFit
 from zoo.experiments.parts.temperature import TrainedPredictions
 from zoo.experiments.parts.trained_resnets import (
     CHECKPOINTS,
     load_cifar10,
     load_trained,
 )
-from zoo.experiments.parts.two_rates import two_rates
-from zoo.experiments.running.method import Method
 from zoo.experiments.running.report import Report
 from zoo.experiments.running.run import Experiment, Run
 from zoo.experiments.running.scores import Number
-from zoo.inference import SVI, schedules
-from zoo.model import BayesianNetwork
+from zoo.inference import schedules
 from zoo.plots.canvas import COLORS
 from zoo.posterior.posterior import Posterior
-from zoo.runtime.programs import PyroProgram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +34,6 @@ _TREATMENTS: dict[str, priors.Frozen | priors.Point] = {  # of the weights
 _NUM_SAMPLES = {20: 16, 56: 8}  # by depth
 _SHARES = {20: 0.05, 56: 0.11}  # of the budget, for each of six fits
 _EPOCHS = 15
-_RATE_OF_NODES = 0.2  # that of the weights is the default of two_rates
 
 # Error and NLL that were published with the checkpoints, by depth.
 _CHECKPOINT_SCORES = {20: (8.27, 0.373), 56: (6.61, 0.346)}
@@ -154,33 +146,10 @@ def _fit_nodes(
     share: float,
 ) -> Posterior:
     """Fit a mixture over the nodes, with frozen or fine-tuned weights."""
-    node = dist.Normal(1.0, 0.1)
-    prior = priors.NodePrior(node, weights=_TREATMENTS[treatment])
-    make_guide = partial(
-        guides.NodeMixture,
-        num_components=num_components,
-        init_scale=0.05,
-        init_spread=0.1,
-    )
-    latest: dict[str, guides.NodeMixture] = {}  # the guide that was built last
+    fit = NodeFit(run, network, num_components, _TREATMENTS[treatment])
+    method = fit.method(_EPOCHS, schedules.cosine(), batch_size=128)
 
-    def build() -> tuple[BayesianNetwork, PyroProgram]:
-        model, guide = run.build(network, prior, make_guide)
-        latest["guide"] = guide
-        return model, guide
-
-    def optimizer(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-        return two_rates(latest["guide"], parameters, lr)
-
-    method = Method(
-        _EPOCHS,
-        partial(SVI, optimizer=optimizer, scheduler=schedules.cosine()),
-        rates=(_RATE_OF_NODES,),
-        batch_size=128,
-        min_epochs=0.1,
-    )
-
-    return run.fit(name, build, data, method, share=share)
+    return run.fit(name, fit.build, data, method, share=share)
 
 
 def _draw_figure(run: Run) -> None:

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-import pyro.distributions as dist
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
-import guides
 from zoo import priors
 from zoo.datasets import Dataset
 from zoo.experiments.parts.class_folders import read_class_folders
 from zoo.experiments.parts.imagenet_networks import load_imagenet_network
 from zoo.experiments.parts.imagenet_scores import ImageNetScores
+from zoo.experiments.parts.node_fits import NodeFit
 from zoo.experiments.parts.scored_images import NUM_FAMILIES, under_corruption
-from zoo.experiments.parts.two_rates import two_rates
-from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment, Run
-from zoo.inference import SVI
-from zoo.model import BayesianNetwork
 from zoo.posterior.posterior import Posterior
-from zoo.runtime.programs import PyroProgram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +30,6 @@ _TREATMENTS: dict[str, priors.Frozen | priors.Point] = {  # of the weights
 }
 _SHARE = 0.16  # of the budget, for each of six fits
 _EPOCHS = 15
-_RATE_OF_NODES = 0.2  # that of the weights is the default of two_rates
 _NUM_SAMPLES = {"clean": 5, "corrupted": 1}  # of each component
 _NUM_VALIDATION = 8  # images; nothing is chosen by them
 
@@ -133,36 +125,12 @@ class _Fits:
 
     def fit(self, name: str, num_components: int, treatment: str) -> Posterior:
         """Fit a mixture, with frozen or fine-tuned weights."""
-        node = dist.Normal(1.0, 0.1)
-        prior = priors.NodePrior(node, weights=_TREATMENTS[treatment])
-        make_guide = partial(
-            guides.NodeMixture,
-            num_components=num_components,
-            init_scale=0.05,
-            init_spread=0.1,
-        )
-        latest: dict[str, guides.NodeMixture] = {}  # the guide that was built last
-
-        def build() -> tuple[BayesianNetwork, PyroProgram]:
-            model, guide = self.run.build(self.network, prior, make_guide)
-            latest["guide"] = guide
-            return model, guide
-
-        def optimizer(
-            parameters: list[nn.Parameter], lr: float
-        ) -> torch.optim.Optimizer:
-            return two_rates(latest["guide"], parameters, lr)
-
-        method = Method(
-            _EPOCHS,
-            partial(SVI, optimizer=optimizer, scheduler=_published_rates),
-            rates=(_RATE_OF_NODES,),
-            batch_size=self.batch_size,
-            min_epochs=0.1,
-        )
+        weights = _TREATMENTS[treatment]
+        fit = NodeFit(self.run, self.network, num_components, weights)
+        method = fit.method(_EPOCHS, _published_rates, self.batch_size)
 
         return self.run.fit(
-            name, build, self.data, method, share=_SHARE, train=self.batches
+            name, fit.build, self.data, method, share=_SHARE, train=self.batches
         )
 
 
