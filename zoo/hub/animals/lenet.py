@@ -86,7 +86,7 @@ def ensemble(path: Path | None) -> Made:
         data,
         SVI(model, guide, num_epochs=num_epochs, lr=_RATE, **_OPTIONS),
         "A deep ensemble of three maxima a posteriori.",
-        "Three functions are few: where they agree, the ensemble knows no doubt.",
+        "Three functions are few: where they agree, the ensemble has no uncertainty.",
     )
 
 

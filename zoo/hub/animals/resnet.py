@@ -39,9 +39,10 @@ _USE = (
     "checkpoint alone has an error of 8.27 %, an NLL of 0.373 and a calibration error of 0.053."
 )
 _LIMITS = (
-    "The network has seen every training image before, so that the fit learns what is left of "
-    "doubt from mirrored and shifted ones. Every image gets one of ten classes. The learning "
-    "rates were chosen in the experiments of the package, which looked at test images."
+    "The network has seen every training image before, so that the fit estimates the "
+    "remaining uncertainty from mirrored and shifted ones. Every image gets one of ten "
+    "classes. The learning rates were chosen in the experiments of the package, "
+    "which looked at test images."
 )
 
 
