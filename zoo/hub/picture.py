@@ -8,6 +8,7 @@ import torch
 
 from zoo import metrics, plots
 from zoo.datasets import Dataset
+from zoo.hub.scores import Scored
 from zoo.plots.canvas import COLORS, GREY, hide_frame
 from zoo.predictive.prediction import Prediction
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 _LEVELS = torch.linspace(0.05, 0.95, 19)
 
 
-def calibration(prediction: Prediction, data: Dataset) -> Figure:
+def calibration(scored: Scored, data: Dataset) -> Figure:
     """Draw a reliability diagram of classes, or the coverage of intervals of all levels.
 
     Arguments:
-        prediction: The prediction of the test part.
+        scored: The scores of the test part, with its prediction.
         data: The data set.
     """
     from matplotlib.figure import Figure
@@ -30,11 +31,10 @@ def calibration(prediction: Prediction, data: Dataset) -> Figure:
     figure = Figure(figsize=(4.4, 3.8), layout="constrained")
     ax = figure.add_subplot()
     hide_frame(ax)
-    if prediction.has_classes:
-        reliability = metrics.reliability(prediction.probs.cpu(), data.test.y)
-        plots.reliability_diagram(*reliability, ax=ax)
-    else:
-        _draw_coverage(prediction, data, ax)
+    if scored.reliability is not None:
+        plots.reliability_diagram(*scored.reliability, ax=ax)
+    elif scored.prediction is not None:
+        _draw_coverage(scored.prediction, data, ax)
 
     return figure
 

@@ -123,7 +123,7 @@ def _write(
     write_text(folder / RECIPE, text + "\n")
     write_text(folder / CARD, card_text(facts))
     if scored is not None and data is not None:
-        save_figure(calibration(scored.prediction, data), folder / PICTURE, DPI)
+        save_figure(calibration(scored, data), folder / PICTURE, DPI)
 
 
 def _scores(facts: Facts, scored: Scored | None) -> dict[str, Any]:

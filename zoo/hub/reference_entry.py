@@ -63,7 +63,7 @@ def make_reference(name: str, hub: Path) -> Path:
         new = Path(scratch)
         write_text(new / RECIPE, json.dumps(recipe, indent=1) + "\n")
         write_text(new / CARD, _card(facts, reference))
-        save_figure(calibration(scored.prediction, data), new / PICTURE, DPI)
+        save_figure(calibration(scored, data), new / PICTURE, DPI)
         return moved(new, hub, name)
 
 

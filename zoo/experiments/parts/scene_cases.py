@@ -85,6 +85,15 @@ class PixelCases:
         """Intersection over union of each class, (O,)."""
         return iou_of(self.counts.sum(0))
 
+    @property
+    def reliability(self) -> Reliability:
+        """Confidence and accuracy of all pixels by bin of the confidence."""
+        number = self.number.sum(0)
+        confidence = self.confidence.sum(0) / number
+        right = self.right.sum(0) / number
+
+        return Reliability(confidence, right, number)
+
     def mean_of_class(self, name: str) -> Tensor:
         """Return the mean uncertainty of the pixels of each class in nats, (O,)."""
         return getattr(self, name).sum(0) / self.counts.sum((0, 2))
@@ -100,11 +109,7 @@ def _nll(cases: PixelCases) -> Tensor:
 
 
 def _ece(cases: PixelCases) -> Tensor:
-    number = cases.number.sum(0)
-    confidence = cases.confidence.sum(0) / number
-    right = cases.right.sum(0) / number
-
-    return gap(Reliability(confidence, right, number))
+    return gap(cases.reliability)
 
 
 SCORES: dict[str, Score] = {
