@@ -10,6 +10,8 @@ READY = $(VENV)/ready
 READY_DOCS = $(VENV)/ready-docs
 # a path file instead of an import hook: editors read it, and a clone named zoo next to it does not hide the package
 EDITABLE = --config-settings editable_mode=compat
+NO_DOCS = the site needs Sphinx and what else the extra 'docs' names, and pip cannot install it: \
+	without a network, name a folder of wheels, PIP_NO_INDEX=1 PIP_FIND_LINKS=folder make docs
 
 demo: $(READY)
 	$(BIN)/python -m zoo compare
@@ -28,7 +30,7 @@ notebooks: $(READY_DOCS)
 docs: $(READY_DOCS)
 	$(BIN)/codespell *.md docs zoo guides tutorials benchmarks/*.md
 	$(BIN)/sphinx-lint --ignore docs/api docs zoo guides tutorials
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs/site -d build/trees . build/site
+	$(BIN)/sphinx-build -j 2 --quiet --fail-on-warning --keep-going -c docs/site -d build/trees . build/site
 	$(BIN)/python docs/site/check_links.py build/site
 
 clean:
@@ -42,7 +44,8 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	touch $(READY)
 
 $(READY_DOCS): $(READY)
-	$(BIN)/python -m pip install --quiet -c constraints.txt $(EDITABLE) -e ".[docs]"
+	@$(BIN)/python -m pip install --quiet -c constraints.txt $(EDITABLE) -e ".[docs]" \
+		|| { echo "$(NO_DOCS)" >&2; exit 1; }
 	touch $(READY_DOCS)
 
 .PHONY: demo test test-all notebooks docs clean

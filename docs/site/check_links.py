@@ -2,41 +2,57 @@
 
     python docs/site/check_links.py build/site
 
-Sphinx checks what it resolves itself; this reads the pages as a browser does. Addresses of
-other sites are not visited.
+Sphinx checks what it resolves itself; this reads the pages as they were written, where an
+attribute stands in double quotes. Addresses of other sites are not visited.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from functools import cache
-from html.parser import HTMLParser
+from html import unescape
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+_CODE = re.compile(r"<(script|style)\b[^>]*>.*?</\1>", re.DOTALL)
+_TAG = re.compile(r"<[a-zA-Z][^>]*>")
+_ATTRIBUTE = re.compile(r'\s(href|src|id)="([^"]*)"')
 
-class _Page(HTMLParser):
+
+class _Page(NamedTuple):
     """The links and the places of a page."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.links: set[str] = set()
-        self.places: set[str] = set()
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep addresses and names."""
-        for name, value in attrs:
-            if name in ("href", "src") and value:
-                self.links.add(value)
-            elif name == "id" and value:
-                self.places.add(value)
+    links: set[str]
+    places: set[str]
 
 
 @cache
-def read(path: Path) -> _Page:
+def read(path: str) -> _Page:
     """Read a page once."""
-    return _Page(path.read_text(encoding="utf-8"))
+    text = Path(path).read_text(encoding="utf-8")
+    page = _Page(set(), set())
+    for tag in _TAG.findall(_CODE.sub(_first_tag, text)):
+        for name, value in _ATTRIBUTE.findall(tag):
+            found = page.places if name == "id" else page.links
+            found.add(unescape(value))
+
+    return page
+
+
+def _first_tag(code: re.Match[str]) -> str:
+    """Return the tag that begins code, which may have an address, without the code."""
+    tag, _, _ = code[0].partition(">")
+
+    return f"{tag}>"
+
+
+@cache
+def is_file(path: str) -> bool:
+    """Return whether there is a file."""
+    return os.path.isfile(path)
 
 
 def broken(site: Path) -> list[str]:
@@ -47,22 +63,31 @@ def broken(site: Path) -> list[str]:
     """
     found = []
     for page in sorted(site.rglob("*.html")):
-        for link in sorted(read(page).links):
-            parts = urlsplit(link)
-            if parts.scheme or parts.netloc:
-                continue
-
-            target = page
-            if parts.path:
-                target = (page.parent / unquote(parts.path)).resolve()
-            place = unquote(parts.fragment) if target.suffix == ".html" else ""
-
-            if not target.is_file():
-                found.append(f"{page.relative_to(site)}: {link} is no file")
-            elif place and place not in read(target).places:
-                found.append(f"{page.relative_to(site)}: {link} has no such place")
+        for link in sorted(read(str(page)).links):
+            fault = _fault(page, link)
+            if fault:
+                found.append(f"{page.relative_to(site)}: {link} {fault}")
 
     return found
+
+
+def _fault(page: Path, link: str) -> str:
+    """Return what is wrong with a link of a page, nothing if it leads somewhere."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc or not link:
+        return ""
+
+    target = str(page)
+    if parts.path:
+        target = os.path.normpath(os.path.join(page.parent, unquote(parts.path)))
+    if not is_file(target):
+        return "is no file"
+
+    place = unquote(parts.fragment) if target.endswith(".html") else ""
+    if place and place not in read(target).places:
+        return "has no such place"
+
+    return ""
 
 
 if __name__ == "__main__":

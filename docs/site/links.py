@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
@@ -13,7 +15,9 @@ from sphinx.environment import BuildEnvironment
 
 _INSTEAD = {"tutorials": "docs/lessons"}  # folders that have a page
 _PREFIXES = ("", "zoo.")
+_SIDEBARS: dict[tuple[tuple[str, object], ...], str] = {}  # of members, by options
 _BEFORE_THE_SIDEBAR = 100
+_BEFORE_THE_THEME = 400  # asks for the sidebar
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -22,6 +26,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("missing-reference", _to_a_short_name)
     app.connect("doctree-resolved", _link_code)
     app.connect("doctree-read", _shorten_sidebar, priority=_BEFORE_THE_SIDEBAR)
+    app.connect("builder-inited", lambda _app: _SIDEBARS.clear())
+    app.connect("html-page-context", _share_sidebar, priority=_BEFORE_THE_THEME)
 
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -34,6 +40,28 @@ def _shorten_sidebar(_app: Sphinx, doctree: nodes.document) -> None:
         if len(kept) < len(entries):
             toctree["entries"] = kept
             toctree["includefiles"] = [page for _, page in kept]
+
+
+def _share_sidebar(
+    _app: Sphinx,
+    page: str,
+    _template: str,
+    context: dict[str, Any],
+    _doctree: nodes.document | None,
+) -> None:
+    """Make the sidebar of members once: it has none of them, so theirs are equal."""
+    if _is_member(page):
+        make = context["toctree"]
+        context["toctree"] = lambda **options: _sidebar(make, **options)
+
+
+def _sidebar(make: Callable[..., str], **options: object) -> str:
+    """Return the sidebar of a member's page with these options."""
+    key = tuple(sorted(options.items()))
+    if key not in _SIDEBARS:
+        _SIDEBARS[key] = make(**options)
+
+    return _SIDEBARS[key]
 
 
 def _is_member(page: str) -> bool:
