@@ -12,6 +12,7 @@ from zoo.hub.animals.animal import Fit
 from zoo.hub.animals.ecg import ecg_pruned
 from zoo.hub.animals.lenet import LENETS
 from zoo.hub.animals.resnet import RESNETS
+from zoo.hub.animals.segnet import segnet_mc_dropout
 from zoo.hub.animals.small import (
     concrete_low_rank,
     digits_cnn_nodes,
@@ -28,6 +29,7 @@ ANIMALS: Mapping[str, Fit] = {
     "ecg-pruned": ecg_pruned,
     **LENETS,
     **RESNETS,
+    "segnet-camvid-mc-dropout": segnet_mc_dropout,
 }
 
 
