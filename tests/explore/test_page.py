@@ -8,11 +8,12 @@ import numpy as np
 import pyro
 import pytest
 import torch
-from explore.conftest import Bar
+from explore.conftest import Bar, data_of, made
 
 import guides
 import zoo
 from zoo import inference, references
+from zoo.command import explore
 from zoo.explore.fit_series import FitSeries
 from zoo.explore.functions_view import SCORES, functions_view
 from zoo.explore.packed import packed, scale_for, unpacked
@@ -95,6 +96,19 @@ def test_a_seed_is_one_page(truth, view):
     other = functions_view({"as in the reference": truth}, [method], seed=4)
     assert again == view
     assert other["fits"] != view["fits"]
+
+
+def test_a_seed_is_of_the_first_values_of_networks_too(tmp_path, monkeypatch):
+    def first_value(*_given):
+        return torch.nn.Linear(1, 1).weight.item()
+
+    for view in ("_functions", "_plane", "_pruning"):
+        monkeypatch.setattr(explore, view, first_value)
+    first, again, other = (
+        data_of(made(tmp_path / "page.html", seed))["functions"] for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first != other
 
 
 def test_the_bar_ends_at_its_total(page_and_bar):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import guides
 from zoo.datasets import Split
-from zoo.explore.fit_series import FitAll, FitSeries
+from zoo.explore.fit_series import FitSeries
 from zoo.inference import NUTS, SVI, Laplace, RepulsiveEnsemble
 from zoo.model import BayesianNetwork
 from zoo.posterior.draws_posterior import DrawsPosterior
@@ -16,29 +17,37 @@ from zoo.posterior.posterior import Posterior
 from zoo.runtime.programs import PyroProgram
 
 STEPS = (10, 50, 200, 600, 2000, 5000)
-DRAWS = (2, 5, 20, 50, 100, 200)  # of each chain
+PLANE_STEPS = STEPS[:-1]
+SEARCH_STEPS = (10, 100, 600)  # of Laplace, whose search L-BFGS ends
+DRAWS = (2, 5, 20, 50, 100)  # of each chain
 QUICK_STEPS = (2, 5)
+_COMPILERS = ("c++", "g++", "clang++", "cl")
 _STEP_UNIT = "gradient steps"
 _PARTICLES = 50
 
 
-def methods(quick: bool = False, sampler: bool = True) -> list[FitSeries]:
-    """Return the methods of the page.
+def methods(quick: bool = False, plane: bool = False) -> list[FitSeries]:
+    """Return the methods of a view.
 
     Arguments:
         quick: Few and short runs, for a test.
-        sampler: Whether NUTS is among them.
+        plane: Whether the view is that of the plane, whose steps take several times as long:
+            shorter runs, without NUTS and the guide of low rank.
     """
-    steps = QUICK_STEPS if quick else STEPS
+    steps = QUICK_STEPS if quick else PLANE_STEPS if plane else STEPS
+    # functions are fitted under several priors, with one graph, which is compiled once
+    mode = "traced" if quick else "auto" if plane else mode_of_many_calls()
+    left_out = guides.LowRank if plane else None
     chosen = []
     for name, about, guide in _GUIDES[: 2 if quick else None]:
-        chosen.append(FitSeries(name, about, _STEP_UNIT, steps, _svi(guide)))
-
-    if not quick:
-        for name, about, fit in _ENGINES:
+        if guide is not left_out:
+            fit = partial(_guide, guide, mode)
             chosen.append(FitSeries(name, about, _STEP_UNIT, steps, fit))
 
-    if sampler:
+    if not quick:
+        chosen += _engines(steps, mode)
+
+    if not plane:
         draws = QUICK_STEPS if quick else DRAWS
         fit_nuts = _quick_nuts if quick else _nuts
         about = "A sampler, exact if it runs long enough: this is a run of its own."
@@ -47,13 +56,30 @@ def methods(quick: bool = False, sampler: bool = True) -> list[FitSeries]:
     return chosen
 
 
-def _svi(make_guide: type[guides.Guide]) -> FitAll:
-    """Return a function that fits a guide with runs of several lengths."""
-    return partial(_guide, make_guide)
+def mode_of_many_calls() -> str:
+    """Return how to run a graph that is called a hundred thousand times.
+
+    Each fit by itself is too short to be compiled for.
+    """
+    has_compiler = any(map(shutil.which, _COMPILERS))
+
+    return "compiled" if has_compiler else "traced"
+
+
+def _engines(steps: tuple[int, ...], mode: str) -> list[FitSeries]:
+    """Return the methods that are no guides."""
+    fit = partial(_ensemble, mode)
+    about = "A normal from the curvature at one best network."
+    laplace = FitSeries("Laplace", about, _STEP_UNIT, SEARCH_STEPS, _laplace)
+    about = "Fifty networks whose functions repel each other."
+    ensemble = FitSeries("ensemble", about, _STEP_UNIT, steps, fit)
+
+    return [laplace, ensemble]
 
 
 def _guide(
     make_guide: type[guides.Guide],
+    compile: str,
     model: BayesianNetwork,
     train: Split,
     lengths: Sequence[int],
@@ -61,7 +87,7 @@ def _guide(
     """Fit a guide anew for each length, so that its learning rate has fallen to zero."""
     for length in lengths:
         guide = _make(make_guide, model)
-        engine = SVI(model, guide, num_steps=length, compile="traced", progress=False)
+        engine = SVI(model, guide, num_steps=length, compile=compile, progress=False)
         yield engine.fit(train)
 
 
@@ -90,7 +116,7 @@ def _laplace(
 
 
 def _ensemble(
-    model: BayesianNetwork, train: Split, lengths: Sequence[int]
+    compile: str, model: BayesianNetwork, train: Split, lengths: Sequence[int]
 ) -> Iterator[Posterior]:
     """Move networks that repel each other as functions."""
     for length in lengths:
@@ -98,7 +124,7 @@ def _ensemble(
             model,
             num_particles=_PARTICLES,
             num_steps=length,
-            compile="traced",
+            compile=compile,
             progress=False,
         )
         yield engine.fit(train)
@@ -116,7 +142,8 @@ def _nuts(
         num_chains=4,
         num_samples=max(lengths),
         progress=False,
-        **{"warmup_steps": 300, **options},
+        shared_mass=True,
+        **{"warmup_steps": 100, "init": "map", **options},
     )
     posterior = engine.fit(train)
     for length in lengths:
@@ -135,8 +162,4 @@ _GUIDES: list[tuple[str, str, type[guides.Guide]]] = [
     ("full rank", "One normal with every correlation of two weights.", guides.FullRank),
     ("low rank", "A normal with four common factors of correlation.", guides.LowRank),
     ("MC dropout", "One network, units dropped at random.", guides.MCDropout),
-]
-_ENGINES: list[tuple[str, str, FitAll]] = [
-    ("Laplace", "A normal from the curvature at one best network.", _laplace),
-    ("ensemble", "Fifty networks whose functions repel each other.", _ensemble),
 ]
