@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,9 @@ _PEERS = Path(__file__).resolve().parents[1] / "peers.md"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Convert docstrings before napoleon reads their sections."""
+    """Convert docstrings before napoleon reads their sections, and name all arguments."""
     app.connect("autodoc-process-docstring", _process, priority=_BEFORE_NAPOLEON)
+    app.connect("autodoc-process-signature", _signature)
 
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -38,6 +40,38 @@ def _process(
     if elsewhere:
         text = elsewhere.replace("`", "``")
         lines += ["", ".. rubric:: In other libraries", "", text]
+
+
+def _signature(
+    _app: Sphinx,
+    kind: str,
+    _name: str,
+    member: object,
+    _options: object,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str | None, str | None] | None:
+    """Return the arguments of a class that checks their names in `__new__`, which hides them."""
+    if kind != "class" or signature != "(*args, **kwargs)":
+        return None
+
+    named = signature_of(member)
+
+    return (named, returned) if named else None
+
+
+def signature_of(member: object) -> str:
+    """Return the arguments of a class with their default values, as a line of source."""
+    try:
+        signature = inspect.signature(member)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return ""
+
+    bare = []
+    for parameter in signature.parameters.values():
+        bare.append(parameter.replace(annotation=inspect.Parameter.empty))
+
+    return str(inspect.Signature(bare))
 
 
 @cache

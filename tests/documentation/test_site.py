@@ -87,6 +87,13 @@ Example:
     assert "    >>> a * b" in lines
 
 
+def test_a_class_that_checks_names_shows_its_arguments():
+    text = part("docstrings").signature_of(zoo.inference.NUTS)
+    assert text.startswith("(model, *, num_chains=4, init='map', ")
+    assert "max_tree_depth=10" in text
+    assert part("docstrings").signature_of(None) == ""
+
+
 def test_the_table_of_other_libraries_names_public_objects():
     page = (ROOT / "docs" / "peers.md").read_text()
     names = re.findall(r"^\| `((?:guides|priors|inference|zoo)\.[\w.]+)`", page, re.M)
