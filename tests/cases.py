@@ -834,10 +834,12 @@ def each(names: str, rows: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(names, rows, ids=["-".join(row) for row in rows])
 
 
-def each_pair(names: str, rows: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:
+def each_pair(
+    names: str, rows: Iterable[tuple[str, ...]], times: int = 2
+) -> pytest.MarkDecorator:
     """Parametrize a test by rows, of which `make test` has only those of `often`."""
     rows = list(rows)
-    in_all_runs = set(often(rows))
+    in_all_runs = set(often(rows, times))
     parameters = []
     for row in rows:
         marks = () if row in in_all_runs else pytest.mark.full
