@@ -58,9 +58,10 @@ def test_a_graph_keeps_its_results_with_cheaper_operations():
         return torch.bmm(torch.bmm(x.expand(4, 6, 3), w).tanh(), v), v.double().tanh()
 
     inputs = [torch.randn(4, 3, 5), torch.randn(4, 5, 2)]
-    module, captured = trace(network, inputs)
-    cheap, more = cheaper(module, [*inputs, *captured])
-    found = cheap(*inputs, *captured, *more)
+    graph = trace(network, inputs)
+    everything = [*inputs, *graph.captured]
+    cheap = cheaper(graph.module, everything)
+    found = cheap.run(*everything, *cheap.captured)
     for one, other in zip(found, network(*inputs), strict=True):
         torch.testing.assert_close(one, other)
     targets = [node.target for node in cheap.graph.nodes]
@@ -77,11 +78,13 @@ def test_random_numbers_are_drawn_and_tensors_written_as_before():
         return (x.tanh() + torch.randn(3),)
 
     x = torch.randn(3)
-    module, captured = trace(function, [x])
-    cheap, more = cheaper(module, [x, *captured])
+    graph = trace(function, [x])
+    everything = [x, *graph.captured]
+    cheap = cheaper(graph.module, everything)
     before = int(count)
     torch.manual_seed(0)
-    expected = module(x, *captured)[0]
+    expected = graph.run(*everything)[0]
     torch.manual_seed(0)
-    torch.testing.assert_close(cheap(x, *captured, *more)[0], expected)
+    found = cheap.run(*everything, *cheap.captured)[0]
+    torch.testing.assert_close(found, expected)
     assert int(count) == before + 2

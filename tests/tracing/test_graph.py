@@ -16,13 +16,12 @@ W = torch.randn(3, 2)
 
 
 def run(traced, *inputs):
-    module, captured = traced
     with torch.no_grad():
-        return module.forward(*inputs, *captured)
+        return traced.run(*inputs, *traced.captured)
 
 
 def count(traced, *targets):
-    return sum(node.target in targets for node in traced[0].graph.nodes)
+    return sum(node.target in targets for node in traced.graph.nodes)
 
 
 def equal_after_seeding(function, traced, *inputs):
@@ -37,7 +36,7 @@ def test_a_graph_reads_later_values_of_captured_tensors():
     weight = nn.Parameter(W.clone())
     bias = torch.zeros(3)
     traced = trace(lambda x: (x @ weight.t() + bias,), [torch.ones(4, 2)])
-    assert {id(tensor) for tensor in traced[1]} == {id(weight), id(bias)}
+    assert {id(tensor) for tensor in traced.captured} == {id(weight), id(bias)}
     with torch.no_grad():
         weight.mul_(2.0)
         bias.add_(1.0)
@@ -47,8 +46,8 @@ def test_a_graph_reads_later_values_of_captured_tensors():
 
 def test_a_tensor_given_twice_is_two_inputs():
     one, two = torch.tensor([1.0]), torch.tensor([2.0])
-    module, _ = trace(lambda a, b: (a - b,), (one, one))
-    assert module(two, one)[0] == 1
+    graph = trace(lambda a, b: (a - b,), (one, one))
+    assert graph.run(two, one)[0] == 1
 
 
 def test_gradients_are_part_of_the_graph():

@@ -39,7 +39,7 @@ def cheaper(module: GraphModule, inputs: Sequence[Tensor]) -> TracedGraph:
             it is.
     """
     if any(tensor.is_cuda for tensor in inputs):
-        return TracedGraph(module, [])
+        return TracedGraph(module.graph, [])
 
     return trace(_Cheaper(module).run, inputs)
 

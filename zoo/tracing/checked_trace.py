@@ -75,7 +75,7 @@ def _attempt(function: Function, inputs: Sequence[Tensor], trial: Trial) -> _Att
             change_by_trace = state.change()
 
         with trial.undone(), torch.no_grad():
-            of_graph = graph.module.forward(*inputs, *graph.captured)
+            of_graph = graph.run(*inputs, *graph.captured)
     except Exception as error:  # a program can fail with any error
         reason = (
             "the program could not be traced, so it runs as plain Pyro, several times slower: "

@@ -29,10 +29,11 @@ def compile_graph(
     Raises:
         Exception: Any error of the compiler; most often there is no C++ compiler.
     """
-    module, captured = _prepared(graph, repetition.first(inputs))
-    run = compile_module(module, [*inputs, *captured], repetition)
+    prepared = _prepared(graph, repetition.first(inputs))
+    everything = [*inputs, *prepared.captured]
+    run = compile_module(prepared.module, everything, repetition)
 
-    return of_inputs(run, captured)
+    return of_inputs(run, prepared.captured)
 
 
 def compile_ahead(graph: TracedGraph, inputs: Sequence[Tensor]) -> Ahead | None:
@@ -42,16 +43,16 @@ def compile_ahead(graph: TracedGraph, inputs: Sequence[Tensor]) -> Ahead | None:
         graph: The graph, as `trace` returns it.
         inputs: The inputs of the program, on a CPU.
     """
-    module, captured = _prepared(graph, inputs)
+    prepared = _prepared(graph, inputs)
 
-    return Ahead.begin(module, [*inputs, *captured])
+    return Ahead.begin(prepared.module, [*inputs, *prepared.captured])
 
 
 def _prepared(graph: TracedGraph, inputs: Sequence[Tensor]) -> TracedGraph:
     """Return a graph as the compiler gets it, with cheaper operations."""
-    module, constants = cheaper(graph.module, [*inputs, *graph.captured])
+    cheap = cheaper(graph.module, [*inputs, *graph.captured])
 
-    return TracedGraph(module, [*graph.captured, *constants])
+    return TracedGraph(cheap.graph, [*graph.captured, *cheap.captured])
 
 
 def rows_at_once(rows: int, widest: int) -> int:

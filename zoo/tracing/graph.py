@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule
+from torch.fx import Graph, GraphModule
 
+from zoo.tracing.python_function import python_function
 from zoo.tracing.recorder import Recorder
 from zoo.tracing.simplify import simplify
 
 Function = Callable[..., tuple[Tensor, ...]]
 
 
-class TracedGraph(NamedTuple):
-    """A program as a graph of operations, with the tensors that it reads besides its inputs."""
+@dataclass(frozen=True)
+class TracedGraph:
+    """A program as a graph of operations, with the tensors that it reads besides its inputs.
 
-    module: GraphModule
+    Arguments:
+        graph: The graph.
+        captured: The tensors.
+    """
+
+    graph: Graph
     captured: list[Tensor]
+
+    @cached_property
+    def run(self) -> Function:
+        """The graph as a function of the inputs and the captured tensors."""
+        return python_function(self.graph)
+
+    @cached_property
+    def module(self) -> GraphModule:
+        """The graph as a module, which a compiler or an interpreter takes."""
+        return GraphModule({}, self.graph)
 
 
 def trace(function: Function, inputs: Sequence[Tensor]) -> TracedGraph:
@@ -56,7 +74,7 @@ def trace(function: Function, inputs: Sequence[Tensor]) -> TracedGraph:
 
     captured = recorder.read[len(distinct) :]
 
-    return TracedGraph(GraphModule({}, graph), captured)
+    return TracedGraph(graph, captured)
 
 
 def of_inputs(run: Function, captured: Sequence[Tensor]) -> Function:

@@ -96,7 +96,7 @@ class ModeChooser:
         if graph is None:
             return plain
 
-        run = of_inputs(graph.module.forward, graph.captured)
+        run = of_inputs(graph.run, graph.captured)
         on_cuda = any(tensor.is_cuda for tensor in (*inputs, *graph.captured))
         if self.mode == "captured" or (is_auto and on_cuda):
             return self._capture(run, of_step, on_cuda)
@@ -202,7 +202,7 @@ class ModeChooser:
         """Return the seconds that compiling saves at each step, divided by those that it takes."""
         saved = _SAVED * self.trial.seconds_fusible(graph, inputs)
         saved += _SAVED_PER_STEP * self.repetition.repeats
-        num_nodes = len(graph.module.graph.nodes)
+        num_nodes = len(graph.graph.nodes)
 
         return saved / (_WAIT + _WAIT_PER_NODE * num_nodes)
 

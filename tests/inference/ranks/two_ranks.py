@@ -18,7 +18,7 @@ from pathlib import Path
 import cases
 import pyro
 import torch
-import torch._dynamo  # noqa: F401  of 1.8 s, which each process would otherwise import
+import torch._dynamo  # of 1.8 s, which each process would otherwise import
 import torch.distributed as dist
 from torch import nn
 
