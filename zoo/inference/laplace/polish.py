@@ -14,6 +14,7 @@ from zoo.inference.laplace.refinement import as_array
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.tempering import Tempering
 from zoo.model import BayesianNetwork
+from zoo.tracing.traced import Traced
 
 _MAX_STEPS = 1000
 _MEMORY = 30  # pairs of steps and changes of the gradient
@@ -58,10 +59,11 @@ def polished(
     with potential.program.running():
         scale = _scale_of_prior(potential)
         start = potential.pack(mode.centre)
+        traced = Traced(potential.gradient_of_one, calls=_MAX_STEPS, compiles=False)
 
         def energy(u: np.ndarray) -> tuple[float, np.ndarray]:
             q = torch.as_tensor(u).to(start) * scale
-            gradient, value = potential.gradient_of_one(q)
+            gradient, value = traced(q)
             return float(value), as_array(gradient * scale)
 
         options = {"maxiter": _MAX_STEPS, "maxcor": _MEMORY}
