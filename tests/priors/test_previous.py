@@ -59,9 +59,9 @@ def in_sequence(parts):
         engine = inference.SVI(
             model,
             guide,
-            num_steps=300,
+            num_steps=200,
             lr=0.02,
-            num_particles=(2, 32),
+            num_particles=(8, 12),
             average="swa",
             progress=False,
         )
