@@ -104,7 +104,10 @@ def gradients(linear, guide, tempering, num_samples):
     return repeat(gradient, num_samples, traced=True)
 
 
-@pytest.mark.parametrize("family", [guides.MeanField, guides.LocalReparam])
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(guides.MeanField, marks=pytest.mark.full), guides.LocalReparam],
+)
 @pytest.mark.parametrize(("whole", "likelihood"), TEMPERATURES)
 def test_the_gradient_is_zero_at_the_tempered_optimum_and_at_no_other(
     linear, family, whole, likelihood

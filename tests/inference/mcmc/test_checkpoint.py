@@ -121,11 +121,11 @@ def test_a_finished_run_continues_if_num_samples_is_larger(name, path):
     "options",
     [
         {"thinning": 3},
-        {"max_draws": 4},
+        pytest.param({"max_draws": 4}, marks=pytest.mark.full),
         {"functions_at": X[:2]},
-        {"dtype": torch.float64},
+        pytest.param({"dtype": torch.float64}, marks=pytest.mark.full),
         {"mass_rank": 2, "metric": "variance"},
-        {"compile": "traced"},
+        pytest.param({"compile": "traced"}, marks=pytest.mark.full),
     ],
     ids=lambda options: next(iter(options)),
 )

@@ -36,7 +36,7 @@ def slow():
     return torch.linalg.cholesky(torch.eye(10) + 15.0 * direction[:, None] * direction)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", cases.first(TARGETS, ["ill-conditioned"]))
 def test_moments_of_normals_are_exact(name):
     pyro.set_rng_seed(0)
     root = TARGETS[name]

@@ -66,7 +66,7 @@ def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
 
 
 @pytest.mark.usefixtures("at_the_prior")
-@pytest.mark.parametrize("name", cases.SAMPLERS)
+@pytest.mark.parametrize("name", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_every_sampler_takes_a_pyro_model(name):
     engine = cases.ENGINES[name](conjugate)
     posterior = engine.fit((COUNTS, torch.ones(4, 2)))

@@ -65,7 +65,14 @@ def same_draws(posterior, whole, places):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("block", [pytest.param(1, marks=pytest.mark.full), 3, 100])
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(1, marks=pytest.mark.full),
+        3,
+        pytest.param(100, marks=pytest.mark.full),
+    ],
+)
 def test_thinning_and_the_maximum_number_of_draws(
     whole, options, places, thinning, block, monkeypatch
 ):
