@@ -169,9 +169,9 @@ def test_nuts_draws_from_the_tempered_posterior_and_from_no_other(linear):
     whole, likelihood = 0.3, 4.0
     engine = inference.NUTS(
         linear.model,
-        num_chains=2,
-        warmup_steps=60,
-        num_samples=250,
+        num_chains=16,
+        warmup_steps=50,
+        num_samples=50,
         temperature=whole,
         likelihood_temperature=likelihood,
         compile=False,
@@ -283,7 +283,7 @@ def test_a_mixture_of_equal_components_has_the_bound_of_one():
     )
     one = guides.MeanField(model, init_scale=0.2)
     first, second = (
-        repeat(lambda g=g: elbo(model, g, x, y, tempering=tempering), 800)
+        repeat(lambda g=g: elbo(model, g, x, y, tempering=tempering), 800, traced=True)
         for g in (mixture, one)
     )
     assert apart(first, second) < LIMIT

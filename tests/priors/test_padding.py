@@ -110,7 +110,7 @@ def test_the_optimum_of_a_guide_is_exact():
 @pytest.mark.parametrize(
     ("engine", "num_samples"),
     [
-        (inference.MCLMC, 300),
+        (inference.MCLMC, 150),
         pytest.param(inference.NUTS, 300, marks=pytest.mark.slow),
     ],
 )
@@ -343,7 +343,7 @@ class Bag(nn.Module):
 def test_a_bag_of_embeddings_and_a_negative_index():
     model = build(Bag())
     assert (model.prior_draws(3)["embed.weight"][:, PAD] == 0).all()
-    mclmc = inference.MCLMC(model, **SHORT, num_samples=200)
+    mclmc = inference.MCLMC(model, **SHORT, num_samples=80)
     draws = mclmc.fit((TOKENS, Y)).draws["embed.weight"].double()
     assert (draws[:, :, PAD] == 0).all()
     mean, _ = exact(value=0.0)
@@ -386,14 +386,14 @@ def test_counts_leave_the_row_out():
 
 
 def test_diagnostics_leave_the_row_out():
-    mclmc = inference.MCLMC(build(), **SHORT, num_samples=100)
+    mclmc = inference.MCLMC(build(), **SHORT, num_samples=40)
     posterior = mclmc.fit((TOKENS, Y))
     assert diagnostics.convergence(posterior, TOKENS).weights["embed.weight"] < 1.2
     ratios = diagnostics.contraction(posterior, 100).ratios["embed.weight"]
     assert ratios.shape == (4, 1)
     assert (ratios > 0.01).all()
     data = posterior.to_arviz((TOKENS, Y))
-    assert data.posterior["embed.weight"].shape == (4, 100, SIZE, 1)
+    assert data.posterior["embed.weight"].shape == (4, 40, SIZE, 1)
 
 
 def test_pyros_own_programs_take_the_site():

@@ -116,8 +116,8 @@ def exact_posterior(scale=2.0):
 
 @pytest.mark.usefixtures("at_the_prior")
 def test_a_sampler_finds_the_exact_posterior_of_the_weights():
-    settings = {**SHORT, "warmup_steps": 100, "num_samples": 200}
-    engine = inference.NUTS(normal(LocScaleReparam(0.0)), num_chains=8, **settings)
+    settings = {**SHORT, "warmup_steps": 60, "num_samples": 60}
+    engine = inference.NUTS(normal(LocScaleReparam(0.0)), num_chains=24, **settings)
     posterior = engine.fit((X, Y))
     weights = posterior.sample()["weight"].flatten(1).double()
 
@@ -207,7 +207,7 @@ def deep_hierarchy(centred):
 @pytest.mark.parametrize(("centred", "is_bad"), [(True, True), (False, False)])
 def test_weights_that_are_not_centred_have_no_funnel(centred, is_bad):
     data = (torch.zeros(2, 8), torch.zeros(2, 1))
-    options = {"num_chains": 8, "warmup_steps": 100, "num_samples": 120}
+    options = {"num_chains": 16, "warmup_steps": 60, "num_samples": 60}
     settings = {**SHORT, **options, "num_steps": 10, "init": "prior"}
     info = inference.HMC(deep_hierarchy(centred), **settings).fit(data).info
     assert (float(info.bfmi.min()) < 0.3) == is_bad

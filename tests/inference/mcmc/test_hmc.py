@@ -212,7 +212,7 @@ def kernel_of(model):
 
 
 def test_many_draws_of_one_call_are_exact(monkeypatch):
-    block = block_of_many_draws(10_000, monkeypatch)
+    block = block_of_many_draws(4000, monkeypatch)
     assert furthest(block.q, 0.0, 1.0) < LIMIT
     assert abs(float(block.info.n_steps.double().mean()) - 4.5) < 0.2
 

@@ -37,7 +37,7 @@ def two_modes():
 
 
 def sampler(model, kind=inference.ParallelTempering, **options):
-    settings = {"num_chains": 8, "warmup_steps": 100, "num_samples": 300}
+    settings = {"num_chains": 24, "warmup_steps": 60, "num_samples": 120}
     if kind is inference.ParallelTempering:
         settings |= {"num_temperatures": 4, "num_steps": 2}
 
@@ -65,7 +65,7 @@ def regression_error(**options):
     "num_steps", [2, pytest.param(None, marks=pytest.mark.full)], ids=["HMC", "NUTS"]
 )
 def test_moments_and_evidence_of_linear_regression_are_exact(num_steps):
-    num_samples = 300 if num_steps else 60
+    num_samples = 120 if num_steps else 60
     assert regression_error(num_steps=num_steps, num_samples=num_samples) < LIMIT
 
 
@@ -104,7 +104,8 @@ def tempered():
         patch.setattr(
             "zoo.inference.mcmc.running.results.warn_of_faults", lambda *run: None
         )
-        return share_of_one_mode(inference.ParallelTempering, num_samples=500)
+        long = {"num_chains": 8, "warmup_steps": 100, "num_samples": 500}
+        return share_of_one_mode(inference.ParallelTempering, **long)
 
 
 def test_modes_have_their_weights_where_chains_of_nuts_stay_in_one(tempered):
@@ -114,7 +115,8 @@ def test_modes_have_their_weights_where_chains_of_nuts_stay_in_one(tempered):
     assert off(share.mean(1), 1 - WEIGHT) > LIMIT  # the modes exchanged
 
     with pytest.warns(UserWarning, match="chains are in different regions"):
-        alone, _ = share_of_one_mode(inference.NUTS, num_chains=16, num_samples=200)
+        many = {"num_chains": 16, "warmup_steps": 100, "num_samples": 200}
+        alone, _ = share_of_one_mode(inference.NUTS, **many)
     assert set(alone.mean(1).tolist()) == {0.0, 1.0}  # no chain leaves its mode
 
 
