@@ -50,10 +50,12 @@ def pytest_collectstart(collector):
         pyro.set_rng_seed(1)
 
 
-@pytest.fixture
-def at_the_prior(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def at_the_prior():
     """Start chains at prior draws: optimising initial positions takes longer than most tests."""
-    monkeypatch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -43,7 +43,6 @@ def test_every_basin_has_its_share_of_the_draws():
 
 
 @pytest.mark.full
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.filterwarnings("ignore:SGHMC")
 def test_the_table_runs_with_few_steps_and_goes_on(monkeypatch, tmp_path, capsys):
     small = {"NUM_MEMBERS": 30, "NUM_RUNS": 2, "MAP_STEPS": 2, "SWAG_EPOCHS": 6}

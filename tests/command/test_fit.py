@@ -91,7 +91,6 @@ def test_the_posterior_is_read_back(tmp_path):
     )
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", choices.ENGINES)
 def test_every_engine_has_a_name(engine, tmp_path):
     if engine == "Laplace":
@@ -355,7 +354,6 @@ def test_help_says_what_it_does(capsys):
         assert name in text
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_a_folder_keeps_the_draws(tmp_path, capsys):
     words = ["fit", "--data", "sinusoid", "--engine", "HMC", *QUICK]
     words += ["--set", "compile=plain", "--checkpoint", str(tmp_path / "run")]

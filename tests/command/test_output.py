@@ -83,7 +83,6 @@ def test_a_count_below_one_is_told_before_the_work(option, value, tmp_path, caps
     assert f"{option}: it must be a whole number, at least 1, not {value!r}" in said
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.filterwarnings("ignore:NUTS")  # three draws do not adapt a step size
 def test_chains_too_short_to_be_judged_are_kept(tmp_path, capsys):
     options = ["--engine", "NUTS", "--warmup", "2", "--draws", "3", "--noise", "0.1"]

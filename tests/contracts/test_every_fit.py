@@ -165,7 +165,6 @@ def test_a_fit_keeps_its_promises(
 
 @BATCH_NORM
 @pytest.mark.filterwarnings("ignore:.*draws diverged")  # a handful of draws
-@pytest.mark.usefixtures("at_the_prior")
 @ENGINES
 def test_every_engine_keeps_its_promises_and_leaves_the_network_as_it_was(
     network, prior, likelihood, engine

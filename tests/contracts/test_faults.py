@@ -571,7 +571,6 @@ def interrupt(monkeypatch, at):
     monkeypatch.setattr(zoo.tracing.traced.Traced, "__call__", step)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("kind", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_ctrl_c_in_a_sampler_returns_chains_of_equal_length(monkeypatch, kind):
     engine = dataclasses.replace(
@@ -589,7 +588,6 @@ def test_ctrl_c_in_a_sampler_returns_chains_of_equal_length(monkeypatch, kind):
     assert torch.isfinite(posterior.predict(X).mean).all()
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("at", [1, 30], ids=["first step", "later"])
 @pytest.mark.parametrize("kind", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_ctrl_c_in_warm_up_returns_where_the_chains_stood(monkeypatch, kind, at):
@@ -610,7 +608,6 @@ def test_ctrl_c_in_warm_up_returns_where_the_chains_stood(monkeypatch, kind, at)
     )
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_a_log_joint_that_is_nowhere_finite():
     model = make(
         likelihoods.From(lambda f: dist.Normal(f * torch.inf, 1.0, validate_args=False))
@@ -632,7 +629,7 @@ def test_a_model_without_anything_to_optimise():
         )
 
 
-def test_more_draws_than_a_sampler_has(at_the_prior):
+def test_more_draws_than_a_sampler_has():
     posterior = sampler(make()).fit((X, Y))
     with pytest.raises(
         ValueError, match="has 6 draws, so num_samples must be 1 to 6, not 7"

@@ -123,7 +123,6 @@ NAMES = {
 }
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize(("module", "test"), list(examples()))
 def test_an_example_does_what_it_says(module, test, prepared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -54,7 +54,6 @@ def run(program, **names):
     return names
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_the_readme_runs(tmp_path):
     (quickstart,) = programs("README.md")
     run(quickstart, path=tmp_path)
@@ -90,7 +89,6 @@ def test_the_page_about_generators_runs():
 
 
 @pytest.mark.filterwarnings("ignore:.*(ESS|R-hat|round trips|acceptance)")
-@pytest.mark.usefixtures("at_the_prior")
 def test_the_page_about_modes_runs():
     (program,) = programs("docs/modes.md")
     few = "warmup_steps=3, num_samples=4, compile=False, progress=False"
@@ -110,7 +108,6 @@ def test_the_page_about_pixels_runs():
     assert found["kept"].shape == (3,)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_the_page_about_own_data_runs():
     arrays, tables = programs("docs/data.md")
     few = "guides.LastLayer(model), num_steps=3, progress=False)"
@@ -125,7 +122,6 @@ def test_the_page_about_own_data_runs():
     assert found["prediction"].mean.shape == (5, 1)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_the_description_of_the_package_runs():
     (program,) = programs("docs/package.md")
     run(program)

@@ -208,7 +208,7 @@ def test_frozen_weights_come_from_the_file(tmp_path):
     assert first.dtype == torch.float64
 
 
-def test_draws_of_a_sampler_come_back(tmp_path, at_the_prior):
+def test_draws_of_a_sampler_come_back(tmp_path):
     posterior, data = fitted()
     engine = inference.NUTS(
         posterior.model,

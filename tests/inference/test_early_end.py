@@ -281,7 +281,6 @@ def fail_in_sampling(monkeypatch, at, error):
     monkeypatch.setattr(Potential, "gradient", gradient)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("kind", cases.first(cases.SAMPLERS, cases.KINDS))
 @pytest.mark.filterwarnings("ignore:NUTS")  # its trees are short here
 @pytest.mark.filterwarnings("ignore:ParallelTempering")  # no round trip in 20 draws
@@ -300,7 +299,6 @@ def test_an_error_in_a_sampler_keeps_the_draws(monkeypatch, kind):
         assert torch.equal(value, whole.draws[name][:, :done]), name
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("kind", ["HMC", "NUTS"])
 def test_an_error_before_the_first_draw_comes_out(monkeypatch, kind):
     fail_in_sampling(monkeypatch, 2, LookupError("no"))
@@ -308,7 +306,6 @@ def test_an_error_before_the_first_draw_comes_out(monkeypatch, kind):
         sample(sampler(kind))
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_ctrl_c_in_the_last_write_of_a_sampler_returns_all_draws(monkeypatch, tmp_path):
     whole = sample(sampler("HMC"))
     press_once(monkeypatch, Checkpoint, "write")
@@ -317,7 +314,6 @@ def test_ctrl_c_in_the_last_write_of_a_sampler_returns_all_draws(monkeypatch, tm
     assert posterior.num_samples == whole.num_samples
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_ctrl_c_after_the_last_draw_loses_nothing(monkeypatch):
     whole = sample(sampler("HMC"))
     press_once(monkeypatch, Store, "info")

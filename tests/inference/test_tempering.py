@@ -220,7 +220,6 @@ def test_the_jacobian_of_the_potential_is_not_tempered():
     assert not torch.allclose(value, wrong, rtol=1e-4)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_hmc_is_tempered_too(monkeypatch):
     seen = []
     monkeypatch.setattr(
@@ -340,7 +339,6 @@ def test_a_tempered_fit_says_so_and_bounds_nothing(tmp_path):
     assert (info.temperature, info.likelihood_temperature) == (1.0, 2.0)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_a_tempered_chain_says_so():
     model = cases.model("MLP", "WeightPrior", "Gaussian")
     engine = inference.NUTS(

@@ -43,7 +43,6 @@ def path(tmp_path):
     return tmp_path / "posterior.safetensors"
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_a_sampler_comes_back_with_all_its_facts(engine, tmp_path):
     model = cases.model("MLP", "WeightPrior", "Gaussian(HalfNormal)")

@@ -42,7 +42,6 @@ def mean_after(engine, data):
     return posterior.predict(datasets.uci("yacht").test.x).mean
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", [svi, hmc])
 def test_a_fit_takes_the_training_part_of_a_data_set(engine):
     data = datasets.uci("yacht")

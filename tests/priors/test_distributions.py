@@ -129,7 +129,7 @@ def test_the_divergence_from_correlated_filters_is_the_mean_of_its_estimates():
     assert off(draws, kl_divergence(q, uncorrelated)) > LIMIT
 
 
-def test_correlated_filters_are_for_convolutions_of_any_dimension(at_the_prior):
+def test_correlated_filters_are_for_convolutions_of_any_dimension():
     network = nn.Sequential(
         nn.Conv1d(2, 4, 5), nn.Conv1d(4, 4, 3, groups=2), nn.Flatten(), nn.Linear(4, 1)
     )
@@ -208,7 +208,7 @@ def test_a_model_with_an_improper_prior_is_explained_without_draws_from_it():
     [(dist.LogNormal(0.0, 0.3), 1.0), (dist.Gamma(20.0, 20.0), 1.0)],
     ids=["LogNormal", "Gamma"],
 )
-def test_positive_nodes_under_mean_field_and_nuts(prior, centre, at_the_prior):
+def test_positive_nodes_under_mean_field_and_nuts(prior, centre):
     """One node on a frozen weight has a one-dimensional posterior, known by quadrature."""
     network = nn.Linear(1, 1, bias=False).double()
     with torch.no_grad():

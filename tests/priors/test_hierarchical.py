@@ -146,7 +146,7 @@ def test_the_log_joint_of_the_regularised_horseshoe(by):
     assert not torch.allclose(normal(z["weight"], scale), without_slab, rtol=1e-4)
 
 
-def test_nuts_finds_the_posterior_of_the_scale(at_the_prior):
+def test_nuts_finds_the_posterior_of_the_scale():
     engine = inference.NUTS(
         regression().double(),
         num_chains=2,

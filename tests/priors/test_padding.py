@@ -276,7 +276,7 @@ def test_a_prior_may_have_the_shape_of_the_weight_or_of_the_other_rows(rule):
         priors.RegularisedHorseshoe(),
     ],
 )
-def test_other_priors(rule, at_the_prior):
+def test_other_priors(rule):
     network = Sum(dim=2, value=VALUE)
     with torch.no_grad():
         network.embed.weight.abs_()

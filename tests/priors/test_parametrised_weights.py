@@ -146,7 +146,7 @@ def test_the_vectors_of_a_spectral_norm_belong_to_the_fit():
         ),
     ],
 )
-def test_a_sampler_takes_computed_weights(engine, wrap, at_the_prior):
+def test_a_sampler_takes_computed_weights(engine, wrap):
     prior = priors.NodePrior(dist.Normal(1.0, 0.3), weights=NORMAL)
     model = build(prior, network_of(wrap))
     sampler = engine(model, num_samples=3, warmup_steps=6, num_chains=1, progress=False)
@@ -212,7 +212,7 @@ def test_a_weight_that_a_hook_computes_has_priors_and_no_nodes(wrap, names):
 
 @hooks
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_a_network_of_hooks_is_copied(wrap, names, at_the_prior):
+def test_a_network_of_hooks_is_copied(wrap, names):
     model = build(priors.WeightPrior(NORMAL), network_of(wrap))
     laplace = inference.Laplace(model, structure="diag", num_steps=3, progress=False)
     assert laplace.fit((X, Y)).predict(X, num_samples=2).mean.shape == (12, 1)

@@ -82,7 +82,7 @@ def test_a_frozen_body_does_not_move(make, rule):
 
 
 @pytest.mark.parametrize("engine", [inference.NUTS, inference.MCLMC])
-def test_a_sampler_takes_a_frozen_body(engine, at_the_prior):
+def test_a_sampler_takes_a_frozen_body(engine):
     for rule in (NORMAL, priors.last_layer(NORMAL)):
         model = build(priors.WeightPrior(rule))
         before = model.network[0][0].weight.clone()
@@ -185,7 +185,7 @@ class Mixed(nn.Module):
         return self.linear(torch.cat([x[:, self.table], self.empty]))
 
 
-def test_integers_and_tensors_without_elements_are_frozen(at_the_prior):
+def test_integers_and_tensors_without_elements_are_frozen():
     model = build(priors.WeightPrior(NORMAL), Mixed())
     assert model.plan.frozen == ["table", "empty"]
     assert model.first_parameter.dtype == torch.float32

@@ -98,7 +98,7 @@ def test_a_tied_weight_is_one_site():
 
 
 @pytest.mark.parametrize("engine", [inference.NUTS, inference.MCLMC])
-def test_a_sampler_takes_tied_weights_with_nodes(engine, at_the_prior):
+def test_a_sampler_takes_tied_weights_with_nodes(engine):
     prior = priors.NodePrior(dist.Normal(1.0, 0.3), weights=NORMAL)
     model = build(prior)
     sampler = engine(model, num_samples=3, warmup_steps=6, num_chains=1, progress=False)

@@ -108,7 +108,7 @@ def test_a_buffer_that_is_not_saved_belongs_to_the_model():
     assert torch.equal(svi.fit((X, Y)).state["shift"], torch.ones(1))
 
 
-def test_samplers_and_their_diagnostics_take_a_scalar(at_the_prior):
+def test_samplers_and_their_diagnostics_take_a_scalar():
     mclmc = inference.MCLMC(
         build(),
         num_samples=6,

@@ -134,7 +134,6 @@ def test_two_guides_of_one_family_need_names():
         zoo.compare(model, [guides.Delta(model), guides.Delta(model)], None, data)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_the_command_writes_results_and_figure(tmp_path, capsys):
     assert (
         main(

@@ -112,7 +112,7 @@ def test_modes_come_back_after_an_error():
 
 
 @pytest.mark.filterwarnings("ignore:.*draws diverged")
-def test_a_sampler_does_not_move_statistics(at_the_prior):
+def test_a_sampler_does_not_move_statistics():
     model = zoo.BayesianNetwork(
         network_of(statistics(affine=False)),
         priors.WeightPrior(NORMAL),

@@ -184,7 +184,6 @@ def test_two_fits_of_one_model_share_no_tensor(guide):
     )
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_two_runs_of_a_sampler_share_no_tensor():
     network = networks.MLP(2, 1, hidden=[3])
     network.register_buffer("running", torch.ones(3))
@@ -301,7 +300,6 @@ def test_a_failed_fit_changes_nothing(engine):
         assert torch.equal(value, weights[name]), name
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("name", ["HMC", "NUTS"])
 @pytest.mark.parametrize(
     "where",
@@ -331,7 +329,6 @@ def test_a_failed_sampler_changes_nothing(name, where, monkeypatch):
         assert torch.equal(value, weights[name]), name
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_fit_predict_save_and_load_change_nothing_global(tmp_path):
     with pyro.get_param_store().scope():
         pyro.param("mine", torch.tensor(1.0))

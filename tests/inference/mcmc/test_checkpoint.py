@@ -42,10 +42,9 @@ def sampler(name="HMC", model=None, **options):
 
 
 def write_often(patch):
-    """Write after every block, and begin at draws of the prior."""
+    """Write after every block."""
     patch.setattr("zoo.inference.mcmc.running.run.BLOCK", BLOCK)
     patch.setattr("zoo.inference.mcmc.running.checkpoint.SHARE", torch.inf)
-    patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
 
 
 @pytest.fixture(autouse=True)

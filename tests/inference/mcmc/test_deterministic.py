@@ -52,7 +52,6 @@ def exact_moments():
     return first, second - first**2
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_eight_schools_has_the_exact_moments_of_the_original_site():
     settings = {**SHORT, "warmup_steps": 80, "num_samples": 100}
     options = {"num_chains": 12, "num_steps": 6, "jitter": 0.5, **settings}

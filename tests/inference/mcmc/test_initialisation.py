@@ -123,7 +123,6 @@ def test_draws_of_a_guide_are_initial_positions(fitted):
     assert (posterior.draws["layer1.weight"][:, 0] - loc).abs().max() < 1.0
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("num_chains", [2, 3, 10])
 def test_evenly_spaced_draws_of_a_sampler_are_initial_positions(num_chains):
     model = build()

@@ -21,10 +21,7 @@ from zoo.posterior.posterior import Posterior
 
 WEIGHT, MODE, WIDTH, PRIOR_SCALE = 0.7, 4.0, 0.3, 5.0
 
-pytestmark = [
-    pytest.mark.usefixtures("at_the_prior"),
-    pytest.mark.filterwarnings("ignore:ParallelTempering"),  # the runs are short
-]
+pytestmark = pytest.mark.filterwarnings("ignore:ParallelTempering")  # of short runs
 
 
 def two_modes():
@@ -100,7 +97,6 @@ def share_of_one_mode(kind, **options):
 def tempered():
     """Sample two modes with four powers; the log joint density mixes slowly, as modes do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
         patch.setattr(
             "zoo.inference.mcmc.running.results.warn_of_faults", lambda *run: None
         )
@@ -114,8 +110,8 @@ def test_modes_have_their_weights_where_chains_of_nuts_stay_in_one(tempered):
     assert off(share.mean(1), WEIGHT) < LIMIT
     assert off(share.mean(1), 1 - WEIGHT) > LIMIT  # the modes exchanged
 
+    many = {"num_chains": 16, "warmup_steps": 100, "num_samples": 200}
     with pytest.warns(UserWarning, match="chains are in different regions"):
-        many = {"num_chains": 16, "warmup_steps": 100, "num_samples": 200}
         alone, _ = share_of_one_mode(inference.NUTS, **many)
     assert set(alone.mean(1).tolist()) == {0.0, 1.0}  # no chain leaves its mode
 

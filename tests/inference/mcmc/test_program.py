@@ -65,7 +65,6 @@ def test_plates_positive_and_simplex_supports_against_conjugate_posteriors():
     assert off_chains(posterior.draws["probs"], COUNTS / COUNTS.sum()) > LIMIT
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("name", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_every_sampler_takes_a_pyro_model(name):
     engine = cases.ENGINES[name](conjugate)
@@ -80,7 +79,7 @@ def test_every_sampler_takes_a_pyro_model(name):
 
 
 @pytest.fixture
-def posterior(at_the_prior):
+def posterior():
     return cases.ENGINES["HMC"](conjugate).fit((COUNTS, torch.ones(4, 2)))
 
 
@@ -127,7 +126,6 @@ class Module(PyroModule):
             pyro.sample("y", dist.Normal(mean, 0.5), obs=y)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_a_pyro_module_is_sampled_in_evaluation_mode_and_not_changed():
     module, data = Module(points=False), (torch.randn(5, 2), torch.randn(5))
     energy = Potential(module, *data)

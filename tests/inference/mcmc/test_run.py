@@ -130,7 +130,6 @@ def test_without_divergences_the_text_is_empty(divergences):
     assert not divergences.all
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_a_run_whose_draws_all_diverged_warns(monkeypatch):
     huge = lambda self, step_size: torch.full_like(step_size, 1e6)  # noqa: E731
     monkeypatch.setattr(inference.mcmc.hmc.FixedLength, "reasonable_step_size", huge)
@@ -181,13 +180,11 @@ def test_the_progress_bar_names_each_phase(capsys):
         assert text in shown
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_without_a_progress_bar_nothing_is_printed(capsys):
     cases.ENGINES["HMC"](build()).fit((X, Y))
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("name", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_the_progress_bar_advances_with_every_draw(name):
     engine = cases.ENGINES[name](build())

@@ -43,7 +43,6 @@ def small_blocks(monkeypatch):
     running = "zoo.inference.mcmc.running"
     monkeypatch.setattr(f"{running}.run.BLOCK", BLOCK)
     monkeypatch.setattr(f"{running}.checkpoint.SHARE", torch.inf)
-    monkeypatch.setattr(f"{running}.initialisation.DESCENT", 0)
     monkeypatch.setattr(f"{running}.sharded_store.SHARD", 400)
     monkeypatch.setattr(f"{running}.results.warn_of_faults", lambda *run: None)
 

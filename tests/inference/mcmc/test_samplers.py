@@ -29,7 +29,6 @@ def build(network=None, prior=PRIOR, likelihood=None):
     )
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_draws_depend_on_the_seed_alone(engine):
     model, draws = build(), []
@@ -40,7 +39,6 @@ def test_draws_depend_on_the_seed_alone(engine):
     assert not torch.equal(draws[0], draws[2])
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_plain_and_traced_chains_are_equal_to_the_bit(engine):
     model, chains = build(), []
@@ -55,7 +53,6 @@ def test_plain_and_traced_chains_are_equal_to_the_bit(engine):
         assert torch.equal(value, chains[1][name]), name
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_a_model_that_cannot_be_traced_runs_plainly_with_a_warning():
     class Asking(networks.MLP):
         def forward(self, x):
@@ -78,7 +75,6 @@ def test_a_model_that_cannot_be_traced_runs_plainly_with_a_warning():
     assert torch.equal(*chains)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 @pytest.mark.parametrize("engine", cases.first(cases.SAMPLERS, cases.KINDS))
 def test_the_statistics_of_a_run(engine):
     engine = dataclasses.replace(
@@ -104,7 +100,6 @@ def test_the_statistics_of_a_run(engine):
     assert f"{chains} chains of 10 draws" in repr(posterior)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_thinning_is_even_over_all_chains():
     posterior = cases.ENGINES["HMC"](build()).fit((X, Y))
     whole = posterior.sample()["layer1.weight"]
@@ -119,7 +114,6 @@ def test_a_loader_gives_all_its_data():
     assert torch.equal(y, Y)
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_batch_normalisation_uses_its_running_statistics_with_a_warning():
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
     network[1].running_mean.fill_(0.5)
@@ -142,7 +136,6 @@ def test_dropout_layers_are_off_under_a_sampler():
     assert network.training
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_without_a_compiler_the_graph_runs_uncompiled_with_a_warning(monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("no C++ compiler\nmore")
@@ -164,7 +157,6 @@ def test_without_a_compiler_the_graph_runs_uncompiled_with_a_warning(monkeypatch
         dataclasses.replace(engine, compile=True).fit((X, Y))
 
 
-@pytest.mark.usefixtures("at_the_prior")
 def test_the_number_of_threads_is_restored():
     before = torch.get_num_threads()
     cases.ENGINES["HMC"](build()).fit((X, Y))

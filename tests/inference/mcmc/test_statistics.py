@@ -14,7 +14,6 @@ from zoo import inference, likelihoods, networks, priors
 from zoo.inference.mcmc.running.energies import Energies
 from zoo.posterior.labelled import load_arviz
 
-pytestmark = pytest.mark.usefixtures("at_the_prior")
 SCALES = torch.logspace(-2, 0, 4)
 DRAWS = {"warmup_steps": 5, "num_samples": 60, "progress": False, "compile": False}
 
@@ -45,9 +44,7 @@ def fit(kind=inference.NUTS, **options):
 @pytest.fixture(scope="module")
 def shallow():
     """Trees that mostly need more doublings than they may have."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
-        return fit(max_tree_depth=3).info
+    return fit(max_tree_depth=3).info
 
 
 def test_the_depth_of_a_tree_counts_its_doublings(shallow):
@@ -148,7 +145,6 @@ def test_a_resumed_run_has_the_statistics_of_an_uninterrupted_one(
     with pytest.raises(Killed):
         fit(**options, checkpoint=path)
     monkeypatch.undo()
-    monkeypatch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
     resumed = fit(**options, checkpoint=path).info
     for name in ("tree_depth", "reached_max_tree_depth", "energy", "bfmi"):
         assert torch.equal(getattr(resumed, name), getattr(whole, name)), name
@@ -166,10 +162,8 @@ def network_posterior():
     )
     torch.manual_seed(0)
     options = {"num_chains": 2, "warmup_steps": 5, "num_samples": 12, "max_draws": 6}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
-        engine = inference.NUTS(model, **options, progress=False, compile=False)
-        return engine.fit((torch.randn(12, 2), torch.randn(12, 1)))
+    engine = inference.NUTS(model, **options, progress=False, compile=False)
+    return engine.fit((torch.randn(12, 2), torch.randn(12, 1)))
 
 
 def test_arviz_has_every_statistic_by_its_own_name(network_posterior):

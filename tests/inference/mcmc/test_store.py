@@ -14,7 +14,6 @@ from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
 from zoo.inference.mcmc.running.store import Store, StoreOptions
 
-pytestmark = pytest.mark.usefixtures("at_the_prior")
 X, Y = torch.randn(6, 2), torch.randn(6, 1)
 AT = torch.linspace(-1, 1, 8).reshape(4, 2)
 FACTS = ("acceptance_rate", "diverging", "n_steps", "lp")
@@ -38,9 +37,7 @@ def run(model=None, engine="HMC", data=(X, Y), **options):
 
 @pytest.fixture(scope="module")
 def whole():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
-        return run()
+    return run()
 
 
 def same_draws(posterior, whole, places):
@@ -125,9 +122,7 @@ def test_chains_in_double_precision_give_draws_in_the_models_precision(whole):
 
 @pytest.fixture(scope="module")
 def kept():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.inference.mcmc.running.initialisation.DESCENT", 0)
-        return run(functions_at=AT)
+    return run(functions_at=AT)
 
 
 def test_function_values_are_those_of_the_weights(whole, kept):
