@@ -44,7 +44,7 @@ from zoo.references.problems.wide import exact_limit
 from zoo.reports.table import Table
 
 SMOKE = "SMOKE" in os.environ  # shortens the loops, changes nothing else
-WARMUP = 5 if SMOKE else 300
+WARMUP = 40 if SMOKE else 300
 NUM_SAMPLES = 20 if SMOKE else 500
 
 pyro.set_rng_seed(0)

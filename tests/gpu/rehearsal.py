@@ -47,11 +47,11 @@ def once(rows):
     return chosen
 
 
-def half(names, rows):
-    """Parametrize a test by rows, of which `make test` has every second one."""
+def third(names, rows):
+    """Parametrize a test by rows, of which `make test` has every third one."""
     parameters = []
     for number, row in enumerate(rows):
-        marks = pytest.mark.full if number % 2 else ()
+        marks = pytest.mark.full if number % 3 else ()
         parameters.append(pytest.param(*row, id="-".join(row), marks=marks))
 
     return pytest.mark.parametrize(names, parameters)
@@ -85,7 +85,7 @@ def bound_of(make):
 ROWS = once(row for row in cases.FITS if "pyro function" not in row)
 
 
-@half("network, prior, guide, likelihood", ROWS)
+@third("network, prior, guide, likelihood", ROWS)
 def test_the_bound(network, prior, guide, likelihood):
     model = cases.model(network, prior, likelihood)
     bound = bound_of(cases.GUIDES[guide])
@@ -102,7 +102,7 @@ def gradient(model, x, y):
 
 
 @pytest.mark.filterwarnings("ignore:the network has batch normalisation")
-@half("network, prior, likelihood", once(cases.MODELS))
+@third("network, prior, likelihood", once(cases.MODELS))
 def test_the_gradient_of_the_potential(network, prior, likelihood):
     if prior in cases.WITH_POINTS:
         pytest.skip("a point estimate has no potential")

@@ -34,7 +34,7 @@ def sampled(model):
     engine = inference.HMC(
         model,
         num_chains=2,
-        warmup_steps=5,
+        warmup_steps=120,
         num_samples=50,
         num_steps=5,
         progress=False,
