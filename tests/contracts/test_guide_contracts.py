@@ -12,7 +12,7 @@ from zoo.runtime.effects import Substitute
 from zoo.runtime.param_scope import ScopedGuide
 
 FITS = cases.each_pair("network, prior, guide, likelihood", cases.FITS)
-OURS = cases.each(
+OURS = cases.each_pair(
     "network, prior, guide, likelihood",
     [row for row in cases.FITS if row[2] in cases.OURS],
 )

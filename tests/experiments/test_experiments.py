@@ -5,6 +5,7 @@ import math
 import sys
 from dataclasses import replace
 
+import cases
 import pytest
 import torch
 from PIL import Image
@@ -123,6 +124,15 @@ LEARNED = {
     )
     for name, setting in module_of(experiments.vcl_mnist)._SETTINGS.items()
 }
+LONGER = {  # whose parts other experiments have as well
+    "bbb-mnist",
+    "connect-cifar10",
+    "hcl-mnist",
+    "hmc-resnet-nodes",
+    "long-tail",
+    "weights-cifar10",
+}
+OFTEN = [name for name in EXPERIMENTS if name not in LONGER]
 FLATNESS = sys.modules["zoo.landscape.spectra.flatness"]
 
 
@@ -353,7 +363,7 @@ def small(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:the bad weights have .* wrong")
 @pytest.mark.filterwarnings("ignore:the training loss came down to")
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", cases.first(EXPERIMENTS, OFTEN))
 def test_an_experiment_runs_and_writes_what_it_found(name, small, tmp_path):
     result = small(EXPERIMENTS[name]).run()
     assert len(result.findings) >= 3
