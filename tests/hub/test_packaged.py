@@ -1,4 +1,4 @@
-"""The posteriors of the package: each loads, and has the scores of its card."""
+"""The posteriors of the package and of the repository: each loads, and has its card's scores."""
 
 import json
 import re
@@ -21,8 +21,10 @@ from zoo.hub.reference_entry import REFERENCES
 from zoo.hub.scores import score
 
 PACKAGED = zoo.hub.entry.PACKAGED
+BESIDE = Path(__file__).parents[2] / "hub"  # large, or under another licence
 SHARED = Path(__file__).parents[3] / "shared" / "data"
-MOST_BYTES = 6e6
+MOST_BYTES = {PACKAGED: 6e6, BESIDE: 25e6}
+FOLDERS = {name: folder for folder in MOST_BYTES for name in hub.list(path=folder)}
 PARTS_OF = {  # how many test data of the large sets are scored; more take seconds
     "MNIST": 500,
     "CIFAR10": 50,
@@ -103,21 +105,33 @@ def data_of(name):
         pytest.skip(f"{name}: {error}")
 
 
-def test_all_are_there_and_small():
-    assert set(hub.list()) <= set(made_names())
-    assert len(hub.list()) >= 4
-    facts = read_index(PACKAGED)
-    check_files(PACKAGED, facts)
-    assert sum(fact.size for fact in facts.values()) < MOST_BYTES
+def loaded(name):
+    return hub.load(name, path=FOLDERS[name])
 
-    files = [file for file in PACKAGED.rglob("*") if file.is_file()]
-    listed = {PACKAGED / name for name in facts} | {PACKAGED / "index.json"}
+
+def recipe_of(name):
+    return json.loads((FOLDERS[name] / name / "build.json").read_text())
+
+
+def test_every_posterior_that_a_command_makes_is_in_one_of_two_folders():
+    assert hub.list() == hub.list(path=PACKAGED)
+    assert set(FOLDERS) == set(made_names())
+
+
+@pytest.mark.parametrize("folder", MOST_BYTES, ids=lambda folder: folder.name)
+def test_a_folder_is_whole_and_small(folder):
+    facts = read_index(folder)
+    check_files(folder, facts)
+    assert sum(fact.size for fact in facts.values()) < MOST_BYTES[folder]
+
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    listed = {folder / name for name in facts} | {folder / "index.json"}
     assert set(files) == listed
 
 
-@pytest.mark.parametrize("name", hub.list())
+@pytest.mark.parametrize("name", FOLDERS)
 def test_a_card_says_what_matters(name):
-    card = hub.card(name)
+    card = hub.card(name, path=FOLDERS[name])
     missing = [part for part in PARTS if part not in card and name not in REFERENCES]
     assert not missing
     assert "licence" in card
@@ -141,7 +155,7 @@ def distances(posterior, name, data):
     which is larger in small parts); so had the NLL of at most 14 of 4,000 parts of 50 images,
     and no score of 2,000 parts of six street scenes.
     """
-    recipe = json.loads((PACKAGED / name / "build.json").read_text())
+    recipe = recipe_of(name)
     again = score(posterior, data, recipe["num_samples"]).scores
     ratio = 1.0
     if large_of(name):
@@ -155,9 +169,9 @@ def distances(posterior, name, data):
     return found
 
 
-@pytest.mark.parametrize("name", hub.list())
+@pytest.mark.parametrize("name", FOLDERS)
 def test_it_loads_and_has_the_scores_of_its_card(name):
-    found = distances(hub.load(name), name, data_of(name))
+    found = distances(loaded(name), name, data_of(name))
     most = FAR if large_of(name) else 0.02  # the whole test part has the same numbers
     assert max(found.values()) <= most, found
 
@@ -179,6 +193,6 @@ def test_scattered_weights_have_other_scores(name):
 def test_another_posterior_has_other_scores():
     data = datasets.digits(flatten=True)
     posterior = hub.load("digits-mlp-mean-field")
-    stored = json.loads((PACKAGED / "digits-mlp-mean-field" / "build.json").read_text())
+    stored = recipe_of("digits-mlp-mean-field")
     other = score(posterior, data, stored["num_samples"], seed=1).scores["nll"]
     assert other.value != pytest.approx(stored["scores"]["nll"]["value"], rel=1e-4)
