@@ -119,7 +119,10 @@ def text_of(value: float) -> str:
     if value < 0.1:
         return f"{value:.3f}"
 
-    return f"{value:.2f}" if value < 1 else f"{value:.1f}"
+    if value < 1:
+        return f"{value:.2f}"
+
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def _score_of(fits: Mapping[str, Fit]) -> str:
