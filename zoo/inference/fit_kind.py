@@ -14,6 +14,7 @@ NOT_CONVERGED = "scales not converged"
 
 _MOST_PER_DATUM = 0.02  # nats that a refit of the scales may still gain
 _MOST = 1.0  # nats in total: a factor of e in the evidence is no evidence
+_UNKNOWN = 1.0  # nats per datum: the standard error of a bound that is not known
 _MIN_STEPS = 100  # below which a fit is not judged
 _SHARE = 0.03  # of the steps, for gradients at the end
 _LEAST_EVALUATIONS = 8
@@ -38,6 +39,23 @@ class Verdict(NamedTuple):
     reason: str = ""
     nats: float | None = None
     error: float | None = None
+
+    def with_bound(self, nats: float, error: float) -> Verdict:
+        """Return the verdict with its bound; without it, if the bound is not known.
+
+        Arguments:
+            nats: The bound, in nats per datum.
+            error: Its standard error.
+        """
+        is_known = error < _UNKNOWN  # not so if it is no number
+        if is_known or self.kind not in (OPTIMUM, SCALES_AT_OPTIMUM):
+            return self._replace(nats=nats, error=error)
+
+        reason = (
+            f"single draws have losses so large that the bound is {nats:.2g} ± {error:.2g} "
+            "nats per datum, which says nothing; the guide does not suit the model"
+        )
+        return Verdict("", reason, nats, error)
 
     def of_info(self) -> dict[str, Any]:
         """Return the fields of `SVIInfo` that hold it."""

@@ -11,7 +11,7 @@ from monte_carlo import one_thread  # noqa: F401
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors
-from zoo.inference.fit_kind import fit_kind, num_evaluations
+from zoo.inference.fit_kind import Verdict, fit_kind, num_evaluations
 from zoo.inference.natural_gradients import NUM_BLOCKS, NaturalGradients
 from zoo.inference.tempering import Tempering
 
@@ -85,6 +85,17 @@ def test_a_temperature_below_1_is_cold_and_one_above_is_nothing():
     assert "0.1" in fit_kind(Tempering(likelihood=0.1), None, 100).reason
     assert fit_kind(Tempering(whole=2.0), None, 100).kind == ""
     assert fit_kind(Tempering(), None, 100) == ("", "", None, None)
+
+
+def test_a_bound_that_is_not_known_is_no_optimum():
+    found = Verdict("optimum", "refits gain little")
+    assert found.with_bound(3.0, 0.1) == ("optimum", "refits gain little", 3.0, 0.1)
+    for error in (3.0, math.inf, math.nan):
+        noisy = found.with_bound(3.0, error)
+        assert noisy.kind == ""
+        assert "says nothing; the guide does not suit" in noisy.reason
+    cold = Verdict("cold", "fitted at temperature 0.5")
+    assert cold.with_bound(3.0, 3.0).kind == "cold"
 
 
 PLANTED = {

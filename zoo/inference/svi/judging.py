@@ -106,7 +106,7 @@ class Judge:
 
         found = fit_kind(self.tempering, refits, self.data.num_data)
 
-        return found._replace(nats=value, error=error)
+        return found.with_bound(value, error)
 
     def _step(self, scoped: ScopedGuide, state: Mapping[str, Tensor]) -> GradientStep:
         """Return the function of a gradient step of SVI, in single precision."""
