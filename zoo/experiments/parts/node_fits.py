@@ -47,12 +47,12 @@ class NodeFit:
             init_scale=0.05,
             init_spread=0.1,
         )
-        self._latest: dict[str, nn.Module] = {}  # the guide that was built last
+        self._guide: nn.Module  # the one that was built last
 
     def build(self) -> tuple[BayesianNetwork, PyroProgram]:
         """Build a model and a guide."""
         model, guide = self.run.build(self.network, self.prior, self.make_guide)
-        self._latest["guide"] = guide
+        self._guide = guide
 
         return model, guide
 
@@ -75,4 +75,4 @@ class NodeFit:
     def _optimizer(
         self, parameters: list[nn.Parameter], lr: float
     ) -> torch.optim.Optimizer:
-        return two_rates(self._latest["guide"], parameters, lr)
+        return two_rates(self._guide, parameters, lr)

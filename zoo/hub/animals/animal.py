@@ -35,6 +35,23 @@ Fit = Callable[
 ]  # takes the folder of data that are not in the package
 
 
+def needed(path: Path | None, what: str, holding: str) -> Path:
+    """Return the folder of data that are not in the package.
+
+    Arguments:
+        path: The folder that was given.
+        what: The data, with their verb.
+        holding: What the folder has to hold, as the end of a sentence.
+
+    Raises:
+        ValueError: No folder was given.
+    """
+    if path is None:
+        raise ValueError(f"{what} not in the package; write --path FOLDER{holding}")
+
+    return path
+
+
 def data_folder(path: Path, name: str) -> Path:
     """Return the folder of a data set: its own, or the one that holds all."""
     own = path / name

@@ -8,7 +8,7 @@ from torch import nn
 
 import guides
 from zoo import datasets, priors
-from zoo.hub.animals.animal import Made, data_folder
+from zoo.hub.animals.animal import Made, data_folder, needed
 from zoo.inference.svi.svi import SVI
 from zoo.likelihoods import Categorical
 from zoo.model import BayesianNetwork
@@ -24,11 +24,7 @@ def ecg_pruned(path: Path | None) -> Made:
     Arguments:
         path: The folder of ECG5000.
     """
-    if path is None:
-        raise ValueError(
-            "ECG5000 is not in the package; write --path FOLDER with ECG5000.npz"
-        )
-
+    path = needed(path, "ECG5000 is", " with ECG5000.npz")
     data = datasets.ecg5000(data_folder(path, "ecg"))
     prior = priors.WeightPrior(priors.LogUniform())
     model = BayesianNetwork(_network(), prior, Categorical())

@@ -10,7 +10,7 @@ import pyro.distributions as dist
 import guides
 from zoo import datasets, networks, priors
 from zoo.datasets import Dataset
-from zoo.hub.animals.animal import Made
+from zoo.hub.animals.animal import Made, needed
 from zoo.inference.engine import Engine
 from zoo.inference.ivon.ivon import IVON
 from zoo.inference.svi.svi import SVI
@@ -139,12 +139,7 @@ def _weights() -> Prior:
 
 def _model(path: Path | None, prior: Prior) -> tuple[BayesianNetwork, Dataset]:
     """Return the model and the data."""
-    if path is None:
-        raise ValueError(
-            "MNIST is not in the package; write --path FOLDER with its files"
-        )
-
-    data = datasets.mnist(path)
+    data = datasets.mnist(needed(path, "MNIST is", " with its files"))
     return BayesianNetwork(networks.LeNet5(10), prior, Categorical()), data
 
 

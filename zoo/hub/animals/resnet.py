@@ -16,7 +16,7 @@ from zoo.datasets import Dataset, Split
 from zoo.datasets.images import IMAGENET
 from zoo.experiments.parts.augment import loader
 from zoo.experiments.parts.trained_resnets import CHECKPOINTS, resnet
-from zoo.hub.animals.animal import Made, data_folder
+from zoo.hub.animals.animal import Made, data_folder, needed
 from zoo.inference.engine import Engine
 from zoo.inference.ivon.ivon import IVON
 from zoo.inference.svi.svi import SVI
@@ -126,12 +126,11 @@ def _weights() -> Prior:
 
 def _model(path: Path | None, prior: Prior) -> tuple[BayesianNetwork, Dataset, str]:
     """Return the model of the trained network, the data, and the checkpoint's licence."""
-    if path is None:
-        raise ValueError(
-            "CIFAR-10 and the checkpoint are not in the package; write --path FOLDER, which "
-            "holds cifar-10-batches-py and cifar10_resnets"
-        )
-
+    path = needed(
+        path,
+        "CIFAR-10 and the checkpoint are",
+        ", which holds cifar-10-batches-py and cifar10_resnets",
+    )
     data = datasets.cifar10(
         data_folder(path, "cifar10"), units=IMAGENET, num_test=_NUM_TEST
     )

@@ -12,7 +12,7 @@ from zoo import datasets, likelihoods, networks, priors
 from zoo.datasets import Dataset
 from zoo.datasets.camvid import VOID
 from zoo.experiments.parts.scene_batches import of_equal_contrast, scene_batches
-from zoo.hub.animals.animal import Made, data_folder
+from zoo.hub.animals.animal import Made, data_folder, needed
 from zoo.inference import schedules
 from zoo.inference.svi.svi import SVI
 from zoo.model import BayesianNetwork
@@ -48,12 +48,7 @@ def segnet_mc_dropout(path: Path | None) -> Made:
     Arguments:
         path: The folder of CamVid.
     """
-    if path is None:
-        raise ValueError(
-            "CamVid is not in the package; write --path FOLDER, which holds its folders "
-            "train, val and test"
-        )
-
+    path = needed(path, "CamVid is", ", which holds its folders train, val and test")
     scenes = datasets.camvid(data_folder(path, "camvid"), size=_SIZE)
     data = of_equal_contrast(scenes)
     model = _model(data)
