@@ -45,8 +45,9 @@ class LastLayer(Guide):
     with the features Φ of all data. The ratio p(y, w, z) / q(w | z) is then p(y | z)
     whatever w is, so that the last layer adds no noise to the loss. On linear regression,
     where nothing else is random, the ELBO is the log evidence. With another likelihood,
-    such as `Categorical`, the conditional is the Laplace approximation, whose mode Newton's
-    method finds at each step. The ELBO is a bound in either case.
+    such as `Categorical`, the conditional is the Laplace approximation at its mode, which
+    Newton's method finds by steps that do not lower the density. The ELBO is a bound in
+    either case.
 
     The conditional depends on all data, which the guide remembers. A fit gives them to it, as
     `remember` does; without either it remembers those of its first call. A batch gives an
@@ -84,7 +85,7 @@ class LastLayer(Guide):
         *,
         make: Callable[..., Guide] = MeanField,
         sites: Sequence[str] | None = None,
-        num_steps: int = 5,
+        num_steps: int = 8,
         example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(model, example=example)

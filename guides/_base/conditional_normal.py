@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_LONGEST_STEP = 5.0  # of Newton's method, in prior standard deviations of an element
-
+_HALVINGS = 10  # of a step, until the density does not fall
+_MULTIPLES = (1.0, 10.0, 100.0)  # of the prior precision, added to a curvature
+_ENERGY_ROUNDING = 1e-6  # share of an energy that counts as equal to it
 _ROUNDING = 1e-9  # a third derivative that is 0 is so but for this share of the second
 
 
@@ -36,8 +37,13 @@ def conditional_normal(
 
     .. math:: H = \nabla^2 U(w), \qquad q(w) = N(w - H^{-1} \nabla U(w), \, H^{-1})
 
-    w is the mode after `num_steps` steps of Newton's method. They are outside of autograd.
-    The last step is inside, which gives the mode its derivative.
+    w is the mode after `num_steps` steps of Newton's method, none of which lowers the
+    density. They are outside of autograd. The last step is inside, which gives the mode its
+    derivative. Where the density is not log-concave, a multiple of the prior precision is
+    added to the curvature.
+
+    References:
+        Numerical Optimization, chapter 3 (Nocedal and Wright, 2006)
 
     Arguments:
         negative: U, the negative log density of w (P,) up to a constant.
@@ -47,15 +53,20 @@ def conditional_normal(
         num_steps: Steps before the last one: 0 if the density is quadratic.
     """
     mode = start
+    if num_steps == 0:
+        return _newton(negative, mode, scale)
+
     with torch.no_grad():
         for _ in range(num_steps):
-            moments = _newton(fixed, mode, scale)
-            step = moments.mean - mode.double()
-            longest = (step.abs() / scale).amax(-1)
-            damping = (_LONGEST_STEP / longest.clamp_min(1e-12)).clamp_max(1.0)
-            mode = (mode.double() + damping * step).to(start.dtype)
+            step = _newton(fixed, mode, scale).mean - mode.double()
+            mode = (mode + _share(fixed, mode, step) * step).to(start.dtype)
 
-    return _newton(negative, mode, scale)
+    moments = _newton(negative, mode, scale)
+    step = moments.mean - mode.double()
+    with torch.no_grad():
+        share = _share(fixed, mode, step)
+
+    return NormalMoments(mode.double() + share * step, moments.precision)
 
 
 def is_quadratic(
@@ -109,13 +120,35 @@ def _newton(
     return NormalMoments(point.double() - step, precision)
 
 
+def _share(negative: Callable[[Tensor], Tensor], point: Tensor, step: Tensor) -> Tensor:
+    """Return the share of a step at whose end a function is smallest: 1, 1/2, 1/4, ... or 0.
+
+    Of shares with equal values it is the largest, so that a step at the mode is whole.
+    """
+    halvings = torch.arange(_HALVINGS, device=point.device, dtype=step.dtype)
+    shares = torch.cat([0.5**halvings, torch.zeros_like(halvings[:1])])
+    places = (point + shares.unsqueeze(-1) * step).to(point.dtype)
+
+    energies = torch.vmap(negative, randomness="same")(places)
+    energies = energies.nan_to_num(nan=torch.inf)
+    lowest = energies.amin()
+    is_lowest = energies <= lowest + _ENERGY_ROUNDING * lowest.abs()
+
+    return torch.where(is_lowest, shares, 0.0).amax()
+
+
 def _positive_definite(curvature: Tensor, scale: Tensor) -> Tensor:
-    """Return the curvature, or where the density is not log-concave a diagonal in its place."""
+    """Return the curvature, with a multiple of the prior precision if it is indefinite.
+
+    The multiple is the smallest of a few; the absolute diagonal comes after the largest.
+    """
     symmetric = (curvature + curvature.mT) / 2
-    with torch.no_grad():
-        _, is_indefinite = torch.linalg.cholesky_ex(symmetric)
+    precision = scale.double().square().reciprocal()
+    nearest = torch.diag(symmetric.diagonal().abs() + precision)
 
-    prior = scale.double().square().reciprocal()
-    diagonal = torch.diag(symmetric.diagonal().abs() + prior)
+    for multiple in (*reversed(_MULTIPLES), 0.0):
+        candidate = symmetric + torch.diag(multiple * precision)
+        _, failed_at = torch.linalg.cholesky_ex(candidate.detach())
+        nearest = torch.where(failed_at > 0, nearest, candidate)
 
-    return torch.where(is_indefinite > 0, diagonal, symmetric)
+    return nearest

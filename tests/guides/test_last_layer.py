@@ -11,6 +11,7 @@ from torch import nn
 
 import guides
 import zoo
+from guides._base.conditional_normal import _derivatives
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
 
@@ -149,6 +150,42 @@ def test_classes_have_the_laplace_approximation_and_still_a_bound():
     losses = [elbo(model, guide, x, y.reshape(-1, 1).float()) for _ in range(10)]
     losses = torch.stack(losses)
     assert (losses.mean() - bound).abs() < 4.5 * losses.std() / 10**0.5
+
+
+def test_the_mode_is_found_where_the_density_is_not_log_concave():
+    torch.manual_seed(0)
+    x = torch.linspace(-2, 2, 40).unsqueeze(-1)
+    y = x.sin() + (0.2 + 0.2 * x.abs()) * torch.randn(40, 1)
+    model = zoo.BayesianNetwork(
+        networks.MLP(1, 2, hidden=[8]),
+        priors.WeightPrior(dist.Normal(0.0, 1.5)),
+        likelihoods.HeteroscedasticGaussian(),
+    )
+
+    guide = guides.LastLayer(model, example=(x, y))
+    rest = guide.rest()
+    given = guide._given_rest(guide.num_steps)
+    stated = given._stated(rest)
+
+    def negative(elements):
+        return given._negative(stated, rest, elements)
+
+    def slope(elements):
+        return (1.5 * torch.func.grad(negative)(elements)).norm()
+
+    found = guide.conditional(rest).mean.float()
+    assert slope(found) < 0.1
+
+    undamped = torch.zeros_like(found)  # Newton's method alone: what the check rejects
+    for _ in range(guide.num_steps):
+        gradient, curvature = _derivatives(negative, undamped)
+        undamped = undamped - torch.linalg.solve(curvature, gradient)
+    assert not slope(undamped) < 10
+
+    # the energies of draws of a normal are half of their number of elements above the mode
+    draws = guide.conditional(rest).sample((200,)).float()
+    excess = torch.vmap(negative)(draws).mean() - negative(found)
+    assert 0.8 < excess / (len(found) / 2) < 1.5
 
 
 def test_a_learned_noise_scale_belongs_to_the_rest(hidden):
