@@ -260,6 +260,53 @@ def test_a_state_is_put_back():
     assert again == drawn
 
 
+CHANGES = {
+    "list in a list": (lambda it: it.kept[0].append(1), "'kept'"),
+    "list in a tuple": (lambda it: it.pair[0].append(1), "'pair'"),
+    "array in a tuple": (lambda it: it.pair[1].fill(1.0), "'pair'"),
+    "generator in a list": (lambda it: it.kept[1].random(), "'kept'"),
+    "other list": (lambda it: setattr(it, "kept", []), "'kept'"),
+    "new attribute": (lambda it: setattr(it, "new", 1), "'new'"),
+    "lost attribute": (lambda it: delattr(it, "calls"), "'calls'"),
+    "long list": (lambda it: it.long.append(0), "'long'"),
+    "key None": (lambda it: it.table.update({None: 2}), "'table'"),
+    "True for 1": (lambda it: setattr(it, "ones", (1, True)), "'ones'"),
+}
+NO_CHANGES = {
+    "equal list": lambda it: setattr(it, "long", list(it.long)),
+    "equal tuple": lambda it: setattr(it, "pair", ([], numpy.zeros(2))),
+    "NaN": lambda it: setattr(it, "nan", (float("nan"),)),
+    "other tensor": lambda it: setattr(it, "noise", torch.ones(1)),
+}
+
+
+def _remembering():
+    it = _Network(nothing)
+    it.kept = [[], random.Random(0)]
+    it.pair = ([], numpy.zeros(2))
+    it.long, it.table, it.ones = [0] * 2000, {None: 1}, (1, 1)
+    it.nan, it.noise = (float("nan"),), torch.zeros(1)
+    return it
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_change_is_named_by_the_attribute_that_holds_it(case):
+    network, (change, name) = _remembering(), CHANGES[case]
+    state = PythonState(network.forward)
+    assert state.change() is None
+    change(network)
+    assert state.change().place == f"the attribute {name} of _Network"
+    assert state.change().is_random == ("generator" in case)
+
+
+@pytest.mark.parametrize("case", NO_CHANGES)
+def test_equal_contents_are_no_change(case):
+    network = _remembering()
+    state = PythonState(network.forward)
+    NO_CHANGES[case](network)
+    assert state.change() is None
+
+
 def test_no_call_is_noted_while_a_program_is_traced(monkeypatch):
     """Tracing makes so many calls that noting each one triples the time of a short fit."""
     profilers = []

@@ -44,14 +44,16 @@ def checked_trace(
         inputs: The inputs of the present call.
         trial: Runs the program without lasting effects.
     """
-    start = PythonState(function)
+    start = state = PythonState(function)
     for _ in range(_ATTEMPTS):
-        attempt = _attempt(function, inputs, trial)
+        attempt = _attempt(function, inputs, trial, state)
         if attempt.graph is not None:
             return attempt.graph
 
         if not attempt.may_settle:
             break
+
+        state = PythonState(function)
 
     start.restore()
     warnings.warn(attempt.reason, stacklevel=stack_level())
@@ -66,9 +68,10 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _attempt(function: Function, inputs: Sequence[Tensor], trial: Trial) -> _Attempt:
+def _attempt(
+    function: Function, inputs: Sequence[Tensor], trial: Trial, state: PythonState
+) -> _Attempt:
     """Trace a program once, and compare the graph with another run of it."""
-    state = PythonState(function)
     try:
         with trial.undone():
             graph = trace(function, inputs)

@@ -13,12 +13,15 @@ import numpy
 from zoo.tracing.generators import generator_state, is_generator
 
 _PLAIN = (bool, int, str, bytes, complex, type(None))
-_DEPTH = 4
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+_CHANGING_INSIDE = (tuple, frozenset, numpy.ndarray, itertools.count)
+_PLAIN_KINDS = frozenset(_PLAIN)
+DEPTH = 4  # levels of containers inside each other that are compared
 LONG = 1000  # elements of a container that are compared
 _BIG = 2**20  # bytes of an array that are compared
 
 
-def content(value: Any, depth: int = _DEPTH) -> Any:
+def content(value: Any, depth: int = DEPTH) -> Any:
     """Return numbers and text by value, containers by their elements, other values by type.
 
     Tensors are other values: a graph reads them as inputs, and two runs are compared by
@@ -42,10 +45,39 @@ def content(value: Any, depth: int = _DEPTH) -> Any:
         is_big = value.nbytes > _BIG
         return kind, value.shape, b"" if is_big else value.tobytes()
 
-    if depth > 0 and isinstance(value, (list, tuple, dict, set, frozenset, deque)):
+    if depth > 0 and isinstance(value, _CONTAINERS):
         return kind, len(value), _elements(value, depth - 1)
 
     return kind
+
+
+def changes_inside(value: Any) -> bool:
+    """Return whether a value can have another content while it is the same object.
+
+    Lists, dictionaries, sets and generators are left out: they are memories of their own,
+    as `zoo.tracing.reachable` finds them.
+    """
+    return isinstance(value, _CHANGING_INSIDE)
+
+
+def holds(value: Any, part: Any, depth: int = DEPTH) -> bool:
+    """Return whether a value is an object, or a container that holds it.
+
+    Arguments:
+        value: Any value.
+        part: The object.
+        depth: Levels of containers inside each other that are searched.
+    """
+    if value is part:
+        return True
+
+    if depth == 0 or not isinstance(value, _CONTAINERS):
+        return False
+
+    parts = value.values() if isinstance(value, dict) else value
+    first = itertools.islice(parts, LONG)
+
+    return any(holds(each, part, depth - 1) for each in first)
 
 
 def _elements(value: Any, depth: int) -> Any:
@@ -54,6 +86,9 @@ def _elements(value: Any, depth: int) -> Any:
         return frozenset(content(element, depth) for element in value)
 
     parts = value.items() if isinstance(value, dict) else value
-    first = itertools.islice(parts, LONG)
+    first = tuple(itertools.islice(parts, LONG))
+    kinds = tuple(map(type, first))
+    if _PLAIN_KINDS.issuperset(kinds):
+        return kinds, first
 
     return tuple(content(element, depth) for element in first)

@@ -14,6 +14,8 @@ from zoo.tracing.generators import generator_state, set_generator_state
 class Memory(ABC):
     """A place where Python code can remember something."""
 
+    inside: Any = None  # the container or generator whose inside it is, if any
+
     @abstractmethod
     def read(self) -> dict[Any, Any]:
         """Return the present values by key, in a dictionary of its own."""
@@ -93,7 +95,7 @@ class Elements(Memory):
     """
 
     def __init__(self, container: Any) -> None:
-        self.container = container
+        self.container = self.inside = container
 
     def read(self) -> dict[Any, Any]:
         """Return the elements: by key, by number, or as keys for a set."""
@@ -180,7 +182,7 @@ class GeneratorState(Memory):
     """
 
     def __init__(self, generator: Any) -> None:
-        self.generator = generator
+        self.generator = self.inside = generator
 
     def read(self) -> dict[Any, Any]:
         """Return the state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import cache
 
 import torch
 from torch._ops import OpOverload
@@ -36,6 +37,7 @@ _UNINITIALISED = {
 }
 
 
+@cache
 def is_random(operation: Target) -> bool:
     """Return whether an operation draws random numbers."""
     tags = getattr(operation, "tags", ())
@@ -43,6 +45,7 @@ def is_random(operation: Target) -> bool:
     return torch.Tag.nondeterministic_seeded in tags
 
 
+@cache
 def is_pointwise(operation: Target) -> bool:
     """Return whether an operation acts on each element alone."""
     tags = getattr(operation, "tags", ())
@@ -55,6 +58,7 @@ def is_uninitialised(operation: Target) -> bool:
     return _all_overloads(operation) in _UNINITIALISED
 
 
+@cache
 def writes(operation: Target) -> bool:
     """Return whether an operation writes to its arguments."""
     if not isinstance(operation, OpOverload):
@@ -65,6 +69,7 @@ def writes(operation: Target) -> bool:
     return operation._schema.is_mutable or is_undeclared
 
 
+@cache
 def is_view(operation: Target) -> bool:
     """Return whether an operation returns a view of its first argument."""
     if _all_overloads(operation) in _UNDECLARED_VIEWS:

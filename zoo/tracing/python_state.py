@@ -6,12 +6,11 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from zoo.tracing.contents import LONG, content
+from zoo.tracing.contents import LONG, changes_inside, content, holds
 from zoo.tracing.generators import is_generator, set_shared_states, shared_states
 from zoo.tracing.reachable import Memory, memories_of
 
-_NOT_THERE = object()
-_LENGTH = object()  # the key of the number of values
+_NOTHING = object()  # no key of a value
 
 
 class Change(NamedTuple):
@@ -48,8 +47,8 @@ class PythonState:
     def __init__(self, program: Callable[..., Any]) -> None:
         self._random = shared_states()
         self._memories = memories_of(program)
-        self._contents = [_named_contents(memory) for memory in self._memories]
         self._values = [memory.read() for memory in self._memories]
+        self._contents = [_contents_inside(values) for values in self._values]
 
     def change(self) -> Change | None:
         """Return what has changed since, a generator of random numbers first, if any."""
@@ -59,15 +58,26 @@ class PythonState:
                 return Change(name, is_random=True)
 
         changes = []
-        for memory, before in zip(self._memories, self._contents, strict=True):
-            key = _first_difference(before, _named_contents(memory))
-            if key is not None:
-                is_random = is_generator(memory.read().get(key))
-                changes.append(Change(memory.describe(key), is_random))
+        before = zip(self._memories, self._values, self._contents, strict=True)
+        for memory, values, contents in before:
+            key = _first_difference(values, contents, memory.read())
+            if key is not _NOTHING:
+                changes.append(self._change(memory, key))
 
         changes.sort(key=lambda change: not change.is_random)
 
         return changes[0] if changes else None
+
+    def _change(self, memory: Memory, key: Any) -> Change:
+        """Return the change of a memory, in the words of the place where it is found first."""
+        value = memory.inside if memory.inside is not None else memory.read().get(key)
+        is_random = is_generator(value)
+        for other, values in zip(self._memories, self._values, strict=True):
+            for name, each in values.items():
+                if memory.inside is not None and holds(each, memory.inside):
+                    return Change(other.describe(name), is_random)
+
+        return Change(memory.describe(key), is_random)
 
     def restore(self) -> None:
         """Put everything back."""
@@ -77,23 +87,46 @@ class PythonState:
                 memory.write(value)
 
 
-def _named_contents(memory: Memory) -> dict[Any, Any]:
-    """Return the contents of a memory by key."""
-    values = memory.read()
-    contents: dict[Any, Any] = {_LENGTH: len(values)}
+def _contents_inside(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the contents of those values that can change while they are the same objects."""
+    contents = {}
     for key, value in itertools.islice(values.items(), LONG):
-        contents[key] = content(value)
+        if changes_inside(value):
+            contents[key] = content(value)
 
     return contents
 
 
-def _first_difference(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> Any:
-    """Return the first key at which two mappings differ, None if they are equal."""
-    for key in (*one, *other):
-        if one.get(key, _NOT_THERE) != other.get(key, _NOT_THERE):
+def _first_difference(
+    before: Mapping[Any, Any], contents: Mapping[Any, Any], now: Mapping[Any, Any]
+) -> Any:
+    """Return the first key whose value has another content now.
+
+    Most values are the same objects as before, whose contents need no look.
+
+    Arguments:
+        before: The values as they were.
+        contents: The contents that those had which can change inside.
+        now: The values as they are.
+    """
+    for key, value in itertools.islice(before.items(), LONG):
+        if key not in now:
             return key
 
-    return None
+        may_differ = key in contents or now[key] is not value
+        if not may_differ:
+            continue
+
+        was = contents[key] if key in contents else content(value)
+        if content(now[key]) != was:
+            return key
+
+    if len(now) != len(before):
+        for key in (*now, *before):
+            if key not in before or key not in now:
+                return key
+
+    return _NOTHING
 
 
 def _is_same(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:

@@ -58,6 +58,10 @@ def memories_of(program: Callable[..., Any]) -> list[Memory]:
             else:
                 to_visit.append(part)
 
+    for value in to_visit:  # beyond the most that are visited
+        if isinstance(value, _MUTABLE) and id(value) not in kept:
+            found.append(Elements(value))
+
     return found
 
 
@@ -92,6 +96,10 @@ def _parts_of_function(function: types.FunctionType) -> Iterator[Any]:
 
     yield function.__defaults__
     yield function.__kwdefaults__
+
+    if _is_our_module(function.__globals__.get("__name__", "")):
+        return
+
     yield vars(function)
 
     if is_library(function.__code__.co_filename):
@@ -121,11 +129,10 @@ def _parts_of_container(container: Any) -> Iterator[Any]:
 
 def _parts_of_class(kind: type) -> Iterator[Any]:
     """Give the attributes of a class that is not part of a library."""
-    if _is_library_class(kind):
+    if _is_ours(kind) or _is_library_class(kind):
         return
 
-    if not _is_ours(kind):
-        yield ClassAttributes(kind)
+    yield ClassAttributes(kind)
 
     for value in vars(kind).values():
         function = getattr(value, "__func__", value)  # of a static or a class method
@@ -163,7 +170,12 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 def _is_ours(kind: type) -> bool:
     """Return whether a class is one of this package, or of `guides`."""
-    return kind.__module__.partition(".")[0] in ("zoo", "guides")
+    return _is_our_module(kind.__module__)
+
+
+def _is_our_module(name: str) -> bool:
+    """Return whether a module of this name is part of this package, or of `guides`."""
+    return name.partition(".")[0] in ("zoo", "guides")
 
 
 def _is_library_class(kind: type) -> bool:
