@@ -58,6 +58,17 @@ def at_the_prior():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_seeds_of_absent_devices():
+    """Keep no stack trace of each seed for devices that are not there, as torch does."""
+    with pytest.MonkeyPatch.context() as patch:
+        for device in (torch.cuda, torch.xpu, torch.mtia):
+            if not device.is_available():
+                patch.setattr(device, "manual_seed_all", lambda _seed: None)
+
+        yield
+
+
 @pytest.fixture(autouse=True)
 def seed():
     """Give every test the same draws, in whatever order tests run."""

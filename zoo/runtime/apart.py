@@ -39,6 +39,10 @@ def apart() -> Iterator[None]:
 
 def seed(number: int) -> None:
     """Seed the random numbers of torch, NumPy and Python."""
-    torch.manual_seed(number)
+    if torch.accelerator.is_available():
+        torch.manual_seed(number)
+    else:  # torch.manual_seed keeps a stack trace for each device that may come
+        torch.default_generator.manual_seed(number)
+
     np.random.seed(number)
     random.seed(number)

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from zoo.runtime.caller import is_library
-from zoo.tracing.tensor_reads import tensor_read
+from zoo.tracing.tensor_reads import array_read, tensor_read
 
 _CLOCKS = (
     time.time,
@@ -42,9 +42,11 @@ def outside_calls() -> Iterator[list[str]]:
         return
 
     def note(frame: FrameType, event: str, called: Any) -> None:
-        words = tensor_read(frame, event, called)
-        if event == "c_call" and not is_library(frame.f_code.co_filename):
-            words = words or _in_words(called)
+        words = ""
+        if event == "call":
+            words = array_read(frame)
+        elif event == "c_call" and not is_library(frame.f_code.co_filename):
+            words = tensor_read(called) or _in_words(called)
 
         if words and words not in found:
             found.append(words)

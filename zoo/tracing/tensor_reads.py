@@ -7,31 +7,37 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.runtime.caller import is_library
-
 _READS = ("numpy", "tolist", "data_ptr")
 _AS_ARRAY = Tensor.__array__.__code__  # by which NumPy and others take a tensor
 
 
-def tensor_read(frame: FrameType, event: str, called: Any) -> str:
-    """Return what an event of a profile reads from a tensor, in words; "" if it reads nothing.
-
-    A graph would repeat the numbers of the run in which it was recorded.
+def array_read(frame: FrameType) -> str:
+    """Return what a call of a function in Python reads from a tensor, "" if nothing.
 
     Arguments:
-        frame: The frame of Python.
-        event: Its event, as `sys.setprofile` names it.
-        called: The built-in function, of an event "c_call".
+        frame: The frame of the function.
     """
-    tensor, name = None, ""
-    if event == "call" and frame.f_code is _AS_ARRAY:
-        tensor, name = frame.f_locals["self"], "numpy"
-    elif event == "c_call" and not is_library(frame.f_code.co_filename):
-        name = getattr(called, "__name__", "")
-        tensor = getattr(called, "__self__", None)
-        if name not in _READS:
-            return ""
+    if frame.f_code is not _AS_ARRAY:
+        return ""
 
+    return _in_words(frame.f_locals["self"], "numpy")
+
+
+def tensor_read(called: Any) -> str:
+    """Return what a call of a built-in function reads from a tensor, "" if nothing.
+
+    Arguments:
+        called: The function.
+    """
+    name = getattr(called, "__name__", "")
+    if name not in _READS:
+        return ""
+
+    return _in_words(getattr(called, "__self__", None), name)
+
+
+def _in_words(tensor: Any, name: str) -> str:
+    """Return what a graph would repeat: the numbers of the run in which it was recorded."""
     if not isinstance(tensor, Tensor):
         return ""
 
