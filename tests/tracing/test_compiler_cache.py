@@ -17,6 +17,7 @@ from zoo.tracing.compiler_cache import (
     despite_damage,
     use_writable_folder,
 )
+from zoo.tracing.repetition import Repetition
 from zoo.tracing.traced import Traced
 
 VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
@@ -48,13 +49,34 @@ def noisy(x):
 
 
 def compiled_bits():
-    """Return the bits of a compiled program for one seed."""
+    """Return the bits of a compiled program and of a compiled loop for one seed."""
     torch.manual_seed(0)
     run = Traced(noisy, compile="compiled")
-    (result,) = run(torch.linspace(-1.0, 1.0, 20))
+    start = torch.linspace(-1.0, 1.0, 20)
+    (result,) = run(start)
     assert run.how == "compiled"
 
-    return result.view(torch.int32).tolist()
+    looped = sum_after(decay(0.9), start)
+
+    return torch.stack([result.sum(), looped]).view(torch.int32).tolist()
+
+
+def decay(factor):
+    """Return a step with a factor in its code."""
+
+    def step(x, noise):
+        return factor * x + noise, x.sum()
+
+    return step
+
+
+def sum_after(step, start):
+    """Return the sum after five steps of a compiled loop."""
+    loop = Traced(step, compile="compiled", repetition=Repetition(1, 1))
+    end, _ = loop(start, start.expand(5, -1).contiguous())
+    assert loop.how == "compiled"
+
+    return end.sum()
 
 
 def process(folder):
@@ -78,9 +100,16 @@ def printed(started):
 # torch's compiler warns about itself
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_the_next_process_loads_the_program_and_gives_the_same_bits(folder):
-    bits = compiled_bits()
-    assert cache_folder() == folder
-    assert printed(process(folder)) == f"{bits} 1 False"
+    bits, _, _ = printed(process(folder)).rpartition("] ")
+    assert printed(process(folder)) == f"{bits}] 2 False"
+
+
+@pytest.mark.slow
+def test_a_step_with_another_number_in_its_code_is_another_program(folder):
+    start = torch.linspace(0.0, 1.0, 20)
+    for factor in (0.9, 0.5):
+        powers = sum(factor**k for k in range(6))
+        assert sum_after(decay(factor), start) == pytest.approx(10 * powers)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ _SETTINGS = {
 _ONE_PROGRAM = {"cpp_wrapper": True, "cpp_cache_precompile_headers": False}
 # what is read by index, such as the effect of a group, would be computed again at every read
 _READ_BY_INDEX = {"realize_reads_threshold": 1, "realize_opcount_threshold": 10}
+_LOOP = "torch.ops.higher_order.scan"
 _INDEXING = {
     torch.ops.aten.index.Tensor,
     torch.ops.aten.index_select.default,
@@ -92,6 +94,9 @@ def _compile(
     if any(node.target in _INDEXING for node in module.graph.nodes):
         settings = settings | _READ_BY_INDEX
 
+    if repetition.repeats:
+        settings = settings | _kept(module)
+
     known = {}
     for name, value in (_SETTINGS | settings).items():
         if "." in name or hasattr(config, name):  # an older version lacks some
@@ -112,6 +117,19 @@ def _compile(
         run(*inputs)
 
     return run
+
+
+def _kept(step: GraphModule) -> dict[str, Any]:
+    """Return the setting that keeps a compiled loop on disk, under the code of its step.
+
+    Without it every process compiles its loops again.
+
+    Arguments:
+        step: The graph of a step.
+    """
+    code = hashlib.sha256(step.code.encode()).hexdigest()
+
+    return {"unsafe_marked_cacheable_functions": {_LOOP: f"{torch.__version__} {code}"}}
 
 
 def _check_compiler() -> None:
