@@ -82,7 +82,7 @@ def test_the_elbo_over_nodes_is_the_enumerated_one_and_a_bound(nodes, joint, dat
     prior = exact.mask_probabilities(masks, torch.tensor(KEPT).double())
     log_evidence = (log_likelihood + prior.log()).logsumexp(0)
 
-    draws = repeat(lambda: elbo(nodes, guide, *data), 400)
+    draws = repeat(lambda: elbo(nodes, guide, *data), 400, traced=True)
     assert off(draws, expected - divergence) < LIMIT
     assert above(draws, log_evidence) < LIMIT
     dropped = exact.mask_probabilities(masks, torch.tensor(p).double())
@@ -157,7 +157,7 @@ def test_the_loss_of_a_linear_model_is_ridge_regression(data, p):
         )
         for rate in (p, 0.0)
     )
-    draws = repeat(lambda: elbo(model, guide, *data), 400)
+    draws = repeat(lambda: elbo(model, guide, *data), 400, traced=True)
     assert off(draws, dropped + log_prior) < LIMIT
     # With a log prior that is averaged over three elements:
     assert off(draws, dropped + log_prior / 3) > LIMIT

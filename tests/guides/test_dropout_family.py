@@ -141,7 +141,7 @@ def test_the_outputs_of_a_layer_have_the_moments_of_its_masks(kind, masks):
         masked.examples = BatchFirst()
         return layer(x, masked)
 
-    draws = repeat(output, 2000)
+    draws = repeat(output, 2000, traced=True)
     mean, expected = layer(x, weight), variances(layer, weight, x)
     assert off(draws, mean) < LIMIT
     assert off((draws - mean).square(), expected[masks]) < LIMIT
@@ -290,7 +290,7 @@ def test_the_loss_of_learned_rates_is_the_closed_form(p):
     guide = at_the_coefficients(model, p)
     assert not guide.bound
     likelihood, log_prior, entropy = parts(data, p)
-    draws = repeat(lambda: elbo(model, guide, *data), 500)
+    draws = repeat(lambda: elbo(model, guide, *data), 500, traced=True)
     assert off(draws, likelihood + log_prior + entropy) < LIMIT
     for wrong in (
         0.0,  # no entropy
@@ -320,6 +320,7 @@ def test_the_gradient_of_a_rate_is_that_of_the_closed_form(p):
             0
         ],
         500,
+        traced=True,
     )
     assert off(draws, logit_gradient(data, p)) < LIMIT
     # With an entropy that does not depend on p:
@@ -351,6 +352,7 @@ def test_the_gradient_of_a_rate_is_zero_at_the_best_one():
                 elbo(model, guide, *data), guide.logit["weight"]
             )[0],
             600,
+            traced=True,
         )
 
     assert off(draws(best(data)), 0.0) < LIMIT

@@ -175,7 +175,7 @@ def log_likelihoods(model, guide, data, num_samples):
             output = functional_call(model.network, weights, x.repeat(20, 1, 1, 1))
             return dist.Normal(output, 0.5).log_prob(y.repeat(20, 1)).mean()
 
-        return repeat(draw, num_samples)
+        return repeat(draw, num_samples, traced=True)
 
 
 def test_the_expected_likelihood_of_a_convolution_has_no_bias(pooled):
@@ -207,7 +207,7 @@ def test_the_gradient_is_that_of_mean_field_with_less_variance(pooled):
             )
             return torch.cat([part.flatten() for part in parts])
 
-        return repeat(gradient, 200)
+        return repeat(gradient, 200, traced=True)
 
     mean_field, flipout = gradients(guides.MeanField), gradients(guides.Flipout)
     assert apart(flipout, mean_field) < LIMIT

@@ -40,7 +40,9 @@ class Linear:
         )
 
     def elbos(self, guide, num_samples):
-        return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_samples)
+        return repeat(
+            lambda: elbo(self.model, guide, self.x, self.y), num_samples, traced=True
+        )
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,9 @@ class Linear:
         )
 
     def elbos(self, guide, num_samples=30):
-        return repeat(lambda: elbo(self.model, guide, self.x, self.y), num_samples)
+        return repeat(
+            lambda: elbo(self.model, guide, self.x, self.y), num_samples, traced=True
+        )
 
     def coefficients(self, values):
         """Concatenate the values of all sites, (S, P)."""
@@ -168,6 +170,7 @@ def test_draws_have_the_exact_mean_and_covariance_one_by_one_and_at_once(linear,
     one_by_one = repeat(
         lambda: linear.coefficients({n: v.unsqueeze(0) for n, v in guide().items()})[0],
         600,
+        traced=True,
     )
     for draws in (at_once, one_by_one):
         assert off(draws, mean) < LIMIT

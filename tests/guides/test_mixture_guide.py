@@ -52,7 +52,7 @@ def test_one_component_is_the_guide_itself(make):
     values = draw_sites(guide, 4, shapes)
     assert torch.allclose(mixture.log_prob(values), guide.log_prob(values))
     own, its = (
-        repeat(lambda each=each: elbo(model, each, *data), 250)
+        repeat(lambda each=each: elbo(model, each, *data), 250, traced=True)
         for each in (guide, mixture)
     )
     assert apart(own, its) < LIMIT
@@ -103,10 +103,13 @@ def test_two_components_reach_the_log_evidence_of_two_modes_and_one_is_log_two_s
     with pyro.validation_enabled(False):
         both = at_the_modes(guides.Mixture(two_modes, num_components=2))
         one = at_the_modes(guides.MeanField(two_modes))
-        draws = repeat(lambda: elbo(two_modes, both), 300)
+        draws = repeat(lambda: elbo(two_modes, both), 300, traced=True)
         assert torch.allclose(draws, torch.tensor(LOG_EVIDENCE).double(), atol=1e-6)
         assert (
-            off(repeat(lambda: elbo(two_modes, one), 300), LOG_EVIDENCE - math.log(2))
+            off(
+                repeat(lambda: elbo(two_modes, one), 300, traced=True),
+                LOG_EVIDENCE - math.log(2),
+            )
             < LIMIT
         )
         # The mean divergence of the components is not the divergence of the mixture.
@@ -134,7 +137,7 @@ def test_a_fit_finds_both_modes_from_two_initial_values():
         [component.loc["z"].detach() for component in mixture.components]
     )
     assert (found - MODES).abs().max() < 0.3
-    draws = repeat(lambda: elbo(two_modes, mixture), 200)
+    draws = repeat(lambda: elbo(two_modes, mixture), 200, traced=True)
     assert above(draws, LOG_EVIDENCE) < LIMIT
     assert draws.mean() > LOG_EVIDENCE - 0.3
 
@@ -269,7 +272,7 @@ def test_an_ensembles_prediction_is_the_average_of_its_members(ensemble):
     assert off(outputs, members.mean(0)) < LIMIT
     assert off(outputs, members[0]) > LIMIT
     # The ELBO is the log joint of the drawn member, without an entropy and without log K.
-    values = repeat(lambda: elbo(model, guide, x, y), 60)
+    values = repeat(lambda: elbo(model, guide, x, y), 60, traced=True)
     joints = []
     for component in guide.components:
         trace = poutine.trace(

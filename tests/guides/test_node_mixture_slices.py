@@ -101,7 +101,9 @@ def test_the_elbo_is_unbiased_for_any_batch_size(linear, size, monkeypatch):
     expected = likelihood.mean(0)[:size].sum() * N / size - divergence
 
     def draws():
-        return repeat(lambda: elbo(model, guide, x[:size], y[:size], num_data=N), 200)
+        return repeat(
+            lambda: elbo(model, guide, x[:size], y[:size], num_data=N), 200, traced=True
+        )
 
     own = draws()
     assert off(own, expected) < LIMIT
@@ -132,7 +134,7 @@ def test_the_mixture_is_a_bound_and_the_mean_of_its_components_divergences_is_no
         PRIOR,
         1.0,
     )
-    draws = repeat(lambda: elbo(model, guide, x, y), 200)
+    draws = repeat(lambda: elbo(model, guide, x, y), 200, traced=True)
     assert above(draws, posterior.log_evidence) < LIMIT
     entropy_of_one = [
         exact.normal_divergence(loc, scale, 1.0, PRIOR)

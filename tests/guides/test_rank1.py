@@ -82,7 +82,7 @@ def test_the_divergence_is_the_mean_of_the_components():
             site = replayed.nodes["likelihood:y"]
             return site["fn"].log_prob(site["value"]).sum() - whole
 
-        return repeat(draw, estimate)
+        return repeat(draw, estimate, traced=True)
 
     loc = torch.cat([guide.loc[name] for name in guide.nodes], -1).detach()
     scale = torch.cat([guide.scale(name) for name in guide.nodes], -1).detach()

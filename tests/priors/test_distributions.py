@@ -123,7 +123,7 @@ def test_the_divergence_from_correlated_filters_is_the_mean_of_its_estimates():
         z = q.rsample()
         return q.log_prob(z) - p.log_prob(z)
 
-    draws = repeat(estimate, 2000)
+    draws = repeat(estimate, 2000, traced=True)
     assert off(draws, exact) < LIMIT
     uncorrelated = dist.Normal(torch.zeros_like(loc), 0.5).to_event(4)
     assert off(draws, kl_divergence(q, uncorrelated)) > LIMIT

@@ -175,7 +175,7 @@ def test_mean_field_is_near_it_and_its_elbo_is_below_the_evidence():
     # The normal distributions of the guide are too narrow.
     assert abs(found - right.mean()) < 0.2 * right.mean()
     scoped = ScopedGuide(guide)
-    bound = repeat(lambda: elbo(model, scoped, *data), 200)
+    bound = repeat(lambda: elbo(model, scoped, *data), 200, traced=True)
     assert above(bound, right.log_evidence) < LIMIT
     assert bound.mean() > right.log_evidence - 1.0
     # An error of two nats would be found.

@@ -54,7 +54,7 @@ def gradients(
         )
         return torch.cat([part.flatten() for part in parts])
 
-    return repeat(gradient, NUM_DRAWS)
+    return repeat(gradient, NUM_DRAWS, traced=True)
 
 
 def quieter(first: Tensor, second: Tensor) -> float:
@@ -224,7 +224,7 @@ def log_likelihoods(
         return site["fn"].log_prob(y).mean()
 
     with torch.no_grad():
-        return repeat(draw, num_samples)
+        return repeat(draw, num_samples, traced=True)
 
 
 def fit(network, x, y):

@@ -54,7 +54,7 @@ class Linear:
         return repeat(
             lambda: elbo(self.model, guide, x, y, num_data=num_data),
             num_samples,
-            traced=num_samples >= 200,
+            traced=True,
         )
 
     def fit(self, guide, num_steps=1200, lr=0.05):
@@ -131,9 +131,9 @@ def chains(linear):
     pyro.set_rng_seed(1)
     engine = inference.NUTS(
         linear.model,
-        num_chains=2,
-        warmup_steps=80,
-        num_samples=200,
+        num_chains=16,
+        warmup_steps=50,
+        num_samples=50,
         compile=False,
         progress=False,
     )
