@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.samplers.compiling import Compiling
 from benchmarks.samplers.in_jax import in_jax
 from benchmarks.samplers.numpyro_side import as_tensor
 from benchmarks.samplers.posteriors import Posterior
 from benchmarks.samplers.run import Budget, Cost
 from benchmarks.speed.jax_problem import load
-from benchmarks.speed.peers_sampling import INIT_SCALE, Compiling
 
 CHUNK = 200  # draws of one call of a program
 TUNED_SHARE = 0.3  # of the steps that MCLMC's tuning is given
+INIT_SCALE = 0.1  # standard deviation of the init, in units of the prior's
 LEARNING_RATE = 0.025  # of ChEES, as in BlackJAX's example
 LEAST_CHAINS = {"MEADS": 8, "ChEES": 4}
 

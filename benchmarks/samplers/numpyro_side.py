@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.samplers.compiling import Compiling
 from benchmarks.samplers.in_jax import in_jax
 from benchmarks.samplers.posteriors import Posterior
 from benchmarks.samplers.run import PILOT, Budget, Cost
 from benchmarks.speed.jax_problem import load
-from benchmarks.speed.peers_sampling import Compiling
 
 METHODS = ("sequential", "vectorized")
 

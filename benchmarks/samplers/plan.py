@@ -12,6 +12,7 @@ from benchmarks.samplers.numpyro_side import METHODS, NumPyroNUTS
 from benchmarks.samplers.nutpie_side import Nutpie
 from benchmarks.samplers.ours import LEAST_CHAINS, OURS, Ours
 from benchmarks.samplers.posteriors import POSTERIORS, Posterior
+from benchmarks.samplers.pyro_side import PyroNUTS
 from benchmarks.samplers.run import Budget, Side
 
 CHAINS = (4, 64, 16, 1, 256)  # in the order in which they decide
@@ -44,6 +45,7 @@ def samplers() -> dict[str, MakeSide]:
     for name in ("MCLMC", "NUTS", "MEADS", "ChEES"):
         theirs[f"BlackJAX {name}"] = partial(BlackJAX, name)
     theirs["nutpie NUTS"] = Nutpie
+    theirs["Pyro NUTS"] = PyroNUTS
 
     return ours | theirs
 
@@ -62,6 +64,7 @@ ORDER = (
     "BlackJAX ChEES",
     "nutpie NUTS",
     "BlackJAX NUTS",
+    "Pyro NUTS",
 )
 
 
@@ -72,6 +75,8 @@ def can_run(sampler: str, chains: int) -> bool:
     if sampler == "BlackJAX NUTS":
         # BlackJAX's trees wait for each other at every leaf, so few rows tell enough
         return chains in (4, 64)
+    if sampler == "Pyro NUTS":
+        return chains == 4  # a millisecond or more for a gradient
     if sampler == "nutpie NUTS" or sampler.endswith("sequential"):
         return chains <= 16
 

@@ -35,7 +35,6 @@ from benchmarks.speed import (
     peers_svi,
     predicting,
     report,
-    sampling,
     svi,
 )
 from benchmarks.speed.row import Row, Settings
@@ -52,7 +51,6 @@ ROWS: dict[str, Callable[[Settings], list[Row]]] = {
     "svi-peers": peers_svi.lenet_peers,
     "svi-resnet": svi.resnet,
     "svi-half": half.half,
-    "samplers": sampling.samplers_of_all,
     "growth": growth.growth,
     "gpu": gpu.gpu,
 }

@@ -1,4 +1,4 @@
-"""Measurements on a GPU: steps as CUDA graphs, nodes of a ResNet-50, samplers of 256 chains."""
+"""Measurements on a GPU: steps as CUDA graphs, and nodes of a ResNet-50."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import guides
-from benchmarks.speed import problems, sampling
+from benchmarks.speed import problems
 from benchmarks.speed.by_hand import LR, Deterministic, plain_pyro, shuffled, stepping
 from benchmarks.speed.clock import Side
 from benchmarks.speed.row import Row, Settings, Target
@@ -28,7 +28,7 @@ def gpu(settings: Settings) -> list[Row]:
         return [Row("on a GPU", compared, None, note=ABSENT)]
 
     on_cuda = replace(settings, device="cuda")
-    rows = [*lenet(on_cuda), *resnet50(on_cuda), *sampling.samplers_of_all(on_cuda)]
+    rows = [*lenet(on_cuda), *resnet50(on_cuda)]
     name = torch.cuda.get_device_name()
 
     return [replace(row, work=f"{row.work} ({name})") for row in rows]

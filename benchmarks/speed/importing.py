@@ -27,12 +27,12 @@ def imports(settings: Settings) -> list[Row]:
     number = int(settings.pick(4, 12))
     with tempfile.TemporaryDirectory() as folder:  # bytecode is kept, as for users
         seconds = [fresh(folder) for _ in range(number)]
-    seconds = seconds[1:]
+        slowest = []
+        for name, cost in costly(folder):
+            milliseconds = 1000 * cost
+            slowest.append(f"{name} {milliseconds:.0f} ms")
 
-    slowest = []
-    for name, cost in costly():
-        milliseconds = 1000 * cost
-        slowest.append(f"{name} {milliseconds:.0f} ms")
+    seconds = seconds[1:]
 
     row = Row(
         work="import zoo, guides",
@@ -47,22 +47,25 @@ def imports(settings: Settings) -> list[Row]:
 
 def fresh(bytecode: str) -> float:
     """Return the seconds of one process that keeps bytecode in a folder."""
+    return float(python(["-c", PROGRAM], bytecode).stdout)
+
+
+def python(arguments: list[str], bytecode: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process that keeps bytecode in a folder."""
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPYCACHEPREFIX"] = bytecode
-    command = [sys.executable, "-c", PROGRAM]
-    run = subprocess.run(
+    command = [sys.executable, *arguments]
+
+    return subprocess.run(
         command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment
     )
 
-    return float(run.stdout)
 
-
-def costly(count: int = 5) -> list[tuple[str, float]]:
+def costly(bytecode: str, count: int = 5) -> list[tuple[str, float]]:
     """Return the modules that take longest themselves after torch and Pyro, by `-X importtime`."""
     program = f"import torch, pyro, sys; sys.stderr.write('{MARK}'); import zoo, guides"
-    command = [sys.executable, "-X", "importtime", "-c", program]
-    run = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    run = python(["-X", "importtime", "-c", program], bytecode)
     _, _, lines = run.stderr.rpartition(MARK)
 
     found = []

@@ -29,14 +29,12 @@ class Problem(NamedTuple):
     Arguments:
         x: Inputs, (N, 13).
         y: Targets, (N,).
-        inputs: Inputs at which functions are evaluated, (40, 13).
         shapes: Shapes of the weights by name.
         scales: Standard deviations of their prior by name.
     """
 
     x: Any
     y: Any
-    inputs: Any
     shapes: dict[str, tuple[int, ...]]
     scales: dict[str, float]
 
@@ -44,14 +42,12 @@ class Problem(NamedTuple):
 def problem(threads: int) -> Problem:
     """Copy the problem from torch."""
     numpy = load(threads, "jax.numpy")
-    model, (x, y), new = problems.regression()
+    model, (x, y), _ = problems.regression()
     priors = model.latents
-    inputs = [*x[:20].tolist(), *new.tolist()]
 
     return Problem(
         numpy.asarray(x.numpy()),
         numpy.asarray(y.squeeze(-1).numpy()),
-        numpy.asarray(inputs, dtype=numpy.float32),
         {name: tuple(priors[name].shape()) for name in NAMES},
         {name: float(priors[name].base_dist.scale.flatten()[0]) for name in NAMES},
     )

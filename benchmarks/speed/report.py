@@ -12,14 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.record import write
-from benchmarks.speed.row import COLUMNS, Facts, Row, Settings, Target
+from benchmarks.speed.row import COLUMNS, Row, Settings, Target
 from zoo.experiments.running.record import about
 from zoo.reports.table import Table
 
 PEERS = (
     "jax",
-    "numpyro",
-    "blackjax",
     "bayesian-torch",
     "torchbnn",
     "blitz-bayesian-pytorch",
@@ -30,14 +28,6 @@ Written by `python -m benchmarks.speed`. Every row measures both sides in one ru
 B), medians, without warm-up and compiling, on the same number of threads. A floor must be
 reached, a goal is desired. TyXe is omitted: it does not run on current versions of Pyro.
 """
-SAMPLERS = """
-## The samplers themselves
-
-13-50-1 network, 500 points of noise, tanh, noise 0.1, float32. Effective draws are those of the
-function value that has fewest, of 20 at the data's own inputs; R-hat above 1.05 at any of the 20
-counts as zero. At new inputs this posterior has modes between which no sampler of this table
-moves.
-"""
 OWN = """
 ## Both sides' own numbers
 """
@@ -46,7 +36,7 @@ GROWTH = """
 
 ![Seconds against data, units, chains and draws](../docs/speed.png)
 """
-QUICK = ", `--quick`: with so few draws no sampler converges, and fixed costs of a run count"
+QUICK = ", `--quick`: fixed costs of a run count"
 
 
 def machine(settings: Settings) -> str:
@@ -87,39 +77,23 @@ def versions() -> dict[str, str]:
 
 def page(rows: Sequence[Row], settings: Settings) -> str:
     """Return the page."""
-    compared = comparisons(rows)
-    cells = [row.cells() for row in compared]
+    cells = [row.cells() for row in rows]
     parts = [HEAD, "\n", machine(settings), "\n\n", markdown(COLUMNS, cells)]
 
     notes = []
-    for row in compared:
+    for row in rows:
         if row.note:
             notes.append(f"- {row.work}, {row.compared}: {row.note}")
     if notes:
         parts += ["\n", "\n".join(notes), "\n"]
 
-    runs = sampler_runs(rows)
-    if runs:
-        cells = [tuple(map(str, run.values())) for run in runs]
-        parts += [SAMPLERS, "\n", markdown(tuple(runs[0]), cells)]
-
-    own = measurements(compared)
+    own = measurements(rows)
     if own:
         parts += [OWN, "\n", markdown(("work", "numbers"), own)]
 
     if any(is_growth(row) for row in rows):
         parts.append(GROWTH)
     return "".join(parts)
-
-
-def comparisons(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows that compare two sides."""
-    return [row for row in rows if "sampler" not in row.facts]
-
-
-def sampler_runs(rows: Sequence[Row]) -> list[Facts]:
-    """Return the measurements of the rows that describe a sampler."""
-    return [row.facts for row in rows if "sampler" in row.facts]
 
 
 def is_growth(row: Row) -> bool:
@@ -210,17 +184,11 @@ def read(row: dict) -> Row:
 def show(rows: Sequence[Row]) -> str:
     """Return rows as a terminal prints them."""
     text = []
-    compared = comparisons(rows)
-    if compared:
-        cells = [row.cells() for row in compared]
+    if rows:
+        cells = [row.cells() for row in rows]
         text.append(str(Table(COLUMNS, cells)))
-    for row in compared:
+    for row in rows:
         if row.note:
             text.append(f"  {row.work}: {row.note}")
-
-    runs = sampler_runs(rows)
-    if runs:
-        values = [tuple(run.values()) for run in runs]
-        text.append(str(Table(tuple(runs[0]), values)))
 
     return "\n".join(text)
