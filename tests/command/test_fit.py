@@ -101,7 +101,7 @@ def test_every_engine_has_a_name(engine, tmp_path):
         else []
     )
     if engine == "AIS":
-        plain += ["--set", "num_particles=8", "--set", "num_steps=200"]
+        plain += ["--set", "num_particles=8", "--set", "num_steps=30"]
     command = [
         "fit",
         "--data",

@@ -74,6 +74,7 @@ def sampled(model, data, **options):
         num_chains=2,
         warmup_steps=5,
         num_samples=9,
+        num_steps=5,
         init="prior",
         compile="plain",
         progress=False,

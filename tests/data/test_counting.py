@@ -168,7 +168,13 @@ def test_the_user_says_how_many_data_a_stream_has():
     assert svi(bnn, num_steps=7).fit(loader, num_data=N).info.num_steps == 7
     assert svi(bnn, num_epochs=2).fit(loader, num_data=N).info.num_steps == 10
     posterior = inference.HMC(
-        bnn, num_chains=1, warmup_steps=2, num_samples=4, init="prior", progress=False
+        bnn,
+        num_chains=1,
+        warmup_steps=2,
+        num_samples=4,
+        num_steps=5,
+        init="prior",
+        progress=False,
     ).fit(loader, num_data=N)
     assert posterior.predict(loader, 4).mean.shape == (N, 1)
 

@@ -164,6 +164,7 @@ def test_function_values_are_predicted_at_a_loader():
         num_chains=1,
         warmup_steps=2,
         num_samples=4,
+        num_steps=5,
         functions_at=U.numpy(),
         init="prior",
         compile="plain",

@@ -172,6 +172,7 @@ def test_samplers_take_weights_and_known_quantities():
         num_chains=1,
         warmup_steps=2,
         num_samples=4,
+        num_steps=5,
         init="prior",
         compile="plain",
         progress=False,

@@ -92,6 +92,7 @@ def test_samplers_and_diagnostics_take_it():
         num_chains=2,
         warmup_steps=5,
         num_samples=9,
+        num_steps=5,
         init="prior",
         compile="plain",
         progress=False,

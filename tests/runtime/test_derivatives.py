@@ -131,6 +131,7 @@ def test_a_sampler_of_a_network_that_takes_derivatives():
         num_chains=2,
         warmup_steps=10,
         num_samples=10,
+        num_steps=5,
         progress=False,
         init="network",
     )

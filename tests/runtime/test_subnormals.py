@@ -46,7 +46,12 @@ ENGINES = {
         model, guides.Delta(model), num_steps=2, compile="traced", progress=False
     ),
     "HMC": lambda model: inference.HMC(
-        model, num_samples=5, warmup_steps=20, compile="traced", progress=False
+        model,
+        num_samples=5,
+        num_steps=5,
+        warmup_steps=20,
+        compile="traced",
+        progress=False,
     ),
 }
 

@@ -44,6 +44,7 @@ def sampled():
         num_chains=1,
         warmup_steps=4,
         num_samples=4,
+        num_steps=5,
         init="prior",
         progress=False,
         compile="plain",

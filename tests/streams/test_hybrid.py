@@ -42,7 +42,7 @@ class Affine(nn.Module):
         return MultivariateNormal(centre.detach(), (factor @ factor.T).detach())
 
 
-def engine(network, likelihood, num_steps=500, lr=1e-2):
+def engine(network, likelihood, num_steps=300, lr=1e-2):
     prior = priors.WeightPrior(dist.Normal(0.0, 10.0))
     model = zoo.BayesianNetwork(network, prior, likelihood)
     return inference.SVI(
