@@ -35,7 +35,7 @@ def line(x, y):
 
 
 def sampler(name="HMC", model=None, **options):
-    usual = {"warmup_steps": WARMUP, "num_samples": DRAWS, "compile": "plain"}
+    usual = {"warmup_steps": WARMUP, "num_samples": DRAWS, "compile": "traced"}
     return dataclasses.replace(
         cases.ENGINES[name](model or build()), **{**usual, **options}
     )

@@ -27,7 +27,7 @@ def line(x, y):
 def fit(path, kind=inference.NUTS, seed=1, **options):
     usual = {"num_chains": 2, "warmup_steps": 10, "num_samples": 6, "init": "prior"}
     engine = kind(
-        line, compile="plain", progress=False, checkpoint=path, **{**usual, **options}
+        line, compile="traced", progress=False, checkpoint=path, **{**usual, **options}
     )
     pyro.set_rng_seed(seed)
     return engine.fit((X, Y))

@@ -28,7 +28,7 @@ def build(scale=1.0):
 
 
 def sampler(name="HMC", **options):
-    usual = {"warmup_steps": WARMUP, "num_samples": DRAWS, "compile": "plain"}
+    usual = {"warmup_steps": WARMUP, "num_samples": DRAWS, "compile": "traced"}
     return dataclasses.replace(cases.ENGINES[name](build()), **{**usual, **options})
 
 
