@@ -18,6 +18,9 @@ _LONG = (
     "test_kills.py",
     "test_nuts.py",
     "test_traced.py",
+    "test_experiments.py",
+    "test_ranks.py",
+    "test_compiler_cache.py",
 )
 
 

@@ -128,9 +128,12 @@ LEARNED = {
 LONGER = {  # whose parts other experiments have as well
     "bbb-mnist",
     "connect-cifar10",
+    "dropout-lenet-mnist",
     "hcl-mnist",
     "hmc-resnet-nodes",
     "long-tail",
+    "nodes-lenet-width",
+    "prune-cifar10",
     "weights-cifar10",
 }
 OFTEN = [name for name in EXPERIMENTS if name not in LONGER]
