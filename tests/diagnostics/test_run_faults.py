@@ -201,7 +201,7 @@ def test_trees_that_are_too_small_for_a_correlated_normal_are_one_warning():
 
 
 def test_a_funnel_is_one_warning_with_all_its_faults():
-    options = {"num_chains": 8, "warmup_steps": 100, "num_samples": 200}
+    options = {"num_chains": 16, "warmup_steps": 60, "num_samples": 80}
     [warning], info = warnings_of(funnel, inference.HMC, **options, num_steps=8)
     assert float(info.bfmi.min()) < 0.3
     assert "E-BFMI is 0." in warning

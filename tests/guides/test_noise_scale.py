@@ -56,9 +56,9 @@ def sampled(model, data):
     pyro.set_rng_seed(1)
     engine = inference.HMC(
         model,
-        num_chains=2,
-        warmup_steps=80,
-        num_samples=220,
+        num_chains=16,
+        warmup_steps=50,
+        num_samples=50,
         num_steps=5,
         compile=False,
         progress=False,

@@ -52,7 +52,7 @@ def test_accepting_everything_has_a_bias(monkeypatch):
 def test_lengths_are_uniform_up_to_twice_their_mean():
     pyro.set_rng_seed(0)
     engine = inference.MAMS(
-        standard(5), num_chains=2, warmup_steps=0, num_samples=200, num_steps=5, **SHORT
+        standard(5), num_chains=2, warmup_steps=0, num_samples=100, num_steps=5, **SHORT
     )
     steps = (engine.fit(()).info.n_steps[0] / 2).double()
     assert steps.unique().tolist() == list(range(1, 10))

@@ -308,7 +308,7 @@ def test_turns_do_not_change_who_adapts_to_what(monkeypatch):
     made.state["scale"] = 10.0 ** torch.arange(5)[:, None] * torch.ones(5, 3)
     made.state["u"] = made.state["u"] / made.state["scale"]
     with made.potential.program.running():
-        made.draw(100, quiet, adapting=True)
+        made.draw(70, quiet, adapting=True)
     in_units_of_the_target = made.averaging.average * made.state["scale"][:, 0]
     assert (in_units_of_the_target > 0.3).all()
     assert (in_units_of_the_target < 3.0).all()
