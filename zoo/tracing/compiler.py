@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
+from zoo.tracing.bare import bare
 from zoo.tracing.compiler_cache import despite_damage, use_writable_folder
 from zoo.tracing.graph import Function
 from zoo.tracing.repetition import ONCE, Repetition
@@ -114,9 +115,8 @@ def _compile(
 
         # the graph is complete: without Dynamo's guards a call costs a third less
         run = inductor(module, examples)
-        run(*inputs)
 
-    return run
+        return bare(run, inputs)
 
 
 def _kept(step: GraphModule) -> dict[str, Any]:
