@@ -1,11 +1,11 @@
-"""Seconds to the first draw of NUTS and to the first step of SVI, both compiled.
+"""Seconds to the first draw of NUTS and MCLMC and to the first step of SVI, all compiled.
 
     python -m benchmarks.first_draw
 
 Each case runs in a new process with an empty folder of the compiler (cold), and in two more
 with what the first one left there (warm, the faster of both). Seconds are those of `fit`,
 which checks and traces the model, compiles it and makes one draw or one step; imports of
-torch, Pyro and the zoo come before. NUTS starts at draws from the prior. The time of the
+torch, Pyro and the zoo come before. Chains start at draws from the prior. The time of the
 processor has that of g++, and depends less than the wall on other work of the machine.
 """
 
@@ -98,6 +98,21 @@ def nuts(problem: Problem, depth: int = 7) -> Posterior:
     return engine.fit(data)
 
 
+def mclmc(problem: Problem) -> Posterior:
+    """Make one draw of two chains by a compiled loop of steps."""
+    model, data = problem
+    engine = inference.MCLMC(
+        model,
+        num_chains=2,
+        init="prior",
+        warmup_steps=1,
+        num_samples=1,
+        compile=True,
+        progress=False,
+    )
+    return engine.fit(data)
+
+
 def svi(problem: Problem) -> Posterior:
     """Take one step of a fully factorised guide."""
     model, data = problem
@@ -111,6 +126,8 @@ CASES: dict[str, Callable[[], Posterior]] = {
     "NUTS, 6-10-1 on yacht": lambda: nuts(one_layer()),
     "NUTS, nodes of LeNet-5": lambda: nuts(lenet_nodes(), depth=2),
     "NUTS, Pyro model of six numbers": lambda: nuts(four_schools()),
+    "MCLMC, 6-10-1 on yacht": lambda: mclmc(one_layer()),
+    "MCLMC, Pyro model of six numbers": lambda: mclmc(four_schools()),
     "SVI, 6-10-1 on yacht": lambda: svi(one_layer()),
     "SVI, nodes of LeNet-5": lambda: svi(lenet_nodes()),
     "SVI, line of six numbers": lambda: svi(line()),
