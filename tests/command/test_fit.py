@@ -91,6 +91,14 @@ def test_the_posterior_is_read_back(tmp_path):
     )
 
 
+SHORTER = {
+    "AIS": ["num_particles=8", "num_steps=30"],
+    "ChEES": ["max_steps=4"],
+    "NUTS": ["max_tree_depth=3"],
+    **dict.fromkeys(["HMC", "MAMS", "MCLMC", "ParallelTempering"], ["num_steps=2"]),
+}
+
+
 @pytest.mark.parametrize("engine", choices.ENGINES)
 def test_every_engine_has_a_name(engine, tmp_path):
     if engine == "Laplace":
@@ -100,8 +108,8 @@ def test_every_engine_has_a_name(engine, tmp_path):
         if "compile" in accepted(getattr(inference, engine), compile=False)
         else []
     )
-    if engine == "AIS":
-        plain += ["--set", "num_particles=8", "--set", "num_steps=30"]
+    for setting in SHORTER.get(engine, ()):
+        plain += ["--set", setting]
     command = [
         "fit",
         "--data",

@@ -71,8 +71,15 @@ def model_and_data(how):
     return model, x
 
 
-@pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize("compile", ["plain", "traced"])
+@pytest.mark.parametrize(
+    ("compile", "how"),
+    [
+        *[("traced", how) for how in WAYS],
+        ("plain", "functional"),
+        ("plain", "jacobian"),
+        *[pytest.param("plain", how, marks=pytest.mark.full) for how in WAYS[2:]],
+    ],
+)
 def test_variational_inference_finds_the_closed_form(how, compile):
     model, x = model_and_data(how)
     guide = guides.MeanField(model)

@@ -325,8 +325,24 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("share", [0.3, 0.8])
+STOPS = [
+    *[(0.8, name) for name in RUNS],
+    (0.3, "without noise"),
+    (0.3, "early stopping"),
+]
+
+
+@pytest.mark.parametrize(
+    ("share", "name"),
+    [
+        *STOPS,
+        *[
+            pytest.param(0.3, name, marks=pytest.mark.full)
+            for name in RUNS
+            if (0.3, name) not in STOPS
+        ],
+    ],
+)
 def test_a_resumed_run_ends_in_the_same_bits(tmp_path, name, share):
     def run(path, seed, stop_at=-1):
         torch.manual_seed(0)
