@@ -230,9 +230,9 @@ def test_positive_nodes_under_mean_field_and_nuts(prior, centre):
     ).fit((x, y))
     drawn = inference.NUTS(
         model,
-        num_chains=2,
-        warmup_steps=60,
-        num_samples=100,
+        num_chains=10,
+        warmup_steps=40,
+        num_samples=20,
         compile=False,
         progress=False,
     ).fit((x, y))

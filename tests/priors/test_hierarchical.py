@@ -149,9 +149,9 @@ def test_the_log_joint_of_the_regularised_horseshoe(by):
 def test_nuts_finds_the_posterior_of_the_scale():
     engine = inference.NUTS(
         regression().double(),
-        num_chains=2,
-        warmup_steps=80,
-        num_samples=80,
+        num_chains=10,
+        warmup_steps=50,
+        num_samples=30,
         compile=False,
         progress=False,
     )
