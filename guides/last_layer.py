@@ -15,7 +15,7 @@ from pyro.poutine.runtime import InferDict
 from torch import Tensor, nn
 
 from guides._base.each_draw import Draws, many_draws, scored_draws
-from guides._base.given_rest import GivenRest
+from guides._base.given_rest import LOG_CONCAVE, GivenRest
 from guides._base.guide import Guide
 from guides._base.last_sites import last_layer_sites
 from guides._base.log_joint import Joint
@@ -28,6 +28,7 @@ from guides.mean_field import MeanField
 
 _JOINT = "last_layer:joint"
 _EXACT = "the conditional of the last layer is normal"
+_FEW, _MANY = 5, 8  # steps of Newton's method on a log-concave density, and on others
 
 
 class LastLayer(Guide):
@@ -63,7 +64,8 @@ class LastLayer(Guide):
             function.
         sites: Names of the sites of the last layer, by default those of the layer that the
             model states last. They have normal priors.
-        num_steps: Steps of Newton's method where the log density is not quadratic.
+        num_steps: Steps of Newton's method where the log density is not quadratic, by default
+            5, or 8 where it is not concave either.
         example: The model's arguments, if it does not run without. They are remembered.
 
     Raises:
@@ -85,7 +87,7 @@ class LastLayer(Guide):
         *,
         make: Callable[..., Guide] = MeanField,
         sites: Sequence[str] | None = None,
-        num_steps: int = 8,
+        num_steps: int | None = None,
         example: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(model, example=example)
@@ -114,7 +116,7 @@ class LastLayer(Guide):
             kwargs: Its keyword arguments.
         """
         self.data.keep(*args, **kwargs)
-        self.data.facts[_EXACT] = self._find_out_if_exact()
+        self._find_facts()
 
     @property
     def is_exact(self) -> bool:
@@ -125,10 +127,7 @@ class LastLayer(Guide):
         if self.data.is_empty:
             return True
 
-        if _EXACT not in self.data.facts:  # after they were read from a file
-            self.data.facts[_EXACT] = self._find_out_if_exact()
-
-        return self.data.facts[_EXACT]
+        return self._fact(_EXACT)
 
     def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Draw the rest, then the last layer from its conditional."""
@@ -193,8 +192,7 @@ class LastLayer(Guide):
         Arguments:
             values: Values (*S, *shape) of the sites of the rest.
         """
-        num_steps = 0 if self.is_exact else self.num_steps
-        found = self._given_rest(num_steps).distribution(values)
+        found = self._given_rest(self._newton_steps()).distribution(values)
         if self.rest is not None:
             return found
 
@@ -262,6 +260,16 @@ class LastLayer(Guide):
 
         return values
 
+    def _newton_steps(self) -> int:
+        """Return the number of steps of Newton's method."""
+        if self.is_exact:
+            return 0
+
+        if self.num_steps is not None:
+            return self.num_steps
+
+        return _FEW if self._fact(LOG_CONCAVE) else _MANY
+
     def _given_rest(self, num_steps: int) -> GivenRest:
         """Return the conditional distribution of the last layer."""
         return GivenRest(self.last, self.sites, self.joint, self.data, num_steps)
@@ -270,10 +278,20 @@ class LastLayer(Guide):
         """Return the values (*S, *shape) of the last layer, of its elements (*S, P)."""
         return self._given_rest(0).parts(elements)
 
-    def _find_out_if_exact(self) -> bool:
-        """Return whether the conditional of the last layer is normal, at a draw of the rest."""
+    def _fact(self, name: str) -> bool:
+        """Return a fact about the data; after they were read from a file it is found again."""
+        if name not in self.data.facts:
+            self._find_facts()
+
+        return self.data.facts[name]
+
+    def _find_facts(self) -> None:
+        """Find out if the conditional is normal, or log-concave, at a draw of the rest."""
         hidden = poutine.block(hide_types=["sample", "observe"])
         with torch.random.fork_rng(), torch.no_grad(), hidden:
             values = {} if self.rest is None else self.rest()
+            given = self._given_rest(0)
+            is_exact = given.is_exact(values)
+            is_log_concave = is_exact or given.looks_log_concave(values)
 
-            return self._given_rest(0).is_exact(values)
+        self.data.facts |= {_EXACT: is_exact, LOG_CONCAVE: is_log_concave}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 _HALVINGS = 10  # of a step, until the density does not fall
 _MULTIPLES = (1.0, 10.0, 100.0)  # of the prior precision, added to a curvature
 _ENERGY_ROUNDING = 1e-6  # share of an energy that counts as equal to it
+_PLACES = 4  # at which the curvature of a density is looked at
 _ROUNDING = 1e-9  # a third derivative that is 0 is so but for this share of the second
 
 
@@ -32,6 +33,7 @@ def conditional_normal(
     start: Tensor,
     scale: Tensor,
     num_steps: int,
+    is_log_concave: bool = False,
 ) -> NormalMoments:
     r"""Return the Laplace approximation of the density of w, exact if it is quadratic.
 
@@ -51,17 +53,19 @@ def conditional_normal(
         start: Where Newton's method begins, (P,).
         scale: Prior standard deviation of each element, (P,).
         num_steps: Steps before the last one: 0 if the density is quadratic.
+        is_log_concave: Whether no multiple is needed, which saves time.
     """
     mode = start
+    multiples = () if is_log_concave else _MULTIPLES
     if num_steps == 0:
-        return _newton(negative, mode, scale)
+        return _newton(negative, mode, scale, multiples)
 
     with torch.no_grad():
         for _ in range(num_steps):
-            step = _newton(fixed, mode, scale).mean - mode.double()
+            step = _newton(fixed, mode, scale, multiples).mean - mode.double()
             mode = (mode + _share(fixed, mode, step) * step).to(start.dtype)
 
-    moments = _newton(negative, mode, scale)
+    moments = _newton(negative, mode, scale, multiples)
     step = moments.mean - mode.double()
     with torch.no_grad():
         share = _share(fixed, mode, step)
@@ -91,6 +95,26 @@ def is_quadratic(
     return float(change.abs().max()) <= _ROUNDING * float(curvature.abs().max())
 
 
+def is_convex(
+    negative: Callable[[Tensor], Tensor], mean: Tensor, scale: Tensor
+) -> bool:
+    """Return whether a function has no negative curvature at a few random places.
+
+    Arguments:
+        negative: The function of a vector (P,).
+        mean: The mean of the places, (P,).
+        scale: The standard deviation of the places, (P,).
+    """
+    for _ in range(_PLACES):
+        place = mean + scale * torch.randn_like(scale)
+        _, curvature = _derivatives(negative, place)
+        _, failed_at = torch.linalg.cholesky_ex(curvature.double())
+        if failed_at > 0:
+            return False
+
+    return True
+
+
 def _derivatives(
     negative: Callable[[Tensor], Tensor], point: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -108,11 +132,14 @@ def _derivatives(
 
 
 def _newton(
-    negative: Callable[[Tensor], Tensor], point: Tensor, scale: Tensor
+    negative: Callable[[Tensor], Tensor],
+    point: Tensor,
+    scale: Tensor,
+    multiples: Sequence[float],
 ) -> NormalMoments:
     """Return the normal distribution of the quadratic expansion at a point."""
     gradient, curvature = _derivatives(negative, point)
-    precision = _positive_definite(curvature.double(), scale)
+    precision = _positive_definite(curvature.double(), scale, multiples)
 
     factor = torch.linalg.cholesky(precision)
     step = torch.cholesky_solve(gradient.double().unsqueeze(-1), factor).squeeze(-1)
@@ -137,7 +164,9 @@ def _share(negative: Callable[[Tensor], Tensor], point: Tensor, step: Tensor) ->
     return torch.where(is_lowest, shares, 0.0).amax()
 
 
-def _positive_definite(curvature: Tensor, scale: Tensor) -> Tensor:
+def _positive_definite(
+    curvature: Tensor, scale: Tensor, multiples: Sequence[float]
+) -> Tensor:
     """Return the curvature, with a multiple of the prior precision if it is indefinite.
 
     The multiple is the smallest of a few; the absolute diagonal comes after the largest.
@@ -146,7 +175,7 @@ def _positive_definite(curvature: Tensor, scale: Tensor) -> Tensor:
     precision = scale.double().square().reciprocal()
     nearest = torch.diag(symmetric.diagonal().abs() + precision)
 
-    for multiple in (*reversed(_MULTIPLES), 0.0):
+    for multiple in (*reversed(multiples), 0.0):
         candidate = symmetric + torch.diag(multiple * precision)
         _, failed_at = torch.linalg.cholesky_ex(candidate.detach())
         nearest = torch.where(failed_at > 0, nearest, candidate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from guides._base.conditional_normal import (
     NormalMoments,
     conditional_normal,
+    is_convex,
     is_quadratic,
 )
 from guides._base.each_draw import Draws, each_draw
@@ -21,6 +22,7 @@ from guides._base.remembered import Remembered
 from guides._base.site import Site
 from guides._lazy.lazy import plain
 
+LOG_CONCAVE = "the conditional of the last layer is log-concave"
 _ELEMENTS = 2**24  # of second derivatives at once, when many draws are made
 
 
@@ -41,6 +43,11 @@ class GivenRest:
     joint: Joint
     data: Remembered
     num_steps: int
+
+    @property
+    def is_log_concave(self) -> bool:
+        """Whether the density of the elements is log-concave, as far as the data's facts say."""
+        return self.data.facts.get(LOG_CONCAVE, True)
 
     def distribution(self, values: Mapping[str, Tensor]) -> dist.MultivariateNormal:
         """Return the distribution (*S, P) of the elements.
@@ -71,10 +78,19 @@ class GivenRest:
         Arguments:
             values: A value (*shape) of each site of the rest.
         """
-        given = self._rest_of(values)
-        negative = partial(self._negative, self._stated(given), given)
+        return is_quadratic(
+            self._energy(values), self._prior("mean"), self._prior("stddev")
+        )
 
-        return is_quadratic(negative, self._prior("mean"), self._prior("stddev"))
+    def looks_log_concave(self, values: Mapping[str, Tensor]) -> bool:
+        """Return whether the density of the elements is log-concave at a few places.
+
+        Arguments:
+            values: A value (*shape) of each site of the rest.
+        """
+        return is_convex(
+            self._energy(values), self._prior("mean"), self._prior("stddev")
+        )
 
     def parts(self, elements: Tensor) -> Draws:
         """Return the value (*S, *shape) of each site, of elements (*S, P)."""
@@ -96,6 +112,12 @@ class GivenRest:
             pieces.append(value.reshape(*value.shape[:num_sample_dims], -1))
 
         return torch.cat(pieces, -1).double()
+
+    def _energy(self, values: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        """Return the negative log joint density of the elements, given a value of each site."""
+        given = self._rest_of(values)
+
+        return partial(self._negative, self._stated(given), given)
 
     def _rest_of(self, values: Mapping[str, Tensor]) -> Draws:
         """Return the values of the other sites, as ordinary draws."""
@@ -139,6 +161,7 @@ class GivenRest:
             start=self._prior("mean"),
             scale=self._prior("stddev"),
             num_steps=self.num_steps,
+            is_log_concave=self.is_log_concave,
         )
 
     def _negative(

@@ -129,6 +129,7 @@ def test_classes_have_the_laplace_approximation_and_still_a_bound():
     guide = guides.LastLayer(model, example=(x, y.reshape(-1, 1).float()))
     assert guide.bound
     assert not guide.is_exact
+    assert guide._given_rest(0).is_log_concave
 
     grid = torch.linspace(-15, 15, 4001, dtype=torch.float64)
     signed = (2 * y - 1).double() * x[:, 0].double()
@@ -164,7 +165,8 @@ def test_the_mode_is_found_where_the_density_is_not_log_concave():
 
     guide = guides.LastLayer(model, example=(x, y))
     rest = guide.rest()
-    given = guide._given_rest(guide.num_steps)
+    given = guide._given_rest(guide._newton_steps())
+    assert not given.is_log_concave
     stated = given._stated(rest)
 
     def negative(elements):
@@ -177,7 +179,7 @@ def test_the_mode_is_found_where_the_density_is_not_log_concave():
     assert slope(found) < 0.1
 
     undamped = torch.zeros_like(found)  # Newton's method alone: what the check rejects
-    for _ in range(guide.num_steps):
+    for _ in range(guide._newton_steps()):
         gradient, curvature = _derivatives(negative, undamped)
         undamped = undamped - torch.linalg.solve(curvature, gradient)
     assert not slope(undamped) < 10
