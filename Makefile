@@ -10,6 +10,8 @@ READY = $(VENV)/ready
 READY_DOCS = $(VENV)/ready-docs
 # a path file instead of an import hook: editors read it, and a clone named zoo next to it does not hide the package
 EDITABLE = --config-settings editable_mode=compat
+# processes that tests begin load bytecode, instead of compiling every file again
+TESTED = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python
 NO_DOCS = the site needs Sphinx and what else the extra 'docs' names, and pip cannot install it: \
 	without a network, name a folder of wheels, PIP_NO_INDEX=1 PIP_FIND_LINKS=folder make docs
 
@@ -19,10 +21,10 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40
+	$(TESTED) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40
 
 test-all: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "" -o faulthandler_timeout=3600
+	$(TESTED) -m pytest -n 2 -m "" -o faulthandler_timeout=3600
 
 notebooks: $(READY_DOCS)
 	$(BIN)/python docs/site/run_lessons.py

@@ -24,7 +24,7 @@ ABSENT = "There is no CUDA device on this machine, so these rows were not measur
 def gpu(settings: Settings) -> list[Row]:
     """Measure all rows of the GPU, or return a row that says that there is none."""
     if not torch.cuda.is_available():
-        compared = "NUTS of 256 chains, SVI as a CUDA graph, ResNet-50"
+        compared = "SVI as a CUDA graph, ResNet-50"
         return [Row("on a GPU", compared, None, note=ABSENT)]
 
     on_cuda = replace(settings, device="cuda")
