@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +108,7 @@ def _compile(
         torch.no_grad(),
         config.patch(known),
         warnings.catch_warnings(),
+        _layouts_by_name(),
         _shapes(inputs, repetition) as examples,
     ):
         warnings.simplefilter("ignore")  # warnings about the compiler itself
@@ -130,6 +132,31 @@ def _kept(step: GraphModule) -> dict[str, Any]:
     code = hashlib.sha256(step.code.encode()).hexdigest()
 
     return {"unsafe_marked_cacheable_functions": {_LOOP: f"{torch.__version__} {code}"}}
+
+
+@contextmanager
+def _layouts_by_name() -> Iterator[None]:
+    """Pickle layouts such as `torch.contiguous_format` by their names.
+
+    The compiler finds a program on disk by what pickle makes of its inputs. Pickle itself
+    writes the first module that has imported torch, which is another one in each script.
+    """
+    before = copyreg.dispatch_table.get(torch.memory_format)
+    copyreg.pickle(torch.memory_format, _name_of_layout)
+    try:
+        yield
+    finally:
+        del copyreg.dispatch_table[torch.memory_format]
+        if before is not None:
+            copyreg.dispatch_table[torch.memory_format] = before
+
+
+def _name_of_layout(layout: torch.memory_format) -> tuple[Any, tuple[str]]:
+    return _layout, (str(layout).removeprefix("torch."),)
+
+
+def _layout(name: str) -> torch.memory_format:
+    return getattr(torch, name)
 
 
 def _check_compiler() -> None:
