@@ -184,9 +184,16 @@ def num_parameters(posterior: Posterior) -> int:
 
 
 def over_nodes(model: Model, where: str) -> Model:
-    """Give a network random nodes, and put its weights at the mode under their earlier prior."""
+    """Give a network random nodes, and put its weights at the mode under their earlier prior.
+
+    Raises:
+        ValueError: A prior with random parameters, which is no prior of the weights alone.
+    """
 
     def weights(name: str, _: Tensor) -> priors.Point:
+        if name not in model.latents:
+            raise ValueError(f"{name!r} has no prior without random parameters")
+
         return priors.Point(model.latents[name])
 
     prior = priors.NodePrior(dist.Normal(1.0, 0.3), where=where, weights=weights)
