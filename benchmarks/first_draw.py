@@ -32,6 +32,7 @@ import guides
 import zoo
 from benchmarks.record import write
 from zoo import datasets, inference, likelihoods, networks, priors
+from zoo.inference.mcmc.sampler import Sampler
 from zoo.posterior.posterior import Posterior
 from zoo.reports.table import Table
 
@@ -82,35 +83,35 @@ def line() -> Problem:
     return model, (torch.randn(100, 5), torch.randn(100, 1))
 
 
-def nuts(problem: Problem, depth: int = 7) -> Posterior:
-    """Make one draw of two chains."""
+def draw(sampler: type[Sampler], problem: Problem, **options: Any) -> Posterior:
+    """Make one draw of two chains.
+
+    Arguments:
+        sampler: One of `zoo.inference`.
+        problem: The model and its data.
+        options: Further arguments of the sampler.
+    """
     model, data = problem
-    engine = inference.NUTS(
+    engine = sampler(
         model,
         num_chains=2,
         init="prior",
-        warmup_steps=0,
         num_samples=1,
-        max_tree_depth=depth,
         compile=True,
         progress=False,
+        **options,
     )
     return engine.fit(data)
+
+
+def nuts(problem: Problem, depth: int = 7) -> Posterior:
+    """Make a draw by NUTS, without a warm-up."""
+    return draw(inference.NUTS, problem, warmup_steps=0, max_tree_depth=depth)
 
 
 def mclmc(problem: Problem) -> Posterior:
-    """Make one draw of two chains by a compiled loop of steps."""
-    model, data = problem
-    engine = inference.MCLMC(
-        model,
-        num_chains=2,
-        init="prior",
-        warmup_steps=1,
-        num_samples=1,
-        compile=True,
-        progress=False,
-    )
-    return engine.fit(data)
+    """Make a draw by a compiled loop of steps."""
+    return draw(inference.MCLMC, problem, warmup_steps=1)
 
 
 def svi(problem: Problem) -> Posterior:

@@ -9,20 +9,18 @@ import numpy as np
 
 from benchmarks.samplers.blackjax_side import BlackJAX
 from benchmarks.samplers.posteriors import Posterior
-from benchmarks.samplers.run import Budget, Cost
+from benchmarks.samplers.run import Cost, Restarting
 from benchmarks.speed.jax_problem import load
 
 
-class Nutpie:
-    """nutpie's NUTS. It cannot be continued: each call of `draw` is a new run with a warm-up.
+class Nutpie(Restarting):
+    """nutpie's NUTS.
 
     Arguments:
         posterior: What is sampled.
         num_chains: Number of chains C.
         seed: The seed.
     """
-
-    restarts = True
 
     def __init__(self, posterior: Posterior, num_chains: int, seed: int) -> None:
         self.nutpie = load(1, "nutpie")
@@ -53,13 +51,6 @@ class Nutpie:
         return module.from_pyfunc(
             size, make_log_density, make_expand, [np.dtype("float64")], [(size,)], ["q"]
         )
-
-    def warm_up(self, budget: Budget) -> Cost:
-        """Keep the number of draws of warm-up; `draw` tells its cost."""
-        self.warmup = budget.warmup
-        self.warmup_cost = Cost(0, 0.0)
-
-        return self.warmup_cost
 
     def draw(self, number: int) -> tuple[np.ndarray, Cost]:
         """Return function values of draws, and what they took after warm-up."""

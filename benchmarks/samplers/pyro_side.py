@@ -13,13 +13,11 @@ from pyro.infer import NUTS as NoUTurn
 from torch import Tensor
 
 from benchmarks.samplers.posteriors import Posterior
-from benchmarks.samplers.run import Budget, Cost
+from benchmarks.samplers.run import Cost, Restarting
 
 
-class PyroNUTS:
-    """Pyro's NUTS. It cannot be continued: each call of `draw` is a new run with a warm-up.
-
-    Every call of the model is a gradient.
+class PyroNUTS(Restarting):
+    """Pyro's NUTS. Every call of the model is a gradient.
 
     Arguments:
         posterior: What is sampled.
@@ -27,20 +25,11 @@ class PyroNUTS:
         seed: The seed.
     """
 
-    restarts = True
-
     def __init__(self, posterior: Posterior, num_chains: int, seed: int) -> None:
         self.posterior = posterior
         self.num_chains = num_chains
         self.seed = seed
         self.calls = 0
-
-    def warm_up(self, budget: Budget) -> Cost:
-        """Keep the number of draws of warm-up; `draw` tells its cost."""
-        self.warmup = budget.warmup
-        self.warmup_cost = Cost(0, 0.0)
-
-        return self.warmup_cost
 
     def draw(self, number: int) -> tuple[np.ndarray, Cost]:
         """Return function values of draws, and what they took after warm-up."""

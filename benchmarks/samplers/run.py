@@ -61,6 +61,19 @@ class Side(Protocol):
         ...
 
 
+class Restarting:
+    """A sampler that cannot be continued: each call of `draw` is a new run with a warm-up."""
+
+    restarts = True
+
+    def warm_up(self, budget: Budget) -> Cost:
+        """Keep the number of draws of warm-up; `draw` tells its cost."""
+        self.warmup = budget.warmup
+        self.warmup_cost = Cost(0, 0.0)
+
+        return self.warmup_cost
+
+
 @dataclass
 class Outcome:
     """The function values of a run (C, S, M), and what it took.
