@@ -12,7 +12,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 import guides
@@ -204,17 +204,35 @@ for number in range(100):
 
 def test_two_processes_that_write_one_file_do_not_tear_it(tmp_path):
     path = tmp_path / "a.run"
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
-    )
-    assert writer.stdout.readline() == "begins\n"
-    for number in range(40):
-        write_file(path, {"a": torch.full((2000,), -float(number))}, {"run": "{}"})
-        _, tensors = read_file(path, "run")
-        assert len(tensors["a"].unique()) == 1
-    writer.communicate()
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "begins\n"
+        for number in range(40):
+            write_file(path, {"a": torch.full((2000,), -float(number))}, {"run": "{}"})
+            _, tensors = read_file(path, "run")
+            assert len(tensors["a"].unique()) == 1
     assert writer.returncode == 0
     assert [each.name for each in tmp_path.iterdir()] == ["a.run"]
+
+
+def test_a_file_that_gets_shorter_between_two_openings_is_read_again(
+    monkeypatch, tmp_path
+):
+    path = tmp_path / "a.run"
+    write_file(path, {"a": torch.ones(2000)}, {"run": "{}"})
+    opened = []
+
+    def open_twice(name, framework):
+        opened.append(name)
+        if len(opened) == 1:
+            write_file(path, {"a": torch.ones(2)}, {"run": "{}"})
+            raise RuntimeError("size <634> is smaller than the required mapping size")
+        return safe_open(name, framework)
+
+    monkeypatch.setattr("zoo.posterior.storage.safe_open", open_twice)
+    _, tensors = read_file(path, "run")
+    assert tensors["a"].tolist() == [1.0, 1.0]
+    assert len(opened) == 2
 
 
 @pytest.mark.parametrize("device", ["attic", "cuda:7", "meta", ""])

@@ -81,7 +81,9 @@ def read_part(
         before = _identity(path)
         try:
             return _read(path, key, prefix)
-        except DamagedFile:
+        except (DamagedFile, RuntimeError):
+            # safetensors opens a file twice: for its header, and for torch, which raises
+            # RuntimeError when another process has put a shorter file there in between.
             if _identity(path) == before:
                 raise
 
