@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zoo.tracing import ahead
-from zoo.tracing.ahead import Ahead, Likeness
+from zoo.tracing.ahead import Ahead
 from zoo.tracing.compiled import compile_ahead, compile_graph
 from zoo.tracing.graph import trace
 from zoo.tracing.traced import Traced
@@ -20,12 +20,6 @@ def two_cores_and_a_folder(tmp_path, monkeypatch):
 
 def noisy(x):
     return (torch.rand_like(x) + x.tanh(),)
-
-
-def test_a_tensor_that_is_like_another_has_its_memory_layout():
-    for tensor in (X, X.T, X[1:, ::2], X.expand(2, 3, 4), torch.ones(()), X[:0]):
-        one, other = Likeness.of(tensor), Likeness.of(Likeness.of(tensor).tensor())
-        assert one == other
 
 
 def test_a_process_that_fails_changes_nothing(monkeypatch):
@@ -57,17 +51,17 @@ def test_a_single_core_begins_no_process(monkeypatch):
 @pytest.mark.slow
 # torch's compiler warns about itself
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-def test_what_another_process_compiled_is_loaded():
-    from torch._dynamo.utils import counters
-
+def test_what_another_process_compiled_is_loaded(monkeypatch):
     graph = trace(noisy, [X])
     begun = compile_ahead(graph, [X])
     begun.wait()
     assert begun.process.returncode == 0
 
-    hits = counters["inductor"]["fxgraph_cache_hit"]
+    def compile(*arguments, **options):
+        raise AssertionError("it is compiled again")
+
+    monkeypatch.setattr("zoo.tracing.compiler._compile", compile)
     run = compile_graph(graph, [X])
-    assert counters["inductor"]["fxgraph_cache_hit"] == hits + 1
     torch.manual_seed(0)
     (found,) = run(X)
     torch.manual_seed(0)

@@ -23,14 +23,15 @@ from zoo.tracing.traced import Traced
 VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
+import sys
 import warnings
 from test_compiler_cache import compiled_bits
-from torch._dynamo.utils import counters
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     bits = compiled_bits()
 damaged = any("damaged" in str(warning.message) for warning in caught)
-print(bits, counters["inductor"]["fxgraph_cache_hit"], damaged)
+has_compiler = "torch._inductor.compile_fx" in sys.modules
+print(bits, "compiled" if has_compiler else "loaded", "damaged" if damaged else "whole")
 """
 
 
@@ -102,7 +103,7 @@ def printed(started):
 def test_the_next_process_loads_the_program_and_gives_the_same_bits(folder):
     bits = compiled_bits()  # in a program with other modules than the next one
     assert cache_folder() == folder
-    assert printed(process(folder)) == f"{bits} 2 False"
+    assert printed(process(folder)) == f"{bits} loaded whole"
 
 
 @pytest.mark.slow
@@ -116,7 +117,7 @@ def test_a_step_with_another_number_in_its_code_is_another_program(folder):
 @pytest.mark.slow
 def test_two_processes_at_once_and_one_after_damage_give_the_same_bits(folder):
     first, second = process(folder), process(folder)
-    bits, _, _ = printed(first).rpartition("] ")
+    bits, _, _ = printed(first).rpartition(" compiled ")
     assert printed(second).startswith(bits)
 
     libraries = list(folder.rglob("*.main.so"))
@@ -125,7 +126,7 @@ def test_two_processes_at_once_and_one_after_damage_give_the_same_bits(folder):
         library.write_bytes(b"not a library")
     last = printed(process(folder))
     assert last.startswith(bits)
-    assert last.endswith("True")
+    assert last.endswith("compiled damaged")
 
 
 def test_the_folder_is_that_of_torch(folder, monkeypatch):

@@ -130,7 +130,8 @@ def test_a_counter_in_python_is_noticed():
     assert not torch.equal(run(X)[0], run(X)[0])
 
 
-def test_without_a_compiler_the_graph_runs(monkeypatch):
+def test_without_a_compiler_the_graph_runs(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     _, config = compiler()
     monkeypatch.setattr(module, "_WAIT", 0.0)
     monkeypatch.setattr(module, "_WAIT_PER_NODE", 1e-9)

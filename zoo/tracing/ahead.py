@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import subprocess
@@ -17,44 +16,15 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from zoo.tracing.compiler import compile_module
-from zoo.tracing.compiler_cache import cache_folder, use_writable_folder
+from zoo.tracing.compiler_cache import use_writable_folder
+from zoo.tracing.kept import place_of
+from zoo.tracing.likeness import Likeness
+from zoo.tracing.repetition import ONCE
 from zoo.tracing.written_graph import WrittenNode, read, written
 
 _PROGRAM = (
     "import sys; from zoo.tracing.ahead import compile_file; compile_file(sys.argv[1])"
 )
-
-
-class Likeness(NamedTuple):
-    """What a compiler knows of a tensor."""
-
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    offset: int
-    num_stored: int
-    dtype: torch.dtype
-    requires_grad: bool
-
-    @classmethod
-    def of(cls, tensor: Tensor) -> Likeness:
-        """Return what a compiler knows of a tensor on a CPU."""
-        num_stored = tensor.untyped_storage().nbytes() // tensor.element_size()
-
-        return cls(
-            tuple(tensor.shape),
-            tensor.stride(),
-            int(tensor.storage_offset()),
-            num_stored,
-            tensor.dtype,
-            tensor.requires_grad,
-        )
-
-    def tensor(self) -> Tensor:
-        """Return a tensor of zeros that is like it."""
-        stored = torch.zeros(self.num_stored, dtype=self.dtype)
-        tensor = stored.as_strided(self.shape, self.stride, self.offset)
-
-        return tensor.requires_grad_(self.requires_grad)
 
 
 class Ahead:
@@ -82,13 +52,11 @@ class Ahead:
             inputs: All of its inputs, on a CPU.
         """
         use_writable_folder()
-        likenesses = tuple(map(Likeness.of, inputs))
-        num_threads = torch.get_num_threads()
-        mark = _mark(f"{module.code} {likenesses} {num_threads}")
-        if _num_cores() == 1 or mark.exists():
+        if _num_cores() == 1 or place_of(module, inputs, ONCE).exists():
             return None
 
-        task = _Task(written(module), likenesses, num_threads, mark)
+        likenesses = tuple(map(Likeness.of, inputs))
+        task = _Task(written(module), likenesses, torch.get_num_threads())
         with tempfile.NamedTemporaryFile(suffix=".graph", delete=False) as file:
             pickle.dump(task, file)
 
@@ -114,13 +82,11 @@ class _Task(NamedTuple):
         nodes: The nodes of the graph.
         inputs: What its inputs are like.
         num_threads: Number of threads that it will run with.
-        mark: An empty file which says that the graph was compiled.
     """
 
     nodes: list[WrittenNode]
     inputs: tuple[Likeness, ...]
     num_threads: int
-    mark: Path
 
 
 def compile_file(path: str) -> None:
@@ -136,17 +102,6 @@ def compile_file(path: str) -> None:
     torch.set_num_threads(task.num_threads)
     inputs = [likeness.tensor() for likeness in task.inputs]
     compile_module(read(task.nodes), inputs)
-
-    task.mark.parent.mkdir(exist_ok=True)
-    task.mark.touch()
-
-
-def _mark(description: str) -> Path:
-    """Return the file which says that what is described was compiled."""
-    text = f"{description} {torch.__version__}"
-    name = hashlib.sha256(text.encode()).hexdigest()
-
-    return cache_folder() / "zoo" / name
 
 
 def _num_cores() -> int:

@@ -13,6 +13,28 @@ from torch import Tensor
 from zoo.tracing.graph import Function
 
 
+class BareProgram(NamedTuple):
+    """A compiled program that takes and returns the tensors of its caller.
+
+    Arguments:
+        program: A function of a list of inputs, which it empties.
+        written: The numbers of the inputs that it writes to.
+        constants: Tensors that the compiler has computed in advance, by name.
+    """
+
+    program: Callable[[list[Tensor]], Sequence[Tensor]]
+    written: tuple[int, ...]
+    constants: dict[str, Tensor]
+
+    def function(self) -> Function:
+        """Return it as a function of its inputs."""
+
+        def call(*inputs: Tensor) -> Sequence[Tensor]:
+            return self.program([*inputs])
+
+        return counting_writes(call, self.written)
+
+
 class _Call(NamedTuple):
     """A call of a compiled program inside its layers.
 
@@ -27,7 +49,7 @@ class _Call(NamedTuple):
     returned: Sequence[Any]
 
 
-def bare(run: Function, inputs: Sequence[Tensor]) -> Function:
+def bare(run: Function, inputs: Sequence[Tensor]) -> BareProgram | None:
     """Return what a compiled function calls inside, if all else is passing tensors on.
 
     Torch puts layers around a compiled program that make views of results, copy inputs
@@ -43,28 +65,31 @@ def bare(run: Function, inputs: Sequence[Tensor]) -> Function:
         results = run(*inputs)
 
     if len(calls) != 1:
-        return run
+        return None
 
-    program, given, returned = calls[0]
+    compiled, given, returned = calls[0]
     passes_on = _are_same(given, inputs) and _are_same(returned, results)
     if not passes_on:
-        return run
+        return None
 
-    return _bare(program.current_callable, sorted(program.mutated_input_idxs))
+    written = tuple(sorted(compiled.mutated_input_idxs))
+
+    return BareProgram(compiled.current_callable, written, compiled.constants or {})
 
 
-def _bare(program: Callable[[list[Tensor]], Any], written: Sequence[int]) -> Function:
-    """Return a program as a function that counts its writes to inputs, as torch does.
+def counting_writes(function: Function, written: Sequence[int]) -> Function:
+    """Return a function that counts its writes to inputs, as torch does.
 
     Arguments:
-        program: A function of a list of inputs, which it empties.
+        function: A function of tensors.
         written: The numbers of the inputs that it writes to.
     """
+    if not written:
+        return function
 
     def call(*inputs: Tensor) -> tuple[Tensor, ...]:
-        results = program([*inputs])
-        if written:
-            torch.autograd.graph.increment_version([inputs[k] for k in written])
+        results = function(*inputs)
+        torch.autograd.graph.increment_version([inputs[k] for k in written])
 
         return results
 

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import copyreg
-import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from zoo.tracing.bare import bare
+from zoo.tracing.bare import BareProgram, bare
 from zoo.tracing.compiler_cache import despite_damage, use_writable_folder
 from zoo.tracing.graph import Function
+from zoo.tracing.kept import keep, load, place_of
 from zoo.tracing.repetition import ONCE, Repetition
+from zoo.tracing.settings import settings_for
 from zoo.tracing.varying import likenesses
 
-_SETTINGS = {
-    "fallback_random": True,  # the random numbers of the graph, not of the compiler
-    "size_asserts": False,  # which check every input at every call
-    "alignment_asserts": False,
-    # few channels of an image, channels last, fill a third of a vector register
-    "layout_optimization": False,
-    # the processor says which vectors it has; a test program for each takes seconds
-    "cpp.vec_isa_ok": True,
-}
-# a graph as one C++ program without Python between its kernels: half the time of g++, and a
-# call is faster. Its headers are compiled with it, as in advance they would take as long.
-_ONE_PROGRAM = {"cpp_wrapper": True, "cpp_cache_precompile_headers": False}
-# what is read by index, such as the effect of a group, would be computed again at every read
-_READ_BY_INDEX = {"realize_reads_threshold": 1, "realize_opcount_threshold": 10}
-_LOOP = "torch.ops.higher_order.scan"
-_INDEXING = {
-    torch.ops.aten.index.Tensor,
-    torch.ops.aten.index_select.default,
-    torch.ops.aten.gather.default,
-}
+
+class _Compiled(NamedTuple):
+    """A compiled function, and the program inside it if its layers do nothing."""
+
+    run: Function
+    inside: BareProgram | None
+
+    def function(self) -> Function:
+        """Return it without layers where they do nothing."""
+        return self.run if self.inside is None else self.inside.function()
 
 
 def compile_module(
@@ -62,17 +52,20 @@ def compile_module(
     use_writable_folder()
     is_on_cpu = not any(tensor.is_cuda for tensor in inputs)
     if is_on_cpu:
+        kept = load(place_of(module, inputs, repetition))
+        if kept is not None:
+            return kept
+
         _check_compiler()
         try:
-            task = partial(_compile, module, inputs, _ONE_PROGRAM, repetition)
-            return despite_damage(task)
+            return despite_damage(partial(_library, module, inputs, repetition))
         except Exception:  # an operation that cannot be called from C++ without Python
             pass
 
     one = repetition.first(inputs)
-    step = despite_damage(partial(_compile, module, one, {}))
+    step = despite_damage(partial(_compile, module, one))
 
-    return repetition.in_python(step)
+    return repetition.in_python(step.function())
 
 
 def compiler() -> tuple[Callable[..., Function], ModuleType]:
@@ -85,22 +78,28 @@ def compiler() -> tuple[Callable[..., Function], ModuleType]:
     return inductor, config
 
 
+def _library(
+    module: GraphModule, inputs: Sequence[Tensor], repetition: Repetition
+) -> Function:
+    """Compile a graph as one C++ program, run it once, and keep it for the next process."""
+    compiled = _compile(module, inputs, repetition, as_one_program=True)
+
+    place = place_of(module, inputs, repetition)
+    keep(place, compiled.inside)
+
+    return load(place) or compiled.function()
+
+
 def _compile(
     module: GraphModule,
     inputs: Sequence[Tensor],
-    settings: dict[str, Any],
     repetition: Repetition = ONCE,
-) -> Function:
-    """Compile a graph with more settings, and run it once."""
+    as_one_program: bool = False,
+) -> _Compiled:
+    """Compile a graph and run it once."""
     inductor, config = compiler()
-    if any(node.target in _INDEXING for node in module.graph.nodes):
-        settings = settings | _READ_BY_INDEX
-
-    if repetition.repeats:
-        settings = settings | _kept(module)
-
     known = {}
-    for name, value in (_SETTINGS | settings).items():
+    for name, value in settings_for(module, as_one_program).items():
         if "." in name or hasattr(config, name):  # an older version lacks some
             known[name] = value
 
@@ -108,7 +107,6 @@ def _compile(
         torch.no_grad(),
         config.patch(known),
         warnings.catch_warnings(),
-        _layouts_by_name(),
         _shapes(inputs, repetition) as examples,
     ):
         warnings.simplefilter("ignore")  # warnings about the compiler itself
@@ -118,45 +116,7 @@ def _compile(
         # the graph is complete: without Dynamo's guards a call costs a third less
         run = inductor(module, examples)
 
-        return bare(run, inputs)
-
-
-def _kept(step: GraphModule) -> dict[str, Any]:
-    """Return the setting that keeps a compiled loop on disk, under the code of its step.
-
-    Without it every process compiles its loops again.
-
-    Arguments:
-        step: The graph of a step.
-    """
-    code = hashlib.sha256(step.code.encode()).hexdigest()
-
-    return {"unsafe_marked_cacheable_functions": {_LOOP: f"{torch.__version__} {code}"}}
-
-
-@contextmanager
-def _layouts_by_name() -> Iterator[None]:
-    """Pickle layouts such as `torch.contiguous_format` by their names.
-
-    The compiler finds a program on disk by what pickle makes of its inputs. Pickle itself
-    writes the first module that has imported torch, which is another one in each script.
-    """
-    before = copyreg.dispatch_table.get(torch.memory_format)
-    copyreg.pickle(torch.memory_format, _name_of_layout)
-    try:
-        yield
-    finally:
-        del copyreg.dispatch_table[torch.memory_format]
-        if before is not None:
-            copyreg.dispatch_table[torch.memory_format] = before
-
-
-def _name_of_layout(layout: torch.memory_format) -> tuple[Any, tuple[str]]:
-    return _layout, (str(layout).removeprefix("torch."),)
-
-
-def _layout(name: str) -> torch.memory_format:
-    return getattr(torch, name)
+        return _Compiled(run, bare(run, inputs))
 
 
 def _check_compiler() -> None:
@@ -170,7 +130,7 @@ def _check_compiler() -> None:
 def _shapes(inputs: Sequence[Tensor], repetition: Repetition) -> Iterator[list[Tensor]]:
     """Say which shapes may vary: the number of steps only; without a word nothing is kept on disk.
 
-    It yields the inputs, or likenesses of them if there may be several steps.
+    It yields likenesses of the inputs. Those of a single step share memory as the inputs do.
     """
     from torch._guards import TracingContext, tracing
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -178,9 +138,11 @@ def _shapes(inputs: Sequence[Tensor], repetition: Repetition) -> Iterator[list[T
 
     shapes = ShapeEnv(assume_static_by_default=True)
     mode = FakeTensorMode(shape_env=shapes, allow_non_fake_inputs=True)
-    examples = list(inputs)
     if repetition.repeats:
         examples = likenesses(mode, inputs, repetition)
+    else:
+        # the compiler's own likenesses would have sizes with names, such as s23
+        examples = [mode.from_tensor(each, static_shapes=True) for each in inputs]
 
     with tracing(TracingContext(mode)):
         yield examples

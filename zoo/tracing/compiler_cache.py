@@ -16,7 +16,7 @@ from zoo.runtime.caller import stack_level
 
 Result = TypeVar("Result")
 _NOT_KEPT = "compiled programs are not kept for the next process"
-_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 _temporary: list[str] = []  # the folder of this process, if it needs one
 
 
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
     It is `TORCHINDUCTOR_CACHE_DIR`, or a folder of the user's in that of temporary files.
     It can be deleted at any time.
     """
-    named = os.environ.get(_VARIABLE)
+    named = os.environ.get(VARIABLE)
     if named:
         return Path(named).absolute()
 
@@ -44,7 +44,7 @@ def use_writable_folder() -> None:
 
     _use_temporary_folder()
     warnings.warn(
-        f"the compiler's folder {folder} cannot be written to; set {_VARIABLE} to a folder "
+        f"the compiler's folder {folder} cannot be written to; set {VARIABLE} to a folder "
         f"that can; {_NOT_KEPT}",
         stacklevel=stack_level(),
     )
@@ -66,7 +66,7 @@ def despite_damage(compile: Callable[[], Result]) -> Result:
         if _is_temporary(folder) or not _is_of_a_file(error):
             raise
 
-        kept = os.environ.get(_VARIABLE)
+        kept = os.environ.get(VARIABLE)
         _use_temporary_folder()
         try:
             result = compile()
@@ -116,9 +116,9 @@ def _use_temporary_folder() -> None:
 def _use(folder: str | None) -> None:
     """Use a folder from now on, None for the default, and forget what is of another one."""
     if folder is None:
-        os.environ.pop(_VARIABLE, None)
+        os.environ.pop(VARIABLE, None)
     else:
-        os.environ[_VARIABLE] = folder
+        os.environ[VARIABLE] = folder
 
     from torch._inductor.utils import clear_caches
 

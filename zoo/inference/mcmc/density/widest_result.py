@@ -14,6 +14,11 @@ class WidestResult(TorchDispatchMode):
 
     bytes = 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False, so that torch does not import its compiler, which takes seconds."""
+        return False
+
     def __torch_dispatch__(
         self,
         func: Callable[..., Any],
