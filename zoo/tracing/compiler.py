@@ -17,6 +17,7 @@ from zoo.tracing.bare import BareProgram, bare
 from zoo.tracing.compiler_cache import despite_damage, use_writable_folder
 from zoo.tracing.graph import Function
 from zoo.tracing.kept import keep, load, place_of
+from zoo.tracing.loop_memory import made_once
 from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.settings import settings_for
 from zoo.tracing.varying import likenesses
@@ -106,6 +107,7 @@ def _compile(
     with (
         torch.no_grad(),
         config.patch(known),
+        made_once(),
         warnings.catch_warnings(),
         _shapes(inputs, repetition) as examples,
     ):

@@ -1,0 +1,140 @@
+"""Loops whose small tensors are made once: which tensors, and that results have the same bits."""
+
+import pytest
+import torch
+
+from zoo.tracing.compiler import compile_module
+from zoo.tracing.graph import trace
+from zoo.tracing.loop_memory import once
+from zoo.tracing.repetition import Repetition
+
+CHECK = "AOTI_TORCH_ERROR_CODE_CHECK"
+VIEW = (
+    "auto {} = wrap_with_raii_handle_if_needed("
+    "reinterpret_tensor_wrapper({}, 1, two, two, 0L));"
+)
+
+
+def new(name, shape="two", dtype="float32"):
+    """Return the lines that make a tensor."""
+    kind = f"cached_torch_dtype_{dtype}, cached_torch_device_type_cpu"
+    return [
+        f"AtenTensorHandle {name}_handle;",
+        f"{CHECK}(aoti_torch_empty_strided(1, {shape}, two, {kind}, 0, &{name}_handle));",
+        f"RAIIAtenTensorHandle {name}({name}_handle);",
+    ]
+
+
+def same(name, other):
+    """Return the lines that give a tensor another name."""
+    return [
+        f"AtenTensorHandle {name}_handle;",
+        f"{CHECK}(aoti_torch_assign_tensors_out({other}, &{name}_handle));",
+        f"RAIIAtenTensorHandle {name}({name}_handle);",
+    ]
+
+
+def program(*lines):
+    """Return the C++ of a loop with lines, which ends with those that every loop has."""
+    sizes = "static constexpr int64_t two[] = {2L, };"
+    body = [f"        {line}\n" for line in lines]
+    above = f"    {sizes}\n    const int64_t steps[] = {{s35, }};\n    while (1) {{\n"
+
+    return f"{above}{''.join(body)}    }}\n    output = carried.release();\n"
+
+
+def parts(*lines):
+    """Return the lines before the loop and those inside, of a program that is rewritten."""
+    before, _, after = once(program(*lines)).partition("    while (1) {\n")
+    inside, _, _ = after.partition("    }\n")
+    strip = [line.strip() for line in before.splitlines()[2:]]
+
+    return strip, [line.strip() for line in inside.splitlines()]
+
+
+def test_a_tensor_of_one_step_is_made_before_the_loop():
+    call = "kernel((float*)(a.data_ptr()));"
+    before, inside = parts(*new("a"), call, "a.reset();")
+    assert before == new("a")
+    assert inside == [call]
+
+
+def test_tensors_in_its_memory_are_made_with_it():
+    view = VIEW.format("b", "a")
+    before, inside = parts(
+        *new("a"), f"{view} a.reset();  // reuse", "auto c = std::move(b);  // reuse"
+    )
+    assert before == [*new("a"), view, "auto& c = b;"]
+    assert inside == []
+
+
+def test_what_is_handed_on_is_made_at_every_step():
+    lines = [*new("a"), VIEW.format("b", "a"), "carried.reset();"]
+    lines.append("carried = std::move(b);")
+    assert parts(*lines) == ([], lines)
+
+
+def test_what_an_operation_may_return_is_made_at_every_step():
+    lines = [*new("a"), "AtenTensorHandle b_handle;"]
+    lines += [f"{CHECK}(aoti_torch_cpu_view(a, &b_handle));"]
+    lines += ["RAIIAtenTensorHandle b(b_handle);", "carried = std::move(b);"]
+    assert parts(*lines) == ([], lines)
+
+
+@pytest.mark.parametrize("lines", [new("a", "steps"), new("a", "unknown")])
+def test_a_tensor_of_no_fixed_size_stays_in_the_loop(lines):
+    assert parts(*lines) == ([], lines)
+
+
+def test_a_large_tensor_stays_in_the_loop():
+    for number, is_before in ((4096, True), (4097, False)):
+        code = program(
+            f"static constexpr int64_t many[] = {{{number}L, }};", *new("a", "many")
+        )
+        before, _, _ = once(code).partition("while (1) {")
+        assert ("a_handle" in before) == is_before
+
+
+def test_an_input_of_the_step_is_another_name_unless_it_is_handed_on():
+    call = "kernel((float*)(x.data_ptr()));"
+    before, inside = parts(*same("x", "carried"), call, "x.reset();")
+    assert (before, inside) == ([], ["auto& x = carried;", call])
+
+    lines = [*same("x", "carried"), "other = std::move(x);"]
+    assert parts(*lines) == ([], lines)
+    lines = [*same("x", "carried"), VIEW.format("b", "x") + " x.reset();  // reuse"]
+    assert parts(*lines) == ([], lines)
+
+
+def test_code_without_a_loop_or_with_two_stays_as_it_is():
+    for code in ("", "\n".join(new("a")), program(*new("a")) + program(*new("a"))):
+        assert once(code) == code
+
+
+# torch's compiler warns about itself
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_results_have_the_same_bits(monkeypatch, tmp_path):
+    def step(x, p, noise):
+        p = 0.9 * p - 0.1 * (x.tanh().sum(-1, keepdim=True) * x).cos() + noise
+        return x + p, p, x.square().sum(-1)
+
+    inputs = [torch.randn(3, 4), torch.randn(3, 4), torch.randn(20, 3, 4)]
+    loop = Repetition(2, 1)
+    graph = trace(step, loop.first(inputs)).module
+
+    def results(rewrite, folder):
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / folder))
+        monkeypatch.setattr("zoo.tracing.loop_memory.once", rewrite)
+        return compile_module(graph, inputs, loop)(*inputs)
+
+    changed = []
+
+    def noting(code):
+        changed.append(once(code) != code)
+        return once(code)
+
+    as_they_are = results(lambda code: code, "plain")
+    made_once = results(noting, "once")
+    assert changed == [True]
+    for one, other in zip(as_they_are, made_once, strict=True):
+        assert torch.equal(one, other)
