@@ -115,6 +115,12 @@ def test_all_that_a_program_depends_on_is_in_its_name(monkeypatch):
     add("deterministic algorithms", place())
     torch.use_deterministic_algorithms(False)
 
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            torch.cpu, "get_capabilities", lambda: {"avx2": False}, raising=False
+        )
+        add("another processor", place())
+
     monkeypatch.setenv("TORCHINDUCTOR_MAX_AUTOTUNE", "1")
     add("a setting of the user's", place())
 

@@ -142,11 +142,16 @@ def _circumstances() -> list[Any]:
         if name.startswith("TORCHINDUCTOR_") and name != VARIABLE:
             settings.append((name, value))
 
+    processor = {}  # of which machines that share a folder may have several
+    if hasattr(torch.cpu, "get_capabilities"):  # an older version lacks it
+        processor = torch.cpu.get_capabilities()
+
     return [
         _FORMAT,
         torch.__version__,
         sysconfig.get_config_var("SOABI"),
         torch.backends.cpu.get_cpu_capability(),
+        sorted(processor.items()),
         torch.get_num_threads(),
         torch.get_float32_matmul_precision(),
         torch.are_deterministic_algorithms_enabled(),
