@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from zoo.tracing.loop_memory import made_once
 from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.settings import settings_for
 from zoo.tracing.varying import likenesses
+
+_one_at_a_time = threading.RLock()  # settings and classes are changed while it compiles
 
 
 class _Compiled(NamedTuple):
@@ -105,6 +108,7 @@ def _compile(
             known[name] = value
 
     with (
+        _one_at_a_time,
         torch.no_grad(),
         config.patch(known),
         made_once(),
