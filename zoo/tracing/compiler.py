@@ -88,7 +88,7 @@ def _library(
     """Compile a graph as one C++ program, run it once, and keep it for the next process."""
     compiled = _compile(module, inputs, repetition, as_one_program=True)
 
-    place = place_of(module, inputs, repetition)
+    place = place_of(module, inputs, repetition)  # in a folder that may be new
     keep(place, compiled.inside)
 
     return load(place) or compiled.function()

@@ -58,13 +58,11 @@ def place_of(
         inputs: All of its inputs, of all steps, on a CPU.
         repetition: How the step is repeated.
     """
-    end = repetition.num_carried + repetition.num_given
-    likenesses: list[tuple[Any, ...]] = []
-    for number, tensor in enumerate(inputs):
-        like = Likeness.of(tensor)
-        if repetition.num_carried <= number < end:  # for any number of steps
-            like = like._replace(shape=like.shape[1:], num_stored=0)
-        likenesses.append(like)
+    kinds = repetition.split([Likeness.of(tensor) for tensor in inputs])
+    of_any_length = []  # a loop takes any number of steps
+    for like in kinds.given:
+        of_any_length.append(like._replace(shape=like.shape[1:], num_stored=0))
+    likenesses = kinds._replace(given=tuple(of_any_length))
 
     settings = settings_for(module, as_one_program=True)
     sharing = _sharing(inputs)

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-_LARGEST = (
-    2**14
-)  # bytes of a tensor that is made once; larger ones would leave the cache
+# bytes of a tensor that is made once; larger ones would leave the cache
+_LARGEST = 2**14
 _BYTES = {"bool": 1, "int8": 1, "uint8": 1, "float16": 2, "bfloat16": 2}
 _BYTES |= {"int32": 4, "float32": 4, "int64": 8, "float64": 8}
 
@@ -80,6 +79,7 @@ class _Loop:
                 self.sizes[match[1]] = math.prod(map(int, numbers))
 
         self.kept = self._kept()  # by a later step, or by the caller
+        self.given = self._given()  # to another tensor, with their memory
         self.before: set[str] = set()  # tensors that are made before the loop
         self.renamed: set[str] = set()  # other names of tensors from outside
 
@@ -109,6 +109,18 @@ class _Loop:
                 waiting.append(source)
 
         return kept
+
+    def _given(self) -> set[str]:
+        """Return the tensors whose memory another tensor gets."""
+        given = set()
+        for line in self.lines:
+            view, reuse = _VIEW.fullmatch(line), _REUSE.fullmatch(line)
+            if view is not None and view[6]:
+                given.add(view[3])
+            elif reuse is not None:
+                given.add(reuse[2])
+
+        return given
 
     def divided(self) -> tuple[list[str], list[str]]:
         """Return the lines before the loop, and those inside."""
@@ -140,7 +152,7 @@ class _Loop:
             self.before.add(new[4])
             return 3
 
-        if same is not None and same[2] not in self.kept and not self._ends(same[2]):
+        if same is not None and same[2] not in self.kept | self.given:
             inside.append(f"auto& {same[2]} = {same[1]};")
             self.renamed.add(same[2])
             return 3
@@ -173,17 +185,6 @@ class _Loop:
             return False
 
         return self.sizes[shape] * _BYTES.get(dtype, 16) <= _LARGEST
-
-    def _ends(self, name: str) -> bool:
-        """Return whether the memory of a tensor is given to another one."""
-        for line in self.lines:
-            view, reuse = _VIEW.fullmatch(line), _REUSE.fullmatch(line)
-            if view is not None and view[3] == name and view[6]:
-                return True
-            if reuse is not None and reuse[2] == name:
-                return True
-
-        return False
 
 
 @contextmanager
