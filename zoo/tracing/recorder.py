@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.fx import Graph, Node
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from zoo.tracing.operation_mode import OperationMode
 from zoo.tracing.operations import is_random, is_view, writes
 
 aten = torch.ops.aten
@@ -21,7 +21,7 @@ aten = torch.ops.aten
 _READING_TAGS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(OperationMode):
     """Records every operation below autograd and functorch, with its arguments and results.
 
     Arguments:
@@ -40,11 +40,6 @@ class Recorder(TorchDispatchMode):
 
         for number, tensor in enumerate(inputs):
             self._add_input(f"input_{number}", tensor)
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False, so that torch does not import its compiler, which takes seconds."""
-        return False
 
     def node(self, tensor: Tensor) -> Node:
         """Return the node of a tensor; one that is not known becomes an input of the graph."""

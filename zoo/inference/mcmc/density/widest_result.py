@@ -6,18 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from zoo.tracing.operation_mode import OperationMode
 
 
-class WidestResult(TorchDispatchMode):
+class WidestResult(OperationMode):
     """Records the size in bytes of the largest result of an operation."""
 
     bytes = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False, so that torch does not import its compiler, which takes seconds."""
-        return False
 
     def __torch_dispatch__(
         self,
