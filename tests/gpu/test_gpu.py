@@ -141,7 +141,7 @@ def test_draws_kept_on_the_host_predict_on_the_device(name, data):
 def test_a_run_is_taken_up_with_the_devices_random_numbers(
     name, data, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("zoo.inference.mcmc.running.run.BLOCK", 5)
+    monkeypatch.setattr("zoo.inference.mcmc.running.blocks.BLOCK", 5)
     whole = dataclasses.replace(cases.ENGINES[name](regression_model()), num_samples=20)
     part = dataclasses.replace(whole, num_samples=10, checkpoint=tmp_path / "run")
     rest = dataclasses.replace(whole, checkpoint=tmp_path / "run")

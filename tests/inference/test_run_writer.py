@@ -65,7 +65,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*draws diverged")  # a handful 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Write after every block and every epoch."""
-    monkeypatch.setattr("zoo.inference.mcmc.running.run.BLOCK", 2)
+    monkeypatch.setattr("zoo.inference.mcmc.running.blocks.BLOCK", 2)
     monkeypatch.setattr("zoo.inference.mcmc.running.checkpoint.SHARE", torch.inf)
     monkeypatch.setattr("zoo.inference.svi.checkpoint.SHARE", torch.inf)
 

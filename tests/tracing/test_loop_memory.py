@@ -1,4 +1,4 @@
-"""Loops whose small tensors are made once: which tensors, and that results have the same bits."""
+"""Loops whose small tensors are made once, or copied: which, and with the same bits."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def new(name, shape="two", dtype="float32"):
     kind = f"cached_torch_dtype_{dtype}, cached_torch_device_type_cpu"
     return [
         f"AtenTensorHandle {name}_handle;",
-        f"{CHECK}(aoti_torch_empty_strided(1, {shape}, two, {kind}, 0, &{name}_handle));",
+        f"{CHECK}(aoti_torch_empty_strided(1, {shape}, one, {kind}, 0, &{name}_handle));",
         f"RAIIAtenTensorHandle {name}({name}_handle);",
     ]
 
@@ -36,18 +36,20 @@ def same(name, other):
 
 def program(*lines):
     """Return the C++ of a loop with lines, which ends with those that every loop has."""
-    sizes = "static constexpr int64_t two[] = {2L, };"
+    sizes = ["one[] = {1L, }", "two[] = {2L, }"]
+    above = [f"    static constexpr int64_t {size};\n" for size in sizes]
+    above += ["    const int64_t steps[] = {s35, };\n", "    while (1) {\n"]
     body = [f"        {line}\n" for line in lines]
-    above = f"    {sizes}\n    const int64_t steps[] = {{s35, }};\n    while (1) {{\n"
+    below = ["    }\n", "    output = carried.release();\n"]
 
-    return f"{above}{''.join(body)}    }}\n    output = carried.release();\n"
+    return "".join([*above, *body, *below])
 
 
 def parts(*lines):
     """Return the lines before the loop and those inside, of a program that is rewritten."""
     before, _, after = once(program(*lines)).partition("    while (1) {\n")
     inside, _, _ = after.partition("    }\n")
-    strip = [line.strip() for line in before.splitlines()[2:]]
+    strip = [line.strip() for line in before.splitlines()[3:]]
 
     return strip, [line.strip() for line in inside.splitlines()]
 
@@ -109,6 +111,92 @@ def test_an_input_of_the_step_is_another_name_unless_it_is_handed_on():
 def test_code_without_a_loop_or_with_two_stays_as_it_is():
     for code in ("", "\n".join(new("a")), program(*new("a")) + program(*new("a"))):
         assert once(code) == code
+
+
+HANDED = ["carried.reset();", "carried = std::move(a);"]
+COPY = "std::memcpy(carried.data_ptr(), a.data_ptr(), 8);"
+
+
+def carried_parts(*lines, shapes=()):
+    """Return the lines before a loop that is rewritten, and those inside."""
+    head = "\n".join([*same("carried", "argument"), *shapes, ""])
+    before, _, after = once(head + program(*lines)).partition("    while (1) {\n")
+    inside, _, _ = after.partition("    }\n")
+    strip = [line.strip() for line in before.splitlines()[len(shapes) + 6 :]]
+
+    return strip, [line.strip() for line in inside.splitlines()]
+
+
+def test_a_small_tensor_for_the_next_step_is_copied():
+    call = "kernel((float*)(a.data_ptr()), (float*)(carried.data_ptr()));"
+    before, inside = carried_parts(*new("a"), VIEW.format("b", "a"), call, *HANDED)
+    assert inside == [call, COPY]
+    made = [*new("a"), VIEW.format("b", "a")]
+    assert before[: len(made)] == made
+    # the first values are in the memory of an input, which must not be written to
+    assert before[-2] == "std::memcpy(carried_own.data_ptr(), carried.data_ptr(), 8);"
+    assert before[-1] == "carried = std::move(carried_own);"
+
+
+WIDE = [f"static constexpr int64_t wide[] = {{{2**20}L, }};"]
+COLUMN = ["static constexpr int64_t shape[] = {2L, 3L, };"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "shapes"),
+    [
+        ([*new("a", "wide"), *HANDED], WIDE),
+        ([*new("a", "unknown"), *HANDED], ()),
+        ([*new("a", "shape"), *HANDED], COLUMN),
+        ([*new("a"), "carried = std::move(a);"], ()),
+        ([*new("a"), "output = std::move(a);", *HANDED], ()),
+        (
+            [
+                *new("a"),
+                VIEW.format("b", "a"),
+                *HANDED,
+                "other.reset();",
+                "other = std::move(b);",
+            ],
+            (),
+        ),
+    ],
+    ids=["large", "of unknown size", "with gaps", "kept", "twice", "seen by another"],
+)
+def test_any_other_tensor_is_handed_on(lines, shapes):
+    before, inside = carried_parts(*lines, shapes=shapes)
+    assert "memcpy" not in " ".join([*before, *inside])
+    assert "carried = std::move(a);" in inside
+
+
+def test_a_tensor_that_is_handed_on_as_it_was_is_left_in_its_place():
+    call = "kernel((float*)(a.data_ptr()));"
+    assert carried_parts(*same("a", "carried"), call, *HANDED) == (
+        [],
+        ["auto& a = carried;", call],
+    )
+    assert CHECK in same("a", "carried")[1]
+
+
+# torch's compiler warns about itself
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_inputs_keep_their_values_and_steps_may_swap_them(monkeypatch, tmp_path):
+    def step(x, y, noise):
+        return y, x + noise, x.sum(-1)
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    inputs = [torch.randn(3, 4), torch.randn(3, 4), torch.randn(5, 3, 4)]
+    copies = [tensor.clone() for tensor in inputs]
+    loop = Repetition(2, 1)
+    graph = trace(step, loop.first(inputs)).module
+    run = compile_module(graph, inputs, loop)
+    for num_steps in (5, 2, 1, 3):
+        few = loop.shortened(inputs, num_steps)
+        found, expected = run(*few), loop.in_python(step)(*few)
+        for one, other in zip(found, expected, strict=True):
+            assert torch.equal(one, other)
+    for tensor, copy in zip(inputs, copies, strict=True):
+        assert torch.equal(tensor, copy)
 
 
 # torch's compiler warns about itself

@@ -15,7 +15,7 @@ from zoo.posterior.storage import read_file
 
 SHARE = 0.05  # largest share of the run time that is spent on writing the file
 FORMAT_NAME = "format"
-FORMAT = "3"  # changes when the names in the files of runs change
+FORMAT = "4"  # changes when the names in the files of runs change
 _MOST_NAMED = 6  # differences between two runs in an error message
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.tracing.ahead import Ahead
 from zoo.tracing.arithmetic import cheaper
 from zoo.tracing.compiler import compile_module
 from zoo.tracing.graph import Function, TracedGraph, of_inputs
@@ -34,18 +33,6 @@ def compile_graph(
     run = compile_module(prepared.module, everything, repetition)
 
     return of_inputs(run, prepared.captured)
-
-
-def compile_ahead(graph: TracedGraph, inputs: Sequence[Tensor]) -> Ahead | None:
-    """Begin to compile a graph in another process, for a later call of `compile_graph`.
-
-    Arguments:
-        graph: The graph, as `trace` returns it.
-        inputs: The inputs of the program, on a CPU.
-    """
-    prepared = _prepared(graph, inputs)
-
-    return Ahead.begin(prepared.module, [*inputs, *prepared.captured])
 
 
 def _prepared(graph: TracedGraph, inputs: Sequence[Tensor]) -> TracedGraph:

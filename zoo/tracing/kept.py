@@ -28,7 +28,7 @@ from zoo.tracing.likeness import Likeness
 from zoo.tracing.repetition import Repetition
 from zoo.tracing.settings import settings_for
 
-_FORMAT = 2  # to be raised when equal graphs become other programs
+_FORMAT = 3  # to be raised when equal graphs become other programs
 _ENTRY = "inductor_entry_cpp"  # the only function of a library that the compiler makes
 _POINTER = "_TORCHINDUCTOR_PYOBJECT_TENSOR_DATA_PTR"  # what such a library asks for
 _NO_CACHES = "TORCHINDUCTOR_FORCE_DISABLE_CACHES"

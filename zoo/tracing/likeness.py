@@ -31,10 +31,3 @@ class Likeness(NamedTuple):
             tensor.dtype,
             tensor.requires_grad,
         )
-
-    def tensor(self) -> Tensor:
-        """Return a tensor of zeros that is like it."""
-        stored = torch.zeros(self.num_stored, dtype=self.dtype)
-        tensor = stored.as_strided(self.shape, self.stride, self.offset)
-
-        return tensor.requires_grad_(self.requires_grad)

@@ -6,35 +6,27 @@ several times as long as the arithmetic.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-# bytes of a tensor that is made once; larger ones would leave the cache
-_LARGEST = 2**14
-_BYTES = {"bool": 1, "int8": 1, "uint8": 1, "float16": 2, "bfloat16": 2}
-_BYTES |= {"int32": 4, "float32": 4, "int64": 8, "float64": 8}
+from zoo.tracing.cpp_lines import (
+    END,
+    HANDLE,
+    NEW,
+    OWNER,
+    REUSE,
+    SAME,
+    SIZES,
+    VIEW,
+    SizeArrays,
+    given_tensors,
+    kept_tensors,
+)
+from zoo.tracing.loop_carried import copying
 
 _LOOP = re.compile(r"^( *)while \(1\) \{\n(.*?)^\1\}\n", re.MULTILINE | re.DOTALL)
-_SIZES = re.compile(r"static constexpr int64_t \*?(\w+)(?:\[\])? ?= ?(.*);")
-_HANDLE = re.compile(r"AtenTensorHandle (\w+)_handle;")
-_NEW = re.compile(
-    r"AOTI_TORCH_ERROR_CODE_CHECK\(aoti_torch_empty_strided\(\d+, (\w+), (\w+), "
-    r"cached_torch_dtype_(\w+), \w+, \d+, &(\w+)_handle\)\);"
-)
-_SAME = re.compile(
-    r"AOTI_TORCH_ERROR_CODE_CHECK\(aoti_torch_assign_tensors_out\((\w+), &(\w+)_handle\)\);"
-)
-_OWNER = re.compile(r"RAIIAtenTensorHandle (\w+)\(\1_handle\);")
-_VIEW = re.compile(
-    r"(auto (\w+) = wrap_with_raii_handle_if_needed\(reinterpret_tensor_wrapper\((\w+), "
-    r"\d+, (\w+), (\w+), \d+L\)\);)( \3\.reset\(\);)?(?: *//.*)?"
-)
-_REUSE = re.compile(r"auto (\w+) = std::move\((\w+)\); *// reuse")
-_END = re.compile(r"(\w+)\.reset\(\);")
-_WORD = re.compile(r"\w+")
 
 
 def once(code: str) -> str:
@@ -53,9 +45,13 @@ def once(code: str) -> str:
     (loop,) = loops
     indent, body = loop.groups()
     lines = [line.strip() for line in body.splitlines()]
-    before, inside = _Loop(code[: loop.start()], lines).divided()
+    above = code[: loop.start()]
+    sizes = SizeArrays([*above.splitlines(), *lines])
 
-    text = [*before, "while (1) {", *inside, "}"]
+    copied = copying(above, lines, sizes)
+    before, inside = _Loop(copied.inside, sizes).divided()
+
+    text = [*before, *copied.before, "while (1) {", *inside, "}"]
     new = "".join(f"{indent}{line}\n" for line in text)
 
     return code[: loop.start()] + new + code[loop.end() :]
@@ -65,62 +61,17 @@ class _Loop:
     """The lines of a loop, and the tensors that they name.
 
     Arguments:
-        above: The code before the loop.
         lines: The lines of its body, without indentation.
+        sizes: The arrays of sizes of the program.
     """
 
-    def __init__(self, above: str, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], sizes: SizeArrays) -> None:
         self.lines = lines
-        self.sizes: dict[str, int] = {}  # product of the numbers of an array of sizes
-        for line in (*above.splitlines(), *lines):
-            match = _SIZES.fullmatch(line.strip())
-            if match is not None:
-                numbers = re.findall(r"\d+", match[2])
-                self.sizes[match[1]] = math.prod(map(int, numbers))
-
-        self.kept = self._kept()  # by a later step, or by the caller
-        self.given = self._given()  # to another tensor, with their memory
+        self.sizes = sizes
+        self.kept = kept_tensors(lines)  # by a later step, or by the caller
+        self.given = given_tensors(lines)  # to another tensor, with their memory
         self.before: set[str] = set()  # tensors that are made before the loop
         self.renamed: set[str] = set()  # other names of tensors from outside
-
-    def _kept(self) -> set[str]:
-        """Return the tensors that outlive a step, and those that share memory with them."""
-        sources: dict[str, set[str]] = {}
-        kept: set[str] = set()
-        for line in self.lines:
-            if _NEW.fullmatch(line) or _SAME.fullmatch(line):
-                continue
-
-            words = set(_WORD.findall(line))
-            match = _VIEW.fullmatch(line) or _REUSE.fullmatch(line)
-            if match is not None:
-                new = match[2] if match.re is _VIEW else match[1]
-                sources.setdefault(new, set()).update(words - {new})
-            elif "std::move(" in line or ".release()" in line:
-                kept |= words
-            else:  # an operation may return what shares memory with its arguments
-                for new in re.findall(r"&(\w+)_handle\b", line):
-                    sources.setdefault(new, set()).update(words - {new})
-
-        waiting = list(kept)
-        while waiting:
-            for source in sources.get(waiting.pop(), set()) - kept:
-                kept.add(source)
-                waiting.append(source)
-
-        return kept
-
-    def _given(self) -> set[str]:
-        """Return the tensors whose memory another tensor gets."""
-        given = set()
-        for line in self.lines:
-            view, reuse = _VIEW.fullmatch(line), _REUSE.fullmatch(line)
-            if view is not None and view[6]:
-                given.add(view[3])
-            elif reuse is not None:
-                given.add(reuse[2])
-
-        return given
 
     def divided(self) -> tuple[list[str], list[str]]:
         """Return the lines before the loop, and those inside."""
@@ -141,13 +92,13 @@ class _Loop:
         self, lines: Sequence[str], before: list[str], inside: list[str]
     ) -> int:
         """Take the three lines that make a tensor; return the number of lines taken."""
-        if len(lines) < 3 or not _HANDLE.fullmatch(lines[0]):
+        if len(lines) < 3 or not HANDLE.fullmatch(lines[0]):
             return 0
-        if not _OWNER.fullmatch(lines[2]):
+        if not OWNER.fullmatch(lines[2]):
             return 0
 
-        new, same = _NEW.fullmatch(lines[1]), _SAME.fullmatch(lines[1])
-        if new is not None and self._is_small(new) and new[4] not in self.kept:
+        new, same = NEW.fullmatch(lines[1]), SAME.fullmatch(lines[1])
+        if new is not None and self.sizes.is_small(new) and new[4] not in self.kept:
             before += lines
             self.before.add(new[4])
             return 3
@@ -161,9 +112,9 @@ class _Loop:
 
     def _line(self, line: str, before: list[str], inside: list[str]) -> None:
         """Take a line."""
-        view, reuse = _VIEW.fullmatch(line), _REUSE.fullmatch(line)
-        end = _END.fullmatch(line)
-        if _SIZES.fullmatch(line):
+        view, reuse = VIEW.fullmatch(line), REUSE.fullmatch(line)
+        end = END.fullmatch(line)
+        if SIZES.fullmatch(line):
             before.append(line)
         elif view is not None and self._is_made_before(view[2], view[3]):
             before.append(view[1])
@@ -177,14 +128,6 @@ class _Loop:
     def _is_made_before(self, new: str, source: str) -> bool:
         """Return whether a tensor in the memory of another one is made before the loop."""
         return source in self.before and new not in self.kept
-
-    def _is_small(self, new: re.Match[str]) -> bool:
-        """Return whether a line makes a tensor of a fixed and small size."""
-        shape, stride, dtype, _ = new.groups()
-        if shape not in self.sizes or stride not in self.sizes:
-            return False
-
-        return self.sizes[shape] * _BYTES.get(dtype, 16) <= _LARGEST
 
 
 @contextmanager

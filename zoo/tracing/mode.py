@@ -10,10 +10,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from zoo.runtime.caller import stack_level
-from zoo.tracing.ahead import Ahead
 from zoo.tracing.captured import Captured
 from zoo.tracing.checked_trace import checked_trace, first_line
-from zoo.tracing.compiled import compile_ahead, compile_graph
+from zoo.tracing.compiled import compile_graph
 from zoo.tracing.graph import Function, TracedGraph, of_inputs, trace
 from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.trial import Trial
@@ -120,27 +119,6 @@ class ModeChooser:
     def _of_step(self, step: Function, mode: str) -> ModeChoice:
         """Return the function of all steps, taken in turn."""
         return ModeChoice(self.repetition.in_python(step), mode)
-
-    def begin(self, inputs: Sequence[Tensor], calls: float) -> Ahead | None:
-        """Begin to compile the graph in another process, if `choose` will compile it.
-
-        Arguments:
-            inputs: Tensors like the inputs of the call to come.
-            calls: Number of calls to come with inputs of these shapes.
-        """
-        may_compile = self.mode in ("auto", "compiled") and self.compiles
-        if not may_compile or self.rows or any(tensor.is_cuda for tensor in inputs):
-            return None
-
-        try:
-            with self.trial.undone():
-                graph = trace(self.function, inputs)
-                if self._repays(graph, inputs, calls):
-                    return compile_ahead(graph, inputs)
-        except Exception:  # which `choose` will meet as well, and report
-            pass
-
-        return None
 
     def _capture(
         self, step: Function, inputs: Sequence[Tensor], on_cuda: bool

@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 
 from zoo.runtime.caller import stack_level
-from zoo.tracing.ahead import Ahead
 from zoo.tracing.graph import Function
 from zoo.tracing.mode import ModeChooser, mode_name
 from zoo.tracing.plain_values import PlainValues
@@ -92,7 +91,6 @@ class Traced:
         self._owners = list(owners)
         self._values: PlainValues | None = None  # those that the graphs have
         self._trial = Trial(self.writes)
-        self._ahead: Ahead | None = None  # a process that compiles the first graph
         self._runs: dict[tuple, Function] = {}  # by the shapes of the inputs
         self._num_seen: dict[tuple, int] = {}  # calls with these shapes
 
@@ -120,19 +118,6 @@ class Traced:
 
         return tuple(found)
 
-    def begin(self, *inputs: Tensor) -> None:
-        """Begin to compile in another process, while this one does something else.
-
-        The first call waits for it. Nothing else changes.
-
-        Arguments:
-            inputs: Tensors like those of the first call.
-        """
-        if not self._runs and self._ahead is None:
-            began = time.perf_counter()
-            self._ahead = self._chooser().begin(inputs, self.calls)
-            self.seconds += time.perf_counter() - began
-
     def settle(self, mode: bool | str) -> None:
         """Run in a given mode from the next call on, such as that of an earlier run.
 
@@ -155,10 +140,6 @@ class Traced:
             return self.repetition.in_python(self.function)
 
         began = time.perf_counter()
-        if self._ahead is not None:
-            self._ahead.wait()
-            self._ahead = None
-
         share = 1.0 if is_first else num_seen / (self.done + 1)
         calls = share * (self.calls - self.done)
         choice = self._chooser().choose(inputs, calls)

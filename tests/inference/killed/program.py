@@ -34,12 +34,11 @@ from zoo.command import reproduce as reproduce_command
 from zoo.datasets import Dataset, Split, Units
 from zoo.experiments.running.method import Method
 from zoo.experiments.running.run import Experiment
-from zoo.inference.mcmc.running import run as chain_run
-from zoo.inference.mcmc.running import sharded_store
+from zoo.inference.mcmc.running import blocks, sharded_store
 from zoo.posterior.shards import STATE
 
 warnings.simplefilter("ignore")
-chain_run.BLOCK = 5  # draws between two checkpoints
+blocks.BLOCK = 5  # draws between two checkpoints
 sharded_store.SHARD = 9000  # bytes
 _TRACED = partial(inference.SVI, compile="traced")  # the fastest mode is measured anew
 

@@ -43,7 +43,7 @@ def sampler(name="HMC", model=None, **options):
 
 def write_often(patch):
     """Write after every block."""
-    patch.setattr("zoo.inference.mcmc.running.run.BLOCK", BLOCK)
+    patch.setattr("zoo.inference.mcmc.running.blocks.BLOCK", BLOCK)
     patch.setattr("zoo.inference.mcmc.running.checkpoint.SHARE", torch.inf)
 
 
@@ -293,8 +293,8 @@ def test_a_program_that_reads_a_file_is_refused_by_its_density(path):
 
 
 def test_the_file_of_another_version_is_refused(written, monkeypatch):
-    monkeypatch.setattr("zoo.inference.mcmc.running.checkpoint.FORMAT", "4")
-    sentence = r"differ in format \(then 3, now 4\); delete it, or give another path"
+    monkeypatch.setattr("zoo.inference.mcmc.running.checkpoint.FORMAT", "5")
+    sentence = r"differ in format \(then 4, now 5\); delete it, or give another path"
     with pytest.raises(ValueError, match=sentence):
         fit(sampler(checkpoint=written), seed=1)
 

@@ -13,7 +13,7 @@ from torch.distributions import MultivariateNormal
 from zoo import inference
 from zoo.inference.mcmc.adaptation.mass_matrix import METRICS
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.inference.mcmc.kernels import no_u_turn, tree_rows
+from zoo.inference.mcmc.kernels import no_u_turn, tree_batch
 from zoo.inference.mcmc.kernels import tree as trees
 from zoo.inference.mcmc.kernels.chains import KernelOptions
 from zoo.inference.mcmc.kernels.hamiltonian import kinetic_energy
@@ -80,28 +80,28 @@ def test_exact_draws_stay_exact(step_size, size):
 class EvenWeights(NoUTurn):
     """Chooses a leaf with equal probabilities."""
 
-    def grow_trees(self, *mass_matrix):
+    def grown(self, rows, mass_matrix, uniform):
         def even(*start):
             u, p, gradient, _ = self.leapfrog(*start, *mass_matrix)
-            return u, p, gradient, self.tree.initial_energy - kinetic_energy(p)
+            return u, p, gradient, rows.tree.initial_energy - kinetic_energy(p)
 
-        self.tree.grow(even, self.rows.step_size)
-        return (self.tree.closing.any(),)
+        return rows.tree.grown(even, rows.step_size, uniform)
 
 
 class WrongEnd(NoUTurn):
     """Grows the new subtree from the far end."""
 
-    def grow_trees(self, *mass_matrix):
+    def grown(self, rows, mass_matrix, uniform):
+        tree = rows.tree
+
         def away(u, p, gradient, step):
-            begins = ((self.tree.subtree_leaves == 0) & self.tree.growing)[:, None]
-            u = torch.where(begins, self.tree.far_u, u)
-            p = torch.where(begins, self.tree.far_p, p)
-            gradient = torch.where(begins, self.tree.far_gradient, gradient)
+            begins = ((tree.subtree_leaves == 0) & tree.growing)[:, None]
+            u = torch.where(begins, tree.far_u, u)
+            p = torch.where(begins, tree.far_p, p)
+            gradient = torch.where(begins, tree.far_gradient, gradient)
             return self.leapfrog(u, p, gradient, step, *mass_matrix)
 
-        self.tree.grow(away, self.rows.step_size)
-        return (self.tree.closing.any(),)
+        return tree.grown(away, rows.step_size, uniform)
 
 
 def test_a_wrong_choice_of_leaves_is_rejected():
@@ -243,26 +243,30 @@ def test_a_trajectory_is_no_longer_than_its_depth_allows(depth):
     assert farthest(block) < LIMIT
 
 
-def counted(made):
-    """Return a list that gets an element whenever the trees of a kernel grow."""
-    calls = []
+class Counted:
+    """The program of a kernel, and how many steps it has taken."""
 
-    def grow(*inputs, grown=made.grow):
-        calls.append(1)
-        return grown(*inputs)
+    def __init__(self, program, most=10**9):
+        self.program, self.most, self.num_steps = program, most, 0
 
-    made.grow = grow
-    return calls
+    def __call__(self, *inputs):
+        if self.num_steps >= self.most:
+            raise KeyboardInterrupt
+        self.num_steps += self.program.repetition.num_steps(inputs)
+        return self.program(*inputs)
+
+    def __getattr__(self, name):
+        return getattr(self.program, name)
 
 
 def test_chains_do_not_wait_and_gradients_are_counted():
     made = kernel(torch.randn(5, 3), 0.5)
     before = made.num_gradients
     made.state["step_size"] = torch.tensor([0.05, 0.5, 0.5, 0.5, 0.5])
-    calls = counted(made)
+    made.steps = Counted(made.steps)
     with made.potential.program.running():
         steps = made.draw(20, quiet).info.n_steps
-    assert len(calls) == steps.sum(1).max()
+    assert made.steps.num_steps == steps.sum(1).max()
     assert made.num_gradients - before == steps.sum()
 
 
@@ -284,7 +288,7 @@ class Mixed(Turns):
 @pytest.mark.parametrize("kind", [Turns, Mixed])
 def test_chains_that_take_turns_are_exact(kind, monkeypatch):
     with_rows(monkeypatch, 1500)
-    monkeypatch.setattr(no_u_turn, "Turns", kind)
+    monkeypatch.setattr(tree_batch, "Turns", kind)
     assert (farthest(moved(1.4, 5)) < LIMIT) == (kind is Turns)
 
 
@@ -292,13 +296,13 @@ def test_rows_are_hardly_idle_if_chains_take_turns(monkeypatch):
     with_rows(monkeypatch, 2)
     made = kernel(torch.randn(5, 3), 0.5)
     made.state["step_size"] = torch.tensor([0.2, 0.5, 0.5, 0.5, 0.5])
-    before, calls = made.num_gradients, counted(made)
+    before, made.steps = made.num_gradients, Counted(made.steps)
     with made.potential.program.running():
         steps = made.draw(80, quiet).info.n_steps
     needed = steps.sum()
     assert made.num_gradients - before == needed
     longest = steps.sum(1).max()  # calls of five rows, without turns
-    assert needed <= 2 * len(calls) < 1.1 * needed
+    assert needed <= 2 * made.steps.num_steps < 1.1 * needed
     assert 5 * longest > 1.5 * needed
 
 
@@ -352,12 +356,11 @@ def test_traced_and_plain_chains_are_equal_to_the_bit():
     assert not torch.equal(found[1], found[2])
 
 
-def test_ctrl_c_keeps_the_draws_that_all_chains_have(monkeypatch):
+def test_ctrl_c_keeps_the_draws_that_all_chains_have():
     def stop(done, text):
         if done >= 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(tree_rows, "_MOST_PLACES", 1)
     made = kernel(torch.randn(3, 2), 0.5)
     before = made.num_gradients
     made.state["step_size"] = torch.tensor([0.5, 0.5, 0.05])
@@ -369,23 +372,13 @@ def test_ctrl_c_keeps_the_draws_that_all_chains_have(monkeypatch):
     assert (
         made.num_gradients - before > block.info.n_steps.sum()
     )  # those of incomplete draws too
-    steps = made.tree.n_steps.sum()
     with made.potential.program.running():
         assert made.draw(2, quiet).ended_by is None
-    assert steps > 0
 
 
-def test_ctrl_c_between_two_draws_keeps_those_in_the_rows():
+def test_ctrl_c_between_two_draws_keeps_those_before():
     made = kernel(torch.randn(3, 2), 0.5)
-    grown, calls = made.grow, counted(made)
-
-    def stop(*inputs):
-        if len(calls) == 50:
-            raise KeyboardInterrupt
-        calls.append(1)
-        return grown(*inputs)
-
-    made.grow = stop
+    made.steps = Counted(made.steps, most=50)
     before = made.num_gradients
     with made.potential.program.running():
         block = made.draw(1000, quiet)
@@ -396,12 +389,7 @@ def test_ctrl_c_between_two_draws_keeps_those_in_the_rows():
 
 def test_ctrl_c_before_the_first_draw_keeps_none():
     made = kernel(torch.randn(3, 2), 0.5)
-    made.grow = None
-
-    def stop(*inputs):
-        raise KeyboardInterrupt
-
-    made.grow = stop
+    made.steps = Counted(made.steps, most=0)
     with made.potential.program.running():
         block = made.draw(10, quiet)
     assert isinstance(block.ended_by, KeyboardInterrupt)
@@ -499,10 +487,19 @@ def test_the_depth_is_at_least_one():
 )  # torch's compiler about itself
 def test_compiled_trees_are_exact():
     made = kernel(torch.randn(4000, 3), 0.9)
-    made.grow.settle("compiled")
+    made.steps.settle("compiled")
     with made.potential.program.running():
         assert farthest(made.draw(3, quiet)) < LIMIT
     assert made.mode == "compiled"
+
+
+def test_rows_of_compiled_trees_are_hardly_idle():
+    made = kernel(torch.randn(3, 3), 0.5, compile="compiled")
+    made.steps = Counted(made.steps)
+    with made.potential.program.running():
+        steps = made.draw(400, quiet).info.n_steps
+    longest = int(steps.sum(1).max())
+    assert longest <= made.steps.num_steps < 1.1 * longest
 
 
 @pytest.mark.gpu

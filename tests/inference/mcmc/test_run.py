@@ -12,8 +12,8 @@ import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.running.blocks import block_ends
 from zoo.inference.mcmc.running.divergences import Divergences
-from zoo.inference.mcmc.running.run import block_ends
 
 X, Y = torch.randn(12, 2), torch.randn(12, 1)
 
@@ -48,7 +48,7 @@ def funnel():
     ],
 )
 def test_blocks_end_with_windows_and_have_a_maximum_length(bounds, expected):
-    assert block_ends(bounds) == expected
+    assert block_ends(bounds, 100) == expected
 
 
 # Divergences

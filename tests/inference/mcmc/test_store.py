@@ -73,7 +73,7 @@ def same_draws(posterior, whole, places):
 def test_thinning_and_the_maximum_number_of_draws(
     whole, options, places, thinning, block, monkeypatch
 ):
-    monkeypatch.setattr("zoo.inference.mcmc.running.run.BLOCK", block)
+    monkeypatch.setattr("zoo.inference.mcmc.running.blocks.BLOCK", block)
     posterior = run(**options)
     same_draws(posterior, whole, places)
     assert posterior.info.thinning == thinning

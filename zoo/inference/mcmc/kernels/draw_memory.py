@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.kernels.draws import TransitionInfo
-from zoo.inference.mcmc.kernels.tree_rows import TreeRows
 
 _COUNTS = ("n_steps", "tree_depth")
 _FLAGS = ("diverging", "reached_max_tree_depth")
@@ -16,12 +15,26 @@ _LAST = "reached_max_tree_depth"  # of the statistics of a tree
 NUM_STATISTICS = TransitionInfo._fields.index(_LAST) + 1  # F
 
 
+class StepRecords(NamedTuple):
+    """What is known of the rows of a batch after each of some steps.
+
+    Arguments:
+        u: Whitened positions of their chosen leaves, (K, R, P).
+        stacked: Stacked statistics of their trees, (K, R, F).
+        ended: Whether their trees have ended at this step, so that these are draws, (K, R).
+    """
+
+    u: Tensor
+    stacked: Tensor
+    ended: Tensor
+
+
 class DrawMemory(NamedTuple):
     """The draws of a block; chains fill it at their own pace.
 
     Arguments:
-        u: Whitened positions, (C, S + 1, P); the last place takes what is no draw.
-        stacked: Stacked statistics, (C, S + 1, F).
+        u: Whitened positions, (C, S, P).
+        stacked: Stacked statistics, (C, S, F).
     """
 
     u: Tensor
@@ -31,34 +44,36 @@ class DrawMemory(NamedTuple):
     def empty(cls, u: Tensor, num_draws: int) -> DrawMemory:
         """Return a memory for chains at u (C, P)."""
         num_chains, size = u.shape
-        num_places = num_draws + 1
 
         return cls(
-            u.new_zeros(num_chains, num_places, size),
-            u.new_zeros(num_chains, num_places, NUM_STATISTICS),
+            u.new_zeros(num_chains, num_draws, size),
+            u.new_zeros(num_chains, num_draws, NUM_STATISTICS),
         )
 
-    def write(self, rows: TreeRows, chains: Tensor, first: Tensor) -> None:
-        """Write the draws that the rows of a batch hold.
+    def write(self, records: StepRecords, chains: Tensor, first: Tensor) -> int:
+        """Write the draws of some steps, and return the most leapfrog steps of one of them.
 
         Arguments:
-            rows: The rows.
+            records: What is known of the rows after each step.
             chains: Which chain each row belongs to, (R,).
             first: Number of the first of these draws of the chain, from 0, (R,).
         """
-        places = torch.arange(rows.num_places, device=chains.device)
-        is_draw = places < rows.count[:, None]
-        number = first[:, None] + places
-        last = self.u.shape[1] - 1
-        place = torch.where(is_draw, number, last)
+        step, row = records.ended.nonzero(as_tuple=True)
+        if len(step) == 0:
+            return 0
 
-        chain = chains[:, None]
-        self.u[chain, place] = rows.u[:, :-1]
-        self.stacked[chain, place] = rows.stacked[:, :-1]
+        so_far = records.ended.cumsum(0) - 1
+        number = first[row] + so_far[step, row]
+        place = (chains[row], number)
+        stacked = records.stacked[step, row]
+        self.u[place] = records.u[step, row]
+        self.stacked[place] = stacked
+
+        return int(unstack_info(stacked).n_steps.max())
 
     def num_steps(self) -> Tensor:
         """Return the leapfrog steps of all draws, (C, S)."""
-        return unstack_info(self.stacked[:, :-1]).n_steps
+        return unstack_info(self.stacked).n_steps
 
 
 def stack_info(info: TransitionInfo) -> Tensor:

@@ -18,7 +18,7 @@ from zoo.tracing.repetition import ONCE, Repetition
 from zoo.tracing.traced import Traced
 
 Part = TypeVar("Part", bound=NamedTuple)
-_MOST_STEPS = 256  # of one call, which Ctrl-C waits for
+_MOST_STEPS = 1024  # of one call, which Ctrl-C waits for
 _MOST_NUMBERS = 2**22  # of the noise and of the widest results of one call
 _BYTES = 4  # of a number
 _CHAINS_OF_WORKER = 4  # fewer take as long as that many
@@ -57,7 +57,7 @@ class Kernel(Chains):
             repetition: How it repeats a step, if it does.
         """
         workers = self._num_workers() if repetition.repeats else 1
-        per_worker = -(-self.num_chains // workers)
+        per_worker = -(-self.num_rows // workers)
         rows = None if writes else rows_at_once(per_worker, self.potential.widest)
         program = Traced(
             function,
@@ -75,10 +75,15 @@ class Kernel(Chains):
         return program
 
     @property
+    def num_rows(self) -> int:
+        """Number of chains that move at once."""
+        return self.num_chains
+
+    @property
     def steps_at_once(self) -> int:
         """Number of steps of one call of a program that repeats them; few where they take long."""
         widest = self.potential.widest // _BYTES
-        numbers = self.num_chains * max(self.size, widest)
+        numbers = self.num_rows * max(self.size, widest)
 
         return max(1, min(_MOST_STEPS, _MOST_NUMBERS // numbers))
 
@@ -89,8 +94,8 @@ class Kernel(Chains):
             return 1  # its operations take the threads
 
         workers = num_allowed()
-        is_even = self.num_chains % workers == 0  # programs have one number of rows
-        per_worker = self.num_chains // workers
+        is_even = self.num_rows % workers == 0  # programs have one number of rows
+        per_worker = self.num_rows // workers
 
         return workers if is_even and per_worker >= _CHAINS_OF_WORKER else 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -22,26 +23,38 @@ Leapfrog = Callable[
 ]
 
 
+class Leaf(NamedTuple):
+    """What the newest leaf of every subtree means for it.
+
+    Arguments:
+        diverging: Whether its energy error is too large, (C,).
+        failed: Whether the subtree turns back or diverges there, (C,).
+        closing: Whether the subtree ends there, (C,).
+    """
+
+    diverging: Tensor
+    failed: Tensor
+    closing: Tensor
+
+
 class Tree(TreeState):
-    """The tree of every chain: it begins, grows leaf by leaf, and closes; written to in place."""
+    """The tree of every chain: it begins, grows leaf by leaf, and closes."""
 
     __slots__ = ()
 
-    def begin(self, where: Tensor, p: Tensor) -> None:
-        """Begin new trees at the chosen leaves.
+    def begun(self, where: Tensor, p: Tensor, uniform: Tensor) -> Self:
+        """Return new trees at the chosen leaves, for some chains.
 
         Arguments:
             where: Mask of the chains, (C,).
             p: Momenta, (C, P).
+            uniform: Uniform between 0 and 1, (C,).
         """
-        u = self.chosen_u
-        gradient = self.chosen_gradient
-        energy = self.chosen_energy
+        u, gradient, energy = self.chosen_u, self.chosen_gradient, self.chosen_energy
         zero = torch.zeros_like(energy)
-        one = torch.ones_like(self.subtree_leaves)
-        no = torch.zeros_like(self.failed)
+        one = torch.ones_like(self.num_leaves)
 
-        self.write(
+        return self.where(
             where,
             u=u,
             p=p,
@@ -50,33 +63,26 @@ class Tree(TreeState):
             far_p=p,
             far_gradient=gradient,
             initial_energy=energy + kinetic_energy(p),
-        )
-
-        self.write(
-            where,
             log_weight=zero,
             subtree_log_weight=zero - math.inf,
             acceptance=zero,
-        )
-
-        forward = torch.rand_like(zero) < 0.5
-        self.write(
-            where,
             num_leaves=one,
             subtree_leaves=one - 1,
             n_steps=one - 1,
-            forward=forward,
+            forward=uniform < 0.5,
+            growing=torch.ones_like(self.growing),
         )
 
-        self.write(where, diverging=no, failed=no, closing=no, growing=~no)
-
-    def grow(self, leapfrog: Leapfrog, step_size: Tensor) -> None:
-        """Add one leaf to every subtree that grows; the other chains do not move.
+    def grown(
+        self, leapfrog: Leapfrog, step_size: Tensor, uniform: Tensor
+    ) -> tuple[Self, Leaf]:
+        """Return every subtree that grows with one more leaf; the other chains do not move.
 
         Arguments:
             leapfrog: One leapfrog step from (u, p, gradient) with signed step sizes (C,),
                 negative backward in time.
             step_size: Step sizes, (C,).
+            uniform: Uniform between 0 and 1, (C,).
         """
         signed = torch.where(self.forward, step_size, -step_size)
         step = signed * self.growing
@@ -86,39 +92,35 @@ class Tree(TreeState):
 
         log_weight = torch.logaddexp(self.subtree_log_weight, -error)
         probability = (-error - log_weight).exp()
-        uniform = torch.rand_like(error)
         chosen = self.growing & (uniform < probability)
-        self.write(
+        tree = self.where(
             chosen, subtree_u=u, subtree_gradient=gradient, subtree_energy=energy
         )
 
         position = shifted_position(u, gradient, step)
-        turned = self._store_leaf(p, position, step.sign())
-        diverging = error > MAX_ENERGY_ERROR
-        failed = diverging | turned
+        tree, turned = tree._with_leaf(p, position, step.sign())
         leaves = self.subtree_leaves + 1
-        closing = failed | (leaves == self.num_leaves)
-
-        acceptance = self.acceptance + acceptance_of(error)
-        self.write(u=u, p=p, gradient=gradient)
-        self.write(
+        tree = tree.where(
             self.growing,
             subtree_leaves=leaves,
             n_steps=self.n_steps + 1,
             subtree_log_weight=log_weight,
-            acceptance=acceptance,
+            acceptance=self.acceptance + acceptance_of(error),
         )
 
-        self.write(
-            self.growing,
-            diverging=diverging,
-            failed=failed,
-            closing=closing,
-            growing=~closing,
+        diverging = error > MAX_ENERGY_ERROR
+        failed = diverging | turned
+        closing = self.growing & (failed | (leaves == self.num_leaves))
+
+        return (
+            tree._replace(u=u, p=p, gradient=gradient),
+            Leaf(diverging, failed, closing),
         )
 
-    def _store_leaf(self, p: Tensor, position: Tensor, sign: Tensor) -> Tensor:
-        """Store a leaf if it begins blocks; return whether a block it completes turns back, (C,).
+    def _with_leaf(
+        self, p: Tensor, position: Tensor, sign: Tensor
+    ) -> tuple[Self, Tensor]:
+        """Return trees with a leaf stored if it begins blocks, and whether one turns back, (C,).
 
         Arguments:
             p: Momentum of the leaf, (C, P).
@@ -128,30 +130,35 @@ class Tree(TreeState):
         num_slots = self.first_p.shape[1] - 1
         slots = leaf_slots(self.subtree_leaves, num_slots)
         chains = torch.arange(len(p), device=p.device)
+        place = (chains, slots.slot)
+        first_p = self.first_p.index_put(place, p)
+        first_position = self.first_position.index_put(place, position)
+        tree = self._replace(first_p=first_p, first_position=first_position)
 
-        self.first_p[chains, slots.slot] = p
-        self.first_position[chains, slots.slot] = position
-
-        # from the first leaf of every incomplete block to this leaf
-        first_p = self.first_p[:, :-1]  # (C, K, P)
-        first_position = self.first_position[:, :-1]
-        difference = position[:, None] - first_position
+        # from the first leaf of every incomplete block to this leaf, (C, K, P)
+        difference = position[:, None] - first_position[:, :-1]
         displacement = difference * sign[:, None, None]
-
-        turned = turns_back(first_p, p[:, None], displacement)
+        turned = turns_back(first_p[:, :-1], p[:, None], displacement)
 
         completed = turned & slots.completes
-        return completed.any(-1)
 
-    def close(self, step_size: Tensor) -> Tensor:
-        """Join ended subtrees to their trees, and return which trees have ended, (C,)."""
-        chains, dtype = len(step_size), step_size.dtype
-        uniform, side = torch.rand(2, chains, dtype=dtype, device=step_size.device)
+        return tree, completed.any(-1)
 
-        doubled = self.closing & ~self.failed
+    def closed(
+        self, leaf: Leaf, step_size: Tensor, uniform: Tensor, side: Tensor
+    ) -> tuple[Self, Tensor]:
+        """Join ended subtrees to their trees; return the trees, and which have ended, (C,).
+
+        Arguments:
+            leaf: The newest leaf.
+            step_size: Step sizes, (C,).
+            uniform: Uniform between 0 and 1, (C,).
+            side: Uniform between 0 and 1, for the side of the next subtree, (C,).
+        """
+        doubled = leaf.closing & ~leaf.failed
         log_ratio = self.subtree_log_weight - self.log_weight
         moves = doubled & (uniform < log_ratio.exp())
-        self.write(
+        tree = self.where(
             moves,
             chosen_u=self.subtree_u,
             chosen_gradient=self.subtree_gradient,
@@ -161,18 +168,14 @@ class Tree(TreeState):
         max_leaves = 2 ** (self.first_p.shape[1] - 1)
         is_full = self.num_leaves == max_leaves
         turned = self._turns_back(step_size)
-        ended = self.closing & (self.failed | turned | is_full)
+        ended = leaf.closing & (leaf.failed | turned | is_full)
 
         forward = side < 0.5
         other_side = forward != self.forward
-        self._swap_ends(doubled & other_side)
-        self._begin_subtrees(doubled, forward)
+        tree = tree._with_ends_swapped(doubled & other_side)
+        tree = tree._with_new_subtrees(doubled, forward)
 
-        continues = self.closing & ~ended
-        growing = self.growing | continues
-        self.write(growing=growing, closing=torch.zeros_like(ended))
-
-        return ended
+        return tree._replace(growing=self.growing & ~ended), ended
 
     def _turns_back(self, step_size: Tensor) -> Tensor:
         """Return whether the whole tree with its subtree turns back, (C,)."""
@@ -184,9 +187,9 @@ class Tree(TreeState):
 
         return turns_back(self.far_p, self.p, displacement)
 
-    def _swap_ends(self, where: Tensor) -> None:
-        """Swap the near and the far end of trees."""
-        self.write(
+    def _with_ends_swapped(self, where: Tensor) -> Self:
+        """Swap the near and the far end of some trees."""
+        return self.where(
             where,
             u=self.far_u,
             p=self.far_p,
@@ -196,13 +199,14 @@ class Tree(TreeState):
             far_gradient=self.gradient,
         )
 
-    def _begin_subtrees(self, where: Tensor, forward: Tensor) -> None:
+    def _with_new_subtrees(self, where: Tensor, forward: Tensor) -> Self:
         """Add subtrees to the weights of their trees, and begin new ones."""
         log_weight = torch.logaddexp(self.log_weight, self.subtree_log_weight)
-        no_weight = torch.full_like(log_weight, -math.inf)
-        self.write(where, log_weight=log_weight, subtree_log_weight=no_weight)
-        self.write(
+
+        return self.where(
             where,
+            log_weight=log_weight,
+            subtree_log_weight=torch.full_like(log_weight, -math.inf),
             num_leaves=2 * self.num_leaves,
             subtree_leaves=torch.zeros_like(self.subtree_leaves),
             forward=forward,

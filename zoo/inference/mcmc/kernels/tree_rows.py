@@ -1,94 +1,77 @@
-"""What the rows of a batch of trees have beside the trees: step sizes, and their last draws."""
+"""The rows of a batch of trees: each has a tree, a step size, and trees that are left."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
+from zoo.inference.mcmc.kernels.packed import packed, unpacked
+from zoo.inference.mcmc.kernels.tree import Tree
+from zoo.inference.mcmc.kernels.tree_state import NUM_VECTORS
 
-_MOST_PLACES = 64
-_MOST_NUMBERS = 2**18  # of all places
+NUM_PACKED = 3  # tensors that a program hands on from step to step
 
 
 class TreeRows(NamedTuple):
-    """The state of the rows, which programs write to in place, so that Python has less to do.
+    """The trees of the rows of a batch, and what a row has beside its tree.
 
     Arguments:
+        tree: The trees.
         step_size: Step sizes, (R,).
-        centre: Of `DualAveraging`, (R,).
-        error: Of `DualAveraging`, (R,).
-        log_step: Of `DualAveraging`, (R,).
-        log_average: Of `DualAveraging`, (R,).
-        num_updates: Of `DualAveraging`, (R,).
         left: Trees that a row still ends, the present one included, (R,).
-        count: Draws in the memory, (R,).
-        u: Memory of whitened positions, (R, M + 1, P); the last place takes what is no draw.
-        stacked: Memory of stacked statistics, (R, M + 1, F).
+        averaging: The state of dual averaging.
     """
 
+    tree: Tree
     step_size: Tensor
-    centre: Tensor
-    error: Tensor
-    log_step: Tensor
-    log_average: Tensor
-    num_updates: Tensor
     left: Tensor
-    count: Tensor
-    u: Tensor
-    stacked: Tensor
+    averaging: DualAveraging
+
+    def packed(self) -> list[Tensor]:
+        """Return all of it in a few tensors, of which a compiled loop hands on fewer."""
+        *values, first_p, first_position = self.tree
+        own = [*values, self.step_size, self.left, *self.averaging]
+
+        return [packed(own), first_p, first_position]
 
     @classmethod
-    def empty(cls, u: Tensor, num_statistics: int) -> Self:
-        """Return rows for as many chains as there are positions u (R, P)."""
-        num_rows = len(u)
-        places = min(_MOST_PLACES, max(1, _MOST_NUMBERS // u.numel())) + 1
-        scalar = u.new_zeros(num_rows)
-        scalars = [scalar.clone() for _ in range(6)]
-        counts = [scalar.long() for _ in range(2)]
-        positions = u.new_zeros(num_rows, places, u.shape[1])
+    def unpacked(cls, tensors: Sequence[Tensor]) -> TreeRows:
+        """Return the rows that `packed` has put into a few tensors, as views of them.
 
-        return cls(
-            *scalars,
-            *counts,
-            positions,
-            u.new_zeros(num_rows, places, num_statistics),
-        )
+        Counts and flags are copies.
+        """
+        own, first_p, first_position = tensors
+        size = first_p.shape[-1]
+        num_scalars = own.shape[-1] - NUM_VECTORS * size
+        values = unpacked(own, [size] * NUM_VECTORS + [0] * num_scalars)
 
-    @property
-    def num_places(self) -> int:
-        """Number of draws M of each row that the memory holds."""
-        return self.u.shape[1] - 1
+        num_own = 2 + len(DualAveraging._fields)
+        step_size, left, *averaging = values[-num_own:]
+        tree = Tree.typed([*values[:-num_own], first_p, first_position])
 
-    @property
-    def averaging(self) -> DualAveraging:
-        """The state of dual averaging."""
-        return DualAveraging(*[getattr(self, name) for name in DualAveraging._fields])
+        return cls(tree, step_size, left, DualAveraging(*averaging))
 
-    def record(self, ended: Tensor, u: Tensor, stacked: Tensor) -> None:
-        """Put the draws of trees that have ended into the memory.
+    def ended(
+        self, ended: Tensor, rate: Tensor, adapting: Tensor, target: float
+    ) -> TreeRows:
+        """Return the rows after some trees have ended, with adapted step sizes.
 
         Arguments:
             ended: Mask of these trees, (R,).
-            u: Whitened positions, (R, P).
-            stacked: Stacked statistics, (R, F).
+            rate: Their acceptance rates, (R,).
+            adapting: Whether step sizes are adapted, (R,).
+            target: The acceptance rate that they are adapted to.
         """
-        rows = torch.arange(len(ended), device=ended.device)
-        place = torch.where(ended, self.count, self.num_places)
-        self.u[rows, place] = u
-        self.stacked[rows, place] = stacked
+        adapts = ended & adapting
+        averaging = self.averaging.updated(rate, target, where=adapts)
+        step_size = torch.where(adapts, averaging.step_size, self.step_size)
 
-        number = ended.long()
-        self.count.add_(number)
-        self.left.sub_(number)
-
-    def adapt(self, where: Tensor, rate: Tensor, target: float) -> None:
-        """Adapt the step sizes of the rows of a mask (R,) to acceptance rates (R,)."""
-        updated = self.averaging.updated(rate, target, where=where)
-        for name, value in updated._asdict().items():
-            getattr(self, name).copy_(value)
-
-        step_size = torch.where(where, updated.step_size, self.step_size)
-        self.step_size.copy_(step_size)
+        return self._replace(
+            left=self.left - ended.to(self.left),
+            averaging=averaging,
+            step_size=step_size,
+        )

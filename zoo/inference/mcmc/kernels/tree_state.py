@@ -9,18 +9,13 @@ from torch import Tensor
 
 from zoo.inference.mcmc.kernels.masked import where_chains
 
-_ENDS = ("u", "p", "gradient", "far_u", "far_p", "far_gradient")
-_CHOSEN = ("chosen_u", "chosen_gradient", "subtree_u", "subtree_gradient")
-_VECTORS = _ENDS + _CHOSEN
-_BLOCKS = ("first_p", "first_position")
-_ENERGIES = ("chosen_energy", "subtree_energy", "initial_energy")
-_SCALARS = (*_ENERGIES, "log_weight", "subtree_log_weight", "acceptance")
+NUM_VECTORS = 10  # the first fields, (C, P) each
 _COUNTS = ("num_leaves", "subtree_leaves", "n_steps")
-_FLAGS = ("forward", "diverging", "failed", "closing", "growing")
+_FLAGS = ("forward", "growing")
 
 
 class TreeState(NamedTuple):
-    """The tree of every chain, and the subtree that is to double it; written to in place.
+    """The tree of every chain, and the subtree that is to double it.
 
     A leaf is a point of the trajectory. The near end is the one at which the subtree grows.
 
@@ -39,9 +34,6 @@ class TreeState(NamedTuple):
         chosen_gradient: Its gradient, (C, P).
         subtree_u: Position of the leaf chosen from the subtree, (C, P).
         subtree_gradient: Its gradient, (C, P).
-        first_p: Momenta of the first leaves of incomplete blocks of 2, 4, ... leaves,
-            (C, K + 1, P); the last slot takes leaves that begin no block.
-        first_position: Shifted positions of these leaves, (C, K + 1, P); see `turns_back`.
         chosen_energy: Potential of the leaf chosen from the tree, (C,).
         subtree_energy: Potential of the leaf chosen from the subtree, (C,).
         initial_energy: Potential plus kinetic energy of the first leaf, (C,).
@@ -52,10 +44,10 @@ class TreeState(NamedTuple):
         subtree_leaves: Leaves of the subtree so far, (C,).
         n_steps: Leapfrog steps so far, (C,).
         forward: Whether the subtree grows forward in time, (C,).
-        diverging: Whether the energy error was too large, (C,).
-        failed: Whether the subtree turned back or diverged, (C,).
-        closing: Whether the subtree has ended and waits for `close`, (C,).
-        growing: Whether the subtree takes more leaves, (C,).
+        growing: Whether there is a tree that grows, (C,).
+        first_p: Momenta of the first leaves of incomplete blocks of 2, 4, ... leaves,
+            (C, K + 1, P); the last slot takes leaves that begin no block.
+        first_position: Shifted positions of these leaves, (C, K + 1, P); see `turns_back`.
     """
 
     u: Tensor
@@ -68,8 +60,6 @@ class TreeState(NamedTuple):
     chosen_gradient: Tensor
     subtree_u: Tensor
     subtree_gradient: Tensor
-    first_p: Tensor
-    first_position: Tensor
     chosen_energy: Tensor
     subtree_energy: Tensor
     initial_energy: Tensor
@@ -80,28 +70,39 @@ class TreeState(NamedTuple):
     subtree_leaves: Tensor
     n_steps: Tensor
     forward: Tensor
-    diverging: Tensor
-    failed: Tensor
-    closing: Tensor
     growing: Tensor
+    first_p: Tensor
+    first_position: Tensor
 
     @classmethod
-    def empty(cls, u: Tensor, max_depth: int) -> Self:
-        """Return zeros for the trees of chains at u (C, P); none of them grows."""
+    def at(cls, u: Tensor, gradient: Tensor, energy: Tensor, max_depth: int) -> Self:
+        """Return chains without trees.
+
+        Arguments:
+            u: Whitened positions, (C, P).
+            gradient: Gradients of the potential, (C, P).
+            energy: Potentials, (C,).
+            max_depth: Largest number of doublings of a tree.
+        """
         chains, size = u.shape
         block = u.new_zeros(chains, max_depth, size)
-        scalar = u.new_zeros(chains)
-        vectors = dict.fromkeys(_VECTORS, u)
-        blocks = dict.fromkeys(_BLOCKS, block)
-        scalars = dict.fromkeys(_SCALARS, scalar)
-        counts = dict.fromkeys(_COUNTS, scalar.long())
-        flags = dict.fromkeys(_FLAGS, scalar.bool())
+        vectors = [torch.zeros_like(u)] * NUM_VECTORS
+        num_scalars = len(cls._fields) - NUM_VECTORS - 2
+        scalars = [torch.zeros_like(energy)] * num_scalars
+        empty = cls.typed([*vectors, *scalars, block, block])
 
-        zeros = {}
-        for name, like in (vectors | blocks | scalars | counts | flags).items():
-            zeros[name] = torch.zeros_like(like)
+        return empty._replace(
+            chosen_u=u, chosen_gradient=gradient, chosen_energy=energy
+        )
 
-        return cls(**zeros)
+    @classmethod
+    def typed(cls, values: list[Tensor]) -> Self:
+        """Return trees of fields of one dtype: counts as integers, and flags as booleans."""
+        trees = cls._make(values)
+        counts = {name: getattr(trees, name).long() for name in _COUNTS}
+        flags = {name: getattr(trees, name) > 0 for name in _FLAGS}
+
+        return trees._replace(**counts, **flags)
 
     @property
     def max_depth(self) -> int:
@@ -115,19 +116,10 @@ class TreeState(NamedTuple):
 
         return (halved > 0).sum(-1)
 
-    def write(self, where: Tensor | None = None, **values: Tensor) -> None:
-        """Overwrite fields, of all chains or of those of a mask (C,)."""
-        if where is not None:
-            values = self._merged(where, values)
-
-        for name, value in values.items():
-            getattr(self, name).copy_(value)
-
-    def _merged(self, where: Tensor, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return new values for the chains of a mask and the present ones for the others."""
+    def where(self, mask: Tensor, **values: Tensor) -> Self:
+        """Return trees with other values for the chains of a mask (C,)."""
         merged = {}
         for name, value in values.items():
-            present = getattr(self, name)
-            merged[name] = where_chains(where, value, present)
+            merged[name] = where_chains(mask, value, getattr(self, name))
 
-        return merged
+        return self._replace(**merged)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from zoo.inference.early_end import TimeIsUp, reason_to_end
 from zoo.inference.mcmc.density.potential import Potential
 from zoo.inference.mcmc.kernels.chains import Chains
 from zoo.inference.mcmc.kernels.draws import DrawBlock, TransitionInfo
+from zoo.inference.mcmc.running.blocks import block_ends, block_length
 from zoo.inference.mcmc.running.checkpoint import Checkpoint
 from zoo.inference.mcmc.running.divergences import Divergences
 from zoo.inference.mcmc.running.energies import Energies
@@ -22,8 +21,6 @@ from zoo.inference.mcmc.running.shown import Shown
 from zoo.inference.mcmc.running.snapshot import Counters, Snapshot
 from zoo.inference.mcmc.running.store import Store
 from zoo.posterior.info import MCMCInfo
-
-BLOCK = 100  # largest number of draws between two checkpoints
 
 
 class ChainRun:
@@ -152,7 +149,7 @@ class ChainRun:
         total = self.options.num_draws
         try:
             bounds = [0, *self.window_ends, total]
-            for stop in block_ends(bounds, self.options.block):
+            for stop in block_ends(bounds, block_length(self.options, self.potential)):
                 if stop > self.done:
                     self.advance(stop)
             if self.store.seen > self.options.num_samples:
@@ -286,14 +283,3 @@ class ChainRun:
     def seconds(self) -> float:
         """Wall time so far, that before a checkpoint included."""
         return self.seconds_before + self.shown.limit.seconds
-
-
-def block_ends(bounds: Sequence[int], block: int | None = None) -> list[int]:
-    """Return where blocks of draws end: at every bound, and in between every `block` draws."""
-    size = block or BLOCK
-    ends: list[int] = []
-    for first, last in pairwise(bounds):
-        if last > first:
-            ends += [*range(first + size, last, size), last]
-
-    return ends

@@ -1,0 +1,143 @@
+"""The trees that grow together during a block of draws, and the chains that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from zoo.inference.mcmc.adaptation.dual_averaging import DualAveraging
+from zoo.inference.mcmc.adaptation.mass_matrix import MassMatrix
+from zoo.inference.mcmc.kernels.tree import Tree
+from zoo.inference.mcmc.kernels.tree_rows import TreeRows
+from zoo.inference.mcmc.kernels.turns import Turns
+
+_CHOSEN = ("u", "gradient", "energy")  # state that a tree has as chosen_u, ...
+_FIRST_STEPS = 16  # of the first call of a block
+_SHARE = 0.7  # of the steps that are likely to be left
+_FEWEST = 16  # a call takes this share of the most steps, even if trees end before
+
+
+class TreeBatch:
+    """R trees that grow together, while a block of draws is made of C chains.
+
+    Arguments:
+        state: The state of the chains by name, (C, ...) each.
+        num_rows: Number of trees R, at most C.
+        num_draws: Draws that each chain has to make.
+        max_depth: Largest number of doublings of a tree.
+
+    Attributes:
+        packed: The packed `TreeRows`.
+        turns: Which chain is in which row.
+    """
+
+    def __init__(
+        self,
+        state: Mapping[str, Tensor],
+        num_rows: int,
+        num_draws: int,
+        max_depth: int,
+    ) -> None:
+        names = [*_CHOSEN, "step_size", *DualAveraging._fields, *MassMatrix._fields]
+        self.turns = Turns({name: state[name] for name in names}, num_rows, num_draws)
+        self._steps_taken = 0
+
+        own = self.turns.rows
+        tree = Tree.at(*[own[name] for name in _CHOSEN], max_depth)
+        everywhere = torch.ones_like(tree.growing)
+        rows = TreeRows(
+            tree,
+            own["step_size"],
+            self.turns.left().to(own["u"]),
+            self.turns.part(DualAveraging),
+        )
+        self.packed = _begun(rows, everywhere).packed()
+
+    @property
+    def rows(self) -> TreeRows:
+        """The trees and what else the rows have."""
+        return TreeRows.unpacked(self.packed)
+
+    @property
+    def mass_matrix(self) -> MassMatrix:
+        """The mass matrices of the rows' chains."""
+        return self.turns.part(MassMatrix)
+
+    def num_steps(self, most: int) -> int:
+        """Return how many steps to take in the next call.
+
+        They are less than are likely to be needed, because a row is idle when its last tree
+        has ended; but not so few that the call itself takes most of the time.
+
+        Arguments:
+            most: The largest number.
+        """
+        turns = self.turns
+        if (
+            turns.takes_turns
+        ):  # a row is given to another chain as soon as its tree ends
+            return 1
+
+        done = turns.numbers().clamp_min(1)
+        steps_per_draw = self._steps_taken / done
+        likely = _SHARE * float((steps_per_draw * turns.left()).max())
+        wanted = int(likely) if self._steps_taken else _FIRST_STEPS
+
+        return max(1, most // _FEWEST, min(wanted, most))
+
+    def count(self, ended: Tensor) -> None:
+        """Count the draws of some steps, and let chains that wait take the rows that are free.
+
+        Arguments:
+            ended: Whether trees have ended at these steps, (K, R).
+        """
+        turns = self.turns
+        self._steps_taken += len(ended)
+        turns.count(ended.sum(0))
+        if turns.takes_turns:
+            self._change_rows(ended[-1])
+
+    def _change_rows(self, ended: Tensor) -> None:
+        """Begin trees of chains that waited for a row of a mask (R,)."""
+        turns, rows = self.turns, self.rows
+        if turns.waiting and bool(ended.any()):
+            turns.rows |= _of_chains(rows)  # views, in which the chains change
+            taken = turns.change(ended)
+            is_taken = torch.zeros_like(ended)
+            is_taken[taken] = True
+            rows = _begun(rows, is_taken)
+
+        left = turns.left().to(rows.left)
+        self.packed = rows._replace(left=left).packed()
+
+    def end(self) -> dict[str, Tensor]:
+        """Return the state of all chains, when their last trees have ended."""
+        self.turns.rows |= _of_chains(self.rows)
+        state = self.turns.end()
+
+        return {name: value.contiguous() for name, value in state.items()}
+
+    def num_unfinished(self) -> int:
+        """Return the leapfrog steps of trees that have not ended."""
+        tree = self.rows.tree
+
+        return int((tree.growing * tree.n_steps).sum())
+
+
+def _begun(rows: TreeRows, where: Tensor) -> TreeRows:
+    """Return rows of which those of a mask (R,) have new trees."""
+    tree = rows.tree
+    momenta = torch.randn_like(tree.u)
+    uniform = torch.rand_like(tree.chosen_energy)
+
+    return rows._replace(tree=tree.begun(where, momenta, uniform))
+
+
+def _of_chains(rows: TreeRows) -> dict[str, Tensor]:
+    """Return the state of the rows' chains by name."""
+    chosen = {name: getattr(rows.tree, f"chosen_{name}") for name in _CHOSEN}
+    averaging = rows.averaging._asdict()
+
+    return {**chosen, "step_size": rows.step_size, **averaging}

@@ -1,0 +1,125 @@
+"""The C++ of a compiled loop in which small tensors for the next step are copied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from zoo.tracing.cpp_lines import (
+    END,
+    HANDED,
+    NEW,
+    SAME,
+    SizeArrays,
+    given_tensors,
+    kept_tensors,
+)
+
+
+class LoopLines(NamedTuple):
+    """The lines of a loop.
+
+    Arguments:
+        before: Lines to be put before it.
+        inside: The lines of a step.
+    """
+
+    before: list[str]
+    inside: list[str]
+
+
+def copying(above: str, lines: Sequence[str], sizes: SizeArrays) -> LoopLines:
+    """Return a loop that copies small tensors to where the next step reads them.
+
+    Torch's compiler gives the tensor itself to the next step, so that every step makes one,
+    and views of its parts. Copied tensors are made once.
+
+    Arguments:
+        above: The code before the loop.
+        lines: The lines of its body, without indentation.
+        sizes: The arrays of sizes of both.
+    """
+    handed = _handed(lines)
+    makers: dict[str, re.Match[str]] = {}
+    names: dict[str, str] = {}  # other names of tensors
+    for line in lines:
+        if match := NEW.fullmatch(line):
+            makers[match[4]] = match
+        elif match := SAME.fullmatch(line):
+            names[match[2]] = match[1]
+
+    carried = {match[2] for match in SAME.finditer(above)}
+    unchanged = {name for name, new in handed.items() if names.get(new) == name}
+    copied = {}
+    for name, new in handed.items():
+        maker = makers.get(new)
+        is_small = maker is not None and sizes.is_small(maker)
+        if is_small and name in carried and sizes.is_dense(maker):
+            copied[name] = new
+
+    copied = _without_shared(lines, copied, unchanged)
+    before: list[str] = []
+    for name, new in copied.items():
+        before += _own_memory(name, makers[new], sizes)
+
+    inside: list[str] = []
+    for line in lines:
+        match = END.fullmatch(line) or HANDED.fullmatch(line)
+        if match is None or match[1] not in {*copied, *unchanged}:
+            inside.append(line)
+        elif match.re is HANDED and match[1] in copied:
+            inside.append(_copy(match[1], match[2], sizes.num_bytes(makers[match[2]])))
+
+    return LoopLines(before, inside)
+
+
+def _handed(lines: Sequence[str]) -> dict[str, str]:
+    """Return which tensors get which other ones for the next step."""
+    handed: dict[str, str] = {}
+    for last, line in pairwise(lines):
+        match = HANDED.fullmatch(line)
+        if match is not None and last == f"{match[1]}.reset();":
+            handed[match[1]] = match[2]
+
+    return handed
+
+
+def _without_shared(
+    lines: Sequence[str], copied: Mapping[str, str], unchanged: set[str]
+) -> dict[str, str]:
+    """Return those of the tensors to be copied whose memory outlives a step in no other way."""
+    chosen = dict(copied)
+    given = given_tensors(lines)
+    while True:
+        others = []
+        for line in lines:
+            match = HANDED.fullmatch(line)
+            if match is None or match[1] not in {*chosen, *unchanged}:
+                others.append(line)
+
+        lasting = kept_tensors(others) | given
+        fewer = {name: new for name, new in chosen.items() if new not in lasting}
+        if len(fewer) == len(chosen):
+            return chosen
+
+        chosen = fewer
+
+
+def _own_memory(name: str, maker: re.Match[str], sizes: SizeArrays) -> list[str]:
+    """Return lines that give a carried tensor memory that it shares with no input."""
+    own = f"{name}_own"
+
+    return [
+        f"AtenTensorHandle {own}_handle;",
+        maker[0].replace(f"&{maker[4]}_handle", f"&{own}_handle"),
+        f"RAIIAtenTensorHandle {own}({own}_handle);",
+        _copy(own, name, sizes.num_bytes(maker)),
+        f"{name} = std::move({own});",
+    ]
+
+
+def _copy(to: str, source: str, num_bytes: int | None) -> str:
+    """Return the line that copies the numbers of a tensor."""
+    return f"std::memcpy({to}.data_ptr(), {source}.data_ptr(), {num_bytes});"
