@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.fx import GraphModule, Interpreter
 from torch.fx.node import Target
 
 from zoo.tracing.graph import TracedGraph, trace
+from zoo.tracing.wide_rows import WideRows
 
 aten = torch.ops.aten
 _TANH_IS_ONE = 7.905311  # beyond it tanh is 1 in single precision
@@ -31,7 +33,8 @@ def cheaper(module: GraphModule, inputs: Sequence[Tensor]) -> TracedGraph:
 
     A hyperbolic tangent becomes a rational function. A batch of matrix products with one
     factor in common becomes one product. Products of columns with rows become operations
-    that fuse with their neighbours. A normalisation without scale gets one of ones.
+    that fuse with their neighbours. A normalisation without scale gets one of ones. Short
+    rows that are picked by index get zeros at their ends.
 
     Arguments:
         module: A graph of aten's operations, as `trace` returns it.
@@ -88,6 +91,10 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 class _Cheaper(Interpreter):
     """Runs a graph with some of its operations replaced."""
 
+    def __init__(self, module: GraphModule) -> None:
+        super().__init__(module)
+        self.rows = WideRows()
+
     def call_function(self, target: Target, args: tuple, kwargs: dict) -> Any:
         """Run one operation, or its replacement."""
         if target is aten.tanh.default and args[0].dtype == torch.float32:
@@ -99,7 +106,9 @@ class _Cheaper(Interpreter):
         if target is aten.native_batch_norm_backward.default:
             args = _with_scale(*args)
 
-        return super().call_function(target, args, kwargs)
+        usual = partial(super().call_function, target, args, kwargs)
+
+        return usual() if kwargs else self.rows.run(target, args, usual)
 
 
 def _with_scale(upstream: Tensor, x: Tensor, scale: Tensor | None, *rest: Any) -> tuple:

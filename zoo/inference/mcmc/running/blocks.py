@@ -10,7 +10,7 @@ from zoo.inference.mcmc.running.run_options import RunOptions
 
 BLOCK = 1000  # largest number of draws of a block
 _FEWEST = 100  # that many, however large the model is
-_NUMBERS = 2**20  # of the widest results for the draws of a block
+_NUMBERS = 2**23  # of the widest results for the draws of a block
 _BYTES = 4  # of a number
 
 
