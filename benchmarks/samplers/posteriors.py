@@ -116,7 +116,7 @@ def eight_schools() -> Posterior:
         return torch.cat([mu, tau.log(), mu + tau * draws["theta"]], -1)
 
     y, sigma = map(torch.tensor, SCHOOLS)
-    return Posterior("eight-schools", schools, (y, sigma), functions, 100_000)
+    return Posterior("eight-schools", schools, (y, sigma), functions, 800_000)
 
 
 def logistic(x: Tensor, group: Tensor, y: Tensor) -> None:
@@ -149,7 +149,7 @@ def hierarchical_logistic() -> Posterior:
         return torch.cat([mu, tau.log(), first], -1)
 
     return Posterior(
-        "hierarchical-logistic", logistic, (x, group, y), functions, 200_000
+        "hierarchical-logistic", logistic, (x, group, y), functions, 400_000
     )
 
 
