@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
-from pyro.ops.stats import effective_sample_size, split_gelman_rubin
+from pyro.ops.stats import split_gelman_rubin
 from torch import Tensor
+
+from zoo.metrics.effective_size import effective_size
 
 
 def rank_rhat(values: Tensor) -> float:
@@ -31,9 +33,8 @@ def rank_rhat(values: Tensor) -> float:
 def bulk_ess(values: Tensor) -> float:
     """Return the bulk effective sample size of draws (C, S) of one quantity."""
     scores = _split(_normal_scores(values.double()))
-    size = effective_sample_size(scores, chain_dim=0, sample_dim=1)
 
-    return float(size)
+    return float(effective_size(scores))
 
 
 def _split_rhat(scores: Tensor) -> float:

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pyro.ops.stats import effective_sample_size
 from torch import Tensor
 
+from zoo.metrics.effective_size import effective_size
 from zoo.posterior.info import MCMCInfo
 
 _NORMAL_QUANTILE = 1.96  # of a confidence interval of 95 %
@@ -35,7 +35,7 @@ class Temperature(NamedTuple):
         if values.shape[1] < 4:
             return cls(mean, -math.inf, math.inf)
 
-        size = effective_sample_size(values, chain_dim=0, sample_dim=1)
+        size = effective_size(values)
         half = _NORMAL_QUANTILE * float(values.std() / size.clamp_min(1.0).sqrt())
 
         return cls(mean, mean - half, mean + half)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from pyro.ops.stats import effective_sample_size
 from torch import Tensor
+
+from zoo.metrics.effective_size import effective_size
 
 _MEMORY = 150.0  # effective number of steps that are averaged, as published
 _DECAY_PER_STEP = (_MEMORY - 1) / (_MEMORY + 1)
@@ -111,8 +112,8 @@ def autocorrelation_time(draws: Tensor) -> Tensor:
     It is infinite if no coordinate gives an estimate.
     """
     every = -(-draws.shape[-1] // _MAX_COORDINATES)
-    some = draws[None, ..., ::every]
-    size = effective_sample_size(some, chain_dim=0, sample_dim=2)
+    some = draws[..., ::every].transpose(0, 1)
+    size = effective_size(some[None])  # of each chain on its own
 
     num_draws = draws.shape[1]
     time = num_draws / size
