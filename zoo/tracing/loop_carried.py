@@ -42,24 +42,16 @@ def copying(above: str, lines: Sequence[str], sizes: SizeArrays) -> LoopLines:
         sizes: The arrays of sizes of both.
     """
     handed = _handed(lines)
-    makers: dict[str, re.Match[str]] = {}
-    names: dict[str, str] = {}  # other names of tensors
-    for line in lines:
-        if match := NEW.fullmatch(line):
-            makers[match[4]] = match
-        elif match := SAME.fullmatch(line):
-            names[match[2]] = match[1]
-
+    unchanged = _unchanged(lines, handed)
+    makers = _small(lines, sizes)
     carried = {match[2] for match in SAME.finditer(above)}
-    unchanged = {name for name, new in handed.items() if names.get(new) == name}
+
     copied = {}
     for name, new in handed.items():
-        maker = makers.get(new)
-        is_small = maker is not None and sizes.is_small(maker)
-        if is_small and name in carried and sizes.is_dense(maker):
+        if name in carried and new in makers:
             copied[name] = new
-
     copied = _without_shared(lines, copied, unchanged)
+
     before: list[str] = []
     for name, new in copied.items():
         before += _own_memory(name, makers[new], sizes)
@@ -70,9 +62,32 @@ def copying(above: str, lines: Sequence[str], sizes: SizeArrays) -> LoopLines:
         if match is None or match[1] not in {*copied, *unchanged}:
             inside.append(line)
         elif match.re is HANDED and match[1] in copied:
-            inside.append(_copy(match[1], match[2], sizes.num_bytes(makers[match[2]])))
+            name, new = match.groups()
+            inside.append(_copy(name, new, sizes.num_bytes(makers[new])))
 
     return LoopLines(before, inside)
+
+
+def _small(lines: Sequence[str], sizes: SizeArrays) -> dict[str, re.Match[str]]:
+    """Return the lines that make small tensors without gaps, by their names."""
+    makers = {}
+    for line in lines:
+        match = NEW.fullmatch(line)
+        if match is not None and sizes.is_small(match) and sizes.is_dense(match):
+            makers[match[4]] = match
+
+    return makers
+
+
+def _unchanged(lines: Sequence[str], handed: Mapping[str, str]) -> set[str]:
+    """Return the tensors that the next step gets as they were."""
+    names = {}
+    for line in lines:
+        match = SAME.fullmatch(line)
+        if match is not None:
+            names[match[2]] = match[1]
+
+    return {name for name, new in handed.items() if names.get(new) == name}
 
 
 def _handed(lines: Sequence[str]) -> dict[str, str]:

@@ -144,18 +144,17 @@ class NoUTurn(Hamiltonian):
         if self.steps.how in _LOOPS:
             num_steps = batch.num_steps(self.steps_at_once)
 
-        noise = self.state["u"].new_empty(num_steps, self.num_rows, self.size).normal_()
-        uniform = torch.rand(3, *noise.shape[:2]).to(noise)
+        u = self.state["u"]
+        noise = u.new_empty(num_steps, self.num_rows, self.size).normal_()
+        uniform = u.new_empty(3, num_steps, self.num_rows).uniform_()
         given = packed([noise, *uniform])
-        adapts = torch.full((self.num_rows,), adapting, device=noise.device)
+        adapts = torch.full((self.num_rows,), adapting, device=u.device)
 
         results = self.steps(*batch.packed, given, adapts, *batch.mass_matrix)
         *batch.packed, record = results
-        u, *statistics, ended = unpacked(
-            record, [self.size] + [0] * (NUM_STATISTICS + 1)
-        )
+        chosen, stacked, ended = record.split([self.size, NUM_STATISTICS, 1], -1)
 
-        return StepRecords(u, torch.stack(statistics, -1), ended > 0)
+        return StepRecords(chosen, stacked, ended[..., 0] > 0)
 
     def _block(
         self, memory: DrawMemory, num_draws: int, ended_by: BaseException | None

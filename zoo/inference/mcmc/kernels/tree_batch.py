@@ -75,10 +75,8 @@ class TreeBatch:
             most: The largest number.
         """
         turns = self.turns
-        if (
-            turns.takes_turns
-        ):  # a row is given to another chain as soon as its tree ends
-            return 1
+        if turns.takes_turns:
+            return 1  # a row is given to another chain as soon as its tree ends
 
         done = turns.numbers().clamp_min(1)
         steps_per_draw = self._steps_taken / done
@@ -96,13 +94,13 @@ class TreeBatch:
         turns = self.turns
         self._steps_taken += len(ended)
         turns.count(ended.sum(0))
-        if turns.takes_turns:
+        if turns.takes_turns and bool(ended[-1].any()):
             self._change_rows(ended[-1])
 
     def _change_rows(self, ended: Tensor) -> None:
-        """Begin trees of chains that waited for a row of a mask (R,)."""
+        """Begin trees of chains that waited, in the rows of a mask (R,) that are free now."""
         turns, rows = self.turns, self.rows
-        if turns.waiting and bool(ended.any()):
+        if turns.waiting:
             turns.rows |= _of_chains(rows)  # views, in which the chains change
             taken = turns.change(ended)
             is_taken = torch.zeros_like(ended)
@@ -115,9 +113,11 @@ class TreeBatch:
     def end(self) -> dict[str, Tensor]:
         """Return the state of all chains, when their last trees have ended."""
         self.turns.rows |= _of_chains(self.rows)
-        state = self.turns.end()
+        ends = {}
+        for name, value in self.turns.end().items():
+            ends[name] = value.clone(memory_format=torch.contiguous_format)
 
-        return {name: value.contiguous() for name, value in state.items()}
+        return ends
 
     def num_unfinished(self) -> int:
         """Return the leapfrog steps of trees that have not ended."""
