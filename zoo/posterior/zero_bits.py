@@ -27,7 +27,7 @@ def without_zeros(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         # a negative zero must come back with its sign
         nonzero = value if is_mask else (value != 0) | torch.signbit(value)
         is_small = value.numel() < _MIN_ELEMENTS
-        is_dense = not is_mask and 2 * int(nonzero.sum()) > value.numel()
+        is_dense = not is_mask and 2 * np.count_nonzero(nonzero.numpy()) > value.numel()
         if is_small or is_dense:
             found[name] = value
             continue

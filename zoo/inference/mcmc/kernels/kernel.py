@@ -19,7 +19,8 @@ from zoo.tracing.traced import Traced
 
 Part = TypeVar("Part", bound=NamedTuple)
 _MOST_STEPS = 1024  # of one call, which Ctrl-C waits for
-_MOST_NUMBERS = 2**22  # of the noise and of the widest results of one call
+_MOST_NOISE = 2**22  # numbers of one call
+_MOST_NUMBERS = 2**24  # of the widest results of one call
 _BYTES = 4  # of a number
 _CHAINS_OF_WORKER = 4  # fewer take as long as that many
 _GRADIENTS_AT_ONCE = 8  # draws of every chain whose gradients are evaluated in one call
@@ -82,10 +83,10 @@ class Kernel(Chains):
     @property
     def steps_at_once(self) -> int:
         """Number of steps of one call of a program that repeats them; few where they take long."""
-        widest = self.potential.widest // _BYTES
-        numbers = self.num_rows * max(self.size, widest)
+        noise = self.num_rows * self.size
+        widest = max(1, self.num_rows * self.potential.widest // _BYTES)
 
-        return max(1, min(_MOST_STEPS, _MOST_NUMBERS // numbers))
+        return max(1, min(_MOST_STEPS, _MOST_NOISE // noise, _MOST_NUMBERS // widest))
 
     def _num_workers(self) -> int:
         """Return the number of threads, each of which moves a part of the chains."""

@@ -191,7 +191,8 @@ class Trajectories(PathBlocks, Hamiltonian):
         for name in ("u", "gradient", "energy"):
             self.state[name] = getattr(after, name).contiguous()
 
-        ends = torch.cat(records)[last]
+        joined = records[0] if len(records) == 1 else torch.cat(records)
+        ends = joined[last]
         sizes = [*[self.size] * 3, 0, 0, 0]
 
         return TrajectoryEnd(*unpacked(ends, sizes))
