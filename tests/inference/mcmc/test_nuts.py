@@ -493,6 +493,34 @@ def test_compiled_trees_are_exact():
     assert made.mode == "compiled"
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_rows_of_compiled_trees_are_hardly_idle_if_chains_take_turns(monkeypatch):
+    with_rows(monkeypatch, 2)
+    made = kernel(torch.randn(5, 3), 0.5, compile="compiled")
+    with made.potential.program.running():
+        made.draw(2, quiet)  # which says how the program runs
+    made.state["step_size"] = torch.tensor([0.2, 0.5, 0.5, 0.5, 0.5])
+    before, made.steps = made.num_gradients, Counted(made.steps)
+    with made.potential.program.running():
+        steps = made.draw(320, quiet).info.n_steps
+    needed = steps.sum()
+    assert made.num_gradients - before == needed
+    assert needed <= 2 * made.steps.num_steps < 1.2 * needed
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_compiled_chains_that_take_turns_are_exact(monkeypatch):
+    with_rows(monkeypatch, 1500)
+    made = kernel(torch.randn(4000, 5), 1.4, compile="compiled")
+    with made.potential.program.running():
+        made.draw(1, quiet)
+        assert farthest(made.draw(3, quiet)) < LIMIT
+        block = made.draw(64, quiet)
+    assert farthest(block) < LIMIT
+    energy = made.potential.energies(made.q)
+    assert torch.allclose(energy, made.state["energy"], atol=1e-4)
+
+
 def test_rows_of_compiled_trees_are_hardly_idle():
     made = kernel(torch.randn(3, 3), 0.5, compile="compiled")
     made.steps = Counted(made.steps)

@@ -15,23 +15,29 @@ Part = TypeVar("Part", bound=NamedTuple)
 class Turns:
     """Which chain is in which row of a batch, which chains wait, and the state of both.
 
-    A chain leaves its row when its tree has ended, and the chain that has waited longest
-    takes the row. So chains with long trees have as many draws as others at any time, and
-    rows are idle only while the last trees of a block end. With as many rows as chains,
-    every chain stays in its row.
+    A chain leaves its row when some of its trees have ended, and the chain that has waited
+    longest takes the row. So chains with long trees have about as many draws as others at any
+    time, and rows are idle only while the last trees of a block end. With as many rows as
+    chains, every chain stays in its row.
 
     Arguments:
         state: The state of the chains by name, (C, ...) each.
         num_rows: Number of rows R, at most C.
         num_draws: Draws that each chain has to make.
+        draws_in_turn: Draws that a chain makes in a row while others wait.
     """
 
     def __init__(
-        self, state: Mapping[str, Tensor], num_rows: int, num_draws: int
+        self,
+        state: Mapping[str, Tensor],
+        num_rows: int,
+        num_draws: int,
+        draws_in_turn: int = 1,
     ) -> None:
         some = next(iter(state.values()))
         num_chains = len(some)
         self.num_draws = num_draws
+        self.draws_in_turn = draws_in_turn
         self.takes_turns = num_rows < num_chains
         self.waiting = deque(range(num_rows, num_chains))
 
@@ -64,15 +70,15 @@ class Turns:
         """Return how many trees each row ends until its chain leaves it, (R,)."""
         left = self.remaining[self.chains]
 
-        return left.clamp(max=1) if self.waiting else left
+        return left.clamp(max=self.draws_in_turn) if self.waiting else left
 
-    def change(self, ended: Tensor) -> Tensor:
-        """Let chains that wait take the rows of a mask (R,), whose trees have ended.
+    def change(self, free: Tensor) -> Tensor:
+        """Let chains that wait take the rows of a mask (R,), whose chains' turns have ended.
 
         Returns:
             The rows that were taken, (N,).
         """
-        rows = ended.nonzero().flatten()
+        rows = free.nonzero().flatten()
         self._leave(rows)
 
         taken = rows[: len(self.waiting)]
