@@ -117,9 +117,7 @@ class NoUTurn(Hamiltonian):
     def draw(self, num_draws: int, tick: Tick, adapting: bool = False) -> DrawBlock:
         """Draw from every chain; Ctrl-C or an error ends it, and what all chains have is kept."""
         memory = DrawMemory.empty(self.state["u"], num_draws)
-        in_loops = self.steps.how in _LOOPS
-        depth = self.max_tree_depth
-        batch = TreeBatch(self.state, self.num_rows, num_draws, depth, in_loops)
+        batch = TreeBatch(self.state, self.num_rows, num_draws, self.max_tree_depth)
         turns = batch.turns
         ended_by: BaseException | None = None
 

@@ -16,7 +16,7 @@ from zoo.inference.mcmc.kernels.turns import Turns
 _CHOSEN = ("u", "gradient", "energy")  # state that a tree has as chosen_u, ...
 _FIRST_STEPS = 16  # of the first call of a block
 _SHARE = 0.7  # of the steps that are likely to be left
-_TURNS = 16  # of a chain in a block, if chains take turns in loops
+_TURNS = 16  # of a chain in a block, if chains take turns
 _SHARE_OF_TURN = 0.1  # of the steps of a turn, for a call
 _FEWEST = 16  # a call takes this share of the most steps, even if trees end before
 
@@ -29,7 +29,6 @@ class TreeBatch:
         num_rows: Number of trees R, at most C.
         num_draws: Draws that each chain has to make.
         max_depth: Largest number of doublings of a tree.
-        in_loops: Whether one call for many steps saves time, as far as is known.
 
     Attributes:
         packed: The packed `TreeRows`.
@@ -42,11 +41,10 @@ class TreeBatch:
         num_rows: int,
         num_draws: int,
         max_depth: int,
-        in_loops: bool,
     ) -> None:
         names = [*_CHOSEN, "step_size", *DualAveraging._fields, *MassMatrix._fields]
         own_state = {name: state[name] for name in names}
-        in_turn = max(1, num_draws // _TURNS) if in_loops else 1
+        in_turn = max(1, num_draws // _TURNS)
         self.turns = Turns(own_state, num_rows, num_draws, in_turn)
         self._steps_taken = 0
 
