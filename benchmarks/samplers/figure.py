@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, FuncFormatter
 
 from benchmarks.samplers.plan import ORDER
 from benchmarks.samplers.rows import Row
@@ -90,8 +90,13 @@ def _panel(
 
     panel.set_xscale("log")
     panel.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.xaxis.set_major_formatter(FuncFormatter(_short))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_yticks(range(len(samplers)), samplers)
     panel.grid(axis="x", alpha=0.3)
     hide_frame(panel)
+
+
+def _short(number: float, _: int) -> str:
+    """Return a number in few characters, thousands as 1k."""
+    return f"{number / 1000:g}k" if number >= 1000 else f"{number:g}"
