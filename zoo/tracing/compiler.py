@@ -20,6 +20,7 @@ from zoo.tracing.graph import Function
 from zoo.tracing.kept import keep, load, place_of
 from zoo.tracing.loop_memory import made_once
 from zoo.tracing.repetition import ONCE, Repetition
+from zoo.tracing.rules_once import rules_once
 from zoo.tracing.settings import settings_for
 from zoo.tracing.varying import likenesses
 
@@ -112,6 +113,7 @@ def _compile(
         torch.no_grad(),
         config.patch(known),
         made_once(),
+        rules_once(),
         warnings.catch_warnings(),
         _shapes(inputs, repetition) as examples,
     ):
