@@ -78,22 +78,28 @@ class TreeBatch:
         Arguments:
             most: The largest number.
         """
-        turns = self.turns
-        done = turns.num_draws - turns.remaining  # (C,)
-        if turns.waiting:
-            num_leaves = self._steps_taken * len(turns.chains)
-            steps_per_draw = num_leaves / max(1, int(done.sum()))
-            return _between(
-                1, _SHARE_OF_TURN * turns.draws_in_turn * steps_per_draw, most
-            )
-
         if self._steps_taken == 0:
             return _between(1, _FIRST_STEPS, most)
 
-        own_done = done[turns.chains].clamp_min(1)
-        likely = self._steps_taken / own_done * turns.left()
+        turns = self.turns
+        if turns.waiting:
+            in_turn = turns.draws_in_turn * float(self._steps_per_draw().mean())
+            return _between(1, _SHARE_OF_TURN * in_turn, most)
 
-        return _between(most // _FEWEST, _SHARE * float(likely.max()), most)
+        likely = float((self._steps_per_draw() * turns.left()).max())
+
+        return _between(most // _FEWEST, _SHARE * likely, most)
+
+    def _steps_per_draw(self) -> Tensor:
+        """Return the mean steps of a draw so far, of every row or the same for all, (R,)."""
+        turns = self.turns
+        done = turns.num_draws - turns.remaining  # (C,)
+        if turns.takes_turns:  # chains have been in several rows
+            num_rows = len(turns.chains)
+            steps = self._steps_taken * num_rows / done.sum().clamp_min(1)
+            return steps.expand(num_rows)
+
+        return self._steps_taken / done.clamp_min(1)
 
     def count(self, ended: Tensor) -> None:
         """Count the draws of some steps, and let chains that wait take the rows that are free.
@@ -106,7 +112,8 @@ class TreeBatch:
         turns.count(ended.sum(0))
         if turns.waiting and bool(ended.any()):
             is_free = ended.any(0) & ~self.rows.tree.growing
-            self._change_rows(is_free)
+            if bool(is_free.any()):
+                self._change_rows(is_free)
 
     def _change_rows(self, is_free: Tensor) -> None:
         """Begin trees of chains that waited, in the rows of a mask (R,) that are free now."""
