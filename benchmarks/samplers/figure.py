@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from matplotlib.ticker import LogLocator, NullFormatter, FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.samplers.plan import ORDER
 from benchmarks.samplers.rows import Row
