@@ -1,6 +1,7 @@
 """The pages: their programs run, their links lead somewhere, and the README is short."""
 
 import re
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -50,7 +51,10 @@ def programs(page):
 def run(program, **names):
     for long, short in SHORTER.items():
         program = program.replace(long, short)
-    exec(compile(program, "page", "exec"), names)
+    with warnings.catch_warnings():
+        # four draws of warm-up are too few
+        warnings.filterwarnings("ignore", "NUTS.* draws diverged", UserWarning)
+        exec(compile(program, "page", "exec"), names)
     return names
 
 
