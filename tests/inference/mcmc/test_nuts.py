@@ -292,15 +292,21 @@ def test_chains_that_take_turns_are_exact(kind, monkeypatch):
     assert (farthest(moved(1.4, 5)) < LIMIT) == (kind is Turns)
 
 
-def test_rows_are_hardly_idle_if_chains_take_turns(monkeypatch):
-    with_rows(monkeypatch, 2)
-    made = kernel(torch.randn(5, 3), 0.5)
+def uneven_steps(made, draws):
+    """Count the steps of draws of five chains, one of which has longer trees than the others."""
     made.state["step_size"] = torch.tensor([0.2, 0.5, 0.5, 0.5, 0.5])
     before, made.steps = made.num_gradients, Counted(made.steps)
     with made.potential.program.running():
-        steps = made.draw(80, quiet).info.n_steps
+        steps = made.draw(draws, quiet).info.n_steps
+    assert made.num_gradients - before == steps.sum()
+    return steps
+
+
+def test_rows_are_hardly_idle_if_chains_take_turns(monkeypatch):
+    with_rows(monkeypatch, 2)
+    made = kernel(torch.randn(5, 3), 0.5)
+    steps = uneven_steps(made, 80)
     needed = steps.sum()
-    assert made.num_gradients - before == needed
     longest = steps.sum(1).max()  # calls of five rows, without turns
     assert needed <= 2 * made.steps.num_steps < 1.1 * needed
     assert 5 * longest > 1.5 * needed
@@ -499,12 +505,7 @@ def test_rows_of_compiled_trees_are_hardly_idle_if_chains_take_turns(monkeypatch
     made = kernel(torch.randn(5, 3), 0.5, compile="compiled")
     with made.potential.program.running():
         made.draw(2, quiet)  # which says how the program runs
-    made.state["step_size"] = torch.tensor([0.2, 0.5, 0.5, 0.5, 0.5])
-    before, made.steps = made.num_gradients, Counted(made.steps)
-    with made.potential.program.running():
-        steps = made.draw(320, quiet).info.n_steps
-    needed = steps.sum()
-    assert made.num_gradients - before == needed
+    needed = uneven_steps(made, 320).sum()
     assert needed <= 2 * made.steps.num_steps < 1.2 * needed
 
 

@@ -83,7 +83,7 @@ class NoUTurn(Hamiltonian):
         grown, leaf = self.grown(rows, mass_matrix, choice)
         tree, ended = grown.closed(leaf, rows.step_size, move, side)
         info = _info_of_trees(tree, leaf)
-        record = packed([tree.chosen_u, *stack_info(info).unbind(-1), ended])
+        record = packed([tree.chosen_u, stack_info(info), ended])
 
         target = self.options.target_accept_prob
         rows = rows.ended(ended, info.acceptance_rate, adapting, target)
