@@ -2,8 +2,9 @@
 
     python -m benchmarks.first_draw
 
-Each case runs in a new process with an empty folder of the compiler (cold), and in two more
-with what the first one left there (warm, the faster of both). Seconds are those of `fit`,
+Each case runs in a new process with empty folders of the compiler (cold), in two more with
+what the first one left there (warm, the faster of both), and in one without programs but
+with compiled headers (new, as for another model). Seconds are those of `fit`,
 which checks and traces the model, compiles it and makes one draw or one step; imports of
 torch, Pyro and the zoo come before. Chains start at draws from the prior. The time of the
 processor has that of g++, and depends less than the wall on other work of the machine.
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,6 +43,7 @@ RESULTS = Path(__file__).parent / "results" / "first_draw.json"
 GOALS = {"cold": 12.0, "warm": 3.0}
 NUM_WARM = 2
 NUM_THREADS = 1
+PROGRAMS = "programs"  # the folder of compiled programs
 Problem = tuple[Any, tuple]
 
 
@@ -152,7 +155,7 @@ def main() -> None:
             rows.append(cold_and_warm(name))
             print(f"{name}: {rows[-1][1:]}", flush=True)
 
-    headings = ("case", "cold s", "warm s", "cold processor s", "warm processor s")
+    headings = ("case", "cold s", "new s", "warm s", "cold processor s", "warm processor s")
     table = Table(headings, rows, {heading: 1 for heading in headings[1:]})
     print(f"\n{table}\ngoals: cold {GOALS['cold']} s, warm {GOALS['warm']} s")
     load = os.getloadavg()[1]
@@ -160,21 +163,24 @@ def main() -> None:
     write(arguments.out, results)
 
 
-def cold_and_warm(name: str) -> tuple[str, float, float, float, float]:
+def cold_and_warm(name: str) -> tuple[str, float, float, float, float, float]:
     """Return the name of a case, its seconds and its seconds of the processor."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         cold = in_new_process(name, folder)
         warm = [in_new_process(name, folder) for _ in range(NUM_WARM)]
+        shutil.rmtree(Path(folder, PROGRAMS))
+        new = in_new_process(name, folder)
 
-    seconds = [found["seconds"] for found in (cold, *warm)]
+    seconds = [found["seconds"] for found in (cold, new, *warm)]
     processor = [found["processor"] for found in (cold, *warm)]
 
-    return name, seconds[0], min(seconds[1:]), processor[0], min(processor[1:])
+    return (name, *seconds[:2], min(seconds[2:]), processor[0], min(processor[1:]))
 
 
 def in_new_process(name: str, folder: str) -> dict[str, float]:
-    """Run a case in a new process whose compiler keeps its programs in a folder."""
-    environment = dict(os.environ, TORCHINDUCTOR_CACHE_DIR=folder)
+    """Run a case in a new process whose compiler keeps its programs and headers in a folder."""
+    programs = os.path.join(folder, PROGRAMS)
+    environment = dict(os.environ, TORCHINDUCTOR_CACHE_DIR=programs, TMPDIR=folder)
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.first_draw"]
     run = subprocess.run(
         [*command, "--case", name],

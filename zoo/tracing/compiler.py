@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import ModuleType
 from typing import NamedTuple
@@ -17,11 +17,12 @@ from torch.fx import GraphModule
 from zoo.tracing.bare import BareProgram, bare
 from zoo.tracing.compiler_cache import despite_damage, use_writable_folder
 from zoo.tracing.graph import Function
+from zoo.tracing.headers import headers_compiled_once
 from zoo.tracing.kept import keep, load, place_of
 from zoo.tracing.loop_memory import made_once
 from zoo.tracing.repetition import ONCE, Repetition
-from zoo.tracing.rules_once import rules_once
 from zoo.tracing.settings import settings_for
+from zoo.tracing.shortcuts import shortcuts
 from zoo.tracing.varying import likenesses
 
 _one_at_a_time = threading.RLock()  # settings and classes are changed while it compiles
@@ -112,8 +113,9 @@ def _compile(
         _one_at_a_time,
         torch.no_grad(),
         config.patch(known),
+        headers_compiled_once() if as_one_program else nullcontext(),
         made_once(),
-        rules_once(),
+        shortcuts(),
         warnings.catch_warnings(),
         _shapes(inputs, repetition) as examples,
     ):

@@ -17,8 +17,8 @@ _ALWAYS = {
     "cpp.vec_isa_ok": True,
 }
 # a graph as one C++ program without Python between its kernels: half the time of g++, and a
-# call is faster. Its headers are compiled with it, as in advance they would take as long.
-_ONE_PROGRAM = {"cpp_wrapper": True, "cpp_cache_precompile_headers": False}
+# call is faster
+_ONE_PROGRAM = {"cpp_wrapper": True}
 # what is read by index, such as the effect of a group, would be computed again at every read
 _READ_BY_INDEX = {"realize_reads_threshold": 1, "realize_opcount_threshold": 10}
 _INDEXING = {
