@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.samplers.compiling import Compiling
+from benchmarks.samplers.compiling import Compiling, load_jax
 from benchmarks.samplers.in_jax import in_jax
 from benchmarks.samplers.numpyro_side import as_tensor
 from benchmarks.samplers.posteriors import Posterior
@@ -51,7 +51,7 @@ class BlackJAX:
     def __init__(
         self, name: str, posterior: Posterior, num_chains: int, seed: int
     ) -> None:
-        self.jax = load(1)
+        self.jax = load_jax()
         self.blackjax = load(1, "blackjax")
         self.posterior = posterior
         self.num_chains = num_chains

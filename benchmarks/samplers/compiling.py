@@ -7,8 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from benchmarks.speed.jax_problem import load
+
 # Tracing is not among them, because JAX reports it within other traces.
 COMPILING = ("jaxpr_to_mlir_module_duration", "backend_compile_duration")
+
+
+def load_jax() -> ModuleType:
+    """Import JAX, and let it finish each program before it compiles the next one.
+
+    Else a chain of NumPyro runs while the program of the next chain is compiled, and its
+    seconds are taken for those of the compiler.
+    """
+    jax = load(1)
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+    return jax
 
 
 class Compiling:

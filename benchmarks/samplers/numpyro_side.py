@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.samplers.compiling import Compiling
+from benchmarks.samplers.compiling import Compiling, load_jax
 from benchmarks.samplers.in_jax import in_jax
 from benchmarks.samplers.posteriors import Posterior
 from benchmarks.samplers.run import PILOT, Budget, Cost
@@ -35,7 +35,7 @@ class NumPyroNUTS:
         self.posterior = posterior
         self.num_chains = num_chains
         self.seed = seed
-        self.jax = load(1)
+        self.jax = load_jax()
         self.program = in_jax(posterior).program
         self.compiling = Compiling(self.jax)
         self.state: Any = None
