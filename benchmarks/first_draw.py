@@ -155,7 +155,8 @@ def main() -> None:
             rows.append(cold_and_warm(name))
             print(f"{name}: {rows[-1][1:]}", flush=True)
 
-    headings = ("case", "cold s", "new s", "warm s", "cold processor s", "warm processor s")
+    processor = ("cold processor s", "warm processor s")
+    headings = ("case", "cold s", "new s", "warm s", *processor)
     table = Table(headings, rows, {heading: 1 for heading in headings[1:]})
     print(f"\n{table}\ngoals: cold {GOALS['cold']} s, warm {GOALS['warm']} s")
     load = os.getloadavg()[1]

@@ -52,7 +52,7 @@ def program(scale):
 
 
 def test_one_process_begins_and_an_abandoned_one_is_followed(folder, commands):
-    place = headers._headers(**headers._options())
+    place = headers._headers_of_programs()
     headers._begin(place)
     headers._begin(place)
     assert len(commands) == 1
@@ -70,7 +70,7 @@ def test_one_process_begins_and_an_abandoned_one_is_followed(folder, commands):
 
 def test_one_core_compiles_none(folder, commands, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
-    headers._begin(headers._headers(**headers._options()))
+    headers._begin(headers._headers_of_programs())
     assert commands == []
 
 
@@ -85,9 +85,18 @@ def test_a_program_without_them_asks_for_them_and_damaged_ones_are_not_used(
 ):
     program(1.5)
     assert len(commands) == 1
-    place = headers._headers(**headers._options())
+    place = headers._headers_of_programs()
     place.compiled.write_text("damaged")
     program(2.5)
+
+
+def test_another_version_of_torch_compiles_none(folder, commands, monkeypatch):
+    def changed():
+        raise AttributeError("cpp_compile_command_flags")
+
+    monkeypatch.setattr(headers, "_options", changed)
+    program(1.75)
+    assert commands == []
 
 
 @pytest.mark.slow
@@ -106,6 +115,6 @@ def test_compiled_headers_are_used(folder, monkeypatch):
 
     monkeypatch.setattr(cpp_builder, "run_compile_cmd", noting)
     program(0.75)
-    place = headers._headers(**headers._options())
+    place = headers._headers_of_programs()
     assert len(lines) == 1
     assert f"-include {place.source}" in lines[0]

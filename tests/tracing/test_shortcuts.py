@@ -68,8 +68,11 @@ def test_torch_is_as_before_afterwards():
     from torch._inductor import sizevars
 
     before = utils._check_alias_and_mutation, sizevars.stride_at
-    with pytest.raises(ValueError, match="in a program"), shortcuts():
+    with shortcuts():
         assert sizevars.stride_at is not before[1]
+    assert (utils._check_alias_and_mutation, sizevars.stride_at) == before
+
+    with pytest.raises(ValueError, match="in a program"), shortcuts():
         raise ValueError("in a program")
     assert (utils._check_alias_and_mutation, sizevars.stride_at) == before
 

@@ -1,8 +1,8 @@
 """The headers of compiled programs, which are compiled once, beside other work.
 
-Every program includes the same headers of torch's, and the C++ compiler takes four seconds
-to read them. It takes half a second if it has compiled them before. This takes nine seconds
-and a file of 180 MB, so another process does it while torch's compiler writes a first program.
+Every program includes the same headers of torch's. The C++ compiler takes four seconds to read
+them, and half a second if it has compiled them before. To compile them takes nine seconds and
+a file of 180 MB. Another process does it while torch's compiler writes a first program.
 """
 
 from __future__ import annotations
@@ -51,22 +51,39 @@ def headers_compiled_once() -> Iterator[None]:
     """
     from torch._inductor import codecache, config
 
-    if not (config.cpp_cache_precompile_headers and hasattr(os, "sched_getaffinity")):
-        yield
+    headers = _headers_of_programs() if config.cpp_cache_precompile_headers else None
+    if headers is None:
+        with config.patch(cpp_cache_precompile_headers=False):
+            yield
         return
+
+    with contextlib.suppress(OSError):  # a folder that cannot be written to
+        _begin(headers)
 
     before = codecache._precompile_header
     codecache._precompile_header = _if_compiled
     try:
-        with contextlib.suppress(OSError):  # a folder that cannot be written to
-            _begin(_headers(**_options()))
         yield
     finally:
         codecache._precompile_header = before
 
 
+def _headers_of_programs() -> _Headers | None:
+    """Return the headers with torch's options for a CPU; None where they are not compiled.
+
+    A damaged file of gcc's is not used. It would stop other compilers.
+    """
+    try:
+        from torch._inductor.cpp_builder import is_gcc
+
+        on_linux = hasattr(os, "sched_getaffinity")
+        return _headers(**_options()) if on_linux and is_gcc() else None
+    except (AttributeError, ImportError, TypeError):  # another version of torch
+        return None
+
+
 def _options() -> dict[str, Any]:
-    """Return the options with which torch compiles a program for a CPU."""
+    """Return torch's options for a program for a CPU."""
     from torch._inductor.codecache import CppWrapperCodeCache
     from torch._inductor.cpu_vec_isa import pick_vec_isa
 
@@ -87,7 +104,8 @@ def _headers(**options: Any) -> _Headers:
     chosen = CppTorchDeviceOptions(**options, precompiling=True)
     version = get_compiler_version_info(chosen.get_compiler())
     line = CppBuilder("name", "source", chosen).get_command_line()
-    text = " ".join([*_INCLUDED, torch.__version__, version, line])
+    installed = Path(torch.__file__).stat().st_mtime_ns
+    text = f"{_INCLUDED} {torch.__version__} {installed} {version} {line}"
     name = hashlib.sha256(text.encode()).hexdigest()
 
     source = Path(codecache._HEADER_DIR, f"zoo-{name}.h")
