@@ -77,6 +77,18 @@ def test_torch_is_as_before_afterwards():
     assert (utils._check_alias_and_mutation, sizevars.stride_at) == before
 
 
+def test_another_version_of_torch_takes_fewer_shortcuts(monkeypatch):
+    from torch._inductor import dtype_propagation, sizevars
+
+    monkeypatch.delattr(dtype_propagation, "DtypePropagationOpsHandler")
+    monkeypatch.delattr(sizevars, "stride_at")
+    before = sizevars.simplify_index_in_vec_range
+    with shortcuts():
+        assert sizevars.simplify_index_in_vec_range is not before
+        assert not hasattr(sizevars, "stride_at")
+    assert sizevars.simplify_index_in_vec_range is before
+
+
 def test_a_step_is_checked_once_and_a_wrong_one_each_time():
     from torch._higher_order_ops import utils
 

@@ -34,9 +34,9 @@ def shortcuts() -> Iterator[None]:
 
 @contextmanager
 def _replaced(owner: Any, name: str, quick: Quick) -> Iterator[None]:
-    """Put a quicker function in the place of a function of torch's."""
+    """Put a quicker function in the place of a function of torch's, if torch has it."""
     slow = getattr(owner, name, None)
-    if slow is None:  # another version of torch
+    if owner is None or slow is None:  # another version of torch
         yield
         return
 
