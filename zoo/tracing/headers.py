@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from zoo.tracing.replaced import replaced
+
 _WRAPPER = "torch/csrc/inductor/cpp_wrapper/cpu.h"
 _INCLUDED = (_WRAPPER, "torch/csrc/inductor/cpp_prefix.h")  # by a program
 _ABANDONED = 600  # seconds after which nobody compiles them any more
@@ -60,12 +62,8 @@ def headers_compiled_once() -> Iterator[None]:
     with contextlib.suppress(OSError):  # a folder that cannot be written to
         _begin(headers)
 
-    before = codecache._precompile_header
-    codecache._precompile_header = _if_compiled
-    try:
+    with replaced(codecache, "_precompile_header", _if_compiled):
         yield
-    finally:
-        codecache._precompile_header = before
 
 
 def _headers_of_programs() -> _Headers | None:

@@ -25,6 +25,7 @@ from zoo.tracing.cpp_lines import (
     kept_tensors,
 )
 from zoo.tracing.loop_carried import copying
+from zoo.tracing.replaced import replaced
 
 _LOOP = re.compile(r"^( *)while \(1\) \{\n(.*?)^\1\}\n", re.MULTILINE | re.DOTALL)
 
@@ -143,8 +144,5 @@ def made_once() -> Iterator[None]:
 
         return code, *others
 
-    CppWrapperCpu.generate = generate
-    try:
+    with replaced(CppWrapperCpu, "generate", generate):
         yield
-    finally:
-        CppWrapperCpu.generate = before

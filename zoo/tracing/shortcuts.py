@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any
 
-Quick = Callable[[Any], Any]  # a quicker function in place of the one that it is given
+from zoo.tracing.replaced import replaced
 
 
 @contextmanager
@@ -28,23 +28,10 @@ def shortcuts() -> Iterator[None]:
             (sizevars, "stride_at", _by_expansion),
             (loops, "_check_alias_and_mutation", _once_for_each),
         ):
-            until_the_end.enter_context(_replaced(owner, name, quick))
+            slow = getattr(owner, name, None)
+            if owner is not None and slow is not None:
+                until_the_end.enter_context(replaced(owner, name, quick(slow)))
         yield
-
-
-@contextmanager
-def _replaced(owner: Any, name: str, quick: Quick) -> Iterator[None]:
-    """Put a quicker function in the place of a function of torch's, if torch has it."""
-    slow = getattr(owner, name, None)
-    if owner is None or slow is None:  # another version of torch
-        yield
-        return
-
-    setattr(owner, name, quick(slow))
-    try:
-        yield
-    finally:
-        setattr(owner, name, slow)
 
 
 def _once(fill: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -20,7 +20,7 @@ Operation = Callable[[], Any]
 class WideRows:
     r"""Replaces operations on short rows that are picked by index, or summed by index.
 
-    An example is the slopes of a group, of which a hierarchical model reads those of every
+    An example is the coefficients of a group, of which a hierarchical model reads those of every
     datum. A processor loads and stores a part of a register several times as slowly as all
     of it. So the rows get zeros at their ends, up to the width of a register, where what
     follows is a product and a sum over each row, or a sum of rows by index:
