@@ -37,6 +37,10 @@ from zoo.references.reference import FOLDER
 from zoo.reports.comparison import Comparison
 
 DEFAULT_GUIDES = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]
+# gradient steps and their rate, beside NUTS and with a reference; a small network on a table
+# has a lower bound after 1500 steps at 0.08 than after 3000 at 0.02
+NUM_STEPS = {"NUTS": 1500, "reference": 8000}
+RATES = {"NUTS": 8e-2, "reference": 2e-2}
 OPTIONS = {
     "MCDropout": {"p": 0.05}
 }  # a hidden layer of ten units cannot lose one in ten
@@ -125,18 +129,21 @@ def _add_fits(parser: argparse.ArgumentParser) -> None:
     add(
         "--steps",
         type=count,
-        default=3000,
         metavar="T",
-        help="gradient steps of each guide",
+        help=f"gradient steps of each guide; by default {_by_default(NUM_STEPS)}",
     )
     add(
         "--lr",
         type=float,
-        default=2e-2,
         metavar="RATE",
-        help="learning rate of each guide",
+        help=f"learning rate of each guide; by default {_by_default(RATES)}",
     )
     add("--batch-size", type=count, metavar="B", help="rows of a batch; by default all")
+
+
+def _by_default(values: dict[str, float]) -> str:
+    """Return a text with the defaults beside NUTS and with a reference."""
+    return f"{values['NUTS']:g} beside NUTS and {values['reference']:g} with --reference"
 
 
 def _add_nuts(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +160,7 @@ def _add_nuts(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-tree-depth",
         type=count,
-        default=7,
+        default=8,
         metavar="J",
         help="a trajectory of NUTS has at most 2^J - 1 leapfrog steps",
     )
@@ -165,6 +172,12 @@ def run(arguments: argparse.Namespace) -> None:
 
     matplotlib.use("Agg")  # the figure goes to a file
     pyro.set_rng_seed(arguments.seed)
+    truth = "reference" if arguments.reference else "NUTS"
+    if arguments.steps is None:
+        arguments.steps = NUM_STEPS[truth]
+    if arguments.lr is None:
+        arguments.lr = RATES[truth]
+
     if arguments.reference:
         _compare_with_reference(arguments)
     else:
@@ -213,8 +226,6 @@ def _sample(
         warmup_steps=arguments.warmup,
         num_samples=arguments.draws,
         max_tree_depth=arguments.max_tree_depth,
-        target_accept_prob=0.9,
-        full_mass=True,
         progress=not arguments.no_progress,
     )
     return sampler.fit(data.train)

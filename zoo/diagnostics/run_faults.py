@@ -148,7 +148,7 @@ def _saturated_trees(info: MCMCInfo) -> str:
     return (
         f"{share:.2%} of the draws reached max_tree_depth={depth} ({num_steps} leapfrog steps), "
         f"so they move less far than they should; write max_tree_depth={depth + 1} or more, "
-        "full_mass=True, or warm up longer"
+        "warm up longer, or write full_mass=True if it is False"
     )
 
 
