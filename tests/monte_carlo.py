@@ -44,8 +44,8 @@ def repeat(
 
 def _at_once(draw: Callable[[], Tensor], num_samples: int) -> Tensor:
     """Return draws of the graph of a function, each operation for all of them."""
-    from zoo.tracing.graph import trace
-    from zoo.tracing.operations import is_uninitialised
+    from zoo.tracing.graphs.graph import trace
+    from zoo.tracing.graphs.operations import is_uninitialised
 
     with pyro.validation_enabled(False):
         draw()  # it may find out something in its first run

@@ -21,6 +21,7 @@ from benchmarks.samplers.plan import ORDER, Key, keys
 from benchmarks.samplers.posteriors import POSTERIORS
 from benchmarks.samplers.rows import append, measure, missing, read
 from benchmarks.samplers.table import ratio_table, sampler_table
+from zoo.experiments.running.record import processor_name
 
 OUT = Path(__file__).parents[1] / "results"
 
@@ -68,6 +69,7 @@ def main() -> None:
         began = time.perf_counter()
         row = measure(key, options.share, options.seconds)
         row["took"] = round(time.perf_counter() - began, 1)
+        row["processor"] = processor_name()
         append(path, row)
         print(json.dumps(row), flush=True)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.record import write
 from benchmarks.speed.row import COLUMNS, Row, Settings, Target
-from zoo.experiments.running.record import about
+from zoo.experiments.running.record import about, processor_name
 from zoo.reports.table import Table
 
 PEERS = (
@@ -50,18 +48,7 @@ def machine(settings: Settings) -> str:
     words = ", ".join(named)
     cores = os.cpu_count()
 
-    return f"{processor()}, {cores} cores,{device} {threads}{quick}. {words}."
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        named = re.search(r"model name\s*:\s*(.+)", path.read_text())
-        if named is not None:
-            return named[1].strip()
-
-    return platform.processor() or platform.machine()
+    return f"{processor_name()}, {cores} cores,{device} {threads}{quick}. {words}."
 
 
 def versions() -> dict[str, str]:
@@ -136,7 +123,7 @@ def save(folder: Path, parts: Mapping[str, Sequence[Row]], settings: Settings) -
     known = versions()
     contents = {
         "settings": kept_settings(settings),
-        "processor": processor(),
+        "processor": processor_name(),
         "peers": {peer: known[peer] for peer in PEERS},
         "rows": as_dicts,
     }

@@ -19,7 +19,7 @@ import guides
 import zoo
 from zoo import inference, likelihoods, priors
 from zoo.tracing import checked_trace
-from zoo.tracing.python_state import PythonState
+from zoo.tracing.state.python_state import PythonState
 from zoo.tracing.traced import Traced
 
 X = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import batch_norm
 
 from zoo.tracing.compiled import CACHED, rows_at_once
-from zoo.tracing.repetition import ONCE
+from zoo.tracing.graphs.repetition import ONCE
 from zoo.tracing.traced import Traced
 
 

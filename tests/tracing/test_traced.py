@@ -14,7 +14,7 @@ import zoo
 from zoo import inference, likelihoods, networks, priors
 from zoo.inference.svi.elbo import elbo
 from zoo.tracing import mode as module
-from zoo.tracing.compiler import compiler
+from zoo.tracing.compiling.compiler import compiler
 from zoo.tracing.mode import ModeChoice, ModeChooser
 from zoo.tracing.traced import Traced
 from zoo.tracing.trial import Trial

@@ -14,18 +14,10 @@ from torch import nn
 import guides
 import zoo
 from zoo import datasets, inference, likelihoods, networks, priors, references
-from zoo.command.arguments import (
-    HelpWithDefaults,
-    add_common,
-    count,
-    count_or_none,
-    one_of,
-    several_of,
-)
 from zoo.command.building import Build, make_guide
-from zoo.command.choices import GUIDES, REFERENCES
+from zoo.command.choices import REFERENCES
+from zoo.command.compare_arguments import add_arguments, fill_in
 from zoo.command.output import Write, as_json, output_paths, write_files
-from zoo.datasets.uci import EMBEDDED
 from zoo.diagnostics.card import Fidelity
 from zoo.experiments.running.record import about, settings
 from zoo.likelihoods import Likelihood
@@ -33,17 +25,12 @@ from zoo.model import BayesianNetwork
 from zoo.plots.saving import save_figure
 from zoo.posterior.posterior import Posterior
 from zoo.priors import Prior
-from zoo.references.reference import FOLDER
 from zoo.reports.comparison import Comparison
 
-DEFAULT_GUIDES = ["Delta", "MeanField", "LocalReparam", "MCDropout", "NodeMixture"]
-# gradient steps and their rate, beside NUTS and with a reference; a small network on a table
-# has a lower bound after 1500 steps at 0.08 than after 3000 at 0.02
-NUM_STEPS = {"NUTS": 1500, "reference": 8000}
-RATES = {"NUTS": 8e-2, "reference": 2e-2}
-OPTIONS = {
-    "MCDropout": {"p": 0.05}
-}  # a hidden layer of ten units cannot lose one in ten
+__all__ = ["add_arguments", "run"]
+
+# a hidden layer of ten units cannot lose one in ten
+OPTIONS = {"MCDropout": {"p": 0.05}}
 INPUT_NAMES = {
     "yacht": [
         "longitudinal position",
@@ -62,122 +49,13 @@ the reference's spread."""
 FLOOR = "The row of the truth is the reference: the scores of its chains against each other."
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.formatter_class = HelpWithDefaults
-    parser.description = (
-        "Fit guides to a UCI data set, sample the posterior of the same small network with NUTS, "
-        f"and say how far each guide is from it. Guides: {', '.join(GUIDES)}."
-    )
-    stored = [name for name in REFERENCES if (FOLDER / f"{name}.safetensors").is_file()]
-    others = [name for name in REFERENCES if name not in stored]
-    add = parser.add_argument
-    add(
-        "--reference",
-        type=one_of(REFERENCES, "reference"),
-        metavar="NAME",
-        help="compare with a reference posterior instead of NUTS; stored: "
-        f"{', '.join(stored)}; to be made with `zoo reference`: {', '.join(others)}",
-    )
-    add(
-        "--data",
-        type=one_of(EMBEDDED, "data set"),
-        default="yacht",
-        metavar="NAME",
-        help=", ".join(EMBEDDED),
-    )
-    add(
-        "--split",
-        type=int,
-        default=0,
-        metavar="K",
-        help="one of Gal's 20 splits, 0 to 19",
-    )
-    _add_network(parser)
-    _add_fits(parser)
-    _add_nuts(parser)
-    add_common(parser, out=Path(), contents="results.json and zoo.png")
-
-
-def _add_network(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--hidden",
-        type=count,
-        default=10,
-        metavar="H",
-        help="units of the hidden layer",
-    )
-    add(
-        "--noise",
-        type=float,
-        default=0.2,
-        metavar="SCALE",
-        help="standard deviation of the noise, in standardised units; 0 infers it",
-    )
-
-
-def _add_fits(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--guides",
-        type=several_of(GUIDES, "guide"),
-        default=DEFAULT_GUIDES,
-        metavar="A,B",
-        help="guides to fit",
-    )
-    add(
-        "--steps",
-        type=count,
-        metavar="T",
-        help=f"gradient steps of each guide; by default {_by_default(NUM_STEPS)}",
-    )
-    add(
-        "--lr",
-        type=float,
-        metavar="RATE",
-        help=f"learning rate of each guide; by default {_by_default(RATES)}",
-    )
-    add("--batch-size", type=count, metavar="B", help="rows of a batch; by default all")
-
-
-def _by_default(values: dict[str, float]) -> str:
-    """Return a text with the defaults beside NUTS and with a reference."""
-    return f"{values['NUTS']:g} beside NUTS and {values['reference']:g} with --reference"
-
-
-def _add_nuts(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--chains", type=count, default=2, metavar="C", help="chains of NUTS")
-    add(
-        "--warmup",
-        type=count_or_none,
-        default=300,
-        metavar="W",
-        help="warm-up draws per chain",
-    )
-    add("--draws", type=count, default=700, metavar="S", help="draws kept per chain")
-    add(
-        "--max-tree-depth",
-        type=count,
-        default=8,
-        metavar="J",
-        help="a trajectory of NUTS has at most 2^J - 1 leapfrog steps",
-    )
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Compare guides with NUTS or with a reference; write table, results and figures."""
     import matplotlib
 
     matplotlib.use("Agg")  # the figure goes to a file
     pyro.set_rng_seed(arguments.seed)
-    truth = "reference" if arguments.reference else "NUTS"
-    if arguments.steps is None:
-        arguments.steps = NUM_STEPS[truth]
-    if arguments.lr is None:
-        arguments.lr = RATES[truth]
-
+    fill_in(arguments)
     if arguments.reference:
         _compare_with_reference(arguments)
     else:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from zoo.runtime.caller import stack_level, statement
-from zoo.tracing.graph import Function, TracedGraph, trace
-from zoo.tracing.outside import outside_calls
-from zoo.tracing.python_state import PythonState
+from zoo.tracing.graphs.graph import Function, TracedGraph, trace
+from zoo.tracing.state.outside import outside_calls
+from zoo.tracing.state.python_state import PythonState
 from zoo.tracing.trial import Trial
 
 _ATTEMPTS = 2  # a program may fill a cache in its first run

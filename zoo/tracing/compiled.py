@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.tracing.arithmetic import cheaper
-from zoo.tracing.compiler import compile_module
-from zoo.tracing.graph import Function, TracedGraph, of_inputs
-from zoo.tracing.repetition import ONCE, Repetition
+from zoo.tracing.compiling.compiler import compile_module
+from zoo.tracing.graphs.arithmetic import cheaper
+from zoo.tracing.graphs.graph import Function, TracedGraph, of_inputs
+from zoo.tracing.graphs.repetition import ONCE, Repetition
 
 CACHED = 2**20  # bytes of the widest result that fit into a core's cache with the rest
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from torch import Tensor
 
 from zoo.runtime.caller import stack_level
-from zoo.tracing.captured import Captured
 from zoo.tracing.checked_trace import checked_trace, first_line
 from zoo.tracing.compiled import compile_graph
-from zoo.tracing.graph import Function, TracedGraph, of_inputs, trace
-from zoo.tracing.repetition import ONCE, Repetition
+from zoo.tracing.compiling.captured import Captured
+from zoo.tracing.graphs.graph import Function, TracedGraph, of_inputs, trace
+from zoo.tracing.graphs.repetition import ONCE, Repetition
 from zoo.tracing.trial import Trial
 
 _MODES = ("auto", "plain", "traced", "compiled", "captured")

@@ -10,10 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from zoo.runtime.caller import stack_level
-from zoo.tracing.graph import Function
+from zoo.tracing.graphs.graph import Function
+from zoo.tracing.graphs.repetition import ONCE, Repetition
 from zoo.tracing.mode import ModeChooser, mode_name
-from zoo.tracing.plain_values import PlainValues
-from zoo.tracing.repetition import ONCE, Repetition
+from zoo.tracing.state.plain_values import PlainValues
 from zoo.tracing.trial import Trial
 
 _RECURRENCES = 3  # calls with other shapes after which these are traced as well

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.fx import Interpreter
 from torch.fx.node import Target
 
-from zoo.tracing.generators import set_shared_states, shared_states
-from zoo.tracing.graph import Function, TracedGraph
-from zoo.tracing.operations import is_pointwise, is_view
+from zoo.tracing.graphs.graph import Function, TracedGraph
+from zoo.tracing.graphs.operations import is_pointwise, is_view
+from zoo.tracing.state.generators import set_shared_states, shared_states
 
 _NUM_TRIALS = 5  # timed calls of a function
 # of a small operation, and of a large one that reads and writes memory, on one core

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import platform
+import re
 from pathlib import Path
 
 import pyro
@@ -32,7 +33,6 @@ def about(device: str) -> dict[str, dict[str, str]]:
     Arguments:
         device: The name of the device.
     """
-    processor = platform.processor() or platform.machine()
     versions = {
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -41,9 +41,20 @@ def about(device: str) -> dict[str, dict[str, str]]:
     }
 
     return {
-        "machine": {"processor": processor, "device": device},
+        "machine": {"processor": processor_name(), "device": device},
         "versions": versions,
     }
+
+
+def processor_name() -> str:
+    """Return the name of the processor and its widest vector instructions."""
+    instructions = torch.backends.cpu.get_cpu_capability()
+    cpu_info = Path("/proc/cpuinfo")
+    text = cpu_info.read_text() if cpu_info.exists() else ""
+    named = re.search(r"model name\s*:\s*(.+)", text)
+    name = named[1].strip() if named else platform.processor() or platform.machine()
+
+    return f"{name}, {instructions}"
 
 
 def device_name(device: torch.device) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from zoo.tracing.graph import Function
+from zoo.tracing.graphs.graph import Function
 from zoo.tracing.trial import Trial
 
 _FEW = 30  # steps below which a measurement takes longer than it saves

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from zoo.tracing.generators import set_shared_states, shared_states
+from zoo.tracing.state.generators import set_shared_states, shared_states
 
 Evaluate = Callable[[], tuple[Tensor, ...]]
 """Returns the loss and the gradient of each parameter, at the present parameters."""

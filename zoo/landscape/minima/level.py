@@ -16,7 +16,7 @@ from zoo.runtime.caller import stack_level
 from zoo.runtime.rows import Structure, flatten
 from zoo.runtime.subnormals import flush_subnormals
 from zoo.runtime.threads import one_if_small
-from zoo.tracing.graph import Function
+from zoo.tracing.graphs.graph import Function
 from zoo.tracing.traced import Traced
 
 _LONGEST = 5000  # steps

@@ -20,7 +20,7 @@ from zoo.runtime.apart import apart, seed
 from zoo.runtime.caller import stack_level
 from zoo.runtime.rows import Rows
 from zoo.tracing.checked_trace import first_line
-from zoo.tracing.python_state import PythonState
+from zoo.tracing.state.python_state import PythonState
 
 
 class LazilySampled(Protocol):
@@ -52,7 +52,7 @@ class LazyValues:
 
     The trial runs of the network are made once for inputs of given shapes, and for given
     modes of its layers. The class has slots, because what is known is no state of a program
-    that is traced (`zoo/tracing/reachable.py`).
+    that is traced (`zoo/tracing/state/reachable.py`).
 
     Arguments:
         network: The network.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.inference.mcmc.density.potential import Potential
-from zoo.tracing.python_state import PythonState
+from zoo.tracing.state.python_state import PythonState
 from zoo.tracing.trial import Trial
 
 _TOLERANCE = 1e-4  # relative; sums on a GPU differ in the last digits

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.tracing.operation_mode import OperationMode
+from zoo.tracing.graphs.operation_mode import OperationMode
 
 
 class WidestResult(OperationMode):

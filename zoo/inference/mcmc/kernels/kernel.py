@@ -14,7 +14,7 @@ from zoo.inference.mcmc.kernels.chains import Chains, KernelOptions
 from zoo.inference.mcmc.kernels.draws import DrawBlock
 from zoo.runtime.threads import num_allowed
 from zoo.tracing.compiled import rows_at_once
-from zoo.tracing.repetition import ONCE, Repetition
+from zoo.tracing.graphs.repetition import ONCE, Repetition
 from zoo.tracing.traced import Traced
 
 Part = TypeVar("Part", bound=NamedTuple)

@@ -20,7 +20,7 @@ from zoo.inference.mcmc.kernels.packed import packed, unpacked
 from zoo.inference.mcmc.kernels.tree import Leaf, Tree
 from zoo.inference.mcmc.kernels.tree_batch import TreeBatch
 from zoo.inference.mcmc.kernels.tree_rows import NUM_PACKED, TreeRows
-from zoo.tracing.repetition import Repetition
+from zoo.tracing.graphs.repetition import Repetition
 
 _STEPS = Repetition(num_carried=NUM_PACKED, num_given=1)
 _CACHED = 2**19  # bytes of the widest result, half of what a graph is compiled for

@@ -14,7 +14,7 @@ from zoo.inference.mcmc.kernels.microcanonical import langevin, unit
 from zoo.inference.mcmc.kernels.packed import packed, unpacked
 from zoo.inference.mcmc.kernels.path_blocks import PathBlocks
 from zoo.inference.mcmc.kernels.phase_space import PathEnd, PhasePoint, Totals
-from zoo.tracing.repetition import Repetition
+from zoo.tracing.graphs.repetition import Repetition
 
 _STEPS = Repetition(num_carried=2, num_given=1)
 

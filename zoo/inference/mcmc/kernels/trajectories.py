@@ -21,7 +21,7 @@ from zoo.inference.mcmc.kernels.hamiltonian import (
 from zoo.inference.mcmc.kernels.masked import where_chains
 from zoo.inference.mcmc.kernels.packed import packed, unpacked
 from zoo.inference.mcmc.kernels.path_blocks import PathBlocks, longest
-from zoo.tracing.repetition import Repetition
+from zoo.tracing.graphs.repetition import Repetition
 
 
 class TrajectoryPoint(NamedTuple):

@@ -1,0 +1,1 @@
+"""Graphs of tensor operations: recorded, simplified, and run as functions of Python."""
