@@ -1,22 +1,18 @@
-"""The samplers of this package, taken up from a file for further draws."""
+"""The samplers of this package."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import warnings
-import weakref
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyro
 
 from benchmarks.samplers.posteriors import Posterior
-from benchmarks.samplers.run import PILOT, Budget, Cost
+from benchmarks.samplers.run import Cost, Restarting
 from zoo import inference
+from zoo.posterior.posterior import Posterior as Fitted
 
 # options of our samplers, and what of them is not their default
 OURS: dict[str, dict[str, Any]] = {
@@ -29,8 +25,10 @@ OURS: dict[str, dict[str, Any]] = {
 LEAST_CHAINS = {"MEADS": 8, "ChEES": 4}  # fewer learn nothing from each other
 
 
-class Ours:
+class Ours(Restarting):
     """One of our samplers.
+
+    It could go on from a file, but the others write none, so that each run is a new one.
 
     Arguments:
         name: Its name in `zoo.inference`.
@@ -39,72 +37,37 @@ class Ours:
         seed: The seed.
     """
 
-    restarts = False
-
     def __init__(
         self, name: str, posterior: Posterior, num_chains: int, seed: int
     ) -> None:
         self.posterior = posterior
         self.seed = seed
-        self.done = 0
-        folder = Path(tempfile.mkdtemp())
-        weakref.finalize(self, shutil.rmtree, folder)
         self.engine = getattr(inference, name)(
             posterior.model,
             num_chains=num_chains,
-            checkpoint=folder / "run",
             progress=False,
-            compile=True,  # a continued run does not know how many calls there will be
+            compile=True,  # the first run is short, and is to be like the second one
             **OURS[name],
         )
-        self.before = Cost(0, 0.0)
-
-    def warm_up(self, budget: Budget) -> Cost:
-        """Adapt, and make the first draws, because a run has at least one."""
-        self.engine = replace(self.engine, warmup_steps=budget.warmup)
-        posterior = self._fit(PILOT)
-
-        info = posterior.info
-        sampling = info.seconds - info.seconds_warmup
-        gradients = int(info.n_steps.sum())
-        values = self.posterior.functions(_after(posterior.draws, 0)).numpy()
-        self.first = values, Cost(gradients, sampling)
-
-        warmup = info.seconds_warmup - info.seconds_tracing
-        before = info.num_gradients - gradients
-
-        return Cost(before, max(warmup, 0.0), info.seconds_tracing)
 
     def draw(self, number: int) -> tuple[np.ndarray, Cost]:
-        """Return function values of further draws, and what they took."""
-        if self.done == 0:
-            self.done = number
-            return self.first
-
-        posterior = self._fit(self.done + number)
+        """Return function values of draws, and what they took after warm-up."""
+        posterior = self._fit(number)
         info = posterior.info
-        seconds = info.seconds - self.before.seconds - info.seconds_tracing
-        gradients = info.num_gradients - self.before.gradients
-        values = self.posterior.functions(_after(posterior.draws, self.done)).numpy()
-        self.done += number
+        gradients = int(info.n_steps.sum())
+        sampling = info.seconds - info.seconds_warmup
 
-        return values, Cost(gradients, max(seconds, 1e-9), info.seconds_tracing)
+        self.warmup_cost.gradients = info.num_gradients - gradients
+        self.warmup_cost.seconds = max(info.seconds_warmup - info.seconds_tracing, 0.0)
+        self.warmup_cost.compiling += info.seconds_tracing
+        values = self.posterior.functions(posterior.draws).numpy()
 
-    def _fit(self, number: int) -> Any:
-        """Run until there are so many draws."""
+        return values, Cost(gradients, sampling)
+
+    def _fit(self, number: int) -> Fitted:
+        """Return a posterior of so many draws of every chain."""
         pyro.set_rng_seed(self.seed)
+        engine = replace(self.engine, warmup_steps=self.warmup, num_samples=number)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            engine = replace(self.engine, num_samples=number)
-            posterior = engine.fit(self.posterior.data)
-
-        if self.done == 0:
-            info = posterior.info
-            self.before = Cost(info.num_gradients, info.seconds)
-
-        return posterior
-
-
-def _after(draws: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """Return draws without the first ones of each chain."""
-    return {name: value[:, number:].cpu() for name, value in draws.items()}
+            return engine.fit(self.posterior.data)

@@ -87,7 +87,7 @@ def test_the_ratio_is_of_means_of_logarithms_with_their_errors():
 
 
 @pytest.mark.full
-def test_our_sampler_is_continued_from_its_file():
+def test_our_sampler_makes_the_draws_of_its_budget():
     torch.manual_seed(0)
     side = Ours("MAMS", eight_schools(), num_chains=2, seed=0)
     outcome = run(side, Budget(3000, warmup=20))

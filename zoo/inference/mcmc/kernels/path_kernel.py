@@ -143,14 +143,14 @@ class PathKernel(PathBlocks):
             length: Decoherence lengths, (C,).
         """
         ends = torch.zeros(1, dtype=torch.bool, device=step_size.device)
-        _, end = self._follow(ends, step_size, length)
+        _, records = self._follow(ends, step_size, length)
 
-        return end.at(0).totals
+        return self._end(records[0]).totals
 
     def _follow(
         self, ends: Tensor, step_size: Tensor, length: Tensor
-    ) -> tuple[PhasePoint, PathEnd]:
-        """Take steps from where the chains are; return where they are then, and every step.
+    ) -> tuple[PhasePoint, Tensor]:
+        """Take steps; return where the chains are then, and a packed `PathEnd` of every step.
 
         Arguments:
             ends: After which steps a path ends, (K,).
@@ -162,10 +162,11 @@ class PathKernel(PathBlocks):
         num_steps = len(ends)
         self.num_gradients += num_steps * self.gradients_per_step * self.num_chains
 
-        noise = torch.randn(num_steps, *point.u.shape).to(point.u)
-        uniform = torch.rand_like(noise[..., 0])
-        ends = ends[:, None].expand(uniform.shape)
-        given = packed([noise, uniform, ends])
+        # noise, and two columns for the uniform numbers and the ends
+        shape = (num_steps, self.num_chains, self.size + 2)
+        given = torch.randn(shape, dtype=point.u.dtype, device=point.u.device)
+        given[..., -2] = torch.rand_like(given[..., -2])
+        given[..., -1] = ends[:, None]
         here = packed([*point, *totals])
         here, _, records = self.steps(
             here, here.clone(), given, step_size, length, *self.mass_matrix
@@ -173,7 +174,11 @@ class PathKernel(PathBlocks):
         after, _ = self._point(here)
         after = PhasePoint(*[value.contiguous() for value in after])
 
-        return after, PathEnd(*unpacked(records, [self.size, 0, 0, 0, 0]))
+        return after, records
+
+    def _end(self, records: Tensor) -> PathEnd:
+        """Return the ends of paths that were packed."""
+        return PathEnd(*unpacked(records, [self.size, 0, 0, 0, 0]))
 
     def _point(self, packed_point: Tensor) -> tuple[PhasePoint, Totals]:
         """Return points and totals that were packed."""
@@ -190,10 +195,10 @@ class PathKernel(PathBlocks):
 
         device = self.step_size.device
         length = self.decoherence_length()
-        point, steps = self._follow(ends.to(device), self.step_size, length)
+        point, records = self._follow(ends.to(device), self.step_size, length)
         self.state |= point._asdict()
 
-        end = steps.at(last.to(device))
+        end = self._end(records[last.to(device)])
         self.last_path = end.at(-1), int(lengths[-1])
 
         u = end.u.transpose(0, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -84,8 +83,8 @@ class StepGiven(NamedTuple):
     Arguments:
         momenta: Momenta of a trajectory that begins with this step, (K, C, P).
         uniform: Uniform between 0 and 1, to accept a trajectory that ends with it, (K, C).
-        begins: Whether trajectories begin with it, (K, C).
-        ends: Whether trajectories end with it, (K, C).
+        begins: 1 where trajectories begin with it, otherwise 0, (K, C).
+        ends: 1 where trajectories end with it, otherwise 0, (K, C).
         step_size: Step sizes, zero for a chain that waits for longer ones, (K, C).
     """
 
@@ -94,11 +93,6 @@ class StepGiven(NamedTuple):
     begins: Tensor
     ends: Tensor
     step_size: Tensor
-
-    def split(self, size: int) -> Iterator[StepGiven]:
-        """Return parts of at most so many steps."""
-        for parts in zip(*[value.split(size) for value in self], strict=True):
-            yield StepGiven(*parts)
 
 
 _STEPS = Repetition(num_carried=2, num_given=1)
@@ -132,17 +126,17 @@ class Trajectories(PathBlocks, Hamiltonian):
         (here, began), (given,), mass_matrix = _STEPS.split(inputs)
         point = self._point(here)
         start = self._point(began)
-        momenta, uniform, *flags, step_size = unpacked(given, [self.size, 0, 0, 0, 0])
-        begins, ends = [flag > 0 for flag in flags]
+        step = StepGiven(*unpacked(given, [self.size, 0, 0, 0, 0]))
+        begins, ends = step.begins > 0, step.ends > 0
 
-        fresh = point._replace(p=momenta)
+        fresh = point._replace(p=step.momenta)
         start = fresh.where(begins, start)
         point = fresh.where(begins, point)
         before = (point.u, point.p, point.gradient)
-        end = TrajectoryPoint(*self.leapfrog(*before, step_size, *mass_matrix))
+        end = TrajectoryPoint(*self.leapfrog(*before, step.step_size, *mass_matrix))
 
         error = (end.total - start.total).nan_to_num(nan=math.inf)
-        accepted = uniform < acceptance_of(error)
+        accepted = step.uniform < acceptance_of(error)
         chosen = end.where(accepted, start)
         after = chosen.where(ends, end)
         record = TrajectoryEnd(
@@ -182,11 +176,11 @@ class Trajectories(PathBlocks, Hamiltonian):
         here, began = carried, carried.clone()
 
         records = []
-        for some in packed(given).split(self.steps_at_once):
+        for some in given.split(self.steps_at_once):
             here, began, record = self.steps(here, began, some, *self.mass_matrix)
             records.append(record)
 
-        self.num_gradients += given.uniform.numel()
+        self.num_gradients += len(given) * self.num_chains
         after = self._point(here)
         for name in ("u", "gradient", "energy"):
             self.state[name] = getattr(after, name).contiguous()
@@ -202,8 +196,8 @@ class Trajectories(PathBlocks, Hamiltonian):
         sizes = [*[self.size] * 3, 0]
         return TrajectoryPoint(*unpacked(packed_point, sizes))
 
-    def _given(self, lengths: Tensor) -> tuple[StepGiven, Tensor]:
-        """Return what the steps of trajectories are given, and the last step of each, (S,).
+    def _given(self, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a packed `StepGiven` of trajectories, and the last step of each, (S,).
 
         A chain with fewer steps than others waits: its step size becomes zero.
 
@@ -211,23 +205,23 @@ class Trajectories(PathBlocks, Hamiltonian):
             lengths: Leapfrog steps, (S, C).
         """
         u, step_size = self.state["u"], self.state["step_size"]
+        num_chains, size = u.shape
         num_steps = longest(lengths)
         last = num_steps.cumsum(0) - 1
         first = last - num_steps + 1
-        num_draws, total = len(lengths), int(num_steps.sum())
+        total = int(num_steps.sum())
 
-        numbers = torch.arange(num_draws, device=u.device)
+        numbers = torch.arange(len(lengths), device=u.device)
         draw = numbers.repeat_interleave(num_steps, output_size=total)  # (K,)
         step = torch.arange(total, device=u.device)
         moves = (step - first[draw])[:, None] < lengths[draw]  # (K, C)
 
-        momenta = u.new_zeros(total, *u.shape)
-        momenta[first] = torch.randn_like(momenta[first])
-        uniform = torch.rand_like(momenta[..., 0])
-        begins = (step == first[draw])[:, None].expand(moves.shape)
-        ends = (step == last[draw])[:, None].expand(moves.shape)
-        given = StepGiven(
-            momenta, uniform, begins.clone(), ends.clone(), moves * step_size
-        )
+        together = u.new_zeros(total, num_chains, size + 4)
+        given = StepGiven(*unpacked(together, [size, 0, 0, 0, 0]))
+        given.momenta[first] = torch.randn_like(given.momenta[first])
+        given.uniform[last] = torch.rand_like(given.uniform[last])
+        given.begins[first] = 1.0
+        given.ends[last] = 1.0
+        given.step_size[:] = moves * step_size
 
-        return given, last
+        return together, last
