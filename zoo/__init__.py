@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from zoo.reports.explanation import explain
     from zoo.sweeps.sweep import sweep
 
-__version__ = "0.21.0"
+__version__ = "0.22.0"
 
 __all__ = [
     "BayesianNetwork",
