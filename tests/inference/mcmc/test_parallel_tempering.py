@@ -100,7 +100,7 @@ def tempered():
         patch.setattr(
             "zoo.inference.mcmc.running.results.warn_of_faults", lambda *run: None
         )
-        long = {"num_chains": 8, "warmup_steps": 100, "num_samples": 500}
+        long = {"num_chains": 16, "warmup_steps": 100, "num_samples": 500}
         return share_of_one_mode(inference.ParallelTempering, **long)
 
 
@@ -152,9 +152,11 @@ def test_rejections_are_equal_and_positions_go_around(tempered):
 def test_too_few_round_trips_are_a_fault_with_a_remedy(tempered):
     info = dataclasses.replace(tempered[1].info)
     assert run_faults(info) == []
-    info.round_trips = torch.zeros(8, dtype=torch.long)
+    info.round_trips = torch.zeros(16, dtype=torch.long)
     (fault,) = run_faults(info)
-    assert re.match(r"0 round trips .* in 8 chains.* num_temperatures=5, or run", fault)
+    assert re.match(
+        r"0 round trips .* in 16 chains.* num_temperatures=5, or run", fault
+    )
 
 
 def test_temperatures_of_the_posterior_are_those_of_the_last_power():
