@@ -47,7 +47,7 @@ class Budget:
 class Side(Protocol):
     """A sampler of some library on some posterior, with a seed and a number of chains.
 
-    `restarts` says that it cannot be continued, so that every call of `draw` is a new run.
+    `restarts` says that it is not continued, so that every call of `draw` is a new run.
     """
 
     restarts: bool
@@ -62,7 +62,7 @@ class Side(Protocol):
 
 
 class Restarting:
-    """A sampler that cannot be continued: each call of `draw` is a new run with a warm-up."""
+    """A sampler that is not continued: each call of `draw` is a new run with a warm-up."""
 
     restarts = True
 

@@ -29,7 +29,7 @@ from zoo.runtime.files.output_path import check_is_path
 from zoo.runtime.processes import Processes, joined
 from zoo.runtime.programs import PyroProgram
 
-_DEFAULT_NUM_STEPS = 8000
+DEFAULT_NUM_STEPS = 8000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ class SVIOptions:
     @property
     def total_steps(self) -> int:
         """The number of steps of a run that is not given in epochs."""
-        return self.num_steps or _DEFAULT_NUM_STEPS
+        return self.num_steps or DEFAULT_NUM_STEPS
 
     @property
     def phases(self) -> list[Phase]:
